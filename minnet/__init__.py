@@ -1,0 +1,33 @@
+"""minnet: dense neural networks from scratch, for people who live in scikit-learn.
+
+>>> from minnet import MinNetClassifier
+>>> from sklearn.datasets import load_iris
+>>> X, y = load_iris(return_X_y=True)
+>>> clf = MinNetClassifier((16,), init="glorot", solver="lbfgs", random_state=0).fit(X, y)
+>>> clf.score(X, y) > 0.95
+True
+"""
+
+from minnet._config import show_config
+from minnet._version import __version__
+from minnet.estimators import MinNetClassifier, MinNetRegressor
+from minnet.gradcheck import check_gradients
+from minnet.layers import BatchNorm, Dense, Dropout
+from minnet.network import Network
+from minnet.optimizers import SGD, Adam
+from minnet.training import Trainer
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "BatchNorm",
+    "Dense",
+    "Dropout",
+    "MinNetClassifier",
+    "MinNetRegressor",
+    "Network",
+    "Trainer",
+    "__version__",
+    "check_gradients",
+    "show_config",
+]

@@ -1,0 +1,161 @@
+"""What initializers, activations, losses, layers and optimizers share: they are their configuration.
+
+A class takes its configuration in ``__init__`` and stores each parameter under its own name, as
+scikit-learn's estimators do. From the signature alone follow the printed form, equality, the hash
+and the fresh copy, so none of them can go out of step with the parameters.
+"""
+
+import difflib
+import functools
+import inspect
+
+import numpy as np
+
+_LARGEST_ARRAY_SHOWN = 6
+
+
+class Configured:
+    """Mixin: the configuration of an object is the parameters of its ``__init__``.
+
+    Examples
+    --------
+    >>> from minnet._configured import Configured
+    >>> class Scale(Configured):
+    ...     def __init__(self, factor, shift=0.0):
+    ...         self.factor = factor
+    ...         self.shift = shift
+    >>> Scale(2), Scale(2, shift=1.5)
+    (Scale(2), Scale(2, shift=1.5))
+    >>> Scale(2) == Scale(2, 0.0), Scale(2) == Scale(3)
+    (True, False)
+    >>> Scale(2).get_config()
+    {'factor': 2, 'shift': 0.0}
+    """
+
+    def get_config(self):
+        """Return the configuration as a dictionary, in the order of the signature."""
+        config = {}
+        for name in _parameters(type(self)):
+            if not hasattr(self, name):
+                raise AttributeError(
+                    f"{type(self).__name__}.__init__ takes {name!r} but does not store it as "
+                    f"self.{name}; a configuration is kept under the names of its parameters"
+                )
+            config[name] = getattr(self, name)
+        return config
+
+    def copy(self):
+        """Return a fresh object of the same configuration; state is not carried."""
+        return type(self)(**{name: _copied(value) for name, value in self.get_config().items()})
+
+    def __repr__(self):
+        shown = []
+        config = self.get_config()
+        for name, parameter in _parameters(type(self)).items():
+            if parameter.default is inspect.Parameter.empty:
+                keyword = "" if parameter.kind is not inspect.Parameter.KEYWORD_ONLY else f"{name}="
+                shown.append(f"{keyword}{_shown(config[name])}")
+            elif not _same(config[name], parameter.default):
+                shown.append(f"{name}={_shown(config[name])}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __eq__(self, other):
+        if type(self) is not type(other):
+            return NotImplemented
+        return _same(self.get_config(), other.get_config())
+
+    def __hash__(self):
+        return hash((type(self), _hashable(self.get_config())))
+
+
+def suggest(name, options, kind="name", where=None):
+    """Return the sentence for an unknown name: the closest match first, then all there is.
+
+    Examples
+    --------
+    >>> suggest("glorto", ["glorot", "he"], kind="initializer", where="init[0]")
+    "unknown initializer 'glorto' for init[0]: did you mean 'glorot'? It may be one of 'glorot', 'he'"
+    >>> suggest("qqq", ["glorot", "he"])
+    "unknown name 'qqq': it may be one of 'glorot', 'he'"
+    """
+    options = [str(option) for option in options]
+    unknown = f"unknown {kind} {name!r}" + (f" for {where}" if where else "")
+    listed = "may be one of " + ", ".join(repr(option) for option in options)
+    typed = name.lower() if isinstance(name, str) else ""
+    close = difflib.get_close_matches(typed, options, n=1, cutoff=0.5)
+    if close:
+        return f"{unknown}: did you mean {close[0]!r}? It {listed}"
+    return f"{unknown}: it {listed}"
+
+
+@functools.cache
+def _parameters(cls):
+    """Return the parameters of ``cls.__init__`` by name, without self."""
+    if cls.__init__ is object.__init__:
+        return {}
+    parameters = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
+    for parameter in parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(
+                f"{cls.__name__}.__init__ takes {parameter}, but a configuration needs each of "
+                "its parameters named in the signature"
+            )
+    return parameters
+
+
+def _copied(value):
+    if isinstance(value, Configured | np.ndarray):
+        return value.copy()
+    if type(value) in (list, tuple):
+        return type(value)(_copied(item) for item in value)
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    return value
+
+
+def _same(a, b):
+    if a is b:
+        return True
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        both = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+        return both and a.dtype == b.dtype and np.array_equal(a, b)
+    if type(a) in (list, tuple) and type(a) is type(b):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if type(a) is dict and type(b) is dict:
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    return bool(a == b)
+
+
+def _hashable(value):
+    """Return something hashable that is equal for values that are the `_same`."""
+    if isinstance(value, np.ndarray):
+        # The shape only: 0.0 and -0.0 are equal but differ in their bytes.
+        return ("array", value.shape)
+    if type(value) in (list, tuple):
+        return tuple(_hashable(item) for item in value)
+    if type(value) is dict:
+        return frozenset((key, _hashable(item)) for key, item in value.items())
+    try:
+        hash(value)
+    except TypeError:
+        return type(value).__name__
+    return value
+
+
+def _shown(value):
+    if isinstance(value, np.ndarray):
+        if value.size <= _LARGEST_ARRAY_SHOWN:
+            return " ".join(repr(value).split())
+        return f"<array of shape {value.shape}, {value.dtype}>"
+    if type(value) in (list, tuple):
+        inside = ", ".join(map(_shown, value))
+        if type(value) is list:
+            return f"[{inside}]"
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if type(value) is dict:
+        return "{" + ", ".join(f"{key!r}: {_shown(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if inspect.isroutine(value):
+        return value.__qualname__
+    return repr(value)

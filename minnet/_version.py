@@ -1,0 +1,3 @@
+"""The version of minnet, in one place."""
+
+__version__ = "0.1.0"

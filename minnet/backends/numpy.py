@@ -1,0 +1,106 @@
+"""The readable backend: the layers' own NumPy code, step by step."""
+
+import contextlib
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from minnet.optimizers import clip_gradients
+
+__all__ = ["NumpyBackend"]
+
+# Rows are predicted in blocks whose widest layer takes about this much, so that memory stays bounded.
+_BLOCK_BYTES = 16 * 2**20
+
+
+class NumpyBackend:
+    """Runs a network's layers as they are written.
+
+    Parameters
+    ----------
+    network : Network
+        Initialized.
+    n_threads : int or None, default=None
+        Threads of the BLAS library that NumPy uses; None leaves its setting alone.
+    """
+
+    name = "numpy"
+
+    def __init__(self, network, n_threads=None):
+        self.network = network
+        self.n_threads = n_threads
+        table = network.parameter_table
+        self._weights = [row for row in table if row.is_weight and row.trainable]
+        self._factors = None
+        if any(row.lr_factor != 1 or not row.trainable for row in table):
+            self._factors = np.ones_like(network.params)
+            for row in table:
+                self._factors[row.slice] = row.lr_factor if row.trainable else 0
+
+    def forward(self, X):
+        """Return the logits of ``X``, block by block."""
+        n_rows = X.shape[0]
+        widest = max(self.network.sizes) * self.network.dtype.itemsize
+        block = max(1, _BLOCK_BYTES // widest)
+        with self._threads():
+            if n_rows <= block:
+                return self.network.forward(X)
+            Z = np.empty((n_rows, self.network.sizes[-1]), dtype=self.network.dtype)
+            for start in range(0, n_rows, block):
+                Z[start : start + block] = self.network.forward(X[start : start + block])
+            return Z
+
+    def train_steps(self, X, T, weights, order, start, stop, hyper):
+        """Take the steps ``start`` to ``stop - 1`` of an epoch, in place.
+
+        Parameters
+        ----------
+        X, T : arrays
+            The whole data of the fit, as :meth:`minnet.Network.check_batch` returns them.
+        weights : ndarray of shape (n_samples,) or None
+            Sample weights.
+        order : ndarray of shape (n_samples,) or None
+            In which order the epoch visits the rows; None means as they lie.
+        start, stop : int
+            Steps; step ``i`` takes rows ``i * batch_size`` up to ``(i + 1) * batch_size`` of the order.
+        hyper : Hyper
+
+        Returns
+        -------
+        float
+            Sum over the batches of objective times length of the batch.
+        """
+        network, optimizer, total = self.network, hyper.optimizer, 0.0
+        # An overflow here is divergence, which the trainer reports after the epoch.
+        with self._threads(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for step in range(start, stop):
+                first = step * hyper.batch_size
+                rows = slice(first, min(first + hyper.batch_size, hyper.n_samples))
+                n_rows = rows.stop - first
+                if order is not None:
+                    rows = order[rows]
+                loss, grads, contexts = network.forward_backward(
+                    X[rows],
+                    T[rows],
+                    None if weights is None else weights[rows],
+                    hyper.n_samples,
+                    hyper.weight_sum,
+                    hyper.position + first,
+                )
+                total += loss * n_rows
+                clip_gradients(grads, hyper.clip_value, hyper.clip_norm)
+                rate = network.dtype.type(hyper.rates[step])
+                rates = rate if self._factors is None else rate * self._factors
+                if hyper.weight_decay:
+                    for row in self._weights:
+                        decay = 1 - rate * row.lr_factor * hyper.weight_decay
+                        network.params[row.slice] *= network.dtype.type(decay)
+                optimizer.update(network.params, grads, rates)
+                for layer, ctx in zip(network.layers, contexts, strict=True):
+                    layer.update_state(ctx)
+        return total
+
+    def _threads(self):
+        if self.n_threads is None:
+            return contextlib.nullcontext()
+        return threadpool_limits(self.n_threads, user_api="blas")

@@ -1,0 +1,382 @@
+"""What the classifier and the regressor share: fit, partial_fit, and the fitted attributes."""
+
+import contextlib
+import copy
+import warnings
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from minnet._version import __version__
+from minnet.activations import Activation, list_activations
+from minnet.backends import list_backends, make_backend
+from minnet.estimators._architecture import build_layers
+from minnet.estimators._coefs import Parameters
+from minnet.layers import BatchNorm, Dropout
+from minnet.lbfgs import minimize_lbfgs
+from minnet.network import Network
+from minnet.optimizers import SGD, Adam
+from minnet.random import Stream, draw_key
+from minnet.training import Trainer
+
+
+def stochastic_solver(estimator):
+    """Return True where the solver takes mini-batches; partial_fit is there only then."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        )
+    return True
+
+
+class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
+    """Base of the estimators; see MinNetClassifier and MinNetRegressor."""
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(list_activations())), Activation],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), callable],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "init": "no_validation",  # get_initializer knows more, and names the closest match
+        "bias_init": "no_validation",
+        "layers": "no_validation",
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clip_value": [Interval(Real, 0, None, closed="neither"), None],
+        "backend": [StrOptions({"auto", *list_backends()})],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    # ---- what differs between classifier and regressor
+
+    @abstractmethod
+    def _check_targets(self, X, y, first, **given):
+        """Return the targets of the loss for ``y``; learn from it what is to be learned if ``first``."""
+
+    @abstractmethod
+    def _n_outputs(self, T):
+        """Return the number of outputs for the targets ``T``."""
+
+    @abstractmethod
+    def _loss(self):
+        """Return the loss for ``Network``."""
+
+    @abstractmethod
+    def _validation_score(self, Y, T, sample_weight):
+        """Return the score of the network's predictions ``Y`` for the targets ``T``."""
+
+    @abstractmethod
+    def _stratify(self, T):
+        """Return what the validation split keeps in proportion, or None."""
+
+    def _total_weight(self, y, sample_weight, incremental):
+        """Return the sample weights with the class weights in them."""
+        return sample_weight
+
+    # ---- fit
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            float32 is computed in float32, everything else in float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, a multilabel indicator, or numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            At least 0 and not all 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If data or arguments do not fit, or if training diverges. The estimator is then as it was.
+        """
+        with self._untouched_on_error():
+            self._validate_params()
+            warm = self.warm_start and hasattr(self, "network_")
+            X, T, weights = self._check_data(X, y, sample_weight, first=not warm)
+            if warm:
+                network = copy.deepcopy(self.network_)
+                self._check_unchanged(network, T)
+            else:
+                network = self._new_network(X, T)
+            if self.solver == "lbfgs":
+                self._fit_lbfgs(network, X, T, weights)
+            else:
+                previous = getattr(self, "_trainer", None) if warm else None
+                self._fit_stochastic(network, previous, X, T, weights)
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, **given):
+        with self._untouched_on_error():
+            self._validate_params()
+            if self.early_stopping:
+                raise ValueError("partial_fit does not support early_stopping=True")
+            first = not hasattr(self, "network_")
+            X, T, weights = self._check_data(X, y, sample_weight, first=first, **given)
+            if first:
+                network = self._new_network(X, T)
+            else:
+                network = self.network_
+                self._check_unchanged(network, T)
+            trainer = getattr(self, "_trainer", None)
+            if trainer is None:
+                trainer = self._new_trainer(network, X.shape[0])
+            data = network.check_batch(X, T, weights)
+        try:
+            trainer.batch_size = self._batch_size(X.shape[0])
+            trainer.run_epoch(*data)
+            trainer.raise_if_diverged()
+            trainer.check_stall()
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=3)
+        self._publish(network, trainer, n_iter=trainer.n_epochs)
+        return self
+
+    @contextlib.contextmanager
+    def _untouched_on_error(self):
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _check_data(self, X, y, sample_weight, first, **given):
+        """Return X, targets and weights in the dtype of the fit."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=not hasattr(self, "predict_proba"),
+            dtype=(np.float64, np.float32),
+            reset=first,
+        )
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        weights = self._total_weight(y, sample_weight, incremental="classes" in given)
+        if weights is not None and not weights.sum() > 0:
+            raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
+        return X, self._check_targets(X, y, first, **given), weights
+
+    def _new_network(self, X, T):
+        layers = build_layers(self, self._n_outputs(T))
+        network = Network(layers, self._loss(), self.init, self.bias_init, self.alpha)
+        if self.solver == "lbfgs":
+            for layer in network.layers:
+                if isinstance(layer, BatchNorm | Dropout):
+                    raise ValueError(
+                        f"solver must be 'sgd' or 'adam' for a network with {type(layer).__name__}, "
+                        "got 'lbfgs'"
+                    )
+        return network.initialize(X.shape[1], self.random_state, dtype=X.dtype)
+
+    def _check_unchanged(self, network, T):
+        """Raise where the arguments no longer describe the fitted network; take what may change."""
+        layers = build_layers(self, self._n_outputs(T))
+        if network.layers != layers:
+            raise ValueError(
+                f"the architecture must stay as it was fitted, {network.layers}, got {layers}: set "
+                "warm_start=False and call fit to start anew"
+            )
+        network.alpha = self.alpha
+
+    def _new_trainer(self, network, n_samples):
+        if self.solver == "sgd":
+            optimizer = SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum)
+        else:
+            optimizer = Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
+        # As in scikit-learn, the named schedules are for sgd; a function of the step is for both.
+        named = isinstance(self.learning_rate, str)
+        return Trainer(
+            network,
+            optimizer,
+            batch_size=self._batch_size(n_samples),
+            learning_rate="constant" if named and self.solver == "adam" else self.learning_rate,
+            power_t=self.power_t,
+            shuffle=self.shuffle,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            clip_value=self.clip_value,
+            clip_norm=self.clip_norm,
+            weight_decay=self.weight_decay,
+            backend=self.backend,
+            n_threads=self.n_threads,
+            verbose=self.verbose,
+        )
+
+    def _batch_size(self, n_samples):
+        if self.batch_size == "auto":
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped.",
+                stacklevel=4,
+            )
+        return min(self.batch_size, n_samples)
+
+    def _fit_stochastic(self, network, previous, X, T, weights):
+        """Train by epochs; with a previous trainer (warm start) its records go on."""
+        validate = None
+        if self.early_stopping:
+            X, T, weights, validate = self._split(network.key, X, T, weights)
+        trainer = self._new_trainer(network, X.shape[0])
+        if previous is not None:
+            trainer.continue_from(previous)
+        epochs_before = trainer.n_epochs
+        trainer.fit(X, T, weights, max_epochs=self.max_iter, validate=validate)
+        self._publish(network, trainer, n_iter=trainer.n_epochs - epochs_before)
+
+    def _split(self, key, X, T, weights):
+        """Set a part aside; return the rest and a function that scores a network on the part."""
+        arrays = [X, T] if weights is None else [X, T, weights]
+        seed = int(Stream(key, "split").words(1)[0])
+        options = {"test_size": self.validation_fraction, "random_state": seed}
+        parts = train_test_split(*arrays, **options, stratify=self._stratify(T))
+        train, held = parts[::2], parts[1::2]
+        if held[0].shape[0] < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your "
+                "dataset."
+            )
+        held_weights = held[2] if weights is not None else None
+        for part, sums in (("training", train[2:]), ("validation", held[2:])):
+            if sums and not sums[0].sum() > 0:
+                raise ValueError(f"sample_weight must not be all zero in the {part} part of the split")
+
+        def validate(network):
+            Z = make_backend(self.backend, network, self.n_threads).forward(held[0])
+            Y = network.loss_.predict(Z)
+            return self._validation_score(Y, held[1], held_weights) if np.isfinite(Y).all() else np.nan
+
+        return train[0], train[1], train[2] if weights is not None else None, validate
+
+    def _fit_lbfgs(self, network, X, T, weights):
+        n_iter, loss = minimize_lbfgs(
+            network,
+            X,
+            T,
+            weights,
+            max_iter=self.max_iter,
+            max_fun=self.max_fun,
+            tol=self.tol,
+            verbose=self.verbose,
+        )
+        self._publish(network, None, n_iter)
+        self.loss_ = loss
+
+    def _publish(self, network, trainer, n_iter):
+        """Set the fitted attributes."""
+        self.network_ = network
+        self.n_iter_ = n_iter
+        self.n_outputs_ = network.sizes[-1]
+        self.out_activation_ = network.loss_.output
+        self.init_ = [
+            network.init_[row.label] for row in network.parameter_table if row.is_weight
+        ]
+        self.n_layers_ = len(self.init_) + 1
+        self.t_ = 0
+        self._minnet_version = __version__
+        for name in ("_trainer", "_optimizer", "_no_improvement_count", "loss_curve_", "best_loss_",
+                     "validation_scores_", "best_validation_score_"):  # fmt: skip
+            vars(self).pop(name, None)
+        if trainer is None:
+            return
+        self._trainer = trainer
+        self._optimizer = trainer.optimizer
+        self._no_improvement_count = trainer.no_improvement_count
+        self.t_ = trainer.n_seen
+        self.loss_curve_ = trainer.loss_curve
+        self.loss_ = trainer.loss_curve[-1] if trainer.loss_curve else np.inf
+        early = self.early_stopping
+        self.best_loss_ = None if early else trainer.best_loss
+        self.validation_scores_ = trainer.validation_scores if early else None
+        self.best_validation_score_ = trainer.best_score if early else None
+
+    # ---- the fitted network
+
+    def _logits(self, X):
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
+        )
+        return make_backend(self.backend, self.network_, self.n_threads).forward(X)
+
+    @property
+    def coefs_(self):
+        """Weight matrices, layer by layer: views of the network's; assigning copies in."""
+        return self._parameters("coefs_", "W")
+
+    @coefs_.setter
+    def coefs_(self, values):
+        self._parameters("coefs_", "W").assign(values)
+
+    @property
+    def intercepts_(self):
+        """Bias vectors, layer by layer: views of the network's; assigning copies in."""
+        return self._parameters("intercepts_", "b")
+
+    @intercepts_.setter
+    def intercepts_(self, values):
+        self._parameters("intercepts_", "b").assign(values)
+
+    def _parameters(self, attribute, name):
+        if "network_" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no {attribute} before it is fitted")
+        views = self.network_.views(self.network_.params)
+        return Parameters(attribute, [arrays[name] for arrays in views if name in arrays])
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        version = state.get("_minnet_version", __version__)
+        if version != __version__:
+            warnings.warn(
+                f"this {type(self).__name__} was pickled by minnet {version} and is read by "
+                f"{__version__}: what it does may differ",
+                stacklevel=2,
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

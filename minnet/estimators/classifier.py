@@ -1,0 +1,375 @@
+"""The classifier."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import unique_labels
+
+from minnet.estimators._base import BaseMinNet, stochastic_solver
+from minnet.estimators._targets import Labels
+from minnet.losses import LOG_OUTPUTS, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
+
+__all__ = ["MinNetClassifier"]
+
+
+class MinNetClassifier(ClassifierMixin, BaseMinNet):
+    """Neural network classifier: binary, multiclass and multilabel.
+
+    It takes every argument of :class:`sklearn.neural_network.MLPClassifier`, with the same name, place,
+    default and meaning, and those from ``loss`` on, which are minnet's.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int or int, default=(100,)
+        Units of each hidden layer; an empty tuple makes a linear model.
+    activation : str or Activation, default="relu"
+        Of the hidden layers: "identity", "logistic" (= "sigmoid"), "tanh", "relu", "softsign",
+        "lecun_tanh", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", or an object.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        "lbfgs" minimizes over all data at once and suits small data sets.
+    alpha : float, default=0.0001
+        Strength of the L2 term ``alpha / (2 sum(sample_weight)) * |W|**2`` of the objective. Unlike in
+        scikit-learn its effect does not depend on ``batch_size``.
+    batch_size : int or "auto", default="auto"
+        "auto" is ``min(200, n_samples)``.
+    learning_rate : {"constant", "invscaling", "adaptive"} or callable, default="constant"
+        The names are for solver="sgd", as in scikit-learn. A function of the step (0, 1, 2, ...) that
+        returns the learning rate is for "adam" too; ``learning_rate_init`` is then not used.
+    learning_rate_init : float, default=0.001
+        Learning rate at the start.
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+    max_iter : int, default=200
+        Most epochs (iterations of "lbfgs").
+    shuffle : bool, default=True
+        Visit the samples in a new random order in each epoch.
+    random_state : int, RandomState or None, default=None
+        Decides initial weights, order, dropout and validation split; consumed once a fit.
+    tol : float, default=1e-4
+        What counts as an improvement of the loss or the validation score.
+    verbose : bool or int, default=False
+        Print a line an iteration.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the fitted weights. The architecture must not have changed.
+    momentum : float, default=0.9
+        Of "sgd", between 0 and 1.
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Set ``validation_fraction`` of the data aside, stop when the score on it stalls, and return to
+        the best weights.
+    validation_fraction : float, default=0.1
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Of "adam".
+    epsilon : float, default=1e-8
+        Of "adam".
+    n_iter_no_change : int, default=10
+        Training stops after more than that many epochs in a row without improvement.
+    max_fun : int, default=15000
+        Most evaluations of the objective by "lbfgs".
+    loss : {"log_loss", "squared_error"} or Loss, default="log_loss"
+        Cross-entropy, or the quadratic cost on the probabilities.
+    init : str, dict, Initializer, array, callable or list, default="auto"
+        Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one entry
+        per weight matrix, the output's included. "auto" picks by activation; ``init_`` says what.
+    bias_init : the same, default="zeros"
+        Of the biases.
+    layers : list of Layer, default=None
+        The hidden layers themselves (Dense, Dropout, BatchNorm, your own), instead of
+        ``hidden_layer_sizes``, ``activation``, ``dropout`` and ``batch_norm``. They are copied; the
+        output layer is added.
+    dropout : float, default=0.0
+        Rate of a Dropout after each hidden layer.
+    batch_norm : bool, default=False
+        Whether to normalize the pre-activations of each hidden layer over the batch.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with ``sample_weight``; "balanced" is inverse to their
+        frequency.
+    weight_decay : float, default=0.0
+        Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``.
+    clip_norm, clip_value : float or None, default=None
+        Clip the gradient by its norm, or each of its elements.
+    backend : {"auto", "numpy"}, default="auto"
+        What runs the training.
+    n_threads : int or None, default=None
+        Threads; None leaves the libraries' settings alone.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; for multilabel the indices of the columns.
+    coefs_, intercepts_ : list of ndarray
+        Weight matrices (fan_in, fan_out) and bias vectors, layer by layer. Assigning copies in.
+    network_ : Network
+        The fitted network.
+    init_ : list of Initializer
+        What initialized each weight matrix.
+    loss_ : float
+        Mean objective of the last epoch.
+    loss_curve_ : list of float
+        Of every epoch (not with "lbfgs").
+    best_loss_ : float or None
+        Smallest of ``loss_curve_``; None with early stopping.
+    validation_scores_, best_validation_score_ : list of float, float
+        With early stopping, else None.
+    n_iter_ : int
+        Epochs of this fit; after ``partial_fit`` of all calls.
+    t_ : int
+        Samples seen.
+    n_layers_, n_outputs_, out_activation_
+        As in scikit-learn: layers counting the input, units and activation of the output.
+    n_features_in_, feature_names_in_
+
+    See Also
+    --------
+    MinNetRegressor : The same for numbers.
+
+    Examples
+    --------
+    >>> from minnet import MinNetClassifier
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = MinNetClassifier((32,), activation="tanh", init="glorot", max_iter=20, tol=1e-2,
+    ...                        n_iter_no_change=3, learning_rate_init=0.01, random_state=0)
+    >>> pipeline = make_pipeline(StandardScaler(), clf).fit(X[:1000], y[:1000])
+    >>> pipeline.score(X[1000:], y[1000:]) > 0.9
+    True
+    >>> clf.init_
+    [GlorotUniform(), GlorotUniform()]
+    """
+
+    _parameter_constraints: dict = {
+        **BaseMinNet._parameter_constraints,
+        "loss": [StrOptions({"log_loss", "squared_error"}), Loss],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        loss="log_loss",
+        init="auto",
+        bias_init="zeros",
+        layers=None,
+        dropout=0.0,
+        batch_norm=False,
+        class_weight=None,
+        weight_decay=0.0,
+        clip_norm=None,
+        clip_value=None,
+        backend="auto",
+        n_threads=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.loss = loss
+        self.init = init
+        self.bias_init = bias_init
+        self.layers = layers
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.class_weight = class_weight
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.backend = backend
+        self.n_threads = n_threads
+
+    @available_if(stochastic_solver)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Go on with one epoch over the given data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like of shape (n_samples,), default=None
+        classes : array-like of shape (n_classes,), default=None
+            All classes there will be; required in the first call, and may be left out afterwards.
+
+        Returns
+        -------
+        self
+        """
+        return self._partial_fit(X, y, sample_weight, classes=classes)
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, n_labels) of zeros and ones for multilabel
+        """
+        P = self._probabilities(X)
+        return self._labels.decode(P)
+
+    def predict_proba(self, X):
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``; for multilabel that of each label being 1.
+        """
+        P = self._probabilities(X)
+        return self._labels.distribute(P)
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of probabilities, from the logits: finite where probabilities round to 0.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        Z = self._logits(X)
+        log = LOG_OUTPUTS[self._labels.output]
+        if self._labels.kind != "binary":
+            return log(Z)
+        if len(self.classes_) == 1:
+            return np.zeros_like(Z)
+        return np.hstack([log(-Z), log(Z)])
+
+    def _probabilities(self, X):
+        return self.network_.loss_.predict(self._logits(X))
+
+    # ---- what the base asks for
+
+    def _check_targets(self, X, y, first, **given):
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        incremental = "classes" in given
+        classes = given.get("classes")
+        if classes is not None:
+            classes = unique_labels(classes)
+        if first:
+            if incremental and classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            self._labels = Labels.of(y, classes)
+            self.classes_ = self._labels.classes
+        elif classes is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{self.classes_!r}"
+            )
+        if self._labels.kind != "multilabel":
+            found = Labels.of(y)
+            if found.kind == "multilabel":
+                raise ValueError("y must be labels as in the previous call, got a multilabel indicator")
+            self._check_classes(found.classes, warm=not first and not incremental)
+        return self._labels.encode(y, X.dtype)
+
+    def _check_classes(self, found, warm):
+        if warm and set(found) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to "
+                f"fit. Previously got {self.classes_}, `y` has {found}"
+            )
+        if not np.isin(found, self.classes_).all():
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has "
+                f"{found}."
+            )
+
+    def _total_weight(self, y, sample_weight, incremental):
+        if self.class_weight is None:
+            return sample_weight
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight must be a dict or None in partial_fit, which does not see all classes, "
+                "got 'balanced'"
+            )
+        weights = compute_sample_weight(self.class_weight, y)
+        return weights if sample_weight is None else weights * sample_weight
+
+    def _n_outputs(self, T):
+        return self._labels.n_outputs
+
+    def _loss(self):
+        output = self._labels.output
+        if self.loss == "squared_error":
+            return SquaredError(output)
+        if self.loss == "log_loss":
+            return SoftmaxCrossEntropy() if output == "softmax" else SigmoidCrossEntropy()
+        if self.loss.output != output:
+            raise ValueError(
+                f"loss must have the output {output!r} for {self._labels.kind} targets, got "
+                f"{self.loss!r} with {self.loss.output!r}"
+            )
+        return self.loss
+
+    def _validation_score(self, Y, T, sample_weight):
+        if self._labels.kind == "multiclass":
+            right = Y.argmax(axis=1) == T
+        else:
+            right = ((Y > 0.5) == (T > 0.5)).all(axis=1)
+        return np.average(right, weights=sample_weight)
+
+    def _stratify(self, T):
+        if self._labels.kind == "binary":
+            return T.ravel().astype(bool)
+        return T if self._labels.kind == "multiclass" else None
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,271 @@
+"""The regressor."""
+
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+
+from minnet.estimators._base import BaseMinNet, stochastic_solver
+from minnet.losses import Loss
+
+__all__ = ["MinNetRegressor"]
+
+
+class MinNetRegressor(RegressorMixin, BaseMinNet):
+    """Neural network regressor for one or several outputs.
+
+    It takes every argument of :class:`sklearn.neural_network.MLPRegressor`, with the same name, place,
+    default and meaning, and those from ``init`` on, which are minnet's.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson", "absolute_error"} or Loss, default="squared_error"
+        Half the squared error, half the Poisson deviance with a log link (``y >= 0``), or the absolute
+        error; each summed over outputs.
+    hidden_layer_sizes : array-like of int or int, default=(100,)
+        Units of each hidden layer; an empty tuple makes a linear model.
+    activation : str or Activation, default="relu"
+        Of the hidden layers: "identity", "logistic" (= "sigmoid"), "tanh", "relu", "softsign",
+        "lecun_tanh", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", or an object.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        "lbfgs" minimizes over all data at once and suits small data sets.
+    alpha : float, default=0.0001
+        Strength of the L2 term ``alpha / (2 sum(sample_weight)) * |W|**2`` of the objective. Unlike in
+        scikit-learn its effect does not depend on ``batch_size``.
+    batch_size : int or "auto", default="auto"
+        "auto" is ``min(200, n_samples)``.
+    learning_rate : {"constant", "invscaling", "adaptive"} or callable, default="constant"
+        The names are for solver="sgd", as in scikit-learn. A function of the step (0, 1, 2, ...) that
+        returns the learning rate is for "adam" too; ``learning_rate_init`` is then not used.
+    learning_rate_init : float, default=0.001
+        Learning rate at the start.
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+    max_iter : int, default=200
+        Most epochs (iterations of "lbfgs").
+    shuffle : bool, default=True
+        Visit the samples in a new random order in each epoch.
+    random_state : int, RandomState or None, default=None
+        Decides initial weights, order, dropout and validation split; consumed once a fit.
+    tol : float, default=1e-4
+        What counts as an improvement of the loss or the validation score.
+    verbose : bool or int, default=False
+        Print a line an iteration.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the fitted weights. The architecture must not have changed.
+    momentum : float, default=0.9
+        Of "sgd", between 0 and 1.
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Set ``validation_fraction`` of the data aside, stop when the score on it stalls, and return to
+        the best weights.
+    validation_fraction : float, default=0.1
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Of "adam".
+    epsilon : float, default=1e-8
+        Of "adam".
+    n_iter_no_change : int, default=10
+        Training stops after more than that many epochs in a row without improvement.
+    max_fun : int, default=15000
+        Most evaluations of the objective by "lbfgs".
+    init : str, dict, Initializer, array, callable or list, default="auto"
+        Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one entry
+        per weight matrix, the output's included. "auto" picks by activation; ``init_`` says what.
+    bias_init : the same, default="zeros"
+        Of the biases.
+    layers : list of Layer, default=None
+        The hidden layers themselves (Dense, Dropout, BatchNorm, your own), instead of
+        ``hidden_layer_sizes``, ``activation``, ``dropout`` and ``batch_norm``. They are copied; the
+        output layer is added.
+    dropout : float, default=0.0
+        Rate of a Dropout after each hidden layer.
+    batch_norm : bool, default=False
+        Whether to normalize the pre-activations of each hidden layer over the batch.
+    weight_decay : float, default=0.0
+        Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``.
+    clip_norm, clip_value : float or None, default=None
+        Clip the gradient by its norm, or each of its elements.
+    backend : {"auto", "numpy"}, default="auto"
+        What runs the training.
+    n_threads : int or None, default=None
+        Threads; None leaves the libraries' settings alone.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Weight matrices (fan_in, fan_out) and bias vectors, layer by layer. Assigning copies in.
+    network_ : Network
+        The fitted network.
+    init_ : list of Initializer
+        What initialized each weight matrix.
+    loss_ : float
+        Mean objective of the last epoch.
+    loss_curve_ : list of float
+        Of every epoch (not with "lbfgs").
+    best_loss_ : float or None
+        Smallest of ``loss_curve_``; None with early stopping.
+    validation_scores_, best_validation_score_ : list of float, float
+        With early stopping, else None.
+    n_iter_ : int
+        Epochs of this fit; after ``partial_fit`` of all calls.
+    t_ : int
+        Samples seen.
+    n_layers_, n_outputs_, out_activation_
+        As in scikit-learn: layers counting the input, units and activation of the output.
+    n_features_in_, feature_names_in_
+
+    See Also
+    --------
+    MinNetClassifier : The same for classes.
+
+    Examples
+    --------
+    >>> from minnet import MinNetRegressor
+    >>> from sklearn.datasets import make_regression
+    >>> X, y = make_regression(n_samples=200, n_features=5, random_state=0)
+    >>> reg = MinNetRegressor(hidden_layer_sizes=20, solver="lbfgs", max_iter=500, random_state=0)
+    >>> reg.fit(X, y / y.std()).score(X, y / y.std()) > 0.99
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseMinNet._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "poisson", "absolute_error"}), Loss],
+    }
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        init="auto",
+        bias_init="zeros",
+        layers=None,
+        dropout=0.0,
+        batch_norm=False,
+        weight_decay=0.0,
+        clip_norm=None,
+        clip_value=None,
+        backend="auto",
+        n_threads=None,
+    ):
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.init = init
+        self.bias_init = bias_init
+        self.layers = layers
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.backend = backend
+        self.n_threads = n_threads
+
+    @available_if(stochastic_solver)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Go on with one epoch over the given data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X):
+        """Predict numbers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        Z = self._logits(X)
+        Y = self.network_.loss_.predict(Z)
+        return Y.ravel() if Y.shape[1] == 1 else Y
+
+    # ---- what the base asks for
+
+    def _check_targets(self, X, y, first, **given):
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        T = y.reshape(len(y), -1).astype(X.dtype)
+        if self.loss == "poisson" and T.min() < 0:
+            raise ValueError(f"y must be at least 0 for loss='poisson', got {T.min()}")
+        if not first and T.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y must have {self.n_outputs_} columns, as in the previous call, got {T.shape[1]}"
+            )
+        return T
+
+    def _n_outputs(self, T):
+        return T.shape[1]
+
+    def _loss(self):
+        return self.loss
+
+    def _validation_score(self, Y, T, sample_weight):
+        return r2_score(T, Y, sample_weight=sample_weight)
+
+    def _stratify(self, T):
+        return None
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,71 @@
+"""Initializers: objects with their configuration only, called with a shape and a random seed.
+
+==================== ==============================================================================
+module               what is in it
+==================== ==============================================================================
+base                 :class:`Initializer` and the checks of its arguments
+fills                zeros, ones, a constant, uniform, normal, truncated normal
+variance_scaling     the one formula behind Glorot, He, LeCun and the presets
+named_scalings       these names, each a line that says what it is in the formula
+gains                the classical gain of each activation
+structured           orthogonal, sparse, identity, positive unit ball
+given                a user's array or function
+spec                 from a name, dictionary, array, function ... to an initializer; the table "auto"
+==================== ==============================================================================
+"""
+
+from minnet.initializers.base import Initializer, resolve_fans
+from minnet.initializers.fills import Constant, Normal, Ones, TruncatedNormal, Uniform, Zeros
+from minnet.initializers.gains import calculate_gain
+from minnet.initializers.given import FromArray, FromFunction
+from minnet.initializers.named_scalings import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    SklearnMLP,
+    Standard,
+    TorchLinear,
+)
+from minnet.initializers.spec import (
+    auto_initializer,
+    get_initializer,
+    list_initializers,
+    materialize,
+)
+from minnet.initializers.structured import Identity, Orthogonal, PositiveUnitball, Sparse
+from minnet.initializers.variance_scaling import VarianceScaling
+
+__all__ = [
+    "Constant",
+    "FromArray",
+    "FromFunction",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Normal",
+    "Ones",
+    "Orthogonal",
+    "PositiveUnitball",
+    "SklearnMLP",
+    "Sparse",
+    "Standard",
+    "TorchLinear",
+    "TruncatedNormal",
+    "Uniform",
+    "VarianceScaling",
+    "Zeros",
+    "auto_initializer",
+    "calculate_gain",
+    "get_initializer",
+    "list_initializers",
+    "materialize",
+    "resolve_fans",
+]

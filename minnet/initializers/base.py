@@ -1,0 +1,157 @@
+"""What every initializer is: an object with its configuration only, called with a shape."""
+
+import math
+import numbers
+
+import numpy as np
+
+from minnet._configured import Configured, suggest
+from minnet.random import as_stream
+
+
+class Initializer(Configured):
+    """Base class of the initializers; a subclass says how its values are drawn in :meth:`draw`.
+
+    An initializer holds no seed and no numbers. Two layers that share one differ, because the
+    random stream comes with the call. (A Keras initializer holds its seed, so that two layers
+    sharing one object start out equal.)
+
+    An initializer that looks at data or at the whole network may also have a method
+    ``adapt(network, layer_index, X)``, called once after all layers have their first values.
+
+    Examples
+    --------
+    >>> from minnet.initializers import Initializer
+    >>> class Laplace(Initializer):
+    ...     def __init__(self, scale=0.1):
+    ...         self.scale = scale
+    ...
+    ...     def draw(self, shape, stream, dtype, fans):
+    ...         return stream.generator().laplace(scale=self.scale, size=shape)
+    >>> Laplace()((784, 256), rng=0, dtype="float32").shape
+    (784, 256)
+    """
+
+    def __call__(self, shape, rng=None, dtype="float64", fans=None):
+        """Return a new array of the shape, drawn from this initializer's law.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of a weight matrix ``(fan_in, fan_out)``, or of a bias ``(fan_out,)``.
+        rng : None, int, numpy Generator or RandomState, or Stream
+            Where the random numbers come from; the same seed gives the same array.
+        dtype : {"float64", "float32"}
+            The type of the array.
+        fans : (int, int) or None
+            Fan-in and fan-out of the unit, for a bias, whose shape does not tell them.
+
+        Returns
+        -------
+        ndarray
+            C-contiguous, writable, its own memory.
+        """
+        shape = _check_shape(shape)
+        dtype = _check_dtype(dtype)
+        values = self.draw(shape, as_stream(rng), dtype, fans)
+        return check_values(values, shape, dtype, type(self).__name__)
+
+    def draw(self, shape, stream, dtype, fans):
+        """Return the values; a subclass must have this method."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must have draw(shape, stream, dtype, fans)"
+        )
+
+
+def resolve_fans(shape, fans=None):
+    """Return ``(fan_in, fan_out)`` of a weight matrix's shape, or ``fans`` where given.
+
+    Keras takes ``fan_in = fan_out = n`` for a 1-d shape. That is a guess, so minnet asks.
+
+    Examples
+    --------
+    >>> resolve_fans((784, 256))
+    (784, 256)
+    >>> resolve_fans((256,), fans=(784, 256))
+    (784, 256)
+    """
+    if fans is not None:
+        if len(fans) != 2 or not all(is_count(fan) for fan in fans):
+            raise ValueError(f"fans must be two whole numbers (fan_in, fan_out), got {fans!r}")
+        return int(fans[0]), int(fans[1])
+    if len(shape) != 2:
+        raise ValueError(
+            f"the fans of shape {shape} are unknown: shape must be (fan_in, fan_out), or give "
+            "fans=(fan_in, fan_out) beside it"
+        )
+    return shape
+
+
+def require_matrix(initializer, shape):
+    """Return ``(fan_in, fan_out)``, or raise for a shape that is no weight matrix."""
+    if len(shape) != 2:
+        raise ValueError(
+            f"{type(initializer).__name__} makes weight matrices: shape must be "
+            f"(fan_in, fan_out), got {shape}"
+        )
+    return shape
+
+
+def check_values(values, shape, dtype, name):
+    """Return values as a C-contiguous, writable array of the dtype, or say what is wrong."""
+    values = np.asarray(values)
+    if values.shape != tuple(shape):
+        raise ValueError(f"{name} must give an array of shape {tuple(shape)}, got {values.shape}")
+    if values.dtype.kind not in "buif":
+        raise ValueError(f"{name} must give real numbers, got dtype {values.dtype}")
+    with np.errstate(over="ignore"):
+        values = np.require(values, dtype, ["C", "W", "O"])
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must give finite numbers in {values.dtype}, got NaN or infinity")
+    return values
+
+
+def check_number(name, value, low=-np.inf, inclusive=True):
+    """Raise unless value is a finite number of at least (or above) ``low``."""
+    bound = "" if low == -np.inf else f" {'>=' if inclusive else '>'} {low:g}"
+    valid = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+    valid = valid and _is_finite(value) and (value >= low if inclusive else value > low)
+    if not valid:
+        raise ValueError(f"{name} must be a finite number{bound}, got {value!r}")
+
+
+def check_choice(name, value, choices):
+    """Raise unless value is one of the choices, naming the closest."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(suggest(value, choices, kind=name))
+
+
+def is_count(value):
+    """Say whether value is a whole number of at least 1."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return whole and value >= 1
+
+
+def _check_shape(shape):
+    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    if len(sizes) == 0 or not all(is_count(size) for size in sizes):
+        raise ValueError(f"shape must be a tuple of whole numbers >= 1, got {shape!r}")
+    return tuple(int(size) for size in sizes)
+
+
+def _check_dtype(dtype):
+    try:
+        # None would be float64 to NumPy; a missing dtype is taken as a mistake instead.
+        checked = np.dtype("O" if dtype is None else dtype)
+    except TypeError:
+        checked = np.dtype("O")
+    if checked not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
+    return checked
+
+
+def _is_finite(value):
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that is too large for a float
+        return False

@@ -1,0 +1,243 @@
+"""From what a user writes (a name, a dictionary, an array, a function ...) to an initializer."""
+
+import inspect
+import numbers
+
+import numpy as np
+
+from minnet._configured import suggest
+from minnet.initializers.base import Initializer, check_values
+from minnet.initializers.fills import Constant, Normal, Ones, TruncatedNormal, Uniform, Zeros
+from minnet.initializers.given import FromArray, FromFunction
+from minnet.initializers.named_scalings import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    SklearnMLP,
+    Standard,
+    TorchLinear,
+)
+from minnet.initializers.structured import Identity, Orthogonal, PositiveUnitball, Sparse
+from minnet.initializers.variance_scaling import VarianceScaling
+
+_BY_NAME = {
+    "zeros": Zeros,
+    "ones": Ones,
+    "constant": Constant,
+    "uniform": Uniform,
+    "normal": Normal,
+    "truncated_normal": TruncatedNormal,
+    "variance_scaling": VarianceScaling,
+    "glorot_uniform": GlorotUniform,
+    "glorot_normal": GlorotNormal,
+    "he_uniform": HeUniform,
+    "he_normal": HeNormal,
+    "lecun_uniform": LecunUniform,
+    "lecun_normal": LecunNormal,
+    "standard": Standard,
+    "torch_linear": TorchLinear,
+    "sklearn_mlp": SklearnMLP,
+    "orthogonal": Orthogonal,
+    "sparse": Sparse,
+    "identity": Identity,
+    "positive_unitball": PositiveUnitball,
+}
+
+# Other libraries' names. Caffe's "xavier" is LeCun's uniform unless told variance_norm: AVERAGE;
+# here the name means what torch and JAX mean by it.
+_ALIASES = {
+    "glorot": "glorot_uniform",
+    "xavier": "glorot_uniform",
+    "xavier_uniform": "glorot_uniform",
+    "xavier_normal": "glorot_normal",
+    "he": "he_normal",
+    "kaiming": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "kaiming_normal": "he_normal",
+    "msra": "he_normal",
+    "lecun": "lecun_normal",
+    "gaussian": "normal",
+    "eye": "identity",
+}
+
+_AUTO_HE = ("relu", "elu", "gelu", "silu", "softplus")
+
+
+def list_initializers(aliases=False):
+    """Return the names of the initializers.
+
+    Parameters
+    ----------
+    aliases : bool, default=False
+        Return a dictionary from each alias to the name it stands for instead.
+
+    Returns
+    -------
+    list of str or dict
+
+    Examples
+    --------
+    >>> from minnet.initializers import list_initializers
+    >>> list_initializers()[:3]
+    ['zeros', 'ones', 'constant']
+    >>> list_initializers(aliases=True)["glorot"]
+    'glorot_uniform'
+    """
+    return dict(_ALIASES) if aliases else list(_BY_NAME)
+
+
+def get_initializer(spec, name="init"):
+    """Return the initializer that a user's specification stands for.
+
+    Parameters
+    ----------
+    spec : str, dict, Initializer, Initializer class, number, array-like or callable
+        A name of :func:`list_initializers` or one of its aliases; a dictionary of ``"name"`` and
+        parameters; an initializer, returned as it is, or its class; a number, for a constant;
+        an array or nested list of numbers, for the values themselves; a function of
+        ``(shape, rng, dtype)`` or fewer of them, see :class:`FromFunction`.
+    name : str, default="init"
+        What to call the argument in error messages.
+
+    Returns
+    -------
+    Initializer
+
+    Examples
+    --------
+    >>> from minnet.initializers import get_initializer
+    >>> get_initializer("glorot")
+    GlorotUniform()
+    >>> get_initializer({"name": "he_normal", "negative_slope": 0.1})
+    HeNormal(negative_slope=0.1)
+    >>> get_initializer(0.1)
+    Constant(value=0.1)
+    """
+    if isinstance(spec, Initializer):
+        return spec
+    if isinstance(spec, str):
+        return _construct(_find(spec, name), {}, name)
+    if isinstance(spec, dict):
+        if "name" not in spec:
+            raise ValueError(f'{name} as a dictionary must have a "name", got {spec!r}')
+        parameters = {key: value for key, value in spec.items() if key != "name"}
+        return _construct(_find(spec["name"], name), parameters, name)
+    if isinstance(spec, type) and issubclass(spec, Initializer):
+        return _construct(spec, {}, name)
+    if isinstance(spec, numbers.Real) and not isinstance(spec, bool | np.bool_):
+        return _construct(Constant, {"value": spec}, name)
+    if _is_numbers(spec):
+        return _construct(FromArray, {"array": spec}, name)
+    if callable(spec) and not isinstance(spec, type):
+        return FromFunction(spec)
+    raise TypeError(
+        f"{name} must be the name of an initializer, a dictionary with its name and parameters, "
+        f"an Initializer, a number, an array of numbers or a function, got {spec!r}"
+    )
+
+
+def materialize(spec, shape, rng=None, dtype="float64", fans=None, name="init"):
+    """Return the array that a user's specification gives for a shape.
+
+    Parameters
+    ----------
+    spec : see :func:`get_initializer`
+        The specification.
+    shape, rng, dtype, fans
+        As in the call of an :class:`Initializer`.
+    name : str, default="init"
+        What to call the argument in error messages, for example ``"layers[1].W (Dense)"``.
+
+    Returns
+    -------
+    ndarray
+
+    Examples
+    --------
+    >>> from minnet.initializers import materialize
+    >>> materialize([[1.0, 2.0]], (1, 2), dtype="float32")
+    array([[1., 2.]], dtype=float32)
+    """
+    initializer = get_initializer(spec, name)
+    try:
+        values = initializer(shape, rng=rng, dtype=dtype, fans=fans)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    # Checked again, because a subclass may bring its own __call__.
+    return check_values(values, shape, dtype, name)
+
+
+def auto_initializer(activation_name, negative_slope=0.0):
+    r"""Return what ``init="auto"`` picks for a layer's activation.
+
+    =================================== =============================== ==========================
+    activation                          initializer                     source
+    =================================== =============================== ==========================
+    tanh, lecun_tanh, softsign,         ``GlorotUniform()``             Glorot & Bengio 2010
+    identity
+    sigmoid, logistic                   ``GlorotUniform(gain=4.0)``     Bengio 2012; 4 = 1/f'(0)
+    relu, elu, gelu, silu, softplus     ``HeNormal()``                  He et al. 2015
+    leaky_relu                          ``HeNormal(negative_slope=a)``  He et al. 2015
+    selu                                ``LecunNormal()``               Klambauer et al. 2017
+    any other, a user's own             ``GlorotUniform()``
+    =================================== =============================== ==========================
+
+    Parameters
+    ----------
+    activation_name : str
+        The name of the activation.
+    negative_slope : float, default=0.0
+        The slope a of ``"leaky_relu"``; not used for the others.
+
+    Returns
+    -------
+    Initializer
+
+    Examples
+    --------
+    >>> from minnet.initializers import auto_initializer
+    >>> auto_initializer("tanh"), auto_initializer("relu")
+    (GlorotUniform(), HeNormal())
+    """
+    if activation_name in ("sigmoid", "logistic"):
+        return GlorotUniform(gain=4.0)
+    if activation_name in _AUTO_HE:
+        return HeNormal()
+    if activation_name == "leaky_relu":
+        return HeNormal(negative_slope=negative_slope)
+    if activation_name == "selu":
+        return LecunNormal()
+    return GlorotUniform()
+
+
+def _find(key, name):
+    """Return the class of an initializer's name or alias."""
+    if not isinstance(key, str) or _ALIASES.get(key, key) not in _BY_NAME:
+        options = [*_BY_NAME, *_ALIASES]
+        raise ValueError(suggest(key, options, kind="initializer", where=name))
+    return _BY_NAME[_ALIASES.get(key, key)]
+
+
+def _construct(cls, parameters, name):
+    """Return the object, naming the argument if its parameters are wrong."""
+    known = inspect.signature(cls).parameters
+    for key in parameters:
+        if key not in known:
+            kind = f"parameter of {cls.__name__}"
+            raise ValueError(suggest(key, known, kind=kind, where=name))
+    try:
+        return cls(**parameters)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _is_numbers(spec):
+    """Say whether spec is an array, or a list of numbers or of lists of them."""
+    if isinstance(spec, list | tuple):
+        return len(spec) > 0 and all(
+            isinstance(item, numbers.Real) or _is_numbers(item) for item in spec
+        )
+    return hasattr(spec, "__array__") and not isinstance(spec, np.generic | type)

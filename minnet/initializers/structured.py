@@ -1,0 +1,187 @@
+"""Initializers of a whole weight matrix, whose entries are not independent of each other."""
+
+import dataclasses
+
+import numpy as np
+
+from minnet.initializers.base import (
+    Initializer,
+    check_choice,
+    check_number,
+    is_count,
+    require_matrix,
+)
+
+
+class Orthogonal(Initializer):
+    r"""Orthonormal columns or rows, every direction equally likely (Haar measure).
+
+    .. math:: W = g\, Q, \qquad Q^T Q = I \text{ if } \text{fan}_{in} \ge \text{fan}_{out},
+              \quad Q Q^T = I \text{ otherwise}
+
+    Q is made from a matrix A of independent standard normal numbers, transposed if wide. With
+    ``"qr"`` from :math:`A = Q' R` as :math:`Q_{ij} = Q'_{ij} \operatorname{sign} R_{jj}`: without
+    the signs the law would depend on the library's convention. With ``"svd"`` from
+    :math:`A = U \Sigma V^T` as :math:`Q = U V^T`, the orthonormal matrix closest to A.
+
+    Saxe, McClelland & Ganguli 2013.
+
+    Parameters
+    ----------
+    gain : float, default=1.0
+        The factor g: every singular value of W.
+    method : {"qr", "svd"}, default="qr"
+        How Q is made. Both have the same law, and QR is the faster; the numbers differ.
+
+    Notes
+    -----
+    torch, JAX and Keras do ``"qr"``; Lasagne takes U or V of the SVD alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet.initializers import Orthogonal
+    >>> W = Orthogonal(gain=2.0)((5, 3), rng=0)
+    >>> bool(np.allclose(W.T @ W, 4 * np.eye(3)))
+    True
+    """
+
+    def __init__(self, gain=1.0, method="qr"):
+        check_number("gain", gain)
+        check_choice("method", method, ("qr", "svd"))
+        self.gain = gain
+        self.method = method
+
+    def draw(self, shape, stream, dtype, fans):
+        fan_in, fan_out = require_matrix(self, shape)
+        # In float64 whatever the dtype: orthonormal to the last bit of float32, too.
+        A = stream.normal((max(shape), min(shape)), 0.0, 1.0, "float64")
+        if self.method == "qr":
+            Q, R = np.linalg.qr(A)
+            Q = Q * np.where(np.diag(R) < 0, -1.0, 1.0)
+        else:
+            U, _, Vt = np.linalg.svd(A, full_matrices=False)
+            Q = U @ Vt
+        return self.gain * (Q if fan_in >= fan_out else Q.T)
+
+
+class Sparse(Initializer):
+    r"""A few normal incoming weights per unit, the others zero.
+
+    .. math:: W_{ij} \sim N(0, \text{std}^2) \text{ for } k \text{ random } i
+              \text{ of each column } j, \quad W_{ij} = 0 \text{ elsewhere}
+
+    So the input of a unit has the same variance whatever the fan-in. Martens 2010.
+
+    Parameters
+    ----------
+    n_nonzero : int, default=15
+        The number k of non-zero incoming weights of each unit, exact. A unit with fewer inputs
+        is connected to all of them.
+    fraction : float, optional
+        The fraction of non-zero incoming weights, above 0 and at most 1; k is it times the
+        fan-in, rounded, at least 1. If given, ``n_nonzero`` is not used.
+    std : float, default=1.0
+        The standard deviation of the weights that are not zero.
+
+    Notes
+    -----
+    Lasagne's ``sparsity`` is the ``fraction`` here, torch's the fraction of *zeros* (and, on a
+    ``torch.nn.Linear``, counted per input). Caffe's ``gaussian`` with ``sparse`` draws the
+    number of non-zero weights as well.
+
+    Examples
+    --------
+    >>> from minnet.initializers import Sparse
+    >>> W = Sparse(n_nonzero=2)((10, 4), rng=0)
+    >>> (W != 0).sum(axis=0)
+    array([2, 2, 2, 2])
+    """
+
+    def __init__(self, n_nonzero=15, fraction=None, std=1.0):
+        if not is_count(n_nonzero):
+            raise ValueError(f"n_nonzero must be a whole number >= 1, got {n_nonzero!r}")
+        if fraction is not None:
+            check_number("fraction", fraction, low=0, inclusive=False)
+            if fraction > 1:
+                raise ValueError(f"fraction must be above 0 and at most 1, got {fraction!r}")
+        check_number("std", std, low=0, inclusive=False)
+        self.n_nonzero = n_nonzero
+        self.fraction = fraction
+        self.std = std
+
+    def count(self, fan_in):
+        """Return the number of non-zero incoming weights of a unit.
+
+        Examples
+        --------
+        >>> Sparse().count(100), Sparse().count(4), Sparse(fraction=0.2).count(100)
+        (15, 4, 20)
+        """
+        if self.fraction is None:
+            return min(self.n_nonzero, fan_in)
+        return max(1, round(self.fraction * fan_in))
+
+    def draw(self, shape, stream, dtype, fans):
+        fan_in, fan_out = require_matrix(self, shape)
+        k = self.count(fan_in)
+        # A stream has no state: the places need their own, or they would depend on the values.
+        places = dataclasses.replace(stream, name=stream.name + "/places")
+        words = places.words(fan_in * fan_out).reshape(shape)
+        rows = np.argpartition(words, k - 1, axis=0)[:k]
+        W = np.zeros(shape, dtype)
+        np.put_along_axis(W, rows, stream.normal((k, fan_out), 0.0, self.std, dtype), axis=0)
+        return W
+
+
+class Identity(Initializer):
+    r"""The identity matrix times a gain; what does not fit is zero.
+
+    .. math:: W_{ij} = g\, [i = j]
+
+    Parameters
+    ----------
+    gain : float, default=1.0
+        The factor g.
+
+    Notes
+    -----
+    torch's ``eye_``. If ``fan_out > fan_in``, the units without an input of their own start equal
+    (at zero) and get equal gradients.
+
+    Examples
+    --------
+    >>> from minnet.initializers import Identity
+    >>> Identity()((2, 3))
+    array([[1., 0., 0.],
+           [0., 1., 0.]])
+    """
+
+    def __init__(self, gain=1.0):
+        check_number("gain", gain)
+        self.gain = gain
+
+    def draw(self, shape, stream, dtype, fans):
+        fan_in, fan_out = require_matrix(self, shape)
+        return self.gain * np.eye(fan_in, fan_out)
+
+
+class PositiveUnitball(Initializer):
+    r"""Positive weights, the incoming weights of each unit summing to 1.
+
+    .. math:: W_{ij} = \frac{U_{ij}}{\sum_k U_{kj}}, \qquad U_{ij} \sim U(0, 1)
+
+    Caffe's ``positive_unitball``.
+
+    Examples
+    --------
+    >>> from minnet.initializers import PositiveUnitball
+    >>> PositiveUnitball()((10, 2), rng=0).sum(axis=0).round(12)
+    array([1., 1.])
+    """
+
+    def draw(self, shape, stream, dtype, fans):
+        require_matrix(self, shape)
+        # (0, 1] instead of [0, 1): a sum is then never zero.
+        U = 1.0 - stream.uniform(shape, 0.0, 1.0, "float64")
+        return U / U.sum(axis=0)

@@ -1,0 +1,103 @@
+"""One formula, many names: the variance of a weight is a scale divided by a number of units.
+
+:class:`VarianceScaling` is the formula. The names that users know are in ``named_scalings``; each
+says in its ``formula()`` which scale, mode and distribution it stands for.
+"""
+
+import math
+
+from minnet.initializers.base import Initializer, check_choice, check_number, resolve_fans
+
+# The standard deviation of a standard normal variable cut at -2 and 2.
+TRUNCATED_STD = 0.87962566103423978
+
+MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
+
+
+class VarianceScaling(Initializer):
+    r"""Weights whose variance is a scale divided by the fan.
+
+    .. math:: \operatorname{Var} W_{ij} = \frac{\text{scale}}{n}, \qquad
+              n = \text{fan}_{in},\; \text{fan}_{out},\;
+              \frac{\text{fan}_{in} + \text{fan}_{out}}{2}
+              \text{ or } \sqrt{\text{fan}_{in}\, \text{fan}_{out}}
+
+    With :math:`s = \sqrt{\text{scale} / n}` the values are
+    :math:`U(-\sqrt 3\, s, \sqrt 3\, s)`, :math:`N(0, s^2)`, or
+    :math:`N(0, (s / 0.8796)^2)` cut at two of its standard deviations, whose own standard
+    deviation is then exactly :math:`s`.
+
+    Parameters
+    ----------
+    scale : float, default=1.0
+        The variance times the fan.
+    mode : {"fan_in", "fan_out", "fan_avg", "fan_geo_avg"}, default="fan_in"
+        Which fan n is.
+    distribution : {"uniform", "normal", "truncated_normal"}, default="normal"
+        The shape of the law.
+
+    Notes
+    -----
+    Keras calls ``"normal"`` what is truncated here, and its and JAX's *normal* initializers of
+    Glorot, He and LeCun are truncated; torch's and Lasagne's are not, and minnet's only with
+    ``truncated=True``. Caffe's ``variance_norm`` FAN_IN, FAN_OUT and AVERAGE are the first three
+    modes; ``fan_geo_avg`` is JAX's.
+
+    Examples
+    --------
+    >>> from minnet.initializers import VarianceScaling
+    >>> W = VarianceScaling(2.0, mode="fan_avg")((300, 100), rng=0)
+    >>> print(f"{W.std():.2f}, expected {(2 / 200) ** 0.5:.2f}")
+    0.10, expected 0.10
+    """
+
+    def __init__(self, scale=1.0, mode="fan_in", distribution="normal"):
+        check_number("scale", scale, low=0, inclusive=False)
+        check_choice("mode", mode, MODES)
+        check_choice("distribution", distribution, DISTRIBUTIONS)
+        self.scale = scale
+        self.mode = mode
+        self.distribution = distribution
+
+    def variance(self, fan_in, fan_out):
+        """Return the variance of one weight.
+
+        Examples
+        --------
+        >>> VarianceScaling(2.0).variance(50, 10)
+        0.04
+        """
+        if self.mode == "fan_in":
+            fan = fan_in
+        elif self.mode == "fan_out":
+            fan = fan_out
+        elif self.mode == "fan_avg":
+            fan = (fan_in + fan_out) / 2
+        else:
+            fan = math.sqrt(fan_in * fan_out)
+        return self.scale / fan
+
+    def draw(self, shape, stream, dtype, fans):
+        std = math.sqrt(self.variance(*resolve_fans(shape, fans)))
+        if self.distribution == "uniform":
+            bound = math.sqrt(3.0) * std
+            return stream.uniform(shape, -bound, bound, dtype)
+        if self.distribution == "normal":
+            return stream.normal(shape, 0.0, std, dtype)
+        return stream.truncated_normal(shape, 0.0, std / TRUNCATED_STD, -2.0, 2.0, dtype)
+
+
+class NamedScaling(Initializer):
+    """Base class of the names for :class:`VarianceScaling`; a subclass has ``formula()``."""
+
+    def formula(self):
+        """Return the :class:`VarianceScaling` that this name stands for."""
+        raise NotImplementedError(f"{type(self).__name__} must have formula()")
+
+    def variance(self, fan_in, fan_out):
+        """Return the variance of one weight."""
+        return self.formula().variance(fan_in, fan_out)
+
+    def draw(self, shape, stream, dtype, fans):
+        return self.formula().draw(shape, stream, dtype, fans)

@@ -1,0 +1,341 @@
+r"""Layers: forward and backward side by side, in the names of the formulas.
+
+A layer holds its configuration and views of its parameters, never data of a call: ``forward(X, ctx)``
+puts what backward needs into ``ctx``, ``backward(dY, ctx)`` reads it and leaves the gradients there, as
+``ctx.dW`` for a parameter ``W``. So several threads can share a network, and a probe that reads ``ctx``
+sees exactly what training sees. Derivatives are written ``dY`` for :math:`\partial L / \partial Y`.
+
+A layer of your own says which parameters it has and computes with them:
+
+>>> from minnet import Dense, Network
+>>> from minnet.layers import Layer, Parameter
+>>> class Scale(Layer):
+...     def parameters(self, n_inputs):
+...         return {"g": Parameter((n_inputs,), init="ones")}
+...     def forward(self, X, ctx):
+...         ctx.X = X
+...         return X * self.g
+...     def backward(self, dY, ctx):
+...         ctx.dg = (dY * ctx.X).sum(axis=0)
+...         return dY * self.g
+>>> net = Network([Dense(8, "tanh"), Scale(), Dense(3)]).initialize(n_features=4, random_state=0)
+>>> net.layers[1].g.shape
+(8,)
+"""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from minnet._configured import Configured
+from minnet.activations import Identity, get_activation
+
+__all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "Parameter"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a layer declares of one parameter array.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    init : object
+        Its initializer; None leaves it to ``init`` (weights) or ``bias_init`` (others) of the network.
+    is_weight : bool
+        Whether it is a weight matrix: L2 and weight decay apply to it, and one entry of ``init`` is
+        its own.
+    """
+
+    shape: tuple
+    init: Any = None
+    is_weight: bool = False
+
+
+class Context:
+    """What one call of ``forward`` leaves for ``backward``, and how the call was made.
+
+    Attributes
+    ----------
+    training : bool
+        Whether this is a training pass (dropout drops, batch normalization uses the batch).
+    needs_dX : bool
+        Whether the layer below wants a gradient; False for the first layer.
+    weights : ndarray of shape (n_samples, 1) or None
+        Sample weights of the batch divided by their sum; None means all alike.
+    uniform : callable
+        ``uniform(shape)`` draws float32 numbers in [0, 1) from the layer's own stream.
+    """
+
+    def __init__(self, training=False, needs_dX=True, weights=None, uniform=None):
+        self.training = training
+        self.needs_dX = needs_dX
+        self.weights = weights
+        self.uniform = uniform
+
+
+class Layer(Configured):
+    """Base of all layers.
+
+    Attributes
+    ----------
+    trainable : bool
+        False freezes the layer: its parameters and state do not change in training.
+    lr_factor : float
+        What the learning rate is multiplied with for its parameters.
+    """
+
+    trainable = True
+    lr_factor = 1.0
+
+    def output_size(self, n_inputs):
+        """Return the number of outputs for ``n_inputs`` inputs."""
+        return n_inputs
+
+    def parameters(self, n_inputs):
+        """Return a dict from attribute names to :class:`Parameter`; the network makes the arrays."""
+        return {}
+
+    def state(self, n_inputs):
+        """Return a dict from attribute names to initial arrays of what is kept but not trained."""
+        return {}
+
+    def forward(self, X, ctx):
+        """Return the output ``Y`` for the input ``X`` (n_samples, n_inputs)."""
+        raise TypeError(f"{type(self).__name__} must define forward(X, ctx) and backward(dY, ctx).")
+
+    def backward(self, dY, ctx):
+        """Return ``dX`` for the gradient ``dY``; put each parameter's gradient into ``ctx``."""
+        raise TypeError(f"{type(self).__name__} must define forward(X, ctx) and backward(dY, ctx).")
+
+    def update_state(self, ctx):
+        """Update the state from one training pass; called once after each step."""
+
+    def __setattr__(self, name, value):
+        # Assigning a parameter copies into the network's flat buffer, so that views stay views.
+        if name in self.__dict__.get("_arrays", ()):
+            view, value = self.__dict__[name], np.asarray(value)
+            if value.shape != view.shape:
+                raise ValueError(
+                    f"{name} of {self!r} must have shape {view.shape}, got {value.shape}"
+                )
+            view[...] = value
+        else:
+            super().__setattr__(name, value)
+
+    def bind(self, arrays):
+        """Make the network's arrays, by name, attributes of this layer."""
+        self.__dict__.update(arrays)
+        self.__dict__["_arrays"] = frozenset(arrays)
+
+    def __reduce__(self):
+        # A layer is pickled as its configuration; the network that owns the arrays binds it again.
+        return _make, (type(self), self.get_config())
+
+
+def _make(cls, config):
+    return cls(**config)
+
+
+class Dense(Layer):
+    r"""Fully connected layer :math:`Y = f(X W + b)`; alone it is linear.
+
+    With :math:`Z = X W + b` and :math:`dZ = dY \odot f'(Z)`:
+    :math:`dW = X^\top dZ`, :math:`db = \sum_i dZ_i`, :math:`dX = dZ\, W^\top`.
+
+    Parameters
+    ----------
+    units : int
+        Outputs, fan_out.
+    activation : str or Activation, default="identity"
+        See :func:`minnet.activations.list_activations`.
+    init : str, dict, Initializer, array, callable or None, default=None
+        Of ``W``, shape (fan_in, fan_out); None leaves it to the network.
+    bias_init : the same, default=None
+        Of ``b``, shape (fan_out,); None leaves it to the network.
+    trainable : bool, default=True
+        False freezes ``W`` and ``b``.
+    lr_factor : float, default=1.0
+        Multiplies the learning rate for this layer.
+
+    Examples
+    --------
+    >>> from minnet import Dense
+    >>> Dense(256, "tanh", init="orthogonal")
+    Dense(256, activation=Tanh(), init='orthogonal')
+    """
+
+    def __init__(
+        self,
+        units,
+        activation=Identity(),
+        init=None,
+        bias_init=None,
+        *,
+        trainable=True,
+        lr_factor=1.0,
+    ):
+        if not isinstance(units, Integral) or isinstance(units, bool) or units < 1:
+            raise ValueError(f"units of Dense must be a whole number of at least 1, got {units!r}")
+        self.units = int(units)
+        self.activation = get_activation(activation)
+        self.init = init
+        self.bias_init = bias_init
+        self.trainable = _check_flag("trainable of Dense", trainable)
+        self.lr_factor = _check_lr_factor("Dense", lr_factor)
+
+    def output_size(self, n_inputs):
+        return self.units
+
+    def parameters(self, n_inputs):
+        return {
+            "W": Parameter((n_inputs, self.units), self.init, is_weight=True),
+            "b": Parameter((self.units,), self.bias_init),
+        }
+
+    def forward(self, X, ctx):
+        Z = X @ self.W + self.b
+        ctx.X, ctx.Z, ctx.Y = X, Z, self.activation(Z)
+        return ctx.Y
+
+    def backward(self, dY, ctx):
+        dZ = dY * self.activation.derivative(ctx.Z, ctx.Y)
+        ctx.dZ, ctx.dW, ctx.db = dZ, ctx.X.T @ dZ, dZ.sum(axis=0)
+        return dZ @ self.W.T if ctx.needs_dX else None
+
+
+class Dropout(Layer):
+    r"""Inverted dropout: in training each input is zeroed with probability ``rate``, the rest divided
+    by ``1 - rate``; otherwise nothing happens.
+
+    Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014). The mask of a sample depends
+    only on the random key and on how many samples were drawn before it, not on the batch size.
+
+    Parameters
+    ----------
+    rate : float, default=0.5
+        At least 0 and below 1.
+
+    Examples
+    --------
+    >>> from minnet import Dropout
+    >>> Dropout(0.2)
+    Dropout(rate=0.2)
+    """
+
+    def __init__(self, rate=0.5):
+        if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 <= rate < 1:
+            raise ValueError(f"rate of Dropout must be at least 0 and below 1, got {rate!r}")
+        self.rate = rate
+
+    def forward(self, X, ctx):
+        if not ctx.training or self.rate == 0:
+            ctx.mask = None
+            return X
+        keep = ctx.uniform(X.shape) >= self.rate
+        ctx.mask = keep * X.dtype.type(1 / (1 - self.rate))
+        return X * ctx.mask
+
+    def backward(self, dY, ctx):
+        return dY if ctx.mask is None else dY * ctx.mask
+
+
+class BatchNorm(Layer):
+    r"""Batch normalization :math:`Y = f(\gamma \hat X + \beta)`, :math:`\hat X = (X - \mu) / \sigma`.
+
+    In training :math:`\mu` and :math:`\sigma^2 = v + \epsilon` are mean and (biased) variance of the
+    batch, under the sample weights :math:`p_i` (:math:`\sum p_i = 1`; :math:`1/n` without weights);
+    otherwise running averages. Since both depend on all samples,
+
+    .. math:: dX_i = \tfrac{1}{\sigma} \Bigl( g_i - p_i \sum_j g_j
+              - p_i \hat X_i \sum_j g_j \hat X_j \Bigr), \qquad g = dZ \odot \gamma .
+
+    Ioffe and Szegedy (2015). A frozen one (``trainable=False``) uses its running averages in training
+    too, so that nothing of it changes.
+
+    Parameters
+    ----------
+    activation : str or Activation, default="identity"
+        Applied after the normalization.
+    momentum : float, default=0.9
+        Share of the old value when the running averages are updated.
+    epsilon : float, default=1e-5
+        Added to the variance.
+    trainable : bool, default=True
+        False freezes it.
+    lr_factor : float, default=1.0
+        Multiplies the learning rate for this layer.
+
+    Examples
+    --------
+    >>> from minnet import BatchNorm
+    >>> BatchNorm("tanh")
+    BatchNorm(activation=Tanh())
+    """
+
+    def __init__(
+        self, activation=Identity(), momentum=0.9, epsilon=1e-5, *, trainable=True, lr_factor=1.0
+    ):
+        if not isinstance(momentum, Real) or not 0 <= momentum < 1:
+            raise ValueError(
+                f"momentum of BatchNorm must be at least 0 and below 1, got {momentum!r}"
+            )
+        if not isinstance(epsilon, Real) or not 0 < epsilon < np.inf:
+            raise ValueError(f"epsilon of BatchNorm must be above 0, got {epsilon!r}")
+        self.activation = get_activation(activation)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.trainable = _check_flag("trainable of BatchNorm", trainable)
+        self.lr_factor = _check_lr_factor("BatchNorm", lr_factor)
+
+    def parameters(self, n_inputs):
+        return {
+            "gamma": Parameter((n_inputs,), init="ones"),
+            "beta": Parameter((n_inputs,), init="zeros"),
+        }
+
+    def state(self, n_inputs):
+        return {"running_mean": np.zeros(n_inputs), "running_var": np.ones(n_inputs)}
+
+    def forward(self, X, ctx):
+        ctx.of_batch = ctx.training and self.trainable
+        if ctx.of_batch:
+            p = 1 / X.dtype.type(len(X)) if ctx.weights is None else ctx.weights
+            mean = (X * p).sum(axis=0)
+            var = (np.square(X - mean) * p).sum(axis=0)
+            ctx.p, ctx.mean, ctx.var = p, mean, var
+        else:
+            mean, var = self.running_mean, self.running_var
+        ctx.sigma = np.sqrt(var + X.dtype.type(self.epsilon))
+        ctx.X_hat = (X - mean) / ctx.sigma
+        Z = self.gamma * ctx.X_hat + self.beta
+        ctx.Z, ctx.Y = Z, self.activation(Z)
+        return ctx.Y
+
+    def backward(self, dY, ctx):
+        dZ = dY * self.activation.derivative(ctx.Z, ctx.Y)
+        ctx.dZ, ctx.dgamma, ctx.dbeta = dZ, (dZ * ctx.X_hat).sum(axis=0), dZ.sum(axis=0)
+        g = dZ * self.gamma
+        if ctx.of_batch:
+            g = g - ctx.p * (g.sum(axis=0) + ctx.X_hat * (g * ctx.X_hat).sum(axis=0))
+        return g / ctx.sigma
+
+    def update_state(self, ctx):
+        if ctx.of_batch:
+            for running, of_batch in ((self.running_mean, ctx.mean), (self.running_var, ctx.var)):
+                running *= self.momentum
+                running += (1 - self.momentum) * of_batch
+
+
+def _check_flag(name, value):
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def _check_lr_factor(layer, value):
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < np.inf:
+        raise ValueError(f"lr_factor of {layer} must be at least 0, got {value!r}")
+    return value

@@ -1,0 +1,316 @@
+r"""Losses on logits: the value and its gradient are one pair.
+
+A loss sees the logits ``Z`` of shape (n_samples, n_outputs), the output of the last layer, and the
+targets ``T``. It owns the inverse link (softmax, sigmoid, exp or nothing) that turns logits into
+predictions, so that value and gradient can be computed without ever taking the logarithm of a rounded
+probability. ``value`` is one number a sample; ``gradient`` is its derivative in ``Z``. Sample weights
+and the mean over a batch belong to :class:`minnet.Network`.
+
+Targets are class indices of shape (n_samples,) where the output is a softmax, and floats of shape
+(n_samples, n_outputs) otherwise.
+"""
+
+import numpy as np
+from scipy.special import expit, log_softmax, logsumexp, softmax, xlogy
+
+from minnet._configured import Configured, suggest
+
+__all__ = [
+    "AbsoluteError",
+    "Loss",
+    "Poisson",
+    "SigmoidCrossEntropy",
+    "SoftmaxCrossEntropy",
+    "SquaredError",
+    "get_loss",
+    "list_losses",
+]
+
+
+class Loss(Configured):
+    """Base of all losses; a user's own defines ``value``, ``gradient`` and, if need be, ``predict``.
+
+    Attributes
+    ----------
+    output : {"identity", "softmax", "logistic", "exp"}
+        The inverse link that ``predict`` applies.
+    """
+
+    output = "identity"
+
+    def value(self, Z, T):
+        """Return the loss of each sample, shape (n_samples,)."""
+        raise TypeError(f"{type(self).__name__} must define value(Z, T) and gradient(Z, T).")
+
+    def gradient(self, Z, T):
+        """Return the derivative of ``value`` in ``Z``, of the shape and dtype of ``Z``."""
+        raise TypeError(f"{type(self).__name__} must define value(Z, T) and gradient(Z, T).")
+
+    def predict(self, Z):
+        """Return predictions from logits: the inverse link applied to ``Z``."""
+        return _OUTPUTS[self.output](Z)
+
+    def pieces(self, Z, T):
+        """Return boolean arrays that change where the loss has a kink; most losses have none."""
+        return ()
+
+    def check_targets(self, T, n_samples, n_outputs, dtype):
+        """Return ``T`` as ``value`` and ``gradient`` take it, or say what is wrong with it.
+
+        Parameters
+        ----------
+        T : array-like
+            Class indices (n_samples,) for a softmax output; otherwise numbers (n_samples, n_outputs),
+            or (n_samples,) where there is one output.
+        n_samples, n_outputs : int
+            What the network makes of the batch.
+        dtype : dtype
+            Of the network.
+
+        Returns
+        -------
+        ndarray
+            int64 of shape (n_samples,), or ``dtype`` of shape (n_samples, n_outputs).
+
+        Raises
+        ------
+        ValueError
+            If shape or values do not fit.
+        """
+        T = np.asarray(T)
+        if self.output == "softmax":
+            if T.shape != (n_samples,):
+                raise ValueError(
+                    f"T must be class indices of shape ({n_samples},), got an array of shape {T.shape}"
+                )
+            indices = T.astype(np.int64)
+            if n_samples and (
+                not np.array_equal(indices, T) or indices.min() < 0 or indices.max() >= n_outputs
+            ):
+                raise ValueError(
+                    f"T must be class indices from 0 to {n_outputs - 1}, got values from "
+                    f"{T.min()} to {T.max()}"
+                )
+            return indices
+        if T.ndim == 1 and n_outputs == 1:
+            T = T[:, np.newaxis]
+        if T.shape != (n_samples, n_outputs):
+            raise ValueError(
+                f"T must have shape {(n_samples, n_outputs)}, got an array of shape {T.shape}"
+            )
+        T = T.astype(dtype, copy=False)
+        if not np.isfinite(T).all():
+            raise ValueError("T must be finite, got NaN or infinity")
+        return T
+
+
+class SoftmaxCrossEntropy(Loss):
+    r"""Cross-entropy of a softmax: :math:`l = \log \sum_j e^{z_j} - z_t`, gradient :math:`p - e_t`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, Z, T = SoftmaxCrossEntropy(), np.array([[0.0, 0.0], [1000.0, 0.0]]), np.array([0, 1])
+    >>> loss.value(Z, T).round(4)
+    array([6.931e-01, 1.000e+03])
+    >>> loss.gradient(Z, T)
+    array([[-0.5,  0.5],
+           [ 1. , -1. ]])
+    """
+
+    output = "softmax"
+
+    def value(self, Z, T):
+        return logsumexp(Z, axis=1) - Z[np.arange(len(T)), T]
+
+    def gradient(self, Z, T):
+        dZ = softmax(Z, axis=1)
+        dZ[np.arange(len(T)), T] -= 1
+        return dZ
+
+
+class SigmoidCrossEntropy(Loss):
+    r"""Cross-entropy of independent sigmoids, summed over outputs; targets in [0, 1].
+
+    :math:`l = \sum_j \log(1 + e^{z_j}) - t_j z_j`, gradient :math:`\sigma(z) - t`. One output is binary
+    classification, several are multilabel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SigmoidCrossEntropy().value(np.array([[0.0], [-1000.0]]), np.array([[1.0], [1.0]])).round(4)
+    array([6.931e-01, 1.000e+03])
+    """
+
+    output = "logistic"
+
+    def value(self, Z, T):
+        return (np.maximum(Z, 0) - Z * T + np.log1p(np.exp(-np.abs(Z)))).sum(axis=1)
+
+    def gradient(self, Z, T):
+        return expit(Z) - T
+
+    def check_targets(self, T, n_samples, n_outputs, dtype):
+        T = super().check_targets(T, n_samples, n_outputs, dtype)
+        if T.size and (T.min() < 0 or T.max() > 1):
+            raise ValueError(f"T must lie between 0 and 1, got values from {T.min()} to {T.max()}")
+        return T
+
+
+class SquaredError(Loss):
+    r"""Quadratic loss :math:`l = \tfrac12 \sum_j (y_j - t_j)^2`, on linear or squashed outputs.
+
+    With ``output="softmax"`` or ``"logistic"`` it is the quadratic cost on probabilities, which Glorot
+    and Bengio (2010, figure 5) compare with cross-entropy: its gradient carries the derivative of the
+    squashing and has plateaus where cross-entropy has none.
+
+    Parameters
+    ----------
+    output : {"identity", "softmax", "logistic"}, default="identity"
+        What is applied to the logits before the comparison. "sigmoid" is taken for "logistic".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SquaredError().value(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]]))
+    array([2.5])
+    >>> SquaredError(output="softmax").gradient(np.array([[0.0, 0.0]]), np.array([0]))
+    array([[-0.25,  0.25]])
+    """
+
+    def __init__(self, output="identity"):
+        output = "logistic" if output == "sigmoid" else output
+        if output not in ("identity", "softmax", "logistic"):
+            raise ValueError(suggest(output, ("identity", "softmax", "logistic"), kind="output"))
+        self.output = output
+
+    def _residual(self, Z, T):
+        Y = self.predict(Z)
+        if self.output != "softmax":
+            return Y, Y - T
+        D = Y.copy()
+        D[np.arange(len(T)), T] -= 1
+        return Y, D
+
+    def value(self, Z, T):
+        _, D = self._residual(Z, T)
+        return 0.5 * np.square(D).sum(axis=1)
+
+    def gradient(self, Z, T):
+        Y, D = self._residual(Z, T)
+        if self.output == "softmax":
+            return Y * (D - (D * Y).sum(axis=1, keepdims=True))
+        if self.output == "logistic":
+            return D * Y * (1 - Y)
+        return D
+
+
+class Poisson(Loss):
+    r"""Half the Poisson deviance with a log link; targets at least 0.
+
+    :math:`l = \sum_j e^{z_j} - t_j z_j + t_j \log t_j - t_j`, gradient :math:`e^z - t`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Poisson().value(np.log([[2.0]]), np.array([[2.0]]))
+    array([0.])
+    """
+
+    output = "exp"
+
+    def value(self, Z, T):
+        return (np.exp(Z) - T * Z + xlogy(T, T) - T).sum(axis=1)
+
+    def gradient(self, Z, T):
+        return np.exp(Z) - T
+
+    def check_targets(self, T, n_samples, n_outputs, dtype):
+        T = super().check_targets(T, n_samples, n_outputs, dtype)
+        if T.size and T.min() < 0:
+            raise ValueError(f"T must be at least 0 for the loss 'poisson', got {T.min()}")
+        return T
+
+
+class AbsoluteError(Loss):
+    r"""Absolute error :math:`l = \sum_j |z_j - t_j|`; its gradient is the sign, 0 at 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> AbsoluteError().gradient(np.array([[1.0, -2.0]]), np.array([[0.0, 0.0]]))
+    array([[ 1., -1.]])
+    """
+
+    def value(self, Z, T):
+        return np.abs(Z - T).sum(axis=1)
+
+    def gradient(self, Z, T):
+        return np.sign(Z - T)
+
+    def pieces(self, Z, T):
+        return (Z > T,)
+
+
+_OUTPUTS = {
+    "identity": lambda Z: Z,
+    "softmax": lambda Z: softmax(Z, axis=1),
+    "logistic": expit,
+    "exp": np.exp,
+}
+
+#: Logarithms of the predictions, where they are probabilities; exact where the probability rounds to 0.
+LOG_OUTPUTS = {
+    "softmax": lambda Z: log_softmax(Z, axis=1),
+    "logistic": lambda Z: -np.logaddexp(0, -Z),
+}
+
+_BY_NAME = {
+    "softmax_cross_entropy": SoftmaxCrossEntropy,
+    "sigmoid_cross_entropy": SigmoidCrossEntropy,
+    "squared_error": SquaredError,
+    "poisson": Poisson,
+    "absolute_error": AbsoluteError,
+}
+
+
+def list_losses():
+    """Return the names that ``loss=`` of a :class:`minnet.Network` accepts.
+
+    Examples
+    --------
+    >>> "log_loss" in list_losses()
+    True
+    """
+    return ["log_loss", *_BY_NAME]
+
+
+def get_loss(spec, n_outputs):
+    """Turn what a user gave as a loss into a :class:`Loss`.
+
+    Parameters
+    ----------
+    spec : str or Loss
+        A name from :func:`list_losses` or an object. "log_loss" is the softmax cross-entropy, and the
+        sigmoid cross-entropy where there is a single output.
+    n_outputs : int
+        Outputs of the last layer.
+
+    Returns
+    -------
+    Loss
+
+    Examples
+    --------
+    >>> get_loss("log_loss", n_outputs=10), get_loss("log_loss", n_outputs=1)
+    (SoftmaxCrossEntropy(), SigmoidCrossEntropy())
+    """
+    if isinstance(spec, Loss):
+        return spec
+    if not isinstance(spec, str):
+        raise TypeError(f"loss must be a name such as 'log_loss' or a Loss object, got {spec!r}")
+    if spec == "log_loss":
+        return SigmoidCrossEntropy() if n_outputs == 1 else SoftmaxCrossEntropy()
+    if spec not in _BY_NAME:
+        raise ValueError(suggest(spec, list_losses(), kind="loss"))
+    return _BY_NAME[spec]()

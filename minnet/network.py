@@ -1,0 +1,535 @@
+"""A network: layers and a loss, with all parameters in one flat buffer."""
+
+import copy
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+
+from minnet.activations import Identity, LeakyRelu, name_of
+from minnet.initializers import auto_initializer, get_initializer, materialize
+from minnet.layers import BatchNorm, Context, Dense, Dropout, Layer
+from minnet.losses import get_loss
+from minnet.random import Stream, draw_key
+from minnet.trace import Trace
+
+__all__ = ["Network", "ParameterRow"]
+
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+@dataclass(frozen=True)
+class ParameterRow:
+    """One row of the parameter table: where an array lies and how it is trained.
+
+    Attributes
+    ----------
+    layer : int
+        Index of its layer.
+    name : str
+        Attribute of the layer, such as "W".
+    offset : int
+        First element in the flat buffer.
+    shape : tuple of int
+    is_weight : bool
+        Whether L2 and weight decay apply.
+    lr_factor : float
+    trainable : bool
+    """
+
+    layer: int
+    name: str
+    offset: int
+    shape: tuple
+    is_weight: bool
+    lr_factor: float
+    trainable: bool
+
+    @property
+    def label(self):
+        """Return what messages call it, such as "layers[0].W"."""
+        return f"layers[{self.layer}].{self.name}"
+
+    @property
+    def slice(self):
+        """Return its place in the flat buffer."""
+        return slice(self.offset, self.offset + int(np.prod(self.shape)))
+
+
+class Network:
+    r"""Layers in a row and a loss on the output of the last.
+
+    The objective of a batch of :math:`B` samples out of a fit of :math:`N` samples with weights
+    :math:`s` is
+
+    .. math:: \frac{N}{B \sum s} \sum_{i \in \text{batch}} s_i\, l_i
+              + \frac{\alpha}{2 \sum s} \lVert W \rVert^2 ,
+
+    where :math:`\sum s` runs over the whole fit: an unbiased estimate of the fit's objective for any
+    batch size, and equal to scikit-learn's in full batch.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        Copied, so that a network owns its layers. The output layer is among them.
+    loss : str or Loss, default="log_loss"
+        See :func:`minnet.losses.get_loss`.
+    init : str, dict, Initializer, array, callable or list, default="auto"
+        For the weight matrices whose layer names no initializer of its own. A list has one entry per
+        weight matrix, the output's included. "auto" picks by activation
+        (:func:`minnet.initializers.auto_initializer`).
+    bias_init : the same, default="zeros"
+        For the biases, likewise.
+    alpha : float, default=0.0
+        Strength of the L2 term, at least 0.
+
+    Attributes
+    ----------
+    params : ndarray
+        All parameters, flat, 64-byte aligned; ``layers[i].W`` and ``layers[i].b`` are views of it.
+        Arrays start at multiples of 64 bytes, and the gaps are 0.
+    state : ndarray
+        What layers keep but do not train (running averages), likewise.
+    parameter_table : list of ParameterRow
+    init_ : dict
+        The initializer that made each array, by label: what "auto" picked.
+    loss_ : Loss
+        The loss object in use.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network
+    >>> net = Network([Dense(5, "tanh"), Dense(3)], loss="log_loss")
+    >>> net = net.initialize(n_features=4, random_state=0)
+    >>> X, y = np.eye(4), np.array([0, 1, 2, 0])
+    >>> loss, grads = net.loss_and_grad(X, y)
+    >>> grads.shape == net.params.shape, net.views(grads)[0]["W"].shape
+    (True, (4, 5))
+    >>> net.predict(X).shape
+    (4, 3)
+    >>> net.init_["layers[0].W"]
+    GlorotUniform()
+    """
+
+    def __init__(self, layers, loss="log_loss", init="auto", bias_init="zeros", alpha=0.0):
+        layers = list(layers)
+        if not layers:
+            raise ValueError("layers must have at least one layer, got an empty list")
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r}")
+        if not isinstance(alpha, Real) or isinstance(alpha, bool) or not 0 <= alpha < np.inf:
+            raise ValueError(f"alpha must be at least 0, got {alpha!r}")
+        get_loss(loss, n_outputs=1)
+        self.layers = [layer.copy() for layer in layers]
+        self.loss = loss
+        self.init = init
+        self.bias_init = bias_init
+        self.alpha = alpha
+
+    def __repr__(self):
+        layers = ", ".join(map(repr, self.layers))
+        shown = {"loss": "log_loss", "init": "auto", "bias_init": "zeros", "alpha": 0.0}
+        options = [
+            f", {name}={getattr(self, name)!r}"
+            for name, default in shown.items()
+            if not (isinstance(getattr(self, name), type(default)) and getattr(self, name) == default)
+        ]
+        return f"Network([{layers}]{''.join(options)})"
+
+    # ---- making the parameters
+
+    def initialize(self, n_features, random_state=None, dtype="float64"):
+        """Make the parameters for ``n_features`` inputs and draw their initial values.
+
+        Each array has a random stream of its own, named by the kind of its layer, its attribute and how
+        many layers of that kind precede it: changing one layer leaves the draws of the others alone.
+
+        Parameters
+        ----------
+        n_features : int
+        random_state : int, RandomState or None
+            Consumed once, for a 64-bit key.
+        dtype : {"float64", "float32"}
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an initializer is unknown or gives an array of another shape. The network is then as it was.
+        """
+        if not isinstance(n_features, Integral) or n_features < 1:
+            raise ValueError(f"n_features must be a whole number of at least 1, got {n_features!r}")
+        dtype = np.dtype(dtype)
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64, got {dtype}")
+        key = draw_key(random_state)
+
+        sizes = [int(n_features)]
+        for layer in self.layers:
+            sizes.append(int(layer.output_size(sizes[-1])))
+        declared = [layer.parameters(n) for layer, n in zip(self.layers, sizes, strict=False)]
+        loss = get_loss(self.loss, sizes[-1])
+        specs = self._resolve_init(declared)
+
+        table, init, arrays, offset = [], {}, [], 0
+        ordinals = self._ordinals()
+        for i, (layer, parameters) in enumerate(zip(self.layers, declared, strict=True)):
+            for name, parameter in parameters.items():
+                row = ParameterRow(
+                    i, name, offset, parameter.shape, parameter.is_weight,
+                    layer.lr_factor, layer.trainable,
+                )  # fmt: skip
+                spec = get_initializer(specs[i, name], name=row.label)
+                stream = Stream(key, f"{type(layer).__name__}.{name}", ordinals[i])
+                array = materialize(
+                    spec,
+                    parameter.shape,
+                    rng=stream,
+                    dtype=dtype,
+                    fans=(sizes[i], sizes[i + 1]),
+                    name=f"{row.label} ({type(layer).__name__})",
+                )
+                init[row.label] = spec
+                table.append(row)
+                arrays.append(array)
+                offset = _next_aligned(row.slice.stop, dtype)
+
+        params = aligned_zeros(offset, dtype)
+        for row, array in zip(table, arrays, strict=True):
+            params[row.slice] = array.ravel()
+        states = [layer.state(n) for layer, n in zip(self.layers, sizes, strict=False)]
+        self.key, self.sizes, self.dtype = key, sizes, dtype
+        self.loss_, self.init_, self.parameter_table = loss, init, table
+        self._bind(params, states)
+        return self
+
+    def _ordinals(self):
+        """Return for each layer how many layers of its class come before it."""
+        return [
+            sum(type(before) is type(layer) for before in self.layers[:i])
+            for i, layer in enumerate(self.layers)
+        ]
+
+    def _resolve_init(self, declared):
+        """Return the initializer spec of each array: the layer's own, the network's, or by activation."""
+        specs = {(i, name): p.init for i, ps in enumerate(declared) for name, p in ps.items()}
+        weights = [(i, name) for (i, name) in specs if declared[i][name].is_weight]
+        biases = [place for place in specs if place not in weights and specs[place] is None]
+        for argument, given, places in (
+            ("init", self.init, weights),
+            ("bias_init", self.bias_init, biases),
+        ):
+            entries = given if isinstance(given, list | tuple) else [given] * len(places)
+            if len(entries) != len(places):
+                what = "weight matrix, the output's included" if places is weights else "bias"
+                raise ValueError(
+                    f"{argument} must have one entry per {what}: {len(places)}, got {len(entries)}"
+                )
+            for position, (place, spec) in enumerate(zip(places, entries, strict=True)):
+                if specs[place] is None:
+                    specs[place] = spec
+                elif entries is given and spec is not None:
+                    raise ValueError(
+                        f"{argument}[{position}] must be None, since layers[{place[0]}] names its own "
+                        f"initializer {specs[place]!r}, got {spec!r}"
+                    )
+        for place in [*weights, *biases]:
+            if specs[place] is None or (isinstance(specs[place], str) and specs[place] == "auto"):
+                specs[place] = self._auto(place[0]) if place in weights else "zeros"
+        return specs
+
+    def _auto(self, i):
+        """Return the initializer for layer ``i`` by the activation that its output goes through."""
+        activation = getattr(self.layers[i], "activation", Identity())
+        for above in self.layers[i + 1 :]:
+            if not isinstance(activation, Identity) or not isinstance(above, BatchNorm | Dropout):
+                break
+            activation = getattr(above, "activation", activation)
+        if isinstance(activation, LeakyRelu):
+            return auto_initializer("leaky_relu", negative_slope=activation.negative_slope)
+        return auto_initializer(name_of(activation))
+
+    def _bind(self, params, states):
+        """Take ``params`` and make layer attributes views of it and of the flat state."""
+        self.params = params
+        n_state = sum(_next_aligned(a.size, self.dtype) for s in states for a in s.values())
+        self.state = aligned_zeros(n_state, self.dtype)
+        offset, state_views = 0, []
+        for arrays in states:
+            state_views.append({})
+            for name, array in arrays.items():
+                view = self.state[offset : offset + array.size].reshape(array.shape)
+                view[...] = array
+                state_views[-1][name] = view
+                offset = _next_aligned(offset + array.size, self.dtype)
+        for layer, parameters, state in zip(
+            self.layers, self.views(params), state_views, strict=True
+        ):
+            layer.bind({**parameters, **state})
+        self._n_state_arrays = [list(s) for s in states]
+
+    def views(self, flat):
+        """Return for each layer a dict of views into ``flat``, a vector of the parameters' layout."""
+        views = [{} for _ in self.layers]
+        for row in self.parameter_table:
+            views[row.layer][row.name] = flat[row.slice].reshape(row.shape)
+        return views
+
+    # ---- forward and backward
+
+    def forward(self, X, return_all=False):
+        """Return the output of the last layer (the logits) for inference.
+
+        Parameters
+        ----------
+        X : array or CSR matrix of shape (n_samples, n_features)
+        return_all : bool, default=False
+            Return the list of every layer's output instead.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs), or list of ndarray
+        """
+        Y = self._check_X(X)
+        outputs = []
+        for layer in self.layers:
+            Y = layer.forward(Y, Context())
+            if return_all:
+                outputs.append(Y)
+        return outputs if return_all else Y
+
+    def predict(self, X):
+        """Return predictions: the loss's inverse link (softmax, sigmoid, ...) on the logits."""
+        return self.loss_.predict(self.forward(X))
+
+    def forward_training(self, X, sample_weight=None, position=0):
+        """Return the logits of a training pass and the contexts it left; arguments are not checked.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features), in the network's dtype
+        sample_weight : ndarray of shape (n_samples,) or None
+        position : int
+            Samples drawn before in this training: where the random streams of dropout go on.
+        """
+        p = None
+        if sample_weight is not None and (total := sample_weight.sum()) > 0:
+            p = (sample_weight / total).astype(self.dtype)[:, np.newaxis]
+        contexts = []
+        for i, layer in enumerate(self.layers):
+            ctx = Context(True, i > 0, p, self._uniform(i, position))
+            contexts.append(ctx)
+            X = layer.forward(X, ctx)
+        return X, contexts
+
+    def _uniform(self, i, position):
+        def uniform(shape):
+            name = f"{type(self.layers[i]).__name__}.draws"
+            stream = Stream(self.key, name, self._ordinals()[i])
+            width = int(np.prod(shape[1:]))
+            return stream.uniform(shape, dtype="float32", start=position * width)
+
+        return uniform
+
+    def forward_backward(
+        self, X, T, sample_weight=None, n_samples=None, weight_sum=None, position=0
+    ):
+        """Return objective, flat gradient and contexts of one batch; arguments are not checked.
+
+        See :meth:`loss_and_grad`, which checks them.
+        """
+        loss, Z, contexts, factor, l2 = self._objective(
+            X, T, sample_weight, n_samples, weight_sum, position
+        )
+        dY = self.loss_.gradient(Z, T) * factor
+        grads = np.zeros_like(self.params)
+        views = self.views(grads)
+        for layer, ctx, gradients in zip(
+            reversed(self.layers), reversed(contexts), reversed(views), strict=True
+        ):
+            dY = layer.backward(dY, ctx)
+            if layer.trainable:
+                for name, gradient in gradients.items():
+                    gradient[...] = getattr(ctx, f"d{name}")
+        if l2:
+            for row in self.parameter_table:
+                if row.is_weight and row.trainable:
+                    grads[row.slice] += l2 * self.params[row.slice]
+        return loss, grads, contexts
+
+    def _objective(self, X, T, sample_weight, n_samples, weight_sum, position):
+        """Return the objective of one batch, and what its gradient needs."""
+        Z, contexts = self.forward_training(X, sample_weight, position)
+        n_batch = len(Z)
+        total = n_batch if sample_weight is None else sample_weight.sum()
+        weight_sum = total if weight_sum is None else weight_sum
+        n_samples = n_batch if n_samples is None else n_samples
+        factor = self.dtype.type(n_samples / (n_batch * weight_sum))
+        if sample_weight is not None:
+            factor = (sample_weight * factor).astype(self.dtype)[:, np.newaxis]
+        loss = float((self.loss_.value(Z, T)[:, np.newaxis] * factor).sum(dtype=np.float64))
+        l2 = self.alpha / weight_sum
+        if l2:
+            weights = (self.params[row.slice] for row in self.parameter_table if row.is_weight)
+            loss += 0.5 * l2 * sum(float(np.dot(W, W)) for W in weights)
+        return loss, Z, contexts, factor, l2
+
+    def loss_and_grad(
+        self, X, T, sample_weight=None, *, n_samples=None, weight_sum=None, position=0
+    ):
+        """Return the objective of a batch and its gradient, as in training.
+
+        Parameters
+        ----------
+        X : array or CSR matrix of shape (n_samples, n_features)
+        T : array-like
+            Class indices (n_samples,) for a softmax output, numbers (n_samples, n_outputs) otherwise.
+        sample_weight : array-like of shape (n_samples,), default=None
+            At least 0, not all 0.
+        n_samples, weight_sum : number, default=None
+            Samples and sum of weights of the whole fit of which this is a batch; by default of ``X``.
+        position : int, default=0
+            Samples drawn before: chooses the masks of dropout.
+
+        Returns
+        -------
+        loss : float
+        grads : ndarray
+            Flat, of the layout of ``params``; see :meth:`views`. Zero for frozen layers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from minnet import Dense, Network
+        >>> net = Network([Dense(1, init="zeros")], loss="squared_error").initialize(1)
+        >>> loss, grads = net.loss_and_grad([[2.0]], [[3.0]])
+        >>> loss, net.views(grads)[0]["W"]
+        (4.5, array([[-6.]]))
+        """
+        X, T, sample_weight = self.check_batch(X, T, sample_weight)
+        return self.forward_backward(X, T, sample_weight, n_samples, weight_sum, position)[:2]
+
+    def objective(self, X, T, sample_weight=None):
+        """Return the objective alone, as :meth:`loss_and_grad` does."""
+        X, T, sample_weight = self.check_batch(X, T, sample_weight)
+        return self._objective(X, T, sample_weight, None, None, 0)[0]
+
+    def trace(self, X, T, sample_weight=None):
+        """Return the whole of one batch, forward and backward, as a table for teaching.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from minnet import Dense, Network
+        >>> net = Network([Dense(2, "tanh"), Dense(2)]).initialize(n_features=3, random_state=0)
+        >>> trace = net.trace(np.eye(3), [0, 1, 1])
+        >>> trace.layers[0]["dW"].shape
+        (3, 2)
+        """
+        X, T, sample_weight = self.check_batch(X, T, sample_weight)
+        loss, _, contexts = self.forward_backward(X, T, sample_weight)
+        return Trace.of(self.layers, contexts, loss)
+
+    # ---- checks and copies
+
+    def _check_initialized(self):
+        if not hasattr(self, "params"):
+            raise ValueError("the network has no parameters yet: call initialize(n_features) first")
+
+    def _check_X(self, X):
+        self._check_initialized()
+        if sparse.issparse(X):
+            X = X.astype(self.dtype, copy=False)
+            X = X.tocsr() if isinstance(self.layers[0], Dense) else X.toarray()
+        else:
+            X = np.asarray(X, dtype=self.dtype)
+        if X.ndim != 2 or X.shape[1] != self.sizes[0]:
+            raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {X.shape}")
+        return X
+
+    def check_batch(self, X, T, sample_weight=None):
+        """Return X, T and sample_weight as the network computes with them, or say what is wrong."""
+        X = self._check_X(X)
+        n = X.shape[0]
+        if n == 0:
+            raise ValueError("X must have at least one row, got none")
+        T = self.loss_.check_targets(T, n, self.sizes[-1], self.dtype)
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight, dtype=np.float64)
+            if sample_weight.shape != (n,):
+                raise ValueError(
+                    f"sample_weight must have shape ({n},), got {sample_weight.shape}"
+                )
+            if not np.isfinite(sample_weight).all() or sample_weight.min() < 0:
+                raise ValueError("sample_weight must be finite and at least 0")
+            if sample_weight.sum() == 0:
+                raise ValueError("sample_weight must not be all zero")
+        return X, T, sample_weight
+
+    def astype(self, dtype):
+        """Return a copy that computes in ``dtype``, with the same parameters rounded to it."""
+        self._check_initialized()
+        other = copy.deepcopy(self)
+        dtype = np.dtype(dtype)
+        if dtype == self.dtype:
+            return other
+        table, offset = [], 0
+        for row in self.parameter_table:
+            table.append(ParameterRow(**{**row.__dict__, "offset": offset}))
+            offset = _next_aligned(table[-1].slice.stop, dtype)
+        params = aligned_zeros(offset, dtype)
+        for old, new in zip(self.parameter_table, table, strict=True):
+            params[new.slice] = self.params[old.slice]
+        other.dtype, other.parameter_table = dtype, table
+        other._bind(params, self._states())
+        return other
+
+    def _states(self):
+        return [
+            {name: getattr(layer, name) for name in names}
+            for layer, names in zip(self.layers, self._n_state_arrays, strict=True)
+        ]
+
+    def __getstate__(self):
+        state = self.__dict__.copy()
+        if "params" in state:
+            state["state"] = [
+                {name: array.copy() for name, array in arrays.items()} for arrays in self._states()
+            ]
+        return state
+
+    def __setstate__(self, state):
+        # Views do not survive a pickle, and alignment does not either: copy and bind anew.
+        state = dict(state)
+        params, states = state.pop("params", None), state.pop("state", None)
+        self.__dict__.update(state)
+        if params is not None:
+            aligned = aligned_zeros(params.size, self.dtype)
+            aligned[...] = params
+            self._bind(aligned, states)
+
+
+def aligned_zeros(n, dtype):
+    """Return ``n`` zeros that start at a multiple of 64 bytes.
+
+    Examples
+    --------
+    >>> aligned_zeros(3, "float32").ctypes.data % 64
+    0
+    """
+    dtype = np.dtype(dtype)
+    raw = np.zeros(n * dtype.itemsize + _ALIGNMENT, dtype=np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + n * dtype.itemsize].view(dtype)
+
+
+def _next_aligned(n, dtype):
+    """Return the smallest element offset of at least ``n`` that is a multiple of 64 bytes."""
+    step = _ALIGNMENT // np.dtype(dtype).itemsize
+    return -(-n // step) * step

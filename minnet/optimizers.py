@@ -1,0 +1,300 @@
+r"""Optimizers and learning-rate schedules on the flat parameter vector.
+
+An optimizer is its configuration, the current ``learning_rate``, and a flat ``state`` of the layout of
+the parameters. ``update`` changes the parameters in place.
+"""
+
+from numbers import Real
+
+import numpy as np
+
+from minnet._configured import Configured, suggest
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Adaptive",
+    "Constant",
+    "FunctionOfStep",
+    "InvScaling",
+    "Optimizer",
+    "clip_gradients",
+    "get_optimizer",
+    "get_schedule",
+]
+
+
+class Optimizer(Configured):
+    """Base of the optimizers.
+
+    Attributes
+    ----------
+    state : ndarray of shape (n_state, n_parameters) or None
+        None before :meth:`prepare`.
+    step : int
+        Updates made.
+    """
+
+    n_state = 0
+    state = None
+    step = 0
+
+    def prepare(self, params):
+        """Allocate the state for ``params``; what was there is dropped."""
+        self.state = np.zeros((self.n_state, params.size), dtype=params.dtype)
+        self.step = 0
+
+    def update(self, params, grads, rates):
+        """Take one step, in place.
+
+        Parameters
+        ----------
+        params, grads : ndarray of shape (n_parameters,)
+            ``grads`` may be overwritten.
+        rates : float or ndarray of shape (n_parameters,)
+            Learning rate, of each parameter if they differ (0 where frozen).
+        """
+        raise TypeError(f"{type(self).__name__} must define update(params, grads, rates).")
+
+
+class SGD(Optimizer):
+    r"""Stochastic gradient descent, with momentum :math:`V = \mu V + g`, :math:`W = W - \eta V`.
+
+    With Nesterov's momentum the step is :math:`\eta (g + \mu V)` with the new :math:`V`. These are
+    PyTorch's forms (Sutskever, Martens, Dahl and Hinton, 2013); scikit-learn keeps :math:`-\eta V`
+    instead, which is the same while the learning rate is constant.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.001
+    momentum : float, default=0.0
+        Between 0 and 1.
+    nesterov : bool, default=False
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sgd, W = SGD(learning_rate=0.1, momentum=0.9), np.array([1.0])
+    >>> sgd.prepare(W)
+    >>> for _ in range(2):
+    ...     sgd.update(W, np.array([1.0]), sgd.learning_rate)
+    >>> W.round(3)
+    array([0.71])
+    """
+
+    def __init__(self, learning_rate=0.001, momentum=0.0, nesterov=False):
+        self.learning_rate = _check("learning_rate", learning_rate, 0, np.inf)
+        self.momentum = _check("momentum", momentum, 0, 1, right=True)
+        self.nesterov = nesterov
+
+    @property
+    def n_state(self):
+        return 1 if self.momentum else 0
+
+    def update(self, params, grads, rates):
+        self.step += 1
+        if self.momentum:
+            V = self.state[0]
+            V *= self.momentum
+            V += grads
+            if self.nesterov:
+                grads += self.momentum * V
+            else:
+                grads = V
+        params -= rates * grads
+
+
+class Adam(Optimizer):
+    r"""Adam, Algorithm 1 of Kingma and Ba (2015).
+
+    .. math:: m = \beta_1 m + (1 - \beta_1) g, \quad v = \beta_2 v + (1 - \beta_2) g^2, \quad
+              W = W - \eta \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+
+    :math:`\epsilon` comes after the bias correction, as in the paper and PyTorch; scikit-learn folds the
+    correction into the learning rate, which makes its :math:`\epsilon` larger early on.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.001
+    beta_1, beta_2 : float, default=0.9, 0.999
+        At least 0 and below 1.
+    epsilon : float, default=1e-8
+        Above 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adam, W = Adam(learning_rate=0.1), np.array([1.0, 1.0])
+    >>> adam.prepare(W)
+    >>> adam.update(W, np.array([5.0, -1e-3]), adam.learning_rate)  # the first step is the rate
+    >>> W.round(3)
+    array([0.9, 1.1])
+    """
+
+    n_state = 2
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+        self.learning_rate = _check("learning_rate", learning_rate, 0, np.inf)
+        self.beta_1 = _check("beta_1", beta_1, 0, 1)
+        self.beta_2 = _check("beta_2", beta_2, 0, 1)
+        self.epsilon = _check("epsilon", epsilon, 0, np.inf)
+
+    def update(self, params, grads, rates):
+        self.step += 1
+        m, v = self.state
+        m *= self.beta_1
+        m += (1 - self.beta_1) * grads
+        v *= self.beta_2
+        np.square(grads, out=grads)
+        v += (1 - self.beta_2) * grads
+        denominator = np.sqrt(v / (1 - self.beta_2**self.step))
+        denominator += self.epsilon
+        params -= (rates / (1 - self.beta_1**self.step)) * m / denominator
+
+
+def get_optimizer(spec):
+    """Turn "sgd", "adam" or an :class:`Optimizer` into an optimizer with a state of its own.
+
+    Examples
+    --------
+    >>> get_optimizer("adam")
+    Adam()
+    """
+    if isinstance(spec, Optimizer):
+        return spec.copy()
+    names = {"sgd": SGD, "adam": Adam}
+    if not isinstance(spec, str):
+        raise TypeError(f"optimizer must be 'sgd', 'adam' or an Optimizer object, got {spec!r}")
+    if spec not in names:
+        raise ValueError(suggest(spec, names, kind="optimizer"))
+    return names[spec]()
+
+
+def clip_gradients(grads, clip_value=None, clip_norm=None):
+    r"""Clip a gradient in place: each element to ``±clip_value``, then the whole to ``clip_norm``.
+
+    By norm the direction stays: :math:`g \min(1, c / \lVert g \rVert)` (Pascanu, Mikolov and Bengio,
+    2013). NaN stays NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> g = np.array([3.0, 4.0])
+    >>> clip_gradients(g, clip_norm=1.0)
+    >>> g
+    array([0.6, 0.8])
+    """
+    if clip_value is not None:
+        np.clip(grads, -clip_value, clip_value, out=grads)
+    if clip_norm is not None:
+        # Scaled by the largest element first, so that squares of a huge gradient do not overflow.
+        largest = np.abs(grads).max(initial=0.0)
+        if largest > 0:
+            norm = float(largest) * float(np.linalg.norm(grads / largest))
+            if norm > clip_norm:
+                grads *= clip_norm / norm
+
+
+class Schedule(Configured):
+    """Base of the learning-rate schedules.
+
+    ``rates(initial, step, n_steps, n_seen)`` gives the rates of the next ``n_steps`` updates, of which
+    ``step`` were made before, on ``n_seen`` samples; ``reduce(rate)`` answers a stall: the new rate, or
+    None to stop.
+    """
+
+    def rates(self, current, initial, step, n_steps, n_seen):
+        return np.full(n_steps, current)
+
+    def after_epoch(self, current, initial, step, n_seen):
+        """Return the rate that follows an epoch."""
+        return current
+
+    def reduce(self, current):
+        """Return the rate after a stall, or None to stop training."""
+        return None
+
+
+class Constant(Schedule):
+    """The initial learning rate, always."""
+
+
+class InvScaling(Schedule):
+    r"""scikit-learn's inverse scaling: :math:`\eta_0 / (t + 1)^p` after ``t`` samples, epoch by epoch.
+
+    Parameters
+    ----------
+    power_t : float, default=0.5
+    """
+
+    def __init__(self, power_t=0.5):
+        self.power_t = power_t
+
+    def rates(self, current, initial, step, n_steps, n_seen):
+        return np.full(n_steps, self.after_epoch(current, initial, step, n_seen))
+
+    def after_epoch(self, current, initial, step, n_seen):
+        return initial / (n_seen + 1) ** self.power_t
+
+
+class Adaptive(Schedule):
+    """scikit-learn's adaptive rate: divided by 5 at a stall, until it is at most 1e-6."""
+
+    def reduce(self, current):
+        return None if current <= 1e-6 else current / 5
+
+
+class FunctionOfStep(Schedule):
+    """A user's function: ``function(step)`` is the learning rate of update ``step`` = 0, 1, 2, ...
+
+    Parameters
+    ----------
+    function : callable
+    """
+
+    def __init__(self, function):
+        self.function = function
+
+    def rates(self, current, initial, step, n_steps, n_seen):
+        rates = np.array([self.function(i) for i in range(step, step + n_steps)], dtype=np.float64)
+        if rates.shape != (n_steps,) or not (np.isfinite(rates).all() and (rates >= 0).all()):
+            raise ValueError(
+                f"learning_rate must return a finite number of at least 0, got {rates.tolist()} "
+                f"from step {step}"
+            )
+        return rates
+
+    def after_epoch(self, current, initial, step, n_seen):
+        return float(self.rates(current, initial, step, 1, n_seen)[0])
+
+
+def get_schedule(spec, power_t=0.5):
+    """Turn "constant", "invscaling", "adaptive", a function of the step or a Schedule into a schedule.
+
+    Examples
+    --------
+    >>> get_schedule("invscaling", power_t=0.25)
+    InvScaling(power_t=0.25)
+    """
+    if isinstance(spec, Schedule):
+        return spec
+    if callable(spec):
+        return FunctionOfStep(spec)
+    names = {
+        "constant": Constant(),
+        "invscaling": InvScaling(power_t),
+        "adaptive": Adaptive(),
+    }
+    if not isinstance(spec, str):
+        raise TypeError(f"learning_rate must be a name or a function of the step, got {spec!r}")
+    if spec not in names:
+        raise ValueError(suggest(spec, names, kind="learning_rate"))
+    return names[spec]
+
+
+def _check(name, value, low, high, right=False):
+    inside = isinstance(value, Real) and not isinstance(value, bool) and low <= value
+    if not inside or not (value <= high if right else value < high):
+        bound = f"and at most {high}" if right else f"and below {high}"
+        raise ValueError(f"{name} must be at least {low} {bound}, got {value!r}")
+    return value

@@ -1,0 +1,289 @@
+"""The trainer: epochs, shuffling, early stopping, and what is remembered of them."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from minnet.backends import Hyper, make_backend
+from minnet.optimizers import Adaptive, get_optimizer, get_schedule
+from minnet.random import Stream
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Trains a network, epoch by epoch; a later call goes on where the last one stopped.
+
+    Parameters
+    ----------
+    network : Network
+        Initialized; its parameters change in place.
+    optimizer : str or Optimizer, default="adam"
+        Copied.
+    batch_size : int, default=32
+        More than there are rows means all of them.
+    learning_rate : str, callable or Schedule, default="constant"
+        "constant", "invscaling", "adaptive" or a function of the step that returns the rate; where it
+        starts is the optimizer's ``learning_rate``.
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+    shuffle : bool, default=True
+        Visit the rows in a new random order in each epoch.
+    tol : float, default=1e-4
+        What counts as an improvement of loss or score.
+    n_iter_no_change : int, default=10
+        More than that many epochs in a row without improvement is a stall, which ends training or
+        (with "adaptive") lowers the rate.
+    clip_value, clip_norm : float or None, default=None
+        Clipping of the gradient, by element and by norm.
+    weight_decay : float, default=0.0
+        Decoupled weight decay.
+    backend : str, default="auto"
+    n_threads : int or None, default=None
+    verbose : bool or int, default=False
+        Print a line an epoch.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+        With its state and the current ``learning_rate``.
+    n_epochs : int
+        Epochs over all calls.
+    n_seen : int
+        Samples drawn over all calls.
+    loss_curve : list of float
+        Mean objective of each epoch.
+    validation_scores : list of float
+    best_loss, best_score : float
+    no_improvement_count : int
+        Epochs since the last improvement.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network, SGD, Trainer
+    >>> X = np.random.default_rng(0).normal(size=(100, 3))
+    >>> net = Network([Dense(1)], loss="squared_error").initialize(3, random_state=0)
+    >>> trainer = Trainer(net, SGD(0.1), batch_size=10)
+    >>> trainer.fit(X, X @ [1.0, -2.0, 3.0], max_epochs=20).n_epochs
+    20
+    >>> net.layers[0].W.ravel().round(2)
+    array([ 1., -2.,  3.])
+    """
+
+    def __init__(
+        self,
+        network,
+        optimizer="adam",
+        *,
+        batch_size=32,
+        learning_rate="constant",
+        power_t=0.5,
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=10,
+        clip_value=None,
+        clip_norm=None,
+        weight_decay=0.0,
+        backend="auto",
+        n_threads=None,
+        verbose=False,
+    ):
+        if not isinstance(batch_size, Integral) or batch_size < 1:
+            raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+        for name, value in (("clip_value", clip_value), ("clip_norm", clip_norm)):
+            if value is not None and not (isinstance(value, Real) and value > 0):
+                raise ValueError(f"{name} must be None or above 0, got {value!r}")
+        if not (isinstance(weight_decay, Real) and 0 <= weight_decay < np.inf):
+            raise ValueError(f"weight_decay must be at least 0, got {weight_decay!r}")
+        self.network = network
+        self.optimizer = get_optimizer(optimizer)
+        self.optimizer.prepare(network.params)
+        self.initial_rate = self.optimizer.learning_rate
+        self.schedule = get_schedule(learning_rate, power_t)
+        self.batch_size = int(batch_size)
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.clip_value = clip_value
+        self.clip_norm = clip_norm
+        self.weight_decay = weight_decay
+        self.backend = backend
+        self.n_threads = n_threads
+        self.verbose = verbose
+        make_backend(backend, network, n_threads)  # an unknown backend is an error here
+        self.n_epochs = self.n_seen = self.no_improvement_count = 0
+        self.loss_curve, self.validation_scores = [], []
+        self.best_loss, self.best_score = np.inf, -np.inf
+
+    def fit(self, X, T, sample_weight=None, *, max_epochs=200, validate=None, callbacks=()):
+        """Train until loss or score stalls, at most ``max_epochs`` epochs.
+
+        Parameters
+        ----------
+        X, T, sample_weight
+            As :meth:`minnet.Network.loss_and_grad` takes them.
+        max_epochs : int, default=200
+        validate : callable, default=None
+            ``validate(network)`` returns a score, the higher the better. With it, training stops when
+            the score stalls and the weights of the best epoch come back.
+        callbacks : sequence of callable, default=()
+            Each is called with the trainer after every epoch; one that returns True ends training.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If data do not fit, or if parameters become NaN or infinite and there is no best epoch to
+            come back to.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_epochs`` is reached first, or if training diverges under ``validate``.
+        """
+        data = self.network.check_batch(X, T, sample_weight)
+        self.no_improvement_count = 0
+        best = self._snapshot() if validate is not None else None
+        try:
+            for _ in range(max_epochs):
+                self.run_epoch(*data)
+                if not self.is_finite():
+                    if validate is None:
+                        raise ValueError(self._divergence())
+                    self.validation_scores.append(np.nan)
+                    warnings.warn(
+                        self._divergence() + " The weights of the best epoch were restored.",
+                        ConvergenceWarning,
+                        stacklevel=2,
+                    )
+                    break
+                if validate is not None and self._validate(validate):
+                    best = self._snapshot()
+                stalled = self.check_stall(validate is not None)
+                if stalled or any([callback(self) is True for callback in callbacks]):
+                    break
+            else:
+                warnings.warn(
+                    f"Stochastic Optimizer: Maximum iterations ({max_epochs}) reached and the "
+                    "optimization hasn't converged yet.",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+        if best is not None:
+            self.network.params[...], self.network.state[...] = best
+        return self
+
+    def continue_from(self, previous):
+        """Take over the records of another trainer, so that epochs and random streams go on."""
+        self.n_epochs, self.n_seen = previous.n_epochs, previous.n_seen
+        self.loss_curve = list(previous.loss_curve)
+        self.validation_scores = list(previous.validation_scores)
+        self.best_loss, self.best_score = previous.best_loss, previous.best_score
+
+    def run_epoch(self, X, T, sample_weight=None):
+        """Take the steps of one epoch over data that were checked; note its loss."""
+        n_samples = X.shape[0]
+        weight_sum = float(n_samples if sample_weight is None else sample_weight.sum())
+        order = None
+        if self.shuffle:
+            order = Stream(self.network.key, "shuffle", self.n_epochs).permutation(n_samples)
+        batch_size = min(self.batch_size, n_samples)
+        n_steps = -(-n_samples // batch_size)
+        optimizer = self.optimizer
+        where = (optimizer.learning_rate, self.initial_rate, optimizer.step)
+        hyper = Hyper(
+            batch_size=batch_size,
+            rates=self.schedule.rates(*where, n_steps, self.n_seen),
+            optimizer=optimizer,
+            n_samples=n_samples,
+            weight_sum=weight_sum,
+            position=self.n_seen,
+            clip_value=self.clip_value,
+            clip_norm=self.clip_norm,
+            weight_decay=self.weight_decay,
+        )
+        backend = make_backend(self.backend, self.network, self.n_threads)
+        total = backend.train_steps(X, T, sample_weight, order, 0, n_steps, hyper)
+        self.n_epochs += 1
+        self.n_seen += n_samples
+        self.loss_curve.append(total / n_samples)
+        optimizer.learning_rate = self.schedule.after_epoch(
+            optimizer.learning_rate, self.initial_rate, optimizer.step, self.n_seen
+        )
+        if self.verbose:
+            print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
+
+    def check_stall(self, validated=False):
+        """Count epochs without improvement; return whether training should stop.
+
+        A schedule may answer a stall with a lower rate instead.
+        """
+        if not validated:
+            loss = self.loss_curve[-1]
+            self._count(loss <= self.best_loss - self.tol)
+            self.best_loss = min(self.best_loss, loss)
+        if self.no_improvement_count <= self.n_iter_no_change:
+            return False
+        what = "Validation score" if validated else "Training loss"
+        message = (
+            f"{what} did not improve more than tol={self.tol:f} for "
+            f"{self.n_iter_no_change} consecutive epochs."
+        )
+        rate = self.schedule.reduce(self.optimizer.learning_rate)
+        if rate is None:
+            if self.verbose:
+                too_small = " Learning rate too small." if isinstance(self.schedule, Adaptive) else ""
+                print(f"{message}{too_small} Stopping.")
+            return True
+        self.optimizer.learning_rate = rate
+        self.no_improvement_count = 0
+        if self.verbose:
+            print(f"{message} Setting learning rate to {rate:f}")
+        return False
+
+    def _validate(self, validate):
+        """Note the validation score; return whether it is the best so far."""
+        score = float(validate(self.network))
+        self.validation_scores.append(score)
+        if self.verbose:
+            print(f"Validation score: {score:f}")
+        self._count(score >= self.best_score + self.tol)
+        better = score > self.best_score
+        self.best_score = max(self.best_score, score) if not np.isnan(score) else self.best_score
+        return better
+
+    def _count(self, improved):
+        self.no_improvement_count = 0 if improved else self.no_improvement_count + 1
+
+    def is_finite(self):
+        """Return whether all parameters are finite."""
+        return bool(np.isfinite(self.network.params).all())
+
+    def raise_if_diverged(self):
+        """Raise the ValueError of divergence if a parameter is NaN or infinite."""
+        if not self.is_finite():
+            raise ValueError(self._divergence())
+
+    def _divergence(self):
+        where = next(
+            f"layer {row.layer} ({type(self.network.layers[row.layer]).__name__})"
+            for row in self.network.parameter_table
+            if not np.isfinite(self.network.params[row.slice]).all()
+        )
+        return (
+            "Solver produced non-finite parameter weights. The input data may contain large values "
+            f"and need to be preprocessed. It happened in {where} in epoch {self.n_epochs}, at "
+            f"learning rate {self.optimizer.learning_rate:g}: scale the inputs, lower the learning "
+            "rate or set clip_norm."
+        )
+
+    def _snapshot(self):
+        return self.network.params.copy(), self.network.state.copy()
