@@ -1,13 +1,16 @@
-"""What initializers, activations, losses, layers and optimizers share: they are their configuration.
+"""What initializers, activations, losses, layers and optimizers are: their configuration.
 
 A class takes its configuration in ``__init__`` and stores each parameter under its own name, as
 scikit-learn's estimators do. From the signature alone follow the printed form, equality, the hash
 and the fresh copy, so none of them can go out of step with the parameters.
 """
 
+from __future__ import annotations
+
 import difflib
-import functools
 import inspect
+from collections.abc import Iterable
+from typing import Any, Self
 
 import numpy as np
 
@@ -32,7 +35,7 @@ class Configured:
     {'factor': 2, 'shift': 0.0}
     """
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the configuration as a dictionary, in the order of the signature."""
         config = {}
         for name in _parameters(type(self)):
@@ -44,11 +47,11 @@ class Configured:
             config[name] = getattr(self, name)
         return config
 
-    def copy(self):
+    def copy(self) -> Self:
         """Return a fresh object of the same configuration; state is not carried."""
         return type(self)(**{name: _copied(value) for name, value in self.get_config().items()})
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shown = []
         config = self.get_config()
         for name, parameter in _parameters(type(self)).items():
@@ -59,22 +62,24 @@ class Configured:
                 shown.append(f"{name}={_shown(config[name])}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
         return _same(self.get_config(), other.get_config())
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((type(self), _hashable(self.get_config())))
 
 
-def suggest(name, options, kind="name", where=None):
+def suggest(
+    name: object, options: Iterable[str], kind: str = "name", where: str | None = None
+) -> str:
     """Return the sentence for an unknown name: the closest match first, then all there is.
 
     Examples
     --------
-    >>> suggest("glorto", ["glorot", "he"], kind="initializer", where="init[0]")
-    "unknown initializer 'glorto' for init[0]: did you mean 'glorot'? It may be one of 'glorot', 'he'"
+    >>> suggest("glorto", ["glorot", "he"], kind="initializer", where="init")
+    "unknown initializer 'glorto' for init: did you mean 'glorot'? It may be one of 'glorot', 'he'"
     >>> suggest("qqq", ["glorot", "he"])
     "unknown name 'qqq': it may be one of 'glorot', 'he'"
     """
@@ -88,8 +93,7 @@ def suggest(name, options, kind="name", where=None):
     return f"{unknown}: it {listed}"
 
 
-@functools.cache
-def _parameters(cls):
+def _parameters(cls: type[Configured]) -> dict[str, inspect.Parameter]:
     """Return the parameters of ``cls.__init__`` by name, without self."""
     if cls.__init__ is object.__init__:
         return {}
@@ -103,7 +107,7 @@ def _parameters(cls):
     return parameters
 
 
-def _copied(value):
+def _copied(value: Any) -> Any:
     if isinstance(value, Configured | np.ndarray):
         return value.copy()
     if type(value) in (list, tuple):
@@ -113,7 +117,7 @@ def _copied(value):
     return value
 
 
-def _same(a, b):
+def _same(a: Any, b: Any) -> bool:
     if a is b:
         return True
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
@@ -126,7 +130,7 @@ def _same(a, b):
     return bool(a == b)
 
 
-def _hashable(value):
+def _hashable(value: Any) -> Any:
     """Return something hashable that is equal for values that are the `_same`."""
     if isinstance(value, np.ndarray):
         # The shape only: 0.0 and -0.0 are equal but differ in their bytes.
@@ -142,7 +146,7 @@ def _hashable(value):
     return value
 
 
-def _shown(value):
+def _shown(value: Any) -> str:
     if isinstance(value, np.ndarray):
         if value.size <= _LARGEST_ARRAY_SHOWN:
             return " ".join(repr(value).split())

@@ -10,7 +10,7 @@ named_scalings       these names, each a line that says what it is in the formul
 gains                the classical gain of each activation
 structured           orthogonal, sparse, identity, positive unit ball
 given                a user's array or function
-spec                 from a name, dictionary, array, function ... to an initializer; the table "auto"
+spec                 from a name, dictionary, array ... to an initializer; the table of "auto"
 ==================== ==============================================================================
 """
 

@@ -1,12 +1,21 @@
 """What every initializer is: an object with its configuration only, called with a shape."""
 
+from __future__ import annotations
+
 import math
 import numbers
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from minnet._configured import Configured, suggest
-from minnet.random import as_stream
+from minnet.random import Stream, as_stream
+
+Array = np.ndarray[Any, Any]
+DType = np.dtype[Any]
+Shape = tuple[int, ...]
+Fans = tuple[int, int] | None
 
 
 class Initializer(Configured):
@@ -15,9 +24,6 @@ class Initializer(Configured):
     An initializer holds no seed and no numbers. Two layers that share one differ, because the
     random stream comes with the call. (A Keras initializer holds its seed, so that two layers
     sharing one object start out equal.)
-
-    An initializer that looks at data or at the whole network may also have a method
-    ``adapt(network, layer_index, X)``, called once after all layers have their first values.
 
     Examples
     --------
@@ -32,7 +38,9 @@ class Initializer(Configured):
     (784, 256)
     """
 
-    def __call__(self, shape, rng=None, dtype="float64", fans=None):
+    def __call__(
+        self, shape: int | Shape, rng: Any = None, dtype: Any = "float64", fans: Fans = None
+    ) -> Array:
         """Return a new array of the shape, drawn from this initializer's law.
 
         Parameters
@@ -56,14 +64,14 @@ class Initializer(Configured):
         values = self.draw(shape, as_stream(rng), dtype, fans)
         return check_values(values, shape, dtype, type(self).__name__)
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return the values; a subclass must have this method."""
         raise NotImplementedError(
             f"{type(self).__name__} must have draw(shape, stream, dtype, fans)"
         )
 
 
-def resolve_fans(shape, fans=None):
+def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
     """Return ``(fan_in, fan_out)`` of a weight matrix's shape, or ``fans`` where given.
 
     Keras takes ``fan_in = fan_out = n`` for a 1-d shape. That is a guess, so minnet asks.
@@ -84,20 +92,20 @@ def resolve_fans(shape, fans=None):
             f"the fans of shape {shape} are unknown: shape must be (fan_in, fan_out), or give "
             "fans=(fan_in, fan_out) beside it"
         )
-    return shape
+    return shape[0], shape[1]
 
 
-def require_matrix(initializer, shape):
+def require_matrix(initializer: Initializer, shape: Shape) -> tuple[int, int]:
     """Return ``(fan_in, fan_out)``, or raise for a shape that is no weight matrix."""
     if len(shape) != 2:
         raise ValueError(
             f"{type(initializer).__name__} makes weight matrices: shape must be "
             f"(fan_in, fan_out), got {shape}"
         )
-    return shape
+    return shape[0], shape[1]
 
 
-def check_values(values, shape, dtype, name):
+def check_values(values: Any, shape: Shape, dtype: Any, name: str) -> Array:
     """Return values as a C-contiguous, writable array of the dtype, or say what is wrong."""
     values = np.asarray(values)
     if values.shape != tuple(shape):
@@ -111,7 +119,7 @@ def check_values(values, shape, dtype, name):
     return values
 
 
-def check_number(name, value, low=-np.inf, inclusive=True):
+def check_number(name: str, value: Any, low: float = -np.inf, inclusive: bool = True) -> None:
     """Raise unless value is a finite number of at least (or above) ``low``."""
     bound = "" if low == -np.inf else f" {'>=' if inclusive else '>'} {low:g}"
     valid = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
@@ -120,26 +128,26 @@ def check_number(name, value, low=-np.inf, inclusive=True):
         raise ValueError(f"{name} must be a finite number{bound}, got {value!r}")
 
 
-def check_choice(name, value, choices):
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """Raise unless value is one of the choices, naming the closest."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(suggest(value, choices, kind=name))
 
 
-def is_count(value):
+def is_count(value: Any) -> bool:
     """Say whether value is a whole number of at least 1."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return whole and value >= 1
 
 
-def _check_shape(shape):
+def _check_shape(shape: Any) -> Shape:
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
     if len(sizes) == 0 or not all(is_count(size) for size in sizes):
         raise ValueError(f"shape must be a tuple of whole numbers >= 1, got {shape!r}")
     return tuple(int(size) for size in sizes)
 
 
-def _check_dtype(dtype):
+def _check_dtype(dtype: Any) -> DType:
     try:
         # None would be float64 to NumPy; a missing dtype is taken as a mistake instead.
         checked = np.dtype("O" if dtype is None else dtype)
@@ -150,7 +158,7 @@ def _check_dtype(dtype):
     return checked
 
 
-def _is_finite(value):
+def _is_finite(value: Any) -> bool:
     try:
         return math.isfinite(value)
     except OverflowError:  # a whole number that is too large for a float

@@ -1,10 +1,13 @@
 """Initializers that do not look at the shape: constants and independent draws of one law."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 
-from minnet.initializers.base import Initializer, check_number
+from minnet.initializers.base import Array, DType, Fans, Initializer, Shape, check_number
+from minnet.random import Stream
 
 
 class Zeros(Initializer):
@@ -22,7 +25,8 @@ class Zeros(Initializer):
     array([0., 0., 0.])
     """
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return zeros."""
         return np.zeros(shape, dtype)
 
 
@@ -38,7 +42,8 @@ class Ones(Initializer):
     array([1., 1., 1.])
     """
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return ones."""
         return np.ones(shape, dtype)
 
 
@@ -59,11 +64,12 @@ class Constant(Initializer):
     array([0.1, 0.1, 0.1])
     """
 
-    def __init__(self, value=0.0):
+    def __init__(self, value: float = 0.0) -> None:
         check_number("value", value)
         self.value = value
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return the value everywhere."""
         return np.full(shape, self.value, "float64")
 
 
@@ -92,7 +98,7 @@ class Uniform(Initializer):
     True
     """
 
-    def __init__(self, low=-0.05, high=0.05):
+    def __init__(self, low: float = -0.05, high: float = 0.05) -> None:
         check_number("low", low)
         check_number("high", high)
         if low >= high:
@@ -101,7 +107,7 @@ class Uniform(Initializer):
         self.high = high
 
     @classmethod
-    def with_std(cls, std, mean=0.0):
+    def with_std(cls, std: float, mean: float = 0.0) -> Uniform:
         r"""Return the uniform law of this mean and standard deviation.
 
         .. math:: U(\text{mean} - \sqrt 3\, \text{std},\; \text{mean} + \sqrt 3\, \text{std})
@@ -116,7 +122,8 @@ class Uniform(Initializer):
         half = math.sqrt(3.0) * std
         return cls(mean - half, mean + half)
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return independent uniform values."""
         return stream.uniform(shape, self.low, self.high, dtype)
 
 
@@ -145,13 +152,14 @@ class Normal(Initializer):
     0.020
     """
 
-    def __init__(self, mean=0.0, std=0.01):
+    def __init__(self, mean: float = 0.0, std: float = 0.01) -> None:
         check_number("mean", mean)
         check_number("std", std, low=0)
         self.mean = mean
         self.std = std
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return independent normal values."""
         return stream.normal(shape, self.mean, self.std, dtype)
 
 
@@ -184,7 +192,9 @@ class TruncatedNormal(Initializer):
     True
     """
 
-    def __init__(self, mean=0.0, std=0.01, lower=-2.0, upper=2.0):
+    def __init__(
+        self, mean: float = 0.0, std: float = 0.01, lower: float = -2.0, upper: float = 2.0
+    ) -> None:
         check_number("mean", mean)
         check_number("std", std, low=0)
         check_number("lower", lower)
@@ -196,5 +206,6 @@ class TruncatedNormal(Initializer):
         self.lower = lower
         self.upper = upper
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return independent values of the cut law."""
         return stream.truncated_normal(shape, self.mean, self.std, self.lower, self.upper, dtype)

@@ -1,5 +1,7 @@
 """The classical gain of each activation: what to multiply a standard deviation by."""
 
+from __future__ import annotations
+
 import math
 import numbers
 
@@ -13,12 +15,12 @@ _GAINS = {
     "logistic": 1.0,
     "tanh": 5.0 / 3.0,
     "relu": math.sqrt(2.0),
-    "leaky_relu": None,  # of its slope
+    "leaky_relu": math.sqrt(2.0 / (1.0 + 0.01**2)),
     "selu": 3.0 / 4.0,
 }
 
 
-def calculate_gain(activation, param=None):
+def calculate_gain(activation: str, param: float | None = None) -> float:
     r"""Return the gain of an activation in torch's table.
 
     ======================= ====================================================
@@ -57,16 +59,15 @@ def calculate_gain(activation, param=None):
     """
     if not isinstance(activation, str) or activation not in _GAINS:
         raise ValueError(suggest(activation, _GAINS, kind="activation", where="a gain"))
-    if activation == "leaky_relu":
-        slope = 0.01 if param is None else param
-        check_number("param", slope)
-        return math.sqrt(2.0 / (1.0 + slope**2))
-    if param is not None:
+    if param is None:
+        return _GAINS[activation]
+    if activation != "leaky_relu":
         raise ValueError(f"param is the slope of 'leaky_relu'; {activation!r} has none")
-    return _GAINS[activation]
+    check_number("param", param)
+    return math.sqrt(2.0 / (1.0 + param**2))
 
 
-def resolve_gain(gain):
+def resolve_gain(gain: float | str) -> float:
     """Return the number of a gain that is a number above 0 or the name of an activation."""
     if isinstance(gain, str):
         return calculate_gain(gain)

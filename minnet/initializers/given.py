@@ -1,10 +1,15 @@
 """Initializers that wrap what a user brings: an array or a function."""
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from minnet.initializers.base import Initializer, check_values
+from minnet.initializers.base import Array, DType, Fans, Initializer, Shape, check_values
+from minnet.random import Stream
 
 
 class FromArray(Initializer):
@@ -23,14 +28,15 @@ class FromArray(Initializer):
            [3., 4.]])
     """
 
-    def __init__(self, array):
+    def __init__(self, array: Any) -> None:
         try:
             array = np.array(array)
         except ValueError as error:
             raise ValueError(f"array must be an array of numbers: {error}") from error
         self.array = check_values(array, array.shape, None, "array")
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return a copy of the array."""
         return self.array.copy()
 
 
@@ -55,17 +61,18 @@ class FromFunction(Initializer):
     (784, 256)
     """
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):
             raise TypeError(f"function must be callable, got {function!r}")
         self.function = function
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return what the function makes."""
         # A new array, because the function may hold on to the one that it returns.
         return np.array(_call(self.function, shape, stream.generator(), dtype))
 
 
-def _call(function, shape, rng, dtype):
+def _call(function: Callable[..., Any], shape: Shape, rng: Any, dtype: DType) -> Any:
     """Call the function with as many of shape, rng, dtype as it takes."""
     try:
         first, *others = inspect.signature(function).parameters.values()

@@ -1,5 +1,7 @@
 """The names of variance scaling: Glorot, He and LeCun, and what other libraries start from."""
 
+from __future__ import annotations
+
 from minnet.initializers.base import check_choice, check_number
 from minnet.initializers.gains import resolve_gain
 from minnet.initializers.variance_scaling import MODES, NamedScaling, VarianceScaling
@@ -34,11 +36,12 @@ class GlorotUniform(NamedScaling):
     0.0760, bound 0.0760
     """
 
-    def __init__(self, gain=1.0):
+    def __init__(self, gain: float | str = 1.0) -> None:
         resolve_gain(gain)
         self.gain = gain
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
+        """Return scale g², mean of the fans, uniform."""
         return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_avg", "uniform")
 
 
@@ -64,29 +67,33 @@ class GlorotNormal(NamedScaling):
     0.002
     """
 
-    def __init__(self, gain=1.0, truncated=False):
+    def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
         resolve_gain(gain)
         self.gain = gain
         self.truncated = truncated
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
+        """Return scale g², mean of the fans, normal."""
         return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_avg", _normal(self.truncated))
 
 
 class _He(NamedScaling):
     """What the two He initializers share: the variance."""
 
-    def _check(self, gain, negative_slope, mode):
+    gain: float
+    negative_slope: float
+
+    def _check(self, gain: float, negative_slope: float, mode: str) -> None:
         if isinstance(gain, str):
             raise TypeError(
                 f"gain of {type(self).__name__} must be a number, got {gain!r}: the formula "
-                "already has the factor of ReLU; use LecunNormal or LecunUniform with a gain by name"
+                "already has the factor of ReLU; LecunNormal and LecunUniform take a name"
             )
         check_number("gain", gain, low=0, inclusive=False)
         check_number("negative_slope", negative_slope)
         check_choice("mode", mode, MODES)
 
-    def _scale(self):
+    def _scale(self) -> float:
         return self.gain**2 * 2.0 / (1.0 + self.negative_slope**2)
 
 
@@ -120,13 +127,16 @@ class HeUniform(_He):
     0.04
     """
 
-    def __init__(self, gain=1.0, negative_slope=0.0, mode="fan_in"):
+    def __init__(
+        self, gain: float = 1.0, negative_slope: float = 0.0, mode: str = "fan_in"
+    ) -> None:
         self._check(gain, negative_slope, mode)
         self.gain = gain
         self.negative_slope = negative_slope
         self.mode = mode
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
+        """Return scale 2 g² / (1 + a²), uniform."""
         return VarianceScaling(self._scale(), self.mode, "uniform")
 
 
@@ -161,14 +171,21 @@ class HeNormal(_He):
     0.02
     """
 
-    def __init__(self, gain=1.0, negative_slope=0.0, mode="fan_in", truncated=False):
+    def __init__(
+        self,
+        gain: float = 1.0,
+        negative_slope: float = 0.0,
+        mode: str = "fan_in",
+        truncated: bool = False,
+    ) -> None:
         self._check(gain, negative_slope, mode)
         self.gain = gain
         self.negative_slope = negative_slope
         self.mode = mode
         self.truncated = truncated
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
+        """Return scale 2 g² / (1 + a²), normal."""
         return VarianceScaling(self._scale(), self.mode, _normal(self.truncated))
 
 
@@ -197,11 +214,12 @@ class LecunUniform(NamedScaling):
     0.02
     """
 
-    def __init__(self, gain=1.0):
+    def __init__(self, gain: float | str = 1.0) -> None:
         resolve_gain(gain)
         self.gain = gain
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
+        """Return scale g², fan-in, uniform."""
         return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_in", "uniform")
 
 
@@ -227,12 +245,13 @@ class LecunNormal(NamedScaling):
     0.04
     """
 
-    def __init__(self, gain=1.0, truncated=False):
+    def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
         resolve_gain(gain)
         self.gain = gain
         self.truncated = truncated
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
+        """Return scale g², fan-in, normal."""
         return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_in", _normal(self.truncated))
 
 
@@ -252,7 +271,8 @@ class Standard(NamedScaling):
     0.100
     """
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
+        """Return scale 1/3, fan-in, uniform: the variance of U(-1, 1) is 1/3."""
         return VarianceScaling(1.0 / 3.0, "fan_in", "uniform")
 
 
@@ -276,7 +296,8 @@ class TorchLinear(NamedScaling):
     True
     """
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
+        """Return scale 1/3, fan-in, uniform."""
         return VarianceScaling(1.0 / 3.0, "fan_in", "uniform")
 
 
@@ -305,15 +326,16 @@ class SklearnMLP(NamedScaling):
     0.003333
     """
 
-    def __init__(self, activation="relu"):
+    def __init__(self, activation: str = "relu") -> None:
         if not isinstance(activation, str):
             raise TypeError(f"activation must be the name of an activation, got {activation!r}")
         self.activation = activation
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
+        """Return scale f / 6, mean of the fans, uniform."""
         factor = 2.0 if self.activation in ("logistic", "sigmoid") else 6.0
         return VarianceScaling(factor / 6.0, "fan_avg", "uniform")
 
 
-def _normal(truncated):
+def _normal(truncated: bool) -> str:
     return "truncated_normal" if truncated else "normal"

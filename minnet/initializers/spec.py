@@ -1,12 +1,15 @@
 """From what a user writes (a name, a dictionary, an array, a function ...) to an initializer."""
 
+from __future__ import annotations
+
 import inspect
 import numbers
+from typing import Any
 
 import numpy as np
 
 from minnet._configured import suggest
-from minnet.initializers.base import Initializer, check_values
+from minnet.initializers.base import Array, Fans, Initializer, Shape, check_values
 from minnet.initializers.fills import Constant, Normal, Ones, TruncatedNormal, Uniform, Zeros
 from minnet.initializers.given import FromArray, FromFunction
 from minnet.initializers.named_scalings import (
@@ -23,7 +26,7 @@ from minnet.initializers.named_scalings import (
 from minnet.initializers.structured import Identity, Orthogonal, PositiveUnitball, Sparse
 from minnet.initializers.variance_scaling import VarianceScaling
 
-_BY_NAME = {
+_BY_NAME: dict[str, type[Initializer]] = {
     "zeros": Zeros,
     "ones": Ones,
     "constant": Constant,
@@ -66,7 +69,7 @@ _ALIASES = {
 _AUTO_HE = ("relu", "elu", "gelu", "silu", "softplus")
 
 
-def list_initializers(aliases=False):
+def list_initializers(aliases: bool = False) -> list[str] | dict[str, str]:
     """Return the names of the initializers.
 
     Parameters
@@ -89,7 +92,7 @@ def list_initializers(aliases=False):
     return dict(_ALIASES) if aliases else list(_BY_NAME)
 
 
-def get_initializer(spec, name="init"):
+def get_initializer(spec: Any, name: str = "init") -> Initializer:
     """Return the initializer that a user's specification stands for.
 
     Parameters
@@ -139,7 +142,14 @@ def get_initializer(spec, name="init"):
     )
 
 
-def materialize(spec, shape, rng=None, dtype="float64", fans=None, name="init"):
+def materialize(
+    spec: Any,
+    shape: Shape,
+    rng: Any = None,
+    dtype: Any = "float64",
+    fans: Fans = None,
+    name: str = "init",
+) -> Array:
     """Return the array that a user's specification gives for a shape.
 
     Parameters
@@ -170,7 +180,7 @@ def materialize(spec, shape, rng=None, dtype="float64", fans=None, name="init"):
     return check_values(values, shape, dtype, name)
 
 
-def auto_initializer(activation_name, negative_slope=0.0):
+def auto_initializer(activation_name: str, negative_slope: float = 0.0) -> Initializer:
     r"""Return what ``init="auto"`` picks for a layer's activation.
 
     =================================== =============================== ==========================
@@ -213,7 +223,7 @@ def auto_initializer(activation_name, negative_slope=0.0):
     return GlorotUniform()
 
 
-def _find(key, name):
+def _find(key: Any, name: str) -> type[Initializer]:
     """Return the class of an initializer's name or alias."""
     if not isinstance(key, str) or _ALIASES.get(key, key) not in _BY_NAME:
         options = [*_BY_NAME, *_ALIASES]
@@ -221,7 +231,7 @@ def _find(key, name):
     return _BY_NAME[_ALIASES.get(key, key)]
 
 
-def _construct(cls, parameters, name):
+def _construct(cls: type[Initializer], parameters: dict[str, Any], name: str) -> Initializer:
     """Return the object, naming the argument if its parameters are wrong."""
     known = inspect.signature(cls).parameters
     for key in parameters:
@@ -234,7 +244,7 @@ def _construct(cls, parameters, name):
         raise type(error)(f"{name}: {error}") from error
 
 
-def _is_numbers(spec):
+def _is_numbers(spec: Any) -> bool:
     """Say whether spec is an array, or a list of numbers or of lists of them."""
     if isinstance(spec, list | tuple):
         return len(spec) > 0 and all(

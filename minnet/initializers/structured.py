@@ -1,16 +1,23 @@
 """Initializers of a whole weight matrix, whose entries are not independent of each other."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
 
 from minnet.initializers.base import (
+    Array,
+    DType,
+    Fans,
     Initializer,
+    Shape,
     check_choice,
     check_number,
     is_count,
     require_matrix,
 )
+from minnet.random import Stream
 
 
 class Orthogonal(Initializer):
@@ -46,13 +53,14 @@ class Orthogonal(Initializer):
     True
     """
 
-    def __init__(self, gain=1.0, method="qr"):
+    def __init__(self, gain: float = 1.0, method: str = "qr") -> None:
         check_number("gain", gain)
         check_choice("method", method, ("qr", "svd"))
         self.gain = gain
         self.method = method
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return g times the Q of a normal matrix."""
         fan_in, fan_out = require_matrix(self, shape)
         # In float64 whatever the dtype: orthonormal to the last bit of float32, too.
         A = stream.normal((max(shape), min(shape)), 0.0, 1.0, "float64")
@@ -98,7 +106,9 @@ class Sparse(Initializer):
     array([2, 2, 2, 2])
     """
 
-    def __init__(self, n_nonzero=15, fraction=None, std=1.0):
+    def __init__(
+        self, n_nonzero: int = 15, fraction: float | None = None, std: float = 1.0
+    ) -> None:
         if not is_count(n_nonzero):
             raise ValueError(f"n_nonzero must be a whole number >= 1, got {n_nonzero!r}")
         if fraction is not None:
@@ -110,7 +120,7 @@ class Sparse(Initializer):
         self.fraction = fraction
         self.std = std
 
-    def count(self, fan_in):
+    def count(self, fan_in: int) -> int:
         """Return the number of non-zero incoming weights of a unit.
 
         Examples
@@ -122,7 +132,8 @@ class Sparse(Initializer):
             return min(self.n_nonzero, fan_in)
         return max(1, round(self.fraction * fan_in))
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return zeros with k normal values in each column."""
         fan_in, fan_out = require_matrix(self, shape)
         k = self.count(fan_in)
         # A stream has no state: the places need their own, or they would depend on the values.
@@ -157,11 +168,12 @@ class Identity(Initializer):
            [0., 1., 0.]])
     """
 
-    def __init__(self, gain=1.0):
+    def __init__(self, gain: float = 1.0) -> None:
         check_number("gain", gain)
         self.gain = gain
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return g times the identity."""
         fan_in, fan_out = require_matrix(self, shape)
         return self.gain * np.eye(fan_in, fan_out)
 
@@ -180,7 +192,8 @@ class PositiveUnitball(Initializer):
     array([1., 1.])
     """
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return uniform values, each column divided by its sum."""
         require_matrix(self, shape)
         # (0, 1] instead of [0, 1): a sum is then never zero.
         U = 1.0 - stream.uniform(shape, 0.0, 1.0, "float64")

@@ -4,9 +4,21 @@
 says in its ``formula()`` which scale, mode and distribution it stands for.
 """
 
+from __future__ import annotations
+
 import math
 
-from minnet.initializers.base import Initializer, check_choice, check_number, resolve_fans
+from minnet.initializers.base import (
+    Array,
+    DType,
+    Fans,
+    Initializer,
+    Shape,
+    check_choice,
+    check_number,
+    resolve_fans,
+)
+from minnet.random import Stream
 
 # The standard deviation of a standard normal variable cut at -2 and 2.
 TRUNCATED_STD = 0.87962566103423978
@@ -52,7 +64,9 @@ class VarianceScaling(Initializer):
     0.10, expected 0.10
     """
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="normal"):
+    def __init__(
+        self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "normal"
+    ) -> None:
         check_number("scale", scale, low=0, inclusive=False)
         check_choice("mode", mode, MODES)
         check_choice("distribution", distribution, DISTRIBUTIONS)
@@ -60,7 +74,7 @@ class VarianceScaling(Initializer):
         self.mode = mode
         self.distribution = distribution
 
-    def variance(self, fan_in, fan_out):
+    def variance(self, fan_in: int, fan_out: int) -> float:
         """Return the variance of one weight.
 
         Examples
@@ -68,6 +82,7 @@ class VarianceScaling(Initializer):
         >>> VarianceScaling(2.0).variance(50, 10)
         0.04
         """
+        fan: float
         if self.mode == "fan_in":
             fan = fan_in
         elif self.mode == "fan_out":
@@ -78,7 +93,8 @@ class VarianceScaling(Initializer):
             fan = math.sqrt(fan_in * fan_out)
         return self.scale / fan
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return values whose variance is the scale divided by the fan."""
         std = math.sqrt(self.variance(*resolve_fans(shape, fans)))
         if self.distribution == "uniform":
             bound = math.sqrt(3.0) * std
@@ -91,13 +107,14 @@ class VarianceScaling(Initializer):
 class NamedScaling(Initializer):
     """Base class of the names for :class:`VarianceScaling`; a subclass has ``formula()``."""
 
-    def formula(self):
+    def formula(self) -> VarianceScaling:
         """Return the :class:`VarianceScaling` that this name stands for."""
         raise NotImplementedError(f"{type(self).__name__} must have formula()")
 
-    def variance(self, fan_in, fan_out):
+    def variance(self, fan_in: int, fan_out: int) -> float:
         """Return the variance of one weight."""
         return self.formula().variance(fan_in, fan_out)
 
-    def draw(self, shape, stream, dtype, fans):
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return the values of the formula."""
         return self.formula().draw(shape, stream, dtype, fans)

@@ -1,0 +1,474 @@
+"""minnet.initializers: what a user may write, what becomes of it, and what is said if wrong."""
+
+import inspect
+import math
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from minnet.initializers import (
+    Constant,
+    FromArray,
+    FromFunction,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Identity,
+    Initializer,
+    LecunNormal,
+    LecunUniform,
+    Normal,
+    Orthogonal,
+    PositiveUnitball,
+    SklearnMLP,
+    Sparse,
+    Standard,
+    TorchLinear,
+    TruncatedNormal,
+    Uniform,
+    VarianceScaling,
+    Zeros,
+    auto_initializer,
+    calculate_gain,
+    get_initializer,
+    list_initializers,
+    materialize,
+    resolve_fans,
+)
+from minnet.initializers.variance_scaling import NamedScaling
+
+
+def follows(values, law):
+    return stats.kstest(np.asarray(values, "float64").ravel(), law.cdf).pvalue > 1e-3
+
+
+# Fans and shapes
+
+
+def test_fans_of_a_bias():
+    b = TorchLinear()((5000,), rng=0, fans=(100, 5000))
+    assert follows(b, stats.uniform(-0.1, 0.2))
+    b = SklearnMLP()((500,), rng=0, dtype="float32", fans=(100, 500))
+    assert follows(b, stats.uniform(-0.1, 0.2))
+    assert b.dtype == np.float32
+    assert resolve_fans((3, 4)) == (3, 4)
+    assert resolve_fans((3, 4), (5, 6)) == (5, 6)
+
+
+@pytest.mark.parametrize("cls", [VarianceScaling, *NamedScaling.__subclasses__()])
+def test_one_dimension_does_not_tell_the_fans(cls):
+    if cls.__name__.startswith("_"):
+        cls = HeNormal
+    with pytest.raises(ValueError, match=r"the fans of shape \(5,\) are unknown: .* give fans="):
+        cls()((5,), rng=0)
+
+
+@pytest.mark.parametrize("cls", [Orthogonal, Sparse, Identity, PositiveUnitball])
+def test_matrices_need_two_dimensions(cls):
+    message = (
+        rf"{cls.__name__} makes weight matrices: shape must be \(fan_in, fan_out\), got \(5,\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        cls()((5,), rng=0, fans=(3, 5))
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (3, -1), (2.0, 3), None, "ab", (True, 2)])
+def test_bad_shape(shape):
+    with pytest.raises(ValueError, match=r"shape must be a tuple of whole numbers >= 1, got "):
+        Zeros()(shape)
+
+
+def test_shape_may_be_one_number():
+    assert Normal()(np.int64(4), rng=0).shape == (4,)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int64", "complex128", None, "nonsense", 3])
+def test_bad_dtype(dtype):
+    with pytest.raises(ValueError, match=r"dtype must be 'float32' or 'float64', got "):
+        Zeros()((2, 2), dtype=dtype)
+
+
+@pytest.mark.parametrize("fans", [(1,), (1, 2, 3), (0, 2), (1.5, 2)])
+def test_bad_fans(fans):
+    with pytest.raises(ValueError, match=r"fans must be two whole numbers \(fan_in, fan_out\)"):
+        Standard()((3,), fans=fans)
+
+
+def test_bad_rng():
+    with pytest.raises(TypeError, match="rng"):
+        Normal()((3,), rng="seed")
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Normal(std=-1), "std must be a finite number >= 0, got -1"),
+        (lambda: Normal(mean="a"), "mean must be a finite number, got 'a'"),
+        (lambda: Normal(std=True), "std must be a finite number >= 0, got True"),
+        (lambda: TruncatedNormal(std=NAN), "std must be a finite number >= 0, got nan"),
+        (
+            lambda: TruncatedNormal(lower=2.0),
+            "lower must be below upper, got lower=2.0 and upper=2.0",
+        ),
+        (lambda: Uniform(1, -1), "low must be below high, got low=1 and high=-1"),
+        (lambda: Uniform(high=math.inf), "high must be a finite number, got inf"),
+        (lambda: Uniform.with_std(0), "std must be a finite number > 0, got 0"),
+        (lambda: Constant(NAN), "value must be a finite number, got nan"),
+        (lambda: Constant(10**400), f"value must be a finite number, got {10**400}"),
+        (lambda: GlorotUniform(NAN), "gain must be a finite number > 0, got nan"),
+        (lambda: GlorotNormal(0.0), "gain must be a finite number > 0, got 0.0"),
+        (
+            lambda: LecunNormal([1]),
+            "gain must be a number > 0 or the name of an activation, got [1]",
+        ),
+        (
+            lambda: LecunUniform("tanhh"),
+            "unknown activation 'tanhh' for a gain: did you mean 'tanh'? It may be one of",
+        ),
+        (lambda: HeNormal("relu"), "gain of HeNormal must be a number, got 'relu': the formula "),
+        (lambda: HeNormal(gain=-1), "gain must be a finite number > 0, got -1"),
+        (
+            lambda: HeUniform(negative_slope=None),
+            "negative_slope must be a finite number, got None",
+        ),
+        (
+            lambda: HeUniform(mode="fan_int"),
+            "unknown mode 'fan_int': did you mean 'fan_in'? It may be one of 'fan_in', 'fan_out', "
+            "'fan_avg', 'fan_geo_avg'",
+        ),
+        (lambda: VarianceScaling(0), "scale must be a finite number > 0, got 0"),
+        (
+            lambda: VarianceScaling(distribution="untruncated_normal"),
+            "unknown distribution 'untruncated_normal': did you mean 'truncated_normal'?",
+        ),
+        (lambda: VarianceScaling(mode=3), "unknown mode 3: it may be one of "),
+        (lambda: Orthogonal(method="QR"), "unknown method 'QR': did you mean 'qr'?"),
+        (lambda: Orthogonal(gain=NAN), "gain must be a finite number, got nan"),
+        (lambda: Identity(gain="tanh"), "gain must be a finite number, got 'tanh'"),
+        (lambda: Sparse(0), "n_nonzero must be a whole number >= 1, got 0"),
+        (lambda: Sparse(0.1), "n_nonzero must be a whole number >= 1, got 0.1"),
+        (lambda: Sparse(fraction=0), "fraction must be a finite number > 0, got 0"),
+        (lambda: Sparse(fraction=1.5), "fraction must be above 0 and at most 1, got 1.5"),
+        (lambda: Sparse(std=0), "std must be a finite number > 0, got 0"),
+        (lambda: SklearnMLP(None), "activation must be the name of an activation, got None"),
+        (lambda: FromArray(["a"]), "array must give real numbers, got dtype <U1"),
+        (lambda: FromArray([1.0, NAN]), "array must give finite numbers in float64, got NaN or"),
+        (lambda: FromArray([[1, 2], [3]]), "array must be an array of numbers: "),
+        (lambda: FromFunction(3), "function must be callable, got 3"),
+        (
+            lambda: calculate_gain("relu", 0.1),
+            "param is the slope of 'leaky_relu'; 'relu' has none",
+        ),
+        (lambda: calculate_gain("leaky_relu", NAN), "param must be a finite number, got nan"),
+        (lambda: calculate_gain(["relu"]), "unknown activation ['relu'] for a gain:"),
+    ],
+)
+def test_bad_configuration(make, message):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        make()
+    assert str(caught.value).startswith(message)
+
+
+# A user's own
+
+
+def test_own_subclass():
+    class Alternating(Initializer):
+        def __init__(self, size=1.0):
+            self.size = size
+
+        def draw(self, shape, stream, dtype, fans):
+            return self.size * (1 - 2 * (np.indices(shape).sum(axis=0) % 2))
+
+    W = Alternating(0.5)((2, 2), dtype="float32")
+    np.testing.assert_array_equal(W, [[0.5, -0.5], [-0.5, 0.5]])
+    assert W.dtype == np.float32
+    assert repr(Alternating(0.5)) == "Alternating(size=0.5)"
+    with pytest.raises(NotImplementedError, match=r"must have draw\(shape, stream, dtype, fans\)"):
+        Initializer()((2, 2))
+    with pytest.raises(NotImplementedError, match=r"NamedScaling must have formula\(\)"):
+        NamedScaling()((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("function", "takes"),
+    [
+        (lambda shape: (shape,), ""),
+        (lambda shape, rng: (shape, rng), "r"),
+        (lambda shape, rng, dtype: (shape, rng, dtype), "rd"),
+        (lambda s, r, d: (s, r, d), "rd"),
+        (lambda s, r, d, /: (s, r, d), "rd"),
+        (lambda s, /, r, scale=1.0: (s, r), "r"),
+        (lambda shape, dtype: (shape, dtype), "d"),
+        (lambda shape, dtype, r: (shape, r, dtype), "rd"),
+        (lambda shape, scale=1.0, *, dtype, rng: (shape, rng, dtype), "rd"),
+        (lambda shape, rng=None, *args, **kwargs: (shape, rng), "r"),
+        (lambda *args: args, "rd"),
+    ],
+)
+def test_function_gets_what_it_takes(function, takes):
+    seen = []
+
+    class Recorder:
+        __signature__ = inspect.signature(function)
+
+        def __call__(self, *args, **kwargs):
+            seen.append(function(*args, **kwargs))
+            return np.ones((2, 3))
+
+    FromFunction(Recorder())((2, 3), rng=0, dtype="float32")
+    shape, *others = seen[0]
+    assert shape == (2, 3)
+    expected = {"r": np.random.Generator, "d": np.dtype}
+    assert len(others) == len(takes)
+    assert all(isinstance(other, expected[key]) for other, key in zip(others, takes, strict=True))
+
+
+class NoSignature:
+    """Stands for a compiled function of which Python does not know the arguments."""
+
+    __signature__ = 0  # inspect.signature raises
+
+    def __call__(self, *args):
+        return np.zeros(*args)
+
+
+def test_function_is_reproducible_and_keeps_its_array():
+    by_function = FromFunction(lambda shape, rng: rng.standard_normal(shape))
+    W = by_function((60, 50), rng=3)
+    np.testing.assert_array_equal(W, by_function((60, 50), rng=3))
+    assert not np.array_equal(W, by_function((60, 50), rng=4))
+    assert follows(W, stats.norm())
+    kept = np.zeros((2, 2))
+    W = FromFunction(lambda shape: kept)((2, 2))
+    W[:] = 1.0
+    assert (kept == 0).all()
+    # Compiled and without a signature: called with the shape alone.
+    assert FromFunction(NoSignature())((2, 2)).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (np.ones((3, 2)), r"FromFunction must give an array of shape \(2, 3\), got \(3, 2\)"),
+        (1.0, r"FromFunction must give an array of shape \(2, 3\), got \(\)"),
+        (
+            np.full((2, 3), np.nan),
+            "FromFunction must give finite numbers in float32, got NaN or inf",
+        ),
+        (
+            np.full((2, 3), 1e300),
+            "FromFunction must give finite numbers in float32, got NaN or inf",
+        ),
+        (np.full((2, 3), 1j), "FromFunction must give real numbers, got dtype complex128"),
+        ([["a"] * 3] * 2, "FromFunction must give real numbers, got dtype <U1"),
+    ],
+)
+def test_function_result_is_checked(result, message):
+    with pytest.raises(ValueError, match=message):
+        FromFunction(lambda shape: result)((2, 3), dtype="float32")
+
+
+def test_a_constant_too_large_for_the_dtype():
+    with pytest.raises(ValueError, match="Constant must give finite numbers in float32"):
+        Constant(1e300)((2,), dtype="float32")
+
+
+def test_array_is_copied_both_ways():
+    array = np.zeros((2, 2))
+    initializer = FromArray(array)
+    array[:] = 1.0
+    W = initializer((2, 2))
+    assert (W == 0).all()
+    W[:] = 2.0
+    assert (initializer((2, 2)) == 0).all()
+    assert initializer == FromArray([[0.0, 0.0], [0.0, 0.0]])
+
+
+# Specifications
+
+
+def double(shape):
+    return np.full(shape, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("glorot", GlorotUniform()),
+        ("sklearn_mlp", SklearnMLP()),
+        ({"name": "glorot_uniform", "gain": 1.2}, GlorotUniform(gain=1.2)),
+        ({"name": "glorot"}, GlorotUniform()),
+        (HeNormal(2.0), HeNormal(2.0)),
+        (Orthogonal, Orthogonal()),
+        (0.1, Constant(0.1)),
+        (np.float32(0.5), Constant(0.5)),
+        (3, Constant(3)),
+        (np.eye(2), FromArray(np.eye(2))),
+        ([[1.0, 2.0]], FromArray([[1.0, 2.0]])),
+        ((1, 2), FromArray([1, 2])),
+        (double, FromFunction(double)),
+    ],
+    ids=repr,
+)
+def test_get_initializer(spec, expected):
+    assert get_initializer(spec) == expected
+
+
+def test_an_object_is_returned_as_it_is():
+    initializer = GlorotUniform()
+    assert get_initializer(initializer) is initializer
+
+
+def test_data_frame_is_an_array():
+    pandas = pytest.importorskip("pandas")
+    assert get_initializer(pandas.DataFrame(np.eye(2))) == FromArray(np.eye(2))
+
+
+@pytest.mark.parametrize(
+    ("alias", "cls"),
+    [
+        ("glorot", GlorotUniform),
+        ("xavier", GlorotUniform),
+        ("xavier_uniform", GlorotUniform),
+        ("xavier_normal", GlorotNormal),
+        ("he", HeNormal),
+        ("kaiming", HeNormal),
+        ("kaiming_uniform", HeUniform),
+        ("kaiming_normal", HeNormal),
+        ("msra", HeNormal),
+        ("lecun", LecunNormal),
+        ("gaussian", Normal),
+        ("eye", Identity),
+    ],
+)
+def test_aliases(alias, cls):
+    assert type(get_initializer(alias)) is cls
+
+
+def test_list_initializers():
+    names, aliases = list_initializers(), list_initializers(aliases=True)
+    assert len(aliases) == 12
+    assert set(aliases.values()) <= set(names)
+    assert not set(aliases) & set(names)
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "message"),
+    [
+        (
+            "glorto",
+            ValueError,
+            "unknown initializer 'glorto' for init[0]: did you mean 'glorot'? It",
+        ),
+        (
+            "Glorot",
+            ValueError,
+            "unknown initializer 'Glorot' for init[0]: did you mean 'glorot'? It",
+        ),
+        ("auto", ValueError, "unknown initializer 'auto' for init[0]: "),
+        (
+            {"gain": 2.0},
+            ValueError,
+            "init[0] as a dictionary must have a \"name\", got {'gain': 2.0}",
+        ),
+        (
+            {"name": None},
+            ValueError,
+            "unknown initializer None for init[0]: it may be one of 'zeros'",
+        ),
+        (
+            {"name": "glorot", "gian": 2.0},
+            ValueError,
+            "unknown parameter of GlorotUniform 'gian' for init[0]: did you mean 'gain'? It may be",
+        ),
+        (
+            {"name": "normal", "std": -1},
+            ValueError,
+            "init[0]: std must be a finite number >= 0, got -1",
+        ),
+        ({"name": "he", "gain": "relu"}, TypeError, "init[0]: gain of HeNormal must be a number"),
+        (FromArray, TypeError, "init[0]: "),
+        (math.nan, ValueError, "init[0]: value must be a finite number, got nan"),
+        ([[1.0, math.inf]], ValueError, "init[0]: array must give finite numbers"),
+        ([[1.0, 2.0], [3.0]], ValueError, "init[0]: array must be an array of numbers: "),
+        (None, TypeError, "init[0] must be the name of an initializer, a dictionary"),
+        (True, TypeError, "init[0] must be the name of an initializer"),
+        ([], TypeError, "init[0] must be the name of an initializer"),
+        (["glorot", "he"], TypeError, "init[0] must be the name of an initializer"),
+        (dict, TypeError, "init[0] must be the name of an initializer"),
+        (object(), TypeError, "init[0] must be the name of an initializer"),
+    ],
+    ids=repr,
+)
+def test_bad_specification(spec, error, message):
+    with pytest.raises(error) as caught:
+        get_initializer(spec, name="init[0]")
+    assert str(caught.value).startswith(message)
+
+
+def test_materialize():
+    W = materialize("glorot", (30, 20), rng=0, dtype="float32", name="layers[0].W (Dense)")
+    np.testing.assert_array_equal(W, GlorotUniform()((30, 20), rng=0, dtype="float32"))
+    b = materialize("torch_linear", (20,), rng=0, fans=(30, 20))
+    np.testing.assert_array_equal(b, TorchLinear()((20,), rng=0, fans=(30, 20)))
+
+
+class Stubborn(Initializer):
+    """A user's own that brings its own call."""
+
+    def __call__(self, shape, rng=None, dtype="float64", fans=None):
+        return np.zeros((64, 3))
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (np.ones((64, 3)), "FromArray must give an array of shape (64, 10), got (64, 3)"),
+        (lambda shape: 0.0, "FromFunction must give an array of shape (64, 10), got ()"),
+    ],
+)
+def test_materialize_names_the_layer_and_both_shapes(spec, message):
+    message = re.escape(f"layers[1].W (Dense): {message}")
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        materialize(spec, (64, 10), name="layers[1].W (Dense)")
+
+
+def test_materialize_checks_a_users_own_call():
+    message = r"^init\[1\] must give an array of shape \(64, 10\), got \(64, 3\)$"
+    with pytest.raises(ValueError, match=message):
+        materialize(Stubborn(), (64, 10), name="init[1]")
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        ("tanh", GlorotUniform()),
+        ("lecun_tanh", GlorotUniform()),
+        ("softsign", GlorotUniform()),
+        ("identity", GlorotUniform()),
+        ("sigmoid", GlorotUniform(gain=4.0)),
+        ("logistic", GlorotUniform(gain=4.0)),
+        ("relu", HeNormal()),
+        ("leaky_relu", HeNormal()),
+        ("elu", HeNormal()),
+        ("gelu", HeNormal()),
+        ("silu", HeNormal()),
+        ("softplus", HeNormal()),
+        ("selu", LecunNormal()),
+        ("MyActivation", GlorotUniform()),
+    ],
+)
+def test_auto(activation, expected):
+    assert auto_initializer(activation) == expected
+
+
+def test_auto_takes_the_slope():
+    assert auto_initializer("leaky_relu", negative_slope=0.1) == HeNormal(negative_slope=0.1)
+    assert auto_initializer("relu", negative_slope=0.1) == HeNormal()
