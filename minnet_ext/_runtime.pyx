@@ -1,0 +1,89 @@
+"""The table of kernels for this CPU, and how many threads to use."""
+
+import os
+
+import joblib
+
+from minnet_ext._runtime cimport minnet_kernels
+
+cdef extern from "dispatch.h" nogil:
+    const minnet_kernels **minnet_levels
+    bint minnet_supported(const minnet_kernels *level)
+    void minnet_watch_fork()
+    bint minnet_openmp()
+    int minnet_max_threads()
+    bint minnet_forked
+    bint MINNET_DEBUG  # a macro that setup.py defines
+
+
+def _available():
+    """Names of the levels compiled in that this CPU can run, best first."""
+    cdef int i = 0
+    names = []
+    while minnet_levels[i] != NULL:
+        if minnet_supported(minnet_levels[i]):
+            names.append(minnet_levels[i].name.decode())
+        i += 1
+    return tuple(names)
+
+
+cdef int choose(str wanted) except -1:
+    """Point `kernels` at the level named, or at the best one."""
+    global kernels
+    cdef int i = 0
+    if wanted and wanted not in cpu_levels:
+        raise RuntimeError(
+            f"MINNET_CPU must be one of {', '.join(cpu_levels)} on this machine, got {wanted!r}."
+        )
+    while minnet_levels[i] != NULL:
+        name = minnet_levels[i].name.decode()
+        if name == wanted or (not wanted and name in cpu_levels):
+            kernels = minnet_levels[i]
+            return 0
+        i += 1
+    return 0
+
+
+cpu_levels = _available()
+choose(os.environ.get("MINNET_CPU", ""))
+minnet_watch_fork()
+
+cpu_level = kernels.name.decode()
+has_openmp = bool(minnet_openmp())
+debug = bool(MINNET_DEBUG)
+
+cdef int n_cpus = 0  # looked up at the first need: it may start a process
+
+
+cpdef int effective_n_threads(object n_threads=None) except -1:
+    """Return the number of threads to use, as scikit-learn and joblib count them.
+
+    Parameters
+    ----------
+    n_threads : None or int
+        None: ``OMP_NUM_THREADS`` if it is set, else the physical cores that the CPU affinity and
+        the container's quota leave.  A positive number is taken as it is, a negative one counts
+        back from that maximum: -1 is all of them.
+
+    Returns
+    -------
+    n_threads : int
+        At least 1; always 1 without OpenMP, and in a process made by ``os.fork``, where GNU's
+        OpenMP would wait for threads that do not exist.
+    """
+    global n_cpus
+    cdef int limit
+    if n_threads is not None and n_threads == 0:
+        raise ValueError("n_threads must be None, a positive or a negative int, got 0.")
+    if not has_openmp or minnet_forked:
+        return 1
+    if n_threads is not None and n_threads > 0:
+        return n_threads
+    limit = minnet_max_threads()
+    if not os.environ.get("OMP_NUM_THREADS"):
+        if n_cpus == 0:
+            n_cpus = joblib.cpu_count(only_physical_cores=True)
+        limit = min(limit, n_cpus)
+    if n_threads is None:
+        return max(1, limit)
+    return max(1, limit + n_threads + 1)

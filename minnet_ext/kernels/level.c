@@ -1,0 +1,41 @@
+/* All kernels of one CPU level, and its table.  setup.py compiles this file once per level, with
+ * the level's compiler flags and -DMINNET_LEVEL=its name, and without contraction of a * b + c to
+ * FMA, so that the bits of a draw do not depend on the level.
+ */
+#include "vec.h"
+
+#include "philox.h"
+
+#define REAL_BITS 32
+#include "real.h"
+#include "elementary.h"
+#undef REAL_BITS
+#define REAL_BITS 64
+#include "real.h"
+#include "elementary.h"
+#include "ndtri.h"
+
+#undef REAL_BITS
+#define REAL_BITS 32
+#include "real.h"
+#include "laws.h"
+#undef REAL_BITS
+#define REAL_BITS 64
+#include "real.h"
+#include "laws.h"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+
+const minnet_kernels JOIN(minnet_kernels_, MINNET_LEVEL) = {
+    .name = TEXT(MINNET_LEVEL),
+    .words = fill_words,
+    .uniform_f32 = fill_uniform_f32,
+    .uniform_f64 = fill_uniform_f64,
+    .normal_f32 = fill_normal_f32,
+    .normal_f64 = fill_normal_f64,
+    .truncated_f32 = fill_truncated_f32,
+    .truncated_f64 = fill_truncated_f64,
+};

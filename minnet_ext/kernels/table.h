@@ -1,0 +1,40 @@
+/* The table of kernels: one struct of function pointers per CPU level.
+ *
+ * level.c fills it in once for each level it is compiled for; dispatch.h picks one of them when
+ * minnet_ext is imported; the Cython modules call through it.  A new kernel is a new header,
+ * included by level.c, and a new member here.
+ */
+#ifndef MINNET_TABLE_H
+#define MINNET_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A draw: whose random words, and the parameters of the law. */
+typedef struct {
+    uint32_t key[2];     /* low and high half of the 64-bit key */
+    uint32_t stream[2];  /* counter words 2 and 3: index, CRC-32 of the name */
+    double p[8];         /* in the order of minnet/random.py's _fill_* functions */
+} minnet_draw;
+
+/* Writes values start, ..., start + n - 1 of a draw to out.  Any piece equals that piece of the
+ * whole, so threads may split a draw anywhere. */
+typedef void (*minnet_fill)(const minnet_draw *draw, uint64_t start, size_t n, void *out);
+
+typedef struct {
+    const char *name;
+    minnet_fill words;
+    minnet_fill uniform_f32, uniform_f64;
+    minnet_fill normal_f32, normal_f64;
+    minnet_fill truncated_f32, truncated_f64;
+} minnet_kernels;
+
+extern const minnet_kernels minnet_kernels_scalar;
+#ifdef MINNET_HAVE_BASELINE
+extern const minnet_kernels minnet_kernels_baseline;
+#endif
+#ifdef MINNET_HAVE_V3
+extern const minnet_kernels minnet_kernels_v3;
+#endif
+
+#endif
