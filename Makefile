@@ -19,7 +19,7 @@ help:
 	@echo "make test      run all tests"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
 	@echo "make lint      ruff and mypy"
-	@echo "make docs      build the documentation into docs/_build/html"
+	@echo "make docs      build the documentation into docs/_build/html, and run the code on its pages"
 	@echo "make wheel     build sdist and wheel into dist/"
 	@echo "make clean     remove what builds and tests wrote; .venv stays"
 
@@ -39,6 +39,7 @@ lint: $(STAMPS)/dev
 
 docs: $(STAMPS)/dev
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -b html $(SPHINX_ARGS) docs docs/_build/html
+	MPLBACKEND=Agg $(BIN)/python -m sphinx -b doctest -W -q docs docs/_build/doctest
 
 wheel: $(STAMPS)/dev
 	rm -rf dist
@@ -48,7 +49,8 @@ dev: $(STAMPS)/dev
 
 clean:
 	rm -rf build dist htmlcov .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	rm -rf docs/_build docs/auto_examples docs/generated *.egg-info
+	rm -rf docs/_build docs/auto_examples docs/generated docs/gen_modules docs/sg_execution_times.rst
+	rm -rf demo_output *.egg-info
 	rm -f minnet_ext/*.so $(STAMPS)/run $(STAMPS)/dev
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

@@ -1,8 +1,8 @@
 """The main job: four activations by three initializations on handwritten digits.
 
-Trains a network with three hidden layers on scikit-learn's digits for every combination, with
-scikit-learn's own MLPClassifier on the same split and with the same arguments beside it, prints a table
-and draws two pictures. Run it with ``make demo``, or with ``python examples/demo_digits.py [FOLDER]``.
+Trains a network with three hidden layers on scikit-learn's digits for every combination, beside
+scikit-learn's own MLPClassifier on the same split and with the same arguments; prints a table and
+draws two pictures. Run it with ``make demo``, or with ``python examples/demo_digits.py [FOLDER]``.
 """
 
 import sys
@@ -22,21 +22,21 @@ from minnet import MinNetClassifier, Network
 from minnet.layers import Dense
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 ACTIVATIONS = ("sigmoid", "tanh", "softsign", "relu")
 INITIALIZATIONS = ("standard", "glorot", "he")
 HIDDEN = (64, 64, 64)
-ARGUMENTS = dict(
-    solver="sgd",
-    learning_rate_init=0.05,
-    momentum=0.9,
-    nesterovs_momentum=True,
-    batch_size=50,
-    max_iter=60,
-    tol=1e-3,
-    random_state=0,
-)
+ARGUMENTS = {
+    "solver": "sgd",
+    "learning_rate_init": 0.05,
+    "momentum": 0.9,
+    "nesterovs_momentum": True,
+    "batch_size": 50,
+    "max_iter": 60,
+    "tol": 1e-3,
+    "random_state": 0,
+}
 # Okabe and Ito's colours, told apart by colour-blind readers too; the markers tell in grey.
 STYLES = {
     "standard": ("#D55E00", "o"),
@@ -68,7 +68,9 @@ def run(X, X_test, y, y_test):
     print(f"digits: {len(X)} training and {len(X_test)} test images of 8 x 8 pixels, 10 classes")
     print(f"network: 64 - {' - '.join(map(str, HIDDEN))} - 10, softmax and cross-entropy;")
     print("  " + ", ".join(f"{k}={v!r}" for k, v in ARGUMENTS.items()), end="\n\n")
-    head = f"{'activation':<11}{'initialization':<20}{'test accuracy':>14}{'epochs':>8}{'seconds':>9}"
+    head = (
+        f"{'activation':<11}{'initialization':<20}{'test accuracy':>14}{'epochs':>8}{'seconds':>9}"
+    )
     print(head + "\n" + "-" * len(head), flush=True)
     curves = {}
     for activation in ACTIVATIONS:
@@ -91,7 +93,7 @@ def run(X, X_test, y, y_test):
 
 
 def draw_activations(X, path, depth=8):
-    """Draw the distribution of activations by layer, just after initialization, in a deeper network."""
+    """Draw the distribution of activations by layer in a deeper network, before training."""
     fig, axes = plt.subplots(2, 2, figsize=(11, 7), sharex=True, layout="constrained")
     for ax, activation in zip(axes.flat, ACTIVATIONS, strict=True):
         for k, init in enumerate(INITIALIZATIONS):
@@ -103,7 +105,9 @@ def draw_activations(X, path, depth=8):
                 low, lower, middle, upper, high = np.percentile(Y, [2, 25, 50, 75, 98])
                 ax.vlines(x, low, high, color=colour, linewidth=1)
                 ax.vlines(x, lower, upper, color=colour, linewidth=5, alpha=0.6)
-                ax.plot(x, middle, marker, color=colour, markersize=4, label=init if i == 1 else None)
+                ax.plot(
+                    x, middle, marker, color=colour, markersize=4, label=init if i == 1 else None
+                )
         ax.set_title(activation, loc="left", fontweight="bold")
         ax.set_xticks(range(1, depth + 1))
         ax.grid(axis="y", alpha=0.3)
@@ -131,12 +135,14 @@ def draw_learning_curves(curves, path):
             if (activation, name) in curves:
                 loss = curves[activation, name]
                 epochs = np.arange(1, len(loss) + 1)
-                style = dict(color=colour, marker=marker, markevery=5, markersize=4)
+                style = {"color": colour, "marker": marker, "markevery": 5, "markersize": 4}
                 ax.semilogy(epochs, loss, label=name, **style)
         ax.axhline(np.log(10), color="black", linewidth=0.8, linestyle=":")
         ax.set_title(activation, loc="left", fontweight="bold")
         ax.grid(alpha=0.3)
-        ax.annotate("knowing nothing: log 10", (60, np.log(10)), ha="right", va="bottom", fontsize=8)
+        ax.annotate(
+            "knowing nothing: log 10", (60, np.log(10)), ha="right", va="bottom", fontsize=8
+        )
     for ax in axes[1]:
         ax.set_xlabel("epoch")
     for ax in axes[:, 0]:

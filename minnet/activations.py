@@ -19,6 +19,8 @@ To add one, subclass :class:`Activation`:
 array([12.])
 """
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import expit, ndtr
 
@@ -56,7 +58,7 @@ class Activation(Configured):
     """
 
     needs_Z = False
-    kinks = ()
+    kinks: tuple[float, ...] = ()
 
     def __call__(self, Z):
         """Return ``f(Z)``, of the shape and dtype of ``Z``."""
@@ -195,12 +197,10 @@ class LeakyRelu(Activation):
     kinks = (0.0,)
 
     def __init__(self, negative_slope=0.01):
-        if not 0 <= negative_slope < np.inf:
-            raise ValueError(f"negative_slope must be at least 0, got {negative_slope!r}.")
-        self.negative_slope = negative_slope
+        self.negative_slope = _check_not_negative("negative_slope", negative_slope)
 
     def __call__(self, Z):
-        return np.where(Z <= 0, Z * self.negative_slope, Z)
+        return np.where(Z <= 0, self.negative_slope * np.minimum(Z, 0), Z)
 
     def derivative(self, Z, Y):
         return np.where(Y > 0, 1, self.negative_slope).astype(Y.dtype)
@@ -227,9 +227,7 @@ class Elu(Activation):
     kinks = (0.0,)
 
     def __init__(self, alpha=1.0):
-        if not 0 <= alpha < np.inf:
-            raise ValueError(f"alpha must be at least 0, got {alpha!r}.")
-        self.alpha = alpha
+        self.alpha = _check_not_negative("alpha", alpha)
 
     def __call__(self, Z):
         return np.where(Z <= 0, self.alpha * np.expm1(np.minimum(Z, 0)), Z)
@@ -257,7 +255,7 @@ class Selu(Activation):
 
     def __call__(self, Z):
         negative = (self.scale * self.alpha) * np.expm1(np.minimum(Z, 0))
-        return np.where(Z <= 0, negative, self.scale * Z)
+        return np.where(Z <= 0, negative, self.scale * np.maximum(Z, 0))
 
     def derivative(self, Z, Y):
         return np.where(Y > 0, self.scale, Y + self.scale * self.alpha)
@@ -386,9 +384,7 @@ def get_activation(spec, name="activation"):
         if spec not in _BY_NAME:
             raise ValueError(suggest(spec, _BY_NAME, kind=name))
         return _BY_NAME[spec]()
-    raise TypeError(
-        f"{name} must be a name such as 'tanh' or an Activation object, got {spec!r}."
-    )
+    raise TypeError(f"{name} must be a name such as 'tanh' or an Activation object, got {spec!r}.")
 
 
 def name_of(activation):
@@ -397,3 +393,9 @@ def name_of(activation):
         if type(activation) is cls:
             return name
     return type(activation).__name__
+
+
+def _check_not_negative(name, value):
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < np.inf:
+        raise ValueError(f"{name} must be at least 0, got {value!r}")
+    return float(value)  # a NumPy number would turn float32 into float64

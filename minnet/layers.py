@@ -207,8 +207,9 @@ class Dense(Layer):
 
 
 class Dropout(Layer):
-    r"""Inverted dropout: in training each input is zeroed with probability ``rate``, the rest divided
-    by ``1 - rate``; otherwise nothing happens.
+    r"""Inverted dropout: in training, zero inputs at random and divide the rest by ``1 - rate``.
+
+    Each input is zeroed with probability ``rate``; outside training nothing happens.
 
     Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014). The mask of a sample depends
     only on the random key and on how many samples were drawn before it, not on the batch size.

@@ -11,7 +11,7 @@ Targets are class indices of shape (n_samples,) where the output is a softmax, a
 """
 
 import numpy as np
-from scipy.special import expit, log_softmax, logsumexp, softmax, xlogy
+from scipy.special import expit, log_softmax, softmax, xlogy
 
 from minnet._configured import Configured, suggest
 
@@ -83,7 +83,8 @@ class Loss(Configured):
                 raise ValueError(
                     f"T must be class indices of shape ({n_samples},), got an array of shape {T.shape}"
                 )
-            indices = T.astype(np.int64)
+            with np.errstate(invalid="ignore"):
+                indices = T.astype(np.int64)
             if n_samples and (
                 not np.array_equal(indices, T) or indices.min() < 0 or indices.max() >= n_outputs
             ):
@@ -121,7 +122,9 @@ class SoftmaxCrossEntropy(Loss):
     output = "softmax"
 
     def value(self, Z, T):
-        return logsumexp(Z, axis=1) - Z[np.arange(len(T)), T]
+        # The maximum goes first: what all logits have in common would cost the digits that differ.
+        D = Z - Z.max(axis=1, keepdims=True)
+        return np.log(np.exp(D).sum(axis=1)) - D[np.arange(len(T)), T]
 
     def gradient(self, Z, T):
         dZ = softmax(Z, axis=1)

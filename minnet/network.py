@@ -9,6 +9,7 @@ from scipy import sparse
 
 from minnet.activations import Identity, LeakyRelu, name_of
 from minnet.initializers import auto_initializer, get_initializer, materialize
+from minnet.initializers.base import check_values
 from minnet.layers import BatchNorm, Context, Dense, Dropout, Layer
 from minnet.losses import get_loss
 from minnet.random import Stream, draw_key
@@ -135,7 +136,9 @@ class Network:
         options = [
             f", {name}={getattr(self, name)!r}"
             for name, default in shown.items()
-            if not (isinstance(getattr(self, name), type(default)) and getattr(self, name) == default)
+            if not (
+                isinstance(getattr(self, name), type(default)) and getattr(self, name) == default
+            )
         ]
         return f"Network([{layers}]{''.join(options)})"
 
@@ -165,9 +168,7 @@ class Network:
         """
         if not isinstance(n_features, Integral) or n_features < 1:
             raise ValueError(f"n_features must be a whole number of at least 1, got {n_features!r}")
-        dtype = np.dtype(dtype)
-        if dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {dtype}")
+        dtype = _check_dtype(dtype)
         key = draw_key(random_state)
 
         sizes = [int(n_features)]
@@ -187,14 +188,11 @@ class Network:
                 )  # fmt: skip
                 spec = get_initializer(specs[i, name], name=row.label)
                 stream = Stream(key, f"{type(layer).__name__}.{name}", ordinals[i])
-                array = materialize(
-                    spec,
-                    parameter.shape,
-                    rng=stream,
-                    dtype=dtype,
-                    fans=(sizes[i], sizes[i + 1]),
-                    name=f"{row.label} ({type(layer).__name__})",
-                )
+                where = f"{row.label} ({type(layer).__name__})"
+                fans = sizes[i], sizes[i + 1]
+                # Drawn in float64 and rounded, so that both dtypes start from the same weights.
+                array = materialize(spec, parameter.shape, rng=stream, fans=fans, name=where)
+                array = check_values(array, parameter.shape, dtype, where)
                 init[row.label] = spec
                 table.append(row)
                 arrays.append(array)
@@ -459,13 +457,13 @@ class Network:
         n = X.shape[0]
         if n == 0:
             raise ValueError("X must have at least one row, got none")
+        if not np.isfinite(X.data if sparse.issparse(X) else X).all():
+            raise ValueError("X must be finite, got NaN or infinity")
         T = self.loss_.check_targets(T, n, self.sizes[-1], self.dtype)
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight, dtype=np.float64)
             if sample_weight.shape != (n,):
-                raise ValueError(
-                    f"sample_weight must have shape ({n},), got {sample_weight.shape}"
-                )
+                raise ValueError(f"sample_weight must have shape ({n},), got {sample_weight.shape}")
             if not np.isfinite(sample_weight).all() or sample_weight.min() < 0:
                 raise ValueError("sample_weight must be finite and at least 0")
             if sample_weight.sum() == 0:
@@ -475,8 +473,8 @@ class Network:
     def astype(self, dtype):
         """Return a copy that computes in ``dtype``, with the same parameters rounded to it."""
         self._check_initialized()
+        dtype = _check_dtype(dtype)
         other = copy.deepcopy(self)
-        dtype = np.dtype(dtype)
         if dtype == self.dtype:
             return other
         table, offset = [], 0
@@ -498,6 +496,7 @@ class Network:
 
     def __getstate__(self):
         state = self.__dict__.copy()
+        state["layers"] = [layer.copy() for layer in self.layers]  # binding again is theirs alone
         if "params" in state:
             state["state"] = [
                 {name: array.copy() for name, array in arrays.items()} for arrays in self._states()
@@ -527,6 +526,13 @@ def aligned_zeros(n, dtype):
     raw = np.zeros(n * dtype.itemsize + _ALIGNMENT, dtype=np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + n * dtype.itemsize].view(dtype)
+
+
+def _check_dtype(dtype):
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, got {dtype}")
+    return dtype
 
 
 def _next_aligned(n, dtype):

@@ -44,6 +44,12 @@ class Optimizer(Configured):
         self.state = np.zeros((self.n_state, params.size), dtype=params.dtype)
         self.step = 0
 
+    def __setstate__(self, state):
+        # A copy, since joblib may hand out a read-only map of the pickled array.
+        self.__dict__.update(state)
+        if self.state is not None:
+            self.state = np.array(self.state)
+
     def update(self, params, grads, rates):
         """Take one step, in place.
 
@@ -137,7 +143,7 @@ class Adam(Optimizer):
         self.learning_rate = _check("learning_rate", learning_rate, 0, np.inf)
         self.beta_1 = _check("beta_1", beta_1, 0, 1)
         self.beta_2 = _check("beta_2", beta_2, 0, 1)
-        self.epsilon = _check("epsilon", epsilon, 0, np.inf)
+        self.epsilon = _check("epsilon", epsilon, 0, np.inf, left=False)
 
     def update(self, params, grads, rates):
         self.step += 1
@@ -190,9 +196,10 @@ def clip_gradients(grads, clip_value=None, clip_norm=None):
         # Scaled by the largest element first, so that squares of a huge gradient do not overflow.
         largest = np.abs(grads).max(initial=0.0)
         if largest > 0:
-            norm = float(largest) * float(np.linalg.norm(grads / largest))
-            if norm > clip_norm:
-                grads *= clip_norm / norm
+            direction = grads / largest
+            norm = float(np.linalg.norm(direction))
+            if float(largest) * norm > clip_norm:
+                np.multiply(direction, clip_norm / norm, out=grads)
 
 
 class Schedule(Configured):
@@ -264,9 +271,6 @@ class FunctionOfStep(Schedule):
             )
         return rates
 
-    def after_epoch(self, current, initial, step, n_seen):
-        return float(self.rates(current, initial, step, 1, n_seen)[0])
-
 
 def get_schedule(spec, power_t=0.5):
     """Turn "constant", "invscaling", "adaptive", a function of the step or a Schedule into a schedule.
@@ -292,9 +296,12 @@ def get_schedule(spec, power_t=0.5):
     return names[spec]
 
 
-def _check(name, value, low, high, right=False):
-    inside = isinstance(value, Real) and not isinstance(value, bool) and low <= value
-    if not inside or not (value <= high if right else value < high):
-        bound = f"and at most {high}" if right else f"and below {high}"
-        raise ValueError(f"{name} must be at least {low} {bound}, got {value!r}")
-    return value
+def _check(name, value, low, high, left=True, right=False):
+    """Return the number as a float; ``left`` and ``right`` say which bounds are allowed themselves."""
+    valid = isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high
+    if not valid or (value == low and not left) or (value == high and not right):
+        bounds = (
+            f"{'at least' if left else 'above'} {low} and {'at most' if right else 'below'} {high}"
+        )
+        raise ValueError(f"{name} must be {bounds}, got {value!r}")
+    return float(value)

@@ -29,13 +29,13 @@ class Trace:
     >>> net = Network([Dense(2, init="ones")], loss="squared_error").initialize(n_features=2)
     >>> print(net.trace(np.eye(2), np.zeros((2, 2))))
     loss 1
-    layer     array shape      mean       sd      min      max
-    0 Dense   X     (2, 2)      0.5      0.5        0        1
-              Z     (2, 2)        1        0        1        1
-              Y     (2, 2)        1        0        1        1
-              dZ    (2, 2)      0.5        0      0.5      0.5
-              dW    (2, 2)      0.5        0      0.5      0.5
-              db    (2,)          1        0        1        1
+    layer     array shape       mean        sd       min       max
+    0 Dense   X     (2, 2)       0.5       0.5         0         1
+              Z     (2, 2)         1         0         1         1
+              Y     (2, 2)         1         0         1         1
+              dZ    (2, 2)       0.5         0       0.5       0.5
+              dW    (2, 2)       0.5         0       0.5       0.5
+              db    (2,)           1         0         1         1
     """
 
     loss: float
@@ -82,20 +82,21 @@ class Trace:
 
     def __str__(self):
         rows = self.rows()
-        shapes = max(len(str(row["shape"])) for row in rows)
-        kinds = max(len(row["kind"]) for row in rows) + 3
+        shapes = max((len(str(row["shape"])) for row in rows), default=5)
+        kinds = max((len(row["kind"]) for row in rows), default=5) + 3
+        names = max([5, *(len(row["array"]) for row in rows)])
         lines = [
             f"loss {self.loss:.6g}",
-            f"{'layer':<{kinds + 2}}array {'shape':<{shapes}}"
-            + "".join(f" {head:>8}" for head in ("mean", "sd", "min", "max")),
+            f"{'layer':<{kinds + 2}}{'array':<{names}} {'shape':<{shapes}}"
+            + "".join(f" {head:>9}" for head in ("mean", "sd", "min", "max")),
         ]
         shown = None
         for row in rows:
             label = f"{row['layer']} {row['kind']}" if row["layer"] != shown else ""
             shown = row["layer"]
-            numbers = "".join(f" {row[key]:>8.3g}" for key in ("mean", "sd", "min", "max"))
+            numbers = "".join(f" {row[key]:>9.3g}" for key in ("mean", "sd", "min", "max"))
             lines.append(
-                f"{label:<{kinds + 2}}{row['array']:<5} {row['shape']!s:<{shapes}}{numbers}"
+                f"{label:<{kinds + 2}}{row['array']:<{names}} {row['shape']!s:<{shapes}}{numbers}"
             )
         return "\n".join(lines)
 

@@ -4,9 +4,10 @@ from numbers import Integral
 
 import numpy as np
 
-from minnet.layers import BatchNorm, Dense, Dropout, Layer
+from minnet.initializers import get_initializer
+from minnet.layers import BatchNorm, Dense, Dropout
 
-__all__ = ["build_layers", "hidden_sizes"]
+__all__ = ["build_layers", "check_initializers", "hidden_sizes"]
 
 
 def hidden_sizes(hidden_layer_sizes):
@@ -18,12 +19,22 @@ def hidden_sizes(hidden_layer_sizes):
     ([100], [64, 32])
     """
     sizes = hidden_layer_sizes
-    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
     if not all(isinstance(n, Integral) and not isinstance(n, bool | np.bool_) for n in sizes):
         raise ValueError(f"hidden_layer_sizes must be whole numbers, got {sizes}.")
     if any(n <= 0 for n in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return [int(n) for n in sizes]
+
+
+def check_initializers(estimator):
+    """Raise if ``init`` or ``bias_init`` is no specification of an initializer, by its own name."""
+    for name in ("init", "bias_init"):
+        given = getattr(estimator, name)
+        several = isinstance(given, list | tuple)
+        for i, spec in enumerate(given if several else [given]):
+            if not (spec is None or (isinstance(spec, str) and spec == "auto")):
+                get_initializer(spec, name=f"{name}[{i}]" if several else name)
 
 
 def build_layers(estimator, n_outputs):
@@ -45,12 +56,12 @@ def build_layers(estimator, n_outputs):
     }
     for name, default in defaults.items():
         given = getattr(estimator, name)
-        if given is not default and given != default:
+        if not np.array_equal(given, default):
             raise ValueError(
-                f"{name} must be left at its default {default!r} where layers= describes the hidden "
-                f"layers, got {given!r}"
+                f"{name} must be left at its default {default!r} where layers= describes the "
+                f"hidden layers, got {given!r}"
             )
-    if isinstance(estimator.layers, Layer) or not hasattr(estimator.layers, "__iter__"):
+    if not isinstance(estimator.layers, list | tuple):
         raise TypeError(f"layers must be a list of layers, got {estimator.layers!r}")
     return [*estimator.layers, output]
 

@@ -5,6 +5,7 @@ import copy
 import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -19,13 +20,14 @@ from sklearn.utils.validation import (
 from minnet._version import __version__
 from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends, make_backend
-from minnet.estimators._architecture import build_layers
+from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._coefs import Parameters
 from minnet.layers import BatchNorm, Dropout
 from minnet.lbfgs import minimize_lbfgs
+from minnet.losses import get_loss
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam
-from minnet.random import Stream, draw_key
+from minnet.random import Stream
 from minnet.training import Trainer
 
 
@@ -41,7 +43,7 @@ def stochastic_solver(estimator):
 class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators; see MinNetClassifier and MinNetRegressor."""
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(list_activations())), Activation],
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
@@ -81,7 +83,7 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _check_targets(self, X, y, first, **given):
-        """Return the targets of the loss for ``y``; learn from it what is to be learned if ``first``."""
+        """Return the targets of the loss for ``y``; if ``first``, learn from it what there is."""
 
     @abstractmethod
     def _n_outputs(self, T):
@@ -95,11 +97,11 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
     def _validation_score(self, Y, T, sample_weight):
         """Return the score of the network's predictions ``Y`` for the targets ``T``."""
 
-    @abstractmethod
-    def _stratify(self, T):
-        """Return what the validation split keeps in proportion, or None."""
+    def _split_rows(self, arrays, T, **options):
+        """Return the training and the validation part of each array, as train_test_split does."""
+        return train_test_split(*arrays, **options)
 
-    def _total_weight(self, y, sample_weight, incremental):
+    def _total_weight(self, T, sample_weight, incremental):
         """Return the sample weights with the class weights in them."""
         return sample_weight
 
@@ -124,15 +126,17 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If data or arguments do not fit, or if training diverges. The estimator is then as it was.
+            If data or arguments do not fit, or if training diverges. The estimator is then as it
+            was.
         """
         with self._untouched_on_error():
             self._validate_params()
             warm = self.warm_start and hasattr(self, "network_")
             X, T, weights = self._check_data(X, y, sample_weight, first=not warm)
             if warm:
+                self._check_unchanged(T)
                 network = copy.deepcopy(self.network_)
-                self._check_unchanged(network, T)
+                self._take_arguments(network)
             else:
                 network = self._new_network(X, T)
             if self.solver == "lbfgs":
@@ -153,19 +157,21 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
                 network = self._new_network(X, T)
             else:
                 network = self.network_
-                self._check_unchanged(network, T)
+                self._check_unchanged(T)
+            data = network.check_batch(X, T, weights)
             trainer = getattr(self, "_trainer", None)
             if trainer is None:
                 trainer = self._new_trainer(network, X.shape[0])
-            data = network.check_batch(X, T, weights)
-        try:
-            trainer.batch_size = self._batch_size(X.shape[0])
-            trainer.run_epoch(*data)
-            trainer.raise_if_diverged()
-            trainer.check_stall()
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=3)
-        self._publish(network, trainer, n_iter=trainer.n_epochs)
+            else:
+                vars(trainer).update(self._trainer_options(X.shape[0]))
+            self._take_arguments(network)
+            try:
+                trainer.run_epoch(*data)
+                trainer.raise_if_diverged()
+                trainer.check_stall()
+            except KeyboardInterrupt:
+                warnings.warn("Training interrupted by user.", stacklevel=3)
+            self._publish(network, trainer, n_iter=trainer.n_epochs)
         return self
 
     @contextlib.contextmanager
@@ -194,32 +200,44 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
-        weights = self._total_weight(y, sample_weight, incremental="classes" in given)
+        T = self._check_targets(X, y, first, **given)
+        n_outputs = self._n_outputs(T)
+        try:
+            get_loss(self._loss(), n_outputs).check_targets(T, len(T), n_outputs, X.dtype)
+        except ValueError as error:  # a loss calls its targets T
+            raise ValueError(str(error).replace("T must", "y must", 1)) from None
+        weights = self._total_weight(T, sample_weight, incremental="classes" in given)
         if weights is not None and not weights.sum() > 0:
             raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
-        return X, self._check_targets(X, y, first, **given), weights
+        return X, T, weights
 
     def _new_network(self, X, T):
+        check_initializers(self)
         layers = build_layers(self, self._n_outputs(T))
         network = Network(layers, self._loss(), self.init, self.bias_init, self.alpha)
         if self.solver == "lbfgs":
             for layer in network.layers:
                 if isinstance(layer, BatchNorm | Dropout):
                     raise ValueError(
-                        f"solver must be 'sgd' or 'adam' for a network with {type(layer).__name__}, "
-                        "got 'lbfgs'"
+                        "solver must be 'sgd' or 'adam' for a network with "
+                        f"{type(layer).__name__}, got 'lbfgs'"
                     )
         return network.initialize(X.shape[1], self.random_state, dtype=X.dtype)
 
-    def _check_unchanged(self, network, T):
-        """Raise where the arguments no longer describe the fitted network; take what may change."""
-        layers = build_layers(self, self._n_outputs(T))
-        if network.layers != layers:
+    def _check_unchanged(self, T):
+        """Raise where the arguments no longer describe the fitted network."""
+        layers, fitted = build_layers(self, self._n_outputs(T)), self.network_.layers
+        if layers != fitted:
             raise ValueError(
-                f"the architecture must stay as it was fitted, {network.layers}, got {layers}: set "
+                f"the architecture must stay as it was fitted, {fitted}, got {layers}: set "
                 "warm_start=False and call fit to start anew"
             )
+
+    def _take_arguments(self, network):
+        """Give a fitted network those arguments that may change from call to call."""
         network.alpha = self.alpha
+        network.loss = self._loss()
+        network.loss_ = get_loss(network.loss, network.sizes[-1])
 
     def _new_trainer(self, network, n_samples):
         if self.solver == "sgd":
@@ -231,27 +249,26 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
         return Trainer(
             network,
             optimizer,
-            batch_size=self._batch_size(n_samples),
             learning_rate="constant" if named and self.solver == "adam" else self.learning_rate,
             power_t=self.power_t,
-            shuffle=self.shuffle,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            clip_value=self.clip_value,
-            clip_norm=self.clip_norm,
-            weight_decay=self.weight_decay,
-            backend=self.backend,
-            n_threads=self.n_threads,
-            verbose=self.verbose,
+            **self._trainer_options(n_samples),
         )
+
+    def _trainer_options(self, n_samples):
+        """Return what may change between calls of partial_fit; the optimizer stays."""
+        names = ("shuffle", "tol", "n_iter_no_change", "clip_value", "clip_norm", "weight_decay",
+                 "backend", "n_threads", "verbose")  # fmt: skip
+        options = {name: getattr(self, name) for name in names}
+        return {"batch_size": self._batch_size(n_samples), **options}
 
     def _batch_size(self, n_samples):
         if self.batch_size == "auto":
             return min(200, n_samples)
         if self.batch_size > n_samples:
             warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped.",
-                stacklevel=4,
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                "clipped.",
+                stacklevel=6,
             )
         return min(self.batch_size, n_samples)
 
@@ -269,25 +286,30 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
 
     def _split(self, key, X, T, weights):
         """Set a part aside; return the rest and a function that scores a network on the part."""
+        too_small = (
+            "The validation set is too small. Increase 'validation_fraction' or the size of your "
+            "dataset."
+        )
+        if self.validation_fraction == 0:
+            raise ValueError(too_small)
         arrays = [X, T] if weights is None else [X, T, weights]
         seed = int(Stream(key, "split").words(1)[0])
-        options = {"test_size": self.validation_fraction, "random_state": seed}
-        parts = train_test_split(*arrays, **options, stratify=self._stratify(T))
+        parts = self._split_rows(arrays, T, test_size=self.validation_fraction, random_state=seed)
         train, held = parts[::2], parts[1::2]
         if held[0].shape[0] < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your "
-                "dataset."
-            )
+            raise ValueError(too_small)
         held_weights = held[2] if weights is not None else None
         for part, sums in (("training", train[2:]), ("validation", held[2:])):
             if sums and not sums[0].sum() > 0:
-                raise ValueError(f"sample_weight must not be all zero in the {part} part of the split")
+                raise ValueError(f"sample_weight must not be all zero in the {part} part")
 
         def validate(network):
-            Z = make_backend(self.backend, network, self.n_threads).forward(held[0])
-            Y = network.loss_.predict(Z)
-            return self._validation_score(Y, held[1], held_weights) if np.isfinite(Y).all() else np.nan
+            with np.errstate(over="ignore", invalid="ignore"):
+                Z = make_backend(self.backend, network, self.n_threads).forward(held[0])
+                Y = network.loss_.predict(Z)
+                if not np.isfinite(Y).all():
+                    return np.nan
+                return self._validation_score(Y, held[1], held_weights)
 
         return train[0], train[1], train[2] if weights is not None else None, validate
 
@@ -311,9 +333,7 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
         self.n_iter_ = n_iter
         self.n_outputs_ = network.sizes[-1]
         self.out_activation_ = network.loss_.output
-        self.init_ = [
-            network.init_[row.label] for row in network.parameter_table if row.is_weight
-        ]
+        self.init_ = [network.init_[row.label] for row in network.parameter_table if row.is_weight]
         self.n_layers_ = len(self.init_) + 1
         self.t_ = 0
         self._minnet_version = __version__

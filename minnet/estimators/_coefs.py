@@ -36,23 +36,28 @@ class Parameters(list):
 
     def assign(self, values):
         """Copy a whole list of arrays in; nothing changes unless all of them fit."""
-        values = list(values)
-        if len(values) != len(self):
-            raise ValueError(f"{self.name} must have {len(self)} arrays, got {len(values)}")
+        if not isinstance(values, list | tuple) or len(values) != len(self):
+            got = len(values) if isinstance(values, list | tuple) else type(values).__name__
+            raise ValueError(f"{self.name} must be a list of {len(self)} arrays, got {got}")
         checked = [self._checked(i, value) for i, value in enumerate(values)]
         for view, value in zip(self, checked, strict=True):
             view[...] = value
 
     def _checked(self, index, value):
-        view = self[index]
-        # A copy, since the value may be a view of the same buffer.
-        value = np.array(value, dtype=view.dtype)
+        view, name = self[index], f"{self.name}[{index}]"
+        try:
+            # A copy, since the value may be a view of the same buffer.
+            value = np.array(value)
+        except ValueError:
+            raise ValueError(f"{name} must be an array of shape {view.shape}, got a list") from None
         if value.shape != view.shape:
-            raise ValueError(
-                f"{self.name}[{index}] must have shape {view.shape}, got {value.shape}"
-            )
+            raise ValueError(f"{name} must have shape {view.shape}, got {value.shape}")
+        if value.dtype.kind not in "biuf":
+            raise ValueError(f"{name} must be an array of numbers, got dtype {value.dtype}")
+        with np.errstate(over="ignore"):
+            value = value.astype(view.dtype)
         if not np.isfinite(value).all():
-            raise ValueError(f"{self.name}[{index}] must be finite, got NaN or infinity")
+            raise ValueError(f"{name} must be finite in {view.dtype}, got NaN or infinity")
         return value
 
     def __reduce__(self):

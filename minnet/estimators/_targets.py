@@ -1,6 +1,7 @@
 """Labels on the outside, targets of the loss on the inside."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy import sparse
@@ -19,25 +20,71 @@ class Labels:
         The sorted labels; for multilabel the indices of the columns.
     kind : {"binary", "multiclass", "multilabel"}
         "binary" also covers a single class: both have one logistic output.
+    sparse : bool
+        Whether a multilabel indicator is a sparse matrix, as predictions then are.
     """
 
     classes: np.ndarray
     kind: str
+    sparse: bool = False
 
     @classmethod
-    def of(cls, y, classes=None):
-        """Learn the classes from ``y``, or take ``classes`` for them unless ``y`` is multilabel."""
+    def of(cls, y):
+        """Learn the classes from ``y``."""
         check_classification_targets(y)
         target = type_of_target(y, input_name="y")
         if target == "multiclass-multioutput":
             raise ValueError(
-                "y must have one column of labels or be a multilabel indicator of zeros and ones, got "
-                "several columns of labels (multiclass-multioutput is not supported)"
+                "y must have one column of labels or be a multilabel indicator of zeros and ones, "
+                "got several columns of labels (multiclass-multioutput is not supported)"
             )
         if target.startswith("multilabel"):
-            return cls(np.arange(y.shape[1]), "multilabel")
-        found = unique_labels(y if classes is None else classes)
-        return cls(found, "binary" if len(found) <= 2 else "multiclass")
+            return cls(np.arange(y.shape[1]), "multilabel", sparse.issparse(y))
+        return cls._single(unique_labels(y))
+
+    @classmethod
+    def _single(cls, classes):
+        return cls(classes, "binary" if len(classes) <= 2 else "multiclass")
+
+    def declared(self, classes):
+        """Return the labels with ``classes``, all that there will be, for those found so far."""
+        if self.kind != "multilabel":
+            return self._single(classes)
+        if len(classes) != len(self.classes):
+            raise ValueError(
+                f"classes must name the {len(self.classes)} columns of y, got {classes.tolist()}"
+            )
+        return Labels(classes, "multilabel", self.sparse)
+
+    def check(self, found, all_of_them):
+        """Raise if the labels ``found`` in a later ``y`` do not belong to these.
+
+        With ``all_of_them`` (a warm start) none may be missing either.
+        """
+        if (found.kind == "multilabel") != (self.kind == "multilabel"):
+            names = {True: "a multilabel indicator", False: "one column of labels"}
+            raise ValueError(
+                f"y must be {names[self.kind == 'multilabel']} as in the previous call, got "
+                f"{names[found.kind == 'multilabel']}"
+            )
+        if self.kind == "multilabel":
+            if len(found.classes) != len(self.classes):
+                raise ValueError(
+                    f"y must have {len(self.classes)} columns, as in the previous call, got "
+                    f"{len(found.classes)}"
+                )
+            return
+        here, there = set(self.classes.tolist()), set(found.classes.tolist())
+        if all_of_them and here != there:
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes}, `y` has {found.classes}"
+            )
+        if not there <= here:
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes}. 'y' has {found.classes}."
+            )
 
     @property
     def n_outputs(self):
@@ -51,12 +98,7 @@ class Labels:
     def encode(self, y, dtype):
         """Return targets: class indices for multiclass, floats (n_samples, n_outputs) otherwise."""
         if self.kind == "multilabel":
-            y = y.toarray() if sparse.issparse(y) else np.asarray(y)
-            if y.ndim != 2 or y.shape[1] != len(self.classes):
-                raise ValueError(
-                    f"y must be a multilabel indicator with {len(self.classes)} columns, as in the "
-                    f"previous call, got shape {y.shape}"
-                )
+            y = y.toarray() if sparse.issparse(y) else y
             return (y > 0).astype(dtype)
         indices = np.searchsorted(self.classes, y)
         if self.kind == "multiclass":
@@ -69,15 +111,38 @@ class Labels:
         if self.kind == "multiclass":
             return self.classes[P.argmax(axis=1)]
         if self.kind == "multilabel":
-            return (P > 0.5).astype(np.int64)
+            indicator = (P > 0.5).astype(np.int64)
+            return sparse.csr_matrix(indicator) if self.sparse else indicator
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(P))
         return self.classes[(P[:, 0] > 0.5).astype(np.intp)]
 
-    def distribute(self, P):
-        """Return one column a class from the outputs' probabilities."""
-        if self.kind != "binary":
-            return P
-        if len(self.classes) == 1:
-            return np.ones_like(P)
-        return np.hstack([1 - P, P])
+    def weights(self, class_weight, T, sample_weight=None):
+        """Return each sample's class weight, for a dict from labels to weights or "balanced".
+
+        "balanced" is inverse to the frequency of the class, in which a sample counts as often as
+        its weight says; for multilabel it is the product over the columns.
+        """
+        if isinstance(class_weight, str):
+            columns = T.astype(np.intp).reshape(len(T), -1).T
+            return np.prod([_balanced(t, sample_weight) for t in columns], axis=0)
+        got = f"got {class_weight!r}"
+        if self.kind == "multilabel":
+            raise ValueError(f"class_weight must be 'balanced' or None for multilabel y, {got}")
+        labels = self.classes.tolist()
+        # As in scikit-learn, a key that is no label is a mistake only where some label has no key.
+        if not (class_weight.keys() <= set(labels) or class_weight.keys() >= set(labels)):
+            raise ValueError(f"class_weight must have labels of {labels} as keys, {got}")
+        values = [class_weight.get(label, 1.0) for label in labels]
+        if not all(isinstance(value, Real) and 0 <= value < np.inf for value in values):
+            raise ValueError(f"class_weight must have finite values of at least 0, {got}")
+        return np.array(values, dtype=np.float64)[T.ravel().astype(np.intp)]
+
+
+def _balanced(t, sample_weight):
+    """Return weights with which all classes weigh the same in sum, and samples 1 on average."""
+    counts = np.bincount(t, weights=sample_weight).astype(np.float64)
+    present = counts > 0
+    weights = np.zeros(len(counts))
+    weights[present] = counts.sum() / (present.sum() * counts[present])
+    return weights[t]

@@ -1,8 +1,13 @@
 """The classifier."""
 
+import warnings
+from typing import ClassVar
+
 import numpy as np
+from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.model_selection import train_test_split
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
@@ -17,8 +22,8 @@ __all__ = ["MinNetClassifier"]
 class MinNetClassifier(ClassifierMixin, BaseMinNet):
     """Neural network classifier: binary, multiclass and multilabel.
 
-    It takes every argument of :class:`sklearn.neural_network.MLPClassifier`, with the same name, place,
-    default and meaning, and those from ``loss`` on, which are minnet's.
+    It takes every argument of :class:`sklearn.neural_network.MLPClassifier`, with the same name,
+    place, default and meaning, and those from ``loss`` on, which are minnet's.
 
     Parameters
     ----------
@@ -30,13 +35,13 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         "lbfgs" minimizes over all data at once and suits small data sets.
     alpha : float, default=0.0001
-        Strength of the L2 term ``alpha / (2 sum(sample_weight)) * |W|**2`` of the objective. Unlike in
-        scikit-learn its effect does not depend on ``batch_size``.
+        Strength of the L2 term ``alpha / (2 sum(sample_weight)) * |W|**2`` of the objective. Unlike
+        in scikit-learn its effect does not depend on ``batch_size``.
     batch_size : int or "auto", default="auto"
         "auto" is ``min(200, n_samples)``.
     learning_rate : {"constant", "invscaling", "adaptive"} or callable, default="constant"
-        The names are for solver="sgd", as in scikit-learn. A function of the step (0, 1, 2, ...) that
-        returns the learning rate is for "adam" too; ``learning_rate_init`` is then not used.
+        The names are for solver="sgd", as in scikit-learn. A function of the step (0, 1, 2, ...)
+        that returns the learning rate is for "adam" too; ``learning_rate_init`` is then not used.
     learning_rate_init : float, default=0.001
         Learning rate at the start.
     power_t : float, default=0.5
@@ -58,8 +63,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     nesterovs_momentum : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Set ``validation_fraction`` of the data aside, stop when the score on it stalls, and return to
-        the best weights.
+        Set ``validation_fraction`` of the data aside, in the proportions of the classes where that
+        is possible, stop when the score on it stalls, and return to the best weights.
     validation_fraction : float, default=0.1
     beta_1, beta_2 : float, default=0.9, 0.999
         Of "adam".
@@ -72,8 +77,9 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     loss : {"log_loss", "squared_error"} or Loss, default="log_loss"
         Cross-entropy, or the quadratic cost on the probabilities.
     init : str, dict, Initializer, array, callable or list, default="auto"
-        Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one entry
-        per weight matrix, the output's included. "auto" picks by activation; ``init_`` says what.
+        Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one
+        entry per weight matrix, the output's included. "auto" picks by activation; ``init_`` says
+        what.
     bias_init : the same, default="zeros"
         Of the biases.
     layers : list of Layer, default=None
@@ -86,7 +92,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Whether to normalize the pre-activations of each hidden layer over the batch.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with ``sample_weight``; "balanced" is inverse to their
-        frequency.
+        frequency, in which samples count by their ``sample_weight``.
     weight_decay : float, default=0.0
         Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``.
     clip_norm, clip_value : float or None, default=None
@@ -142,7 +148,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     [GlorotUniform(), GlorotUniform()]
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         **BaseMinNet._parameter_constraints,
         "loss": [StrOptions({"log_loss", "squared_error"}), Loss],
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -227,6 +233,9 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Go on with one epoch over the given data.
 
+        The optimizer and its learning rate stay those of the first call; ``alpha``, ``batch_size``,
+        ``shuffle``, ``verbose``, clipping and weight decay are read anew in each.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -251,9 +260,10 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Returns
         -------
         ndarray of shape (n_samples,), or (n_samples, n_labels) of zeros and ones for multilabel
+            The latter is a CSR matrix if the indicator in ``fit`` was sparse.
         """
-        P = self._probabilities(X)
-        return self._labels.decode(P)
+        Z = self._logits(X)
+        return self._labels.decode(self.network_.loss_.predict(Z))
 
     def predict_proba(self, X):
         """Predict probabilities.
@@ -267,11 +277,17 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; for multilabel that of each label being 1.
         """
-        P = self._probabilities(X)
-        return self._labels.distribute(P)
+        Z = self._logits(X)
+        predict = self.network_.loss_.predict
+        if self._labels.kind != "binary":
+            return predict(Z)
+        if len(self.classes_) == 1:
+            return np.ones_like(Z)
+        # Not 1 - p, which is 0 where p rounds to 1.
+        return np.hstack([predict(-Z), predict(Z)])
 
     def predict_log_proba(self, X):
-        """Predict logarithms of probabilities, from the logits: finite where probabilities round to 0.
+        """Predict logarithms of probabilities, finite where the probabilities round to 0.
 
         Parameters
         ----------
@@ -289,14 +305,12 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             return np.zeros_like(Z)
         return np.hstack([log(-Z), log(Z)])
 
-    def _probabilities(self, X):
-        return self.network_.loss_.predict(self._logits(X))
-
     # ---- what the base asks for
 
     def _check_targets(self, X, y, first, **given):
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            y = column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
+        found = Labels.of(y)
         incremental = "classes" in given
         classes = given.get("classes")
         if classes is not None:
@@ -304,41 +318,25 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         if first:
             if incremental and classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
-            self._labels = Labels.of(y, classes)
+            self._labels = found if classes is None else found.declared(classes)
             self.classes_ = self._labels.classes
         elif classes is not None and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
                 f"{self.classes_!r}"
             )
-        if self._labels.kind != "multilabel":
-            found = Labels.of(y)
-            if found.kind == "multilabel":
-                raise ValueError("y must be labels as in the previous call, got a multilabel indicator")
-            self._check_classes(found.classes, warm=not first and not incremental)
+        self._labels.check(found, all_of_them=not first and not incremental)
         return self._labels.encode(y, X.dtype)
 
-    def _check_classes(self, found, warm):
-        if warm and set(found) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous call to "
-                f"fit. Previously got {self.classes_}, `y` has {found}"
-            )
-        if not np.isin(found, self.classes_).all():
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has "
-                f"{found}."
-            )
-
-    def _total_weight(self, y, sample_weight, incremental):
+    def _total_weight(self, T, sample_weight, incremental):
         if self.class_weight is None:
             return sample_weight
         if incremental and self.class_weight == "balanced":
             raise ValueError(
-                "class_weight must be a dict or None in partial_fit, which does not see all classes, "
-                "got 'balanced'"
+                "class_weight must be a dict or None in partial_fit, which does not see all "
+                "classes, got 'balanced'"
             )
-        weights = compute_sample_weight(self.class_weight, y)
+        weights = self._labels.weights(self.class_weight, T, sample_weight)
         return weights if sample_weight is None else weights * sample_weight
 
     def _n_outputs(self, T):
@@ -364,10 +362,18 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             right = ((Y > 0.5) == (T > 0.5)).all(axis=1)
         return np.average(right, weights=sample_weight)
 
-    def _stratify(self, T):
+    def _split_rows(self, arrays, T, **options):
+        if self._labels.kind == "multilabel":
+            return train_test_split(*arrays, **options)
         if self._labels.kind == "binary":
-            return T.ravel().astype(bool)
-        return T if self._labels.kind == "multiclass" else None
+            # As strings, since scikit-learn's message for a class that is too small shows them.
+            return train_test_split(*arrays, **options, stratify=(T.ravel() > 0).astype(str))
+        try:
+            return train_test_split(*arrays, **options, stratify=T)
+        except ValueError as error:
+            parts = train_test_split(*arrays, **options)
+            warnings.warn(f"The validation set is not stratified: {error}", stacklevel=5)
+            return parts
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

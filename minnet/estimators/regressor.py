@@ -1,5 +1,9 @@
 """The regressor."""
 
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
@@ -15,14 +19,14 @@ __all__ = ["MinNetRegressor"]
 class MinNetRegressor(RegressorMixin, BaseMinNet):
     """Neural network regressor for one or several outputs.
 
-    It takes every argument of :class:`sklearn.neural_network.MLPRegressor`, with the same name, place,
-    default and meaning, and those from ``init`` on, which are minnet's.
+    It takes every argument of :class:`sklearn.neural_network.MLPRegressor`, with the same name,
+    place, default and meaning, and those from ``init`` on, which are minnet's.
 
     Parameters
     ----------
     loss : {"squared_error", "poisson", "absolute_error"} or Loss, default="squared_error"
-        Half the squared error, half the Poisson deviance with a log link (``y >= 0``), or the absolute
-        error; each summed over outputs.
+        Half the squared error, half the Poisson deviance with a log link (``y >= 0``), or the
+        absolute error; each summed over outputs.
     hidden_layer_sizes : array-like of int or int, default=(100,)
         Units of each hidden layer; an empty tuple makes a linear model.
     activation : str or Activation, default="relu"
@@ -31,13 +35,13 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         "lbfgs" minimizes over all data at once and suits small data sets.
     alpha : float, default=0.0001
-        Strength of the L2 term ``alpha / (2 sum(sample_weight)) * |W|**2`` of the objective. Unlike in
-        scikit-learn its effect does not depend on ``batch_size``.
+        Strength of the L2 term ``alpha / (2 sum(sample_weight)) * |W|**2`` of the objective. Unlike
+        in scikit-learn its effect does not depend on ``batch_size``.
     batch_size : int or "auto", default="auto"
         "auto" is ``min(200, n_samples)``.
     learning_rate : {"constant", "invscaling", "adaptive"} or callable, default="constant"
-        The names are for solver="sgd", as in scikit-learn. A function of the step (0, 1, 2, ...) that
-        returns the learning rate is for "adam" too; ``learning_rate_init`` is then not used.
+        The names are for solver="sgd", as in scikit-learn. A function of the step (0, 1, 2, ...)
+        that returns the learning rate is for "adam" too; ``learning_rate_init`` is then not used.
     learning_rate_init : float, default=0.001
         Learning rate at the start.
     power_t : float, default=0.5
@@ -59,8 +63,8 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     nesterovs_momentum : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Set ``validation_fraction`` of the data aside, stop when the score on it stalls, and return to
-        the best weights.
+        Set ``validation_fraction`` of the data aside, stop when the score on it stalls, and return
+        to the best weights.
     validation_fraction : float, default=0.1
     beta_1, beta_2 : float, default=0.9, 0.999
         Of "adam".
@@ -71,8 +75,9 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
     init : str, dict, Initializer, array, callable or list, default="auto"
-        Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one entry
-        per weight matrix, the output's included. "auto" picks by activation; ``init_`` says what.
+        Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one
+        entry per weight matrix, the output's included. "auto" picks by activation; ``init_`` says
+        what.
     bias_init : the same, default="zeros"
         Of the biases.
     layers : list of Layer, default=None
@@ -130,7 +135,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     True
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         **BaseMinNet._parameter_constraints,
         "loss": [StrOptions({"squared_error", "poisson", "absolute_error"}), Loss],
     }
@@ -212,6 +217,9 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     def partial_fit(self, X, y, sample_weight=None):
         """Go on with one epoch over the given data.
 
+        The optimizer and its learning rate stay those of the first call; ``alpha``, ``batch_size``,
+        ``shuffle``, ``verbose``, clipping and weight decay are read anew in each.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -242,11 +250,14 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     # ---- what the base asks for
 
     def _check_targets(self, X, y, first, **given):
+        if sparse.issparse(y):
+            raise TypeError(f"y must be a dense array of numbers, got {type(y).__name__}")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        T = y.reshape(len(y), -1).astype(X.dtype)
-        if self.loss == "poisson" and T.min() < 0:
-            raise ValueError(f"y must be at least 0 for loss='poisson', got {T.min()}")
+        with np.errstate(over="ignore"):
+            T = y.reshape(len(y), -1).astype(X.dtype)
+        if not np.isfinite(T).all():
+            raise ValueError(f"y must be finite in {T.dtype}, got {y.flat[np.abs(y).argmax()]}")
         if not first and T.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"y must have {self.n_outputs_} columns, as in the previous call, got {T.shape[1]}"
@@ -257,13 +268,12 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         return T.shape[1]
 
     def _loss(self):
+        if isinstance(self.loss, Loss) and self.loss.output == "softmax":
+            raise ValueError(f"loss must not be one on a softmax for numbers, got {self.loss!r}")
         return self.loss
 
     def _validation_score(self, Y, T, sample_weight):
         return r2_score(T, Y, sample_weight=sample_weight)
-
-    def _stratify(self, T):
-        return None
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,0 +1,112 @@
+"""Configuration of Sphinx: ``make docs``, or ``sphinx-build -W -b html docs docs/_build/html``."""
+
+import re
+import sys
+from pathlib import Path
+
+# The repository itself, so that the pages can be built without an installation too.
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from docutils import nodes
+
+import minnet
+
+project = "minnet"
+author = "The minnet developers"
+project_copyright = f"%Y, {author}"
+version = release = minnet.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates"]
+nitpicky = True
+
+nitpick_ignore = [("py:meth", "draw")]  # of Initializer, in a table that does not say so
+
+# ---- pages
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"minnet {release}"
+html_static_path = ["_static"]
+html_css_files = ["minnet.css"]
+html_show_sourcelink = False
+html_sidebars = {"**": []}  # the header has all pages; formulas need the room
+html_theme_options = {
+    "navbar_align": "left",
+    "header_links_before_dropdown": 7,
+    "show_prev_next": False,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+
+# ---- API
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings have the types
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False  # the templates of autosummary list the members
+
+# ---- code blocks
+
+# `sphinx-build -b doctest docs docs/_build/doctest` runs those of the pages; those of the
+# docstrings are run by pytest, where they see the names of their module.
+
+doctest_test_doctest_blocks = ""
+doctest_global_setup = "import numpy as np; np.set_printoptions(precision=4, suppress=True)"
+
+# ---- gallery
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": "/plot_",
+    "ignore_pattern": r"^(?!plot_)",  # demo_digits.py is run by `make demo`
+    "within_subsection_order": "FileNameSortKey",
+    "doc_module": ("minnet",),
+    "reference_url": {"minnet": None},
+    "backreferences_dir": "gen_modules/backreferences",
+    "download_all_examples": False,
+    "show_memory": False,
+    "min_reported_time": 1000,
+    "capture_repr": (),
+}
+
+# ---- links that Sphinx does not find by itself
+
+# Other projects: no build needs a network for their inventories.
+SKLEARN = "https://scikit-learn.org/stable/modules/generated/"
+ELSEWHERE = {
+    r"sklearn\.[\w.]+": SKLEARN + "{}.html",
+    r"accuracy_score|r2_score": SKLEARN + "sklearn.metrics.{}.html",
+    r"numpy\.random\.Generator": "https://numpy.org/doc/stable/reference/random/generator.html",
+}
+
+
+def find_reference(app, env, node, contnode):
+    """Return a link for a short name of minnet, or for a name of scikit-learn or NumPy."""
+    target = node.get("reftarget", "")
+    for pattern, address in ELSEWHERE.items():
+        if re.fullmatch(pattern, target):
+            return nodes.reference("", "", contnode, refuri=address.format(target), internal=False)
+    # A docstring may name a neighbour in its module, but is shown under the name it is imported by.
+    domain = env.get_domain("py")
+    known = {name for name in domain.objects if name.endswith(f".{target}")}
+    if node.get("refdomain") == "py" and len(known) == 1:
+        where = node.get("refdoc", env.docname), app.builder, node["reftype"], known.pop()
+        return domain.resolve_xref(env, *where, node, contnode)
+    return None
+
+
+def setup(app):
+    app.connect("missing-reference", find_reference)

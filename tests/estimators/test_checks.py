@@ -1,0 +1,68 @@
+"""scikit-learn's own checks of an estimator: all of them run, and none is expected to fail."""
+
+from collections import Counter
+from unittest import SkipTest
+
+import pytest
+import sklearn
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from minnet import BatchNorm, Dense, MinNetClassifier, MinNetRegressor
+
+CLASSIFIERS = [
+    MinNetClassifier(),
+    MinNetClassifier((20,), solver="sgd", learning_rate_init=0.1, activation="tanh"),
+    # Some alpha, since the checks' data are separable: without it probabilities become 0, and then
+    # log(predict_proba) is -inf, which the checks compare with a predict_log_proba that is finite.
+    MinNetClassifier((20,), solver="lbfgs", class_weight="balanced", alpha=0.1),
+    MinNetClassifier(layers=[Dense(20, init="he"), BatchNorm("softsign")], clip_norm=10.0),
+]
+REGRESSORS = [
+    MinNetRegressor(),
+    MinNetRegressor(hidden_layer_sizes=(20,), solver="sgd", clip_value=1.0),
+    MinNetRegressor(hidden_layer_sizes=(20,), solver="lbfgs", activation="softsign"),
+    MinNetRegressor(loss="absolute_error", batch_norm=True, weight_decay=0.01),
+]
+SKIPPED = {
+    "check_array_api_input": "SCIPY_ARRAY_API is not set",
+    "check_classifiers_multilabel_output_format_decision_function": "does not have a decision_",
+}
+
+decorator = parametrize_with_checks([*CLASSIFIERS, *REGRESSORS])
+CHECKS = list(decorator.args[1])
+
+
+def estimator_and_check(param):
+    return getattr(param, "values", param)[:2]
+
+
+def name_of(check):
+    return getattr(check, "func", check).__name__
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=decorator.kwargs["ids"])
+def test_check(estimator, check):
+    try:
+        check(estimator)
+    except SkipTest as error:
+        skipped = error
+    else:
+        return
+    assert SKIPPED[name_of(check)] in str(skipped)
+    pytest.skip(str(skipped))
+
+
+def test_number_of_checks():
+    # A check that is no longer collected would otherwise go unnoticed.
+    counts = Counter(repr(estimator_and_check(param)[0]) for param in CHECKS)
+    expected = {repr(est): 68 for est in CLASSIFIERS} | {repr(est): 61 for est in REGRESSORS}
+    if sklearn.__version__.startswith("1.9."):
+        assert counts == expected
+    assert all(counts[est] >= n for est, n in expected.items())
+
+
+@pytest.mark.parametrize("data", ["dense", "sparse"])
+def test_weights_are_checked_against_repetition(data):
+    names = Counter(name_of(estimator_and_check(param)[1]) for param in CHECKS)
+    assert names[f"check_sample_weight_equivalence_on_{data}_data"] == len(CLASSIFIERS) * 2

@@ -1,0 +1,299 @@
+"""minnet.gradcheck: every derivative passes it, and wrong ones do not."""
+
+import re
+
+import numpy as np
+import pytest
+
+from minnet import BatchNorm, Dense, Dropout, Network, check_gradients
+from minnet.activations import Elu, LeakyRelu, Sigmoid, Tanh, get_activation, list_activations
+from minnet.gradcheck import GradientCheck
+from minnet.layers import Layer, Parameter
+from minnet.losses import SquaredError, get_loss, list_losses
+
+N, K = 9, 3
+WEIGHTS = np.array([1, 0, 2, 0.5, 1, 3, 0, 1, 1])
+
+
+@pytest.fixture(name="X")
+def inputs():
+    return np.random.default_rng(1).normal(size=(N, 4))
+
+
+def targets(loss, X):
+    loss = get_loss(loss, K)
+    if loss.output == "softmax":
+        return np.arange(N) % K
+    return (np.abs(X[:, :K]) > 0.5).astype(float)
+
+
+def initialized(layers, loss="log_loss", alpha=0.0):
+    network = Network(layers, loss, bias_init={"name": "normal", "std": 0.1}, alpha=alpha)
+    network.initialize(4, random_state=0)
+    rng = np.random.default_rng(2)
+    for layer in network.layers:
+        if isinstance(layer, BatchNorm):  # away from gamma = 1 and beta = 0
+            layer.gamma, layer.beta = rng.normal(1, 0.3, (2, layer.gamma.size))
+            layer.running_mean = rng.normal(size=layer.gamma.size)
+            layer.running_var = rng.uniform(0.5, 2, layer.gamma.size)
+    return network
+
+
+def assert_right(network, X, T, weight=None, n_arrays=None):
+    result = check_gradients(network, X, T, weight)
+    assert result.ok, f"\n{result}"
+    assert len(result.errors) == (n_arrays or len(network.parameter_table))
+    assert all(result.n_checked.values())
+    return result
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["equal", "weighted"])
+@pytest.mark.parametrize(
+    "activation", [*map(get_activation, list_activations()), LeakyRelu(0.3), Elu(2.0)], ids=repr
+)
+def test_every_activation(activation, weight, X):
+    network = initialized([Dense(6, activation), Dense(5, activation), Dense(K)], alpha=0.1)
+    assert_right(network, X, targets("log_loss", X), weight)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["equal", "weighted"])
+@pytest.mark.parametrize(
+    "loss", [*list_losses(), SquaredError("softmax"), SquaredError("logistic")], ids=str
+)
+def test_every_loss(loss, weight, X):
+    network = initialized([Dense(6, "tanh"), Dense(K)], loss, alpha=0.1)
+    assert_right(network, X, targets(loss, X), weight)
+
+
+STACKS = {
+    "linear": [Dense(K)],
+    "activation on the output": [Dense(5, "tanh"), Dense(K, "softsign")],
+    "dropout": [Dropout(0.2), Dense(8, "tanh"), Dropout(0.5), Dense(K)],
+    "batch norm": [Dense(6), BatchNorm("tanh"), Dense(K)],
+    "batch norm with kinks": [Dense(6), BatchNorm("relu"), Dense(K)],
+    "batch norm first and last": [BatchNorm(), Dense(K), BatchNorm("tanh")],
+    "all together": [
+        BatchNorm("softsign"),
+        Dense(6),
+        BatchNorm("silu"),
+        Dropout(0.3),
+        Dense(5, "gelu"),
+        Dense(K),
+    ],
+    "deep": [*[Dense(4, "lecun_tanh")] * 6, Dense(K)],
+}
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["equal", "weighted"])
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_layer(stack, alpha, weight, X):
+    network = initialized(STACKS[stack], alpha=alpha)
+    assert_right(network, X, targets("log_loss", X), weight)
+
+
+def test_frozen_layers_are_left_out_and_let_gradients_through(X):
+    layers = [
+        Dense(6, "tanh"),
+        Dense(5, "tanh", trainable=False),
+        BatchNorm(trainable=False),
+        Dense(K),
+    ]
+    result = assert_right(initialized(layers, alpha=0.5), X, targets("log_loss", X), n_arrays=4)
+    assert list(result.errors) == ["layers[0].W", "layers[0].b", "layers[3].W", "layers[3].b"]
+
+
+def test_a_frozen_batch_norm_passes(X):
+    network = initialized([Dense(6), BatchNorm("tanh", trainable=False), Dense(K)])
+    assert_right(network, X, targets("log_loss", X), WEIGHTS, n_arrays=4)
+
+
+def test_a_float32_network_is_checked_in_float64(X):
+    network = Network([Dense(6, "tanh"), Dense(K)]).initialize(4, random_state=0, dtype="float32")
+    result = assert_right(network, X.astype(np.float32), targets("log_loss", X))
+    assert result.max_error < 1e-8
+
+
+# ---- kinks
+
+
+def test_steps_across_a_kink_are_skipped():
+    network = Network([Dense(2, "relu", init="zeros"), Dense(1, init="ones")], "squared_error")
+    network.initialize(2)
+    result = check_gradients(network, [[1.0, 2.0]], [[5.0]])  # every pre-activation is 0
+    assert result.ok
+    assert result.n_skipped["layers[0].W"] == 4
+    assert result.n_checked["layers[0].W"] == 0
+    assert result.n_skipped["layers[1].b"] == 0
+
+
+def test_kinks_of_the_loss_are_skipped():
+    network = Network([Dense(1, init="ones")], "absolute_error").initialize(1)
+    result = check_gradients(network, [[1.0], [2.0]], [[1.0], [0.0]])
+    assert result.n_skipped == {"layers[0].W": 1, "layers[0].b": 1}
+    assert check_gradients(network, [[1.0], [2.0]], [[1.5], [0.0]]).n_checked["layers[0].W"] == 1
+
+
+# ---- what is wrong is found
+
+
+class WrongTanh(Tanh):
+    def derivative(self, Z, Y):
+        return 1 - Y
+
+
+class SlightlyWrongTanh(Tanh):
+    def derivative(self, Z, Y):
+        return (1 - Y * Y) * (1 + 1e-5)
+
+
+class WrongSigmoid(Sigmoid):
+    def derivative(self, Z, Y):
+        return 1.001 * Y * (1 - Y)
+
+
+class DenseWithWrong(Dense):
+    """Dense whose backward gets one thing wrong."""
+
+    def __init__(self, units, activation="tanh", wrong="dW"):
+        super().__init__(units, activation)
+        self.wrong = wrong
+
+    def backward(self, dY, ctx):
+        dX = super().backward(dY, ctx)
+        if self.wrong == "dX":
+            return -dX
+        setattr(ctx, self.wrong, getattr(ctx, self.wrong) * 1.01)
+        return dX
+
+
+class BatchNormAsConstants(BatchNorm):
+    """The classic mistake: mean and deviation taken as constants in backward."""
+
+    def backward(self, dY, ctx):
+        super().backward(dY, ctx)
+        return ctx.dZ * self.gamma / ctx.sigma
+
+
+def wrong_arrays(network, X):
+    result = check_gradients(network, X, targets(network.loss, X))
+    assert result.ok == (result.max_error < result.tolerance)
+    return [label for label, error in result.errors.items() if error >= result.tolerance]
+
+
+@pytest.mark.parametrize("activation", [WrongTanh(), SlightlyWrongTanh()], ids=repr)
+def test_a_wrong_activation_is_found(activation, X):
+    network = initialized([Dense(6, activation), Dense(K)])
+    assert wrong_arrays(network, X) == ["layers[0].W", "layers[0].b"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        ("dW", ["layers[1].W"]),
+        ("db", ["layers[1].b"]),
+        ("dX", ["layers[0].W", "layers[0].b"]),
+    ],
+)
+def test_a_wrong_backward_is_found_where_it_is(wrong, found, X):
+    network = initialized([Dense(6, "tanh"), DenseWithWrong(5, wrong=wrong), Dense(K)])
+    assert wrong_arrays(network, X) == found
+
+
+def test_a_wrong_batch_norm_is_found(X):
+    network = initialized([Dense(6, "tanh"), BatchNormAsConstants(), Dense(K)])
+    assert wrong_arrays(network, X) == ["layers[0].W", "layers[0].b"]
+
+
+class TwiceTheGradient(SquaredError):  # noqa: N818
+    def gradient(self, Z, T):
+        return 2 * super().gradient(Z, T)
+
+
+def test_a_wrong_loss_is_found(X):
+    network = Network([Dense(K)], TwiceTheGradient()).initialize(4, random_state=0)
+    assert not check_gradients(network, X, X[:, :K]).ok
+
+
+class Silent(Layer):
+    """A layer that forgets to hand on its gradient."""
+
+    def parameters(self, n_inputs):
+        return {"g": Parameter((n_inputs,), init="ones")}
+
+    def forward(self, X, ctx):
+        return X * self.g
+
+    def backward(self, dY, ctx):
+        ctx.dg = np.zeros_like(self.g)
+        return dY * self.g
+
+
+def test_a_missing_gradient_is_found(X):
+    assert wrong_arrays(initialized([Silent(), Dense(K)]), X) == ["layers[0].g"]
+
+
+# ---- the check itself
+
+
+def test_the_network_is_not_changed(X):
+    network = initialized(STACKS["all together"])
+    params, state = network.params.copy(), network.state.copy()
+    T = targets("log_loss", X)
+    check_gradients(network, X, T)
+    np.testing.assert_array_equal(network.params, params)
+    np.testing.assert_array_equal(network.state, state)
+    assert network.layers[1].W.base is not None
+
+
+def test_some_elements_only(X):
+    network, T = initialized(STACKS["batch norm"]), targets("log_loss", X)
+    result = check_gradients(network, X, T, max_elements=4, rng=1)
+    assert result.ok
+    assert set(result.n_checked.values()) == {4, 3}  # the output's bias has 3
+    again = check_gradients(network, X, T, max_elements=4, rng=1)
+    assert again.errors == result.errors
+
+
+def test_tolerance_and_epsilon_are_used(X):
+    network, T = initialized(STACKS["batch norm"]), targets("log_loss", X)
+    coarse = check_gradients(network, X, T, epsilon=0.01)
+    assert not coarse.ok
+    assert coarse.max_error > 100 * check_gradients(network, X, T).max_error
+    assert check_gradients(network, X, T, epsilon=0.01, tolerance=2 * coarse.max_error).ok
+
+
+def test_vanishing_gradients_pass_and_mistakes_in_them_are_found(X):
+    # Glorot and Bengio's case: the rounding of the loss is more than 1e-6 of these gradients.
+    def deep(activation):
+        network = Network([*[Dense(10, activation)] * 8, Dense(K)], init="standard")
+        return network.initialize(4, random_state=0)
+
+    T = targets("log_loss", X)
+    network = deep("sigmoid")
+    first = network.views(network.loss_and_grad(X, T)[1])[0]["W"]
+    assert np.linalg.norm(first) < 1e-7
+    assert check_gradients(network, X, T).ok
+    assert not check_gradients(deep(WrongSigmoid()), X, T).ok
+
+
+def test_large_losses_pass(X):
+    network = initialized([Dense(6, "tanh"), Dense(K)], "squared_error")
+    assert_right(network, X, 1e6 + X[:, :K])
+
+
+def test_it_prints_as_a_table():
+    result = GradientCheck(1e-6, {"a.W": 1e-9, "b": 0.5}, {"a.W": 12, "b": 3}, {"a.W": 0, "b": 1})
+    lines = str(result).splitlines()
+    assert lines[0].split() == ["array", "relative", "error", "compared", "skipped"]
+    assert lines[1].split() == ["a.W", "1.00e-09", "12", "0"]
+    assert re.fullmatch(r"b\s+5.00e-01\s+3\s+1  above 1e-06", lines[2])
+    assert not result.ok
+    assert result.max_error == 0.5
+
+
+def test_input_is_checked(X):
+    with pytest.raises(ValueError, match="call initialize"):
+        check_gradients(Network([Dense(2)]), X, np.zeros(N))
+    with pytest.raises(ValueError, match="X must have shape"):
+        check_gradients(initialized([Dense(2)]), X[:, :3], np.zeros(N))

@@ -1,0 +1,339 @@
+"""minnet.layers: the equations of each layer, and its configuration."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import minnet
+from minnet import BatchNorm, Dense, Dropout, Network, activations, check_gradients
+from minnet.layers import Context, Layer, Parameter
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def bound(layer, n_inputs, rng, dtype="float64"):
+    """Return the layer with random arrays of its own, without a network."""
+    arrays = {
+        name: rng.normal(size=parameter.shape).astype(dtype)
+        for name, parameter in layer.parameters(n_inputs).items()
+    }
+    arrays.update(layer.state(n_inputs))
+    layer.bind(arrays)
+    return layer
+
+
+# ---- Dense
+
+
+def test_dense_equations(rng):
+    layer = bound(Dense(3, "tanh"), 4, rng)
+    X, dY, ctx = rng.normal(size=(6, 4)), rng.normal(size=(6, 3)), Context(training=True)
+    Y = layer.forward(X, ctx)
+    Z = np.einsum("ij,jk->ik", X, layer.W) + layer.b[None, :]
+    np.testing.assert_allclose(Y, np.tanh(Z), rtol=1e-12)
+    dX = layer.backward(dY, ctx)
+    dZ = dY / np.cosh(Z) ** 2
+    np.testing.assert_allclose(ctx.dZ, dZ, rtol=1e-10)
+    np.testing.assert_allclose(ctx.dW, np.einsum("ij,ik->jk", X, dZ), rtol=1e-10)
+    np.testing.assert_allclose(ctx.db, np.einsum("ik->k", dZ), rtol=1e-10)
+    np.testing.assert_allclose(dX, np.einsum("ik,jk->ij", dZ, layer.W), rtol=1e-10)
+
+
+def test_dense_alone_is_linear(rng):
+    layer = bound(Dense(2), 3, rng)
+    X = rng.normal(size=(4, 3))
+    np.testing.assert_allclose(layer.forward(X, Context()), X @ layer.W + layer.b)
+
+
+def test_first_layer_makes_no_gradient_of_its_input(rng):
+    layer = bound(Dense(2, "relu"), 3, rng)
+    ctx = Context(training=True, needs_dX=False)
+    layer.forward(rng.normal(size=(4, 3)), ctx)
+    assert layer.backward(np.ones((4, 2)), ctx) is None
+    assert ctx.dW.shape == (3, 2)
+
+
+# ---- Dropout
+
+
+def dropped(rate, X, position=0, training=True, seed=0, layers=1):
+    """Return what the last of some Dropout layers makes of X in a network, and its mask."""
+    network = Network([*[Dropout(rate)] * layers, Dense(1)]).initialize(X.shape[1], seed)
+    layer = network.layers[layers - 1]
+    ctx = Context(training, uniform=network._uniform(layers - 1, position))
+    return layer.forward(X, ctx), ctx.mask
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.8])
+def test_dropout_drops_the_rate_and_keeps_the_mean(rate):
+    X = np.ones((1000, 100))
+    Y, mask = dropped(rate, X)
+    np.testing.assert_array_equal(Y, mask)
+    assert set(np.unique(Y)) == {0.0, 1 / (1 - rate)}
+    deviation = np.sqrt(rate * (1 - rate) / X.size)
+    assert abs((Y == 0).mean() - rate) < 4 * deviation
+    assert abs(Y.mean() - 1) < 4 * deviation / (1 - rate)
+
+
+def test_dropout_backward_uses_the_same_mask(rng):
+    X, dY = rng.normal(size=(5, 4)), rng.normal(size=(5, 4))
+    layer, ctx = Dropout(0.5), Context(True, uniform=lambda shape: rng.random(shape))
+    Y = layer.forward(X, ctx)
+    np.testing.assert_allclose(layer.backward(dY, ctx), dY * (Y / X))
+
+
+def test_a_row_keeps_its_mask_whatever_the_batch():
+    whole = dropped(0.5, np.ones((50, 7)))[1]
+    np.testing.assert_array_equal(dropped(0.5, np.ones((10, 7)), position=10)[1], whole[10:20])
+    np.testing.assert_array_equal(dropped(0.5, np.ones((1, 7)), position=49)[1], whole[49:])
+
+
+def test_masks_differ_by_key_layer_and_position():
+    X = np.ones((20, 10))
+    base = dropped(0.5, X)[1]
+    for other in (
+        dropped(0.5, X, seed=1)[1],
+        dropped(0.5, X, layers=2)[1],
+        dropped(0.5, X, position=20)[1],
+    ):
+        assert (base != other).mean() > 0.3
+    np.testing.assert_array_equal(dropped(0.5, X)[1], base)
+
+
+def test_dropout_does_nothing_at_inference_or_rate_0():
+    X = np.ones((3, 2))
+    assert dropped(0.5, X, training=False)[0] is X
+    assert dropped(0.0, X)[0] is X
+    assert Dropout(0.5).backward(X, _context(mask=None)) is X
+
+
+def _context(**given):
+    ctx = Context()
+    vars(ctx).update(given)
+    return ctx
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dropout_keeps_the_dtype(dtype):
+    assert dropped(np.float64(0.5), np.ones((4, 4), dtype))[0].dtype == dtype
+
+
+# ---- BatchNorm
+
+
+def normalize(X, weights=None, activation="identity", rng=None, **given):
+    layer = bound(BatchNorm(activation, **given), X.shape[1], rng or np.random.default_rng(1))
+    p = None if weights is None else (weights / weights.sum())[:, None]
+    ctx = Context(training=True, weights=p)
+    return layer, ctx, layer.forward(X, ctx)
+
+
+def test_batch_norm_formula(rng):
+    X = 3 + 2 * rng.normal(size=(8, 3))
+    layer, _, Y = normalize(X, epsilon=0.1, activation="tanh")
+    X_hat = (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + 0.1)
+    np.testing.assert_allclose(Y, np.tanh(layer.gamma * X_hat + layer.beta), rtol=1e-12)
+
+
+def test_batch_norm_backward_by_its_jacobian(rng):
+    X, dY, h = rng.normal(size=(6, 2)), rng.normal(size=(6, 2)), 1e-6
+    weights = np.array([1, 0, 2, 1, 3, 0.5])
+    for given in (None, weights):
+        layer, ctx, _ = normalize(X, given)
+        dX = layer.backward(dY, ctx)
+        for i, j in np.ndindex(X.shape):
+            step = np.zeros_like(X)
+            step[i, j] = h
+            up, down = (normalize(X + sign * step, given)[2] for sign in (1, -1))
+            slope = ((up - down) * dY).sum() / (2 * h)
+            assert abs(dX[i, j] - slope) < 1e-7
+
+
+def test_weighted_batch_norm_equals_repeated_rows(rng):
+    X, repeats = rng.normal(size=(5, 3)), np.array([1, 3, 0, 2, 1])
+    layer, ctx, Y = normalize(X, repeats.astype(float))
+    repeated, ctx_repeated, Y_repeated = normalize(np.repeat(X, repeats, axis=0))
+    np.testing.assert_allclose(np.repeat(Y, repeats, axis=0), Y_repeated, rtol=1e-12)
+    np.testing.assert_allclose(ctx.var, ctx_repeated.var, rtol=1e-12)
+    # A repeated row gets its gradient once a copy, a weighted one all at once.
+    dY = rng.normal(size=(5, 3))
+    dX = layer.backward(dY * repeats[:, None], ctx)
+    dX_repeated = repeated.backward(np.repeat(dY, repeats, axis=0), ctx_repeated)
+    once = repeats > 0
+    starts = (np.cumsum(repeats) - repeats)[once]
+    np.testing.assert_allclose(
+        dX[once], dX_repeated[starts] * repeats[once, None], rtol=1e-9, atol=1e-12
+    )
+    np.testing.assert_allclose(ctx.dgamma, ctx_repeated.dgamma, rtol=1e-10)
+
+
+def test_running_averages(rng):
+    X = rng.normal(size=(8, 2))
+    layer, ctx, _ = normalize(X, momentum=0.75)
+    layer.update_state(ctx)
+    np.testing.assert_allclose(layer.running_mean, 0.25 * X.mean(axis=0))
+    np.testing.assert_allclose(layer.running_var, 0.75 + 0.25 * X.var(axis=0))
+    layer.update_state(ctx)
+    np.testing.assert_allclose(layer.running_mean, (1 - 0.75**2) * X.mean(axis=0))
+
+
+def test_inference_uses_the_running_averages(rng):
+    layer = bound(BatchNorm(epsilon=0.5), 2, rng)
+    layer.running_mean = [1.0, 2.0]
+    layer.running_var = [3.5, 8.5]
+    Y = layer.forward(np.array([[3.0, 5.0]]), Context())
+    np.testing.assert_allclose(Y, [layer.gamma + layer.beta])
+
+
+def test_a_frozen_batch_norm_does_not_change(rng):
+    network = Network([Dense(3), BatchNorm("tanh", trainable=False), Dense(1)], "squared_error")
+    network.initialize(2, random_state=0)
+    network.layers[1].running_mean = [0.1, 0.2, 0.3]
+    before, X = network.state.copy(), rng.normal(size=(9, 2))
+    logits, contexts = network.forward_training(X)
+    for layer, ctx in zip(network.layers, contexts, strict=True):
+        layer.update_state(ctx)
+    np.testing.assert_array_equal(network.state, before)
+    np.testing.assert_array_equal(logits, network.forward(X))
+    assert check_gradients(network, X, X[:, :1]).ok
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_batch_norm_of_few_or_constant_rows_is_finite(n):
+    layer, ctx, Y = normalize(np.full((n, 2), 7.0))
+    np.testing.assert_allclose(Y, np.tile(layer.beta, (n, 1)))
+    assert np.isfinite(layer.backward(np.ones((n, 2)), ctx)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_batch_norm_keeps_the_dtype(dtype, rng):
+    layers = [BatchNorm("elu", momentum=np.float64(0.9), epsilon=np.float64(1e-3)), Dense(2)]
+    network = Network(layers).initialize(3, random_state=0, dtype=dtype)
+    X = rng.normal(size=(4, 3)).astype(dtype)
+    for weight in (None, np.ones(4)):
+        logits, contexts = network.forward_training(X, weight)
+        network.layers[0].update_state(contexts[0])
+        assert logits.dtype == network.state.dtype == dtype
+        assert network.forward(X).dtype == dtype
+
+
+# ---- parameters are views
+
+
+def test_assignment_copies_into_the_flat_buffer():
+    network = Network([Dense(3), Dense(2)]).initialize(4, random_state=0)
+    layer, W = network.layers[0], np.arange(12.0).reshape(4, 3)
+    layer.W = W
+    np.testing.assert_array_equal(network.params[:12], np.arange(12))
+    W[:] = -1
+    assert layer.W[0, 1] == 1
+    layer.b = [1, 2, 3]
+    assert np.shares_memory(layer.b, network.params)
+    layer.W *= 2
+    assert np.shares_memory(layer.W, network.params)
+    assert network.params[1] == 2
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (12,), (), (4, 3, 1)], ids=str)
+def test_assignment_refuses_another_shape(shape):
+    network = Network([Dense(3)]).initialize(4, random_state=0)
+    before = network.params.copy()
+    with pytest.raises(ValueError, match=r"W of Dense\(3\) must have shape \(4, 3\), got \("):
+        network.layers[0].W = np.zeros(shape)
+    np.testing.assert_array_equal(network.params, before)
+
+
+# ---- configuration
+
+LAYERS = [
+    Dense(3),
+    Dense(4, "relu", init="he", bias_init=0.1, trainable=False, lr_factor=0.5),
+    Dense(2, init=np.ones((3, 2))),
+    Dropout(0.3),
+    BatchNorm("tanh", momentum=0.5, epsilon=1e-3, trainable=False),
+]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+def test_equality_repr_copy_and_pickle_are_the_configuration(layer):
+    for other in (layer.copy(), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert other == layer
+        assert other is not layer
+        assert repr(other) == repr(layer)
+    if not isinstance(getattr(layer, "init", None), np.ndarray):
+        assert eval(repr(layer), {**vars(activations), **vars(minnet)}) == layer
+
+
+def test_different_configurations_differ():
+    different = [*LAYERS, Dense(3, "tanh"), Dense(5), Dropout(0.4), BatchNorm()]
+    for i, layer in enumerate(different):
+        assert [layer == other for other in different].index(True) == i
+
+
+def test_a_pickled_layer_holds_no_arrays():
+    network = Network([Dense(1000)]).initialize(1000, random_state=0)
+    assert len(pickle.dumps(network.layers[0])) < 1000
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dense(0), "units of Dense must be a whole number of at least 1, got 0"),
+        (lambda: Dense(2.5), "units of Dense"),
+        (lambda: Dense(True), "units of Dense"),
+        (lambda: Dense(3, "rellu"), "did you mean 'relu'"),
+        (lambda: Dense(3, trainable=1), "trainable of Dense must be True or False, got 1"),
+        (lambda: Dense(3, lr_factor=-1), "lr_factor of Dense must be at least 0, got -1"),
+        (lambda: Dense(3, lr_factor=np.nan), "lr_factor of Dense"),
+        (lambda: Dropout(1.0), "rate of Dropout must be at least 0 and below 1, got 1.0"),
+        (lambda: Dropout("0.5"), "rate of Dropout"),
+        (lambda: BatchNorm(momentum=1), "momentum of BatchNorm must be at least 0 and below 1"),
+        (lambda: BatchNorm(epsilon=0), "epsilon of BatchNorm must be above 0, got 0"),
+        (lambda: BatchNorm(lr_factor=np.inf), "lr_factor of BatchNorm"),
+        (lambda: BatchNorm(trainable=None), "trainable of BatchNorm"),
+    ],
+)
+def test_wrong_configurations_get_one_sentence(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_an_incomplete_layer_says_what_is_missing():
+    for call in (lambda: Layer().forward(None, None), lambda: Layer().backward(None, None)):
+        with pytest.raises(TypeError, match="must define forward\\(X, ctx\\) and backward"):
+            call()
+
+
+class Scale(Layer):
+    def __init__(self, trainable=True):
+        self.trainable = trainable
+
+    def parameters(self, n_inputs):
+        return {
+            "g": Parameter((n_inputs,), init="ones"),
+            "M": Parameter((2, n_inputs), init="ones"),
+        }
+
+    def forward(self, X, ctx):
+        ctx.X = X
+        return X * self.g + self.M.sum(axis=0)
+
+    def backward(self, dY, ctx):
+        ctx.dg, ctx.dM = (dY * ctx.X).sum(axis=0), np.tile(dY.sum(axis=0), (2, 1))
+        return dY * self.g
+
+
+def test_a_users_own_layer(rng):
+    network = Network([Dense(4, "tanh"), Scale(), Dense(3)]).initialize(5, random_state=0)
+    assert network.layers[1].M.shape == (2, 4)
+    assert np.shares_memory(network.layers[1].g, network.params)
+    network.layers[1].g = rng.normal(size=4)
+    X, T = rng.normal(size=(7, 5)), np.arange(7) % 3
+    assert check_gradients(network, X, T).ok
+    restored = pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(restored.forward(X), network.forward(X))
