@@ -84,20 +84,26 @@ class BuildKernels(build_ext):
             'int main(void) { __builtin_cpu_init(); return __builtin_cpu_supports("avx2"); }', v3
         ):
             levels["v3"] = v3
+            levels["v4"] = [*v3, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]
         return levels
 
     def compile_levels(self):
-        # Contraction of a * b + c to FMA would make the bits of a draw depend on the CPU; errno
-        # and trapping are promises of sqrt that nothing here uses.
-        exact = [] if self.msvc else ["-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+        # errno and trapping are promises of sqrt that nothing here uses. Contraction of a * b + c to
+        # FMA is what makes training fast, but would make the bits of a draw depend on the CPU.
+        loose = [] if self.msvc else ["-fno-math-errno", "-fno-trapping-math"]
+        sources = {
+            "level.c": [] if self.msvc else ["-ffp-contract=off"],
+            "training.c": self.openmp if self.msvc else ["-ffp-contract=fast", *self.openmp],
+        }
         objects = []
         for level, flags in self.levels().items():
-            objects += self.compiler.compile(
-                [str(KERNELS / "level.c")],
-                output_dir=os.path.join(self.build_temp, level),
-                macros=[("MINNET_LEVEL", level)],
-                extra_postargs=self.common_flags() + exact + flags,
-            )
+            for source, own in sources.items():
+                objects += self.compiler.compile(
+                    [str(KERNELS / source)],
+                    output_dir=os.path.join(self.build_temp, level),
+                    macros=[("MINNET_LEVEL", level)],
+                    extra_postargs=self.common_flags() + loose + own + flags,
+                )
         return objects
 
     def add_openmp(self):
@@ -107,9 +113,11 @@ class BuildKernels(build_ext):
             candidates = [([], ["/openmp"], [])]
         elif sys.platform == "darwin":  # Apple's Clang, with libomp from elsewhere
             candidates = [(["omp"], ["-Xpreprocessor", "-fopenmp"], [])] + candidates
+        self.openmp = []
         source = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }"
         for libraries, compile_args, link_args in [] if NO_OPENMP else candidates:
             if self.works(source, compile_args, link_args, libraries):
+                self.openmp = compile_args
                 for extension in self.extensions:
                     extension.extra_compile_args += compile_args
                     extension.extra_link_args += link_args
@@ -161,7 +169,7 @@ def extensions():
             include_dirs=[str(KERNELS)],
             depends=[*headers, "minnet_ext/_runtime.pxd"],
         )
-        for name in ("_runtime", "_random")
+        for name in ("_runtime", "_random", "_train")
     ]
     return cythonize(modules, compiler_directives=DIRECTIVES, build_dir="build/cython", force=DEBUG)
 

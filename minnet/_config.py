@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from minnet._version import __version__
+from minnet.backends import list_backends
 
 
 def _extension() -> dict[str, Any]:
@@ -46,13 +47,13 @@ def config() -> dict[str, Any]:
         versions, None where not installed; ``extension``: "yes", or why not; ``cpu``: the CPU
         level of its kernels (``MINNET_CPU`` names another one before minnet is imported);
         ``cpu_levels``: those that this machine can run; ``openmp``; ``threads``: how many large
-        draws use; ``backends``: names of the backends that can be used.
+        draws use; ``backends``: names of the backends that can be used, the preferred one first.
 
     Examples
     --------
     >>> from minnet._config import config
-    >>> config()["backends"]
-    ('numpy',)
+    >>> config()["backends"][-1]
+    'numpy'
     """
     versions = {name: _version(name) for name in ("numpy", "scipy", "scikit-learn", "numba")}
     return {
@@ -61,7 +62,7 @@ def config() -> dict[str, Any]:
         "platform": platform.platform(),
         **versions,
         **_extension(),
-        "backends": ("numpy",),
+        "backends": list_backends(),
     }
 
 

@@ -140,5 +140,5 @@ def _pieces(network, X, T, sample_weight):
     pieces = list(network.loss_.pieces(Z, T))
     for layer, ctx in zip(network.layers, contexts, strict=True):
         for kink in getattr(getattr(layer, "activation", None), "kinks", ()):
-            pieces.append(ctx.Z > kink)
+            pieces.append(kink < ctx.Z)
     return pieces

@@ -294,7 +294,7 @@ class Network:
         -------
         ndarray of shape (n_samples, n_outputs), or list of ndarray
         """
-        Y = self._check_X(X)
+        Y = self.check_X(X)
         outputs = []
         for layer in self.layers:
             Y = layer.forward(Y, Context())
@@ -326,12 +326,15 @@ class Network:
             X = layer.forward(X, ctx)
         return X, contexts
 
+    def draws(self, i):
+        """Return the random stream that layer ``i`` draws from in training."""
+        layer = self.layers[i]
+        return Stream(self.key, f"{type(layer).__name__}.draws", self._ordinals()[i])
+
     def _uniform(self, i, position):
         def uniform(shape):
-            name = f"{type(self.layers[i]).__name__}.draws"
-            stream = Stream(self.key, name, self._ordinals()[i])
             width = int(np.prod(shape[1:]))
-            return stream.uniform(shape, dtype="float32", start=position * width)
+            return self.draws(i).uniform(shape, dtype="float32", start=position * width)
 
         return uniform
 
@@ -440,7 +443,8 @@ class Network:
         if not hasattr(self, "params"):
             raise ValueError("the network has no parameters yet: call initialize(n_features) first")
 
-    def _check_X(self, X):
+    def check_X(self, X):
+        """Return X in the network's dtype, or say what is wrong with its shape."""
         self._check_initialized()
         if sparse.issparse(X):
             X = X.astype(self.dtype, copy=False)
@@ -453,11 +457,11 @@ class Network:
 
     def check_batch(self, X, T, sample_weight=None):
         """Return X, T and sample_weight as the network computes with them, or say what is wrong."""
-        X = self._check_X(X)
+        X = self.check_X(X)
         n = X.shape[0]
         if n == 0:
             raise ValueError("X must have at least one row, got none")
-        if not np.isfinite(X.data if sparse.issparse(X) else X).all():
+        if not _all_finite(X.data if sparse.issparse(X) else X):
             raise ValueError("X must be finite, got NaN or infinity")
         T = self.loss_.check_targets(T, n, self.sizes[-1], self.dtype)
         if sample_weight is not None:
@@ -533,6 +537,12 @@ def _check_dtype(dtype):
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {dtype}")
     return dtype
+
+
+def _all_finite(X):
+    """Return whether all numbers are finite; the sum tells in most cases, without a mask of X."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum(dtype=np.float64)) or np.isfinite(X).all())
 
 
 def _next_aligned(n, dtype):

@@ -137,7 +137,7 @@ class Stream:
             raise TypeError(f"name must be a str, got {self.name!r}.")
 
     @property
-    def _address(self) -> tuple[int, int, int]:
+    def address(self) -> tuple[int, int, int]:
         """Key and the two counter words that are the stream's own."""
         return self.key, self.index, zlib.crc32(self.name.encode())
 
@@ -311,14 +311,14 @@ class Stream:
         -------
         generator : numpy.random.Generator
         """
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self._address)))
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.address)))
 
     def _fill(self, law: str, out: Array, start: int, *parameters: float) -> Array:
         """Fill `out` with values `start`, ... of a law, compiled if the extension is there."""
         start = _integer("start", start, _MAX_START)
         flat = out.reshape(-1)
         if _ext is not None:
-            getattr(_ext, "fill_" + law)(*self._address, start, flat, *parameters)
+            getattr(_ext, "fill_" + law)(*self.address, start, flat, *parameters)
             return out
         for i in range(0, flat.size, _CHUNK):
             _LAWS[law](self, start + i, flat[i : i + _CHUNK], *parameters)
@@ -330,7 +330,7 @@ class Stream:
 
 
 def _fill_words(stream: Stream, start: int, out: Array) -> None:
-    key, index, code = stream._address
+    key, index, code = stream.address
     first = start // 4
     block = np.arange(first, (start + len(out) + 3) // 4, dtype=np.uint64)
     counter = np.empty((len(block), 4), np.uint32)

@@ -113,10 +113,16 @@ class Trainer:
         self.backend = backend
         self.n_threads = n_threads
         self.verbose = verbose
-        make_backend(backend, network, n_threads)  # an unknown backend is an error here
+        self._runner = make_backend(backend, network, n_threads)
         self.n_epochs = self.n_seen = self.no_improvement_count = 0
         self.loss_curve, self.validation_scores = [], []
         self.best_loss, self.best_score = np.inf, -np.inf
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_runner"}
+
+    def __setstate__(self, state):
+        vars(self).update(state, _runner=None)
 
     def fit(self, X, T, sample_weight=None, *, max_epochs=200, validate=None, callbacks=()):
         """Train until loss or score stalls, at most ``max_epochs`` epochs.
@@ -212,8 +218,9 @@ class Trainer:
             clip_norm=self.clip_norm,
             weight_decay=self.weight_decay,
         )
-        backend = make_backend(self.backend, self.network, self.n_threads)
-        total = backend.train_steps(X, T, sample_weight, order, 0, n_steps, hyper)
+        if self._runner is None:  # after unpickling
+            self._runner = make_backend(self.backend, self.network, self.n_threads)
+        total = self._runner.train_steps(X, T, sample_weight, order, 0, n_steps, hyper)
         self.n_epochs += 1
         self.n_seen += n_samples
         self.loss_curve.append(total / n_samples)

@@ -1,6 +1,43 @@
 # What the compiled modules of minnet share: the table of kernels and the thread count.
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+
+cdef extern from "program.h" nogil:
+    ctypedef struct minnet_layer:
+        int64_t kind
+
+    ctypedef struct minnet_network:
+        const minnet_layer *layers
+        int64_t n_layers, loss
+        double alpha
+        void *params
+        void *state
+
+    ctypedef struct minnet_data:
+        const char *X
+        int64_t row_stride, column_stride
+        const int64_t *classes
+        const char *T
+        int64_t t_row_stride, t_column_stride
+        const double *weights
+        const int64_t *order
+        int64_t n_samples
+        double weight_sum
+
+    ctypedef struct minnet_hyper:
+        int64_t batch_size, start, stop
+        const double *rates
+        int64_t optimizer, nesterov
+        double momentum, beta_1, beta_2, epsilon
+        double weight_decay, clip_value, clip_norm
+        void *V
+        void *M
+        int64_t steps_made
+        int64_t position
+        uint64_t key
+        int64_t n_threads
+        double *losses
 
 
 cdef extern from "table.h" nogil:
@@ -13,6 +50,17 @@ cdef extern from "table.h" nogil:
         const minnet_draw *draw, uint64_t start, size_t n, void *out
     ) noexcept nogil
 
+    ctypedef int (*minnet_train)(
+        const minnet_network *network,
+        const minnet_data *data,
+        minnet_hyper *hyper,
+        int64_t n_params,
+    ) noexcept nogil
+
+    ctypedef int (*minnet_infer)(
+        const minnet_network *network, const minnet_data *data, minnet_hyper *hyper, void *to
+    ) noexcept nogil
+
     ctypedef struct minnet_kernels:
         const char *name
         minnet_fill words
@@ -22,6 +70,10 @@ cdef extern from "table.h" nogil:
         minnet_fill normal_f64
         minnet_fill truncated_f32
         minnet_fill truncated_f64
+        minnet_train train_f32
+        minnet_train train_f64
+        minnet_infer infer_f32
+        minnet_infer infer_f64
 
 
 cdef const minnet_kernels *kernels

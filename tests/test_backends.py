@@ -8,8 +8,9 @@ from scipy import sparse
 from threadpoolctl import threadpool_info
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network
-from minnet.backends import Hyper, NumpyBackend, list_backends, make_backend
+from minnet.backends import Hyper, list_backends, make_backend
 from minnet.backends import numpy as numpy_backend
+from minnet.backends.numpy import NumpyBackend
 from minnet.layers import Layer
 
 N, BATCH_SIZE = 22, 5

@@ -168,7 +168,7 @@ from minnet_ext import _random
 from minnet.random import Stream
 
 first = np.empty(500_000)
-_random.fill_normal(*Stream(1, "fork")._address, 0, first, 0.0, 1.0, n_threads=2)
+_random.fill_normal(*Stream(1, "fork").address, 0, first, 0.0, 1.0, n_threads=2)
 child = os.fork()
 if child == 0:
     same = (Stream(1, "fork").normal(500_000) == first).all()

@@ -2,20 +2,21 @@
 
 A backend is made for a network and offers ``forward(X)`` and ``train_steps(X, T, weights, order, start,
 stop, hyper)``, which changes the network's parameters in place. ``numpy`` runs the layers' own code and
-is the one to read.
+is the one to read; ``cython`` and ``numba`` run the same steps compiled, from a table of numbers
+(:mod:`minnet.backends.program`), and leave to ``numpy`` what has no place in the table.
 """
 
+import functools
+import importlib
+import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
 
 from minnet._configured import suggest
-from minnet.backends.numpy import NumpyBackend
 from minnet.optimizers import Optimizer
 
-__all__ = ["Hyper", "NumpyBackend", "list_backends", "make_backend"]
-
-_BY_NAME = {"numpy": NumpyBackend}
+__all__ = ["Hyper", "list_backends", "make_backend"]
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,20 @@ class Hyper:
     weight_decay: float = 0.0
 
 
+#: What each backend needs to be installed; the preferred one first.
+_NEEDS = {"cython": "minnet_ext", "numba": "numba", "numpy": "numpy"}
+
+
+@functools.cache
 def list_backends():
     """Return the names of the backends that can run here, the preferred one first.
 
     Examples
     --------
-    >>> list_backends()
-    ['numpy']
+    >>> list_backends()[-1]
+    'numpy'
     """
-    return list(_BY_NAME)
+    return tuple(name for name, module in _NEEDS.items() if importlib.util.find_spec(module))
 
 
 def make_backend(name, network, n_threads=None):
@@ -69,8 +75,11 @@ def make_backend(name, network, n_threads=None):
     ValueError
         If there is no such backend here.
     """
+    available = list_backends()
     if name == "auto":
-        name = list_backends()[0]
-    if name not in _BY_NAME:
-        raise ValueError(suggest(name, ["auto", *_BY_NAME], kind="backend"))
-    return _BY_NAME[name](network, n_threads)
+        name = available[0]
+    if name not in available:
+        raise ValueError(suggest(name, ["auto", *available], kind="backend"))
+    # Imported where used: the compiled ones may not be there, and Numba is slow to import.
+    module = importlib.import_module(f"minnet.backends.{name}")
+    return getattr(module, f"{name.title()}Backend")(network, n_threads)

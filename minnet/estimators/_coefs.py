@@ -46,8 +46,7 @@ class Parameters(list):
     def _checked(self, index, value):
         view, name = self[index], f"{self.name}[{index}]"
         try:
-            # A copy, since the value may be a view of the same buffer.
-            value = np.array(value)
+            value = np.asarray(value)
         except ValueError:
             raise ValueError(f"{name} must be an array of shape {view.shape}, got a list") from None
         if value.shape != view.shape:
@@ -55,6 +54,7 @@ class Parameters(list):
         if value.dtype.kind not in "biuf":
             raise ValueError(f"{name} must be an array of numbers, got dtype {value.dtype}")
         with np.errstate(over="ignore"):
+            # This copies, as it must: the value may be a view of the same buffer.
             value = value.astype(view.dtype)
         if not np.isfinite(value).all():
             raise ValueError(f"{name} must be finite in {view.dtype}, got NaN or infinity")

@@ -15,6 +15,9 @@
 
 /* The levels compiled in, best first; the last one is NULL. */
 static const minnet_kernels *const minnet_levels[] = {
+#ifdef MINNET_HAVE_V4
+    &minnet_kernels_v4,
+#endif
 #ifdef MINNET_HAVE_V3
     &minnet_kernels_v3,
 #endif
@@ -28,6 +31,14 @@ static const minnet_kernels *const minnet_levels[] = {
 /* Whether the CPU and the operating system (which must save the wide registers; the builtin asks
  * it with XGETBV) can run a level. */
 static int minnet_supported(const minnet_kernels *level) {
+#ifdef MINNET_HAVE_V4
+    if (level == &minnet_kernels_v4) {
+        __builtin_cpu_init();
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    }
+#endif
 #ifdef MINNET_HAVE_V3
     if (level == &minnet_kernels_v3) {
         __builtin_cpu_init();

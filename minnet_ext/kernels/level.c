@@ -29,6 +29,14 @@
 #define TEXT_(a) #a
 #define TEXT(a) TEXT_(a)
 
+/* in training.c */
+#define TRAIN(width) JOIN(JOIN(minnet_train_, width), JOIN(_, MINNET_LEVEL))
+int TRAIN(f32)(const minnet_network *, const minnet_data *, minnet_hyper *, int64_t);
+int TRAIN(f64)(const minnet_network *, const minnet_data *, minnet_hyper *, int64_t);
+#define INFER(width) JOIN(JOIN(minnet_infer_, width), JOIN(_, MINNET_LEVEL))
+int INFER(f32)(const minnet_network *, const minnet_data *, minnet_hyper *, void *);
+int INFER(f64)(const minnet_network *, const minnet_data *, minnet_hyper *, void *);
+
 const minnet_kernels JOIN(minnet_kernels_, MINNET_LEVEL) = {
     .name = TEXT(MINNET_LEVEL),
     .words = fill_words,
@@ -38,4 +46,8 @@ const minnet_kernels JOIN(minnet_kernels_, MINNET_LEVEL) = {
     .normal_f64 = fill_normal_f64,
     .truncated_f32 = fill_truncated_f32,
     .truncated_f64 = fill_truncated_f64,
+    .train_f32 = TRAIN(f32),
+    .train_f64 = TRAIN(f64),
+    .infer_f32 = INFER(f32),
+    .infer_f64 = INFER(f64),
 };

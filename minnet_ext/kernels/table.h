@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "program.h"
+
 /* A draw: whose random words, and the parameters of the law. */
 typedef struct {
     uint32_t key[2];     /* low and high half of the 64-bit key */
@@ -21,17 +23,30 @@ typedef struct {
  * whole, so threads may split a draw anywhere. */
 typedef void (*minnet_fill)(const minnet_draw *draw, uint64_t start, size_t n, void *out);
 
+/* Takes steps of training; returns 0, or -1 where there is no memory. */
+typedef int (*minnet_train)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
+                            int64_t n_params);
+
+/* Writes the logits of all rows to `to`, contiguous; returns 0, or -1 where there is no memory. */
+typedef int (*minnet_infer)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
+                            void *to);
+
 typedef struct {
     const char *name;
     minnet_fill words;
     minnet_fill uniform_f32, uniform_f64;
     minnet_fill normal_f32, normal_f64;
     minnet_fill truncated_f32, truncated_f64;
+    minnet_train train_f32, train_f64;
+    minnet_infer infer_f32, infer_f64;
 } minnet_kernels;
 
 extern const minnet_kernels minnet_kernels_scalar;
 #ifdef MINNET_HAVE_BASELINE
 extern const minnet_kernels minnet_kernels_baseline;
+#endif
+#ifdef MINNET_HAVE_V4
+extern const minnet_kernels minnet_kernels_v4;
 #endif
 #ifdef MINNET_HAVE_V3
 extern const minnet_kernels minnet_kernels_v3;

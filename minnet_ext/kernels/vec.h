@@ -22,7 +22,17 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-#ifdef __AVX2__
+#ifdef __AVX512F__
+#define VBYTES 64
+#define EVEN_F32 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD_F32 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define LOW_F32 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH_F32 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define EVEN_F64 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_F64 1, 3, 5, 7, 9, 11, 13, 15
+#define LOW_F64 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_F64 4, 12, 5, 13, 6, 14, 7, 15
+#elif defined(__AVX2__)
 #define VBYTES 32
 #define EVEN_F32 0, 2, 4, 6, 8, 10, 12, 14
 #define ODD_F32 1, 3, 5, 7, 9, 11, 13, 15
@@ -96,7 +106,12 @@ INLINE void store_narrow(float *to, vf64 v) {
     memcpy(to, &narrow, sizeof narrow);
 }
 
-#if defined(__AVX2__)
+#if defined(__AVX512F__)
+INLINE vf32 sqrt_f32(vf32 v) { return (vf32)_mm512_sqrt_ps((__m512)v); }
+INLINE vf64 sqrt_f64(vf64 v) { return (vf64)_mm512_sqrt_pd((__m512d)v); }
+INLINE int any_f64(vi64 mask) { return _mm512_test_epi64_mask((__m512i)mask, (__m512i)mask) != 0; }
+INLINE vu64 mul32(vu64 a, vu64 b) { return (vu64)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
+#elif defined(__AVX2__)
 INLINE vf32 sqrt_f32(vf32 v) { return (vf32)_mm256_sqrt_ps((__m256)v); }
 INLINE vf64 sqrt_f64(vf64 v) { return (vf64)_mm256_sqrt_pd((__m256d)v); }
 INLINE int any_f64(vi64 mask) { return _mm256_movemask_pd((__m256d)mask); }

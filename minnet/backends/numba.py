@@ -1,0 +1,93 @@
+"""The numba backend: the steps of an epoch through kernels that Numba compiles at first use."""
+
+import logging
+
+import numpy as np
+
+from minnet.backends.numpy import NumpyBackend
+from minnet.backends.program import CannotLowerError, describe, lower
+from minnet.layers import Dense
+from minnet.optimizers import SGD, Adam
+
+__all__ = ["NumbaBackend"]
+
+_log = logging.getLogger("minnet")
+
+
+class NumbaBackend:
+    """Runs networks of Dense layers compiled, on one thread; others run on the readable backend.
+
+    The first training step in a process compiles (some ten seconds), or reads Numba's cache.
+
+    Parameters
+    ----------
+    network : Network
+        Initialized.
+    n_threads : int or None, default=None
+        Threads of the readable backend, for what is left to it.
+    """
+
+    name = "numba"
+
+    def __init__(self, network, n_threads=None):
+        self.network = network
+        self.readable = NumpyBackend(network, n_threads)
+        self.layers = None
+        try:
+            self.layers, self.loss = lower(network, kinds=(Dense,))
+        except CannotLowerError as reason:
+            _log.info("the network runs on the numpy backend: %s", reason)
+
+    def forward(self, X):
+        """Return the logits of ``X``."""
+        return self.readable.forward(X)
+
+    def train_steps(self, X, T, weights, order, start, stop, hyper):
+        """Take the steps ``start`` to ``stop - 1`` of an epoch, in place.
+
+        See :meth:`minnet.backends.NumpyBackend.train_steps`.
+        """
+        optimizer, network = hyper.optimizer, self.network
+        lowered = self.layers is not None and type(optimizer) in (SGD, Adam)
+        if not lowered or not isinstance(X, np.ndarray) or hyper.clip_norm is not None:
+            return self.readable.train_steps(X, T, weights, order, start, stop, hyper)
+        from minnet.backends._numba_kernels import train_steps  # compiles: not before it is needed
+
+        constants = describe(optimizer)
+        losses = np.zeros(stop)
+        none = np.empty((0, 1), network.dtype)
+        # Read-only and strided arrays would each be compiled for again: one type for all.
+        train_steps(
+            self.layers,
+            self.loss,
+            float(network.alpha),
+            network.params,
+            _plain(X),
+            T if T.ndim == 1 else np.empty(0, np.int64),
+            none if T.ndim == 1 else _plain(T),
+            np.empty(0) if weights is None else np.ascontiguousarray(weights, dtype=np.float64),
+            np.empty(0, np.int64) if order is None else np.ascontiguousarray(order, dtype=np.int64),
+            X.shape[0],
+            float(hyper.weight_sum),
+            hyper.batch_size,
+            start,
+            stop,
+            np.ascontiguousarray(hyper.rates, dtype=np.float64),
+            constants["kind"],
+            tuple(
+                float(constants[name])
+                for name in ("momentum", "nesterov", "beta_1", "beta_2", "epsilon")
+            ),
+            optimizer.state,
+            float(hyper.weight_decay),
+            np.inf if hyper.clip_value is None else float(hyper.clip_value),
+            optimizer.step,
+            losses,
+        )
+        optimizer.step += stop - start
+        return float(losses[start:].sum())
+
+
+def _plain(array):
+    """Return the array writable and contiguous, a view or a copy."""
+    return np.require(array, requirements=["C", "W"])

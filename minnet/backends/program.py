@@ -1,0 +1,135 @@
+"""Lowering: a network as a table of numbers, which a compiled backend can walk.
+
+The table holds kinds, sizes and offsets into the network's flat buffers, no pointers: it can be printed,
+compared and pickled, and it is the same for every compiled backend.
+"""
+
+import numpy as np
+
+from minnet import activations, losses
+from minnet.layers import BatchNorm, Dense, Dropout
+from minnet.optimizers import SGD
+
+__all__ = ["LAYER", "CannotLowerError", "describe", "lower"]
+
+#: One layer; the fields are those of ``minnet_layer`` in minnet_ext/kernels/program.h.
+LAYER = np.dtype(
+    [
+        ("kind", np.int64),
+        ("activation", np.int64),
+        ("n_in", np.int64),
+        ("n_out", np.int64),
+        ("weight", np.int64),  # offset of W or gamma in the parameters
+        ("bias", np.int64),  # offset of b or beta
+        ("mean", np.int64),  # offset of the running mean in the layer state
+        ("variance", np.int64),
+        ("trainable", np.int64),
+        ("stream_index", np.int64),  # of dropout's random stream
+        ("stream_code", np.int64),
+        ("activation_parameter", np.float64),
+        ("lr_factor", np.float64),
+        ("rate", np.float64),  # of dropout
+        ("momentum", np.float64),  # of batch normalization
+        ("epsilon", np.float64),
+    ]
+)
+
+_KINDS = {Dense: 0, Dropout: 1, BatchNorm: 2}
+
+_ACTIVATIONS = {
+    activations.Identity: 0,
+    activations.Sigmoid: 1,
+    activations.Tanh: 2,
+    activations.LecunTanh: 3,
+    activations.Softsign: 4,
+    activations.Relu: 5,
+    activations.LeakyRelu: 6,
+    activations.Elu: 7,
+    activations.Selu: 8,
+    activations.Gelu: 9,
+    activations.Silu: 10,
+    activations.Softplus: 11,
+}
+
+_LOSSES = {
+    losses.SoftmaxCrossEntropy(): 0,
+    losses.SigmoidCrossEntropy(): 1,
+    losses.SquaredError(): 2,
+    losses.SquaredError("softmax"): 3,
+    losses.SquaredError("logistic"): 4,
+    losses.Poisson(): 5,
+    losses.AbsoluteError(): 6,
+}
+
+
+class CannotLowerError(Exception):
+    """The network has a part that only its own Python code can run."""
+
+
+def lower(network, kinds=(Dense, Dropout, BatchNorm)):
+    """Return a network's layers as an array of :data:`LAYER`, and the code of its loss.
+
+    Parameters
+    ----------
+    network : Network
+        Initialized.
+    kinds : tuple of type
+        The layers that the backend can run.
+
+    Raises
+    ------
+    CannotLowerError
+        If a layer, an activation or the loss is not one of minnet's own.
+
+    Examples
+    --------
+    >>> from minnet import Dense, Network
+    >>> net = Network([Dense(5, "tanh"), Dense(3)]).initialize(4, random_state=0)
+    >>> layers, loss = lower(net)
+    >>> layers[["n_in", "n_out", "weight"]].tolist(), loss
+    ([(4, 5, 0), (5, 3, 32)], 0)
+    """
+    table = np.zeros(len(network.layers), dtype=LAYER)
+    offsets = {(row.layer, row.name): row.offset for row in network.parameter_table}
+    for i, (layer, row) in enumerate(zip(network.layers, table, strict=True)):
+        if type(layer) not in kinds:
+            raise CannotLowerError(f"layers[{i}] is a {type(layer).__name__}")
+        row["kind"] = _KINDS[type(layer)]
+        row["n_in"], row["n_out"] = network.sizes[i : i + 2]
+        row["trainable"] = layer.trainable
+        row["lr_factor"] = layer.lr_factor
+        if isinstance(layer, Dropout):
+            _, row["stream_index"], row["stream_code"] = network.draws(i).address
+            row["rate"] = layer.rate
+            continue
+        activation = layer.activation
+        if type(activation) not in _ACTIVATIONS:
+            raise CannotLowerError(f"layers[{i}] has the activation {activation!r}")
+        row["activation"] = _ACTIVATIONS[type(activation)]
+        parameters = activation.get_config().values()
+        row["activation_parameter"] = next(iter(parameters), 0.0)
+        if isinstance(layer, Dense):
+            row["weight"], row["bias"] = offsets[i, "W"], offsets[i, "b"]
+        else:
+            row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
+            row["mean"] = _offset(layer.running_mean, network.state)
+            row["variance"] = _offset(layer.running_var, network.state)
+            row["momentum"], row["epsilon"] = layer.momentum, layer.epsilon
+    if network.loss_ not in _LOSSES:
+        raise CannotLowerError(f"the loss is {network.loss_!r}")
+    return table, _LOSSES[network.loss_]
+
+
+def describe(optimizer):
+    """Return an optimizer's constants for the compiled steps."""
+    constants = {"kind": 0, "nesterov": False, "momentum": 0.0, "beta_1": 0.0, "beta_2": 0.0}
+    constants |= {"epsilon": 1.0, "step": optimizer.step}
+    if isinstance(optimizer, SGD):
+        return constants | {"momentum": optimizer.momentum, "nesterov": bool(optimizer.nesterov)}
+    names = ("beta_1", "beta_2", "epsilon")
+    return constants | {"kind": 1} | {name: getattr(optimizer, name) for name in names}
+
+
+def _offset(view, flat):
+    """Return at which element of ``flat`` a view of it begins."""
+    return (view.ctypes.data - flat.ctypes.data) // flat.itemsize

@@ -1,0 +1,126 @@
+"""Calls the compiled steps of training with the memory of NumPy arrays."""
+
+import numpy as np
+
+from cython cimport floating
+from libc.math cimport INFINITY
+from libc.stdint cimport int64_t, uint64_t
+
+from minnet_ext._runtime cimport kernels, minnet_data, minnet_hyper, minnet_layer, minnet_network
+
+
+def train_steps(
+    const signed char[::1] layers,  # IN: bytes of an array of minnet.backends.program.LAYER
+    int64_t loss,
+    double alpha,
+    floating[::1] params,  # IN, OUT
+    floating[::1] state,  # IN, OUT: running averages
+    const floating[:, :] X,
+    const int64_t[:] classes,  # targets of a softmax, or None
+    const floating[:, :] T,  # other targets, or None
+    const double[::1] weights,  # or None
+    const int64_t[::1] order,  # or None
+    double weight_sum,
+    int64_t batch_size,
+    int64_t start,
+    int64_t stop,
+    const double[::1] rates,
+    dict optimizer,
+    floating[:, ::1] optimizer_state,  # IN, OUT
+    double weight_decay,
+    clip_value,
+    clip_norm,
+    int64_t position,
+    uint64_t key,
+    int64_t n_threads,
+    double[::1] losses,  # OUT: objective times length of batch, one a step of the epoch
+):
+    """Take the steps ``start`` to ``stop - 1`` of an epoch, in place."""
+    cdef minnet_network network
+    cdef minnet_data data
+    cdef minnet_hyper hyper
+    cdef int status
+    cdef int64_t n_params = params.shape[0]
+
+    network.layers = <const minnet_layer *> &layers[0]
+    network.n_layers = layers.shape[0] // sizeof(minnet_layer)
+    network.loss = loss
+    network.alpha = alpha
+    network.params = &params[0]
+    network.state = &state[0] if state.shape[0] > 0 else NULL
+
+    data.X = <const char *> &X[0, 0]
+    data.row_stride, data.column_stride = X.strides[0], X.strides[1]
+    data.n_samples = X.shape[0]
+    data.classes = NULL
+    data.T = NULL
+    data.t_row_stride = data.t_column_stride = 0
+    cdef const int64_t[::1] contiguous
+    if classes is not None:
+        contiguous = np.ascontiguousarray(classes)
+        data.classes = &contiguous[0]
+    else:
+        data.T = <const char *> &T[0, 0]
+        data.t_row_stride, data.t_column_stride = T.strides[0], T.strides[1]
+    data.weights = &weights[0] if weights is not None else NULL
+    data.order = &order[0] if order is not None else NULL
+    data.weight_sum = weight_sum
+
+    hyper.batch_size, hyper.start, hyper.stop = batch_size, start, stop
+    hyper.rates = &rates[0]
+    hyper.optimizer = optimizer["kind"]
+    hyper.nesterov = optimizer["nesterov"]
+    hyper.momentum = optimizer["momentum"]
+    hyper.beta_1, hyper.beta_2 = optimizer["beta_1"], optimizer["beta_2"]
+    hyper.epsilon = optimizer["epsilon"]
+    hyper.steps_made = optimizer["step"]
+    hyper.weight_decay = weight_decay
+    hyper.clip_value = INFINITY if clip_value is None else clip_value
+    hyper.clip_norm = INFINITY if clip_norm is None else clip_norm
+    # Adam keeps m in row 0 and v in row 1; momentum keeps V in row 0.
+    hyper.M = hyper.V = NULL
+    if optimizer["kind"] == 1:
+        hyper.M, hyper.V = &optimizer_state[0, 0], &optimizer_state[1, 0]
+    elif optimizer_state.shape[0] > 0:
+        hyper.V = &optimizer_state[0, 0]
+    hyper.position = position
+    hyper.key = key
+    hyper.n_threads = n_threads
+    hyper.losses = &losses[start]
+    with nogil:
+        if floating is float:
+            status = kernels.train_f32(&network, &data, &hyper, n_params)
+        else:
+            status = kernels.train_f64(&network, &data, &hyper, n_params)
+    if status != 0:
+        raise MemoryError("no memory for the buffers of a training step")
+
+
+def infer(
+    const signed char[::1] layers,  # IN: bytes of an array of minnet.backends.program.LAYER
+    const floating[::1] params,
+    const floating[::1] state,
+    const floating[:, :] X,
+    floating[:, ::1] out,  # OUT: logits
+    int64_t n_threads,
+):
+    """Write the logits of all rows of ``X`` to ``out``."""
+    cdef minnet_network network
+    cdef minnet_data data
+    cdef minnet_hyper hyper
+    cdef int status
+    network.layers = <const minnet_layer *> &layers[0]
+    network.n_layers = layers.shape[0] // sizeof(minnet_layer)
+    network.params = <void *> &params[0]
+    network.state = <void *> &state[0] if state.shape[0] > 0 else NULL
+    data.X = <const char *> &X[0, 0]
+    data.row_stride, data.column_stride = X.strides[0], X.strides[1]
+    data.n_samples = X.shape[0]
+    hyper.n_threads = n_threads
+    with nogil:
+        if floating is float:
+            status = kernels.infer_f32(&network, &data, &hyper, &out[0, 0])
+        else:
+            status = kernels.infer_f64(&network, &data, &hyper, &out[0, 0])
+    if status != 0:
+        raise MemoryError("no memory for the buffers of a forward pass")

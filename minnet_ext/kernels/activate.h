@@ -1,0 +1,196 @@
+/* Activations and their derivatives, a row at a time; rows are padded to whole vectors.
+ *
+ * The formulas of minnet/activations.py; exp and tanh after Moshier's Cephes (errors below 2 ulp),
+ * erf is the C library's.  NaN stays NaN.
+ *
+ * Included once for each width of real.h.
+ */
+#ifndef MINNET_ACTIVATE_H
+#define MINNET_ACTIVATE_H
+#include <math.h>
+
+enum activation {
+    ACT_IDENTITY, ACT_SIGMOID, ACT_TANH, ACT_LECUN_TANH, ACT_SOFTSIGN, ACT_RELU, ACT_LEAKY_RELU,
+    ACT_ELU, ACT_SELU, ACT_GELU, ACT_SILU, ACT_SOFTPLUS
+};
+#define SELU_SCALE 1.0507009873554805
+#define SELU_ALPHA 1.6732632423543772
+#endif
+
+INLINE vreal NAME(absolute)(vreal x) {
+    return NAME(from_bits)(NAME(bits)(x) & (sint)(~((vuint_scalar)1 << (REAL_BITS - 1))));
+}
+
+INLINE vreal NAME(copy_sign)(vreal magnitude, vreal sign) {
+    const sint mask = (sint)((vuint_scalar)1 << (REAL_BITS - 1));
+    return NAME(from_bits)(NAME(bits)(magnitude) | (NAME(bits)(sign) & mask));
+}
+
+/* e^x; 0 below and infinity above the range of normal numbers. */
+INLINE vreal NAME(exp)(vreal x) {
+#if REAL_BITS == 32
+    const real low = -87.33654f, high = 88.72283f, magic = 12582912.0f; /* 3 * 2^22 */
+    vreal c = NAME(select)(x < low, NAME(splat)(low), x);
+    c = NAME(select)(c > high, NAME(splat)(high), c);
+    vreal k = c * 1.44269504088896341f + magic;
+    vint n = NAME(bits)(k) - 0x4B400000;
+    k = k - magic;
+    vreal r = c - k * 0.693359375f;
+    r = r + k * 2.12194440e-4f;
+    vreal p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    vreal y = p * (r * r) + r + 1.0f;
+    const int bits = 23, half_bias = 126; /* two factors, since n reaches 128 */
+#else
+    const real low = -708.3964185322641, high = 709.782712893384, magic = 6755399441055744.0;
+    vreal c = NAME(select)(x < low, NAME(splat)(low), x);
+    c = NAME(select)(c > high, NAME(splat)(high), c);
+    vreal k = c * 1.4426950408889634074 + magic;
+    vint n = NAME(bits)(k) - (sint)0x4338000000000000;
+    k = k - magic;
+    vreal r = c - k * 6.93145751953125e-1;
+    r = r - k * 1.42860682030941723212e-6;
+    vreal z = r * r;
+    vreal p = ((z * 1.26177193074810590878e-4 + 3.02994407707441961300e-2) * z + 1.0) * r;
+    vreal q = ((z * 3.00198505138664455042e-6 + 2.52448340349684104192e-3) * z +
+               2.27265548208155028766e-1) * z + 2.0;
+    vreal y = p / (q - p) * 2.0 + 1.0;
+    const int bits = 52, half_bias = 1022;
+#endif
+    y = y * NAME(from_bits)((vint)((vuint)(n + half_bias) << bits)) * (real)2;
+    y = NAME(select)(x < low, NAME(splat)(0), y);
+    return NAME(select)(x > high, NAME(splat)((real)INFINITY), y);
+}
+
+INLINE vreal NAME(tanh)(vreal x) {
+    vreal a = NAME(absolute)(x), z = x * x;
+#if REAL_BITS == 32
+    vreal p = z * -5.70498872745e-3f + 2.06390887954e-2f;
+    p = p * z - 5.37397155531e-2f;
+    p = p * z + 1.33314422036e-1f;
+    p = p * z - 3.33332819422e-1f;
+    vreal small = p * z * x + x;
+#else
+    vreal p = (z * -9.64399179425052238628e-1 - 9.92877231001918586564e1) * z - 1.61468768441708447952e3;
+    vreal q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3;
+    vreal small = p / q * z * x + x;
+#endif
+    vreal e = NAME(exp)(a * (real)-2);
+    vreal large = NAME(copy_sign)(((real)1 - e) / ((real)1 + e), x);
+    return NAME(select)(a < (real)0.625, small, large);
+}
+
+/* log(1 + u) for u in [0, 1]. */
+INLINE vreal NAME(log1p)(vreal u) {
+    vreal y = u + (real)1;
+    return NAME(log)(y) - ((y - (real)1) - u) / y;
+}
+
+INLINE vreal NAME(sigmoid)(vreal z) {
+    vreal e = NAME(exp)(-NAME(absolute)(z)); /* at most 1 */
+    vreal positive = (real)1 / (e + (real)1);
+    return NAME(select)(z < (real)0, e * positive, positive);
+}
+
+INLINE vreal NAME(softplus)(vreal z) {
+    vreal positive = NAME(select)(z < (real)0, NAME(splat)(0), z);
+    return positive + NAME(log1p)(NAME(exp)(-NAME(absolute)(z)));
+}
+
+/* e^z - 1 for z <= 0, by 2t / (1 - t) with t = tanh(z / 2). */
+INLINE vreal NAME(expm1)(vreal z) {
+    vreal t = NAME(tanh)(z * (real)0.5);
+    return t * (real)2 / ((real)1 - t);
+}
+
+/* The normal distribution function. */
+INLINE vreal NAME(normal_cdf)(vreal z) {
+    real part[LANES];
+    memcpy(part, &z, sizeof z);
+    for (int i = 0; i < LANES; i++) {
+#if REAL_BITS == 32
+        part[i] = 0.5f * erfcf(-0.70710678118654752440f * part[i]);
+#else
+        part[i] = 0.5 * erfc(-0.70710678118654752440 * part[i]);
+#endif
+    }
+    memcpy(&z, part, sizeof z);
+    return z;
+}
+
+#undef EACH
+#define EACH(expression)                                                                          \
+    for (ptrdiff_t i = 0; i < n; i += LANES) {                                                    \
+        vreal z = NAME(load)(Z + i);                                                              \
+        NAME(store)(Y + i, expression);                                                           \
+    }                                                                                             \
+    break;
+
+/* Y = f(Z) for n numbers, n rounded up to whole vectors; Y may be Z. */
+static void NAME(activate)(int activation, real parameter, const real *Z, real *Y, ptrdiff_t n) {
+    const vreal zero = NAME(splat)(0);
+    switch (activation) {
+    case ACT_IDENTITY:
+        if (Y != Z) memcpy(Y, Z, (size_t)n * sizeof *Y);
+        break;
+    case ACT_SIGMOID: EACH(NAME(sigmoid)(z))
+    case ACT_TANH: EACH(NAME(tanh)(z))
+    case ACT_LECUN_TANH: EACH(NAME(tanh)(z * (real)(2.0 / 3.0)) * (real)1.7159)
+    case ACT_SOFTSIGN: EACH(z / (NAME(absolute)(z) + (real)1))
+    case ACT_RELU: EACH(NAME(select)(z <= zero, zero, z))
+    case ACT_LEAKY_RELU: EACH(NAME(select)(z <= zero, z * parameter, z))
+    case ACT_ELU: EACH(NAME(select)(z <= zero, NAME(expm1)(NAME(select)(z > zero, zero, z)) * parameter, z))
+    case ACT_SELU: EACH(NAME(select)(
+        z <= zero, NAME(expm1)(NAME(select)(z > zero, zero, z)) * (real)(SELU_SCALE * SELU_ALPHA),
+        z * (real)SELU_SCALE))
+    case ACT_GELU: EACH(z * NAME(normal_cdf)(z))
+    case ACT_SILU: EACH(z * NAME(sigmoid)(z))
+    default: EACH(NAME(softplus)(z))
+    }
+}
+
+#undef EACH
+#define EACH(expression)                                                                          \
+    for (ptrdiff_t i = 0; i < n; i += LANES) {                                                    \
+        vreal y = NAME(load)(Y + i), dy = NAME(load)(dY + i);                                     \
+        NAME(store)(dY + i, dy * (expression));                                                   \
+    }                                                                                             \
+    break;
+
+/* dY = dY f'(Z) for n numbers; Z is read only by gelu and silu. */
+static void NAME(differentiate)(int activation, real parameter, const real *Z, const real *Y, real *dY,
+                                ptrdiff_t n) {
+    const vreal zero = NAME(splat)(0), one = NAME(splat)(1);
+    switch (activation) {
+    case ACT_IDENTITY: break;
+    case ACT_SIGMOID: EACH(y * (one - y))
+    case ACT_TANH: EACH(one - y * y)
+    case ACT_LECUN_TANH: EACH(((real)1.7159 - y * y * (real)(1 / 1.7159)) * (real)(2.0 / 3.0))
+    case ACT_SOFTSIGN: EACH((one - NAME(absolute)(y)) * (one - NAME(absolute)(y)))
+    case ACT_RELU: EACH(NAME(select)(y > zero, one, zero))
+    case ACT_LEAKY_RELU: EACH(NAME(select)(y > zero, one, NAME(splat)(parameter)))
+    case ACT_ELU: EACH(NAME(select)(y > zero, one, y + parameter))
+    case ACT_SELU: EACH(NAME(select)(y > zero, NAME(splat)((real)SELU_SCALE),
+                                     y + (real)(SELU_SCALE * SELU_ALPHA)))
+    case ACT_GELU:
+        for (ptrdiff_t i = 0; i < n; i += LANES) {
+            vreal z = NAME(load)(Z + i);
+            z = NAME(select)(z > (real)40, NAME(splat)(40), z);
+            z = NAME(select)(z < (real)-40, NAME(splat)(-40), z);
+            vreal density = NAME(exp)(z * z * (real)-0.5) * (real)0.39894228040143267794;
+            NAME(store)(dY + i, NAME(load)(dY + i) * (NAME(normal_cdf)(z) + z * density));
+        }
+        break;
+    case ACT_SILU:
+        for (ptrdiff_t i = 0; i < n; i += LANES) {
+            vreal s = NAME(sigmoid)(NAME(load)(Z + i));
+            NAME(store)(dY + i, NAME(load)(dY + i) * (s + NAME(load)(Y + i) * (one - s)));
+        }
+        break;
+    default: EACH(one - NAME(exp)(-y)) /* softplus */
+    }
+}
+#undef EACH

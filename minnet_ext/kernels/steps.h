@@ -1,0 +1,438 @@
+/* The loop over steps, and what each layer does in it.  See train.h for the products.
+ *
+ * Included once for each width of real.h.
+ */
+
+/* Batch normalization of columns [n0, n1): statistics, X_hat, Z = gamma X_hat + beta. */
+static void NAME(norm_forward)(const minnet_layer *layer, const minnet_network *net, int of_batch,
+                               ptrdiff_t M, const real *X, ptrdiff_t ldx, const real *p, real *X_hat, real *inverse,
+                               real *Z, real *Y, ptrdiff_t ld, ptrdiff_t n0, ptrdiff_t n1) {
+    const real *gamma = (const real *)net->params + layer->weight;
+    const real *beta = (const real *)net->params + layer->bias;
+    real *mean = (real *)net->state + layer->mean, *var = (real *)net->state + layer->variance;
+    for (ptrdiff_t n = n0; n < n1; n++) {
+        real mu = mean[n], v = var[n];
+        if (of_batch) {
+            mu = v = 0;
+            for (ptrdiff_t m = 0; m < M; m++) mu += X[m * ldx + n] * p[m];
+            for (ptrdiff_t m = 0; m < M; m++) {
+                real x = X[m * ldx + n] - mu;
+                v += x * x * p[m];
+            }
+            mean[n] = mean[n] * (real)layer->momentum + mu * (real)(1 - layer->momentum);
+            var[n] = var[n] * (real)layer->momentum + v * (real)(1 - layer->momentum);
+        }
+        inverse[n] = 1 / (real)sqrt((double)(v + (real)layer->epsilon));
+        for (ptrdiff_t m = 0; m < M; m++) {
+            real x = (X[m * ldx + n] - mu) * inverse[n];
+            X_hat[m * ld + n] = x;
+            Z[m * ld + n] = gamma[n] * x + beta[n];
+        }
+    }
+    for (ptrdiff_t m = 0; m < M; m++) {
+        NAME(activate)((int)layer->activation, (real)layer->activation_parameter, Z + m * ld + n0,
+                       Y + m * ld + n0, n1 - n0);
+    }
+}
+
+/* dX of columns [n0, n1) from dZ, and the gradients of gamma and beta, n1 - n0 of each. */
+static void NAME(norm_backward)(const minnet_layer *layer, const minnet_network *net, ptrdiff_t M,
+                                const real *p, const real *X_hat, const real *inverse, const real *dZ,
+                                ptrdiff_t ld, real *dX, ptrdiff_t ldx, real *dgamma, real *dbeta,
+                                ptrdiff_t n0, ptrdiff_t n1) {
+    const real *gamma = (const real *)net->params + layer->weight;
+    for (ptrdiff_t n = n0; n < n1; n++) {
+        real along = 0, sum = 0;
+        for (ptrdiff_t m = 0; m < M; m++) {
+            along += dZ[m * ld + n] * X_hat[m * ld + n];
+            sum += dZ[m * ld + n];
+        }
+        dgamma[n - n0] = along;
+        dbeta[n - n0] = sum;
+        if (!dX) continue;
+        real scale = gamma[n] * inverse[n];
+        if (!layer->trainable) along = sum = 0;
+        for (ptrdiff_t m = 0; m < M; m++) {
+            real g = dZ[m * ld + n];
+            dX[m * ldx + n] = (g - p[m] * (sum + X_hat[m * ld + n] * along)) * scale;
+        }
+    }
+}
+
+/* Gradient of a bias: the sums of columns [n0, n1) of dZ. */
+static void NAME(column_sums)(ptrdiff_t M, const real *dZ, ptrdiff_t ld, real *sums, ptrdiff_t n0,
+                              ptrdiff_t n1) {
+    for (ptrdiff_t n = n0; n < n1; n += LANES) {
+        vreal sum = NAME(splat)(0);
+        for (ptrdiff_t m = 0; m < M; m++) sum = sum + NAME(load)(dZ + m * ld + n);
+        NAME(store)(sums + n - n0, sum);
+    }
+}
+
+INLINE void NAME(through_activation)(const minnet_layer *layer, const real *Z, const real *Y, real *dY,
+                                     ptrdiff_t n) {
+    if (layer->kind != LAYER_DROPOUT) {
+        NAME(differentiate)((int)layer->activation, (real)layer->activation_parameter, Z, Y, dY, n);
+    }
+}
+
+/* Sums of squares of a run, one for each piece of PIECE numbers; thread t of T makes its share. */
+static ptrdiff_t NAME(squares)(const real *x, ptrdiff_t n, double *sums, int t, int T) {
+    ptrdiff_t begin, end, pieces = (n + SQUARES_PIECE - 1) / SQUARES_PIECE;
+    share(pieces, 1, t, T, &begin, &end);
+    for (ptrdiff_t k = begin; k < end; k++) {
+        ptrdiff_t i = k * SQUARES_PIECE, stop = i + SQUARES_PIECE < n ? i + SQUARES_PIECE : n;
+        vreal s[4] = {NAME(splat)(0), NAME(splat)(0), NAME(splat)(0), NAME(splat)(0)};
+        for (; i + 4 * LANES <= stop; i += 4 * LANES) {
+            for (int j = 0; j < 4; j++) {
+                vreal v = NAME(load)(x + i + j * LANES);
+                s[j] = v * v + s[j];
+            }
+        }
+        real lanes[LANES];
+        vreal all = (s[0] + s[1]) + (s[2] + s[3]);
+        memcpy(lanes, &all, sizeof lanes);
+        double sum = 0;
+        for (int j = 0; j < LANES; j++) sum += lanes[j];
+        for (; i < stop; i++) sum += (double)x[i] * x[i];
+        sums[k] = sum;
+    }
+    return pieces;
+}
+
+/* The parameters of a layer take a step, or (grads) their gradient is only noted. */
+INLINE minnet_step NAME(step_of)(const minnet_step *common, const minnet_layer *layer,
+                                 const minnet_hyper *hyper, double rate, int is_weight, double l2) {
+    minnet_step s = *common;
+    s.rate = common->rate * layer->lr_factor;
+    s.decay = is_weight ? 1 - rate * layer->lr_factor * hyper->weight_decay : 1;
+    s.l2 = is_weight ? l2 : 0;
+    return s;
+}
+
+/* One row of the data, in the network's type and contiguous. */
+INLINE void NAME(gather)(const minnet_data *data, int64_t row, real *to, ptrdiff_t n) {
+    const char *x = data->X + row * data->row_stride;
+    if (data->column_stride == (int64_t)sizeof(real)) {
+        memcpy(to, x, (size_t)n * sizeof(real));
+    } else {
+        for (ptrdiff_t j = 0; j < n; j++) memcpy(to + j, x + j * data->column_stride, sizeof(real));
+    }
+}
+
+#define INFERENCE_ROWS 96 /* a multiple of every MR; each block of rows belongs to one thread */
+
+/* Logits of all rows into `out`, contiguous. */
+static int NAME(infer)(const minnet_network *net, const minnet_data *data, minnet_hyper *hyper, void *to) {
+    const ptrdiff_t L = (ptrdiff_t)net->n_layers, n_rows = (ptrdiff_t)data->n_samples;
+    const ptrdiff_t rows_most = n_rows < INFERENCE_ROWS ? n_rows : INFERENCE_ROWS;
+    const ptrdiff_t blocks = (n_rows + rows_most - 1) / rows_most;
+    const ptrdiff_t n_in = (ptrdiff_t)net->layers[0].n_in, n_out = (ptrdiff_t)net->layers[L - 1].n_out;
+    const real *params = net->params;
+    ptrdiff_t widest = padded(n_in);
+    for (ptrdiff_t i = 0; i < L; i++) {
+        if (padded((ptrdiff_t)net->layers[i].n_out) > widest) widest = padded((ptrdiff_t)net->layers[i].n_out);
+    }
+    const ptrdiff_t size = 3 * rows_most * widest + widest + (MR + BLOCK_K) * NR;
+    real *memory = calloc((size_t)(size * hyper->n_threads + 16), sizeof(real));
+    if (!memory) return -1;
+
+    PARALLEL {
+        const int t = omp_get_thread_num(), T = omp_get_num_threads();
+        real *X = memory + t * size, *Y = X + rows_most * widest, *spare = Y + rows_most * widest;
+        real *inverse = spare + rows_most * widest, *scratch = inverse + widest;
+        ptrdiff_t begin, end;
+        share(blocks, 1, t, T, &begin, &end);
+        for (ptrdiff_t block = begin; block < end; block++) {
+            const ptrdiff_t from = block * rows_most;
+            const ptrdiff_t M = n_rows - from < rows_most ? n_rows - from : rows_most;
+            for (ptrdiff_t m = 0; m < M; m++) NAME(gather)(data, from + m, X + m * widest, n_in);
+            for (ptrdiff_t i = 0; i < L; i++) {
+                const minnet_layer *layer = &net->layers[i];
+                if (layer->kind == LAYER_DROPOUT) continue;
+                if (layer->kind == LAYER_BATCH_NORM) {
+                    NAME(norm_forward)(layer, net, 0, M, X, widest, NULL, spare, inverse, Y, Y, widest, 0,
+                                       (ptrdiff_t)layer->n_out);
+                } else {
+                    NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, X, widest,
+                                        params + layer->weight, params + layer->bias, Y, Y, widest,
+                                        (int)layer->activation, (real)layer->activation_parameter, scratch,
+                                        0, (ptrdiff_t)layer->n_out);
+                }
+                real *swap = X;
+                X = Y;
+                Y = swap;
+            }
+            for (ptrdiff_t m = 0; m < M; m++) {
+                memcpy((real *)to + (from + m) * n_out, X + m * widest, (size_t)n_out * sizeof(real));
+            }
+        }
+    }
+    free(memory);
+    return 0;
+}
+
+static int NAME(train_steps)(const minnet_network *net, const minnet_data *data, minnet_hyper *hyper,
+                             int64_t n_params, minnet_fill uniform) {
+    const ptrdiff_t L = (ptrdiff_t)net->n_layers;
+    const ptrdiff_t batch = (ptrdiff_t)hyper->batch_size;
+    const int by_norm = hyper->clip_norm < INFINITY;
+    const double l2 = net->alpha / data->weight_sum;
+    real *params = net->params, *V = hyper->V, *Mo = hyper->M;
+
+    /* ---- one block of memory for everything */
+    ptrdiff_t widest = 0, total = 0;
+    ptrdiff_t *ld = malloc((size_t)(L + 1) * sizeof *ld);
+    real **pointers = calloc((size_t)(5 * (L + 1)), sizeof *pointers);
+    if (!ld || !pointers) { free(ld); free(pointers); return -1; }
+    real **in = pointers, **Z = in + L + 1, **d = Z + L + 1, **extra = d + L + 1, **inverse = extra + L + 1;
+    for (ptrdiff_t i = 0; i <= L; i++) {
+        ptrdiff_t width = i == 0 ? net->layers[0].n_in : net->layers[i - 1].n_out;
+        ld[i] = padded(width);
+        if (ld[i] > widest) widest = ld[i];
+    }
+    const ptrdiff_t scratch_size = (MR + BLOCK_K) * NR + 4 * widest;
+    const ptrdiff_t n_threads = (ptrdiff_t)hyper->n_threads;
+    for (ptrdiff_t i = 0; i <= L; i++) total += 4 * batch * ld[i] + ld[i];
+    total += 2 * padded(batch) + (by_norm ? padded((ptrdiff_t)n_params) : 0) + n_threads * scratch_size;
+    const ptrdiff_t n_partial = (ptrdiff_t)n_params / SQUARES_PIECE + 2 * L + 1;
+    size_t bytes = (size_t)total * sizeof(real) + (size_t)(batch + n_partial) * sizeof(double) + 64;
+    char *block = calloc(1, bytes);
+    if (!block) { free(ld); free(pointers); return -1; }
+    real *next = (real *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
+#define TAKE(n) (next += (n), next - (n))
+    for (ptrdiff_t i = 0; i <= L; i++) {
+        in[i] = TAKE(batch * ld[i]);
+        d[i] = TAKE(batch * ld[i]);
+        Z[i] = in[i];
+        if (i > 0) {
+            const minnet_layer *layer = &net->layers[i - 1];
+            if (layer->activation == ACT_GELU || layer->activation == ACT_SILU) Z[i] = TAKE(batch * ld[i]);
+            if (layer->kind != LAYER_DENSE) extra[i] = TAKE(batch * ld[i]);
+            if (layer->kind == LAYER_BATCH_NORM) inverse[i] = TAKE(ld[i]);
+        }
+    }
+    real *factor = TAKE(padded(batch)), *p = TAKE(padded(batch));
+    real *grads = by_norm ? TAKE(padded((ptrdiff_t)n_params)) : NULL;
+    real *scratches = TAKE(n_threads * scratch_size);
+    double *row_loss = (double *)next, *partial = row_loss + batch;
+#undef TAKE
+    minnet_barrier barrier = {0};
+    (void)barrier;
+
+    PARALLEL {
+        const int t = omp_get_thread_num(), T = omp_get_num_threads();
+        real *scratch = scratches + t * scratch_size, *sums = scratch + (MR + BLOCK_K) * NR;
+        ptrdiff_t begin, end;
+        for (int64_t step = hyper->start; step < hyper->stop; step++) {
+            const ptrdiff_t from = (ptrdiff_t)step * batch;
+            const ptrdiff_t M = (ptrdiff_t)data->n_samples - from < batch ? (ptrdiff_t)data->n_samples - from : batch;
+            const double rate = hyper->rates[step];
+            const double made = (double)(hyper->steps_made + (step - hyper->start) + 1);
+            minnet_step common = {
+                hyper->optimizer, hyper->nesterov, hyper->momentum, hyper->beta_1, hyper->beta_2,
+                hyper->epsilon, hyper->clip_value, rate, 1, 1, 0,
+            };
+            if (hyper->optimizer == OPTIMIZER_ADAM) {
+                common.rate = rate / (1 - pow(hyper->beta_1, made));
+                common.correct_v = 1 / (1 - pow(hyper->beta_2, made));
+            }
+
+            /* ---- the batch */
+            share(M, 1, t, T, &begin, &end);
+            for (ptrdiff_t m = begin; m < end; m++) {
+                const int64_t row = data->order ? data->order[from + m] : from + m;
+                NAME(gather)(data, row, in[0] + m * ld[0], (ptrdiff_t)net->layers[0].n_in);
+            }
+            if (t == 0) {
+                const double scale = (double)data->n_samples / ((double)M * data->weight_sum);
+                double sum = 0;
+                for (ptrdiff_t m = 0; m < M; m++) {
+                    const int64_t row = data->order ? data->order[from + m] : from + m;
+                    const double w = data->weights ? data->weights[row] : 1;
+                    factor[m] = (real)(w * scale);
+                    p[m] = (real)w;
+                    sum += w;
+                }
+                for (ptrdiff_t m = 0; m < M; m++) p[m] = (real)(sum > 0 ? p[m] / sum : 1.0 / (double)M);
+            }
+            BARRIER
+
+            /* ---- forward */
+            for (ptrdiff_t i = 0; i < L; i++) {
+                const minnet_layer *layer = &net->layers[i];
+                if (layer->kind == LAYER_DROPOUT) {
+                    const ptrdiff_t n = (ptrdiff_t)layer->n_out;
+                    const minnet_draw draw = {
+                        {(uint32_t)hyper->key, (uint32_t)(hyper->key >> 32)},
+                        {(uint32_t)layer->stream_index, (uint32_t)layer->stream_code},
+                        {0.5, 0.5, 0, 1},
+                    };
+                    const real keep = (real)(1 / (1 - layer->rate));
+                    float *u = (float *)sums;
+                    share(M, 1, t, T, &begin, &end);
+                    for (ptrdiff_t m = begin; m < end; m++) {
+                        const uint64_t at = (uint64_t)(hyper->position + from + m) * (uint64_t)n;
+                        uniform(&draw, at, (size_t)n, u);
+                        for (ptrdiff_t j = 0; j < n; j++) {
+                            const real mask = (double)u[j] >= layer->rate ? keep : 0;
+                            extra[i + 1][m * ld[i + 1] + j] = mask;
+                            in[i + 1][m * ld[i + 1] + j] = in[i][m * ld[i] + j] * mask;
+                        }
+                    }
+                } else {
+                    share((ptrdiff_t)layer->n_out, NR, t, T, &begin, &end);
+                    if (layer->kind == LAYER_BATCH_NORM) {
+                        NAME(norm_forward)(layer, net, (int)layer->trainable, M, in[i], ld[i], p, extra[i + 1], inverse[i + 1],
+                                           Z[i + 1], in[i + 1], ld[i + 1], begin, end);
+                    } else {
+                        NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, in[i], ld[i],
+                                            params + layer->weight, params + layer->bias, Z[i + 1],
+                                            in[i + 1], ld[i + 1], (int)layer->activation,
+                                            (real)layer->activation_parameter, scratch, begin, end);
+                    }
+                }
+                BARRIER
+            }
+
+            /* ---- loss and its gradient */
+            const minnet_layer *top = &net->layers[L - 1];
+            share(M, 1, t, T, &begin, &end);
+            for (ptrdiff_t m = begin; m < end; m++) {
+                const int64_t row = data->order ? data->order[from + m] : from + m;
+                real *dZ = d[L] + m * ld[L];
+                row_loss[m] = factor[m] * NAME(loss_row)(
+                    net->loss, in[L] + m * ld[L], dZ, (ptrdiff_t)top->n_out,
+                    data->classes ? data->classes[row] : 0,
+                    data->T ? data->T + row * data->t_row_stride : NULL, data->t_column_stride, factor[m]);
+                NAME(through_activation)(top, Z[L] + m * ld[L], in[L] + m * ld[L], dZ, (ptrdiff_t)top->n_out);
+            }
+            ptrdiff_t n_squares = 0;
+            for (ptrdiff_t i = 0; i < L && l2 != 0; i++) {
+                const minnet_layer *layer = &net->layers[i];
+                if (layer->kind == LAYER_DENSE) {
+                    n_squares += NAME(squares)(params + layer->weight, (ptrdiff_t)(layer->n_in * layer->n_out),
+                                               partial + n_squares, t, T);
+                }
+            }
+            BARRIER
+            if (t == 0) {
+                double sum = 0, squares = 0;
+                for (ptrdiff_t m = 0; m < M; m++) sum += row_loss[m];
+                for (ptrdiff_t i = 0; i < n_squares; i++) squares += partial[i];
+                hyper->losses[step - hyper->start] = (sum + 0.5 * l2 * squares) * (double)M;
+            }
+
+            /* ---- backward and update */
+            for (ptrdiff_t i = L - 1; i >= 0; i--) {
+                const minnet_layer *layer = &net->layers[i];
+                const minnet_layer *below = i > 0 ? &net->layers[i - 1] : NULL;
+                const ptrdiff_t K = (ptrdiff_t)layer->n_in, N = (ptrdiff_t)layer->n_out;
+                const minnet_step of_weight = NAME(step_of)(&common, layer, hyper, rate, 1, l2);
+                const minnet_step of_bias = NAME(step_of)(&common, layer, hyper, rate, 0, l2);
+                real *dZ = d[i + 1];
+#define AT(state, offset) ((state) ? (state) + (offset) : NULL)
+                if (layer->kind == LAYER_DROPOUT) {
+                    share(M, 1, t, T, &begin, &end);
+                    for (ptrdiff_t m = begin; m < end && below; m++) {
+                        for (ptrdiff_t j = 0; j < K; j++) {
+                            d[i][m * ld[i] + j] = dZ[m * ld[i + 1] + j] * extra[i + 1][m * ld[i + 1] + j];
+                        }
+                        NAME(through_activation)(below, Z[i] + m * ld[i], in[i] + m * ld[i], d[i] + m * ld[i], K);
+                    }
+                } else if (layer->kind == LAYER_BATCH_NORM) {
+                    share(N, NR, t, T, &begin, &end);
+                    real *dgamma = sums, *dbeta = sums + widest;
+                    NAME(norm_backward)(layer, net, M, p, extra[i + 1], inverse[i + 1], dZ, ld[i + 1],
+                                        below ? d[i] : NULL, ld[i], dgamma, dbeta, begin, end);
+                    for (ptrdiff_t m = 0; m < M && below && begin < end; m++) {
+                        const ptrdiff_t at = m * ld[i] + begin;
+                        NAME(through_activation)(below, Z[i] + at, in[i] + at, d[i] + at, end - begin);
+                    }
+                    const ptrdiff_t g = (ptrdiff_t)layer->weight + begin, b = (ptrdiff_t)layer->bias + begin;
+                    if (layer->trainable && grads) {
+                        memcpy(grads + g, dgamma, (size_t)(end - begin) * sizeof(real));
+                        memcpy(grads + b, dbeta, (size_t)(end - begin) * sizeof(real));
+                    } else if (layer->trainable && end > begin) {
+                        NAME(update_run)(&of_bias, dgamma, params + g, AT(V, g), AT(Mo, g), end - begin);
+                        NAME(update_run)(&of_bias, dbeta, params + b, AT(V, b), AT(Mo, b), end - begin);
+                    }
+                } else {
+                    const ptrdiff_t w = (ptrdiff_t)layer->weight, b = (ptrdiff_t)layer->bias;
+                    share(N, NR, t, T, &begin, &end);
+                    if (layer->trainable && end > begin) {
+                        NAME(column_sums)(M, dZ, ld[i + 1], sums, begin, end);
+                        if (grads) {
+                            memcpy(grads + b + begin, sums, (size_t)(end - begin) * sizeof(real));
+                        } else {
+                            NAME(update_run)(&of_bias, sums, params + b + begin, AT(V, b + begin),
+                                             AT(Mo, b + begin), end - begin);
+                        }
+                    }
+                    share(K, NR, t, T, &begin, &end);
+                    for (ptrdiff_t k = begin; k < end; k += NR) {
+                        const ptrdiff_t k1 = k + NR < end ? k + NR : end;
+                        if (below) {
+                            NAME(dense_backward)(M, N, dZ, ld[i + 1], params + w, d[i], ld[i], scratch, k, k1);
+                            for (ptrdiff_t m = 0; m < M; m++) {
+                                const ptrdiff_t at = m * ld[i] + k;
+                                NAME(through_activation)(below, Z[i] + at, in[i] + at, d[i] + at, k1 - k);
+                            }
+                        }
+                        if (layer->trainable) {
+                            NAME(dense_update)(&of_weight, M, N, in[i], ld[i], dZ, ld[i + 1], params + w,
+                                               AT(V, w), AT(Mo, w), grads ? grads + w : NULL, scratch, k, k1);
+                        }
+                    }
+                }
+#undef AT
+                BARRIER
+            }
+
+            /* ---- clipping by norm: only now is the whole gradient there */
+            if (grads) {
+                if (t == 0) {
+                    for (ptrdiff_t i = 0; i < L; i++) {
+                        const minnet_layer *layer = &net->layers[i];
+                        if (layer->kind == LAYER_DENSE && layer->trainable && l2 != 0) {
+                            real *g = grads + layer->weight, *W = params + layer->weight;
+                            for (int64_t j = 0; j < layer->n_in * layer->n_out; j++) g[j] += (real)l2 * W[j];
+                        }
+                    }
+                    for (ptrdiff_t j = 0; j < (ptrdiff_t)n_params; j++) {
+                        if (grads[j] > hyper->clip_value) grads[j] = (real)hyper->clip_value;
+                        if (grads[j] < -hyper->clip_value) grads[j] = -(real)hyper->clip_value;
+                    }
+                    double norm = 0;
+                    const ptrdiff_t pieces = NAME(squares)(grads, (ptrdiff_t)n_params, partial, 0, 1);
+                    for (ptrdiff_t i = 0; i < pieces; i++) norm += partial[i];
+                    norm = sqrt(norm);
+                    partial[0] = norm > hyper->clip_norm && norm < INFINITY ? hyper->clip_norm / norm : 1;
+                }
+                BARRIER
+                for (ptrdiff_t i = 0; i < L; i++) {
+                    const minnet_layer *layer = &net->layers[i];
+                    if (layer->kind == LAYER_DROPOUT || !layer->trainable) continue;
+                    const int dense = layer->kind == LAYER_DENSE;
+                    const ptrdiff_t sizes[2] = {(ptrdiff_t)(dense ? layer->n_in * layer->n_out : layer->n_out),
+                                                (ptrdiff_t)layer->n_out};
+                    const ptrdiff_t at[2] = {(ptrdiff_t)layer->weight, (ptrdiff_t)layer->bias};
+                    for (int k = 0; k < 2; k++) {
+                        minnet_step s = NAME(step_of)(&common, layer, hyper, rate, dense && k == 0, 0);
+                        s.clip_value = INFINITY;
+                        share(sizes[k], NR, t, T, &begin, &end);
+                        if (end <= begin) continue;
+                        const ptrdiff_t o = at[k] + begin;
+                        for (ptrdiff_t j = 0; j < end - begin; j++) grads[o + j] *= (real)partial[0];
+                        NAME(update_run)(&s, grads + o, params + o, V ? V + o : NULL, Mo ? Mo + o : NULL, end - begin);
+                    }
+                }
+                BARRIER
+            }
+        }
+    }
+    free(block);
+    free(pointers);
+    free(ld);
+    return 0;
+}

@@ -1,0 +1,53 @@
+/* The training kernels of one CPU level; setup.py compiles this file once per level, with FMA where
+ * the level has it. */
+#include "vec.h"
+#include "program.h"
+#include "table.h"
+#include <math.h>
+#define vuint_scalar uint32_t
+#define REAL_BITS 32
+#include "real.h"
+#include "elementary.h"
+#include "activate.h"
+#include "gemm.h"
+#include "update.h"
+#include "losses.h"
+#include "train.h"
+#include "steps.h"
+#undef REAL_BITS
+#undef vuint_scalar
+#define vuint_scalar uint64_t
+#define REAL_BITS 64
+#include "real.h"
+#include "elementary.h"
+#include "activate.h"
+#include "gemm.h"
+#include "update.h"
+#include "losses.h"
+#include "train.h"
+#include "steps.h"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define TABLE JOIN(minnet_kernels_, MINNET_LEVEL)
+#define TRAIN(width) JOIN(JOIN(minnet_train_, width), JOIN(_, MINNET_LEVEL))
+extern const minnet_kernels TABLE;
+
+int TRAIN(f32)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
+               int64_t n_params) {
+    return train_steps_f32(network, data, hyper, n_params, TABLE.uniform_f32);
+}
+
+int TRAIN(f64)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
+               int64_t n_params) {
+    return train_steps_f64(network, data, hyper, n_params, TABLE.uniform_f32);
+}
+
+#define INFER(width) JOIN(JOIN(minnet_infer_, width), JOIN(_, MINNET_LEVEL))
+int INFER(f32)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper, void *to) {
+    return infer_f32(network, data, hyper, to);
+}
+
+int INFER(f64)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper, void *to) {
+    return infer_f64(network, data, hyper, to);
+}

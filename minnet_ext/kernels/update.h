@@ -1,0 +1,59 @@
+/* One optimizer step on a run of parameters, given their gradient.
+ *
+ * Included once for each width of real.h.
+ */
+#ifndef MINNET_UPDATE_H
+#define MINNET_UPDATE_H
+/* What a step does to each parameter: constants of the step, the same for all. */
+typedef struct {
+    int64_t optimizer, nesterov;
+    double momentum, beta_1, beta_2, epsilon, clip_value;
+    double rate;          /* of this step, times the layer's factor, over Adam's correction of m */
+    double correct_v;     /* 1 / (1 - beta_2^t) */
+    double decay;         /* 1 - rate * weight_decay, for weights */
+    double l2;            /* alpha over the sum of sample weights, for weights */
+} minnet_step;
+#endif
+
+/* W[0..n) gets one step with the gradient g (without L2, which is added here); n at most LANES. */
+INLINE void NAME(update_vector)(const minnet_step *s, vreal g, real *W, real *V, real *M, int n) {
+    size_t bytes = (size_t)n * sizeof(real);
+    vreal w = NAME(splat)(0), v = w, m = w;
+    int whole = n == LANES;
+    if (whole) w = NAME(load)(W); else memcpy(&w, W, bytes);
+    g = w * (real)s->l2 + g;
+    if (s->clip_value < INFINITY) {
+        const real c = (real)s->clip_value;
+        g = NAME(select)(g > c, NAME(splat)(c), g);
+        g = NAME(select)(g < -c, NAME(splat)(-c), g);
+    }
+    vreal step;
+    if (s->optimizer == OPTIMIZER_ADAM) {
+        if (whole) { m = NAME(load)(M); v = NAME(load)(V); }
+        else { memcpy(&m, M, bytes); memcpy(&v, V, bytes); }
+        m = m * (real)s->beta_1 + g * (real)(1 - s->beta_1);
+        v = v * (real)s->beta_2 + g * g * (real)(1 - s->beta_2);
+        if (whole) { NAME(store)(M, m); NAME(store)(V, v); }
+        else { memcpy(M, &m, bytes); memcpy(V, &v, bytes); }
+        step = m / (NAME(sqrt)(v * (real)s->correct_v) + (real)s->epsilon);
+    } else if (s->momentum != 0) {
+        if (whole) v = NAME(load)(V); else memcpy(&v, V, bytes);
+        v = v * (real)s->momentum + g;
+        if (whole) NAME(store)(V, v); else memcpy(V, &v, bytes);
+        step = s->nesterov ? v * (real)s->momentum + g : v;
+    } else {
+        step = g;
+    }
+    w = w * (real)s->decay - step * (real)s->rate;
+    if (whole) NAME(store)(W, w); else memcpy(W, &w, bytes);
+}
+
+/* The same for a run of any length; V and M may be NULL where the optimizer does not use them. */
+static void NAME(update_run)(const minnet_step *s, const real *g, real *W, real *V, real *M, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i += LANES) {
+        int part = n - i < LANES ? (int)(n - i) : LANES;
+        vreal gradient = NAME(splat)(0);
+        memcpy(&gradient, g + i, (size_t)part * sizeof(real));
+        NAME(update_vector)(s, gradient, W + i, V ? V + i : NULL, M ? M + i : NULL, part);
+    }
+}
