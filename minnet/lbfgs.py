@@ -6,11 +6,23 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from minnet.backends import make_backend
+
 __all__ = ["minimize_lbfgs"]
 
 
 def minimize_lbfgs(
-    network, X, T, sample_weight=None, *, max_iter=200, max_fun=15000, tol=1e-4, verbose=False
+    network,
+    X,
+    T,
+    sample_weight=None,
+    *,
+    max_iter=200,
+    max_fun=15000,
+    tol=1e-4,
+    verbose=False,
+    backend="auto",
+    n_threads=None,
 ):
     """Minimize a network's objective over all data; its parameters change in place.
 
@@ -28,6 +40,10 @@ def minimize_lbfgs(
         Stop when no element of the projected gradient is larger.
     verbose : bool or int
         Print a line an iteration.
+    backend : str
+        What computes objective and gradient, see :func:`minnet.backends.list_backends`.
+    n_threads : int or None
+        Its threads.
 
     Returns
     -------
@@ -52,12 +68,12 @@ def minimize_lbfgs(
     """
     wide = network.astype("float64")
     data = wide.check_batch(X, T, sample_weight)
+    runner = make_backend(backend, wide, n_threads)
 
     def objective(theta):
         wide.params[...] = theta
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, grads, _ = wide.forward_backward(*data)
-        return loss, grads
+            return runner.loss_and_grad(*data)
 
     iterations = 0
 

@@ -37,6 +37,7 @@ cdef extern from "program.h" nogil:
         int64_t position
         uint64_t key
         int64_t n_threads
+        void *gradient
         double *losses
 
 

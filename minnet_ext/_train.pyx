@@ -34,6 +34,7 @@ def train_steps(
     uint64_t key,
     int64_t n_threads,
     double[::1] losses,  # OUT: objective times length of batch, one a step of the epoch
+    floating[::1] gradient=None,  # OUT: where given, the gradient of the step, which is not taken
 ):
     """Take the steps ``start`` to ``stop - 1`` of an epoch, in place."""
     cdef minnet_network network
@@ -87,6 +88,7 @@ def train_steps(
     hyper.key = key
     hyper.n_threads = n_threads
     hyper.losses = &losses[start]
+    hyper.gradient = &gradient[0] if gradient is not None else NULL
     with nogil:
         if floating is float:
             status = kernels.train_f32(&network, &data, &hyper, n_params)

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
 from minnet.backends.program import CannotLowerError, describe, lower
 from minnet.optimizers import SGD, Adam
@@ -16,6 +17,9 @@ _log = logging.getLogger("minnet")
 
 # A call is cut after about this long, so that Ctrl-C is heard.
 _SECONDS_A_CALL = 0.2
+
+# A full-batch gradient is summed up over this many rows at a time.
+_ROWS_OF_A_GRADIENT = 1024
 
 # Below this many multiplications a step, a second thread costs more than it gives.
 _MULTIPLICATIONS_A_THREAD = 300_000
@@ -78,12 +82,35 @@ class CythonBackend:
         # Summed at the end: where the calls are cut must not change a bit.
         return float(losses[first:].sum())
 
-    def _call(self, X, T, weights, order, start, stop, hyper, losses):
+    def loss_and_grad(self, X, T, weights=None):
+        """Return the objective of all rows as one batch, and its flat gradient."""
+        if self.layers is None or not isinstance(X, np.ndarray):
+            return self.readable.loss_and_grad(X, T, weights)
+        n_samples = X.shape[0]
+        weight_sum = float(n_samples if weights is None else weights.sum())
+        # Rows of Dense layers do not know of each other, so a few at a time will do.
+        together = n_samples if (self.layers["kind"] != 0).any() else _ROWS_OF_A_GRADIENT
+        loss, grads = 0.0, np.zeros_like(self.network.params)
+        part = np.zeros_like(grads)
+        for first in range(0, n_samples, together):
+            rows = slice(first, min(first + together, n_samples))
+            n_rows = rows.stop - first
+            hyper = Hyper(n_rows, np.zeros(1), SGD(), n_rows, weight_sum)
+            hyper.optimizer.prepare(part)
+            given = None if weights is None else weights[rows]
+            alpha = self.network.alpha if first == 0 else 0.0
+            value = np.empty(1)
+            self._call(X[rows], T[rows], given, None, 0, 1, hyper, value, alpha, part)
+            loss += value[0] / n_rows
+            grads += part
+        return loss, grads
+
+    def _call(self, X, T, weights, order, start, stop, hyper, losses, alpha=None, gradient=None):
         network = self.network
         _train.train_steps(
             self.layers.view(np.int8),
             self.loss,
-            network.alpha,
+            network.alpha if alpha is None else alpha,
             network.params,
             network.state,
             X,
@@ -105,6 +132,7 @@ class CythonBackend:
             network.key,
             self._threads(hyper.batch_size),
             losses,
+            gradient,
         )
 
     def _threads(self, batch_size):

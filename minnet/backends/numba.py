@@ -42,6 +42,10 @@ class NumbaBackend:
         """Return the logits of ``X``."""
         return self.readable.forward(X)
 
+    def loss_and_grad(self, X, T, weights=None):
+        """Return the objective of all rows as one batch, and its flat gradient."""
+        return self.readable.loss_and_grad(X, T, weights)
+
     def train_steps(self, X, T, weights, order, start, stop, hyper):
         """Take the steps ``start`` to ``stop - 1`` of an epoch, in place.
 

@@ -50,6 +50,11 @@ class NumpyBackend:
                 Z[start : start + block] = self.network.forward(X[start : start + block])
             return Z
 
+    def loss_and_grad(self, X, T, weights=None):
+        """Return the objective of all rows as one batch, and its flat gradient."""
+        with self._threads():
+            return self.network.forward_backward(X, T, weights)[:2]
+
     def train_steps(self, X, T, weights, order, start, stop, hyper):
         """Take the steps ``start`` to ``stop - 1`` of an epoch, in place.
 

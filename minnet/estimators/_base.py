@@ -323,6 +323,8 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
             max_fun=self.max_fun,
             tol=self.tol,
             verbose=self.verbose,
+            backend=self.backend,
+            n_threads=self.n_threads,
         )
         self._publish(network, None, n_iter)
         self.loss_ = loss

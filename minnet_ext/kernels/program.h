@@ -54,6 +54,7 @@ typedef struct {
     int64_t position;              /* samples drawn before this epoch */
     uint64_t key;
     int64_t n_threads;
+    void *gradient;                /* OUT: the gradient of one step, which is then not taken; or NULL */
     double *losses;                /* OUT: objective times length of batch, one a step from start on */
 } minnet_hyper;
 

@@ -5,7 +5,7 @@
 
 /* Batch normalization of columns [n0, n1): statistics, X_hat, Z = gamma X_hat + beta. */
 static void NAME(norm_forward)(const minnet_layer *layer, const minnet_network *net, int of_batch,
-                               ptrdiff_t M, const real *X, ptrdiff_t ldx, const real *p, real *X_hat, real *inverse,
+                               int update, ptrdiff_t M, const real *X, ptrdiff_t ldx, const real *p, real *X_hat, real *inverse,
                                real *Z, real *Y, ptrdiff_t ld, ptrdiff_t n0, ptrdiff_t n1) {
     const real *gamma = (const real *)net->params + layer->weight;
     const real *beta = (const real *)net->params + layer->bias;
@@ -19,8 +19,10 @@ static void NAME(norm_forward)(const minnet_layer *layer, const minnet_network *
                 real x = X[m * ldx + n] - mu;
                 v += x * x * p[m];
             }
-            mean[n] = mean[n] * (real)layer->momentum + mu * (real)(1 - layer->momentum);
-            var[n] = var[n] * (real)layer->momentum + v * (real)(1 - layer->momentum);
+            if (update) {
+                mean[n] = mean[n] * (real)layer->momentum + mu * (real)(1 - layer->momentum);
+                var[n] = var[n] * (real)layer->momentum + v * (real)(1 - layer->momentum);
+            }
         }
         inverse[n] = 1 / (real)sqrt((double)(v + (real)layer->epsilon));
         for (ptrdiff_t m = 0; m < M; m++) {
@@ -76,16 +78,18 @@ INLINE void NAME(through_activation)(const minnet_layer *layer, const real *Z, c
     }
 }
 
-/* Sums of squares of a run, one for each piece of PIECE numbers; thread t of T makes its share. */
-static ptrdiff_t NAME(squares)(const real *x, ptrdiff_t n, double *sums, int t, int T) {
-    ptrdiff_t begin, end, pieces = (n + SQUARES_PIECE - 1) / SQUARES_PIECE;
+/* Sums of squares of x / scale, one for each piece of PIECE numbers; thread t of T makes its share. */
+static ptrdiff_t NAME(squares)(const real *x, ptrdiff_t n, real scale, double *sums, int t, int T) {
+    const ptrdiff_t pieces = (n + SQUARES_PIECE - 1) / SQUARES_PIECE;
+    const real inverse = 1 / scale;
+    ptrdiff_t begin, end;
     share(pieces, 1, t, T, &begin, &end);
     for (ptrdiff_t k = begin; k < end; k++) {
         ptrdiff_t i = k * SQUARES_PIECE, stop = i + SQUARES_PIECE < n ? i + SQUARES_PIECE : n;
         vreal s[4] = {NAME(splat)(0), NAME(splat)(0), NAME(splat)(0), NAME(splat)(0)};
         for (; i + 4 * LANES <= stop; i += 4 * LANES) {
             for (int j = 0; j < 4; j++) {
-                vreal v = NAME(load)(x + i + j * LANES);
+                vreal v = NAME(load)(x + i + j * LANES) * inverse;
                 s[j] = v * v + s[j];
             }
         }
@@ -94,10 +98,64 @@ static ptrdiff_t NAME(squares)(const real *x, ptrdiff_t n, double *sums, int t, 
         memcpy(lanes, &all, sizeof lanes);
         double sum = 0;
         for (int j = 0; j < LANES; j++) sum += lanes[j];
-        for (; i < stop; i++) sum += (double)x[i] * x[i];
+        for (; i < stop; i++) sum += (double)(x[i] * inverse) * (x[i] * inverse);
         sums[k] = sum;
     }
     return pieces;
+}
+
+/* The largest absolute value of each piece, likewise; NaN counts as 0, which leaves it to be seen. */
+static ptrdiff_t NAME(largest)(const real *x, ptrdiff_t n, double *values, int t, int T) {
+    const ptrdiff_t pieces = (n + SQUARES_PIECE - 1) / SQUARES_PIECE;
+    ptrdiff_t begin, end;
+    share(pieces, 1, t, T, &begin, &end);
+    for (ptrdiff_t k = begin; k < end; k++) {
+        ptrdiff_t i = k * SQUARES_PIECE, stop = i + SQUARES_PIECE < n ? i + SQUARES_PIECE : n;
+        real most = 0;
+        for (; i < stop; i++) {
+            real v = x[i] < 0 ? -x[i] : x[i];
+            if (v > most) most = v;
+        }
+        values[k] = most;
+    }
+    return pieces;
+}
+
+/* With the whole gradient there: L2 is added, elements are clipped, then the norm; the factor that
+ * brings it to clip_norm is returned, the same to every thread. */
+static double NAME(finish_gradient)(const minnet_network *net, const minnet_hyper *hyper, real *grads,
+                                    ptrdiff_t n_params, double l2, double *partial,
+                                    minnet_barrier *barrier, int t, int T) {
+    (void)barrier;
+    ptrdiff_t begin, end;
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)net->n_layers && l2 != 0; i++) {
+        const minnet_layer *layer = &net->layers[i];
+        if (layer->kind != LAYER_DENSE || !layer->trainable) continue;
+        real *g = grads + layer->weight;
+        const real *W = (const real *)net->params + layer->weight;
+        share((ptrdiff_t)(layer->n_in * layer->n_out), 64, t, T, &begin, &end);
+        for (ptrdiff_t j = begin; j < end; j++) g[j] += (real)l2 * W[j];
+    }
+    BARRIER_OF(barrier)
+    if (hyper->clip_value < INFINITY) {
+        const real c = (real)hyper->clip_value;
+        share(n_params, 64, t, T, &begin, &end);
+        for (ptrdiff_t j = begin; j < end; j++) grads[j] = grads[j] > c ? c : grads[j] < -c ? -c : grads[j];
+        BARRIER_OF(barrier)
+    }
+    if (!(hyper->clip_norm < INFINITY)) return 1;
+    double most = 0, sum = 0;
+    ptrdiff_t pieces = NAME(largest)(grads, n_params, partial, t, T);
+    BARRIER_OF(barrier)
+    for (ptrdiff_t k = 0; k < pieces; k++) most = partial[k] > most ? partial[k] : most;
+    BARRIER_OF(barrier)
+    if (!(most > 0) || !(most < INFINITY)) return 1;
+    /* divided by the largest, so that squares do not overflow */
+    NAME(squares)(grads, n_params, (real)most, partial, t, T);
+    BARRIER_OF(barrier)
+    for (ptrdiff_t k = 0; k < pieces; k++) sum += partial[k];
+    const double norm = most * sqrt(sum);
+    return norm > hyper->clip_norm ? hyper->clip_norm / norm : 1;
 }
 
 /* The parameters of a layer take a step, or (grads) their gradient is only noted. */
@@ -151,7 +209,7 @@ static int NAME(infer)(const minnet_network *net, const minnet_data *data, minne
                 const minnet_layer *layer = &net->layers[i];
                 if (layer->kind == LAYER_DROPOUT) continue;
                 if (layer->kind == LAYER_BATCH_NORM) {
-                    NAME(norm_forward)(layer, net, 0, M, X, widest, NULL, spare, inverse, Y, Y, widest, 0,
+                    NAME(norm_forward)(layer, net, 0, 0, M, X, widest, NULL, spare, inverse, Y, Y, widest, 0,
                                        (ptrdiff_t)layer->n_out);
                 } else {
                     NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, X, widest,
@@ -213,7 +271,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
         }
     }
     real *factor = TAKE(padded(batch)), *p = TAKE(padded(batch));
-    real *grads = by_norm ? TAKE(padded((ptrdiff_t)n_params)) : NULL;
+    real *grads = hyper->gradient ? hyper->gradient : by_norm ? TAKE(padded((ptrdiff_t)n_params)) : NULL;
     real *scratches = TAKE(n_threads * scratch_size);
     double *row_loss = (double *)next, *partial = row_loss + batch;
 #undef TAKE
@@ -283,7 +341,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                 } else {
                     share((ptrdiff_t)layer->n_out, NR, t, T, &begin, &end);
                     if (layer->kind == LAYER_BATCH_NORM) {
-                        NAME(norm_forward)(layer, net, (int)layer->trainable, M, in[i], ld[i], p, extra[i + 1], inverse[i + 1],
+                        NAME(norm_forward)(layer, net, (int)layer->trainable, !hyper->gradient, M, in[i], ld[i], p, extra[i + 1], inverse[i + 1],
                                            Z[i + 1], in[i + 1], ld[i + 1], begin, end);
                     } else {
                         NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, in[i], ld[i],
@@ -311,7 +369,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
             for (ptrdiff_t i = 0; i < L && l2 != 0; i++) {
                 const minnet_layer *layer = &net->layers[i];
                 if (layer->kind == LAYER_DENSE) {
-                    n_squares += NAME(squares)(params + layer->weight, (ptrdiff_t)(layer->n_in * layer->n_out),
+                    n_squares += NAME(squares)(params + layer->weight, (ptrdiff_t)(layer->n_in * layer->n_out), 1,
                                                partial + n_squares, t, T);
                 }
             }
@@ -389,27 +447,11 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                 BARRIER
             }
 
-            /* ---- clipping by norm: only now is the whole gradient there */
+            /* ---- the whole gradient, where it is wanted or clipped by its norm */
             if (grads) {
-                if (t == 0) {
-                    for (ptrdiff_t i = 0; i < L; i++) {
-                        const minnet_layer *layer = &net->layers[i];
-                        if (layer->kind == LAYER_DENSE && layer->trainable && l2 != 0) {
-                            real *g = grads + layer->weight, *W = params + layer->weight;
-                            for (int64_t j = 0; j < layer->n_in * layer->n_out; j++) g[j] += (real)l2 * W[j];
-                        }
-                    }
-                    for (ptrdiff_t j = 0; j < (ptrdiff_t)n_params; j++) {
-                        if (grads[j] > hyper->clip_value) grads[j] = (real)hyper->clip_value;
-                        if (grads[j] < -hyper->clip_value) grads[j] = -(real)hyper->clip_value;
-                    }
-                    double norm = 0;
-                    const ptrdiff_t pieces = NAME(squares)(grads, (ptrdiff_t)n_params, partial, 0, 1);
-                    for (ptrdiff_t i = 0; i < pieces; i++) norm += partial[i];
-                    norm = sqrt(norm);
-                    partial[0] = norm > hyper->clip_norm && norm < INFINITY ? hyper->clip_norm / norm : 1;
-                }
-                BARRIER
+                const real scale = (real)NAME(finish_gradient)(net, hyper, grads, (ptrdiff_t)n_params, l2,
+                                                               partial, &barrier, t, T);
+                if (hyper->gradient) continue;
                 for (ptrdiff_t i = 0; i < L; i++) {
                     const minnet_layer *layer = &net->layers[i];
                     if (layer->kind == LAYER_DROPOUT || !layer->trainable) continue;
@@ -423,7 +465,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                         share(sizes[k], NR, t, T, &begin, &end);
                         if (end <= begin) continue;
                         const ptrdiff_t o = at[k] + begin;
-                        for (ptrdiff_t j = 0; j < end - begin; j++) grads[o + j] *= (real)partial[0];
+                        for (ptrdiff_t j = 0; j < end - begin; j++) grads[o + j] *= scale;
                         NAME(update_run)(&s, grads + o, params + o, V ? V + o : NULL, Mo ? Mo + o : NULL, end - begin);
                     }
                 }

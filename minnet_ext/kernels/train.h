@@ -42,14 +42,15 @@ static void minnet_wait(minnet_barrier *b, int T) {
         }
     }
 }
-#define BARRIER minnet_wait(&barrier, T);
+#define BARRIER_OF(b) minnet_wait(b, T);
 #elif defined(_OPENMP)
 typedef int minnet_barrier;
-#define BARRIER _Pragma("omp barrier")
+#define BARRIER_OF(b) _Pragma("omp barrier")
 #else
 typedef int minnet_barrier;
-#define BARRIER
+#define BARRIER_OF(b)
 #endif
+#define BARRIER BARRIER_OF(&barrier)
 #define SQUARES_PIECE 4096
 #define BLOCK_K 512 /* rows of a packed panel: NR columns of it stay in the first-level cache */
 
