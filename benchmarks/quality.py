@@ -2,10 +2,11 @@
 
 MinNetClassifier against MLPClassifier and MinNetRegressor against MLPRegressor, on small data sets
 that come with scikit-learn: repeated 5-fold cross-validation in which both see the same splits and
-the same seeds, a new seed for each split. Everything that is not named in ``SETTINGS`` is left at
-its default, so minnet's weights start from ``init="auto"`` and scikit-learn's from its own law.
+the same seeds, new seeds for each split; a split's score is the mean over its seeds. Everything
+that is not named in ``SETTINGS`` is left at its default, so minnet's weights start from
+``init="auto"`` and scikit-learn's from its own law.
 
-    python benchmarks/quality.py --quick       # a minute: one repeat, without digits
+    python benchmarks/quality.py --quick       # a minute: defaults, one repeat, no digits
     python benchmarks/quality.py               # all of it, written to benchmarks/QUALITY.md
 
 Two questions are asked of each row. The claim: is minnet's mean score at most one standard error of
@@ -129,20 +130,20 @@ def fit_and_score(library, regression, arguments, X, y, train, test):
     return model.score(X[test], y[test]), pipeline[-1].n_iter_
 
 
-def cross_validate(library, dataset, arguments, n_repeats, jobs=1, first_seed=0):
-    """Return the scores of all splits, and the mean number of epochs."""
+def cross_validate(library, dataset, arguments, n_repeats, n_seeds, jobs=1, first_seed=0):
+    """Return the scores of all splits, means over the seeds, and the mean number of epochs."""
     X, y = DATASETS[dataset]()
     regression = dataset in REGRESSION
     splitter = RepeatedKFold if regression else RepeatedStratifiedKFold
-    splits = splitter(n_splits=5, n_repeats=n_repeats, random_state=0).split(X, y)
+    splits = list(splitter(n_splits=5, n_repeats=n_repeats, random_state=0).split(X, y))
     results = joblib.Parallel(jobs)(
         joblib.delayed(fit_and_score)(
             library, regression, {**arguments, "random_state": first_seed + i}, X, y, *split
         )
-        for i, split in enumerate(splits)
+        for i, split in enumerate(splits * n_seeds)
     )
     scores, epochs = zip(*results, strict=True)
-    return np.array(scores), np.mean(epochs)
+    return np.reshape(scores, (n_seeds, -1)).mean(axis=0), np.mean(epochs)
 
 
 def compare(options):
@@ -157,11 +158,11 @@ def compare(options):
                         first_seed = 0
                         if library == "minnet" and options.control:
                             library, first_seed = "mlp", 1_000_000
-                        case = (library, dataset, arguments, options.repeats, options.jobs)
-                        both.append(cross_validate(*case, first_seed))
+                        case = (library, dataset, arguments, options.repeats, options.seeds)
+                        both.append(cross_validate(*case, options.jobs, first_seed))
                     (mlp, mlp_epochs), (ours, our_epochs) = both
-                    case = (setting, dataset, activation, solver)
-                    yield Row(*case, mlp, ours, (mlp_epochs, our_epochs))
+                    epochs = (mlp_epochs, our_epochs)
+                    yield Row(setting, dataset, activation, solver, mlp, ours, epochs)
 
 
 def count(rows):
@@ -188,12 +189,13 @@ def markdown(rows, options, seconds):
     lines = [
         f"# Prediction quality: {second} beside scikit-learn's MLP, with the same arguments",
         "",
-        f"Repeated 5-fold cross-validation, {options.repeats} repeats, standardized; accuracy, or",
-        "R² for diabetes and friedman1; mean ± standard error over the splits. The same splits and",
-        "seeds for both. The *claim*: the mean score is within one standard error of MLP's, or",
-        "better. The *paired verdict* is finer: equal if the mean difference over the splits is",
-        "within one of its own standard errors. Between two equally good methods chance alone",
-        f"makes about 16% of the rows worse and 16% better. Epochs: MLP / {second}.",
+        f"5-fold cross-validation, repeats: {options.repeats}, seeds a split: {options.seeds}; data",
+        "standardized; accuracy, or R² for diabetes and friedman1; mean ± standard error over the",
+        "splits, each the mean of its seeds. The same splits and seeds for both. The *claim*: the",
+        "mean score is within one standard error of MLP's, or better. The *paired verdict* is finer:",
+        "equal if the mean difference over the splits is within one of its own standard errors.",
+        "Between two equally good methods chance alone makes about 16% of the rows worse and 16%",
+        f"better. Epochs: MLP / {second}.",
         "",
         f"- {datetime.date.today()}; " + ", ".join(" ".join(item) for item in versions.items()),
         f"- `{options.command}`, {seconds / 60:.0f} minutes",
@@ -209,24 +211,24 @@ def markdown(rows, options, seconds):
     return "\n".join(lines) + "\n"
 
 
-def parse(argv=None):
+def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--repeats", type=int, default=3, help="of the 5 folds (default: 3)")
+    parser.add_argument("--seeds", type=int, default=2, help="for each split (default: 2)")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--control", action="store_true", help="MLP against MLP, other seeds")
-    parser.add_argument("--quick", action="store_true", help="1 repeat of default, without digits")
+    parser.add_argument("--quick", action="store_true", help="1 repeat, 1 seed, default, no digits")
     parser.add_argument("--output", type=Path, help="default: QUALITY.md, none with --quick")
-    options = parser.parse_args(argv)
+    options = parser.parse_args()
     if options.quick:
-        options.repeats, options.settings = 1, ["default"]
+        options.repeats, options.seeds, options.settings = 1, 1, ["default"]
         options.datasets = [name for name in options.datasets if name != "digits"]
     elif options.output is None:
         name = "QUALITY-control.md" if options.control else "QUALITY.md"
         options.output = Path(__file__).with_name(name)
-    words = sys.argv[1:] if argv is None else argv
-    options.command = shlex.join(["python", "benchmarks/quality.py", *words])
+    options.command = shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])
     return options
 
 

@@ -371,9 +371,11 @@ class Network:
         total = n_batch if sample_weight is None else sample_weight.sum()
         weight_sum = total if weight_sum is None else weight_sum
         n_samples = n_batch if n_samples is None else n_samples
-        factor = self.dtype.type(n_samples / (n_batch * weight_sum))
+        factor = n_samples / (n_batch * weight_sum)  # in float64: sums of weights may be huge
         if sample_weight is not None:
             factor = (sample_weight * factor).astype(self.dtype)[:, np.newaxis]
+        else:
+            factor = self.dtype.type(factor)
         loss = float((self.loss_.value(Z, T)[:, np.newaxis] * factor).sum(dtype=np.float64))
         l2 = self.alpha / weight_sum
         if l2:

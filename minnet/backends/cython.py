@@ -1,6 +1,5 @@
 """The compiled backend: the steps of an epoch in a single call into minnet_ext."""
 
-import logging
 import time
 
 import numpy as np
@@ -12,8 +11,6 @@ from minnet.optimizers import SGD, Adam
 from minnet_ext import _train, effective_n_threads
 
 __all__ = ["CythonBackend"]
-
-_log = logging.getLogger("minnet")
 
 # A call is cut after about this long, so that Ctrl-C is heard.
 _SECONDS_A_CALL = 0.2
@@ -46,7 +43,7 @@ class CythonBackend:
             self.layers, self.loss = lower(network)
         except CannotLowerError as reason:
             self.layers = None
-            _log.info("the network runs on the numpy backend: %s", reason)
+            self.readable.because(reason)
 
     def forward(self, X):
         """Return the logits of ``X``, a block of rows at a time."""
@@ -70,7 +67,10 @@ class CythonBackend:
             or type(optimizer) not in (SGD, Adam)
             or not isinstance(X, np.ndarray)
         ):
-            return self.readable.train_steps(X, T, weights, order, start, stop, hyper)
+            sparse = not isinstance(X, np.ndarray)
+            reason = "X is sparse" if sparse else f"the optimizer is {optimizer!r}"
+            readable = self.readable.because(reason)
+            return readable.train_steps(X, T, weights, order, start, stop, hyper)
         first, losses, n_steps = start, np.empty(stop), 1
         while start < stop:
             began = time.perf_counter()

@@ -1,7 +1,5 @@
 """The numba backend: the steps of an epoch through kernels that Numba compiles at first use."""
 
-import logging
-
 import numpy as np
 
 from minnet.backends.numpy import NumpyBackend
@@ -10,8 +8,6 @@ from minnet.layers import Dense
 from minnet.optimizers import SGD, Adam
 
 __all__ = ["NumbaBackend"]
-
-_log = logging.getLogger("minnet")
 
 
 class NumbaBackend:
@@ -36,7 +32,7 @@ class NumbaBackend:
         try:
             self.layers, self.loss = lower(network, kinds=(Dense,))
         except CannotLowerError as reason:
-            _log.info("the network runs on the numpy backend: %s", reason)
+            self.readable.because(reason)
 
     def forward(self, X):
         """Return the logits of ``X``."""
@@ -52,9 +48,13 @@ class NumbaBackend:
         See :meth:`minnet.backends.NumpyBackend.train_steps`.
         """
         optimizer, network = hyper.optimizer, self.network
-        lowered = self.layers is not None and type(optimizer) in (SGD, Adam)
+        known = type(optimizer) in (SGD, Adam)
+        lowered = self.layers is not None and known
         if not lowered or not isinstance(X, np.ndarray) or hyper.clip_norm is not None:
-            return self.readable.train_steps(X, T, weights, order, start, stop, hyper)
+            reason = "clip_norm is given" if known else f"the optimizer is {optimizer!r}"
+            reason = reason if isinstance(X, np.ndarray) else "X is sparse"
+            readable = self.readable.because(reason)
+            return readable.train_steps(X, T, weights, order, start, stop, hyper)
         from minnet.backends._numba_kernels import train_steps  # compiles: not before it is needed
 
         constants = describe(optimizer)
@@ -67,16 +67,16 @@ class NumbaBackend:
             float(network.alpha),
             network.params,
             _plain(X),
-            T if T.ndim == 1 else np.empty(0, np.int64),
+            _plain(T) if T.ndim == 1 else np.empty(0, np.int64),
             none if T.ndim == 1 else _plain(T),
-            np.empty(0) if weights is None else np.ascontiguousarray(weights, dtype=np.float64),
-            np.empty(0, np.int64) if order is None else np.ascontiguousarray(order, dtype=np.int64),
+            np.empty(0) if weights is None else _plain(weights),
+            np.empty(0, np.int64) if order is None else _plain(order),
             X.shape[0],
             float(hyper.weight_sum),
             hyper.batch_size,
             start,
             stop,
-            np.ascontiguousarray(hyper.rates, dtype=np.float64),
+            _plain(hyper.rates),
             constants["kind"],
             tuple(
                 float(constants[name])
@@ -93,5 +93,5 @@ class NumbaBackend:
 
 
 def _plain(array):
-    """Return the array writable and contiguous, a view or a copy."""
-    return np.require(array, requirements=["C", "W"])
+    """Return the array writable, aligned and contiguous, a view or a copy."""
+    return np.require(array, requirements=["C", "W", "A"])

@@ -1,6 +1,7 @@
 """The readable backend: the layers' own NumPy code, step by step."""
 
 import contextlib
+import logging
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -8,6 +9,8 @@ from threadpoolctl import threadpool_limits
 from minnet.optimizers import clip_gradients
 
 __all__ = ["NumpyBackend"]
+
+_log = logging.getLogger("minnet")
 
 # Rows are predicted in blocks whose widest layer takes about this much, so that memory stays bounded.
 _BLOCK_BYTES = 16 * 2**20
@@ -29,6 +32,7 @@ class NumpyBackend:
     def __init__(self, network, n_threads=None):
         self.network = network
         self.n_threads = n_threads
+        self._said = False
         table = network.parameter_table
         self._weights = [row for row in table if row.is_weight and row.trainable]
         self._factors = None
@@ -36,6 +40,13 @@ class NumpyBackend:
             self._factors = np.ones_like(network.params)
             for row in table:
                 self._factors[row.slice] = row.lr_factor if row.trainable else 0
+
+    def because(self, reason):
+        """Return self, to run what another backend cannot; the log says so once."""
+        if not self._said:
+            _log.info("the network runs on the numpy backend: %s", reason)
+        self._said = True
+        return self
 
     def forward(self, X):
         """Return the logits of ``X``, block by block."""

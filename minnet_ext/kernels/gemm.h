@@ -27,8 +27,18 @@
 #endif
 #if defined(__GNUC__)
 #define NOINLINE __attribute__((noinline))
+#define PREFETCH(address) __builtin_prefetch(address)
 #else
 #define NOINLINE
+#define PREFETCH(address) ((void)(address))
+#endif
+/* Products of rows with rows, DOT_A of A with DOT_B of B at a time: so many sums fit into registers. */
+#ifdef __AVX512F__
+#define DOT_A 5
+#define DOT_B 4
+#else
+#define DOT_A 3
+#define DOT_B 3
 #endif
 #endif
 
@@ -38,6 +48,8 @@
 #undef TILE_STEP
 #define TILE_STEP(ROWS, VECTORS)                                                                  \
     {                                                                                             \
+        PREFETCH(b + ahead);                                                                      \
+        if (VECTORS == 2) PREFETCH(b + ahead + LANES);                                            \
         vreal b0 = NAME(load)(b), b1 = NAME(load)(b + (VECTORS - 1) * LANES);                     \
         IN_REGISTER(b0);                                                                          \
         IN_REGISTER(b1);                                                                          \
@@ -51,16 +63,32 @@
         b += b_step;                                                                              \
     }
 
-/* ROWS rows of A with VECTORS vectors of columns of B; `out` is the start where first is 0. */
+/* What becomes of the sums: */
+#ifndef MINNET_TILE_MODES
+#define MINNET_TILE_MODES
+enum tile_mode {
+    TILE_STORE, /* out = sums */
+    TILE_ADD,   /* out = out + sums: sums go on where an earlier block of k stopped */
+    TILE_UPDATE /* out = keep out + scale sums */
+};
+#endif
+
 #undef DEFINE_TILE
 #define DEFINE_TILE(ROWS, VECTORS)                                                                \
-    static NOINLINE void NAME(tile##ROWS##x##VECTORS)(ptrdiff_t n, const real *a, ptrdiff_t a_row, \
-                                                      ptrdiff_t a_step, const real *b,            \
-                                                      ptrdiff_t b_step, real *out, int first) {   \
+    static NOINLINE void NAME(tile##ROWS##x##VECTORS)(                                            \
+        ptrdiff_t n, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,             \
+        ptrdiff_t b_step, ptrdiff_t ahead, real *out, ptrdiff_t out_row, int mode, real keep,     \
+        real scale) {                                                                             \
         vreal sum0[ROWS], sum1[ROWS];                                                             \
         for (int i = 0; i < ROWS; i++) {                                                          \
-            sum0[i] = first ? NAME(splat)(0) : NAME(load)(out + i * NR);                          \
-            sum1[i] = first || VECTORS == 1 ? NAME(splat)(0) : NAME(load)(out + i * NR + LANES);  \
+            sum0[i] = sum1[i] = NAME(splat)(0);                                                   \
+            if (mode == TILE_ADD) {                                                               \
+                sum0[i] = NAME(load)(out + i * out_row);                                          \
+                if (VECTORS == 2) sum1[i] = NAME(load)(out + i * out_row + LANES);                \
+            } else if (mode == TILE_UPDATE) {                                                     \
+                PREFETCH(out + i * out_row);                                                      \
+                if (VECTORS == 2) PREFETCH(out + i * out_row + LANES);                            \
+            }                                                                                     \
         }                                                                                         \
         for (; n >= 4; n -= 4) {                                                                  \
             TILE_STEP(ROWS, VECTORS)                                                              \
@@ -70,8 +98,13 @@
         }                                                                                         \
         for (; n > 0; n--) TILE_STEP(ROWS, VECTORS)                                               \
         for (int i = 0; i < ROWS; i++) {                                                          \
-            NAME(store)(out + i * NR, sum0[i]);                                                   \
-            if (VECTORS == 2) NAME(store)(out + i * NR + LANES, sum1[i]);                         \
+            real *to = out + i * out_row;                                                         \
+            if (mode == TILE_UPDATE) {                                                            \
+                sum0[i] = NAME(load)(to) * keep + sum0[i] * scale;                                \
+                if (VECTORS == 2) sum1[i] = NAME(load)(to + LANES) * keep + sum1[i] * scale;      \
+            }                                                                                     \
+            NAME(store)(to, sum0[i]);                                                             \
+            if (VECTORS == 2) NAME(store)(to + LANES, sum1[i]);                                   \
         }                                                                                         \
     }
 
@@ -85,14 +118,68 @@
 #define DEFINE_BOTH(ROWS) DEFINE_TILE(ROWS, 1) DEFINE_TILE(ROWS, 2)
 ALL_ROWS(DEFINE_BOTH)
 
-/* Only the first `width` columns are wanted; narrow tiles leave the second vector of `out` alone. */
+/* Only the first `width` columns are wanted; narrow tiles leave the second vector of `out` alone.
+ * What lies `ahead` of B is fetched into the cache on the way. */
 INLINE void NAME(tile)(int rows, ptrdiff_t width, ptrdiff_t n, const real *a, ptrdiff_t a_row,
-                       ptrdiff_t a_step, const real *b, ptrdiff_t b_step, real *out, int first) {
+                       ptrdiff_t a_step, const real *b, ptrdiff_t b_step, ptrdiff_t ahead, real *out,
+                       ptrdiff_t out_row, int mode, real keep, real scale) {
 #undef CALL
 #define CALL(ROWS)                                                                                \
     case ROWS:                                                                                    \
-        if (width > LANES) NAME(tile##ROWS##x2)(n, a, a_row, a_step, b, b_step, out, first);      \
-        else NAME(tile##ROWS##x1)(n, a, a_row, a_step, b, b_step, out, first);                    \
+        (width > LANES ? NAME(tile##ROWS##x2) : NAME(tile##ROWS##x1))(                            \
+            n, a, a_row, a_step, b, b_step, ahead, out, out_row, mode, keep, scale);              \
         break;
     switch (rows) { ALL_ROWS(CALL) }
+}
+
+/* In halves: a tree of shuffles. */
+INLINE real NAME(sum_of_lanes)(vreal v) {
+#if defined(__AVX512F__) && REAL_BITS == 32
+    return _mm512_reduce_add_ps((__m512)v);
+#elif defined(__AVX512F__)
+    return _mm512_reduce_add_pd((__m512d)v);
+#else
+    real lanes[LANES];
+    memcpy(lanes, &v, sizeof v);
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+    }
+    return lanes[0];
+#endif
+}
+
+/* out[i * DOT_B + j] = the product of rows a[i] and b[j], n numbers long. */
+static NOINLINE void NAME(dots)(ptrdiff_t n, const real *const *a, const real *const *b, real *out) {
+    vreal sum[DOT_A][DOT_B];
+    for (int i = 0; i < DOT_A; i++) {
+        for (int j = 0; j < DOT_B; j++) sum[i][j] = NAME(splat)(0);
+    }
+    ptrdiff_t k = 0;
+    for (; k + LANES <= n; k += LANES) {
+        vreal y[DOT_B];
+        for (int j = 0; j < DOT_B; j++) {
+            y[j] = NAME(load)(b[j] + k);
+            IN_REGISTER(y[j]);
+        }
+        for (int i = 0; i < DOT_A; i++) {
+            vreal x = NAME(load)(a[i] + k);
+            IN_REGISTER(x);
+            for (int j = 0; j < DOT_B; j++) sum[i][j] = x * y[j] + sum[i][j];
+        }
+    }
+    if (k < n) {
+        const size_t bytes = (size_t)(n - k) * sizeof(real);
+        for (int i = 0; i < DOT_A; i++) {
+            vreal x = NAME(splat)(0);
+            memcpy(&x, a[i] + k, bytes);
+            for (int j = 0; j < DOT_B; j++) {
+                vreal y = NAME(splat)(0);
+                memcpy(&y, b[j] + k, bytes);
+                sum[i][j] = x * y + sum[i][j];
+            }
+        }
+    }
+    for (int i = 0; i < DOT_A; i++) {
+        for (int j = 0; j < DOT_B; j++) out[i * DOT_B + j] = NAME(sum_of_lanes)(sum[i][j]);
+    }
 }

@@ -19,13 +19,20 @@ static double NAME(softmax_row)(const real *Z, real *P, ptrdiff_t n, real *top) 
     return log(sum);
 }
 
+/* A number that may lie at any address: arrays of NumPy need not be aligned. */
+INLINE real NAME(target)(const char *from) {
+    real t;
+    memcpy(&t, from, sizeof t);
+    return t;
+}
+
 /* Writes factor times the gradient to dZ and returns the loss. Z and dZ are padded to whole vectors;
  * T has a stride in bytes. */
 static double NAME(loss_row)(int64_t loss, const real *Z, real *dZ, ptrdiff_t n, int64_t class_,
                              const char *T, int64_t t_stride, real factor) {
     double value = 0;
     real top;
-#define TARGET(j) (*(const real *)(T + (j) * t_stride))
+#define TARGET(j) NAME(target)(T + (j) * t_stride)
     switch (loss) {
     case LOSS_SOFTMAX:
         value = NAME(softmax_row)(Z, dZ, n, &top);

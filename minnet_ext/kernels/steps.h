@@ -309,10 +309,13 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                     const int64_t row = data->order ? data->order[from + m] : from + m;
                     const double w = data->weights ? data->weights[row] : 1;
                     factor[m] = (real)(w * scale);
-                    p[m] = (real)w;
                     sum += w;
                 }
-                for (ptrdiff_t m = 0; m < M; m++) p[m] = (real)(sum > 0 ? p[m] / sum : 1.0 / (double)M);
+                for (ptrdiff_t m = 0; m < M; m++) {
+                    const int64_t row = data->order ? data->order[from + m] : from + m;
+                    const double w = data->weights && sum > 0 ? data->weights[row] / sum : 1.0 / (double)M;
+                    p[m] = (real)w; /* rounded once: the only row of a batch has exactly 1 */
+                }
             }
             BARRIER
 
@@ -333,7 +336,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                         const uint64_t at = (uint64_t)(hyper->position + from + m) * (uint64_t)n;
                         uniform(&draw, at, (size_t)n, u);
                         for (ptrdiff_t j = 0; j < n; j++) {
-                            const real mask = (double)u[j] >= layer->rate ? keep : 0;
+                            const real mask = u[j] >= (float)layer->rate ? keep : 0;
                             extra[i + 1][m * ld[i + 1] + j] = mask;
                             in[i + 1][m * ld[i + 1] + j] = in[i][m * ld[i] + j] * mask;
                         }

@@ -52,6 +52,7 @@ typedef int minnet_barrier;
 #endif
 #define BARRIER BARRIER_OF(&barrier)
 #define SQUARES_PIECE 4096
+#define DOT_ROWS 24 /* up to so many rows dX is made of products of rows */
 #define BLOCK_K 512 /* rows of a packed panel: NR columns of it stay in the first-level cache */
 
 /* The share of thread t of T in n things that come in groups of `group`. */
@@ -83,7 +84,7 @@ static void NAME(dense_forward)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const rea
             ptrdiff_t depth = K - k < BLOCK_K ? K - k : BLOCK_K;
             int first = k == 0, last = k + depth == K;
             const real *B = W + k * N + n;
-            ptrdiff_t step = N;
+            ptrdiff_t step = N, ahead = n + 2 * NR <= N ? NR : 0; /* W's next columns: 20% on skinny batches */
             if (width < NR || M > 2 * MR) {
                 for (ptrdiff_t i = 0; i < depth; i++) {
                     if (width == NR) {
@@ -95,6 +96,7 @@ static void NAME(dense_forward)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const rea
                 }
                 B = panel;
                 step = NR;
+                ahead = 0;
             }
             for (ptrdiff_t m = 0; m < M; m += MR) {
                 int rows = M - m < MR ? (int)(M - m) : MR;
@@ -103,7 +105,8 @@ static void NAME(dense_forward)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const rea
                         memcpy(tile + i * NR, Z + (m + i) * ld + n, NR * sizeof(real));
                     }
                 }
-                NAME(tile)(rows, width, depth, X + m * ldx + k, ldx, 1, B, step, tile, first);
+                NAME(tile)(rows, width, depth, X + m * ldx + k, ldx, 1, B, step, ahead, tile, NR,
+                           first ? TILE_STORE : TILE_ADD, 0, 0);
                 for (int i = 0; i < rows; i++) {
                     real *z = Z + (m + i) * ld + n;
                     for (int j = 0; j < width; j += LANES) {
@@ -123,6 +126,21 @@ static void NAME(dense_backward)(ptrdiff_t M, ptrdiff_t N, const real *dZ, ptrdi
                                  real *dX, ptrdiff_t ldx, real *scratch, ptrdiff_t k0, ptrdiff_t k1) {
     real *tile = scratch, *panel = scratch + MR * NR;
     ptrdiff_t width = k1 - k0;
+    if (M <= DOT_ROWS && N >= 8 * LANES) {
+        /* Few rows: turning W around would cost more than the product. */
+        for (ptrdiff_t k = k0; k < k1; k += DOT_B) {
+            for (ptrdiff_t m = 0; m < M; m += DOT_A) {
+                const real *a[DOT_A], *b[DOT_B];
+                for (int i = 0; i < DOT_A; i++) a[i] = dZ + (m + i < M ? m + i : M - 1) * ldz;
+                for (int j = 0; j < DOT_B; j++) b[j] = W + (k + j < k1 ? k + j : k1 - 1) * N;
+                NAME(dots)(N, a, b, tile);
+                for (int i = 0; i < DOT_A && m + i < M; i++) {
+                    for (int j = 0; j < DOT_B && k + j < k1; j++) dX[(m + i) * ldx + k + j] = tile[i * DOT_B + j];
+                }
+            }
+        }
+        return;
+    }
     for (ptrdiff_t n = 0; n < N; n += BLOCK_K) {
         ptrdiff_t depth = N - n < BLOCK_K ? N - n : BLOCK_K;
         if (width < NR) memset(panel, 0, (size_t)(depth * NR) * sizeof(real));
@@ -137,7 +155,8 @@ static void NAME(dense_backward)(ptrdiff_t M, ptrdiff_t N, const real *dZ, ptrdi
                     memcpy(tile + i * NR, dX + (m + i) * ldx + k0, NR * sizeof(real));
                 }
             }
-            NAME(tile)(rows, width, depth, dZ + m * ldz + n, ldz, 1, panel, NR, tile, n == 0);
+            NAME(tile)(rows, width, depth, dZ + m * ldz + n, ldz, 1, panel, NR, 0, tile, NR,
+                       n == 0 ? TILE_STORE : TILE_ADD, 0, 0);
             for (int i = 0; i < rows; i++) {
                 memcpy(dX + (m + i) * ldx + k0, tile + i * NR, NR * sizeof(real));
             }
@@ -150,17 +169,33 @@ static void NAME(dense_update)(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, c
                                ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
                                real *G, real *scratch, ptrdiff_t k0, ptrdiff_t k1) {
     real *tile = scratch;
-    for (ptrdiff_t n = 0; n < N; n += NR) {
-        for (ptrdiff_t k = k0; k < k1; k += MR) {
-            int rows = k1 - k < MR ? (int)(k1 - k) : MR;
-            NAME(tile)(rows, N - n, M, X + k, 1, ldx, dZ + n, ldz, tile, 1);
+    const int plain = !G && !V && s->clip_value == INFINITY;
+    const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
+    for (ptrdiff_t k = k0; k < k1; k += MR) {
+        int rows = k1 - k < MR ? (int)(k1 - k) : MR;
+        for (ptrdiff_t n = 0; n < N; n += NR) { /* along the rows of W, as they lie in memory */
+            real *w = W + k * N + n;
+            if (plain && n + NR <= N) { /* W += -rate X^T dZ, in the tile itself */
+                for (int i = 0; i < rows; i++) { /* the next block of rows: 5% of a step */
+                    PREFETCH(w + (k1 - k0 + i) * N);
+                    PREFETCH(w + (k1 - k0 + i) * N + LANES);
+                }
+                NAME(tile)(rows, NR, M, X + k, 1, ldx, dZ + n, ldz, 0, w, N, TILE_UPDATE, keep, scale);
+                continue;
+            }
+            NAME(tile)(rows, N - n, M, X + k, 1, ldx, dZ + n, ldz, 0, tile, NR, TILE_STORE, 0, 0);
             for (int i = 0; i < rows; i++) {
-                ptrdiff_t at = (k + i) * N + n;
+                const ptrdiff_t at = (k + i) * N + n;
                 for (int j = 0; j < NR && n + j < N; j += LANES) {
-                    int part = N - n - j < LANES ? (int)(N - n - j) : LANES;
+                    const int part = N - n - j < LANES ? (int)(N - n - j) : LANES;
                     vreal g = NAME(load)(tile + i * NR + j);
                     if (G) {
                         memcpy(G + at + j, &g, (size_t)part * sizeof(real));
+                    } else if (plain) {
+                        vreal v = NAME(splat)(0);
+                        memcpy(&v, W + at + j, (size_t)part * sizeof(real));
+                        v = v * keep + g * scale;
+                        memcpy(W + at + j, &v, (size_t)part * sizeof(real));
                     } else {
                         NAME(update_vector)(s, g, W + at + j, V ? V + at + j : NULL,
                                             Mo ? Mo + at + j : NULL, part);
