@@ -80,8 +80,9 @@ class Network:
         For the weight matrices whose layer names no initializer of its own. A list has one entry per
         weight matrix, the output's included. "auto" picks by activation
         (:func:`minnet.initializers.auto_initializer`).
-    bias_init : the same, default="zeros"
-        For the biases, likewise.
+    bias_init : the same, default="auto"
+        For the biases, likewise. "auto" draws the biases of a hidden layer as one more row of weights
+        where "auto" picked the initializer of its weights, and is "zeros" otherwise.
     alpha : float, default=0.0
         Strength of the L2 term, at least 0.
 
@@ -114,7 +115,7 @@ class Network:
     GlorotUniform()
     """
 
-    def __init__(self, layers, loss="log_loss", init="auto", bias_init="zeros", alpha=0.0):
+    def __init__(self, layers, loss="log_loss", init="auto", bias_init="auto", alpha=0.0):
         layers = list(layers)
         if not layers:
             raise ValueError("layers must have at least one layer, got an empty list")
@@ -132,7 +133,7 @@ class Network:
 
     def __repr__(self):
         layers = ", ".join(map(repr, self.layers))
-        shown = {"loss": "log_loss", "init": "auto", "bias_init": "zeros", "alpha": 0.0}
+        shown = {"loss": "log_loss", "init": "auto", "bias_init": "auto", "alpha": 0.0}
         options = [
             f", {name}={getattr(self, name)!r}"
             for name, default in shown.items()
@@ -237,21 +238,35 @@ class Network:
                         f"{argument}[{position}] must be None, since layers[{place[0]}] names its own "
                         f"initializer {specs[place]!r}, got {spec!r}"
                     )
-        for place in [*weights, *biases]:
-            if specs[place] is None or (isinstance(specs[place], str) and specs[place] == "auto"):
-                specs[place] = self._auto(place[0]) if place in weights else "zeros"
+        automatic = [place for place in weights if _is_auto(specs[place])]
+        for i, name in automatic:
+            specs[i, name] = self._auto(i, first_layer=(i, name) == weights[0])
+        for i, name in biases:
+            if _is_auto(specs[i, name]):
+                specs[i, name] = self._auto_bias(i, specs, automatic)
         return specs
 
-    def _auto(self, i):
+    def _auto(self, i, first_layer):
         """Return the initializer for layer ``i`` by the activation that its output goes through."""
         activation = getattr(self.layers[i], "activation", Identity())
         for above in self.layers[i + 1 :]:
             if not isinstance(activation, Identity) or not isinstance(above, BatchNorm | Dropout):
                 break
             activation = getattr(above, "activation", activation)
-        if isinstance(activation, LeakyRelu):
-            return auto_initializer("leaky_relu", negative_slope=activation.negative_slope)
-        return auto_initializer(name_of(activation))
+        slope = activation.negative_slope if isinstance(activation, LeakyRelu) else 0.0
+        return auto_initializer(name_of(activation), slope, first_layer)
+
+    def _auto_bias(self, i, specs, automatic):
+        """Return the law of the layer's weights if "auto" picked it and the bias can matter, or zeros.
+
+        With all biases 0 a network of odd activations is an odd function, and one of rectifiers has all
+        its kinks in one place: it learns the rest of the functions late. An output's bias is learned at
+        once, and batch normalization takes a bias away.
+        """
+        above = self.layers[i + 1] if i + 1 < len(self.layers) else None
+        if above is None or isinstance(above, BatchNorm):
+            return "zeros"
+        return next((specs[place] for place in automatic if place[0] == i), "zeros")
 
     def _bind(self, params, states):
         """Take ``params`` and make layer attributes views of it and of the flat state."""
@@ -539,6 +554,10 @@ def _check_dtype(dtype):
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {dtype}")
     return dtype
+
+
+def _is_auto(spec):
+    return spec is None or (isinstance(spec, str) and spec == "auto")
 
 
 def _all_finite(X):

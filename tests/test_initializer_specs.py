@@ -472,3 +472,6 @@ def test_auto(activation, expected):
 def test_auto_takes_the_slope():
     assert auto_initializer("leaky_relu", negative_slope=0.1) == HeNormal(negative_slope=0.1)
     assert auto_initializer("relu", negative_slope=0.1) == HeNormal()
+    assert auto_initializer("relu", first_layer=True) == GlorotUniform()
+    assert auto_initializer("sigmoid", first_layer=True) == GlorotUniform()
+    assert auto_initializer("selu", first_layer=True) == LecunNormal()

@@ -277,9 +277,40 @@ def test_a_list_entry_beside_a_layers_own_is_a_conflict():
     ids=str,
 )
 def test_auto_picks_by_activation(activation, expected):
-    network = Network([Dense(5, activation), Dense(3)], bias_init="auto").initialize(4)
-    assert network.init_["layers[0].W"] == expected
-    assert network.init_["layers[1].W"] == auto_initializer("identity")
+    layers = [Dense(5, activation), Dense(6, activation), Dense(3)]
+    network = Network(layers).initialize(4)
+    assert network.init_["layers[1].W"] == expected
+    assert network.init_["layers[2].W"] == auto_initializer("identity")
+    # the first layer sees data, from which no activation has taken variance; selu wants it at 1
+    assert network.init_["layers[0].W"] == (expected if activation == "selu" else GlorotUniform())
+
+
+def test_auto_biases_are_one_more_row_of_weights():
+    network = Network([Dense(400, "tanh"), Dense(300, "relu"), Dense(3)]).initialize(4, 0)
+    assert network.init_["layers[1].b"] == network.init_["layers[1].W"] == HeNormal()
+    assert network.layers[1].b.std() == pytest.approx(np.sqrt(2 / 400), rel=0.15)
+    bound = np.sqrt(6 / 404)
+    assert 0.9 * bound < np.abs(network.layers[0].b).max() <= bound
+    np.testing.assert_array_equal(network.layers[2].b, 0)  # the output's
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [Dense(5, "relu", init="he"), Dense(3)],  # its initializer is named
+        [Dense(5), BatchNorm("relu"), Dense(3)],  # batch normalization takes a bias away
+        [Dense(3)],
+    ],
+    ids=str,
+)
+def test_auto_biases_are_zero_elsewhere(layers):
+    network = Network(layers).initialize(4, random_state=0)
+    np.testing.assert_array_equal(network.layers[0].b, 0)
+
+
+def test_auto_biases_are_zero_beside_a_named_init():
+    network = Network([Dense(5, "tanh"), Dense(3)], init="glorot").initialize(4, random_state=0)
+    np.testing.assert_array_equal(network.layers[0].b, 0)
 
 
 @pytest.mark.parametrize(
@@ -293,13 +324,13 @@ def test_auto_picks_by_activation(activation, expected):
     ids=str,
 )
 def test_auto_looks_through_batch_norm_and_dropout(between, expected):
-    network = Network([Dense(5), *between, Dense(3, "relu")]).initialize(4)
-    assert network.init_["layers[0].W"] == expected
+    network = Network([Dense(5), Dense(5), *between, Dense(3, "relu")]).initialize(4)
+    assert network.init_["layers[1].W"] == expected
 
 
 def test_auto_looks_no_further_than_the_first_activation():
-    network = Network([Dense(5, "relu"), BatchNorm("tanh"), Dense(3)]).initialize(4)
-    assert network.init_["layers[0].W"] == HeNormal()
+    network = Network([Dense(5), Dense(5, "relu"), BatchNorm("tanh"), Dense(3)]).initialize(4)
+    assert network.init_["layers[1].W"] == HeNormal()
 
 
 def test_init_says_what_was_picked():

@@ -80,8 +80,9 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one
         entry per weight matrix, the output's included. "auto" picks by activation; ``init_`` says
         what.
-    bias_init : the same, default="zeros"
-        Of the biases.
+    bias_init : the same, default="auto"
+        Of the biases. "auto" draws those of a hidden layer as one more row of weights where "auto"
+        picked the initializer of the weights, and is "zeros" otherwise.
     layers : list of Layer, default=None
         The hidden layers themselves (Dense, Dropout, BatchNorm, your own), instead of
         ``hidden_layer_sizes``, ``activation``, ``dropout`` and ``batch_norm``. They are copied; the
@@ -182,7 +183,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         max_fun=15000,
         loss="log_loss",
         init="auto",
-        bias_init="zeros",
+        bias_init="auto",
         layers=None,
         dropout=0.0,
         batch_norm=False,

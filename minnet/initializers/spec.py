@@ -180,7 +180,9 @@ def materialize(
     return check_values(values, shape, dtype, name)
 
 
-def auto_initializer(activation_name: str, negative_slope: float = 0.0) -> Initializer:
+def auto_initializer(
+    activation_name: str, negative_slope: float = 0.0, first_layer: bool = False
+) -> Initializer:
     r"""Return what ``init="auto"`` picks for a layer's activation.
 
     =================================== =============================== ==========================
@@ -193,6 +195,7 @@ def auto_initializer(activation_name: str, negative_slope: float = 0.0) -> Initi
     leaky_relu                          ``HeNormal(negative_slope=a)``  He et al. 2015
     selu                                ``LecunNormal()``               Klambauer et al. 2017
     any other, a user's own             ``GlorotUniform()``
+    the first layer, but for selu       ``GlorotUniform()``             see the notes
     =================================== =============================== ==========================
 
     Parameters
@@ -201,25 +204,37 @@ def auto_initializer(activation_name: str, negative_slope: float = 0.0) -> Initi
         The name of the activation.
     negative_slope : float, default=0.0
         The slope a of ``"leaky_relu"``; not used for the others.
+    first_layer : bool, default=False
+        Whether the layer sees the data.
 
     Returns
     -------
     Initializer
+
+    Notes
+    -----
+    The factors of He and Bengio make up for what the activation *below* a layer takes from the
+    variance. The first layer has none below it: standardized data keep their variance without a
+    factor. ``benchmarks/quality.py`` compares scores with and without.
 
     Examples
     --------
     >>> from minnet.initializers import auto_initializer
     >>> auto_initializer("tanh"), auto_initializer("relu")
     (GlorotUniform(), HeNormal())
+    >>> auto_initializer("relu", first_layer=True)
+    GlorotUniform()
     """
+    if activation_name == "selu":
+        return LecunNormal()
+    if first_layer:
+        return GlorotUniform()
     if activation_name in ("sigmoid", "logistic"):
         return GlorotUniform(gain=4.0)
     if activation_name in _AUTO_HE:
         return HeNormal()
     if activation_name == "leaky_relu":
         return HeNormal(negative_slope=negative_slope)
-    if activation_name == "selu":
-        return LecunNormal()
     return GlorotUniform()
 
 

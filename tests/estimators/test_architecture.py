@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import make_circles
 
 from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor
 from minnet.activations import LeakyRelu
@@ -92,7 +93,7 @@ def test_a_frozen_layer_stays():
 
 
 @pytest.mark.parametrize(
-    ("activation", "first"),
+    ("activation", "second"),
     [
         ("tanh", GlorotUniform()),
         ("logistic", GlorotUniform(gain=4.0)),
@@ -102,9 +103,17 @@ def test_a_frozen_layer_stays():
     ids=repr,
 )
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_init_reports_what_auto_picked(activation, first, batch_norm):
-    est = fit(hidden_layer_sizes=(5,), activation=activation, batch_norm=batch_norm)
-    assert est.init_ == [first, GlorotUniform()]
+def test_init_reports_what_auto_picked(activation, second, batch_norm):
+    est = fit(hidden_layer_sizes=(5, 5), activation=activation, batch_norm=batch_norm)
+    assert est.init_ == [GlorotUniform(), second, GlorotUniform()]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_default_biases_let_a_small_network_learn_circles(activation):
+    # With zero biases a tanh network is an odd function, and circles are even.
+    X, y = make_circles(200, noise=0.05, factor=0.5, random_state=0)
+    est = MinNetClassifier((20,), activation, learning_rate_init=0.02, random_state=0)
+    assert est.fit(X, y).score(X, y) > 0.95
 
 
 W0 = np.arange(20.0).reshape(4, 5) / 10
@@ -120,7 +129,7 @@ W0 = np.arange(20.0).reshape(4, 5) / 10
         (0.5, [Constant(0.5)] * 2),
         (["he", "zeros"], [HeNormal(), Zeros()]),
         ([W0, "auto"], [FromArray(W0), GlorotUniform()]),
-        ([None, "auto"], [HeNormal(), GlorotUniform()]),
+        ([None, "auto"], [GlorotUniform(), GlorotUniform()]),
     ],
     ids=str,
 )

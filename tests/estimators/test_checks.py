@@ -14,7 +14,7 @@ CLASSIFIERS = [
     MinNetClassifier((20,), solver="sgd", learning_rate_init=0.1, activation="tanh"),
     # Some alpha, since the checks' data are separable: without it probabilities become 0, and then
     # log(predict_proba) is -inf, which the checks compare with a predict_log_proba that is finite.
-    MinNetClassifier((20,), solver="lbfgs", class_weight="balanced", alpha=0.1),
+    MinNetClassifier((20,), "tanh", solver="lbfgs", class_weight="balanced", alpha=0.1),
     MinNetClassifier(layers=[Dense(20, init="he"), BatchNorm("softsign")], clip_norm=10.0),
 ]
 REGRESSORS = [
