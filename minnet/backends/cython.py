@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+from scipy import sparse
 
 from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
@@ -24,6 +25,11 @@ _MULTIPLICATIONS_A_THREAD = 300_000
 
 class CythonBackend:
     """Runs a network's steps compiled; what it cannot lower, it leaves to the readable backend.
+
+    Of sparse inputs (CSR) only the entries are computed with. With plain SGD, a step costs what its
+    batch's entries cost, L2 and weight decay included: they are a number that the first layer's weights
+    are multiplied with at the end of the epoch. Momentum, Adam and clipping change every weight in every
+    step; they are computed exactly, at the cost of a pass over all weights a step.
 
     Parameters
     ----------
@@ -49,42 +55,52 @@ class CythonBackend:
         """Return the logits of ``X``, a block of rows at a time."""
         network = self.network
         X = network.check_X(X)
-        if self.layers is None or not isinstance(X, np.ndarray) or X.shape[0] == 0:
+        if self.layers is None or X.shape[0] == 0:
             return self.readable.forward(X)
         Z = np.empty((X.shape[0], network.sizes[-1]), dtype=network.dtype)
-        n_threads = self._threads(X.shape[0])
-        _train.infer(self.layers.view(np.int8), network.params, network.state, X, Z, n_threads)
+        n_threads = self._threads(X.shape[0], X)
+        dense, csr = _dense_or_csr(X)
+        layers = self.layers.view(np.int8)
+        _train.infer(layers, network.params, network.state, dense, csr, Z, n_threads)
         return Z
 
     def train_steps(self, X, T, weights, order, start, stop, hyper):
         """Take the steps ``start`` to ``stop - 1`` of an epoch, in place.
 
-        See :meth:`minnet.backends.NumpyBackend.train_steps`.
+        See :meth:`minnet.backends.numpy.NumpyBackend.train_steps`.
         """
         optimizer = hyper.optimizer
-        if (
-            self.layers is None
-            or type(optimizer) not in (SGD, Adam)
-            or not isinstance(X, np.ndarray)
-        ):
-            sparse = not isinstance(X, np.ndarray)
-            reason = "X is sparse" if sparse else f"the optimizer is {optimizer!r}"
-            readable = self.readable.because(reason)
+        if self.layers is None or type(optimizer) not in (SGD, Adam):
+            readable = self.readable.because(f"the optimizer is {optimizer!r}")
             return readable.train_steps(X, T, weights, order, start, stop, hyper)
+        plain = type(optimizer) is SGD and not optimizer.momentum
+        lazy = None
+        if sparse.issparse(X) and plain and hyper.clip_value is None and hyper.clip_norm is None:
+            # What the first layer's weights must be multiplied with, and their sums of squares.
+            lazy = np.zeros(1 + self.network.sizes[1])
+        data = _dense_or_csr(X)
+        n_threads = self._threads(hyper.batch_size, X, passes=lazy is None)
         first, losses, n_steps = start, np.empty(stop), 1
-        while start < stop:
-            began = time.perf_counter()
-            upto = min(stop, start + n_steps)
-            self._call(X, T, weights, order, start, upto, hyper, losses)
-            optimizer.step += upto - start
-            seconds = (time.perf_counter() - began) / n_steps
-            start, n_steps = upto, max(1, int(_SECONDS_A_CALL / max(seconds, 1e-7)))
+        try:
+            while start < stop:
+                began = time.perf_counter()
+                upto = min(stop, start + n_steps)
+                self._call(
+                    data, T, weights, order, start, upto, hyper, n_threads, losses, lazy=lazy
+                )
+                optimizer.step += upto - start
+                seconds = (time.perf_counter() - began) / n_steps
+                start, n_steps = upto, max(1, int(_SECONDS_A_CALL / max(seconds, 1e-7)))
+        finally:
+            if lazy is not None and lazy[0] not in (0, 1):
+                W = self.network.layers[0].W
+                W *= W.dtype.type(lazy[0])
         # Summed at the end: where the calls are cut must not change a bit.
         return float(losses[first:].sum())
 
     def loss_and_grad(self, X, T, weights=None):
         """Return the objective of all rows as one batch, and its flat gradient."""
-        if self.layers is None or not isinstance(X, np.ndarray):
+        if self.layers is None:
             return self.readable.loss_and_grad(X, T, weights)
         n_samples = X.shape[0]
         weight_sum = float(n_samples if weights is None else weights.sum())
@@ -100,12 +116,17 @@ class CythonBackend:
             given = None if weights is None else weights[rows]
             alpha = self.network.alpha if first == 0 else 0.0
             value = np.empty(1)
-            self._call(X[rows], T[rows], given, None, 0, 1, hyper, value, alpha, part)
+            data = _dense_or_csr(X[rows])
+            n_threads = self._threads(n_rows, X, passes=True)
+            self._call(data, T[rows], given, None, 0, 1, hyper, n_threads, value, alpha, part)
             loss += value[0] / n_rows
             grads += part
         return loss, grads
 
-    def _call(self, X, T, weights, order, start, stop, hyper, losses, alpha=None, gradient=None):
+    def _call(
+        self, data, T, weights, order, start, stop, hyper, n_threads, losses,
+        alpha=None, gradient=None, lazy=None,
+    ):  # fmt: skip
         network = self.network
         _train.train_steps(
             self.layers.view(np.int8),
@@ -113,7 +134,7 @@ class CythonBackend:
             network.alpha if alpha is None else alpha,
             network.params,
             network.state,
-            X,
+            *data,
             T if T.ndim == 1 else None,
             T if T.ndim == 2 else None,
             None if weights is None else np.ascontiguousarray(weights, dtype=np.float64),
@@ -130,12 +151,36 @@ class CythonBackend:
             hyper.clip_norm,
             hyper.position,
             network.key,
-            self._threads(hyper.batch_size),
+            n_threads,
             losses,
+            lazy,
             gradient,
         )
 
-    def _threads(self, batch_size):
+    def _threads(self, batch_size, X, passes=False):
+        """Return how many threads the steps are worth; ``passes``: they change all weights."""
         allowed = effective_n_threads(self.n_threads)
-        work = 3 * batch_size * sum(int(row["n_in"]) * int(row["n_out"]) for row in self.layers)
-        return max(1, min(allowed, work // _MULTIPLICATIONS_A_THREAD))
+        products = [int(row["n_in"]) * int(row["n_out"]) for row in self.layers]
+        if sparse.issparse(X):
+            weights = products[0] / batch_size if passes else 0
+            products[0] = weights + X.nnz / X.shape[0] * self.network.sizes[1]
+        return max(1, min(allowed, int(3 * batch_size * sum(products)) // _MULTIPLICATIONS_A_THREAD))
+
+
+def _dense_or_csr(X):
+    """Return X as the kernels take it: ``X, None``, or None and the arrays of CSR rows."""
+    if not sparse.issparse(X):
+        return X, None
+    X = X.tocsr()
+    narrow = X.indices.dtype == np.int32
+    indptr = np.require(X.indptr, np.int64, ["C", "A"])
+    indices = np.require(X.indices, np.int32 if narrow else np.int64, ["C", "A"])
+    values = np.require(X.data, requirements=["C", "A"])
+    # SciPy does not look at every number of a matrix; the kernels would read where these lead.
+    end = min(len(indices), len(values))
+    if len(indptr) != X.shape[0] + 1 or indptr[0] < 0 or (indptr[1:] < indptr[:-1]).any():
+        raise ValueError("X must be a valid CSR matrix, got row pointers that are not ascending")
+    used = indices[indptr[0] : indptr[-1]]
+    if indptr[-1] > end or (used.size and not 0 <= used.min() <= used.max() < X.shape[1]):
+        raise ValueError("X must be a valid CSR matrix, got indices out of bounds")
+    return None, (indptr, indices, values)

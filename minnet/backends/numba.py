@@ -45,7 +45,7 @@ class NumbaBackend:
     def train_steps(self, X, T, weights, order, start, stop, hyper):
         """Take the steps ``start`` to ``stop - 1`` of an epoch, in place.
 
-        See :meth:`minnet.backends.NumpyBackend.train_steps`.
+        See :meth:`minnet.backends.numpy.NumpyBackend.train_steps`.
         """
         optimizer, network = hyper.optimizer, self.network
         known = type(optimizer) in (SGD, Adam)

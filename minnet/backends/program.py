@@ -67,7 +67,7 @@ class CannotLowerError(Exception):
 
 
 def lower(network, kinds=(Dense, Dropout, BatchNorm)):
-    """Return a network's layers as an array of :data:`LAYER`, and the code of its loss.
+    """Return a network's layers as an array of dtype ``LAYER``, and the code of its loss.
 
     Parameters
     ----------
