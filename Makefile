@@ -7,20 +7,25 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PYTEST_ARGS ?=
 SPHINX_ARGS ?= -W --keep-going
+BENCH := .venv-bench
+BENCH_ARGS ?=
+PIP_ARGS ?=
 
 # An editable installation rebuilds nothing by itself: a change of these installs again.
 BUILD_SOURCES := setup.py pyproject.toml \
     $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test coverage lint docs wheel dev clean
+.PHONY: help demo test sanitize coverage lint docs wheel bench dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
 	@echo "make test      run all tests"
+	@echo "make sanitize  run the extension's tests under AddressSanitizer and UBSan, in a copy"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
 	@echo "make lint      ruff and mypy"
 	@echo "make docs      build the documentation into docs/_build/html, and run the code on its pages"
 	@echo "make wheel     build sdist and wheel into dist/"
+	@echo "make bench     measure minnet beside its peers: writes benchmarks/RESULTS.md"
 	@echo "make clean     remove what builds and tests wrote; .venv stays"
 
 demo: $(STAMPS)/run
@@ -28,6 +33,24 @@ demo: $(STAMPS)/run
 
 test: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Python itself is not instrumented: the sanitizer's library is loaded first, and leaks are not looked for.
+SANITIZE_DIR := build/sanitize
+SANITIZE_TESTS := tests/test_random.py tests/test_ext.py tests/test_ext_kernels.py tests/test_parity.py tests/test_sparse.py
+SANITIZE_ARGS ?= -q -x -p no:cacheprovider -k 'not numba'
+
+sanitize: $(STAMPS)/run
+	rm -rf $(SANITIZE_DIR) && mkdir -p $(SANITIZE_DIR)
+	cp -r setup.py pyproject.toml README.md LICENSE minnet minnet_ext tests $(SANITIZE_DIR)
+	rm -f $(SANITIZE_DIR)/minnet_ext/*.so
+	cd $(SANITIZE_DIR) && MINNET_SANITIZE=1 $(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace
+	levels=$$($(BIN)/python -c 'import minnet_ext; print(*minnet_ext.cpu_levels)'); \
+	cd $(SANITIZE_DIR) && for level in $$levels; do \
+	    echo "== $$level" && \
+	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    MINNET_CPU=$$level PYTHONPATH=. $(CURDIR)/$(BIN)/python -m pytest $(SANITIZE_TESTS) $(SANITIZE_ARGS) || exit 1; \
+	done
 
 coverage: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
@@ -44,6 +67,9 @@ docs: $(STAMPS)/dev
 wheel: $(STAMPS)/dev
 	rm -rf dist
 	$(BIN)/python -m build
+
+bench: $(BENCH)/stamps/minnet
+	$(BENCH)/bin/python -m benchmarks.run $(BENCH_ARGS)
 
 dev: $(STAMPS)/dev
 
@@ -66,3 +92,16 @@ $(STAMPS)/run: $(STAMPS)/venv $(BUILD_SOURCES)
 $(STAMPS)/dev: $(STAMPS)/run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
+
+# The benchmark's own environment: the peers, and minnet as a wheel built from this checkout.
+$(BENCH)/stamps/peers: benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r $<
+	@mkdir -p $(BENCH)/stamps && touch $@
+
+$(BENCH)/stamps/minnet: $(BENCH)/stamps/peers $(BUILD_SOURCES) $(shell find minnet -name '*.py')
+	rm -rf $(BENCH)/dist
+	$(BENCH)/bin/python -m build --outdir $(BENCH)/dist .
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
+	    $(BENCH)/dist/*.whl
+	@(git describe --always --dirty --exclude '*' 2>/dev/null || echo no git checkout) > $@

@@ -8,6 +8,8 @@ MINNET_DEBUG=1
     Check bounds in Cython code, compile without optimization.
 MINNET_NO_OPENMP=1
     Leave OpenMP out even where the compiler has it.
+MINNET_SANITIZE=1
+    Compile with AddressSanitizer and UndefinedBehaviorSanitizer; `make sanitize` does it in a copy.
 """
 
 import os
@@ -24,6 +26,9 @@ from setuptools.errors import CCompilerError, ExecError
 PURE = os.environ.get("MINNET_PURE", "0") not in ("", "0")
 DEBUG = os.environ.get("MINNET_DEBUG", "0") not in ("", "0")
 NO_OPENMP = os.environ.get("MINNET_NO_OPENMP", "0") not in ("", "0")
+SANITIZE = os.environ.get("MINNET_SANITIZE", "0") not in ("", "0")
+
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 PACKAGES = ["minnet", "minnet.*"] + ([] if PURE else ["minnet_ext"])
 PACKAGE_DATA = {"minnet": ["py.typed"]}
@@ -59,6 +64,7 @@ class BuildKernels(build_ext):
         levels = self.levels()
         for extension in self.extensions:
             extension.extra_compile_args += self.common_flags()
+            extension.extra_link_args += SANITIZERS if SANITIZE else []
             extension.define_macros += [("MINNET_DEBUG", str(int(DEBUG)))]
             extension.define_macros += [(f"MINNET_HAVE_{level.upper()}", "1") for level in levels]
         super().build_extensions()
@@ -71,6 +77,8 @@ class BuildKernels(build_ext):
     def common_flags(self):
         if self.msvc:
             return ["/O2"]
+        if SANITIZE:
+            return ["-std=c11", "-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
         return ["-std=c11", "-O0" if DEBUG else "-O3", "-g" if DEBUG else "-g0"]
 
     def levels(self):

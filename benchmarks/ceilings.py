@@ -88,6 +88,8 @@ def summary(results):
     if record is None or not record.bursts:
         return {}
     best = {key: float(record.values(key).max()) for key in next(iter(record.bursts.values()))}
+    for dtype in ("float32", "float64"):  # one thread may reach more where others use the machine
+        best[dtype] = max(best[dtype], best[f"{dtype}, 1 thread"])
     bandwidth = [(size * 2**20, best[f"read {size} MB"]) for size in SIZES_MB]
     text = (
         f"{best['float32'] / 1e9:.0f} (float32) and {best['float64'] / 1e9:.0f} (float64) Gflop/s"

@@ -146,8 +146,13 @@ def torch(workload, variant, threads):
         n, batch = workload.n_samples, workload.batch
         return [steps(torch.randperm(n).split(batch)) for _ in range(n_epochs)]
 
-    # minnet and scikit-learn's BLAS leave small products to one thread; PyTorch must be told.
+    # minnet and scikit-learn's BLAS leave small products to one thread; PyTorch must be told. It is
+    # tried at learning rate 0, so that training starts where that of the others does.
+    group = optimizer.param_groups[0]
+    group["lr"] = 0.0
     best = _faster_threads(torch, threads, lambda: steps([torch.arange(workload.batch)]))
+    group["lr"] = variant.rate(workload)
+    optimizer.state.clear()
     torch.set_num_threads(best)
 
     def parameters():

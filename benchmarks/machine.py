@@ -3,11 +3,9 @@
 import datetime
 import os
 import platform
-import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
-
-from benchmarks.runner import ROOT
 
 __all__ = ["describe", "load"]
 
@@ -49,16 +47,11 @@ def _caches():
 
 
 def _commit():
-    """Return the commit of the checkout, and whether it was changed since."""
+    """Return the commit that the installed minnet was built from: `make bench` notes it."""
     try:
-        git = ["git", "-C", str(ROOT)]
-        commit = subprocess.check_output([*git, "rev-parse", "--short", "HEAD"], text=True).strip()
-        changed = subprocess.check_output(
-            [*git, "status", "--porcelain", "minnet", "minnet_ext", "setup.py"], text=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "no git checkout"
-    return commit + (" with changes that are not committed" if changed.strip() else "")
+        return (Path(sys.prefix) / "stamps" / "minnet").read_text().strip() or "unknown"
+    except OSError:
+        return "unknown (not installed by `make bench`)"
 
 
 def load():

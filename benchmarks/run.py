@@ -41,8 +41,8 @@ these are given. *CPUs used by others* is the median over bursts of what all oth
 used meanwhile: at more than a few hundredths, times are too high and ratios uncertain.
 
 Settings of BLAS and OpenMP libraries in the environment are dropped for the contestants. PyTorch has
-the number of threads, one or all, with which its step is faster. With two classes all networks have one logistic
-output.
+the number of threads, one or all, with which its step is faster. With two classes all networks have
+one logistic output.
 """
 
 

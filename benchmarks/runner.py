@@ -77,6 +77,7 @@ class Worker:
         self.close()
 
     def close(self):
+        """End the process."""
         self._process.stdin.close()
         try:
             self._process.wait(timeout=10)
@@ -97,9 +98,11 @@ class Worker:
         return answer
 
     def prepare(self, function, arguments):
+        """Let the process make what it is to time; return what it says about it."""
         return self.ask(prepare=function, arguments=arguments)
 
     def burst(self, seconds):
+        """Let the process work for about so long; return what it timed."""
         return self.ask(burst=seconds)
 
 

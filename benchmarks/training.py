@@ -41,7 +41,9 @@ def prepare(contestant, workload, variant, threads, **options):
 
     def burst(seconds):
         nonlocal epoch
-        n_epochs = max(1, min(20_000, int(seconds / max(epoch, 1e-6))))
+        # At least three epochs more than one: a difference of two noisy times must not be small.
+        least = 3 if trainee.fresh else 1
+        n_epochs = max(least, min(20_000, int(seconds / max(epoch, 1e-6))))
         short = 0.0
         if trainee.fresh:
             began = time.perf_counter()
@@ -122,6 +124,8 @@ def render(results, ceilings):
             parts.append(
                 f"### {variant.title[0].upper()}{variant.title[1:]}\n\n{table(head, rows)}"
             )
+    if not details:
+        return ""
     head = ["row", "contestant", "step: median (quartiles)", "least", "bursts", "fit of one epoch",
             "losses of the first epochs", "CPUs used by others"]  # fmt: skip
     parts.append(f"### Every contestant\n\n{table(head, details)}")

@@ -41,10 +41,12 @@ class Workload:
 
     @property
     def n_outputs(self):
+        """Units of the last layer."""
         return 1 if self.n_classes == 2 else self.n_classes
 
     @property
     def sizes(self):
+        """Widths from the input to the output."""
         return [self.n_features, *self.hidden, self.n_outputs]
 
     @property
@@ -130,6 +132,7 @@ class Variant:
     alpha: float = 0.0  # L2
 
     def rate(self, workload):
+        """Return a learning rate with which the workload trains."""
         if self.optimizer == "adam":
             return 1e-4 if max(workload.sizes[1:]) >= 1000 else 1e-3
         return workload.rate * (1 - self.momentum)

@@ -17,6 +17,9 @@ cdef extern from "program.h" nogil:
     ctypedef struct minnet_data:
         const char *X
         int64_t row_stride, column_stride
+        const int64_t *indptr
+        const void *indices
+        int64_t wide_indices
         const int64_t *classes
         const char *T
         int64_t t_row_stride, t_column_stride
@@ -37,6 +40,7 @@ cdef extern from "program.h" nogil:
         int64_t position
         uint64_t key
         int64_t n_threads
+        double *lazy
         void *gradient
         double *losses
 

@@ -15,7 +15,8 @@ def train_steps(
     double alpha,
     floating[::1] params,  # IN, OUT
     floating[::1] state,  # IN, OUT: running averages
-    const floating[:, :] X,
+    const floating[:, :] X,  # or None and
+    csr,  # (indptr, indices, values), or None
     const int64_t[:] classes,  # targets of a softmax, or None
     const floating[:, :] T,  # other targets, or None
     const double[::1] weights,  # or None
@@ -34,6 +35,7 @@ def train_steps(
     uint64_t key,
     int64_t n_threads,
     double[::1] losses,  # OUT: objective times length of batch, one a step of the epoch
+    double[::1] lazy=None,  # IN, OUT: see minnet_ext/kernels/sparse_step.h
     floating[::1] gradient=None,  # OUT: where given, the gradient of the step, which is not taken
 ):
     """Take the steps ``start`` to ``stop - 1`` of an epoch, in place."""
@@ -50,9 +52,22 @@ def train_steps(
     network.params = &params[0]
     network.state = &state[0] if state.shape[0] > 0 else NULL
 
-    data.X = <const char *> &X[0, 0]
-    data.row_stride, data.column_stride = X.strides[0], X.strides[1]
-    data.n_samples = X.shape[0]
+    cdef const int64_t[::1] indptr
+    cdef const signed char[::1] indices
+    cdef const floating[::1] values
+    data.indptr = NULL
+    if csr is None:
+        data.X = <const char *> &X[0, 0]
+        data.row_stride, data.column_stride = X.strides[0], X.strides[1]
+        data.n_samples = X.shape[0]
+    else:
+        indptr, values = csr[0], csr[2]
+        data.wide_indices = csr[1].itemsize == 8
+        indices = csr[1].view(np.int8)
+        data.n_samples = indptr.shape[0] - 1
+        data.indptr = &indptr[0]
+        data.indices = &indices[0] if indices.shape[0] > 0 else NULL
+        data.X = <const char *> &values[0] if values.shape[0] > 0 else NULL
     data.classes = NULL
     data.T = NULL
     data.t_row_stride = data.t_column_stride = 0
@@ -87,6 +102,7 @@ def train_steps(
     hyper.position = position
     hyper.key = key
     hyper.n_threads = n_threads
+    hyper.lazy = &lazy[0] if lazy is not None else NULL
     hyper.losses = &losses[start]
     hyper.gradient = &gradient[0] if gradient is not None else NULL
     with nogil:
@@ -102,7 +118,8 @@ def infer(
     const signed char[::1] layers,  # IN: bytes of an array of minnet.backends.program.LAYER
     const floating[::1] params,
     const floating[::1] state,
-    const floating[:, :] X,
+    const floating[:, :] X,  # or None and
+    csr,  # (indptr, indices, values), or None
     floating[:, ::1] out,  # OUT: logits
     int64_t n_threads,
 ):
@@ -115,9 +132,23 @@ def infer(
     network.n_layers = layers.shape[0] // sizeof(minnet_layer)
     network.params = <void *> &params[0]
     network.state = <void *> &state[0] if state.shape[0] > 0 else NULL
-    data.X = <const char *> &X[0, 0]
-    data.row_stride, data.column_stride = X.strides[0], X.strides[1]
-    data.n_samples = X.shape[0]
+    cdef const int64_t[::1] indptr
+    cdef const signed char[::1] indices
+    cdef const floating[::1] values
+    data.indptr = NULL
+    if csr is None:
+        data.X = <const char *> &X[0, 0]
+        data.row_stride, data.column_stride = X.strides[0], X.strides[1]
+        data.n_samples = X.shape[0]
+    else:
+        indptr, values = csr[0], csr[2]
+        data.wide_indices = csr[1].itemsize == 8
+        indices = csr[1].view(np.int8)
+        data.n_samples = indptr.shape[0] - 1
+        data.indptr = &indptr[0]
+        data.indices = &indices[0] if indices.shape[0] > 0 else NULL
+        data.X = <const char *> &values[0] if values.shape[0] > 0 else NULL
+    data.order = NULL
     hyper.n_threads = n_threads
     with nogil:
         if floating is float:

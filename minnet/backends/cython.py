@@ -19,8 +19,9 @@ _SECONDS_A_CALL = 0.2
 # A full-batch gradient is summed up over this many rows at a time.
 _ROWS_OF_A_GRADIENT = 1024
 
-# Below this many multiplications a step, a second thread costs more than it gives.
-_MULTIPLICATIONS_A_THREAD = 300_000
+# Below this many multiplications a step (some 80 µs), a second thread gives little, and costs much where
+# another process wants its CPU: a step has a dozen places at which threads wait for each other.
+_MULTIPLICATIONS_A_THREAD = 8_000_000
 
 
 class CythonBackend:
@@ -164,7 +165,8 @@ class CythonBackend:
         if sparse.issparse(X):
             weights = products[0] / batch_size if passes else 0
             products[0] = weights + X.nnz / X.shape[0] * self.network.sizes[1]
-        return max(1, min(allowed, int(3 * batch_size * sum(products)) // _MULTIPLICATIONS_A_THREAD))
+        worth = int(3 * batch_size * sum(products)) // _MULTIPLICATIONS_A_THREAD
+        return max(1, min(allowed, worth))
 
 
 def _dense_or_csr(X):

@@ -34,6 +34,9 @@ typedef struct {
 typedef struct {
     const char *X;                 /* of the network's type; strides in bytes */
     int64_t row_stride, column_stride;
+    const int64_t *indptr;         /* NULL, or X are the values of CSR rows: entries indptr[row] up to */
+    const void *indices;           /* indptr[row + 1], and the column of each, int32_t or */
+    int64_t wide_indices;          /* (if not 0) int64_t */
     const int64_t *classes;        /* targets of a softmax; otherwise numbers: */
     const char *T;
     int64_t t_row_stride, t_column_stride;
@@ -54,6 +57,8 @@ typedef struct {
     int64_t position;              /* samples drawn before this epoch */
     uint64_t key;
     int64_t n_threads;
+    double *lazy;                  /* IN, OUT: see sparse_step.h; NULL: the first layer's W is exact. Otherwise
+                                    * s, or 0 before the first step, then sums of squares of W / s */
     void *gradient;                /* OUT: the gradient of one step, which is then not taken; or NULL */
     double *losses;                /* OUT: objective times length of batch, one a step from start on */
 } minnet_hyper;

@@ -187,7 +187,7 @@ static int NAME(infer)(const minnet_network *net, const minnet_data *data, minne
     const ptrdiff_t blocks = (n_rows + rows_most - 1) / rows_most;
     const ptrdiff_t n_in = (ptrdiff_t)net->layers[0].n_in, n_out = (ptrdiff_t)net->layers[L - 1].n_out;
     const real *params = net->params;
-    ptrdiff_t widest = padded(n_in);
+    ptrdiff_t widest = data->indptr ? 0 : padded(n_in);
     for (ptrdiff_t i = 0; i < L; i++) {
         if (padded((ptrdiff_t)net->layers[i].n_out) > widest) widest = padded((ptrdiff_t)net->layers[i].n_out);
     }
@@ -204,13 +204,17 @@ static int NAME(infer)(const minnet_network *net, const minnet_data *data, minne
         for (ptrdiff_t block = begin; block < end; block++) {
             const ptrdiff_t from = block * rows_most;
             const ptrdiff_t M = n_rows - from < rows_most ? n_rows - from : rows_most;
-            for (ptrdiff_t m = 0; m < M; m++) NAME(gather)(data, from + m, X + m * widest, n_in);
+            for (ptrdiff_t m = 0; m < M && !data->indptr; m++) NAME(gather)(data, from + m, X + m * widest, n_in);
             for (ptrdiff_t i = 0; i < L; i++) {
                 const minnet_layer *layer = &net->layers[i];
                 if (layer->kind == LAYER_DROPOUT) continue;
                 if (layer->kind == LAYER_BATCH_NORM) {
                     NAME(norm_forward)(layer, net, 0, 0, M, X, widest, NULL, spare, inverse, Y, Y, widest, 0,
                                        (ptrdiff_t)layer->n_out);
+                } else if (i == 0 && data->indptr) {
+                    NAME(sparse_forward)(data, from, M, (ptrdiff_t)layer->n_out, params + layer->weight, 1,
+                                         params + layer->bias, Y, Y, widest, (int)layer->activation,
+                                         (real)layer->activation_parameter, 0, (ptrdiff_t)layer->n_out);
                 } else {
                     NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, X, widest,
                                         params + layer->weight, params + layer->bias, Y, Y, widest,
@@ -246,19 +250,20 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
     real **in = pointers, **Z = in + L + 1, **d = Z + L + 1, **extra = d + L + 1, **inverse = extra + L + 1;
     for (ptrdiff_t i = 0; i <= L; i++) {
         ptrdiff_t width = i == 0 ? net->layers[0].n_in : net->layers[i - 1].n_out;
-        ld[i] = padded(width);
+        ld[i] = i == 0 && data->indptr ? 0 : padded(width);
         if (ld[i] > widest) widest = ld[i];
     }
     const ptrdiff_t scratch_size = (MR + BLOCK_K) * NR + 4 * widest;
     const ptrdiff_t n_threads = (ptrdiff_t)hyper->n_threads;
     for (ptrdiff_t i = 0; i <= L; i++) total += 4 * batch * ld[i] + ld[i];
     total += 2 * padded(batch) + (by_norm ? padded((ptrdiff_t)n_params) : 0) + n_threads * scratch_size;
+    total += (5 * (L + 1) + 4) * GAP;
     const ptrdiff_t n_partial = (ptrdiff_t)n_params / SQUARES_PIECE + 2 * L + 1;
     size_t bytes = (size_t)total * sizeof(real) + (size_t)(batch + n_partial) * sizeof(double) + 64;
     char *block = calloc(1, bytes);
     if (!block) { free(ld); free(pointers); return -1; }
     real *next = (real *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
-#define TAKE(n) (next += (n), next - (n))
+#define TAKE(n) (next += (n) + GAP, GUARD(next - GAP), next - GAP - (n))
     for (ptrdiff_t i = 0; i <= L; i++) {
         in[i] = TAKE(batch * ld[i]);
         d[i] = TAKE(batch * ld[i]);
@@ -275,6 +280,18 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
     real *scratches = TAKE(n_threads * scratch_size);
     double *row_loss = (double *)next, *partial = row_loss + batch;
 #undef TAKE
+    /* of sparse rows: exact steps need the gradient of the rows of W that occur in a batch */
+    const int exact = data->indptr && !hyper->lazy && net->layers[0].trainable;
+    const ptrdiff_t K0 = (ptrdiff_t)net->layers[0].n_in, N0 = (ptrdiff_t)net->layers[0].n_out;
+    ptrdiff_t n_used = 0, most = exact ? most_entries(data, hyper) : 0;
+    if (most > K0) most = K0;
+    int32_t *slot = exact ? calloc((size_t)K0, sizeof *slot) : NULL;
+    int64_t *used = exact ? malloc((size_t)(most + 1) * sizeof *used) : NULL;
+    real *G = exact ? malloc((size_t)(most * N0 + 1) * sizeof *G) : NULL;
+    if (exact && (!slot || !used || !G)) {
+        free(slot); free(used); free(G); free(block); free(pointers); free(ld);
+        return -1;
+    }
     minnet_barrier barrier = {0};
     (void)barrier;
 
@@ -282,6 +299,14 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
         const int t = omp_get_thread_num(), T = omp_get_num_threads();
         real *scratch = scratches + t * scratch_size, *sums = scratch + (MR + BLOCK_K) * NR;
         ptrdiff_t begin, end;
+        double s0 = hyper->lazy ? hyper->lazy[0] : 1; /* the first layer's W is s0 times what is kept */
+        if (s0 == 0) {
+            s0 = 1;
+            share(N0, NR, t, T, &begin, &end);
+            if (l2 != 0) {
+                NAME(column_squares)(params + net->layers[0].weight, K0, N0, hyper->lazy + 1, sums, begin, end);
+            }
+        }
         for (int64_t step = hyper->start; step < hyper->stop; step++) {
             const ptrdiff_t from = (ptrdiff_t)step * batch;
             const ptrdiff_t M = (ptrdiff_t)data->n_samples - from < batch ? (ptrdiff_t)data->n_samples - from : batch;
@@ -297,12 +322,13 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
             }
 
             /* ---- the batch */
-            share(M, 1, t, T, &begin, &end);
+            share(data->indptr ? 0 : M, 1, t, T, &begin, &end);
             for (ptrdiff_t m = begin; m < end; m++) {
                 const int64_t row = data->order ? data->order[from + m] : from + m;
                 NAME(gather)(data, row, in[0] + m * ld[0], (ptrdiff_t)net->layers[0].n_in);
             }
             if (t == 0) {
+                if (exact) n_used = sparse_slots(data, from, M, slot, used, n_used);
                 const double scale = (double)data->n_samples / ((double)M * data->weight_sum);
                 double sum = 0;
                 for (ptrdiff_t m = 0; m < M; m++) {
@@ -346,6 +372,10 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                     if (layer->kind == LAYER_BATCH_NORM) {
                         NAME(norm_forward)(layer, net, (int)layer->trainable, !hyper->gradient, M, in[i], ld[i], p, extra[i + 1], inverse[i + 1],
                                            Z[i + 1], in[i + 1], ld[i + 1], begin, end);
+                    } else if (i == 0 && data->indptr) {
+                        NAME(sparse_forward)(data, from, M, N0, params + layer->weight, (real)s0,
+                                             params + layer->bias, Z[1], in[1], ld[1], (int)layer->activation,
+                                             (real)layer->activation_parameter, begin, end);
                     } else {
                         NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, in[i], ld[i],
                                             params + layer->weight, params + layer->bias, Z[i + 1],
@@ -369,7 +399,12 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                 NAME(through_activation)(top, Z[L] + m * ld[L], in[L] + m * ld[L], dZ, (ptrdiff_t)top->n_out);
             }
             ptrdiff_t n_squares = 0;
-            for (ptrdiff_t i = 0; i < L && l2 != 0; i++) {
+            double squares = 0;
+            if (t == 0 && hyper->lazy && l2 != 0) {
+                for (ptrdiff_t v = 0; v < (N0 + LANES - 1) / LANES; v++) squares += hyper->lazy[1 + v];
+                squares *= s0 * s0;
+            }
+            for (ptrdiff_t i = hyper->lazy ? 1 : 0; i < L && l2 != 0; i++) {
                 const minnet_layer *layer = &net->layers[i];
                 if (layer->kind == LAYER_DENSE) {
                     n_squares += NAME(squares)(params + layer->weight, (ptrdiff_t)(layer->n_in * layer->n_out), 1,
@@ -378,7 +413,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
             }
             BARRIER
             if (t == 0) {
-                double sum = 0, squares = 0;
+                double sum = 0;
                 for (ptrdiff_t m = 0; m < M; m++) sum += row_loss[m];
                 for (ptrdiff_t i = 0; i < n_squares; i++) squares += partial[i];
                 hyper->losses[step - hyper->start] = (sum + 0.5 * l2 * squares) * (double)M;
@@ -430,7 +465,17 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                                              AT(Mo, b + begin), end - begin);
                         }
                     }
-                    share(K, NR, t, T, &begin, &end);
+                    if (hyper->lazy && i == 0 && layer->trainable) {
+                        s0 = NAME(sparse_lazy_step)(&of_weight, data, from, M, K, N, dZ, ld[1], params + w, s0,
+                                                    l2 != 0 ? hyper->lazy + 1 : NULL, sums, begin, end);
+                    } else if (exact && i == 0) {
+                        NAME(sparse_gradient)(data, from, M, N, dZ, ld[1], G, slot, n_used, begin, end);
+                        BARRIER
+                        share(K, NR, t, T, &begin, &end);
+                        NAME(sparse_exact_step)(&of_weight, N, G, slot, params + w, AT(V, w), AT(Mo, w),
+                                                grads ? grads + w : NULL, begin, end);
+                    }
+                    share(i == 0 && data->indptr ? 0 : K, NR, t, T, &begin, &end);
                     for (ptrdiff_t k = begin; k < end; k += NR) {
                         const ptrdiff_t k1 = k + NR < end ? k + NR : end;
                         if (below) {
@@ -475,7 +520,11 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                 BARRIER
             }
         }
+        if (t == 0 && hyper->lazy) hyper->lazy[0] = s0;
     }
+    free(slot);
+    free(used);
+    free(G);
     free(block);
     free(pointers);
     free(ld);

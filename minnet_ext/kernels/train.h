@@ -33,7 +33,7 @@ static void minnet_wait(minnet_barrier *b, int T) {
         return;
     }
     for (int spins = 0; __atomic_load_n(&b->round, __ATOMIC_ACQUIRE) == round; spins++) {
-        if (spins < 10000) {
+        if (spins < 1000) {
 #ifdef __SSE2__
             __builtin_ia32_pause();
 #endif
@@ -51,6 +51,14 @@ typedef int minnet_barrier;
 #define BARRIER_OF(b)
 #endif
 #define BARRIER BARRIER_OF(&barrier)
+#ifdef __SANITIZE_ADDRESS__ /* what lies in one block of memory is kept apart: `make sanitize` */
+#include <sanitizer/asan_interface.h>
+#define GAP 16
+#define GUARD(gap) ASAN_POISON_MEMORY_REGION(gap, GAP * sizeof(*(gap)))
+#else
+#define GAP 0
+#define GUARD(gap) ((void)0)
+#endif
 #define SQUARES_PIECE 4096
 #define DOT_ROWS 24 /* up to so many rows dX is made of products of rows */
 #define BLOCK_K 512 /* rows of a packed panel: NR columns of it stay in the first-level cache */

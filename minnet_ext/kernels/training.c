@@ -13,6 +13,8 @@
 #include "update.h"
 #include "losses.h"
 #include "train.h"
+#include "sparse.h"
+#include "sparse_step.h"
 #include "steps.h"
 #undef REAL_BITS
 #undef vuint_scalar
@@ -25,6 +27,8 @@
 #include "update.h"
 #include "losses.h"
 #include "train.h"
+#include "sparse.h"
+#include "sparse_step.h"
 #include "steps.h"
 
 #define JOIN_(a, b) a##b
