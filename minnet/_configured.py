@@ -93,8 +93,18 @@ def suggest(
     return f"{unknown}: it {listed}"
 
 
+# Signatures that were looked up: inspect takes 10 µs, and a fit asks for a hundred.
+_known: dict[type[Any], dict[str, inspect.Parameter]] = {}
+
+
 def _parameters(cls: type[Configured]) -> dict[str, inspect.Parameter]:
     """Return the parameters of ``cls.__init__`` by name, without self."""
+    if cls not in _known:
+        _known[cls] = _look_up(cls)
+    return _known[cls]
+
+
+def _look_up(cls: type[Configured]) -> dict[str, inspect.Parameter]:
     if cls.__init__ is object.__init__:
         return {}
     parameters = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])

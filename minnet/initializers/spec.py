@@ -248,8 +248,8 @@ def _find(key: Any, name: str) -> type[Initializer]:
 
 def _construct(cls: type[Initializer], parameters: dict[str, Any], name: str) -> Initializer:
     """Return the object, naming the argument if its parameters are wrong."""
-    known = inspect.signature(cls).parameters
     for key in parameters:
+        known = inspect.signature(cls).parameters
         if key not in known:
             kind = f"parameter of {cls.__name__}"
             raise ValueError(suggest(key, known, kind=kind, where=name))
