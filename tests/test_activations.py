@@ -271,7 +271,9 @@ def test_a_users_own_activation():
     X = np.random.default_rng(0).normal(size=(5, 3))
     assert check_gradients(network, X, [0, 1, 1, 0, 1]).ok
     first = network.layers[0]
-    np.testing.assert_allclose(network.forward(X, return_all=True)[0], np.sin(2 * X @ first.W))
+    np.testing.assert_allclose(
+        network.forward(X, return_all=True)[0], np.sin(2 * (X @ first.W + first.b))
+    )
     assert repr(first) == "Dense(4, activation=Sine(frequency=2.0))"
     assert name_of(Sine()) == "Sine"
 
