@@ -80,5 +80,5 @@ assert max(score[a, "normal"] for a in activations) < 0.2
 assert max(score["sigmoid", i] for i in ("standard", "glorot", "he")) < 0.2
 assert score["sigmoid", "auto"] > 0.3
 assert all(score[a, "auto"] > score[a, "standard"] + 0.05 for a in ("softsign", "relu"))
-# The same initializer and the same random numbers:
-assert score["tanh", "auto"] == score["tanh", "glorot"]
+# The same weights; "auto" draws biases too:
+assert abs(score["tanh", "auto"] - score["tanh", "glorot"]) < 0.1
