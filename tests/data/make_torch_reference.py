@@ -1,8 +1,8 @@
 """Make torch_reference.npz: weights after 20 epochs of training by PyTorch 2.13.
 
-    python -m venv /tmp/torchenv
-    /tmp/torchenv/bin/pip install torch==2.13.0 numpy
-    /tmp/torchenv/bin/python tests/data/make_torch_reference.py
+    python -m venv torchenv
+    torchenv/bin/pip install torch==2.13.0 numpy
+    torchenv/bin/python tests/data/make_torch_reference.py
 
 Everything is float64, unshuffled, on one thread. The last batch is shorter than the others. Each
 case is stored as JSON (what to build) beside arrays ``<case>.<parameter>`` (what it became);
