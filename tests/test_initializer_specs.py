@@ -190,9 +190,9 @@ def test_own_subclass():
     np.testing.assert_array_equal(W, [[0.5, -0.5], [-0.5, 0.5]])
     assert W.dtype == np.float32
     assert repr(Alternating(0.5)) == "Alternating(size=0.5)"
-    with pytest.raises(NotImplementedError, match=r"must have draw\(shape, stream, dtype, fans\)"):
+    with pytest.raises(TypeError, match=r"must have draw\(shape, stream, dtype, fans\)"):
         Initializer()((2, 2))
-    with pytest.raises(NotImplementedError, match=r"NamedScaling must have formula\(\)"):
+    with pytest.raises(TypeError, match=r"NamedScaling must have formula\(\)"):
         NamedScaling()((2, 2))
 
 

@@ -66,9 +66,7 @@ class Initializer(Configured):
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return the values; a subclass must have this method."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must have draw(shape, stream, dtype, fans)"
-        )
+        raise TypeError(f"{type(self).__name__} must have draw(shape, stream, dtype, fans)")
 
 
 def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:

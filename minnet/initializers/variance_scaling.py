@@ -109,7 +109,7 @@ class NamedScaling(Initializer):
 
     def formula(self) -> VarianceScaling:
         """Return the :class:`VarianceScaling` that this name stands for."""
-        raise NotImplementedError(f"{type(self).__name__} must have formula()")
+        raise TypeError(f"{type(self).__name__} must have formula()")
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         """Return the variance of one weight."""
