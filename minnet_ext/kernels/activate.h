@@ -129,19 +129,22 @@ INLINE vreal NAME(normal_cdf)(vreal z) {
 
 #undef EACH
 #define EACH(expression)                                                                          \
-    for (ptrdiff_t i = 0; i < n; i += LANES) {                                                    \
-        vreal z = NAME(load)(Z + i);                                                              \
-        NAME(store)(Y + i, expression);                                                           \
+    for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld) {                                      \
+        for (ptrdiff_t i = 0; i < n; i += LANES) {                                                \
+            vreal z = NAME(load)(Z + i);                                                          \
+            NAME(store)(Y + i, expression);                                                       \
+        }                                                                                         \
     }                                                                                             \
     break;
 
-/* Y = f(Z) for n numbers, n rounded up to whole vectors; Y may be Z. */
-static void NAME(activate)(int activation, real parameter, const real *Z, real *Y, ptrdiff_t n) {
+/* Y = f(Z) for some rows of n numbers, n rounded up to whole vectors; Y may be Z. */
+static void NAME(activate)(int activation, real parameter, const real *Z, real *Y, ptrdiff_t ld,
+                           ptrdiff_t rows, ptrdiff_t n) {
     const vreal zero = NAME(splat)(0);
     switch (activation) {
     case ACT_IDENTITY:
-        if (Y != Z) memcpy(Y, Z, (size_t)n * sizeof *Y);
-        break;
+        if (Y == Z) break;
+        EACH(z)
     case ACT_SIGMOID: EACH(NAME(sigmoid)(z))
     case ACT_TANH: EACH(NAME(tanh)(z))
     case ACT_LECUN_TANH: EACH(NAME(tanh)(z * (real)(2.0 / 3.0)) * (real)1.7159)
@@ -158,17 +161,31 @@ static void NAME(activate)(int activation, real parameter, const real *Z, real *
     }
 }
 
+INLINE vreal NAME(gelu_derivative)(vreal z) {
+    z = NAME(select)(z > (real)40, NAME(splat)(40), z);
+    z = NAME(select)(z < (real)-40, NAME(splat)(-40), z);
+    vreal density = NAME(exp)(z * z * (real)-0.5) * (real)0.39894228040143267794;
+    return NAME(normal_cdf)(z) + z * density;
+}
+
+INLINE vreal NAME(silu_derivative)(vreal z, vreal y) {
+    vreal s = NAME(sigmoid)(z);
+    return s + y * ((real)1 - s);
+}
+
 #undef EACH
 #define EACH(expression)                                                                          \
-    for (ptrdiff_t i = 0; i < n; i += LANES) {                                                    \
-        vreal y = NAME(load)(Y + i), dy = NAME(load)(dY + i);                                     \
-        NAME(store)(dY + i, dy * (expression));                                                   \
+    for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld, dY += ldy) {                           \
+        for (ptrdiff_t i = 0; i < n; i += LANES) {                                                \
+            vreal y = NAME(load)(Y + i), dy = NAME(load)(dY + i);                                 \
+            NAME(store)(dY + i, dy * (expression));                                               \
+        }                                                                                         \
     }                                                                                             \
     break;
 
-/* dY = dY f'(Z) for n numbers; Z is read only by gelu and silu. */
-static void NAME(differentiate)(int activation, real parameter, const real *Z, const real *Y, real *dY,
-                                ptrdiff_t n) {
+/* dY = dY f'(Z) for some rows of n numbers; Z is read only by gelu and silu. */
+static void NAME(differentiate)(int activation, real parameter, const real *Z, const real *Y,
+                                ptrdiff_t ld, real *dY, ptrdiff_t ldy, ptrdiff_t rows, ptrdiff_t n) {
     const vreal zero = NAME(splat)(0), one = NAME(splat)(1);
     switch (activation) {
     case ACT_IDENTITY: break;
@@ -181,21 +198,8 @@ static void NAME(differentiate)(int activation, real parameter, const real *Z, c
     case ACT_ELU: EACH(NAME(select)(y > zero, one, y + parameter))
     case ACT_SELU: EACH(NAME(select)(y > zero, NAME(splat)((real)SELU_SCALE),
                                      y + (real)(SELU_SCALE * SELU_ALPHA)))
-    case ACT_GELU:
-        for (ptrdiff_t i = 0; i < n; i += LANES) {
-            vreal z = NAME(load)(Z + i);
-            z = NAME(select)(z > (real)40, NAME(splat)(40), z);
-            z = NAME(select)(z < (real)-40, NAME(splat)(-40), z);
-            vreal density = NAME(exp)(z * z * (real)-0.5) * (real)0.39894228040143267794;
-            NAME(store)(dY + i, NAME(load)(dY + i) * (NAME(normal_cdf)(z) + z * density));
-        }
-        break;
-    case ACT_SILU:
-        for (ptrdiff_t i = 0; i < n; i += LANES) {
-            vreal s = NAME(sigmoid)(NAME(load)(Z + i));
-            NAME(store)(dY + i, NAME(load)(dY + i) * (s + NAME(load)(Y + i) * (one - s)));
-        }
-        break;
+    case ACT_GELU: EACH(NAME(gelu_derivative)(NAME(load)(Z + i)))
+    case ACT_SILU: EACH(NAME(silu_derivative)(NAME(load)(Z + i), y))
     default: EACH(-NAME(expm1)(-y)) /* softplus; 1 - e^-y would lose the small ones */
     }
 }

@@ -28,9 +28,20 @@
 #if defined(__GNUC__)
 #define NOINLINE __attribute__((noinline))
 #define PREFETCH(address) __builtin_prefetch(address)
+#define PREFETCH_TO_WRITE(address) __builtin_prefetch(address, 1)
 #else
 #define NOINLINE
 #define PREFETCH(address) ((void)(address))
+#define PREFETCH_TO_WRITE(address) ((void)(address))
+#endif
+/* Arrays of vectors live in registers only if the loops over them are unrolled early. Without it GCC
+ * clears the sums in memory by `rep stos`, which took as long as 15 rows of a product (47 ns). */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLLED _Pragma("GCC unroll 32")
+#else
+#define UNROLLED
 #endif
 /* Products of rows with rows, DOT_A of A with DOT_B of B at a time: so many sums fit into registers. */
 #ifdef __AVX512F__
@@ -45,6 +56,39 @@
 #undef NR
 #define NR (2 * LANES)
 
+/* The first n lanes from memory (all of them where n is larger), the others from `rest`. */
+INLINE vreal NAME(load_part_over)(vreal rest, const real *from, ptrdiff_t n) {
+    if (n >= LANES) return NAME(load)(from);
+#if VBYTES == 64 && REAL_BITS == 32
+    return (vreal)_mm512_mask_loadu_ps((__m512)rest, (__mmask16)((1u << n) - 1), from);
+#elif VBYTES == 64
+    return (vreal)_mm512_mask_loadu_pd((__m512d)rest, (__mmask8)((1u << n) - 1), from);
+#else
+    real lanes[LANES];
+    NAME(store)(lanes, rest);
+    for (ptrdiff_t j = 0; j < n; j++) lanes[j] = from[j];
+    return NAME(load)(lanes);
+#endif
+}
+INLINE vreal NAME(load_part)(const real *from, ptrdiff_t n) {
+    return NAME(load_part_over)(NAME(splat)(0), from, n);
+}
+INLINE void NAME(store_part)(real *to, vreal v, ptrdiff_t n) {
+    if (n >= LANES) {
+        NAME(store)(to, v);
+        return;
+    }
+#if VBYTES == 64 && REAL_BITS == 32
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif VBYTES == 64
+    _mm512_mask_storeu_pd(to, (__mmask8)((1u << n) - 1), (__m512d)v);
+#else
+    real lanes[LANES];
+    NAME(store)(lanes, v);
+    for (ptrdiff_t j = 0; j < n; j++) to[j] = lanes[j];
+#endif
+}
+
 #undef TILE_STEP
 #define TILE_STEP(ROWS, VECTORS)                                                                  \
     {                                                                                             \
@@ -53,7 +97,7 @@
         vreal b0 = NAME(load)(b), b1 = NAME(load)(b + (VECTORS - 1) * LANES);                     \
         IN_REGISTER(b0);                                                                          \
         IN_REGISTER(b1);                                                                          \
-        for (int i = 0; i < ROWS; i++) {                                                          \
+        UNROLLED for (int i = 0; i < ROWS; i++) {                                                 \
             vreal x = NAME(splat)(a[i * a_row]);                                                  \
             IN_REGISTER(x);                                                                       \
             sum0[i] = x * b0 + sum0[i];                                                           \
@@ -68,7 +112,6 @@
 #define MINNET_TILE_MODES
 enum tile_mode {
     TILE_STORE, /* out = sums */
-    TILE_ADD,   /* out = out + sums: sums go on where an earlier block of k stopped */
     TILE_UPDATE /* out = keep out + scale sums */
 };
 #endif
@@ -80,15 +123,10 @@ enum tile_mode {
         ptrdiff_t b_step, ptrdiff_t ahead, real *out, ptrdiff_t out_row, int mode, real keep,     \
         real scale) {                                                                             \
         vreal sum0[ROWS], sum1[ROWS];                                                             \
-        for (int i = 0; i < ROWS; i++) {                                                          \
+        UNROLLED for (int i = 0; i < ROWS; i++) {                                                 \
             sum0[i] = sum1[i] = NAME(splat)(0);                                                   \
-            if (mode == TILE_ADD) {                                                               \
-                sum0[i] = NAME(load)(out + i * out_row);                                          \
-                if (VECTORS == 2) sum1[i] = NAME(load)(out + i * out_row + LANES);                \
-            } else if (mode == TILE_UPDATE) {                                                     \
-                PREFETCH(out + i * out_row);                                                      \
-                if (VECTORS == 2) PREFETCH(out + i * out_row + LANES);                            \
-            }                                                                                     \
+            PREFETCH_TO_WRITE(out + i * out_row); /* 10% of large products */                     \
+            if (VECTORS == 2) PREFETCH_TO_WRITE(out + i * out_row + LANES);                       \
         }                                                                                         \
         for (; n >= 4; n -= 4) {                                                                  \
             TILE_STEP(ROWS, VECTORS)                                                              \
@@ -97,7 +135,7 @@ enum tile_mode {
             TILE_STEP(ROWS, VECTORS)                                                              \
         }                                                                                         \
         for (; n > 0; n--) TILE_STEP(ROWS, VECTORS)                                               \
-        for (int i = 0; i < ROWS; i++) {                                                          \
+        UNROLLED for (int i = 0; i < ROWS; i++) {                                                 \
             real *to = out + i * out_row;                                                         \
             if (mode == TILE_UPDATE) {                                                            \
                 sum0[i] = NAME(load)(to) * keep + sum0[i] * scale;                                \
@@ -140,10 +178,22 @@ INLINE real NAME(sum_of_lanes)(vreal v) {
     return _mm512_reduce_add_pd((__m512d)v);
 #else
     real lanes[LANES];
-    memcpy(lanes, &v, sizeof v);
+    NAME(store)(lanes, v);
     for (int half = LANES / 2; half > 0; half /= 2) {
         for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
     }
+    return lanes[0];
+#endif
+}
+INLINE real NAME(largest_of_lanes)(vreal v) {
+#if defined(__AVX512F__) && REAL_BITS == 32
+    return _mm512_reduce_max_ps((__m512)v);
+#elif defined(__AVX512F__)
+    return _mm512_reduce_max_pd((__m512d)v);
+#else
+    real lanes[LANES];
+    NAME(store)(lanes, v);
+    for (int i = 1; i < LANES; i++) lanes[0] = lanes[i] > lanes[0] ? lanes[i] : lanes[0];
     return lanes[0];
 #endif
 }
@@ -168,15 +218,9 @@ static NOINLINE void NAME(dots)(ptrdiff_t n, const real *const *a, const real *c
         }
     }
     if (k < n) {
-        const size_t bytes = (size_t)(n - k) * sizeof(real);
         for (int i = 0; i < DOT_A; i++) {
-            vreal x = NAME(splat)(0);
-            memcpy(&x, a[i] + k, bytes);
-            for (int j = 0; j < DOT_B; j++) {
-                vreal y = NAME(splat)(0);
-                memcpy(&y, b[j] + k, bytes);
-                sum[i][j] = x * y + sum[i][j];
-            }
+            const vreal x = NAME(load_part)(a[i] + k, n - k);
+            for (int j = 0; j < DOT_B; j++) sum[i][j] = x * NAME(load_part)(b[j] + k, n - k) + sum[i][j];
         }
     }
     for (int i = 0; i < DOT_A; i++) {

@@ -1,95 +1,148 @@
-/* Losses on logits: value and gradient of one row.  The formulas of minnet/losses.py.
+/* Losses on logits: values and gradients of some rows.  The formulas of minnet/losses.py.
+ *
+ * Logarithms and exponentials are computed for whole vectors: along a row for softmax, over all rows and
+ * columns one after the other for the rest, so that a single output fills its vectors as well.
  *
  * Included once for each width of real.h.
  */
+#ifndef MINNET_LOSSES_H
+#define MINNET_LOSSES_H
+#define LOSS_ROWS 32 /* rows whose sums wait for their logarithms together; a multiple of all LANES */
 
-/* Softmax of n logits into P (padded to whole vectors); returns the log of the sum of exponentials,
- * less the largest logit, which goes to *top: their sum would lose digits that all logits share. */
-static double NAME(softmax_row)(const real *Z, real *P, ptrdiff_t n, real *top) {
-    real largest = Z[0];
-    double sum = 0;
-    for (ptrdiff_t j = 1; j < n; j++) largest = Z[j] > largest || Z[j] != Z[j] ? Z[j] : largest;
-    for (ptrdiff_t j = 0; j < n; j += LANES) {
-        NAME(store)(P + j, NAME(exp)(NAME(load)(Z + j) - largest));
-    }
-    for (ptrdiff_t j = 0; j < n; j++) sum += P[j];
-    real inverse = (real)(1 / sum);
-    for (ptrdiff_t j = 0; j < n; j++) P[j] *= inverse;
-    *top = largest;
-    return log(sum);
+INLINE int64_t data_row(const minnet_data *data, ptrdiff_t i) {
+    return data->order ? data->order[i] : (int64_t)i;
 }
+#endif
 
 /* A number that may lie at any address: arrays of NumPy need not be aligned. */
-INLINE real NAME(target)(const char *from) {
+INLINE real NAME(target)(const minnet_data *data, int64_t row, ptrdiff_t j) {
     real t;
-    memcpy(&t, from, sizeof t);
+    memcpy(&t, data->T + row * data->t_row_stride + j * data->t_column_stride, sizeof t);
     return t;
 }
 
-/* Writes factor times the gradient to dZ and returns the loss. Z and dZ are padded to whole vectors;
- * T has a stride in bytes. */
-static double NAME(loss_row)(int64_t loss, const real *Z, real *dZ, ptrdiff_t n, int64_t class_,
-                             const char *T, int64_t t_stride, real factor) {
-    double value = 0;
-    real top;
-#define TARGET(j) NAME(target)(T + (j) * t_stride)
+/* P = exp(Z - largest) for n numbers, zeros up to a whole vector; returns their sum. NaN stays to be seen. */
+INLINE real NAME(exponentials)(const real *Z, real *P, ptrdiff_t n, real *largest) {
+    vreal most = NAME(splat)(Z[0]), sum = NAME(splat)(0);
+    for (ptrdiff_t j = 0; j < n; j += LANES) {
+        const vreal z = NAME(load_part_over)(NAME(splat)(Z[0]), Z + j, n - j);
+        most = NAME(select)(z > most, z, most);
+    }
+    *largest = NAME(largest_of_lanes)(most);
+    for (ptrdiff_t j = 0; j < n; j += LANES) {
+        const vreal e = NAME(exp)(NAME(load_part_over)(NAME(splat)((real)-INFINITY), Z + j, n - j) - *largest);
+        NAME(store)(P + j, e);
+        sum = sum + e;
+    }
+    return NAME(sum_of_lanes)(sum);
+}
+
+/* Softmax of a row and its loss: dZ = factor (p - 1 of the class). */
+static void NAME(softmax_rows)(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
+                               const minnet_data *data, ptrdiff_t from, const real *factor, double *losses) {
+    real sums[LOSS_ROWS], largest[LOSS_ROWS], logs[LOSS_ROWS];
+    for (ptrdiff_t m = 0; m < M; m++) sums[m] = NAME(exponentials)(Z + m * ld, dZ + m * ld, n, largest + m);
+    for (ptrdiff_t m = M; m % LANES; m++) sums[m] = 1;
+    for (ptrdiff_t m = 0; m < M; m += LANES) {
+        const vreal sum = NAME(load)(sums + m);
+        NAME(store)(logs + m, NAME(select)(sum == sum, NAME(log)(sum), sum));
+        NAME(store)(sums + m, (real)1 / sum);
+    }
+    for (ptrdiff_t m = 0; m < M; m++) {
+        const ptrdiff_t class_ = (ptrdiff_t)data->classes[data_row(data, from + m)];
+        real *d = dZ + m * ld;
+        const real of_class = (d[class_] * sums[m] - 1) * factor[m];
+        for (ptrdiff_t j = 0; j < n; j += LANES) NAME(store)(d + j, NAME(load)(d + j) * sums[m] * factor[m]);
+        d[class_] = of_class;
+        /* the largest logit last: it may share digits with that of the class that the logarithm lacks */
+        losses[m] = factor[m] * ((double)logs[m] + (double)(largest[m] - Z[m * ld + class_]));
+    }
+}
+
+/* Squared error of a softmax. */
+static void NAME(squared_softmax_rows)(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
+                                       const minnet_data *data, ptrdiff_t from, const real *factor,
+                                       double *losses) {
+    for (ptrdiff_t m = 0; m < M; m++) {
+        const ptrdiff_t class_ = (ptrdiff_t)data->classes[data_row(data, from + m)];
+        real *d = dZ + m * ld, largest;
+        const real inverse = 1 / NAME(exponentials)(Z + m * ld, d, n, &largest);
+        double value = 0, inner = 0;
+        for (ptrdiff_t j = 0; j < n; j++) {
+            d[j] *= inverse;
+            const double away = d[j] - (j == class_);
+            value += 0.5 * away * away;
+            inner += away * d[j];
+        }
+        for (ptrdiff_t j = 0; j < n; j++) d[j] *= (real)(d[j] - (j == class_) - inner) * factor[m];
+        losses[m] = factor[m] * value;
+    }
+}
+
+/* Loss and dZ of each of LANES outputs with logits z and targets t. */
+INLINE vreal NAME(loss_of_lanes)(int64_t loss, vreal z, vreal t, vreal *d) {
+    const vreal zero = NAME(splat)(0);
+    vreal y;
     switch (loss) {
-    case LOSS_SOFTMAX:
-        value = NAME(softmax_row)(Z, dZ, n, &top);
-        value += top - Z[class_];
-        dZ[class_] -= 1;
-        break;
-    case LOSS_SQUARED_SOFTMAX: {
-        NAME(softmax_row)(Z, dZ, n, &top);
-        double inner = 0;
-        for (ptrdiff_t j = 0; j < n; j++) {
-            double d = dZ[j] - (j == class_);
-            value += 0.5 * d * d;
-            inner += d * dZ[j];
-        }
-        for (ptrdiff_t j = 0; j < n; j++) dZ[j] *= (real)(dZ[j] - (j == class_) - inner);
-        break;
-    }
     case LOSS_SIGMOID:
+        *d = NAME(sigmoid)(z) - t;
+        return NAME(softplus)(z) - z * t;
     case LOSS_SQUARED_LOGISTIC:
-        for (ptrdiff_t j = 0; j < n; j += LANES) {
-            NAME(store)(dZ + j, NAME(sigmoid)(NAME(load)(Z + j)));
-        }
-        for (ptrdiff_t j = 0; j < n; j++) {
-            real t = TARGET(j), y = dZ[j], d = y - t;
-            if (loss == LOSS_SIGMOID) {
-                real z = Z[j];
-                value += (z < 0 ? 0 : z) - z * t + log1p(exp(-fabs((double)z)));
-                dZ[j] = d;
-            } else {
-                value += 0.5 * (double)d * d;
-                dZ[j] = d * y * (1 - y);
-            }
-        }
-        break;
+        y = NAME(sigmoid)(z);
+        *d = (y - t) * y * ((real)1 - y);
+        return (y - t) * (y - t) * (real)0.5;
     case LOSS_POISSON:
-        for (ptrdiff_t j = 0; j < n; j += LANES) {
-            NAME(store)(dZ + j, NAME(exp)(NAME(load)(Z + j)));
+        y = NAME(exp)(z);
+        *d = y - t;
+        return y - t * z + NAME(select)(t > zero, t * NAME(log)(t), zero) - t;
+    case LOSS_SQUARED:
+        *d = z - t;
+        return *d * *d * (real)0.5;
+    default: /* absolute */
+        y = z - t;
+        *d = NAME(select)(y > zero, NAME(splat)(1), NAME(select)(y < zero, NAME(splat)(-1), y));
+        return NAME(absolute)(y);
+    }
+}
+
+/* The losses whose outputs do not know of each other. */
+static void NAME(output_rows)(int64_t loss, ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
+                              const minnet_data *data, ptrdiff_t from, const real *factor, double *losses) {
+    real z[LANES], t[LANES], values[LANES];
+    ptrdiff_t m = 0, j = 0; /* the next output to read */
+    for (ptrdiff_t k = 0; k < M; k++) losses[k] = 0;
+    while (m < M) {
+        ptrdiff_t to_m = m, to_j = j; /* the next to write */
+        int lanes = 0;
+        for (; lanes < LANES && m < M; lanes++) {
+            z[lanes] = Z[m * ld + j];
+            t[lanes] = NAME(target)(data, data_row(data, from + m), j);
+            if (++j == n) j = 0, m++;
         }
-        for (ptrdiff_t j = 0; j < n; j++) {
-            real t = TARGET(j);
-            value += (double)dZ[j] - (double)t * Z[j] + (t > 0 ? t * log((double)t) : 0) - t;
-            dZ[j] -= t;
-        }
-        break;
-    default:
-        for (ptrdiff_t j = 0; j < n; j++) {
-            real d = Z[j] - TARGET(j);
-            if (loss == LOSS_SQUARED) {
-                value += 0.5 * (double)d * d;
-                dZ[j] = d;
-            } else {
-                value += fabs((double)d);
-                dZ[j] = d != d ? d : (real)((d > 0) - (d < 0));
-            }
+        for (int i = lanes; i < LANES; i++) z[i] = t[i] = 0;
+        vreal d;
+        NAME(store)(values, NAME(loss_of_lanes)(loss, NAME(load)(z), NAME(load)(t), &d));
+        NAME(store)(z, d);
+        for (int i = 0; i < lanes; i++) {
+            losses[to_m] += (double)values[i] * factor[to_m];
+            dZ[to_m * ld + to_j] = z[i] * factor[to_m];
+            if (++to_j == n) to_j = 0, to_m++;
         }
     }
-#undef TARGET
-    for (ptrdiff_t j = 0; j < n; j++) dZ[j] *= factor;
-    return value;
+}
+
+/* Writes factor times the gradient to dZ, and factor times the loss of each row.  Z and dZ are padded to
+ * whole vectors. */
+static void NAME(loss_rows)(int64_t loss, ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
+                            const minnet_data *data, ptrdiff_t from, const real *factor, double *losses) {
+    for (ptrdiff_t m = 0; m < M; m += LOSS_ROWS) {
+        const ptrdiff_t some = M - m < LOSS_ROWS ? M - m : LOSS_ROWS, at = m * ld;
+        if (loss == LOSS_SOFTMAX) {
+            NAME(softmax_rows)(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
+        } else if (loss == LOSS_SQUARED_SOFTMAX) {
+            NAME(squared_softmax_rows)(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
+        } else {
+            NAME(output_rows)(loss, some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
+        }
+    }
 }

@@ -32,39 +32,13 @@
 #define ROUNDED(v) ((void)0)
 #endif
 
-INLINE int64_t data_row(const minnet_data *data, ptrdiff_t i) {
-    return data->order ? data->order[i] : (int64_t)i;
-}
 INLINE ptrdiff_t entry_column(const minnet_data *data, ptrdiff_t i) {
     return data->wide_indices ? (ptrdiff_t)((const int64_t *)data->indices)[i]
                               : (ptrdiff_t)((const int32_t *)data->indices)[i];
 }
 #endif
 
-/* The first n lanes of a vector; the others are 0 and stay out of memory. */
-INLINE vreal NAME(load_part)(const real *from, int n) {
-#if VBYTES == 64 && REAL_BITS == 32
-    return (vreal)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), from);
-#elif VBYTES == 64
-    return (vreal)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), from);
-#else
-    real lanes[LANES] = {0};
-    for (int j = 0; j < n; j++) lanes[j] = from[j];
-    return NAME(load)(lanes);
-#endif
-}
-INLINE void NAME(store_part)(real *to, vreal v, int n) {
-#if VBYTES == 64 && REAL_BITS == 32
-    _mm512_mask_storeu_ps(to, (__mmask16)((1u << n) - 1), (__m512)v);
-#elif VBYTES == 64
-    _mm512_mask_storeu_pd(to, (__mmask8)((1u << n) - 1), (__m512d)v);
-#else
-    real lanes[LANES];
-    NAME(store)(lanes, v);
-    for (int j = 0; j < n; j++) to[j] = lanes[j];
-#endif
-}
-INLINE vreal NAME(product)(vreal a, vreal b) {
+INLINE vreal NAME(rounded)(vreal a, vreal b) {
     vreal p = a * b;
     ROUNDED(p);
     return p;
@@ -95,11 +69,11 @@ INLINE void NAME(row_product)(const int vectors, int part, const minnet_data *da
         const real *w = W + entry_column(data, i) * N;
         NAME(fetch)(vectors, data, i, stop, W, N);
         const vreal x = NAME(splat)(values[i]);
-        for (int v = 0; v < vectors; v++) sum[v] = NAME(product)(x, LOAD(w + v * LANES, v)) + sum[v];
+        for (int v = 0; v < vectors; v++) sum[v] = NAME(rounded)(x, LOAD(w + v * LANES, v)) + sum[v];
     }
     const vreal s = NAME(splat)(scale);
     for (int v = 0; v < vectors; v++) {
-        NAME(store)(z + v * LANES, NAME(product)(sum[v], s) + LOAD(b + v * LANES, v));
+        NAME(store)(z + v * LANES, NAME(rounded)(sum[v], s) + LOAD(b + v * LANES, v));
     }
 }
 
@@ -119,9 +93,9 @@ INLINE void NAME(row_update)(const int vectors, int part, const int squared, con
         if (!slot) NAME(fetch)(vectors, data, i, stop, W, N);
         const vreal x = NAME(splat)(rate * values[i]);
         for (int v = 0; v < vectors; v++) {
-            const vreal before = LOAD(w + v * LANES, v), after = before - NAME(product)(x, d[v]);
+            const vreal before = LOAD(w + v * LANES, v), after = before - NAME(rounded)(x, d[v]);
             STORE(w + v * LANES, after, v)
-            if (squared) sum[v] = NAME(product)(after - before, after + before) + sum[v];
+            if (squared) sum[v] = NAME(rounded)(after - before, after + before) + sum[v];
         }
     }
     for (int v = 0; v < vectors && squared; v++) NAME(store)(changes + v * LANES, sum[v]);
@@ -145,8 +119,8 @@ static void NAME(sparse_forward)(const minnet_data *data, ptrdiff_t from, ptrdif
     case V: NAME(row_product)(V, part, data, i, stop, W + n, N, scale, b + n, z); break;
             switch (vectors) { ALL_VECTORS(CALL) }
         }
-        NAME(activate)(activation, parameter, Z + m * ld + n0, Y + m * ld + n0, n1 - n0);
     }
+    if (n0 < n1) NAME(activate)(activation, parameter, Z + n0, Y + n0, ld, M, n1 - n0);
 }
 
 /* W -= rate X^T dZ on columns [n0, n1); W may be the gradient of rows with a slot. */

@@ -31,9 +31,8 @@ static void NAME(norm_forward)(const minnet_layer *layer, const minnet_network *
             Z[m * ld + n] = gamma[n] * x + beta[n];
         }
     }
-    for (ptrdiff_t m = 0; m < M; m++) {
-        NAME(activate)((int)layer->activation, (real)layer->activation_parameter, Z + m * ld + n0,
-                       Y + m * ld + n0, n1 - n0);
+    if (n0 < n1) {
+        NAME(activate)((int)layer->activation, (real)layer->activation_parameter, Z + n0, Y + n0, ld, M, n1 - n0);
     }
 }
 
@@ -71,11 +70,10 @@ static void NAME(column_sums)(ptrdiff_t M, const real *dZ, ptrdiff_t ld, real *s
     }
 }
 
+/* dY = dY f'(Z) for some rows of n numbers, all with rows of the same length. */
 INLINE void NAME(through_activation)(const minnet_layer *layer, const real *Z, const real *Y, real *dY,
-                                     ptrdiff_t n) {
-    if (layer->kind != LAYER_DROPOUT) {
-        NAME(differentiate)((int)layer->activation, (real)layer->activation_parameter, Z, Y, dY, n);
-    }
+                                     ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t n) {
+    NAME(differentiate)((int)layer->activation, (real)layer->activation_parameter, Z, Y, ld, dY, ld, rows, n);
 }
 
 /* Sums of squares of x / scale, one for each piece of PIECE numbers; thread t of T makes its share. */
@@ -191,7 +189,7 @@ static int NAME(infer)(const minnet_network *net, const minnet_data *data, minne
     for (ptrdiff_t i = 0; i < L; i++) {
         if (padded((ptrdiff_t)net->layers[i].n_out) > widest) widest = padded((ptrdiff_t)net->layers[i].n_out);
     }
-    const ptrdiff_t size = 3 * rows_most * widest + widest + (MR + BLOCK_K) * NR;
+    const ptrdiff_t size = 3 * rows_most * widest + widest + PRODUCT_SCRATCH(INFERENCE_ROWS);
     real *memory = calloc((size_t)(size * hyper->n_threads + 16), sizeof(real));
     if (!memory) return -1;
 
@@ -216,10 +214,13 @@ static int NAME(infer)(const minnet_network *net, const minnet_data *data, minne
                                          params + layer->bias, Y, Y, widest, (int)layer->activation,
                                          (real)layer->activation_parameter, 0, (ptrdiff_t)layer->n_out);
                 } else {
+                    const NAME(minnet_finish) finish = {
+                        (int)layer->activation, (real)layer->activation_parameter, params + layer->bias,
+                        Y, Y, widest,
+                    };
                     NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, X, widest,
-                                        params + layer->weight, params + layer->bias, Y, Y, widest,
-                                        (int)layer->activation, (real)layer->activation_parameter, scratch,
-                                        0, (ptrdiff_t)layer->n_out);
+                                        params + layer->weight, Y, widest, &finish, scratch, 0,
+                                        (ptrdiff_t)layer->n_out);
                 }
                 real *swap = X;
                 X = Y;
@@ -253,7 +254,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
         ld[i] = i == 0 && data->indptr ? 0 : padded(width);
         if (ld[i] > widest) widest = ld[i];
     }
-    const ptrdiff_t scratch_size = (MR + BLOCK_K) * NR + 4 * widest;
+    const ptrdiff_t scratch_size = PRODUCT_SCRATCH(batch) + 4 * widest;
     const ptrdiff_t n_threads = (ptrdiff_t)hyper->n_threads;
     for (ptrdiff_t i = 0; i <= L; i++) total += 4 * batch * ld[i] + ld[i];
     total += 2 * padded(batch) + (by_norm ? padded((ptrdiff_t)n_params) : 0) + n_threads * scratch_size;
@@ -297,7 +298,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
 
     PARALLEL {
         const int t = omp_get_thread_num(), T = omp_get_num_threads();
-        real *scratch = scratches + t * scratch_size, *sums = scratch + (MR + BLOCK_K) * NR;
+        real *scratch = scratches + t * scratch_size, *sums = scratch + PRODUCT_SCRATCH(batch);
         ptrdiff_t begin, end;
         double s0 = hyper->lazy ? hyper->lazy[0] : 1; /* the first layer's W is s0 times what is kept */
         if (s0 == 0) {
@@ -377,10 +378,13 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                                              params + layer->bias, Z[1], in[1], ld[1], (int)layer->activation,
                                              (real)layer->activation_parameter, begin, end);
                     } else {
+                        const NAME(minnet_finish) finish = {
+                            (int)layer->activation, (real)layer->activation_parameter,
+                            params + layer->bias, Z[i + 1], in[i + 1], ld[i + 1],
+                        };
                         NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, in[i], ld[i],
-                                            params + layer->weight, params + layer->bias, Z[i + 1],
-                                            in[i + 1], ld[i + 1], (int)layer->activation,
-                                            (real)layer->activation_parameter, scratch, begin, end);
+                                            params + layer->weight, Z[i + 1], ld[i + 1], &finish, scratch,
+                                            begin, end);
                     }
                 }
                 BARRIER
@@ -389,14 +393,11 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
             /* ---- loss and its gradient */
             const minnet_layer *top = &net->layers[L - 1];
             share(M, 1, t, T, &begin, &end);
-            for (ptrdiff_t m = begin; m < end; m++) {
-                const int64_t row = data->order ? data->order[from + m] : from + m;
-                real *dZ = d[L] + m * ld[L];
-                row_loss[m] = factor[m] * NAME(loss_row)(
-                    net->loss, in[L] + m * ld[L], dZ, (ptrdiff_t)top->n_out,
-                    data->classes ? data->classes[row] : 0,
-                    data->T ? data->T + row * data->t_row_stride : NULL, data->t_column_stride, factor[m]);
-                NAME(through_activation)(top, Z[L] + m * ld[L], in[L] + m * ld[L], dZ, (ptrdiff_t)top->n_out);
+            if (begin < end) {
+                const ptrdiff_t n = (ptrdiff_t)top->n_out, at = begin * ld[L];
+                NAME(loss_rows)(net->loss, end - begin, in[L] + at, d[L] + at, ld[L], n, data, from + begin,
+                                factor + begin, row_loss + begin);
+                NAME(through_activation)(top, Z[L] + at, in[L] + at, d[L] + at, ld[L], end - begin, n);
             }
             ptrdiff_t n_squares = 0;
             double squares = 0;
@@ -434,16 +435,19 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                         for (ptrdiff_t j = 0; j < K; j++) {
                             d[i][m * ld[i] + j] = dZ[m * ld[i + 1] + j] * extra[i + 1][m * ld[i + 1] + j];
                         }
-                        NAME(through_activation)(below, Z[i] + m * ld[i], in[i] + m * ld[i], d[i] + m * ld[i], K);
+                    }
+                    if (below && begin < end) {
+                        const ptrdiff_t at = begin * ld[i];
+                        NAME(through_activation)(below, Z[i] + at, in[i] + at, d[i] + at, ld[i], end - begin, K);
                     }
                 } else if (layer->kind == LAYER_BATCH_NORM) {
                     share(N, NR, t, T, &begin, &end);
                     real *dgamma = sums, *dbeta = sums + widest;
                     NAME(norm_backward)(layer, net, M, p, extra[i + 1], inverse[i + 1], dZ, ld[i + 1],
                                         below ? d[i] : NULL, ld[i], dgamma, dbeta, begin, end);
-                    for (ptrdiff_t m = 0; m < M && below && begin < end; m++) {
-                        const ptrdiff_t at = m * ld[i] + begin;
-                        NAME(through_activation)(below, Z[i] + at, in[i] + at, d[i] + at, end - begin);
+                    if (below && begin < end) {
+                        NAME(through_activation)(below, Z[i] + begin, in[i] + begin, d[i] + begin, ld[i], M,
+                                                 end - begin);
                     }
                     const ptrdiff_t g = (ptrdiff_t)layer->weight + begin, b = (ptrdiff_t)layer->bias + begin;
                     if (layer->trainable && grads) {
@@ -476,18 +480,21 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                                                 grads ? grads + w : NULL, begin, end);
                     }
                     share(i == 0 && data->indptr ? 0 : K, NR, t, T, &begin, &end);
-                    for (ptrdiff_t k = begin; k < end; k += NR) {
-                        const ptrdiff_t k1 = k + NR < end ? k + NR : end;
+                    /* a block's rows of W are still in a cache when they are updated */
+                    const ptrdiff_t some = M > PACK_ROWS ? end - begin : M > FEW_ROWS ? 4 * NR : NR;
+                    for (ptrdiff_t k = begin; k < end; k += some) {
+                        const ptrdiff_t k1 = k + some < end ? k + some : end;
                         if (below) {
-                            NAME(dense_backward)(M, N, dZ, ld[i + 1], params + w, d[i], ld[i], scratch, k, k1);
-                            for (ptrdiff_t m = 0; m < M; m++) {
-                                const ptrdiff_t at = m * ld[i] + k;
-                                NAME(through_activation)(below, Z[i] + at, in[i] + at, d[i] + at, k1 - k);
-                            }
+                            const NAME(minnet_finish) finish = {
+                                (int)below->activation, (real)below->activation_parameter, NULL, Z[i], in[i],
+                                ld[i],
+                            };
+                            NAME(dense_backward)(M, N, dZ, ld[i + 1], params + w, d[i], ld[i], &finish, scratch,
+                                                 k, k1);
                         }
                         if (layer->trainable) {
                             NAME(dense_update)(&of_weight, M, N, in[i], ld[i], dZ, ld[i + 1], params + w,
-                                               AT(V, w), AT(Mo, w), grads ? grads + w : NULL, scratch, k, k1);
+                                               AT(V, w), AT(Mo, w), grads ? grads + w : NULL, k, k1);
                         }
                     }
                 }

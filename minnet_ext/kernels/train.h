@@ -1,8 +1,8 @@
 /* The steps of training, all in one call: gather, forward, loss, backward and update.
  *
  * Threads split columns going forward and rows of W going backward, at multiples of tiles; no sum is
- * split, so that any number of threads gives the same bits.  Going backward, a block of NR rows of W
- * gives its part of dX first and is updated right after, while it is still in the cache.
+ * split, so that any number of threads gives the same bits.  Going backward, a block of rows of W gives its
+ * part of dX first and is updated right after, while it is still in the cache.
  *
  * Included once for each width of real.h.
  */
@@ -61,7 +61,7 @@ typedef int minnet_barrier;
 #endif
 #define SQUARES_PIECE 4096
 #define DOT_ROWS 24 /* up to so many rows dX is made of products of rows */
-#define BLOCK_K 512 /* rows of a packed panel: NR columns of it stay in the first-level cache */
+#define FEW_ROWS (2 * MR) /* of a batch, for which packing W costs more than it saves */
 
 /* The share of thread t of T in n things that come in groups of `group`. */
 INLINE void share(ptrdiff_t n, ptrdiff_t group, int t, int T, ptrdiff_t *begin, ptrdiff_t *end) {
@@ -78,135 +78,79 @@ INLINE ptrdiff_t padded(ptrdiff_t n) {
 }
 #endif
 
-/* Z[0..M) x [n0..n1) = X W + b, Y = f(Z). */
+/* Columns [n0, n1) of Z = X W, then what f says. */
 static void NAME(dense_forward)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *X, ptrdiff_t ldx,
-                                const real *W, const real *b, real *Z, real *Y, ptrdiff_t ld,
-                                int activation, real parameter, real *scratch, ptrdiff_t n0,
-                                ptrdiff_t n1) {
-    real *tile = scratch, *panel = scratch + MR * NR;
-    for (ptrdiff_t n = n0; n < n1; n += NR) {
-        ptrdiff_t width = N - n < NR ? N - n : NR;
-        real bias[NR] = {0};
-        memcpy(bias, b + n, (size_t)width * sizeof(real));
-        for (ptrdiff_t k = 0; k < K; k += BLOCK_K) {
-            ptrdiff_t depth = K - k < BLOCK_K ? K - k : BLOCK_K;
-            int first = k == 0, last = k + depth == K;
-            const real *B = W + k * N + n;
-            ptrdiff_t step = N, ahead = n + 2 * NR <= N ? NR : 0; /* W's next columns: 20% on skinny batches */
-            if (width < NR || M > 2 * MR) {
-                for (ptrdiff_t i = 0; i < depth; i++) {
-                    if (width == NR) {
-                        memcpy(panel + i * NR, B + i * N, NR * sizeof(real));
-                    } else {
-                        memset(panel + i * NR, 0, NR * sizeof(real));
-                        memcpy(panel + i * NR, B + i * N, (size_t)width * sizeof(real));
-                    }
-                }
-                B = panel;
-                step = NR;
-                ahead = 0;
-            }
-            for (ptrdiff_t m = 0; m < M; m += MR) {
-                int rows = M - m < MR ? (int)(M - m) : MR;
-                if (!first) {
-                    for (int i = 0; i < rows; i++) {
-                        memcpy(tile + i * NR, Z + (m + i) * ld + n, NR * sizeof(real));
-                    }
-                }
-                NAME(tile)(rows, width, depth, X + m * ldx + k, ldx, 1, B, step, ahead, tile, NR,
-                           first ? TILE_STORE : TILE_ADD, 0, 0);
-                for (int i = 0; i < rows; i++) {
-                    real *z = Z + (m + i) * ld + n;
-                    for (int j = 0; j < width; j += LANES) {
-                        vreal v = NAME(load)(tile + i * NR + j);
-                        if (last) v = v + NAME(load)(bias + j);
-                        NAME(store)(z + j, v);
-                    }
-                    if (last) NAME(activate)(activation, parameter, z, Y + (m + i) * ld + n, width);
-                }
-            }
+                                const real *W, real *Z, ptrdiff_t ld, const NAME(minnet_finish) *f,
+                                real *scratch, ptrdiff_t n0, ptrdiff_t n1) {
+    ptrdiff_t n = n0;
+    for (; M <= FEW_ROWS && (n + NR <= n1 || n + LANES == n1); n += NR) {
+        const ptrdiff_t width = n1 - n < NR ? n1 - n : NR;
+        const ptrdiff_t ahead = n + 2 * NR <= N ? NR : 0; /* W's next columns: 20% on skinny batches */
+        for (ptrdiff_t m = 0; m < M; m += MR) {
+            const int rows = M - m < MR ? (int)(M - m) : MR;
+            NAME(tile)(rows, width, K, X + m * ldx, ldx, 1, W + n, N, ahead, Z + m * ld + n, ld, TILE_STORE,
+                       0, 0);
         }
+        NAME(finish)(f, Z, ld, 0, M, n, width);
     }
+    if (n < n1) NAME(product)(M, K, X, ldx, W, N, 0, Z, ld, f, scratch, n, n1);
 }
 
-/* dX[0..M) x [k0..k1) = dZ W^T, times the derivative of the layer below. */
+/* Columns [k0, k1) of dX = dZ W^T, then what f says. */
 static void NAME(dense_backward)(ptrdiff_t M, ptrdiff_t N, const real *dZ, ptrdiff_t ldz, const real *W,
-                                 real *dX, ptrdiff_t ldx, real *scratch, ptrdiff_t k0, ptrdiff_t k1) {
-    real *tile = scratch, *panel = scratch + MR * NR;
-    ptrdiff_t width = k1 - k0;
-    if (M <= DOT_ROWS && N >= 8 * LANES) {
-        /* Few rows: turning W around would cost more than the product. */
-        for (ptrdiff_t k = k0; k < k1; k += DOT_B) {
-            for (ptrdiff_t m = 0; m < M; m += DOT_A) {
-                const real *a[DOT_A], *b[DOT_B];
-                for (int i = 0; i < DOT_A; i++) a[i] = dZ + (m + i < M ? m + i : M - 1) * ldz;
-                for (int j = 0; j < DOT_B; j++) b[j] = W + (k + j < k1 ? k + j : k1 - 1) * N;
-                NAME(dots)(N, a, b, tile);
-                for (int i = 0; i < DOT_A && m + i < M; i++) {
-                    for (int j = 0; j < DOT_B && k + j < k1; j++) dX[(m + i) * ldx + k + j] = tile[i * DOT_B + j];
-                }
-            }
-        }
+                                 real *dX, ptrdiff_t ldx, const NAME(minnet_finish) *f, real *scratch,
+                                 ptrdiff_t k0, ptrdiff_t k1) {
+    if (M > FEW_ROWS || N < 8 * LANES) {
+        NAME(product)(M, N, dZ, ldz, W, N, 1, dX, ldx, f, scratch, k0, k1);
         return;
     }
-    for (ptrdiff_t n = 0; n < N; n += BLOCK_K) {
-        ptrdiff_t depth = N - n < BLOCK_K ? N - n : BLOCK_K;
-        if (width < NR) memset(panel, 0, (size_t)(depth * NR) * sizeof(real));
-        for (ptrdiff_t r = 0; r < width; r++) {
-            const real *w = W + (k0 + r) * N + n;
-            for (ptrdiff_t i = 0; i < depth; i++) panel[i * NR + r] = w[i];
-        }
-        for (ptrdiff_t m = 0; m < M; m += MR) {
-            int rows = M - m < MR ? (int)(M - m) : MR;
-            if (n > 0) {
-                for (int i = 0; i < rows; i++) {
-                    memcpy(tile + i * NR, dX + (m + i) * ldx + k0, NR * sizeof(real));
-                }
-            }
-            NAME(tile)(rows, width, depth, dZ + m * ldz + n, ldz, 1, panel, NR, 0, tile, NR,
-                       n == 0 ? TILE_STORE : TILE_ADD, 0, 0);
-            for (int i = 0; i < rows; i++) {
-                memcpy(dX + (m + i) * ldx + k0, tile + i * NR, NR * sizeof(real));
+    /* Few rows: turning W around would cost more than the product. */
+    real sums[DOT_A * DOT_B];
+    for (ptrdiff_t k = k0; k < k1; k += DOT_B) {
+        for (ptrdiff_t m = 0; m < M; m += DOT_A) {
+            const real *a[DOT_A], *b[DOT_B];
+            for (int i = 0; i < DOT_A; i++) a[i] = dZ + (m + i < M ? m + i : M - 1) * ldz;
+            for (int j = 0; j < DOT_B; j++) b[j] = W + (k + j < k1 ? k + j : k1 - 1) * N;
+            NAME(dots)(N, a, b, sums);
+            for (int i = 0; i < DOT_A && m + i < M; i++) {
+                for (int j = 0; j < DOT_B && k + j < k1; j++) dX[(m + i) * ldx + k + j] = sums[i * DOT_B + j];
             }
         }
     }
+    NAME(finish)(f, dX, ldx, 0, M, k0, k1 - k0);
 }
 
-/* Rows [k0..k1) of W take a step with X^T dZ; or the gradient goes to G. */
+/* Rows [k0, k1) of W take a step with X^T dZ; or the gradient goes to G. */
 static void NAME(dense_update)(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, const real *X,
                                ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
-                               real *G, real *scratch, ptrdiff_t k0, ptrdiff_t k1) {
-    real *tile = scratch;
+                               real *G, ptrdiff_t k0, ptrdiff_t k1) {
+    real tile[MR * NR];
     const int plain = !G && !V && s->clip_value == INFINITY;
     const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
     for (ptrdiff_t k = k0; k < k1; k += MR) {
-        int rows = k1 - k < MR ? (int)(k1 - k) : MR;
+        const int rows = k1 - k < MR ? (int)(k1 - k) : MR;
         for (ptrdiff_t n = 0; n < N; n += NR) { /* along the rows of W, as they lie in memory */
-            real *w = W + k * N + n;
-            if (plain && n + NR <= N) { /* W += -rate X^T dZ, in the tile itself */
-                for (int i = 0; i < rows; i++) { /* the next block of rows: 5% of a step */
-                    PREFETCH(w + (k1 - k0 + i) * N);
-                    PREFETCH(w + (k1 - k0 + i) * N + LANES);
+            const ptrdiff_t width = N - n < NR ? N - n : NR, at = k * N + n;
+            if ((plain || G) && (width == NR || width == LANES)) { /* W += -rate X^T dZ, in the tile itself */
+                for (int i = 0; i < rows && M <= FEW_ROWS; i++) { /* the next block of rows: 5% of a step */
+                    PREFETCH(W + at + (k1 - k0 + i) * N);
+                    PREFETCH(W + at + (k1 - k0 + i) * N + LANES);
                 }
-                NAME(tile)(rows, NR, M, X + k, 1, ldx, dZ + n, ldz, 0, w, N, TILE_UPDATE, keep, scale);
+                NAME(tile)(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, (plain ? W : G) + at, N,
+                           plain ? TILE_UPDATE : TILE_STORE, keep, scale);
                 continue;
             }
-            NAME(tile)(rows, N - n, M, X + k, 1, ldx, dZ + n, ldz, 0, tile, NR, TILE_STORE, 0, 0);
+            NAME(tile)(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, tile, NR, TILE_STORE, 0, 0);
             for (int i = 0; i < rows; i++) {
-                const ptrdiff_t at = (k + i) * N + n;
-                for (int j = 0; j < NR && n + j < N; j += LANES) {
-                    const int part = N - n - j < LANES ? (int)(N - n - j) : LANES;
-                    vreal g = NAME(load)(tile + i * NR + j);
+                for (int j = 0; j < width; j += LANES) {
+                    const ptrdiff_t part = width - j, o = at + i * N + j;
+                    const vreal g = NAME(load)(tile + i * NR + j);
                     if (G) {
-                        memcpy(G + at + j, &g, (size_t)part * sizeof(real));
+                        NAME(store_part)(G + o, g, part);
                     } else if (plain) {
-                        vreal v = NAME(splat)(0);
-                        memcpy(&v, W + at + j, (size_t)part * sizeof(real));
-                        v = v * keep + g * scale;
-                        memcpy(W + at + j, &v, (size_t)part * sizeof(real));
+                        NAME(store_part)(W + o, NAME(load_part)(W + o, part) * keep + g * scale, part);
                     } else {
-                        NAME(update_vector)(s, g, W + at + j, V ? V + at + j : NULL,
-                                            Mo ? Mo + at + j : NULL, part);
+                        NAME(update_vector)(s, g, W + o, V ? V + o : NULL, Mo ? Mo + o : NULL, part);
                     }
                 }
             }

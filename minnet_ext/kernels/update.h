@@ -15,45 +15,35 @@ typedef struct {
 } minnet_step;
 #endif
 
-/* W[0..n) gets one step with the gradient g (without L2, which is added here); n at most LANES. */
-INLINE void NAME(update_vector)(const minnet_step *s, vreal g, real *W, real *V, real *M, int n) {
-    size_t bytes = (size_t)n * sizeof(real);
-    vreal w = NAME(splat)(0), v = w, m = w;
-    int whole = n == LANES;
-    if (whole) w = NAME(load)(W); else memcpy(&w, W, bytes);
+/* W[0..n) gets one step with the gradient g (without L2, which is added here); of n, up to LANES count. */
+INLINE void NAME(update_vector)(const minnet_step *s, vreal g, real *W, real *V, real *M, ptrdiff_t n) {
+    vreal w = NAME(load_part)(W, n), step;
     g = w * (real)s->l2 + g;
     if (s->clip_value < INFINITY) {
         const real c = (real)s->clip_value;
         g = NAME(select)(g > c, NAME(splat)(c), g);
         g = NAME(select)(g < -c, NAME(splat)(-c), g);
     }
-    vreal step;
     if (s->optimizer == OPTIMIZER_ADAM) {
-        if (whole) { m = NAME(load)(M); v = NAME(load)(V); }
-        else { memcpy(&m, M, bytes); memcpy(&v, V, bytes); }
+        vreal m = NAME(load_part)(M, n), v = NAME(load_part)(V, n);
         m = m * (real)s->beta_1 + g * (real)(1 - s->beta_1);
         v = v * (real)s->beta_2 + g * g * (real)(1 - s->beta_2);
-        if (whole) { NAME(store)(M, m); NAME(store)(V, v); }
-        else { memcpy(M, &m, bytes); memcpy(V, &v, bytes); }
+        NAME(store_part)(M, m, n);
+        NAME(store_part)(V, v, n);
         step = m / (NAME(sqrt)(v * (real)s->correct_v) + (real)s->epsilon);
     } else if (s->momentum != 0) {
-        if (whole) v = NAME(load)(V); else memcpy(&v, V, bytes);
-        v = v * (real)s->momentum + g;
-        if (whole) NAME(store)(V, v); else memcpy(V, &v, bytes);
+        vreal v = NAME(load_part)(V, n) * (real)s->momentum + g;
+        NAME(store_part)(V, v, n);
         step = s->nesterov ? v * (real)s->momentum + g : v;
     } else {
         step = g;
     }
-    w = w * (real)s->decay - step * (real)s->rate;
-    if (whole) NAME(store)(W, w); else memcpy(W, &w, bytes);
+    NAME(store_part)(W, w * (real)s->decay - step * (real)s->rate, n);
 }
 
 /* The same for a run of any length; V and M may be NULL where the optimizer does not use them. */
 static void NAME(update_run)(const minnet_step *s, const real *g, real *W, real *V, real *M, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i += LANES) {
-        int part = n - i < LANES ? (int)(n - i) : LANES;
-        vreal gradient = NAME(splat)(0);
-        memcpy(&gradient, g + i, (size_t)part * sizeof(real));
-        NAME(update_vector)(s, gradient, W + i, V ? V + i : NULL, M ? M + i : NULL, part);
+        NAME(update_vector)(s, NAME(load_part)(g + i, n - i), W + i, V ? V + i : NULL, M ? M + i : NULL, n - i);
     }
 }
