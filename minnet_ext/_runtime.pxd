@@ -41,6 +41,8 @@ cdef extern from "program.h" nogil:
         uint64_t key
         int64_t n_threads
         double *lazy
+        void *workspace
+        int64_t workspace_bytes
         void *gradient
         double *losses
 
@@ -55,7 +57,7 @@ cdef extern from "table.h" nogil:
         const minnet_draw *draw, uint64_t start, size_t n, void *out
     ) noexcept nogil
 
-    ctypedef int (*minnet_train)(
+    ctypedef int64_t (*minnet_train)(
         const minnet_network *network,
         const minnet_data *data,
         minnet_hyper *hyper,

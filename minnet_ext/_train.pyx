@@ -34,15 +34,19 @@ def train_steps(
     int64_t position,
     uint64_t key,
     int64_t n_threads,
+    signed char[::1] workspace,
     double[::1] losses,  # OUT: objective times length of batch, one a step of the epoch
     double[::1] lazy=None,  # IN, OUT: see minnet_ext/kernels/sparse_step.h
     floating[::1] gradient=None,  # OUT: where given, the gradient of the step, which is not taken
 ):
-    """Take the steps ``start`` to ``stop - 1`` of an epoch, in place."""
+    """Take the steps ``start`` to ``stop - 1`` of an epoch, in place; return 0.
+
+    With too little workspace, nothing is done, and the number of bytes needed is returned.
+    """
     cdef minnet_network network
     cdef minnet_data data
     cdef minnet_hyper hyper
-    cdef int status
+    cdef int64_t status
     cdef int64_t n_params = params.shape[0]
 
     network.layers = <const minnet_layer *> &layers[0]
@@ -102,6 +106,7 @@ def train_steps(
     hyper.position = position
     hyper.key = key
     hyper.n_threads = n_threads
+    hyper.workspace, hyper.workspace_bytes = &workspace[0], workspace.shape[0]
     hyper.lazy = &lazy[0] if lazy is not None else NULL
     hyper.losses = &losses[start]
     hyper.gradient = &gradient[0] if gradient is not None else NULL
@@ -110,8 +115,9 @@ def train_steps(
             status = kernels.train_f32(&network, &data, &hyper, n_params)
         else:
             status = kernels.train_f64(&network, &data, &hyper, n_params)
-    if status != 0:
+    if status < 0:
         raise MemoryError("no memory for the buffers of a training step")
+    return status
 
 
 def infer(

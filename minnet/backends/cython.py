@@ -46,11 +46,16 @@ class CythonBackend:
         self.network = network
         self.n_threads = n_threads
         self.readable = NumpyBackend(network, n_threads)
+        self._workspace = np.zeros(1, dtype=np.int8)
+        self._pace = None, 1  # what steps were measured, and how many of them a call may take
         try:
             self.layers, self.loss = lower(network)
         except CannotLowerError as reason:
             self.layers = None
             self.readable.because(reason)
+        else:
+            self._bytes = self.layers.view(np.int8)
+            self._products = [int(row["n_in"]) * int(row["n_out"]) for row in self.layers]
 
     def forward(self, X):
         """Return the logits of ``X``, a block of rows at a time."""
@@ -61,8 +66,7 @@ class CythonBackend:
         Z = np.empty((X.shape[0], network.sizes[-1]), dtype=network.dtype)
         n_threads = self._threads(X.shape[0], X)
         dense, csr = _dense_or_csr(X)
-        layers = self.layers.view(np.int8)
-        _train.infer(layers, network.params, network.state, dense, csr, Z, n_threads)
+        _train.infer(self._bytes, network.params, network.state, dense, csr, Z, n_threads)
         return Z
 
     def train_steps(self, X, T, weights, order, start, stop, hyper):
@@ -81,7 +85,10 @@ class CythonBackend:
             lazy = np.zeros(1 + self.network.sizes[1])
         data = _dense_or_csr(X)
         n_threads = self._threads(hyper.batch_size, X, passes=lazy is None)
-        first, losses, n_steps = start, np.empty(stop), 1
+        first, losses = start, np.empty(stop)
+        steps, n_steps = self._pace
+        if steps != (X.shape, hyper.batch_size, n_threads, plain):
+            steps, n_steps = (X.shape, hyper.batch_size, n_threads, plain), 1
         try:
             while start < stop:
                 began = time.perf_counter()
@@ -90,8 +97,9 @@ class CythonBackend:
                     data, T, weights, order, start, upto, hyper, n_threads, losses, lazy=lazy
                 )
                 optimizer.step += upto - start
-                seconds = (time.perf_counter() - began) / n_steps
+                seconds = (time.perf_counter() - began) / (upto - start)
                 start, n_steps = upto, max(1, int(_SECONDS_A_CALL / max(seconds, 1e-7)))
+            self._pace = steps, n_steps
         finally:
             if lazy is not None and lazy[0] not in (0, 1):
                 W = self.network.layers[0].W
@@ -129,8 +137,8 @@ class CythonBackend:
         alpha=None, gradient=None, lazy=None,
     ):  # fmt: skip
         network = self.network
-        _train.train_steps(
-            self.layers.view(np.int8),
+        arguments = (
+            self._bytes,
             self.loss,
             network.alpha if alpha is None else alpha,
             network.params,
@@ -153,15 +161,17 @@ class CythonBackend:
             hyper.position,
             network.key,
             n_threads,
-            losses,
-            lazy,
-            gradient,
         )
+        results = losses, lazy, gradient
+        needed = _train.train_steps(*arguments, self._workspace, *results)
+        if needed:
+            self._workspace = np.zeros(needed, dtype=np.int8)
+            _train.train_steps(*arguments, self._workspace, *results)
 
     def _threads(self, batch_size, X, passes=False):
         """Return how many threads the steps are worth; ``passes``: they change all weights."""
         allowed = effective_n_threads(self.n_threads)
-        products = [int(row["n_in"]) * int(row["n_out"]) for row in self.layers]
+        products = list(self._products)
         if sparse.issparse(X):
             weights = products[0] / batch_size if passes else 0
             products[0] = weights + X.nnz / X.shape[0] * self.network.sizes[1]

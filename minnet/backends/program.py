@@ -122,12 +122,23 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm)):
 
 def describe(optimizer):
     """Return an optimizer's constants for the compiled steps."""
-    constants = {"kind": 0, "nesterov": False, "momentum": 0.0, "beta_1": 0.0, "beta_2": 0.0}
-    constants |= {"epsilon": 1.0, "step": optimizer.step}
     if isinstance(optimizer, SGD):
-        return constants | {"momentum": optimizer.momentum, "nesterov": bool(optimizer.nesterov)}
-    names = ("beta_1", "beta_2", "epsilon")
-    return constants | {"kind": 1} | {name: getattr(optimizer, name) for name in names}
+        momentum, nesterov = optimizer.momentum, bool(optimizer.nesterov)
+        return _constants(0, optimizer.step, momentum=momentum, nesterov=nesterov)
+    betas = {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2}
+    return _constants(1, optimizer.step, epsilon=optimizer.epsilon, **betas)
+
+
+def _constants(kind, step, momentum=0.0, nesterov=False, beta_1=0.0, beta_2=0.0, epsilon=1.0):
+    return {
+        "kind": kind,
+        "step": step,
+        "momentum": momentum,
+        "nesterov": nesterov,
+        "beta_1": beta_1,
+        "beta_2": beta_2,
+        "epsilon": epsilon,
+    }
 
 
 def _offset(view, flat):

@@ -30,14 +30,12 @@ INLINE vreal NAME(copy_sign)(vreal magnitude, vreal sign) {
     return NAME(from_bits)(NAME(bits)(magnitude) | (NAME(bits)(sign) & mask));
 }
 
-/* e^x; it ends in subnormal numbers, then 0, and in infinity. */
-INLINE vreal NAME(exp)(vreal x) {
+/* e^c / 2^n and n, for c where e^c is a normal number. */
+INLINE vreal NAME(exp_parts)(vreal c, vint *n) {
 #if REAL_BITS == 32
-    const real low = -103.97208f, high = 88.72283f, magic = 12582912.0f; /* 3 * 2^22 */
-    vreal c = NAME(select)(x < low, NAME(splat)(low), x);
-    c = NAME(select)(c > high, NAME(splat)(high), c);
+    const real magic = 12582912.0f; /* 3 * 2^22: adding it rounds to a whole number, in the low bits */
     vreal k = c * 1.44269504088896341f + magic;
-    vint n = NAME(bits)(k) - 0x4B400000;
+    *n = NAME(bits)(k) - 0x4B400000;
     k = k - magic;
     vreal r = c - k * 0.693359375f;
     r = r + k * 2.12194440e-4f;
@@ -46,14 +44,11 @@ INLINE vreal NAME(exp)(vreal x) {
     p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
-    vreal y = p * (r * r) + r + 1.0f;
-    const int bits = 23, twice_bias = 254;
+    return p * (r * r) + r + 1.0f;
 #else
-    const real low = -745.13321910194122, high = 709.782712893384, magic = 6755399441055744.0;
-    vreal c = NAME(select)(x < low, NAME(splat)(low), x);
-    c = NAME(select)(c > high, NAME(splat)(high), c);
+    const real magic = 6755399441055744.0; /* 3 * 2^51 */
     vreal k = c * 1.4426950408889634074 + magic;
-    vint n = NAME(bits)(k) - (sint)0x4338000000000000;
+    *n = NAME(bits)(k) - (sint)0x4338000000000000;
     k = k - magic;
     vreal r = c - k * 6.93145751953125e-1;
     r = r - k * 1.42860682030941723212e-6;
@@ -61,14 +56,43 @@ INLINE vreal NAME(exp)(vreal x) {
     vreal p = ((z * 1.26177193074810590878e-4 + 3.02994407707441961300e-2) * z + 1.0) * r;
     vreal q = ((z * 3.00198505138664455042e-6 + 2.52448340349684104192e-3) * z +
                2.27265548208155028766e-1) * z + 2.0;
-    vreal y = p / (q - p) * 2.0 + 1.0;
+    return p / (q - p) * 2.0 + 1.0;
+#endif
+}
+
+/* e^x; it ends in subnormal numbers, then 0, and in infinity. */
+INLINE vreal NAME(exp)(vreal x) {
+#if REAL_BITS == 32
+    const real low = -103.97208f, high = 88.72283f;
+    const int bits = 23, twice_bias = 254;
+#else
+    const real low = -745.13321910194122, high = 709.782712893384;
     const int bits = 52, twice_bias = 2046;
 #endif
+    vreal c = NAME(select)(x < low, NAME(splat)(low), x);
+    c = NAME(select)(c > high, NAME(splat)(high), c);
+    vint n;
+    vreal y = NAME(exp_parts)(c, &n);
     /* two factors 2^(n / 2), since 2^n itself may be out of range where y 2^n is not */
     vuint both = (vuint)(n + twice_bias), half = both >> 1;
     y = y * NAME(from_bits)((vint)(half << bits)) * NAME(from_bits)((vint)((both - half) << bits));
     y = NAME(select)(x < low, NAME(splat)(0), y);
     return NAME(select)(x > high, NAME(splat)((real)INFINITY), y);
+}
+
+/* e^x for x <= 0; what would be less than the smallest normal number is 0. Takes half as long. */
+INLINE vreal NAME(exp_down)(vreal x) {
+#if REAL_BITS == 32
+    const real low = -87.33654f;
+    const int bits = 23, bias = 127;
+#else
+    const real low = -708.39641853226408;
+    const int bits = 52, bias = 1023;
+#endif
+    vint n;
+    vreal y = NAME(exp_parts)(NAME(select)(x < low, NAME(splat)(low), x), &n);
+    y = y * NAME(from_bits)((vint)((vuint)(n + bias) << bits));
+    return NAME(select)(x < low, NAME(splat)(0), y);
 }
 
 INLINE vreal NAME(tanh)(vreal x) {
@@ -84,7 +108,7 @@ INLINE vreal NAME(tanh)(vreal x) {
     vreal q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3;
     vreal small = p / q * z * x + x;
 #endif
-    vreal e = NAME(exp)(a * (real)-2);
+    vreal e = NAME(exp_down)(a * (real)-2);
     vreal large = NAME(copy_sign)(((real)1 - e) / ((real)1 + e), x);
     return NAME(select)(a < (real)0.625, small, large);
 }

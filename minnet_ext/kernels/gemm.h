@@ -25,6 +25,18 @@
 #else
 #define IN_REGISTER(v) ((void)0)
 #endif
+/* Makes a product be rounded by itself: GCC fuses it with the sum in one copy of a loop, but not in
+ * another, and bits would depend on how many columns a thread has. */
+#if defined(__GNUC__) && defined(__AVX512F__)
+#define ROUNDED(v) __asm__("" : "+v"(v))
+#elif defined(__GNUC__) && defined(__SSE2__)
+#define ROUNDED(v) __asm__("" : "+x"(v))
+#elif defined(__GNUC__) && defined(__aarch64__)
+#define ROUNDED(v) __asm__("" : "+w"(v))
+#else
+#define ROUNDED(v) ((void)0)
+#endif
+
 #if defined(__GNUC__)
 #define NOINLINE __attribute__((noinline))
 #define PREFETCH(address) __builtin_prefetch(address)
@@ -46,15 +58,21 @@
 /* Products of rows with rows, DOT_A of A with DOT_B of B at a time: so many sums fit into registers. */
 #ifdef __AVX512F__
 #define DOT_A 5
-#define DOT_B 4
-#else
-#define DOT_A 3
 #define DOT_B 3
+#else
+#define DOT_A 2
+#define DOT_B 4
 #endif
 #endif
 
 #undef NR
 #define NR (2 * LANES)
+
+INLINE vreal NAME(rounded)(vreal a, vreal b) {
+    vreal p = a * b;
+    ROUNDED(p);
+    return p;
+}
 
 /* The first n lanes from memory (all of them where n is larger), the others from `rest`. */
 INLINE vreal NAME(load_part_over)(vreal rest, const real *from, ptrdiff_t n) {
@@ -123,6 +141,7 @@ enum tile_mode {
         ptrdiff_t b_step, ptrdiff_t ahead, real *out, ptrdiff_t out_row, int mode, real keep,     \
         real scale) {                                                                             \
         vreal sum0[ROWS], sum1[ROWS];                                                             \
+        const vreal splat_scale = NAME(splat)(scale);                                             \
         UNROLLED for (int i = 0; i < ROWS; i++) {                                                 \
             sum0[i] = sum1[i] = NAME(splat)(0);                                                   \
             PREFETCH_TO_WRITE(out + i * out_row); /* 10% of large products */                     \
@@ -138,19 +157,25 @@ enum tile_mode {
         UNROLLED for (int i = 0; i < ROWS; i++) {                                                 \
             real *to = out + i * out_row;                                                         \
             if (mode == TILE_UPDATE) {                                                            \
-                sum0[i] = NAME(load)(to) * keep + sum0[i] * scale;                                \
-                if (VECTORS == 2) sum1[i] = NAME(load)(to + LANES) * keep + sum1[i] * scale;      \
+                sum0[i] = NAME(load)(to) * keep + NAME(rounded)(sum0[i], splat_scale);            \
+                if (VECTORS == 2) {                                                               \
+                    sum1[i] = NAME(load)(to + LANES) * keep + NAME(rounded)(sum1[i], splat_scale);\
+                }                                                                                 \
             }                                                                                     \
             NAME(store)(to, sum0[i]);                                                             \
             if (VECTORS == 2) NAME(store)(to + LANES, sum1[i]);                                   \
         }                                                                                         \
     }
 
+#undef UP_TO_6
+#undef UP_TO_12
 #undef ALL_ROWS
+#define UP_TO_6(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
+#define UP_TO_12(DO) UP_TO_6(DO) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
 #if MR > 6
-#define ALL_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
+#define ALL_ROWS(DO) UP_TO_12(DO)
 #else
-#define ALL_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
+#define ALL_ROWS(DO) UP_TO_6(DO)
 #endif
 #undef DEFINE_BOTH
 #define DEFINE_BOTH(ROWS) DEFINE_TILE(ROWS, 1) DEFINE_TILE(ROWS, 2)
@@ -168,6 +193,49 @@ INLINE void NAME(tile)(int rows, ptrdiff_t width, ptrdiff_t n, const real *a, pt
             n, a, a_row, a_step, b, b_step, ahead, out, out_row, mode, keep, scale);              \
         break;
     switch (rows) { ALL_ROWS(CALL) }
+}
+
+/* Updates of few rows of X and dZ: W = keep W + X^T dZ for `rows` rows of W and HELD vectors of columns, whose
+ * dZ stay in registers, so that each weight is read and written once and nothing else is but the numbers
+ * of X: x[r * HELD_ROWS + m], packed. */
+#define HELD_ROWS 12 /* of a batch */
+#undef HELD
+#if VBYTES == 64
+#define HELD 2
+#else
+#define HELD 1
+#endif
+#undef DEFINE_HELD
+#define DEFINE_HELD(ROWS)                                                                         \
+    static NOINLINE void NAME(update_held##ROWS)(ptrdiff_t rows, const real *x, const real *dZ,   \
+                                                 ptrdiff_t ldz, real *W, ptrdiff_t N, real keep,  \
+                                                 real scale) {                                    \
+        vreal d[ROWS][HELD];                                                                      \
+        UNROLLED for (int m = 0; m < ROWS; m++) {                                                 \
+            UNROLLED for (int v = 0; v < HELD; v++) {                                             \
+                d[m][v] = NAME(load)(dZ + m * ldz + v * LANES) * scale;                           \
+                IN_REGISTER(d[m][v]);                                                             \
+            }                                                                                     \
+        }                                                                                         \
+        for (; rows > 0; rows--, x += HELD_ROWS, W += N) {                                        \
+            vreal w[HELD];                                                                        \
+            UNROLLED for (int v = 0; v < HELD; v++) w[v] = NAME(load)(W + v * LANES) * keep;      \
+            UNROLLED for (int m = 0; m < ROWS; m++) {                                             \
+                vreal xm = NAME(splat)(x[m]);                                                     \
+                IN_REGISTER(xm);                                                                  \
+                UNROLLED for (int v = 0; v < HELD; v++) w[v] = xm * d[m][v] + w[v];               \
+            }                                                                                     \
+            UNROLLED for (int v = 0; v < HELD; v++) NAME(store)(W + v * LANES, w[v]);             \
+        }                                                                                         \
+    }
+UP_TO_12(DEFINE_HELD)
+
+INLINE void NAME(update_held)(int M, ptrdiff_t rows, const real *x, const real *dZ, ptrdiff_t ldz, real *W,
+                              ptrdiff_t N, real keep, real scale) {
+#undef CALL
+#define CALL(ROWS)                                                                                \
+    case ROWS: NAME(update_held##ROWS)(rows, x, dZ, ldz, W, N, keep, scale); break;
+    switch (M) { UP_TO_12(CALL) }
 }
 
 /* In halves: a tree of shuffles. */
@@ -198,32 +266,43 @@ INLINE real NAME(largest_of_lanes)(vreal v) {
 #endif
 }
 
-/* out[i * DOT_B + j] = the product of rows a[i] and b[j], n numbers long. */
-static NOINLINE void NAME(dots)(ptrdiff_t n, const real *const *a, const real *const *b, real *out) {
-    vreal sum[DOT_A][DOT_B];
-    for (int i = 0; i < DOT_A; i++) {
-        for (int j = 0; j < DOT_B; j++) sum[i][j] = NAME(splat)(0);
+/* Lane i of the result is the sum of the lanes of v[i], for LANES vectors. */
+INLINE vreal NAME(sums_of_lanes)(vreal *v) {
+    UNROLLED for (int half = LANES / 2; half > 0; half /= 2) {
+        UNROLLED for (int i = 0; i < half; i++) {
+            const vuint a = (vuint)NAME(bits)(v[i]), b = (vuint)NAME(bits)(v[i + half]);
+            v[i] = NAME(from_bits)((vint)NAME(zip_low)(a, b)) + NAME(from_bits)((vint)NAME(zip_high)(a, b));
+        }
     }
+    return v[0];
+}
+
+/* out[i * DOT_B + j] = the product of rows a[i] and b[j], n numbers long; room for DOTS numbers. */
+#undef DOTS
+#define DOTS ((DOT_A * DOT_B + LANES - 1) / LANES * LANES)
+static NOINLINE void NAME(dots)(ptrdiff_t n, const real *const *a, const real *const *b, real *out) {
+    vreal sum[DOTS];
+    UNROLLED for (int i = 0; i < DOTS; i++) sum[i] = NAME(splat)(0);
     ptrdiff_t k = 0;
     for (; k + LANES <= n; k += LANES) {
         vreal y[DOT_B];
-        for (int j = 0; j < DOT_B; j++) {
+        UNROLLED for (int j = 0; j < DOT_B; j++) {
             y[j] = NAME(load)(b[j] + k);
             IN_REGISTER(y[j]);
         }
-        for (int i = 0; i < DOT_A; i++) {
+        UNROLLED for (int i = 0; i < DOT_A; i++) {
             vreal x = NAME(load)(a[i] + k);
             IN_REGISTER(x);
-            for (int j = 0; j < DOT_B; j++) sum[i][j] = x * y[j] + sum[i][j];
+            UNROLLED for (int j = 0; j < DOT_B; j++) sum[i * DOT_B + j] = x * y[j] + sum[i * DOT_B + j];
         }
     }
     if (k < n) {
-        for (int i = 0; i < DOT_A; i++) {
+        UNROLLED for (int i = 0; i < DOT_A; i++) {
             const vreal x = NAME(load_part)(a[i] + k, n - k);
-            for (int j = 0; j < DOT_B; j++) sum[i][j] = x * NAME(load_part)(b[j] + k, n - k) + sum[i][j];
+            UNROLLED for (int j = 0; j < DOT_B; j++) {
+                sum[i * DOT_B + j] = x * NAME(load_part)(b[j] + k, n - k) + sum[i * DOT_B + j];
+            }
         }
     }
-    for (int i = 0; i < DOT_A; i++) {
-        for (int j = 0; j < DOT_B; j++) out[i * DOT_B + j] = NAME(sum_of_lanes)(sum[i][j]);
-    }
+    UNROLLED for (int i = 0; i < DOTS; i += LANES) NAME(store)(out + i, NAME(sums_of_lanes)(sum + i));
 }

@@ -30,8 +30,12 @@ INLINE real NAME(exponentials)(const real *Z, real *P, ptrdiff_t n, real *larges
     }
     *largest = NAME(largest_of_lanes)(most);
     for (ptrdiff_t j = 0; j < n; j += LANES) {
-        const vreal e = NAME(exp)(NAME(load_part_over)(NAME(splat)((real)-INFINITY), Z + j, n - j) - *largest);
+        vreal e = NAME(exp_down)(NAME(load)(Z + j) - *largest);
         NAME(store)(P + j, e);
+        if (n - j < LANES) { /* what lies beyond the row is anything */
+            e = NAME(load_part)(P + j, n - j);
+            NAME(store)(P + j, e);
+        }
         sum = sum + e;
     }
     return NAME(sum_of_lanes)(sum);

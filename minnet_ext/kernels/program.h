@@ -59,6 +59,8 @@ typedef struct {
     int64_t n_threads;
     double *lazy;                  /* IN, OUT: see sparse_step.h; NULL: the first layer's W is exact. Otherwise
                                     * s, or 0 before the first step, then sums of squares of W / s */
+    void *workspace;               /* what steps need for themselves; too little: nothing is done, */
+    int64_t workspace_bytes;       /* and the number of bytes needed is returned */
     void *gradient;                /* OUT: the gradient of one step, which is then not taken; or NULL */
     double *losses;                /* OUT: objective times length of batch, one a step from start on */
 } minnet_hyper;

@@ -20,29 +20,12 @@
 #define ALL_VECTORS(DO) DO(1) DO(2) DO(3) DO(4)
 #endif
 #define AHEAD 8 /* entries: their rows of W are fetched that long before */
-/* Makes a product be rounded by itself: GCC fuses it with the sum in one copy of a loop, but not in
- * another, and bits would depend on how many columns a thread has. */
-#if defined(__GNUC__) && defined(__AVX512F__)
-#define ROUNDED(v) __asm__("" : "+v"(v))
-#elif defined(__GNUC__) && defined(__SSE2__)
-#define ROUNDED(v) __asm__("" : "+x"(v))
-#elif defined(__GNUC__) && defined(__aarch64__)
-#define ROUNDED(v) __asm__("" : "+w"(v))
-#else
-#define ROUNDED(v) ((void)0)
-#endif
-
 INLINE ptrdiff_t entry_column(const minnet_data *data, ptrdiff_t i) {
     return data->wide_indices ? (ptrdiff_t)((const int64_t *)data->indices)[i]
                               : (ptrdiff_t)((const int32_t *)data->indices)[i];
 }
 #endif
 
-INLINE vreal NAME(rounded)(vreal a, vreal b) {
-    vreal p = a * b;
-    ROUNDED(p);
-    return p;
-}
 #undef LOAD
 #undef STORE
 #define LOAD(from, v) (v < vectors - 1 || part == LANES ? NAME(load)(from) : NAME(load_part)(from, part))

@@ -76,30 +76,46 @@ INLINE void NAME(through_activation)(const minnet_layer *layer, const real *Z, c
     NAME(differentiate)((int)layer->activation, (real)layer->activation_parameter, Z, Y, ld, dY, ld, rows, n);
 }
 
-/* Sums of squares of x / scale, one for each piece of PIECE numbers; thread t of T makes its share. */
-static ptrdiff_t NAME(squares)(const real *x, ptrdiff_t n, real scale, double *sums, int t, int T) {
-    const ptrdiff_t pieces = (n + SQUARES_PIECE - 1) / SQUARES_PIECE;
+/* Sum of squares of x / scale. */
+static double NAME(sum_of_squares)(const real *x, ptrdiff_t n, real scale) {
     const real inverse = 1 / scale;
-    ptrdiff_t begin, end;
-    share(pieces, 1, t, T, &begin, &end);
-    for (ptrdiff_t k = begin; k < end; k++) {
-        ptrdiff_t i = k * SQUARES_PIECE, stop = i + SQUARES_PIECE < n ? i + SQUARES_PIECE : n;
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < n;) { /* few enough at a time to add up in `real` */
+        const ptrdiff_t stop = i + SQUARES_PIECE < n ? i + SQUARES_PIECE : n;
         vreal s[4] = {NAME(splat)(0), NAME(splat)(0), NAME(splat)(0), NAME(splat)(0)};
         for (; i + 4 * LANES <= stop; i += 4 * LANES) {
-            for (int j = 0; j < 4; j++) {
+            UNROLLED for (int j = 0; j < 4; j++) {
                 vreal v = NAME(load)(x + i + j * LANES) * inverse;
                 s[j] = v * v + s[j];
             }
         }
-        real lanes[LANES];
-        vreal all = (s[0] + s[1]) + (s[2] + s[3]);
-        memcpy(lanes, &all, sizeof lanes);
-        double sum = 0;
-        for (int j = 0; j < LANES; j++) sum += lanes[j];
-        for (; i < stop; i++) sum += (double)(x[i] * inverse) * (x[i] * inverse);
-        sums[k] = sum;
+        for (; i < stop; i += LANES) {
+            vreal v = NAME(load_part)(x + i, stop - i) * inverse;
+            s[0] = v * v + s[0];
+        }
+        i = stop;
+        sum += NAME(sum_of_lanes)((s[0] + s[1]) + (s[2] + s[3]));
+    }
+    return sum;
+}
+
+/* The same for pieces of x, one after the other; thread t of T makes its share. */
+static ptrdiff_t NAME(squares)(const real *x, ptrdiff_t n, real scale, double *sums, int t, int T) {
+    const ptrdiff_t pieces = (n + SQUARES_PIECE - 1) / SQUARES_PIECE;
+    ptrdiff_t begin, end;
+    share(pieces, 1, t, T, &begin, &end);
+    for (ptrdiff_t k = begin; k < end; k++) {
+        const ptrdiff_t i = k * SQUARES_PIECE;
+        sums[k] = NAME(sum_of_squares)(x + i, n - i < SQUARES_PIECE ? n - i : SQUARES_PIECE, scale);
     }
     return pieces;
+}
+
+/* Those of rows [k0, k1) of W, NR rows at a time, k0 a multiple of NR: just before the rows are used anyway. */
+static void NAME(row_squares)(const real *W, ptrdiff_t N, double *sums, ptrdiff_t k0, ptrdiff_t k1) {
+    for (ptrdiff_t k = k0; k < k1; k += NR) {
+        sums[k / NR] = NAME(sum_of_squares)(W + k * N, (k1 - k < NR ? k1 - k : NR) * N, 1);
+    }
 }
 
 /* The largest absolute value of each piece, likewise; NaN counts as 0, which leaves it to be seen. */
@@ -176,6 +192,21 @@ INLINE void NAME(gather)(const minnet_data *data, int64_t row, real *to, ptrdiff
     }
 }
 
+/* What the loss of each row of a batch is multiplied with, and its share p in the batch's weights. */
+static void NAME(weigh)(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, real *factor, real *p) {
+    const double scale = (double)data->n_samples / ((double)M * data->weight_sum);
+    double sum = 0;
+    for (ptrdiff_t m = 0; m < M; m++) {
+        const double w = data->weights ? data->weights[data_row(data, from + m)] : 1;
+        factor[m] = (real)(w * scale);
+        sum += w;
+    }
+    for (ptrdiff_t m = 0; m < M; m++) { /* rounded once: the only row of a batch has exactly 1 */
+        p[m] = (real)(data->weights && sum > 0 ? data->weights[data_row(data, from + m)] / sum
+                                               : 1.0 / (double)M);
+    }
+}
+
 #define INFERENCE_ROWS 96 /* a multiple of every MR; each block of rows belongs to one thread */
 
 /* Logits of all rows into `out`, contiguous. */
@@ -235,15 +266,15 @@ static int NAME(infer)(const minnet_network *net, const minnet_data *data, minne
     return 0;
 }
 
-static int NAME(train_steps)(const minnet_network *net, const minnet_data *data, minnet_hyper *hyper,
-                             int64_t n_params, minnet_fill uniform) {
+static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *data, minnet_hyper *hyper,
+                                 int64_t n_params, minnet_fill uniform) {
     const ptrdiff_t L = (ptrdiff_t)net->n_layers;
     const ptrdiff_t batch = (ptrdiff_t)hyper->batch_size;
     const int by_norm = hyper->clip_norm < INFINITY;
     const double l2 = net->alpha / data->weight_sum;
     real *params = net->params, *V = hyper->V, *Mo = hyper->M;
 
-    /* ---- one block of memory for everything */
+    /* ---- the workspace holds everything */
     ptrdiff_t widest = 0, total = 0;
     ptrdiff_t *ld = malloc((size_t)(L + 1) * sizeof *ld);
     real **pointers = calloc((size_t)(5 * (L + 1)), sizeof *pointers);
@@ -259,11 +290,12 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
     for (ptrdiff_t i = 0; i <= L; i++) total += 4 * batch * ld[i] + ld[i];
     total += 2 * padded(batch) + (by_norm ? padded((ptrdiff_t)n_params) : 0) + n_threads * scratch_size;
     total += (5 * (L + 1) + 4) * GAP;
-    const ptrdiff_t n_partial = (ptrdiff_t)n_params / SQUARES_PIECE + 2 * L + 1;
-    size_t bytes = (size_t)total * sizeof(real) + (size_t)(batch + n_partial) * sizeof(double) + 64;
-    char *block = calloc(1, bytes);
-    if (!block) { free(ld); free(pointers); return -1; }
-    real *next = (real *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
+    ptrdiff_t n_partial = (ptrdiff_t)n_params / SQUARES_PIECE + 1;
+    for (ptrdiff_t i = 0; i < L; i++) n_partial += (ptrdiff_t)net->layers[i].n_in / NR + 1;
+    const int64_t bytes = (int64_t)total * (int64_t)sizeof(real) + (batch + n_partial) * (int64_t)sizeof(double) + 64;
+    if (hyper->workspace_bytes < bytes) { free(ld); free(pointers); return bytes; }
+    real *next = (real *)(((uintptr_t)hyper->workspace + 63) & ~(uintptr_t)63);
+    UNGUARD(hyper->workspace, (size_t)bytes);
 #define TAKE(n) (next += (n) + GAP, GUARD(next - GAP), next - GAP - (n))
     for (ptrdiff_t i = 0; i <= L; i++) {
         in[i] = TAKE(batch * ld[i]);
@@ -290,7 +322,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
     int64_t *used = exact ? malloc((size_t)(most + 1) * sizeof *used) : NULL;
     real *G = exact ? malloc((size_t)(most * N0 + 1) * sizeof *G) : NULL;
     if (exact && (!slot || !used || !G)) {
-        free(slot); free(used); free(G); free(block); free(pointers); free(ld);
+        free(slot); free(used); free(G); free(pointers); free(ld);
         return -1;
     }
     minnet_barrier barrier = {0};
@@ -299,7 +331,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
     PARALLEL {
         const int t = omp_get_thread_num(), T = omp_get_num_threads();
         real *scratch = scratches + t * scratch_size, *sums = scratch + PRODUCT_SCRATCH(batch);
-        ptrdiff_t begin, end;
+        ptrdiff_t begin, end, weighed = 0; /* rows whose factors are known */
         double s0 = hyper->lazy ? hyper->lazy[0] : 1; /* the first layer's W is s0 times what is kept */
         if (s0 == 0) {
             s0 = 1;
@@ -325,24 +357,12 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
             /* ---- the batch */
             share(data->indptr ? 0 : M, 1, t, T, &begin, &end);
             for (ptrdiff_t m = begin; m < end; m++) {
-                const int64_t row = data->order ? data->order[from + m] : from + m;
-                NAME(gather)(data, row, in[0] + m * ld[0], (ptrdiff_t)net->layers[0].n_in);
+                NAME(gather)(data, data_row(data, from + m), in[0] + m * ld[0], (ptrdiff_t)net->layers[0].n_in);
             }
             if (t == 0) {
                 if (exact) n_used = sparse_slots(data, from, M, slot, used, n_used);
-                const double scale = (double)data->n_samples / ((double)M * data->weight_sum);
-                double sum = 0;
-                for (ptrdiff_t m = 0; m < M; m++) {
-                    const int64_t row = data->order ? data->order[from + m] : from + m;
-                    const double w = data->weights ? data->weights[row] : 1;
-                    factor[m] = (real)(w * scale);
-                    sum += w;
-                }
-                for (ptrdiff_t m = 0; m < M; m++) {
-                    const int64_t row = data->order ? data->order[from + m] : from + m;
-                    const double w = data->weights && sum > 0 ? data->weights[row] / sum : 1.0 / (double)M;
-                    p[m] = (real)w; /* rounded once: the only row of a batch has exactly 1 */
-                }
+                if (M != weighed || data->weights) NAME(weigh)(data, from, M, factor, p);
+                weighed = M;
             }
             BARRIER
 
@@ -399,26 +419,13 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                                 factor + begin, row_loss + begin);
                 NAME(through_activation)(top, Z[L] + at, in[L] + at, d[L] + at, ld[L], end - begin, n);
             }
+            double squares = 0; /* of all weights, for the loss: those of sparse rows are always known */
             ptrdiff_t n_squares = 0;
-            double squares = 0;
             if (t == 0 && hyper->lazy && l2 != 0) {
                 for (ptrdiff_t v = 0; v < (N0 + LANES - 1) / LANES; v++) squares += hyper->lazy[1 + v];
                 squares *= s0 * s0;
             }
-            for (ptrdiff_t i = hyper->lazy ? 1 : 0; i < L && l2 != 0; i++) {
-                const minnet_layer *layer = &net->layers[i];
-                if (layer->kind == LAYER_DENSE) {
-                    n_squares += NAME(squares)(params + layer->weight, (ptrdiff_t)(layer->n_in * layer->n_out), 1,
-                                               partial + n_squares, t, T);
-                }
-            }
             BARRIER
-            if (t == 0) {
-                double sum = 0;
-                for (ptrdiff_t m = 0; m < M; m++) sum += row_loss[m];
-                for (ptrdiff_t i = 0; i < n_squares; i++) squares += partial[i];
-                hyper->losses[step - hyper->start] = (sum + 0.5 * l2 * squares) * (double)M;
-            }
 
             /* ---- backward and update */
             for (ptrdiff_t i = L - 1; i >= 0; i--) {
@@ -469,6 +476,11 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                                              AT(Mo, b + begin), end - begin);
                         }
                     }
+                    if (i == 0 && data->indptr && !hyper->lazy && l2 != 0) {
+                        share(K, NR, t, T, &begin, &end);
+                        NAME(row_squares)(params + w, N, partial + n_squares, begin, end);
+                        share(N, NR, t, T, &begin, &end);
+                    }
                     if (hyper->lazy && i == 0 && layer->trainable) {
                         s0 = NAME(sparse_lazy_step)(&of_weight, data, from, M, K, N, dZ, ld[1], params + w, s0,
                                                     l2 != 0 ? hyper->lazy + 1 : NULL, sums, begin, end);
@@ -484,6 +496,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                     const ptrdiff_t some = M > PACK_ROWS ? end - begin : M > FEW_ROWS ? 4 * NR : NR;
                     for (ptrdiff_t k = begin; k < end; k += some) {
                         const ptrdiff_t k1 = k + some < end ? k + some : end;
+                        if (l2 != 0) NAME(row_squares)(params + w, N, partial + n_squares, k, k1);
                         if (below) {
                             const NAME(minnet_finish) finish = {
                                 (int)below->activation, (real)below->activation_parameter, NULL, Z[i], in[i],
@@ -497,9 +510,16 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
                                                AT(V, w), AT(Mo, w), grads ? grads + w : NULL, k, k1);
                         }
                     }
+                    if (l2 != 0 && !(hyper->lazy && i == 0)) n_squares += (K + NR - 1) / NR;
                 }
 #undef AT
                 BARRIER
+            }
+            if (t == 0) {
+                double sum = 0;
+                for (ptrdiff_t m = 0; m < M; m++) sum += row_loss[m];
+                for (ptrdiff_t i = 0; i < n_squares; i++) squares += partial[i];
+                hyper->losses[step - hyper->start] = (sum + 0.5 * l2 * squares) * (double)M;
             }
 
             /* ---- the whole gradient, where it is wanted or clipped by its norm */
@@ -532,7 +552,7 @@ static int NAME(train_steps)(const minnet_network *net, const minnet_data *data,
     free(slot);
     free(used);
     free(G);
-    free(block);
+    UNGUARD(hyper->workspace, (size_t)bytes);
     free(pointers);
     free(ld);
     return 0;

@@ -23,9 +23,9 @@ typedef struct {
  * whole, so threads may split a draw anywhere. */
 typedef void (*minnet_fill)(const minnet_draw *draw, uint64_t start, size_t n, void *out);
 
-/* Takes steps of training; returns 0, or -1 where there is no memory. */
-typedef int (*minnet_train)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
-                            int64_t n_params);
+/* Takes steps of training; returns 0, or -1 where there is no memory, or the bytes that the workspace needs. */
+typedef int64_t (*minnet_train)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
+                                int64_t n_params);
 
 /* Writes the logits of all rows to `to`, contiguous; returns 0, or -1 where there is no memory. */
 typedef int (*minnet_infer)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,

@@ -55,12 +55,16 @@ typedef int minnet_barrier;
 #include <sanitizer/asan_interface.h>
 #define GAP 16
 #define GUARD(gap) ASAN_POISON_MEMORY_REGION(gap, GAP * sizeof(*(gap)))
+#define UNGUARD(all, bytes) ASAN_UNPOISON_MEMORY_REGION(all, bytes)
 #else
 #define GAP 0
 #define GUARD(gap) ((void)0)
+#define UNGUARD(all, bytes) ((void)0)
 #endif
 #define SQUARES_PIECE 4096
 #define DOT_ROWS 24 /* up to so many rows dX is made of products of rows */
+#define UPDATE_ROWS (8 * MR)
+#define UPDATE_COLUMNS (4 * NR)
 #define FEW_ROWS (2 * MR) /* of a batch, for which packing W costs more than it saves */
 
 /* The share of thread t of T in n things that come in groups of `group`. */
@@ -105,7 +109,7 @@ static void NAME(dense_backward)(ptrdiff_t M, ptrdiff_t N, const real *dZ, ptrdi
         return;
     }
     /* Few rows: turning W around would cost more than the product. */
-    real sums[DOT_A * DOT_B];
+    real sums[DOTS];
     for (ptrdiff_t k = k0; k < k1; k += DOT_B) {
         for (ptrdiff_t m = 0; m < M; m += DOT_A) {
             const real *a[DOT_A], *b[DOT_B];
@@ -120,38 +124,71 @@ static void NAME(dense_backward)(ptrdiff_t M, ptrdiff_t N, const real *dZ, ptrdi
     NAME(finish)(f, dX, ldx, 0, M, k0, k1 - k0);
 }
 
-/* Rows [k0, k1) of W take a step with X^T dZ; or the gradient goes to G. */
+/* Up to MR rows of W from k on, and up to NR columns from n on, take a step with X^T dZ; see dense_update. */
+INLINE void NAME(update_tile)(const minnet_step *s, int plain, ptrdiff_t M, ptrdiff_t N, const real *X,
+                              ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
+                              real *G, ptrdiff_t k, int rows, ptrdiff_t n) {
+    const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
+    const ptrdiff_t width = N - n < NR ? N - n : NR, at = k * N + n;
+    real tile[MR * NR];
+    if ((plain || G) && (width == NR || width == LANES)) { /* W += -rate X^T dZ, in the tile itself */
+        NAME(tile)(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, (plain ? W : G) + at, N,
+                   plain ? TILE_UPDATE : TILE_STORE, keep, scale);
+        return;
+    }
+    NAME(tile)(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, tile, NR, TILE_STORE, 0, 0);
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < width; j += LANES) {
+            const ptrdiff_t part = width - j, o = at + i * N + j;
+            const vreal g = NAME(load)(tile + i * NR + j);
+            if (G) {
+                NAME(store_part)(G + o, g, part);
+            } else if (plain) {
+                const vreal change = NAME(rounded)(g, NAME(splat)(scale));
+                NAME(store_part)(W + o, NAME(load_part)(W + o, part) * keep + change, part);
+            } else {
+                NAME(update_vector)(s, g, W + o, V ? V + o : NULL, Mo ? Mo + o : NULL, part);
+            }
+        }
+    }
+}
+
+/* Rows [k0, k1) of W take a step with X^T dZ; or the gradient goes to G.
+ *
+ * Few rows of a batch: along the rows of W, as they lie in memory. Many: in blocks of W for which
+ * the columns of X and of dZ stay in the second-level cache. */
 static void NAME(dense_update)(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, const real *X,
                                ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
                                real *G, ptrdiff_t k0, ptrdiff_t k1) {
-    real tile[MR * NR];
     const int plain = !G && !V && s->clip_value == INFINITY;
-    const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
-    for (ptrdiff_t k = k0; k < k1; k += MR) {
-        const int rows = k1 - k < MR ? (int)(k1 - k) : MR;
-        for (ptrdiff_t n = 0; n < N; n += NR) { /* along the rows of W, as they lie in memory */
-            const ptrdiff_t width = N - n < NR ? N - n : NR, at = k * N + n;
-            if ((plain || G) && (width == NR || width == LANES)) { /* W += -rate X^T dZ, in the tile itself */
-                for (int i = 0; i < rows && M <= FEW_ROWS; i++) { /* the next block of rows: 5% of a step */
-                    PREFETCH(W + at + (k1 - k0 + i) * N);
-                    PREFETCH(W + at + (k1 - k0 + i) * N + LANES);
-                }
-                NAME(tile)(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, (plain ? W : G) + at, N,
-                           plain ? TILE_UPDATE : TILE_STORE, keep, scale);
-                continue;
+    ptrdiff_t held = 0; /* columns of W done with dZ in registers */
+    if (plain && M <= HELD_ROWS) {
+        const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
+        held = N / (HELD * LANES) * (HELD * LANES);
+        for (ptrdiff_t k = k0; k < k1; k += NR) {
+            const ptrdiff_t rows = k1 - k < NR ? k1 - k : NR;
+            real x[NR * HELD_ROWS];
+            for (ptrdiff_t r = 0; r < rows; r++) {
+                for (ptrdiff_t m = 0; m < M; m++) x[r * HELD_ROWS + m] = X[m * ldx + k + r];
             }
-            NAME(tile)(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, tile, NR, TILE_STORE, 0, 0);
-            for (int i = 0; i < rows; i++) {
-                for (int j = 0; j < width; j += LANES) {
-                    const ptrdiff_t part = width - j, o = at + i * N + j;
-                    const vreal g = NAME(load)(tile + i * NR + j);
-                    if (G) {
-                        NAME(store_part)(G + o, g, part);
-                    } else if (plain) {
-                        NAME(store_part)(W + o, NAME(load_part)(W + o, part) * keep + g * scale, part);
-                    } else {
-                        NAME(update_vector)(s, g, W + o, V ? V + o : NULL, Mo ? Mo + o : NULL, part);
+            for (ptrdiff_t n = 0; n < held; n += HELD * LANES) {
+                NAME(update_held)((int)M, rows, x, dZ + n, ldz, W + k * N + n, N, keep, scale);
+            }
+        }
+    }
+    const ptrdiff_t high = M > PACK_ROWS ? UPDATE_ROWS : MR, wide = M > PACK_ROWS ? UPDATE_COLUMNS : N;
+    for (ptrdiff_t kb = k0; kb < k1; kb += high) {
+        const ptrdiff_t ke = k1 - kb < high ? k1 : kb + high;
+        for (ptrdiff_t nb = held; nb < N; nb += wide) {
+            const ptrdiff_t ne = N - nb < wide ? N : nb + wide;
+            for (ptrdiff_t k = kb; k < ke; k += MR) {
+                const int rows = ke - k < MR ? (int)(ke - k) : MR;
+                for (ptrdiff_t n = nb; n < ne; n += NR) {
+                    for (int i = 0; i < rows && M <= FEW_ROWS; i++) { /* the next block of rows: 5% of a step */
+                        PREFETCH(W + (k + k1 - k0 + i) * N + n);
+                        PREFETCH(W + (k + k1 - k0 + i) * N + n + LANES);
                     }
+                    NAME(update_tile)(s, plain, M, N, X, ldx, dZ, ldz, W, V, Mo, G, k, rows, n);
                 }
             }
         }

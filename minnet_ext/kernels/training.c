@@ -39,13 +39,13 @@
 #define TRAIN(width) JOIN(JOIN(minnet_train_, width), JOIN(_, MINNET_LEVEL))
 extern const minnet_kernels TABLE;
 
-int TRAIN(f32)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
-               int64_t n_params) {
+int64_t TRAIN(f32)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
+                   int64_t n_params) {
     return train_steps_f32(network, data, hyper, n_params, TABLE.uniform_f32);
 }
 
-int TRAIN(f64)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
-               int64_t n_params) {
+int64_t TRAIN(f64)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
+                   int64_t n_params) {
     return train_steps_f64(network, data, hyper, n_params, TABLE.uniform_f32);
 }
 

@@ -15,6 +15,8 @@ typedef struct {
 } minnet_step;
 #endif
 
+/* Sums of two products are fused in one way only: see ROUNDED. */
+
 /* W[0..n) gets one step with the gradient g (without L2, which is added here); of n, up to LANES count. */
 INLINE void NAME(update_vector)(const minnet_step *s, vreal g, real *W, real *V, real *M, ptrdiff_t n) {
     vreal w = NAME(load_part)(W, n), step;
@@ -26,8 +28,8 @@ INLINE void NAME(update_vector)(const minnet_step *s, vreal g, real *W, real *V,
     }
     if (s->optimizer == OPTIMIZER_ADAM) {
         vreal m = NAME(load_part)(M, n), v = NAME(load_part)(V, n);
-        m = m * (real)s->beta_1 + g * (real)(1 - s->beta_1);
-        v = v * (real)s->beta_2 + g * g * (real)(1 - s->beta_2);
+        m = m * (real)s->beta_1 + NAME(rounded)(g, NAME(splat)((real)(1 - s->beta_1)));
+        v = v * (real)s->beta_2 + NAME(rounded)(g * g, NAME(splat)((real)(1 - s->beta_2)));
         NAME(store_part)(M, m, n);
         NAME(store_part)(V, v, n);
         step = m / (NAME(sqrt)(v * (real)s->correct_v) + (real)s->epsilon);
@@ -38,7 +40,7 @@ INLINE void NAME(update_vector)(const minnet_step *s, vreal g, real *W, real *V,
     } else {
         step = g;
     }
-    NAME(store_part)(W, w * (real)s->decay - step * (real)s->rate, n);
+    NAME(store_part)(W, w * (real)s->decay - NAME(rounded)(step, NAME(splat)((real)s->rate)), n);
 }
 
 /* The same for a run of any length; V and M may be NULL where the optimizer does not use them. */
