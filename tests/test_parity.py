@@ -109,12 +109,12 @@ def test_every_size_with_every_size(fan_in, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("batch_size", [5, 6, 11, 12, 13, 23, 24, 25, 26, 60, 97])
+@pytest.mark.parametrize("batch_size", [5, 6, 11, 12, 13, 23, 24, 25, 26, 60, 97, 193])
 @needs_cython
 def test_batches_around_the_sizes_of_tiles(batch_size, dtype):
     layers = [Dense(130, "tanh"), BatchNorm("relu"), Dense(140, "softsign"), Dense(3)]
     one = case(dtype=dtype, batch_size=batch_size, order="permuted", alpha=0.1)
-    compare("cython", one, n_rows=110, layers=layers, n_features=20)
+    compare("cython", one, n_rows=batch_size + 13, layers=layers, n_features=20)
 
 
 # ---- the same bits however the work is cut
@@ -129,7 +129,8 @@ WIDE = [
 ]
 
 
-def bits(one, n_threads=1, cuts=1, n_rows=40):
+def bits(one, n_threads=1, cuts=1):
+    n_rows = 40 if one["batch_size"] <= 40 else 2 * one["batch_size"] - 3
     network, X, T, weights = problem(one, n_rows=n_rows, layers=WIDE, n_features=70)
     optimizer, losses = train(
         compiled("cython", network, n_threads), network, X, T, weights, one, cuts=cuts
@@ -152,7 +153,8 @@ BITWISE = [
     for dtype in ("float32", "float64")
     for optimizer, mode, batch_size in (
         ("sgd", "fused", 13), ("momentum", "both_clips", 26), ("adam", "weight_decay", 40),
-        ("nesterov", "clip_norm", 5),
+        ("nesterov", "clip_norm", 5), ("sgd", "weight_decay", 100), ("sgd", "fused", 300),
+        ("adam", "clip_value", 300), ("momentum", "clip_norm", 300),
     )
 ]  # fmt: skip
 
@@ -179,9 +181,11 @@ def test_where_an_epoch_is_cut_changes_no_bit(one, cuts, all_threads):
 
 @needs_cython
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("n_rows", [1, 2, 95, 96, 97, 300])
-def test_inference(n_rows, dtype, all_threads, tmp_path):
-    network, X, _, _ = problem(case(dtype=dtype), n_rows=n_rows, layers=WIDE, n_features=70)
+@pytest.mark.parametrize(
+    ("n_rows", "n_features"), [(1, 70), (2, 70), (95, 70), (96, 70), (97, 900), (300, 70)]
+)
+def test_inference(n_rows, n_features, dtype, all_threads, tmp_path):
+    network, X, _, _ = problem(case(dtype=dtype), n_rows=n_rows, layers=WIDE, n_features=n_features)
     expected = network.forward(X)
     whole = compiled("cython", network).forward(X)
     assert_close(whole, expected, 0, dtype, "logits")

@@ -21,6 +21,12 @@
 /* Numbers of scratch memory that a product takes, for a panel and for packed rows of A. */
 #define PANEL_SIZE (BLOCK_K * NR)
 #define PRODUCT_SCRATCH(M) (PANEL_SIZE + ((M) > PACK_ROWS ? BLOCK_K * BLOCK_M : 0))
+/* How many of K terms are summed up at a time: as equal blocks as can be, since a short last one would
+ * cost a pass over C for little. */
+INLINE ptrdiff_t block_of(ptrdiff_t K) {
+    const ptrdiff_t blocks = (K + BLOCK_K - 1) / BLOCK_K;
+    return ((K + blocks - 1) / blocks + 7) / 8 * 8;
+}
 #endif
 
 /* What becomes of a product: with a bias, Z = C + bias and Y = f(Z); without, C = C f'(Z). */
@@ -109,9 +115,7 @@ static void NAME(product)(ptrdiff_t M, ptrdiff_t K, const real *A, ptrdiff_t lda
                           real *scratch, ptrdiff_t n0, ptrdiff_t n1) {
     real *panel = scratch, *packed = scratch + PANEL_SIZE;
     const int packs = M > PACK_ROWS;
-    const ptrdiff_t rows_most = packs ? BLOCK_M : M;
-    /* blocks of k as equal as can be: a short last one would cost a pass over C for little */
-    const ptrdiff_t blocks = (K + BLOCK_K - 1) / BLOCK_K, most = ((K + blocks - 1) / blocks + 7) / 8 * 8;
+    const ptrdiff_t rows_most = packs ? BLOCK_M : M, most = block_of(K);
     for (ptrdiff_t m0 = 0; m0 < M && n0 < n1; m0 += rows_most) {
         const ptrdiff_t m1 = M - m0 < rows_most ? M : m0 + rows_most;
         for (ptrdiff_t k = 0; k < K; k += most) {

@@ -82,18 +82,23 @@ INLINE ptrdiff_t padded(ptrdiff_t n) {
 }
 #endif
 
-/* Columns [n0, n1) of Z = X W, then what f says. */
+/* Columns [n0, n1) of Z = X W, then what f says.  Sums run over the same blocks of k with few rows as with
+ * many, so that a row alone is predicted to the same bits. */
 static void NAME(dense_forward)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *X, ptrdiff_t ldx,
                                 const real *W, real *Z, ptrdiff_t ld, const NAME(minnet_finish) *f,
                                 real *scratch, ptrdiff_t n0, ptrdiff_t n1) {
+    const ptrdiff_t most = block_of(K);
     ptrdiff_t n = n0;
     for (; M <= FEW_ROWS && (n + NR <= n1 || n + LANES == n1); n += NR) {
         const ptrdiff_t width = n1 - n < NR ? n1 - n : NR;
         const ptrdiff_t ahead = n + 2 * NR <= N ? NR : 0; /* W's next columns: 20% on skinny batches */
-        for (ptrdiff_t m = 0; m < M; m += MR) {
-            const int rows = M - m < MR ? (int)(M - m) : MR;
-            NAME(tile)(rows, width, K, X + m * ldx, ldx, 1, W + n, N, ahead, Z + m * ld + n, ld, TILE_STORE,
-                       0, 0);
+        for (ptrdiff_t k = 0; k < K; k += most) {
+            const ptrdiff_t depth = K - k < most ? K - k : most;
+            for (ptrdiff_t m = 0; m < M; m += MR) {
+                const int rows = M - m < MR ? (int)(M - m) : MR;
+                NAME(tile)(rows, width, depth, X + m * ldx + k, ldx, 1, W + k * N + n, N, ahead,
+                           Z + m * ld + n, ld, k == 0 ? TILE_STORE : TILE_UPDATE, 1, 1);
+            }
         }
         NAME(finish)(f, Z, ld, 0, M, n, width);
     }
