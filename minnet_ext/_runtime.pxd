@@ -68,6 +68,11 @@ cdef extern from "table.h" nogil:
         const minnet_network *network, const minnet_data *data, minnet_hyper *hyper, void *to
     ) noexcept nogil
 
+    ctypedef int (*minnet_gemm)(
+        Py_ssize_t M, Py_ssize_t K, Py_ssize_t N, const void *A, Py_ssize_t lda, const void *B,
+        void *to, int64_t n_threads
+    ) noexcept nogil
+
     ctypedef struct minnet_kernels:
         const char *name
         minnet_fill words
@@ -81,6 +86,8 @@ cdef extern from "table.h" nogil:
         minnet_train train_f64
         minnet_infer infer_f32
         minnet_infer infer_f64
+        minnet_gemm gemm_f32
+        minnet_gemm gemm_f64
 
 
 cdef const minnet_kernels *kernels

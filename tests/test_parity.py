@@ -493,3 +493,26 @@ def test_estimators_agree(solver, dtype):
         probabilities.append(clf.fit(X, y).predict_proba(X))
     for other in probabilities[1:]:
         assert_close(other, probabilities[0], 0, dtype, "probabilities")
+
+
+# ---- the product alone
+
+
+@needs_cython
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (3, 0, 2), (5, 3, 33), (25, 400, 65), (200, 130, 31), (500, 800, 100)]
+)
+def test_gemm(shape, dtype):
+    from minnet_ext._train import gemm
+
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    A, B = rng.normal(size=(m, k)).astype(dtype), rng.normal(size=(k, n)).astype(dtype)
+    one, three = np.full((2, m, n), np.nan, dtype)
+    gemm(A, B, one, 1)
+    gemm(A, B, three, 3)
+    np.testing.assert_allclose(one, A.astype(float) @ B, atol=np.finfo(dtype).eps * 4 * k + 1e-300)
+    np.testing.assert_array_equal(one, three)
+    with pytest.raises(ValueError, match="shapes that fit"):
+        gemm(A, B[1:] if k else np.ones((1, n), dtype), one, 1)

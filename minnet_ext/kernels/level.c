@@ -31,11 +31,14 @@
 
 /* in training.c */
 #define TRAIN(width) JOIN(JOIN(minnet_train_, width), JOIN(_, MINNET_LEVEL))
-int TRAIN(f32)(const minnet_network *, const minnet_data *, minnet_hyper *, int64_t);
-int TRAIN(f64)(const minnet_network *, const minnet_data *, minnet_hyper *, int64_t);
+int64_t TRAIN(f32)(const minnet_network *, const minnet_data *, minnet_hyper *, int64_t);
+int64_t TRAIN(f64)(const minnet_network *, const minnet_data *, minnet_hyper *, int64_t);
 #define INFER(width) JOIN(JOIN(minnet_infer_, width), JOIN(_, MINNET_LEVEL))
 int INFER(f32)(const minnet_network *, const minnet_data *, minnet_hyper *, void *);
 int INFER(f64)(const minnet_network *, const minnet_data *, minnet_hyper *, void *);
+#define GEMM(width) JOIN(JOIN(minnet_gemm_, width), JOIN(_, MINNET_LEVEL))
+int GEMM(f32)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, const void *, void *, int64_t);
+int GEMM(f64)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, const void *, void *, int64_t);
 
 const minnet_kernels JOIN(minnet_kernels_, MINNET_LEVEL) = {
     .name = TEXT(MINNET_LEVEL),
@@ -50,4 +53,6 @@ const minnet_kernels JOIN(minnet_kernels_, MINNET_LEVEL) = {
     .train_f64 = TRAIN(f64),
     .infer_f32 = INFER(f32),
     .infer_f64 = INFER(f64),
+    .gemm_f32 = GEMM(f32),
+    .gemm_f64 = GEMM(f64),
 };

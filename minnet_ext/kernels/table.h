@@ -31,6 +31,10 @@ typedef int64_t (*minnet_train)(const minnet_network *network, const minnet_data
 typedef int (*minnet_infer)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
                             void *to);
 
+/* to = A B, M x K x N, contiguous but for the rows of A, which are lda numbers apart; returns as minnet_infer. */
+typedef int (*minnet_gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const void *A, ptrdiff_t lda, const void *B,
+                           void *to, int64_t n_threads);
+
 typedef struct {
     const char *name;
     minnet_fill words;
@@ -39,6 +43,7 @@ typedef struct {
     minnet_fill truncated_f32, truncated_f64;
     minnet_train train_f32, train_f64;
     minnet_infer infer_f32, infer_f64;
+    minnet_gemm gemm_f32, gemm_f64;
 } minnet_kernels;
 
 extern const minnet_kernels minnet_kernels_scalar;

@@ -100,9 +100,32 @@ static void NAME(dense_forward)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const rea
                            Z + m * ld + n, ld, k == 0 ? TILE_STORE : TILE_UPDATE, 1, 1);
             }
         }
-        NAME(finish)(f, Z, ld, 0, M, n, width);
+        if (f) NAME(finish)(f, Z, ld, 0, M, n, width);
     }
     if (n < n1) NAME(product)(M, K, X, ldx, W, N, 0, Z, ld, f, scratch, n, n1);
+}
+
+/* C = A B, M x K x N, all with contiguous columns: the forward product alone, to be measured. */
+static int NAME(gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *A, ptrdiff_t lda, const real *B,
+                      real *C, minnet_hyper *hyper) {
+    const ptrdiff_t size = PRODUCT_SCRATCH(M) + M * NR, whole = N / NR * NR;
+    real *memory = malloc((size_t)(size * hyper->n_threads) * sizeof(real));
+    if (!memory) return -1;
+    PARALLEL {
+        const int t = omp_get_thread_num(), T = omp_get_num_threads();
+        real *scratch = memory + t * size, *edge = scratch + PRODUCT_SCRATCH(M);
+        ptrdiff_t begin, end;
+        share(whole, NR, t, T, &begin, &end);
+        NAME(dense_forward)(M, K, N, A, lda, B, C, N, NULL, scratch, begin, end);
+        if (t == T - 1 && whole < N) { /* a tile writes whole vectors, which C has no room for */
+            NAME(product)(M, K, A, lda, B + whole, N, 0, edge, NR, NULL, scratch, 0, N - whole);
+            for (ptrdiff_t m = 0; m < M; m++) {
+                memcpy(C + m * N + whole, edge + m * NR, (size_t)(N - whole) * sizeof(real));
+            }
+        }
+    }
+    free(memory);
+    return 0;
 }
 
 /* Columns [k0, k1) of dX = dZ W^T, then what f says. */

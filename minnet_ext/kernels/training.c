@@ -57,3 +57,16 @@ int INFER(f32)(const minnet_network *network, const minnet_data *data, minnet_hy
 int INFER(f64)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper, void *to) {
     return infer_f64(network, data, hyper, to);
 }
+
+#define GEMM(width) JOIN(JOIN(minnet_gemm_, width), JOIN(_, MINNET_LEVEL))
+int GEMM(f32)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const void *A, ptrdiff_t lda, const void *B, void *to,
+              int64_t n_threads) {
+    minnet_hyper hyper = {.n_threads = n_threads};
+    return gemm_f32(M, K, N, A, lda, B, to, &hyper);
+}
+
+int GEMM(f64)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const void *A, ptrdiff_t lda, const void *B, void *to,
+              int64_t n_threads) {
+    minnet_hyper hyper = {.n_threads = n_threads};
+    return gemm_f64(M, K, N, A, lda, B, to, &hyper);
+}
