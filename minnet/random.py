@@ -297,12 +297,11 @@ class Stream:
             The positions sorted by their random words, equal words by position.
         """
         n = _integer("n", n, 1 << 32)
-        pairs = self.words(n).astype(np.uint64)
-        pairs <<= np.uint64(32)
+        pairs = np.left_shift(self.words(n), np.uint64(32))
         pairs |= np.arange(n, dtype=np.uint64)
         pairs.sort()
         pairs &= np.uint64(_MASK)
-        return pairs.astype(np.int64)
+        return pairs.view(np.int64)
 
     def generator(self) -> np.random.Generator:
         """Return a fresh NumPy generator seeded from the stream, for a user's own function.

@@ -202,6 +202,7 @@ INLINE vreal NAME(silu_derivative)(vreal z, vreal y) {
     for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld, dY += ldy) {                           \
         for (ptrdiff_t i = 0; i < n; i += LANES) {                                                \
             vreal y = NAME(load)(Y + i), dy = NAME(load)(dY + i);                                 \
+            (void)y;                                                                              \
             NAME(store)(dY + i, dy * (expression));                                               \
         }                                                                                         \
     }                                                                                             \
