@@ -478,7 +478,7 @@ class Network:
         n = X.shape[0]
         if n == 0:
             raise ValueError("X must have at least one row, got none")
-        if not _all_finite(X.data if sparse.issparse(X) else X):
+        if not all_finite(X.data if sparse.issparse(X) else X):
             raise ValueError("X must be finite, got NaN or infinity")
         T = self.loss_.check_targets(T, n, self.sizes[-1], self.dtype)
         if sample_weight is not None:
@@ -560,7 +560,7 @@ def _is_auto(spec):
     return spec is None or (isinstance(spec, str) and spec == "auto")
 
 
-def _all_finite(X):
+def all_finite(X):
     """Return whether all numbers are finite; the sum tells in most cases, without a mask of X."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(X.sum(dtype=np.float64)) or np.isfinite(X).all())

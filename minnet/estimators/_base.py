@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -22,13 +23,22 @@ from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends, make_backend
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._coefs import Parameters
+from minnet.estimators._kept import KeptBackend
 from minnet.layers import BatchNorm, Dropout
 from minnet.lbfgs import minimize_lbfgs
 from minnet.losses import get_loss
-from minnet.network import Network
+from minnet.network import Network, all_finite
 from minnet.optimizers import SGD, Adam
 from minnet.random import Stream
 from minnet.training import Trainer
+
+_DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
+
+# Rows are predicted in blocks with about so many bytes of logits: what comes after the logits (softmax
+# and the like) makes temporary arrays of their size.
+_BLOCK_BYTES = 2**20
+# A multiple, since a BLAS library may compute the last few rows of a product another way.
+_ROW_STEP = 1024
 
 
 def stochastic_solver(estimator):
@@ -193,7 +203,7 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
             accept_sparse=["csr", "csc"],
             multi_output=True,
             y_numeric=not hasattr(self, "predict_proba"),
-            dtype=(np.float64, np.float32),
+            dtype=_DTYPES,
             reset=first,
         )
         if sample_weight is not None:
@@ -338,6 +348,7 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
         self.init_ = [network.init_[row.label] for row in network.parameter_table if row.is_weight]
         self.n_layers_ = len(self.init_) + 1
         self.t_ = 0
+        self._kept_backend = KeptBackend()
         self._minnet_version = __version__
         for name in ("_trainer", "_optimizer", "_no_improvement_count", "loss_curve_", "best_loss_",
                      "validation_scores_", "best_validation_score_"):  # fmt: skip
@@ -357,12 +368,42 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
 
     # ---- the fitted network
 
-    def _logits(self, X):
-        check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
+    def _apply_to_logits(self, X, output):
+        """Return ``output(Z)`` for the logits ``Z`` of ``X``, computed a block of rows at a time."""
+        check_is_fitted(self, "network_")
+        if not self._passes_all_checks(X):
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=_DTYPES, reset=False)
+        network = self.network_
+        backend = self._kept_backend.get(self.backend, network, self.n_threads)
+        n_rows = X.shape[0]
+        block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])
+        block = max(1, block // _ROW_STEP) * _ROW_STEP
+        if n_rows <= block:
+            return output(backend.forward(X))
+        if sparse.issparse(X):
+            X = X.tocsr()
+        first = output(backend.forward(X[:block]))
+        Y = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)
+        Y[:block] = first
+        for start in range(block, n_rows, block):
+            rows = slice(start, start + block)
+            Y[rows] = output(backend.forward(X[rows]))
+        return Y
+
+    def _passes_all_checks(self, X):
+        """Return whether validate_data would return ``X`` as it is; False if that is not plain.
+
+        For a single row validate_data takes longer than the network.
+        """
+        return (
+            type(X) is np.ndarray
+            and X.dtype in _DTYPES
+            and X.ndim == 2
+            and X.shape[0] > 0
+            and X.shape[1] == self.n_features_in_
+            and "feature_names_in_" not in vars(self)
+            and all_finite(X)
         )
-        return make_backend(self.backend, self.network_, self.n_threads).forward(X)
 
     @property
     def coefs_(self):

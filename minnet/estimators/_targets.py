@@ -107,12 +107,11 @@ class Labels:
         return (indices == 1).astype(dtype)[:, np.newaxis]
 
     def decode(self, P):
-        """Return labels from predicted probabilities (n_samples, n_outputs)."""
+        """Return labels, as an array, from predicted probabilities (n_samples, n_outputs)."""
         if self.kind == "multiclass":
             return self.classes[P.argmax(axis=1)]
         if self.kind == "multilabel":
-            indicator = (P > 0.5).astype(np.int64)
-            return sparse.csr_matrix(indicator) if self.sparse else indicator
+            return (P > 0.5).astype(np.int64)
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(P))
         return self.classes[(P[:, 0] > 0.5).astype(np.intp)]

@@ -263,8 +263,12 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         ndarray of shape (n_samples,), or (n_samples, n_labels) of zeros and ones for multilabel
             The latter is a CSR matrix if the indicator in ``fit`` was sparse.
         """
-        Z = self._logits(X)
-        return self._labels.decode(self.network_.loss_.predict(Z))
+
+        def labels(Z):
+            return self._labels.decode(self.network_.loss_.predict(Z))
+
+        Y = self._apply_to_logits(X, labels)
+        return sparse.csr_matrix(Y) if self._labels.sparse else Y
 
     def predict_proba(self, X):
         """Predict probabilities.
@@ -278,14 +282,17 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; for multilabel that of each label being 1.
         """
-        Z = self._logits(X)
-        predict = self.network_.loss_.predict
-        if self._labels.kind != "binary":
-            return predict(Z)
-        if len(self.classes_) == 1:
-            return np.ones_like(Z)
-        # Not 1 - p, which is 0 where p rounds to 1.
-        return np.hstack([predict(-Z), predict(Z)])
+
+        def probabilities(Z):
+            predict = self.network_.loss_.predict
+            if self._labels.kind != "binary":
+                return predict(Z)
+            if len(self.classes_) == 1:
+                return np.ones_like(Z)
+            # Not 1 - p, which is 0 where p rounds to 1.
+            return np.hstack([predict(-Z), predict(Z)])
+
+        return self._apply_to_logits(X, probabilities)
 
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities, finite where the probabilities round to 0.
@@ -298,13 +305,16 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        Z = self._logits(X)
-        log = LOG_OUTPUTS[self._labels.output]
-        if self._labels.kind != "binary":
-            return log(Z)
-        if len(self.classes_) == 1:
-            return np.zeros_like(Z)
-        return np.hstack([log(-Z), log(Z)])
+
+        def logarithms(Z):
+            log = LOG_OUTPUTS[self._labels.output]
+            if self._labels.kind != "binary":
+                return log(Z)
+            if len(self.classes_) == 1:
+                return np.zeros_like(Z)
+            return np.hstack([log(-Z), log(Z)])
+
+        return self._apply_to_logits(X, logarithms)
 
     # ---- what the base asks for
 

@@ -244,8 +244,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        Z = self._logits(X)
-        Y = self.network_.loss_.predict(Z)
+        Y = self._apply_to_logits(X, lambda Z: self.network_.loss_.predict(Z))
         return Y.ravel() if Y.shape[1] == 1 else Y
 
     # ---- what the base asks for
