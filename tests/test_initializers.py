@@ -310,7 +310,7 @@ METHODS = pytest.mark.parametrize("method", ["qr", "svd"])
 
 @METHODS
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(64, 64), (101, 13), (13, 101), (1, 9), (9, 1), (1, 1)])
+@pytest.mark.parametrize("shape", [(300, 300), (401, 113), (113, 401), (1, 9), (9, 1), (1, 1)])
 def test_orthogonal_is_orthogonal(shape, dtype, method):
     W = Orthogonal(2.0, method)(shape, rng=3, dtype=dtype).astype("float64")
     gram = W.T @ W if shape[0] >= shape[1] else W @ W.T
@@ -318,10 +318,22 @@ def test_orthogonal_is_orthogonal(shape, dtype, method):
     np.testing.assert_allclose(gram, 4 * np.eye(min(shape)), atol=4 * tolerance)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(70, 70), (90, 40), (40, 90)])
+def test_orthogonal_is_the_qr_of_a_normal_matrix(shape, dtype):
+    Q = Orthogonal()(shape, rng=3, dtype=dtype)
+    A = Stream(3, "initializer").normal((max(shape), min(shape)), dtype=dtype)
+    R = (Q if shape[0] >= shape[1] else Q.T).T @ A
+    np.testing.assert_allclose(np.tril(R, -1), 0, atol=200 * np.finfo(dtype).eps)
+    assert np.diag(R).min() > 0
+
+
 @METHODS
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5)], ids=["tall", "wide"])
-def test_orthogonal_is_haar(shape, method):
-    draws = np.array([Orthogonal(method=method)(shape, rng=seed) for seed in range(1500)])
+def test_orthogonal_is_haar(shape, dtype, method):
+    draw = Orthogonal(method=method)
+    draws = np.array([draw(shape, rng=seed, dtype=dtype) for seed in range(1500)])
     # A coordinate of a random direction in n dimensions: (q + 1) / 2 is Beta((n-1)/2, (n-1)/2).
     coordinate = stats.beta(2, 2, loc=-1, scale=2)
     for i, j in [(0, 0), (shape[0] - 1, shape[1] - 1), (0, shape[1] - 1), (2, 2)]:
@@ -332,8 +344,10 @@ def test_orthogonal_is_haar(shape, method):
 
 
 @METHODS
-def test_orthogonal_square_is_haar(method):
-    draws = np.array([Orthogonal(method=method)((2, 2), rng=seed) for seed in range(2000)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_orthogonal_square_is_haar(dtype, method):
+    draw = Orthogonal(method=method)
+    draws = np.array([draw((2, 2), rng=seed, dtype=dtype) for seed in range(2000)])
     # Angles uniform on the circle, and rotations as frequent as reflections: without the signs of
     # R or with U alone, one of the two fails.
     angle = np.arctan2(draws[:, 1, 0], draws[:, 0, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from scipy.linalg import lapack
 
 from minnet.initializers.base import (
     Array,
@@ -44,6 +45,10 @@ class Orthogonal(Initializer):
     -----
     torch, JAX and Keras do ``"qr"``; Lasagne takes U or V of the SVD alone.
 
+    ``"qr"`` computes in the dtype of the result, as they do: the entries of :math:`Q^T Q - I` are
+    below about 1e-6 in float32 and 1e-14 in float64. The float32 matrix of a seed is another draw,
+    not the float64 one rounded. ``"svd"`` computes in float64 and rounds.
+
     Examples
     --------
     >>> import numpy as np
@@ -62,15 +67,31 @@ class Orthogonal(Initializer):
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return g times the Q of a normal matrix."""
         fan_in, fan_out = require_matrix(self, shape)
-        # In float64 whatever the dtype: orthonormal to the last bit of float32, too.
-        A = stream.normal((max(shape), min(shape)), 0.0, 1.0, "float64")
+        long, short = max(shape), min(shape)
         if self.method == "qr":
-            Q, R = np.linalg.qr(A)
-            Q = Q * np.where(np.diag(R) < 0, -1.0, 1.0)
+            A = stream.normal((long, short), 0.0, 1.0, dtype)
+            Q, diagonal = _qr(A)
+            with np.errstate(over="ignore"):  # check_values reports it
+                Q *= self.gain * np.where(diagonal < 0, -1.0, 1.0)
         else:
+            A = stream.normal((long, short), 0.0, 1.0, "float64")
             U, _, Vt = np.linalg.svd(A, full_matrices=False)
-            Q = U @ Vt
-        return self.gain * (Q if fan_in >= fan_out else Q.T)
+            Q = self.gain * (U @ Vt)
+        return Q if fan_in >= fan_out else Q.T
+
+
+def _qr(A: Array) -> tuple[Array, Array]:
+    """Return Q and the diagonal of R for a matrix that is not wide, in its own precision.
+
+    ``numpy.linalg.qr`` takes twice the time, and ``scipy.linalg.qr`` copies R.
+    """
+    single = A.dtype == np.float32
+    geqrf = lapack.sgeqrf if single else lapack.dgeqrf
+    orgqr = lapack.sorgqr if single else lapack.dorgqr
+    lwork = 64 * A.shape[1]  # room for blocks of 64 columns; LAPACK's are 32
+    factors, tau, _, _ = geqrf(np.asfortranarray(A), lwork=lwork, overwrite_a=True)
+    diagonal = np.diagonal(factors).copy()  # orgqr overwrites it
+    return orgqr(factors, tau, lwork=lwork, overwrite_a=True)[0], diagonal
 
 
 class Sparse(Initializer):
