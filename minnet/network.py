@@ -563,7 +563,7 @@ def _is_auto(spec):
 def all_finite(X):
     """Return whether all numbers are finite; the sum tells in most cases, without a mask of X."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(X.sum(dtype=np.float64)) or np.isfinite(X).all())
+        return bool(np.isfinite(X.sum()) or np.isfinite(X).all())
 
 
 def _next_aligned(n, dtype):

@@ -68,6 +68,19 @@ static void NAME(pack_straight)(const real *B, ptrdiff_t ldb, ptrdiff_t depth, p
     }
 }
 
+/* Turns a square of vectors around: zipping row i with row i + LANES / 2, log2(LANES) times. */
+INLINE void NAME(turn)(vreal *v) {
+    vreal w[LANES];
+    UNROLLED for (int round = 1; round < LANES; round *= 2) {
+        UNROLLED for (int i = 0; i < LANES / 2; i++) {
+            const vuint a = (vuint)NAME(bits)(v[i]), b = (vuint)NAME(bits)(v[i + LANES / 2]);
+            w[2 * i] = NAME(from_bits)((vint)NAME(zip_low)(a, b));
+            w[2 * i + 1] = NAME(from_bits)((vint)NAME(zip_high)(a, b));
+        }
+        UNROLLED for (int i = 0; i < LANES; i++) v[i] = w[i];
+    }
+}
+
 /* panel[k][j] = B[j * ldb + k] for j < width, 0 beyond. */
 static void NAME(pack_turned)(const real *B, ptrdiff_t ldb, ptrdiff_t depth, ptrdiff_t width, real *panel) {
     if (width < NR) memset(panel, 0, (size_t)(depth * NR) * sizeof(real));
@@ -75,17 +88,9 @@ static void NAME(pack_turned)(const real *B, ptrdiff_t ldb, ptrdiff_t depth, ptr
         const ptrdiff_t some = width - j < LANES ? width - j : LANES;
         ptrdiff_t k = 0;
         for (; some == LANES && k + LANES <= depth; k += LANES) {
-            vreal v[LANES], w[LANES];
+            vreal v[LANES];
             UNROLLED for (int i = 0; i < LANES; i++) v[i] = NAME(load)(B + (j + i) * ldb + k);
-            /* zipping row i with row i + LANES / 2, log2(LANES) times, turns a square around */
-            UNROLLED for (int round = 1; round < LANES; round *= 2) {
-                UNROLLED for (int i = 0; i < LANES / 2; i++) {
-                    const vuint a = (vuint)NAME(bits)(v[i]), b = (vuint)NAME(bits)(v[i + LANES / 2]);
-                    w[2 * i] = NAME(from_bits)((vint)NAME(zip_low)(a, b));
-                    w[2 * i + 1] = NAME(from_bits)((vint)NAME(zip_high)(a, b));
-                }
-                UNROLLED for (int i = 0; i < LANES; i++) v[i] = w[i];
-            }
+            NAME(turn)(v);
             UNROLLED for (int i = 0; i < LANES; i++) NAME(store)(panel + (k + i) * NR + j, v[i]);
         }
         for (; k < depth; k++) {
@@ -96,15 +101,20 @@ static void NAME(pack_turned)(const real *B, ptrdiff_t ldb, ptrdiff_t depth, ptr
 
 /* packed[k][i] = A[i * lda + k], MR rows side by side, then the next MR. */
 static void NAME(pack_rows)(const real *A, ptrdiff_t lda, ptrdiff_t rows, ptrdiff_t depth, real *packed) {
-    for (ptrdiff_t m = 0; m < rows; m += MR) {
-        const real *a = A + m * lda;
+    for (ptrdiff_t m = 0; m < rows; m += MR, packed += depth * MR) {
         const ptrdiff_t some = rows - m < MR ? rows - m : MR;
-        for (ptrdiff_t k = 0; k < depth; k++, packed += MR) {
-            if (some == MR) {
-                UNROLLED for (int i = 0; i < MR; i++) packed[i] = a[i * lda + k];
-            } else {
-                for (ptrdiff_t i = 0; i < some; i++) packed[i] = a[i * lda + k];
-            }
+        const real *a = A + m * lda;
+        ptrdiff_t k = 0;
+#if VBYTES > 16 /* squares of which MR rows count; what a vector has beyond them, the next one overwrites */
+        for (; LANES >= MR && some == MR && k + LANES < depth; k += LANES) {
+            vreal v[LANES];
+            UNROLLED for (int i = 0; i < LANES; i++) v[i] = NAME(load)(a + (i < MR ? i : 0) * lda + k);
+            NAME(turn)(v);
+            UNROLLED for (int i = 0; i < LANES; i++) NAME(store)(packed + (k + i) * MR, v[i]);
+        }
+#endif
+        for (; k < depth; k++) {
+            for (ptrdiff_t i = 0; i < some; i++) packed[k * MR + i] = a[i * lda + k];
         }
     }
 }

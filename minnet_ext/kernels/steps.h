@@ -207,7 +207,7 @@ static void NAME(weigh)(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, re
     }
 }
 
-#define INFERENCE_ROWS 96 /* a multiple of every MR; each block of rows belongs to one thread */
+#define INFERENCE_ROWS 192 /* a multiple of every MR, so many that packing W is 5% of it; a block belongs to one thread */
 
 /* Logits of all rows into `out`, contiguous. */
 static int NAME(infer)(const minnet_network *net, const minnet_data *data, minnet_hyper *hyper, void *to) {
