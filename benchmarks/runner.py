@@ -151,7 +151,7 @@ def alternate(jobs, options, workers=None):
                 record = records[job.name]
                 if "error" in record.info or turn % strides.get(job.name, 1):
                     continue
-                time.sleep(0.02)  # the last one's threads go to sleep
+                time.sleep(0.15)  # the last one's threads go to sleep: OpenBLAS's spin for 0.1 s
                 burst = workers[job.name].burst(options.seconds)
                 record.bursts[turn] = burst
                 if turn == 0:

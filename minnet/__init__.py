@@ -31,3 +31,12 @@ __all__ = [
     "check_gradients",
     "show_config",
 ]
+
+
+def __getattr__(name):
+    """Open the laboratory when it is first asked for: importing minnet does not import it."""
+    if name == "lab":
+        import importlib
+
+        return importlib.import_module("minnet.lab")
+    raise AttributeError(f"module 'minnet' has no attribute {name!r}")

@@ -221,6 +221,14 @@ def test_joblib(backend):
     np.testing.assert_array_equal(answers, [est.predict(X)] * 3)
 
 
+def test_workers_share_the_processors():
+    effective_n_threads = pytest.importorskip("minnet_ext").effective_n_threads
+    threads = joblib.Parallel(2, timeout=60)(
+        joblib.delayed(effective_n_threads)(None) for _ in range(2)
+    )
+    assert sum(threads) <= max(2, joblib.cpu_count())
+
+
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_fit_then_start_a_process_that_fits(method):
     est = classifier(max_iter=3).fit(X, Y)

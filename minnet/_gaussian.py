@@ -1,0 +1,60 @@
+"""Means over normal numbers, by quadrature: what gains and the theory of deep networks are made of."""
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+
+__all__ = ["gaussian_mean", "gaussian_nodes"]
+
+_REACH = 13.0  # standard deviations; beyond it lies less than 1e-37
+_PANELS = 52
+_NODES = 24
+
+
+def gaussian_nodes(breaks=()):
+    r"""Return nodes and weights with which :math:`E f(z) \approx \sum_i w_i f(z_i)`, z standard normal.
+
+    Gauss-Legendre rules on half standard deviations, cut at ``breaks``, where f may have a kink or a
+    jump: Gauss-Hermite rules, which cannot be cut, are right to three digits for a ReLU.
+
+    Parameters
+    ----------
+    breaks : iterable of float
+        In standard deviations.
+
+    Returns
+    -------
+    z, weights : ndarray of shape (n_nodes,), float64
+    """
+    edges = np.linspace(-_REACH, _REACH, _PANELS + 1)
+    inside = [b for b in breaks if -_REACH < b < _REACH]
+    edges = np.unique(np.concatenate([edges, inside]))
+    x, w = leggauss(_NODES)
+    half = np.diff(edges)[:, np.newaxis] / 2
+    z = (edges[:-1, np.newaxis] + half * (x + 1)).ravel()
+    weights = (half * w).ravel() * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    return z, weights / weights.sum()
+
+
+def gaussian_mean(function, sd=1.0, kinks=()):
+    r"""Return :math:`E f(\sigma z)`, z standard normal.
+
+    Parameters
+    ----------
+    function : callable
+        Maps an array to an array.
+    sd : float
+    kinks : iterable of float
+        Where ``function`` has kinks or jumps.
+
+    Returns
+    -------
+    mean : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(gaussian_mean(np.square, sd=3.0), 12)
+    9.0
+    """
+    z, weights = gaussian_nodes([k / sd for k in kinks] if sd > 0 else ())
+    return float(weights @ np.asarray(function(sd * z), dtype=np.float64))

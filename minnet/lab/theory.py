@@ -1,0 +1,471 @@
+r"""What should happen in a deep network with random weights, by theory.
+
+Notation: a layer is :math:`z = h W + b`, :math:`h' = f(z)`, with independent weights of mean 0 and
+variance :math:`\sigma_w^2 / \text{fan\_in}` and biases of variance :math:`\sigma_b^2`. :math:`q` is the
+variance of the pre-activations :math:`z`, over the weights; :math:`c` the correlation of the
+pre-activations that two inputs cause; :math:`D z` the standard normal law. All of it holds for wide
+layers; :func:`length_fluctuation` says how wide.
+
+Sources: Poole, Lahiri, Raghu, Sohl-Dickstein & Ganguli 2016 (arXiv:1606.05340), Schoenholz, Gilmer,
+Ganguli & Sohl-Dickstein 2017 (arXiv:1611.01232), Pennington, Schoenholz & Ganguli 2017
+(arXiv:1711.04735), Hanin & Rolnick 2018 (arXiv:1803.01719).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from minnet._gaussian import gaussian_mean, gaussian_nodes
+from minnet.activations import Activation, get_activation
+
+__all__ = [
+    "MeanField",
+    "jacobian_mean_square",
+    "jacobian_variance",
+    "length_fluctuation",
+    "quarter_circle",
+    "quarter_circle_mean",
+]
+
+_LARGEST = 1e12  # a variance beyond it counts as infinite
+
+
+@dataclass(frozen=True)
+class MeanField:
+    r"""An infinitely wide network of one activation, in which every layer is alike.
+
+    Parameters
+    ----------
+    activation : str or Activation
+    weight_variance : float, default=1.0
+        :math:`\sigma_w^2`, the fan-in times the variance of a weight.
+    bias_variance : float, default=0.0
+        :math:`\sigma_b^2`.
+
+    Examples
+    --------
+    At a bias variance of 0.05, tanh is critical for a weight variance of 1.76 (Poole et al. 2016):
+
+    >>> critical = MeanField.critical("tanh", bias_variance=0.05)
+    >>> round(critical.weight_variance, 3), round(critical.fixed_variance(), 3)
+    (1.761, 0.57)
+    >>> MeanField("relu", weight_variance=1.0).variances(1.0, 4)  # Glorot: half of it a layer
+    array([1.    , 0.5   , 0.25  , 0.125 , 0.0625])
+    """
+
+    activation: str | Activation
+    weight_variance: float = 1.0
+    bias_variance: float = 0.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "activation", get_activation(self.activation))
+        for name in ("weight_variance", "bias_variance"):
+            value = getattr(self, name)
+            if not 0 <= value < np.inf:
+                raise ValueError(f"{name} must be finite and at least 0, got {value!r}")
+
+    # ---- means over a normal pre-activation of variance q
+
+    def _mean(self, function, q):
+        return gaussian_mean(function, np.sqrt(q), self.activation.kinks)
+
+    def _slope(self, Z):
+        return self.activation.derivative(Z, self.activation(Z))
+
+    # ---- variances
+
+    def variance_map(self, q):
+        r"""Return the variance a layer further on.
+
+        .. math:: q' = \sigma_w^2 \int D z \, f(\sqrt q z)^2 + \sigma_b^2
+
+        Parameters
+        ----------
+        q : float
+            Variance of the pre-activations.
+
+        Returns
+        -------
+        q : float
+        """
+        square = self._mean(lambda Z: self.activation(Z) ** 2, q)
+        return self.weight_variance * square + self.bias_variance
+
+    def variances(self, q, n_layers):
+        """Return the variances of ``n_layers`` layers after one with variance ``q``, that one first.
+
+        Parameters
+        ----------
+        q : float
+        n_layers : int
+
+        Returns
+        -------
+        q : ndarray of shape (n_layers + 1,)
+        """
+        values = [float(q)]
+        for _ in range(n_layers):
+            values.append(self.variance_map(values[-1]))
+        return np.array(values)
+
+    def fixed_variance(self, start=1.0, tol=1e-12):
+        """Return the variance that layers tend to.
+
+        Parameters
+        ----------
+        start : float, default=1.0
+            Variance of the first layer. Where the map leaves every variance as it is (ReLU at weight
+            variance 2), it is the answer.
+        tol : float, default=1e-12
+
+        Returns
+        -------
+        q : float
+            0 or infinity where variances vanish or grow without bound.
+        """
+        q = float(start)
+        for _ in range(200):
+            new = self.variance_map(q)
+            if abs(new - q) <= tol * max(q, 1):
+                return new if new > 10 * tol else 0.0
+            q = new
+            if q > _LARGEST:
+                return np.inf
+
+        # Slow: the fixed point is nearly marginal. Where the map crosses the diagonal is found by
+        # bracketing.
+        def moved(value):
+            return self.variance_map(value) - value
+
+        low, high = (0.0, q) if new < q or moved(q) < 0 else (q, _LARGEST)
+        if moved(low) <= tol and low == 0.0:
+            return 0.0
+        return brentq(moved, low, high, xtol=tol) if moved(high) < 0 else np.inf
+
+    # ---- gradients
+
+    def chi(self, q=None):
+        r"""Return by what factor a layer multiplies the variance of gradients going backward.
+
+        .. math:: \chi_1 = \sigma_w^2 \int D z \, f'(\sqrt q z)^2
+
+        It is the slope of the correlation map at 1, too: two nearby inputs come closer below 1
+        (ordered), move apart above (chaotic).
+
+        Parameters
+        ----------
+        q : float, optional
+            Variance of the pre-activations; the fixed one unless given.
+
+        Returns
+        -------
+        chi : float
+        """
+        q = self.fixed_variance() if q is None else q
+        if np.isinf(q):
+            raise ValueError("q must be given: the variance grows without bound")
+        return self.weight_variance * self._mean(lambda Z: self._slope(Z) ** 2, q)
+
+    def gradient_variances(self, q, n_layers):
+        r"""Return the variance of the cost's gradient by pre-activations, relative to the last layer's.
+
+        Layers of equal width. The variance of the gradient by the *weights* of a layer is this times
+        the mean square of the layer's input: in a linear network the two factors cancel, and it is
+        alike in all layers however the gradients vanish (Glorot & Bengio 2010, equation 14).
+
+        Parameters
+        ----------
+        q : float
+            Variance of the first layer's pre-activations.
+        n_layers : int
+
+        Returns
+        -------
+        variances : ndarray of shape (n_layers,)
+            First layer first; the last is 1.
+        """
+        q = self.variances(q, n_layers - 1)
+        factors = [self.chi(value) for value in q[:-1]]
+        return np.concatenate([np.cumprod(factors[::-1])[::-1], [1.0]])
+
+    @classmethod
+    def critical(cls, activation, bias_variance=0.0):
+        r"""Return the network whose gradients neither vanish nor explode.
+
+        Its :math:`\chi_1` is 1 at the fixed variance.
+
+        Parameters
+        ----------
+        activation : str or Activation
+        bias_variance : float, default=0.0
+
+        Returns
+        -------
+        network : MeanField
+
+        Raises
+        ------
+        ValueError
+            If there is none: relu and its kin are critical for a bias variance of 0 only.
+        """
+        unit = cls(activation)
+
+        def weight_variance(q):
+            return 1 / unit._mean(lambda Z: unit._slope(Z) ** 2, q)
+
+        def excess(q):
+            # The bias variance that makes q the fixed point, less the one wanted.
+            square = unit._mean(lambda Z: unit.activation(Z) ** 2, q)
+            return q - weight_variance(q) * square - bias_variance
+
+        if bias_variance == 0 and abs(float(unit.activation(np.zeros(1))[0])) < 1e-12:
+            return cls(unit.activation, weight_variance(0.0 if not unit.activation.kinks else 1.0))
+        grid = np.geomspace(1e-8, 1e4, 121)
+        values = np.array([excess(q) for q in grid])
+        crossings = np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
+        if not crossings.size:
+            raise ValueError(
+                f"bias_variance must be one at which {unit.activation!r} is critical for some weight "
+                f"variance, got {bias_variance!r}"
+            )
+        first = crossings[0]
+        q = brentq(excess, grid[first], grid[first + 1], xtol=1e-14)
+        return cls(unit.activation, weight_variance(q), bias_variance)
+
+    # ---- correlations
+
+    def correlation_map(self, c, q=None):
+        r"""Return the correlation of two inputs' pre-activations a layer further on.
+
+        .. math:: c' = \left(\sigma_w^2 \iint D z_1 D z_2 \, f(u_1) f(u_2) + \sigma_b^2\right) / q', \quad
+                  u_1 = \sqrt q z_1, \; u_2 = \sqrt q (c z_1 + \sqrt{1 - c^2} z_2)
+
+        Parameters
+        ----------
+        c : float
+            From -1 to 1.
+        q : float, optional
+            Variance of the pre-activations of both; the fixed one unless given.
+
+        Returns
+        -------
+        c : float
+        """
+        if not -1 <= c <= 1:
+            raise ValueError(f"c must be from -1 to 1, got {c!r}")
+        q = self.fixed_variance() if q is None else q
+        joint = self._joint_mean(self.activation, c, q)
+        return (self.weight_variance * joint + self.bias_variance) / self.variance_map(q)
+
+    def _joint_mean(self, function, c, q):
+        """Return the mean of f(u1) f(u2) for two normal numbers of variance q and correlation c."""
+        size, sign = abs(c), np.sign(c) or 1.0
+        kinks = [k / np.sqrt(q) for k in self.activation.kinks] if q > 0 else []
+        z, weights = gaussian_nodes(kinks)
+        values = function(np.sqrt(q) * z)
+        if size > 1 - 1e-9:
+            return float(weights @ (values * function(sign * np.sqrt(q) * z)))
+        # u1 and u2 share a part, and given that they are independent: E f f = E_shared (E f | shared)^2.
+        # The inner law is written as a density over u, whose nodes are cut at the kinks.
+        shared, outer = gaussian_nodes()
+        shared, outer = shared[outer > 1e-20], outer[outer > 1e-20]
+        own = np.sqrt(1 - size)
+        nodes, widths = _dense_nodes(kinks, own)
+        kernel = np.exp(-0.5 * ((nodes - np.sqrt(size) * shared[:, np.newaxis]) / own) ** 2)
+        given = kernel @ (widths * function(np.sqrt(q) * nodes)) / (own * np.sqrt(2 * np.pi))
+        other = given if sign > 0 else given[::-1]
+        return float(outer @ (given * other))
+
+    def fixed_correlation(self, start=0.5, tol=1e-10):
+        """Return the correlation that the pre-activations of any two inputs tend to.
+
+        Parameters
+        ----------
+        start : float, default=0.5
+        tol : float, default=1e-10
+
+        Returns
+        -------
+        c : float
+            1 in the ordered phase and at the edge of chaos: inputs can no longer be told apart.
+        """
+        q = self.fixed_variance()
+        if self.chi(q) <= 1 + 1e-9:
+            return 1.0
+
+        def moved(c):
+            return self.correlation_map(c, q) - c
+
+        if moved(0.0) <= tol:  # nothing draws independent inputs together
+            return 0.0
+        return brentq(moved, 0.0, 1 - 1e-6, xtol=tol)
+
+    # ---- depth scales
+
+    def depth_scales(self):
+        r"""Return over how many layers information decays by a factor e, at the fixed point.
+
+        .. math:: 1/\xi_q = -\ln \frac{\partial q'}{\partial q}, \quad 1/\xi_c = -\ln
+                  \sigma_w^2 \iint D z_1 D z_2 f'(u_1) f'(u_2), \quad 1/\xi_\nabla = -\ln \chi_1
+
+        A network trains up to a depth of about :math:`6 \xi_c` (Schoenholz et al. 2017).
+
+        Returns
+        -------
+        scales : dict of float
+            ``variance``, ``correlation`` and ``gradient``; infinite at the edge of chaos, negative where
+            it grows (gradients in the chaotic phase).
+        """
+        q, c = self.fixed_variance(), self.fixed_correlation()
+        slope_of_c = self.weight_variance * self._joint_mean(self._slope, c, q)
+        # d/dq E f(sqrt(q) z)^2 = E f f' z / sqrt(q), which needs no second derivative.
+        slope_of_q = self.weight_variance * (
+            self._mean(lambda Z: self.activation(Z) * self._slope(Z) * Z, q) / q
+            if q > 0
+            else float(self._slope(np.zeros(1))[0]) ** 2
+        )
+        rates = {"variance": slope_of_q, "correlation": slope_of_c, "gradient": self.chi(q)}
+        return {name: _scale(rate) for name, rate in rates.items()}
+
+
+def _scale(rate):
+    """Return -1 / ln(rate)."""
+    if rate <= 0:
+        return 0.0
+    logarithm = -np.log(rate)
+    return np.inf if abs(logarithm) < 1e-9 else float(1 / logarithm)
+
+
+def _dense_nodes(kinks, width):
+    """Return nodes and widths over the whole line that resolve bumps of some width."""
+    panels = int(min(4000, max(52, np.ceil(26 / width))))
+    edges = np.unique(np.concatenate([np.linspace(-13, 13, panels + 1), kinks]))
+    x, w = np.polynomial.legendre.leggauss(8)
+    half = np.diff(edges)[:, np.newaxis] / 2
+    return (edges[:-1, np.newaxis] + half * (x + 1)).ravel(), (half * w).ravel()
+
+
+# ---- singular values
+
+
+def quarter_circle(s, scale=1.0):
+    r"""Return the density of the singular values of a large square matrix of independent entries.
+
+    .. math:: p(s) = \frac{\sqrt{4 \sigma^2 - s^2}}{\pi \sigma^2}, \quad 0 \le s \le 2 \sigma
+
+    Parameters
+    ----------
+    s : array_like of float
+    scale : float, default=1.0
+        :math:`\sigma`, the square root of n times the variance of an entry.
+
+    Returns
+    -------
+    density : ndarray, shape of ``s``
+
+    Examples
+    --------
+    >>> quarter_circle([0.0, 2.0, 3.0]).round(4)
+    array([0.6366, 0.    , 0.    ])
+    """
+    s = np.asarray(s, dtype=np.float64)
+    inside = (s >= 0) & (s <= 2 * scale)
+    root = np.sqrt(np.clip(4 * scale**2 - s**2, 0, None))
+    return np.where(inside, root / (np.pi * scale**2), 0.0)
+
+
+def quarter_circle_mean(scale=1.0):
+    r"""Return the mean of the quarter circle, :math:`8 \sigma / 3 \pi`.
+
+    So the mean singular values of about 0.8 and 0.5 that Glorot & Bengio (2010) report for layers'
+    Jacobians under the normalized and the standard initialization:
+
+    >>> round(quarter_circle_mean(1.0), 4), round(quarter_circle_mean(3**-0.5), 4)
+    (0.8488, 0.4901)
+    """
+    return 8 * scale / (3 * np.pi)
+
+
+def jacobian_mean_square(network, q, n_layers=1):
+    r"""Return the mean squared singular value of the Jacobian of some layers.
+
+    .. math:: \chi_1(q_1) \chi_1(q_2) \dots
+
+    Parameters
+    ----------
+    network : MeanField
+    q : float
+        Variance of the first of these layers' pre-activations.
+    n_layers : int, default=1
+
+    Returns
+    -------
+    mean_square : float
+    """
+    return float(np.prod([network.chi(value) for value in network.variances(q, n_layers - 1)]))
+
+
+def jacobian_variance(network, n_layers, orthogonal=False):
+    r"""Return the variance of the input-output Jacobian's squared singular values, at the edge of chaos.
+
+    .. math:: L \left(\frac{\mu_2}{\mu_1^2} - 1 - s_1\right), \quad
+              \mu_k = \int D z\, f'(\sqrt{q^*} z)^{2k}
+
+    with :math:`s_1 = -1` for independent weights, 0 for orthogonal matrices (Pennington et al. 2017).
+    It is 0 only where all directions are kept alike: dynamical isometry.
+
+    Parameters
+    ----------
+    network : MeanField
+        Critical: ``chi()`` is 1.
+    n_layers : int
+        L.
+    orthogonal : bool, default=False
+
+    Returns
+    -------
+    variance : float
+
+    Examples
+    --------
+    >>> relu = MeanField("relu", weight_variance=2.0)
+    >>> round(jacobian_variance(relu, 10), 6), round(jacobian_variance(relu, 10, orthogonal=True), 6)
+    (20.0, 10.0)
+    """
+    q = network.fixed_variance()
+    chi = network.chi(q)
+    if abs(chi - 1) > 1e-6:
+        raise ValueError(f"network must be critical, with chi() 1, got {chi:.6g}")
+    mu_1, mu_2 = (network._mean(lambda Z, k=k: network._slope(Z) ** (2 * k), q) for k in (1, 2))
+    return n_layers * (mu_2 / mu_1**2 - 1 + (0 if orthogonal else 1))
+
+
+# ---- finite width
+
+
+def length_fluctuation(widths, rectifier=True):
+    r"""Return :math:`E |h|^4 / (E |h|^2)^2` of the last layer's activations, over random weights.
+
+    .. math:: \prod_j (1 + 5 / n_j) \text{ for ReLU}, \quad
+              \prod_j (1 + 2 / n_j) \text{ for a linear network}
+
+    Exact for normal weights that keep the mean length (He's, for ReLU), biases 0, and the input given:
+    1 is no fluctuation. Depth over width decides (Hanin & Rolnick 2018).
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Of the layers after the input.
+    rectifier : bool, default=True
+
+    Returns
+    -------
+    ratio : float
+
+    Examples
+    --------
+    >>> round(length_fluctuation([100] * 50), 2), round(length_fluctuation([1000] * 5), 3)
+    (11.47, 1.025)
+    """
+    return float(np.prod(1 + (5 if rectifier else 2) / np.asarray(widths, dtype=np.float64)))
