@@ -68,7 +68,7 @@ def _bars(axes, results):
             np.arange(len(names)) + 0.2 * (i - 1.5), heights, 0.2, bottom=0,
             color=COLOURS[contestant], label=contestant,
         )  # fmt: skip
-        axes.bar_label(bars, [f"{h:.2g}" if h < 100 else f"{h:.0f}" for h in heights], fontsize=7)
+        axes.bar_label(bars, [f"{h:.2f}" if h < 2 else f"{h:.3g}" for h in heights], fontsize=7)
     axes.set(yscale="log", ylabel="time of a step, minnet = 1", ylim=(0.5, None))
     axes.set_xticks(np.arange(len(names)), names)
     axes.axhline(1, color="black", linewidth=0.8)
