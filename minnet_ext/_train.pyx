@@ -9,6 +9,27 @@ from libc.stdint cimport int64_t, uint64_t
 from minnet_ext._runtime cimport kernels, minnet_data, minnet_hyper, minnet_layer, minnet_network
 
 
+cdef int point_to(minnet_data *data, const floating[:, :] X, csr) except -1:
+    """Let ``data`` point to the inputs; the caller keeps ``X`` or the arrays of ``csr`` alive."""
+    cdef const int64_t[::1] indptr
+    cdef const signed char[::1] indices
+    cdef const floating[::1] values
+    data.indptr = NULL
+    if csr is None:
+        data.X = <const char *> &X[0, 0]
+        data.row_stride, data.column_stride = X.strides[0], X.strides[1]
+        data.n_samples = X.shape[0]
+    else:
+        indptr, values = csr[0], csr[2]
+        data.wide_indices = csr[1].itemsize == 8
+        indices = csr[1].view(np.int8)
+        data.n_samples = indptr.shape[0] - 1
+        data.indptr = &indptr[0]
+        data.indices = &indices[0] if indices.shape[0] > 0 else NULL
+        data.X = <const char *> &values[0] if values.shape[0] > 0 else NULL
+    return 0
+
+
 def train_steps(
     const signed char[::1] layers,  # IN: bytes of an array of minnet.backends.program.LAYER
     int64_t loss,
@@ -56,22 +77,7 @@ def train_steps(
     network.params = &params[0]
     network.state = &state[0] if state.shape[0] > 0 else NULL
 
-    cdef const int64_t[::1] indptr
-    cdef const signed char[::1] indices
-    cdef const floating[::1] values
-    data.indptr = NULL
-    if csr is None:
-        data.X = <const char *> &X[0, 0]
-        data.row_stride, data.column_stride = X.strides[0], X.strides[1]
-        data.n_samples = X.shape[0]
-    else:
-        indptr, values = csr[0], csr[2]
-        data.wide_indices = csr[1].itemsize == 8
-        indices = csr[1].view(np.int8)
-        data.n_samples = indptr.shape[0] - 1
-        data.indptr = &indptr[0]
-        data.indices = &indices[0] if indices.shape[0] > 0 else NULL
-        data.X = <const char *> &values[0] if values.shape[0] > 0 else NULL
+    point_to(&data, X, csr)
     data.classes = NULL
     data.T = NULL
     data.t_row_stride = data.t_column_stride = 0
@@ -138,22 +144,7 @@ def infer(
     network.n_layers = layers.shape[0] // sizeof(minnet_layer)
     network.params = <void *> &params[0]
     network.state = <void *> &state[0] if state.shape[0] > 0 else NULL
-    cdef const int64_t[::1] indptr
-    cdef const signed char[::1] indices
-    cdef const floating[::1] values
-    data.indptr = NULL
-    if csr is None:
-        data.X = <const char *> &X[0, 0]
-        data.row_stride, data.column_stride = X.strides[0], X.strides[1]
-        data.n_samples = X.shape[0]
-    else:
-        indptr, values = csr[0], csr[2]
-        data.wide_indices = csr[1].itemsize == 8
-        indices = csr[1].view(np.int8)
-        data.n_samples = indptr.shape[0] - 1
-        data.indptr = &indptr[0]
-        data.indices = &indices[0] if indices.shape[0] > 0 else NULL
-        data.X = <const char *> &values[0] if values.shape[0] > 0 else NULL
+    point_to(&data, X, csr)
     data.order = NULL
     hyper.n_threads = n_threads
     with nogil:

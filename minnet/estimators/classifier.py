@@ -282,17 +282,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; for multilabel that of each label being 1.
         """
-
-        def probabilities(Z):
-            predict = self.network_.loss_.predict
-            if self._labels.kind != "binary":
-                return predict(Z)
-            if len(self.classes_) == 1:
-                return np.ones_like(Z)
-            # Not 1 - p, which is 0 where p rounds to 1.
-            return np.hstack([predict(-Z), predict(Z)])
-
-        return self._apply_to_logits(X, probabilities)
+        return self._of_each_class(X, lambda Z: self.network_.loss_.predict(Z), 1.0)
 
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities, finite where the probabilities round to 0.
@@ -305,16 +295,20 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         -------
         ndarray of shape (n_samples, n_classes)
         """
+        return self._of_each_class(X, lambda Z: LOG_OUTPUTS[self._labels.output](Z), 0.0)
 
-        def logarithms(Z):
-            log = LOG_OUTPUTS[self._labels.output]
+    def _of_each_class(self, X, function, certain):
+        """Return ``function`` of the logits, with a column for each class."""
+
+        def outputs(Z):
             if self._labels.kind != "binary":
-                return log(Z)
+                return function(Z)
             if len(self.classes_) == 1:
-                return np.zeros_like(Z)
-            return np.hstack([log(-Z), log(Z)])
+                return np.full_like(Z, certain)
+            # Not 1 - p, which is 0 where p rounds to 1.
+            return np.hstack([function(-Z), function(Z)])
 
-        return self._apply_to_logits(X, logarithms)
+        return self._apply_to_logits(X, outputs)
 
     # ---- what the base asks for
 

@@ -8,8 +8,8 @@
  * Threads split panels.  Every sum runs over k in one order, block by block, so that the bits do not depend
  * on the split.  C has room for whole vectors of columns.
  *
- * One core of a Zen 5 whose peak is 237 Gflop/s (float32): 218 for 128 x 784 x 256, 205 for squares of
- * 2048 (OpenBLAS: 188, 211).
+ * One core of a Zen 5 whose peak is 237 Gflop/s (float32), by benchmarks/products.c: 221 for 128 x 784 x 256, 211 for
+ * squares of 2048.
  *
  * Included once for each width of real.h.
  */

@@ -62,7 +62,6 @@ typedef int minnet_barrier;
 #define UNGUARD(all, bytes) ((void)0)
 #endif
 #define SQUARES_PIECE 4096
-#define DOT_ROWS 24 /* up to so many rows dX is made of products of rows */
 #define UPDATE_ROWS (8 * MR)
 #define UPDATE_COLUMNS (4 * NR)
 #define FEW_ROWS (2 * MR) /* of a batch, for which packing W costs more than it saves */
