@@ -7,17 +7,16 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 
-from minnet.activations import Identity, LeakyRelu, name_of
-from minnet.initializers import auto_initializer, get_initializer, materialize
+from minnet import _initialization
+from minnet._buffers import aligned_zeros, all_finite, next_aligned
+from minnet.initializers import materialize
 from minnet.initializers.base import check_values
-from minnet.layers import BatchNorm, Context, Dense, Dropout, Layer
+from minnet.layers import Context, Dense, Layer
 from minnet.losses import get_loss
 from minnet.random import Stream, draw_key
 from minnet.trace import Trace
 
-__all__ = ["Network", "ParameterRow"]
-
-_ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+__all__ = ["Network", "ParameterRow", "all_finite"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Network:
         What layers keep but do not train (running averages), likewise.
     parameter_table : list of ParameterRow
     init_ : dict
-        The initializer that made each array, by label: what "auto" picked.
+        The initializer that made each array, by label, with what "auto" stands for.
     loss_ : Loss
         The loss object in use.
 
@@ -177,7 +176,7 @@ class Network:
             sizes.append(int(layer.output_size(sizes[-1])))
         declared = [layer.parameters(n) for layer, n in zip(self.layers, sizes, strict=False)]
         loss = get_loss(self.loss, sizes[-1])
-        specs = self._resolve_init(declared)
+        initializers = _initialization.resolve(self, declared)
 
         table, init, arrays, offset = [], {}, [], 0
         ordinals = self._ordinals()
@@ -187,17 +186,17 @@ class Network:
                     i, name, offset, parameter.shape, parameter.is_weight,
                     layer.lr_factor, layer.trainable,
                 )  # fmt: skip
-                spec = get_initializer(specs[i, name], name=row.label)
-                stream = Stream(key, f"{type(layer).__name__}.{name}", ordinals[i])
                 where = f"{row.label} ({type(layer).__name__})"
+                stream = Stream(key, f"{type(layer).__name__}.{name}", ordinals[i])
                 fans = sizes[i], sizes[i + 1]
                 # Drawn in float64 and rounded, so that both dtypes start from the same weights.
-                array = materialize(spec, parameter.shape, rng=stream, fans=fans, name=where)
+                initializer = initializers[i, name]
+                array = materialize(initializer, parameter.shape, rng=stream, fans=fans, name=where)
                 array = check_values(array, parameter.shape, dtype, where)
-                init[row.label] = spec
+                init[row.label] = initializer
                 table.append(row)
                 arrays.append(array)
-                offset = _next_aligned(row.slice.stop, dtype)
+                offset = next_aligned(row.slice.stop, dtype)
 
         params = aligned_zeros(offset, dtype)
         for row, array in zip(table, arrays, strict=True):
@@ -215,63 +214,85 @@ class Network:
             for i, layer in enumerate(self.layers)
         ]
 
-    def _resolve_init(self, declared):
-        """Return the initializer spec of each array: the layer's own, the network's, or by activation."""
-        specs = {(i, name): p.init for i, ps in enumerate(declared) for name, p in ps.items()}
-        weights = [(i, name) for (i, name) in specs if declared[i][name].is_weight]
-        biases = [place for place in specs if place not in weights and specs[place] is None]
-        for argument, given, places in (
-            ("init", self.init, weights),
-            ("bias_init", self.bias_init, biases),
-        ):
-            entries = given if isinstance(given, list | tuple) else [given] * len(places)
-            if len(entries) != len(places):
-                what = "weight matrix, the output's included" if places is weights else "bias"
-                raise ValueError(
-                    f"{argument} must have one entry per {what}: {len(places)}, got {len(entries)}"
-                )
-            for position, (place, spec) in enumerate(zip(places, entries, strict=True)):
-                if specs[place] is None:
-                    specs[place] = spec
-                elif entries is given and spec is not None:
-                    raise ValueError(
-                        f"{argument}[{position}] must be None, since layers[{place[0]}] names its own "
-                        f"initializer {specs[place]!r}, got {spec!r}"
-                    )
-        automatic = [place for place in weights if _is_auto(specs[place])]
-        for i, name in automatic:
-            specs[i, name] = self._auto(i, first_layer=(i, name) == weights[0])
-        for i, name in biases:
-            if _is_auto(specs[i, name]):
-                specs[i, name] = self._auto_bias(i, specs, automatic)
-        return specs
+    def activation_below(self, layer_index):
+        """Return the activation whose output comes into a layer, or None if data do.
 
-    def _auto(self, i, first_layer):
-        """Return the initializer for layer ``i`` by the activation that its output goes through."""
-        activation = getattr(self.layers[i], "activation", Identity())
-        for above in self.layers[i + 1 :]:
-            if not isinstance(activation, Identity) or not isinstance(above, BatchNorm | Dropout):
-                break
-            activation = getattr(above, "activation", activation)
-        slope = activation.negative_slope if isinstance(activation, LeakyRelu) else 0.0
-        return auto_initializer(name_of(activation), slope, first_layer)
+        Dropout between them does not count, and a linear batch normalization does: what was below it no
+        longer matters.
 
-    def _auto_bias(self, i, specs, automatic):
-        """Return the law of the layer's weights if "auto" picked it and the bias can matter, or zeros.
-
-        With all biases 0 a network of odd activations is an odd function, and one of rectifiers has all
-        its kinks in one place: it learns the rest of the functions late. An output's bias is learned at
-        once, and batch normalization takes a bias away.
+        Examples
+        --------
+        >>> from minnet import Dense, Dropout, Network
+        >>> net = Network([Dense(9, "tanh"), Dropout(), Dense(3)])
+        >>> net.activation_below(0), net.activation_below(2)
+        (None, Tanh())
         """
-        above = self.layers[i + 1] if i + 1 < len(self.layers) else None
-        if above is None or isinstance(above, BatchNorm):
-            return "zeros"
-        return next((specs[place] for place in automatic if place[0] == i), "zeros")
+        return _initialization.activation_below(self.layers, layer_index)
+
+    def activation_above(self, layer_index):
+        """Return the activation that the output of a layer goes through.
+
+        Its own; where the layer is linear and batch normalization or dropout follows, theirs.
+
+        Examples
+        --------
+        >>> from minnet import BatchNorm, Dense, Network
+        >>> Network([Dense(9), BatchNorm("relu"), Dense(3)]).activation_above(0)
+        Relu()
+        """
+        return _initialization.activation_above(self.layers, layer_index)
+
+    def adapt(self, X, T=None, sample_weight=None):
+        """Show data to the initializers that look at them, after :meth:`initialize`.
+
+        They are called once, in the order of the layers, as ``adapt(network, layer_index, X, T,
+        sample_weight)`` with what comes into their layer, through the layers below as already adapted:
+        nothing is dropped, and batch normalization takes the mean and variance of these rows. They see
+        4096 rows at most, evenly spaced over those of positive weight. One whose ``needs_X`` is False
+        gets None for ``X``, and all rows of ``T`` and ``sample_weight``. The estimators call this in
+        ``fit``. Without such an initializer nothing happens.
+
+        Parameters
+        ----------
+        X : array or CSR matrix of shape (n_samples, n_features)
+        T : array-like, default=None
+            Targets, as :meth:`loss_and_grad` takes them.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If data do not fit or an initializer cannot use them. The network is then as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from minnet import Dense, Network
+        >>> X = np.random.default_rng(0).normal(size=(100, 4))
+        >>> net = Network([Dense(9, "tanh", init="lsuv"), Dense(1)], "squared_error").initialize(4, 0)
+        >>> float((net.adapt(X).layers[0].W.T @ X.T).std().round(6))
+        1.0
+        """
+        self._check_initialized()
+        if not any(hasattr(initializer, "adapt") for initializer in self.init_.values()):
+            return self
+        X, T, sample_weight = self.check_batch(X, T, sample_weight, targets=T is not None)
+        before = self.params.copy()
+        try:
+            _initialization.adapt(self, X, T, sample_weight)
+        except BaseException:
+            self.params[...] = before
+            raise
+        return self
 
     def _bind(self, params, states):
         """Take ``params`` and make layer attributes views of it and of the flat state."""
         self.params = params
-        n_state = sum(_next_aligned(a.size, self.dtype) for s in states for a in s.values())
+        n_state = sum(next_aligned(a.size, self.dtype) for s in states for a in s.values())
         self.state = aligned_zeros(n_state, self.dtype)
         offset, state_views = 0, []
         for arrays in states:
@@ -280,7 +301,7 @@ class Network:
                 view = self.state[offset : offset + array.size].reshape(array.shape)
                 view[...] = array
                 state_views[-1][name] = view
-                offset = _next_aligned(offset + array.size, self.dtype)
+                offset = next_aligned(offset + array.size, self.dtype)
         for layer, parameters, state in zip(
             self.layers, self.views(params), state_views, strict=True
         ):
@@ -472,7 +493,7 @@ class Network:
             raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {X.shape}")
         return X
 
-    def check_batch(self, X, T, sample_weight=None):
+    def check_batch(self, X, T, sample_weight=None, targets=True):
         """Return X, T and sample_weight as the network computes with them, or say what is wrong."""
         X = self.check_X(X)
         n = X.shape[0]
@@ -480,7 +501,8 @@ class Network:
             raise ValueError("X must have at least one row, got none")
         if not all_finite(X.data if sparse.issparse(X) else X):
             raise ValueError("X must be finite, got NaN or infinity")
-        T = self.loss_.check_targets(T, n, self.sizes[-1], self.dtype)
+        if targets:
+            T = self.loss_.check_targets(T, n, self.sizes[-1], self.dtype)
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight, dtype=np.float64)
             if sample_weight.shape != (n,):
@@ -501,7 +523,7 @@ class Network:
         table, offset = [], 0
         for row in self.parameter_table:
             table.append(ParameterRow(**{**row.__dict__, "offset": offset}))
-            offset = _next_aligned(table[-1].slice.stop, dtype)
+            offset = next_aligned(table[-1].slice.stop, dtype)
         params = aligned_zeros(offset, dtype)
         for old, new in zip(self.parameter_table, table, strict=True):
             params[new.slice] = self.params[old.slice]
@@ -535,38 +557,8 @@ class Network:
             self._bind(aligned, states)
 
 
-def aligned_zeros(n, dtype):
-    """Return ``n`` zeros that start at a multiple of 64 bytes.
-
-    Examples
-    --------
-    >>> aligned_zeros(3, "float32").ctypes.data % 64
-    0
-    """
-    dtype = np.dtype(dtype)
-    raw = np.zeros(n * dtype.itemsize + _ALIGNMENT, dtype=np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start : start + n * dtype.itemsize].view(dtype)
-
-
 def _check_dtype(dtype):
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {dtype}")
     return dtype
-
-
-def _is_auto(spec):
-    return spec is None or (isinstance(spec, str) and spec == "auto")
-
-
-def all_finite(X):
-    """Return whether all numbers are finite; the sum tells in most cases, without a mask of X."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(X.sum()) or np.isfinite(X).all())
-
-
-def _next_aligned(n, dtype):
-    """Return the smallest element offset of at least ``n`` that is a multiple of 64 bytes."""
-    step = _ALIGNMENT // np.dtype(dtype).itemsize
-    return -(-n // step) * step

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import Hyper, make_backend
+from minnet.callbacks import as_callback
 from minnet.optimizers import Adaptive, get_optimizer, get_schedule
 from minnet.random import Stream
 
@@ -51,6 +52,8 @@ class Trainer:
         With its state and the current ``learning_rate``.
     n_epochs : int
         Epochs over all calls.
+    n_steps : int
+        Steps made by this trainer.
     n_seen : int
         Samples drawn over all calls.
     loss_curve : list of float
@@ -114,7 +117,7 @@ class Trainer:
         self.n_threads = n_threads
         self.verbose = verbose
         self._runner = make_backend(backend, network, n_threads)
-        self.n_epochs = self.n_seen = self.no_improvement_count = 0
+        self.n_epochs = self.n_steps = self.n_seen = self.no_improvement_count = 0
         self.loss_curve, self.validation_scores = [], []
         self.best_loss, self.best_score = np.inf, -np.inf
 
@@ -135,8 +138,9 @@ class Trainer:
         validate : callable, default=None
             ``validate(network)`` returns a score, the higher the better. With it, training stops when
             the score stalls and the weights of the best epoch come back.
-        callbacks : sequence of callable, default=()
-            Each is called with the trainer after every epoch; one that returns True ends training.
+        callbacks : sequence of Callback or callable, default=()
+            See :class:`minnet.callbacks.Callback`. A function is called with the trainer after every
+            epoch, and ends training if it returns True.
 
         Returns
         -------
@@ -156,9 +160,14 @@ class Trainer:
         data = self.network.check_batch(X, T, sample_weight)
         self.no_improvement_count = 0
         best = self._snapshot() if validate is not None else None
+        callbacks = [as_callback(callback) for callback in callbacks]
+        for callback in callbacks:
+            callback.begin(self)
         try:
             for _ in range(max_epochs):
-                self.run_epoch(*data)
+                for callback in callbacks:
+                    callback.begin_epoch(self)
+                self.run_epoch(*data, callbacks=callbacks)
                 if not self.is_finite():
                     if validate is None:
                         raise ValueError(self._divergence())
@@ -172,8 +181,8 @@ class Trainer:
                 if validate is not None and self._validate(validate):
                     best = self._snapshot()
                 stalled = self.check_stall(validate is not None)
-                answers = [callback(self) for callback in callbacks]
-                if stalled or any(answer is True for answer in answers):
+                answers = [callback.end_epoch(self) for callback in callbacks]
+                if stalled or any(isinstance(a, bool | np.bool_) and a for a in answers):
                     break
             else:
                 warnings.warn(
@@ -184,6 +193,8 @@ class Trainer:
                 )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
+        for callback in callbacks:
+            callback.end(self)
         if best is not None:
             self.network.params[...], self.network.state[...] = best
         return self
@@ -195,8 +206,11 @@ class Trainer:
         self.validation_scores = list(previous.validation_scores)
         self.best_loss, self.best_score = previous.best_loss, previous.best_score
 
-    def run_epoch(self, X, T, sample_weight=None):
-        """Take the steps of one epoch over data that were checked; note its loss."""
+    def run_epoch(self, X, T, sample_weight=None, callbacks=()):
+        """Take the steps of one epoch over data that were checked; note its loss.
+
+        It pauses where the callbacks want it to.
+        """
         n_samples = X.shape[0]
         weight_sum = float(n_samples if sample_weight is None else sample_weight.sum())
         order = None
@@ -220,15 +234,29 @@ class Trainer:
         )
         if self._runner is None:  # after unpickling
             self._runner = make_backend(self.backend, self.network, self.n_threads)
-        total = self._runner.train_steps(X, T, sample_weight, order, 0, n_steps, hyper)
+        start, losses = 0, []
+        while start < n_steps:
+            stop = self._pause(callbacks, n_steps - start) + start
+            losses.append(self._runner.train_steps(X, T, sample_weight, order, start, stop, hyper))
+            self.n_steps += stop - start
+            start = stop
         self.n_epochs += 1
         self.n_seen += n_samples
-        self.loss_curve.append(total / n_samples)
+        # Summed at the end: where the epoch pauses must not change a bit.
+        self.loss_curve.append(float(np.concatenate(losses).sum()) / n_samples)
         optimizer.learning_rate = self.schedule.after_epoch(
             float(rates[-1]), self.initial_rate, optimizer.step, self.n_seen
         )
         if self.verbose:
             print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
+
+    def _pause(self, callbacks, n_steps):
+        """Let the callbacks whose step it is do their work; return after how many steps to pause next."""
+        for callback in callbacks:
+            if callback.next_step(self) == self.n_steps:
+                callback.at_step(self)
+        wanted = [callback.next_step(self) for callback in callbacks]
+        return min([n_steps, *(step - self.n_steps for step in wanted if step is not None)])
 
     def check_stall(self, validated=False):
         """Count epochs without improvement; return whether training should stop.

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from minnet.initializers import (
+    LSUV,
     Constant,
     FromArray,
     FromFunction,
@@ -20,6 +21,7 @@ from minnet.initializers import (
     Initializer,
     LecunNormal,
     LecunUniform,
+    NguyenWidrow,
     Normal,
     Orthogonal,
     PositiveUnitball,
@@ -30,6 +32,7 @@ from minnet.initializers import (
     TruncatedNormal,
     Uniform,
     VarianceScaling,
+    ZerO,
     Zeros,
     auto_initializer,
     calculate_gain,
@@ -37,6 +40,7 @@ from minnet.initializers import (
     list_initializers,
     materialize,
     resolve_fans,
+    variance_gain,
 )
 from minnet.initializers.variance_scaling import NamedScaling
 
@@ -58,7 +62,7 @@ def test_fans_of_a_bias():
     assert resolve_fans((3, 4), (5, 6)) == (5, 6)
 
 
-@pytest.mark.parametrize("cls", [VarianceScaling, *NamedScaling.__subclasses__()])
+@pytest.mark.parametrize("cls", [VarianceScaling, NguyenWidrow, *NamedScaling.__subclasses__()])
 def test_one_dimension_does_not_tell_the_fans(cls):
     if cls.__name__.startswith("_"):
         cls = HeNormal
@@ -66,7 +70,7 @@ def test_one_dimension_does_not_tell_the_fans(cls):
         cls()((5,), rng=0)
 
 
-@pytest.mark.parametrize("cls", [Orthogonal, Sparse, Identity, PositiveUnitball])
+@pytest.mark.parametrize("cls", [Orthogonal, Sparse, Identity, PositiveUnitball, ZerO])
 def test_matrices_need_two_dimensions(cls):
     message = (
         rf"{cls.__name__} makes weight matrices: shape must be \(fan_in, fan_out\), got \(5,\)"
@@ -150,6 +154,21 @@ NAN = float("nan")
         (lambda: VarianceScaling(mode=3), "unknown mode 3: it may be one of "),
         (lambda: Orthogonal(method="QR"), "unknown method 'QR': did you mean 'qr'?"),
         (lambda: Orthogonal(gain=NAN), "gain must be a finite number, got nan"),
+        (
+            lambda: Orthogonal(gain="tanhh"),
+            "unknown activation 'tanhh' for a gain: did you mean 'tanh'? It may be one of",
+        ),
+        (lambda: Orthogonal(gain=True), "gain must be a finite number, got True"),
+        (
+            lambda: GlorotNormal("autp"),
+            "unknown activation 'autp' for a gain: did you mean 'auto'? It may be one of",
+        ),
+        (lambda: HeNormal("auto"), "gain of HeNormal must be a number, got 'auto': the formula "),
+        (lambda: NguyenWidrow(0), "factor must be a finite number > 0, got 0"),
+        (lambda: ZerO("relu"), "gain must be a finite number, got 'relu'"),
+        (lambda: LSUV(tol=NAN), "tol must be a finite number > 0, got nan"),
+        (lambda: variance_gain("tanhh"), "unknown activation 'tanhh': did you mean 'tanh'?"),
+        (lambda: variance_gain(0.5), "activation must be a name such as 'tanh' or an Activation"),
         (lambda: Identity(gain="tanh"), "gain must be a finite number, got 'tanh'"),
         (lambda: Sparse(0), "n_nonzero must be a whole number >= 1, got 0"),
         (lambda: Sparse(0.1), "n_nonzero must be a whole number >= 1, got 0.1"),

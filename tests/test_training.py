@@ -481,7 +481,7 @@ def test_a_callback_that_returns_true_ends_training(X, T):
         trainer = Trainer(make()).fit(X, T, callbacks=callbacks)
     assert trainer.n_epochs == 3
     assert len(others) == 3
-    with pytest.warns(ConvergenceWarning):  # only True itself ends it
+    with pytest.warns(ConvergenceWarning):  # only True ends it, no other number
         Trainer(make()).fit(X, T, max_epochs=2, callbacks=[lambda trainer: 1])
 
 

@@ -83,10 +83,10 @@ class NumpyBackend:
 
         Returns
         -------
-        float
-            Sum over the batches of objective times length of the batch.
+        ndarray of shape (stop - start,), float64
+            Objective of each batch, times the length of the batch.
         """
-        network, optimizer, total = self.network, hyper.optimizer, 0.0
+        network, optimizer, losses = self.network, hyper.optimizer, np.empty(stop - start)
         # An overflow here is divergence, which the trainer reports after the epoch.
         with self._threads(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for step in range(start, stop):
@@ -103,7 +103,7 @@ class NumpyBackend:
                     hyper.weight_sum,
                     hyper.position + first,
                 )
-                total += loss * n_rows
+                losses[step - start] = loss * n_rows
                 clip_gradients(grads, hyper.clip_value, hyper.clip_norm)
                 rate = network.dtype.type(hyper.rates[step])
                 rates = rate if self._factors is None else rate * self._factors
@@ -114,7 +114,7 @@ class NumpyBackend:
                 optimizer.update(network.params, grads, rates)
                 for layer, ctx in zip(network.layers, contexts, strict=True):
                     layer.update_state(ctx)
-        return total
+        return losses
 
     def _threads(self):
         if self.n_threads is None:

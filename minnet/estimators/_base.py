@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
@@ -21,7 +22,9 @@ from sklearn.utils.validation import (
 from minnet._version import __version__
 from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends, make_backend
+from minnet.callbacks import Callback
 from minnet.estimators._architecture import build_layers, check_initializers
+from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
 from minnet.estimators._kept import KeptBackend
 from minnet.layers import BatchNorm, Dropout
@@ -33,6 +36,8 @@ from minnet.random import Stream
 from minnet.training import Trainer
 
 _DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
+
+_OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 # Rows are predicted in blocks with about so many bytes of logits: what comes after the logits (softmax
 # and the like) makes temporary arrays of their size.
@@ -50,7 +55,7 @@ def stochastic_solver(estimator):
     return True
 
 
-class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
+class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators; see MinNetClassifier and MinNetRegressor."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -117,6 +122,7 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
 
     # ---- fit
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Fit the network to data.
 
@@ -141,6 +147,11 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
         """
         with self._untouched_on_error():
             self._validate_params()
+            epochs = 0 if self.solver == "lbfgs" else self.max_iter
+            context = self._init_callback_context(max_subtasks=epochs)
+            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+            data = {"X": X, "y": y, "metadata": metadata}
+            context.call_on_fit_task_begin(estimator=self, **data)
             warm = self.warm_start and hasattr(self, "network_")
             X, T, weights = self._check_data(X, y, sample_weight, first=not warm)
             if warm:
@@ -148,12 +159,17 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
                 network = copy.deepcopy(self.network_)
                 self._take_arguments(network)
             else:
-                network = self._new_network(X, T)
+                network = self._new_network(X, T, weights)
             if self.solver == "lbfgs":
                 self._fit_lbfgs(network, X, T, weights)
             else:
                 previous = getattr(self, "_trainer", None) if warm else None
-                self._fit_stochastic(network, previous, X, T, weights)
+                given = getattr(self, "_skl_callbacks", [])
+                callbacks = [callback for callback in given if isinstance(callback, Callback)]
+                if given:
+                    callbacks.append(EpochTasks(self, context, data))
+                self._fit_stochastic(network, previous, X, T, weights, callbacks)
+            context.call_on_fit_task_end(estimator=self, **data, reconstruction_attributes={})
         return self
 
     def _partial_fit(self, X, y, sample_weight, **given):
@@ -164,7 +180,7 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
             first = not hasattr(self, "network_")
             X, T, weights = self._check_data(X, y, sample_weight, first=first, **given)
             if first:
-                network = self._new_network(X, T)
+                network = self._new_network(X, T, weights)
             else:
                 network = self.network_
                 self._check_unchanged(T)
@@ -190,8 +206,10 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
         try:
             yield
         except BaseException:
+            # What scikit-learn keeps during a fit, it needs to close its callbacks.
+            during = {k: v for k, v in vars(self).items() if k in _OF_CALLBACKS}
             vars(self).clear()
-            vars(self).update(before)
+            vars(self).update(before | during)
             raise
 
     def _check_data(self, X, y, sample_weight, first, **given):
@@ -221,7 +239,7 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
             raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
         return X, T, weights
 
-    def _new_network(self, X, T):
+    def _new_network(self, X, T, weights=None):
         check_initializers(self)
         layers = build_layers(self, self._n_outputs(T))
         network = Network(layers, self._loss(), self.init, self.bias_init, self.alpha)
@@ -232,7 +250,8 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
                         "solver must be 'sgd' or 'adam' for a network with "
                         f"{type(layer).__name__}, got 'lbfgs'"
                     )
-        return network.initialize(X.shape[1], self.random_state, dtype=X.dtype)
+        network.initialize(X.shape[1], self.random_state, dtype=X.dtype)
+        return network.adapt(X, T, weights)
 
     def _check_unchanged(self, T):
         """Raise where the arguments no longer describe the fitted network."""
@@ -282,7 +301,7 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
             )
         return min(self.batch_size, n_samples)
 
-    def _fit_stochastic(self, network, previous, X, T, weights):
+    def _fit_stochastic(self, network, previous, X, T, weights, callbacks):
         """Train by epochs; with a previous trainer (warm start) its records go on."""
         validate = None
         if self.early_stopping:
@@ -291,7 +310,8 @@ class BaseMinNet(BaseEstimator, metaclass=ABCMeta):
         if previous is not None:
             trainer.continue_from(previous)
         epochs_before = trainer.n_epochs
-        trainer.fit(X, T, weights, max_epochs=self.max_iter, validate=validate)
+        limits = {"max_epochs": self.max_iter, "validate": validate}
+        trainer.fit(X, T, weights, **limits, callbacks=callbacks)
         self._publish(network, trainer, n_iter=trainer.n_epochs - epochs_before)
 
     def _split(self, key, X, T, weights):

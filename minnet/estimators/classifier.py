@@ -330,7 +330,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
                 f"{self.classes_!r}"
             )
-        self._labels.check(found, all_of_them=not first and not incremental)
+        self._labels.check(found, all_of_them=not first and not given)
         return self._labels.encode(y, X.dtype)
 
     def _total_weight(self, T, sample_weight, incremental):

@@ -7,16 +7,20 @@ base                 :class:`Initializer` and the checks of its arguments
 fills                zeros, ones, a constant, uniform, normal, truncated normal
 variance_scaling     the one formula behind Glorot, He, LeCun and the presets
 named_scalings       these names, each a line that says what it is in the formula
-gains                the classical gain of each activation
-structured           orthogonal, sparse, identity, positive unit ball
+gains                the gain of an activation: torch's table, and by quadrature
+edge_of_chaos        critical weights and biases of an activation
+structured           orthogonal, sparse, identity, positive unit ball, Nguyen-Widrow, Hadamard
+data_driven          adapted to data: unit variance layer by layer, biases at the class prior
 given                a user's array or function
 spec                 from a name, dictionary, array ... to an initializer; the table of "auto"
 ==================== ==============================================================================
 """
 
 from minnet.initializers.base import Initializer, resolve_fans
+from minnet.initializers.data_driven import LSUV, OutputPrior
+from minnet.initializers.edge_of_chaos import EdgeOfChaos
 from minnet.initializers.fills import Constant, Normal, Ones, TruncatedNormal, Uniform, Zeros
-from minnet.initializers.gains import calculate_gain
+from minnet.initializers.gains import calculate_gain, variance_gain
 from minnet.initializers.given import FromArray, FromFunction
 from minnet.initializers.named_scalings import (
     GlorotNormal,
@@ -35,11 +39,20 @@ from minnet.initializers.spec import (
     list_initializers,
     materialize,
 )
-from minnet.initializers.structured import Identity, Orthogonal, PositiveUnitball, Sparse
+from minnet.initializers.structured import (
+    Identity,
+    NguyenWidrow,
+    Orthogonal,
+    PositiveUnitball,
+    Sparse,
+    ZerO,
+)
 from minnet.initializers.variance_scaling import VarianceScaling
 
 __all__ = [
+    "LSUV",
     "Constant",
+    "EdgeOfChaos",
     "FromArray",
     "FromFunction",
     "GlorotNormal",
@@ -50,9 +63,11 @@ __all__ = [
     "Initializer",
     "LecunNormal",
     "LecunUniform",
+    "NguyenWidrow",
     "Normal",
     "Ones",
     "Orthogonal",
+    "OutputPrior",
     "PositiveUnitball",
     "SklearnMLP",
     "Sparse",
@@ -61,6 +76,7 @@ __all__ = [
     "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
+    "ZerO",
     "Zeros",
     "auto_initializer",
     "calculate_gain",
@@ -68,4 +84,5 @@ __all__ = [
     "list_initializers",
     "materialize",
     "resolve_fans",
+    "variance_gain",
 ]

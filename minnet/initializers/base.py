@@ -25,6 +25,18 @@ class Initializer(Configured):
     random stream comes with the call. (A Keras initializer holds its seed, so that two layers
     sharing one object start out equal.)
 
+    One that looks at data has a method ``adapt(network, layer_index, X, T, sample_weight)``, which
+    :meth:`minnet.Network.adapt` calls once after all arrays are drawn, and which changes the arrays
+    of its own layer in place. What it is given, that method says.
+
+    Attributes
+    ----------
+    draws_biases : bool
+        Whether ``bias_init="auto"`` draws the biases of a hidden layer from the initializer of its
+        weights, because the two belong together.
+    needs_X : bool
+        Whether ``adapt`` looks at ``X``.
+
     Examples
     --------
     >>> from minnet.initializers import Initializer
@@ -37,6 +49,9 @@ class Initializer(Configured):
     >>> Laplace()((784, 256), rng=0, dtype="float32").shape
     (784, 256)
     """
+
+    draws_biases = False
+    needs_X = True
 
     def __call__(
         self, shape: int | Shape, rng: Any = None, dtype: Any = "float64", fans: Fans = None
@@ -63,6 +78,26 @@ class Initializer(Configured):
         dtype = _check_dtype(dtype)
         values = self.draw(shape, as_stream(rng), dtype, fans)
         return check_values(values, shape, dtype, type(self).__name__)
+
+    def for_layer(self, network: Any, layer_index: int) -> Initializer:
+        """Return the initializer that draws for this layer; the network asks before it draws.
+
+        A subclass that depends on where it stands returns another one of its kind, with what it has
+        found out in the place of "auto".
+
+        Parameters
+        ----------
+        network : Network
+            Not initialized yet: its layers are there, their sizes and weights are not. See
+            :meth:`minnet.Network.activation_below` and :meth:`minnet.Network.activation_above`.
+        layer_index : int
+            Of the layer in ``network.layers``.
+
+        Returns
+        -------
+        Initializer
+        """
+        return self
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return the values; a subclass must have this method."""

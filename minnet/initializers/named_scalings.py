@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from minnet.initializers.base import check_choice, check_number
-from minnet.initializers.gains import resolve_gain
+from minnet.initializers.gains import Gained, check_gain, resolve_gain
 from minnet.initializers.variance_scaling import MODES, NamedScaling, VarianceScaling
 
 
-class GlorotUniform(NamedScaling):
+class GlorotUniform(Gained, NamedScaling):
     r"""Normalized initialization: a compromise between forward and backward variance.
 
     .. math:: W_{ij} \sim U\!\left(-g \sqrt{\frac{6}{\text{fan}_{in} + \text{fan}_{out}}},\;
@@ -19,8 +19,8 @@ class GlorotUniform(NamedScaling):
     Parameters
     ----------
     gain : float or str, default=1.0
-        The factor g, or the name of an activation in :func:`calculate_gain`. For sigmoid Bengio
-        2012 advises 4.
+        The factor g, the name of an activation in :func:`calculate_gain`, or "auto", by the
+        activation below the layer: :func:`variance_gain`. For sigmoid Bengio 2012 advises 4.
 
     Notes
     -----
@@ -37,7 +37,7 @@ class GlorotUniform(NamedScaling):
     """
 
     def __init__(self, gain: float | str = 1.0) -> None:
-        resolve_gain(gain)
+        check_gain(gain)
         self.gain = gain
 
     def formula(self) -> VarianceScaling:
@@ -45,7 +45,7 @@ class GlorotUniform(NamedScaling):
         return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_avg", "uniform")
 
 
-class GlorotNormal(NamedScaling):
+class GlorotNormal(Gained, NamedScaling):
     r"""The normal form of normalized initialization.
 
     .. math:: W_{ij} \sim N\!\left(0,\; \frac{2 g^2}{\text{fan}_{in} + \text{fan}_{out}}\right)
@@ -55,7 +55,8 @@ class GlorotNormal(NamedScaling):
     Parameters
     ----------
     gain : float or str, default=1.0
-        The factor g, or the name of an activation in :func:`calculate_gain`.
+        The factor g, the name of an activation in :func:`calculate_gain`, or "auto", by the
+        activation below the layer: :func:`variance_gain`.
     truncated : bool, default=False
         Cut the law at two standard deviations and widen it to keep its variance, as JAX and Keras
         do under this name; torch and Lasagne do not.
@@ -68,7 +69,7 @@ class GlorotNormal(NamedScaling):
     """
 
     def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
-        resolve_gain(gain)
+        check_gain(gain)
         self.gain = gain
         self.truncated = truncated
 
@@ -189,7 +190,7 @@ class HeNormal(_He):
         return VarianceScaling(self._scale(), self.mode, _normal(self.truncated))
 
 
-class LecunUniform(NamedScaling):
+class LecunUniform(Gained, NamedScaling):
     r"""LeCun's initialization, drawn uniformly.
 
     .. math:: W_{ij} \sim U\!\left(-g \sqrt{\frac{3}{\text{fan}_{in}}},\;
@@ -201,7 +202,8 @@ class LecunUniform(NamedScaling):
     Parameters
     ----------
     gain : float or str, default=1.0
-        The factor g, or the name of an activation in :func:`calculate_gain`.
+        The factor g, the name of an activation in :func:`calculate_gain`, or "auto", by the
+        activation below the layer: :func:`variance_gain`.
 
     Notes
     -----
@@ -215,7 +217,7 @@ class LecunUniform(NamedScaling):
     """
 
     def __init__(self, gain: float | str = 1.0) -> None:
-        resolve_gain(gain)
+        check_gain(gain)
         self.gain = gain
 
     def formula(self) -> VarianceScaling:
@@ -223,7 +225,7 @@ class LecunUniform(NamedScaling):
         return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_in", "uniform")
 
 
-class LecunNormal(NamedScaling):
+class LecunNormal(Gained, NamedScaling):
     r"""LeCun's initialization; also what self-normalizing networks (SELU) need.
 
     .. math:: W_{ij} \sim N\!\left(0,\; \frac{g^2}{\text{fan}_{in}}\right)
@@ -233,7 +235,8 @@ class LecunNormal(NamedScaling):
     Parameters
     ----------
     gain : float or str, default=1.0
-        The factor g, or the name of an activation in :func:`calculate_gain`.
+        The factor g, the name of an activation in :func:`calculate_gain`, or "auto", by the
+        activation below the layer: :func:`variance_gain`.
     truncated : bool, default=False
         Cut the law at two standard deviations and widen it to keep its variance, as JAX and Keras
         do under this name; torch and Lasagne (there ``HeNormal()``) do not.
@@ -246,7 +249,7 @@ class LecunNormal(NamedScaling):
     """
 
     def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
-        resolve_gain(gain)
+        check_gain(gain)
         self.gain = gain
         self.truncated = truncated
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from minnet._configured import suggest
 from minnet.initializers.base import Array, Fans, Initializer, Shape, check_values
+from minnet.initializers.data_driven import LSUV, OutputPrior
+from minnet.initializers.edge_of_chaos import EdgeOfChaos
 from minnet.initializers.fills import Constant, Normal, Ones, TruncatedNormal, Uniform, Zeros
 from minnet.initializers.given import FromArray, FromFunction
 from minnet.initializers.named_scalings import (
@@ -23,7 +25,14 @@ from minnet.initializers.named_scalings import (
     Standard,
     TorchLinear,
 )
-from minnet.initializers.structured import Identity, Orthogonal, PositiveUnitball, Sparse
+from minnet.initializers.structured import (
+    Identity,
+    NguyenWidrow,
+    Orthogonal,
+    PositiveUnitball,
+    Sparse,
+    ZerO,
+)
 from minnet.initializers.variance_scaling import VarianceScaling
 
 _BY_NAME: dict[str, type[Initializer]] = {
@@ -43,10 +52,15 @@ _BY_NAME: dict[str, type[Initializer]] = {
     "standard": Standard,
     "torch_linear": TorchLinear,
     "sklearn_mlp": SklearnMLP,
+    "edge_of_chaos": EdgeOfChaos,
     "orthogonal": Orthogonal,
+    "lsuv": LSUV,
     "sparse": Sparse,
-    "identity": Identity,
+    "nguyen_widrow": NguyenWidrow,
     "positive_unitball": PositiveUnitball,
+    "identity": Identity,
+    "zero_hadamard": ZerO,
+    "output_prior": OutputPrior,
 }
 
 # Other libraries' names. Caffe's "xavier" is LeCun's uniform unless told variance_norm: AVERAGE;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import hadamard, lapack
 
 from minnet.initializers.base import (
     Array,
@@ -17,11 +17,13 @@ from minnet.initializers.base import (
     check_number,
     is_count,
     require_matrix,
+    resolve_fans,
 )
+from minnet.initializers.gains import Gained, check_gain, resolve_gain
 from minnet.random import Stream
 
 
-class Orthogonal(Initializer):
+class Orthogonal(Gained):
     r"""Orthonormal columns or rows, every direction equally likely (Haar measure).
 
     .. math:: W = g\, Q, \qquad Q^T Q = I \text{ if } \text{fan}_{in} \ge \text{fan}_{out},
@@ -39,14 +41,18 @@ class Orthogonal(Initializer):
 
     Parameters
     ----------
-    gain : float, default=1.0
-        The factor g: every singular value of W.
+    gain : float or str, default=1.0
+        The factor g: every singular value of W. Also the name of an activation in
+        :func:`calculate_gain`, or "auto", by the activation below the layer: :func:`variance_gain`.
     method : {"qr", "svd"}, default="qr"
         How Q is made. Both have the same law, and QR is the faster; the numbers differ.
 
     Notes
     -----
     torch, JAX and Keras decompose A; Lasagne takes U or V of the SVD alone.
+
+    If ``fan_out > fan_in``, the rows are orthonormal and the variance of an entry is
+    :math:`g^2 / \text{fan}_{out}`: the length of a sample is kept, and spread over more units.
 
     ``"qr"`` computes in the dtype of the result, as they do: the entries of :math:`Q^T Q - I` are
     below about 1e-6 in float32 and 1e-14 in float64. The float32 matrix of a seed is another draw,
@@ -61,8 +67,11 @@ class Orthogonal(Initializer):
     True
     """
 
-    def __init__(self, gain: float = 1.0, method: str = "qr") -> None:
-        check_number("gain", gain)
+    def __init__(self, gain: float | str = 1.0, method: str = "qr") -> None:
+        if isinstance(gain, str):
+            check_gain(gain)
+        else:
+            check_number("gain", gain)  # 0 and below, too
         check_choice("method", method, ("qr", "svd"))
         self.gain = gain
         self.method = method
@@ -70,15 +79,16 @@ class Orthogonal(Initializer):
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return g times the Q of a normal matrix."""
         fan_in, fan_out = require_matrix(self, shape)
+        gain = resolve_gain(self.gain) if isinstance(self.gain, str) else self.gain
         long, short = max(shape), min(shape)
         if self.method == "qr":
             Q = _reflected(stream.normal((short, long), 0.0, 1.0, dtype).T)
             with np.errstate(over="ignore"):  # check_values reports it
-                Q *= self.gain
+                Q *= gain
         else:
             A = stream.normal((long, short), 0.0, 1.0, "float64")
             U, _, Vt = np.linalg.svd(A, full_matrices=False)
-            Q = self.gain * (U @ Vt)
+            Q = gain * (U @ Vt)
         return Q if fan_in >= fan_out else Q.T
 
 
@@ -122,9 +132,10 @@ class Sparse(Initializer):
 
     Notes
     -----
-    Lasagne's ``sparsity`` is the ``fraction`` here, torch's the fraction of *zeros* (and, on a
-    ``torch.nn.Linear``, counted per input). Caffe's ``gaussian`` with ``sparse`` draws the
-    number of non-zero weights as well.
+    Lasagne's ``sparsity`` is the ``fraction`` here (cut off instead of rounded), torch's the fraction
+    of *zeros* (and, on a ``torch.nn.Linear``, counted per input). Caffe's ``gaussian`` with
+    ``sparse`` keeps each weight with probability ``sparse / fan_out``: the number is random, and on
+    average ``sparse`` only where the two fans are equal.
 
     Examples
     --------
@@ -226,3 +237,109 @@ class PositiveUnitball(Initializer):
         # (0, 1] instead of [0, 1): a sum is then never zero.
         U = 1.0 - stream.uniform(shape, 0.0, 1.0, "float64")
         return U / U.sum(axis=0)
+
+
+class NguyenWidrow(Initializer):
+    r"""Units whose bends are spread over the inputs' range, weights and biases alike.
+
+    .. math:: W_{\cdot j} = r\, d_j, \quad b_j \sim U(-r, r), \qquad
+              r = 0.7\, \text{fan}_{out}^{1 / \text{fan}_{in}}
+
+    with :math:`d_j` a random direction of length 1: every unit is nearly linear over a slice of the
+    cube :math:`[-1, 1]^{\text{fan}_{in}}` and flat elsewhere, and the slices of all units cover it.
+    Nguyen & Widrow 1990, "Improving the learning speed of 2-layer neural networks by choosing
+    initial values of the adaptive weights".
+
+    Parameters
+    ----------
+    factor : float, default=0.7
+        The number before the power, by which slices overlap.
+
+    Notes
+    -----
+    For one hidden layer of tanh units and inputs scaled to [-1, 1]; with many inputs the power is
+    nearly 1, and little is left of the idea. Where it makes the weights of a hidden layer,
+    ``bias_init="auto"`` draws the biases from it too.
+
+    The paper takes the direction of a uniform point in a cube; here every direction is equally
+    likely. MATLAB's ``initnw`` lays the biases evenly over the range, with the sign of the first
+    weight, instead of drawing them, gives a single unit the bias 0 and a constant input the weight
+    0, maps the range of each input to [-1, 1] itself, and multiplies by half the width of the
+    activation's active range: for ``tansig`` that is ``factor=1.4``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet.initializers import NguyenWidrow
+    >>> abs(NguyenWidrow()((1, 10), rng=0)[0, :3]).round(12)
+    array([7., 7., 7.])
+    >>> np.linalg.norm(NguyenWidrow()((4, 16), rng=0), axis=0)[:3].round(12)
+    array([1.4, 1.4, 1.4])
+    """
+
+    draws_biases = True
+
+    def __init__(self, factor: float = 0.7) -> None:
+        check_number("factor", factor, low=0, inclusive=False)
+        self.factor = factor
+
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return directions times r for a matrix, uniform values for a bias."""
+        fan_in, fan_out = resolve_fans(shape, fans)
+        radius = self.factor * fan_out ** (1 / fan_in)
+        if len(shape) == 1:
+            return stream.uniform(shape, -radius, radius, dtype)
+        require_matrix(self, shape)
+        # Normal numbers, scaled to length 1, have no direction that they prefer.
+        D = stream.normal(shape, 0.0, 1.0, "float64")
+        return D * (radius / np.linalg.norm(D, axis=0))
+
+
+class ZerO(Initializer):
+    r"""Zeros and ones only, and the signs of a Hadamard matrix where a layer widens; nothing random.
+
+    .. math:: W = I \text{ or its first columns}, \quad \text{if fan}_{in} \ge \text{fan}_{out};
+              \qquad W_{ij} = 2^{-(m - 1) / 2} H_{ij}, \; m = \lceil \log_2 \text{fan}_{out} \rceil,
+              \quad \text{otherwise}
+
+    H is the Hadamard matrix of order :math:`2^m`, whose entries are 1 and -1 and whose rows are
+    orthogonal. The identity alone would give nothing to the units beyond the number of inputs, and
+    would keep the updates of hidden layers at the rank of the input. Zhao, Schäfer & Anandkumar 2022,
+    "ZerO initialization: initializing neural networks with only zeros and ones", algorithm 1.
+
+    Parameters
+    ----------
+    gain : float, default=1.0
+        A factor of all weights.
+
+    Notes
+    -----
+    Any seed gives the same weights. A layer that more than doubles has units with equal weights,
+    which only the layers above tell apart. Named ``"zero_hadamard"``; ``"zeros"`` is all zeros. The
+    authors' code has :math:`2^{-m / 2}` for the factor, as a Hadamard matrix is orthogonal with it;
+    that is the paper's divided by :math:`\sqrt 2`.
+
+    Examples
+    --------
+    >>> from minnet.initializers import ZerO
+    >>> ZerO()((3, 2))
+    array([[1., 0.],
+           [0., 1.],
+           [0., 0.]])
+    >>> ZerO()((2, 4)) * 2**0.5
+    array([[ 1.,  1.,  1.,  1.],
+           [ 1., -1.,  1., -1.]])
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        check_number("gain", gain)
+        self.gain = gain
+
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return the identity, or a part of a Hadamard matrix."""
+        fan_in, fan_out = require_matrix(self, shape)
+        if fan_in >= fan_out:
+            return self.gain * np.eye(fan_in, fan_out)
+        m = (fan_out - 1).bit_length()
+        H = hadamard(2**m, dtype=np.int8)[:fan_in, :fan_out]
+        return self.gain * 2.0 ** (-(m - 1) / 2) * H

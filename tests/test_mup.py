@@ -1,0 +1,160 @@
+"""Width scaling: the factors of the paper's table, and activations that do not change with the width."""
+
+import numpy as np
+import pytest
+
+from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, Network
+from minnet.initializers import LecunNormal, VarianceScaling, Zeros
+from minnet.mup import coordinate_check, mup
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(100, 20)), rng.integers(3, size=100)
+
+
+def net_of(width, n_hidden=2, activation="relu"):
+    return [*[Dense(width, activation) for _ in range(n_hidden)], Dense(3)]
+
+
+def factors(layers):
+    return [(layer.lr_factor, layer.bias_lr_factor) for layer in layers if isinstance(layer, Dense)]
+
+
+# Yang et al. 2022, table 3, relative to the base width: m = 8 times as wide.
+
+
+def test_factors_for_adam():
+    assert factors(mup(net_of(512, 3), 64)) == [(1, 1), (1 / 8, 1), (1 / 8, 1), (1 / 8, 1)]
+
+
+def test_factors_for_sgd():
+    layers = mup(net_of(512, 3), 64, "sgd")
+    assert factors(layers) == [(8, 8), (1, 8), (1, 8), (1 / 8, 1)]
+
+
+def test_factors_of_layers_that_widen_differently():
+    layers = [Dense(200, "tanh"), Dense(900, "tanh"), Dense(3)]
+    assert factors(mup(layers, [100, 300])) == [(1, 1), (1 / 2, 1), (1 / 3, 1)]
+    assert factors(mup(layers, [100, 300], "sgd")) == [(2, 2), (3 / 2, 3), (1 / 3, 1)]
+
+
+def test_factors_that_were_there_are_multiplied():
+    layers = [Dense(200, lr_factor=3.0), Dense(200, lr_factor=5.0, bias_lr_factor=7.0), Dense(3)]
+    assert factors(mup(layers, 100)) == [(3, 3), (2.5, 7), (0.5, 1)]
+    assert factors(layers) == [(3, None), (5, 7), (1, None)], "the layers given are copied"
+
+
+def test_other_layers_stay():
+    layers = [Dense(200), BatchNorm("relu", momentum=0.5, lr_factor=3.0), Dropout(0.1), Dense(3)]
+    scaled = mup(layers, 100, "sgd")
+    # Scale and shift of a normalization are vectors, as biases are.
+    assert scaled[1] == BatchNorm("relu", momentum=0.5, lr_factor=6.0)
+    assert mup(layers, 100)[1].lr_factor == 3
+    assert scaled[2] == Dropout(0.1)
+    assert scaled[2] is not layers[2]
+
+
+def test_initial_variances():
+    net = Network(mup(net_of(512, 2, "tanh"), 64)).initialize(20, random_state=0)
+    assert net.init_["layers[0].W"] == LecunNormal(gain=1.0)
+    assert net.init_["layers[1].W"].variance(512, 512) == pytest.approx(1.5925**2 / 512, rel=1e-4)
+    assert net.init_["layers[2].W"] == Zeros()
+    layers = mup(net_of(512, 2, "tanh"), 64, zero_output=False)
+    net = Network(layers).initialize(20, random_state=0)
+    of_output = net.init_["layers[2].W"]
+    assert of_output == VarianceScaling(1 / 8)
+    # As 1 / fan_in²: twice the width, a quarter of the variance.
+    wider = Network(mup(net_of(1024), 64, zero_output=False)).initialize(20).init_["layers[2].W"]
+    assert of_output.variance(512, 3) == pytest.approx(4 * wider.variance(1024, 3))
+    given = mup([Dense(512, init="orthogonal"), Dense(3, init="he")], 64)
+    assert [layer.init for layer in given] == ["orthogonal", "he"]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_the_base_width_is_trained_as_ever(optimizer, data):
+    def scaled(width):
+        return mup(net_of(width), 64, optimizer, zero_output=False)
+
+    def plain(width):
+        return [Dense(layer.units, layer.activation, init=layer.init) for layer in scaled(width)]
+
+    sizes = [coordinate_check(f, [64], *data, optimizer=optimizer) for f in (scaled, plain)]
+    np.testing.assert_array_equal(*sizes)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [(Adam(0.01), "adam"), (SGD(0.1, 0.0), "sgd"), (SGD(0.1, 0.9), "sgd")],
+    ids=["adam", "sgd", "momentum"],
+)
+def test_activations_have_one_size_at_every_width(optimizer, name, data):
+    widths = [128, 512, 2048]
+
+    def standard(width):
+        return [Dense(width, "relu", init="lecun_normal"), Dense(width, "relu"), Dense(3)]
+
+    scaled = coordinate_check(
+        lambda w: mup(net_of(w), 64, name), widths, *data, optimizer=optimizer
+    )
+    assert scaled.shape == (3, 5, 3)
+    for step in range(1, 5):
+        for layer in range(3):
+            of_widths = scaled[:, step, layer]
+            assert of_widths.max() < 1.6 * of_widths.min()
+    plain = coordinate_check(standard, widths, *data, optimizer=optimizer)
+    assert plain[-1, 1:, -1].max() > 4 * plain[0, 1:, -1].max()
+
+
+def test_without_zeros_the_first_output_falls(data):
+    def scaled(width):
+        return mup(net_of(width), 64, zero_output=False)
+
+    sizes = coordinate_check(scaled, [64, 1024], *data, optimizer=Adam(0.01))
+    assert sizes[0, 0, -1] / sizes[1, 0, -1] == pytest.approx(4, rel=0.5)  # as 1 / sqrt(width)
+    assert sizes[0, -1, -1] / sizes[1, -1, -1] < 1.5  # after four steps no longer
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_an_estimator_has_the_same_rates(optimizer, data):
+    hidden = [Dense(512, "relu"), BatchNorm(), Dense(256, "relu")]
+    whole = mup([*hidden, Dense(3)], [64, 64], optimizer)
+    given = mup(hidden, [64, 64], optimizer, output=False)
+    clf = MinNetClassifier(
+        layers=given, init=[None, None, "zeros"], bias_init="output_prior", random_state=0,
+        solver=optimizer, learning_rate_init=0.01 / 4, max_iter=1, tol=1, n_iter_no_change=1,
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        clf.fit(*data)
+    rates = {row.label: 0.01 / 4 * row.lr_factor for row in clf.network_.parameter_table}
+    network = Network(whole).initialize(20, random_state=0)
+    for row in network.parameter_table:
+        of_output_bias = row.label == "layers[3].b"
+        assert rates[row.label] == pytest.approx(
+            0.01 * row.lr_factor / (4 if of_output_bias else 1)
+        )
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "message"),
+    [
+        (
+            ([Dense(3)], 64),
+            ValueError,
+            r"layers must have a hidden Dense layer, got \[Dense\(3\)\]",
+        ),
+        ((["relu", Dense(3)], 64), TypeError, r"layers\[0\] must be a Layer such as Dense\(64\)"),
+        ((net_of(9), 64, "lbfgs"), ValueError, "optimizer must be 'adam' or 'sgd', got 'lbfgs'"),
+        (
+            (net_of(9), [64]),
+            ValueError,
+            r"base_width must be a whole number of at least 1, or 2 of",
+        ),
+        ((net_of(9), 0.5), ValueError, "base_width must be a whole number of at least 1"),
+        ((net_of(9), True), ValueError, "base_width must be a whole number of at least 1"),
+    ],
+)
+def test_bad_arguments(args, error, message):
+    with pytest.raises(error, match=message):
+        mup(*args)
