@@ -15,6 +15,7 @@ from minnet.gradcheck import check_gradients
 from minnet.layers import BatchNorm, Dense, Dropout
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam
+from minnet.pretraining import pretrain
 from minnet.training import Trainer
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Trainer",
     "__version__",
     "check_gradients",
+    "pretrain",
     "show_config",
 ]
 

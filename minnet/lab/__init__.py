@@ -1,9 +1,42 @@
-"""The laboratory: what should happen in a network at its start, and what does.
+"""The laboratory: what should happen in a network, what does, and what is wrong.
 
 ``theory``
     Mean-field theory: variances, correlations and gradients by depth, for any activation.
+``probe``, ``Probe``
+    What a network does on a batch, layer by layer: once, or through its training.
+``jacobians``
+    Singular values of the layers' Jacobians, and from end to end.
+``diagnose``
+    What is wrong with a network, in sentences.
+``displays``
+    Pictures of all of it.
 """
 
-from minnet.lab import theory
+import importlib
 
-__all__ = ["theory"]
+from minnet.lab import theory
+from minnet.lab.diagnosis import Finding, Report, diagnose
+from minnet.lab.jacobians import Jacobians, jacobians
+from minnet.lab.measurement import Measurement, Recording
+from minnet.lab.probe import Probe, probe
+
+__all__ = [
+    "Finding",
+    "Jacobians",
+    "Measurement",
+    "Probe",
+    "Recording",
+    "Report",
+    "diagnose",
+    "displays",
+    "jacobians",
+    "probe",
+    "theory",
+]
+
+
+def __getattr__(name):
+    """Open the pictures when they are first asked for."""
+    if name == "displays":
+        return importlib.import_module("minnet.lab.displays")
+    raise AttributeError(f"module 'minnet.lab' has no attribute {name!r}")

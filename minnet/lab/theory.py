@@ -4,7 +4,7 @@ Notation: a layer is :math:`z = h W + b`, :math:`h' = f(z)`, with independent we
 variance :math:`\sigma_w^2 / \text{fan\_in}` and biases of variance :math:`\sigma_b^2`. :math:`q` is the
 variance of the pre-activations :math:`z`, over the weights; :math:`c` the correlation of the
 pre-activations that two inputs cause; :math:`D z` the standard normal law. All of it holds for wide
-layers; :func:`length_fluctuation` says how wide.
+layers; :func:`variance_band` says how wide, and :func:`predict_variances` has it for a given network.
 
 Sources: Poole, Lahiri, Raghu, Sohl-Dickstein & Ganguli 2016 (arXiv:1606.05340), Schoenholz, Gilmer,
 Ganguli & Sohl-Dickstein 2017 (arXiv:1611.01232), Pennington, Schoenholz & Ganguli 2017
@@ -17,15 +17,39 @@ import numpy as np
 from scipy.optimize import brentq
 
 from minnet._gaussian import gaussian_mean, gaussian_nodes
+from minnet._mean_field import critical_point
 from minnet.activations import Activation, get_activation
+from minnet.lab.finite_width import VarianceBand, length_fluctuation, variance_band
+from minnet.lab.prediction import Prediction, predict_variances
+from minnet.lab.spectra import (
+    jacobian_density,
+    jacobian_mean_square,
+    jacobian_variance,
+    largest_singular_value,
+    marchenko_pastur,
+    marchenko_pastur_mean,
+    quarter_circle,
+    quarter_circle_mean,
+)
+from minnet.lab.weights import weight_mean, weight_variance
 
 __all__ = [
     "MeanField",
+    "Prediction",
+    "VarianceBand",
+    "jacobian_density",
     "jacobian_mean_square",
     "jacobian_variance",
+    "largest_singular_value",
     "length_fluctuation",
+    "marchenko_pastur",
+    "marchenko_pastur_mean",
+    "predict_variances",
     "quarter_circle",
     "quarter_circle_mean",
+    "variance_band",
+    "weight_mean",
+    "weight_variance",
 ]
 
 _LARGEST = 1e12  # a variance beyond it counts as infinite
@@ -209,29 +233,9 @@ class MeanField:
         ValueError
             If there is none: relu and its kin are critical for a bias variance of 0 only.
         """
-        unit = cls(activation)
-
-        def weight_variance(q):
-            return 1 / unit._mean(lambda Z: unit._slope(Z) ** 2, q)
-
-        def excess(q):
-            # The bias variance that makes q the fixed point, less the one wanted.
-            square = unit._mean(lambda Z: unit.activation(Z) ** 2, q)
-            return q - weight_variance(q) * square - bias_variance
-
-        if bias_variance == 0 and abs(float(unit.activation(np.zeros(1))[0])) < 1e-12:
-            return cls(unit.activation, weight_variance(0.0 if not unit.activation.kinks else 1.0))
-        grid = np.geomspace(1e-8, 1e4, 121)
-        values = np.array([excess(q) for q in grid])
-        crossings = np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
-        if not crossings.size:
-            raise ValueError(
-                f"bias_variance must be one at which {unit.activation!r} is critical for some weight "
-                f"variance, got {bias_variance!r}"
-            )
-        first = crossings[0]
-        q = brentq(excess, grid[first], grid[first + 1], xtol=1e-14)
-        return cls(unit.activation, weight_variance(q), bias_variance)
+        activation = get_activation(activation)
+        weight_variance, _ = critical_point(activation, bias_variance)
+        return cls(activation, weight_variance, bias_variance)
 
     # ---- correlations
 
@@ -328,6 +332,43 @@ class MeanField:
         rates = {"variance": slope_of_q, "correlation": slope_of_c, "gradient": self.chi(q)}
         return {name: _scale(rate) for name, rate in rates.items()}
 
+    # ---- initializers
+
+    @classmethod
+    def from_initializer(cls, initializer, activation, fan_in, fan_out=None, bias_init=None):
+        r"""Return the network whose weights have the variance of an initializer.
+
+        Parameters
+        ----------
+        initializer : str, dict, Initializer, array or callable
+            See :func:`minnet.initializers.get_initializer`; its variance is
+            :func:`minnet.lab.theory.weight_variance`.
+        activation : str or Activation
+        fan_in : int
+        fan_out : int, optional
+            ``fan_in`` unless given.
+        bias_init : the same as ``initializer``, optional
+            Of the biases; 0 unless given. A mean other than 0 counts by its square.
+
+        Returns
+        -------
+        network : MeanField
+
+        Examples
+        --------
+        >>> round(MeanField.from_initializer("standard", "tanh", 500).chi(0.0), 4)  # 1/3
+        0.3333
+        >>> round(MeanField.from_initializer("he", "relu", 500).chi(1.0), 4)
+        1.0
+        """
+        fans = fan_in, fan_in if fan_out is None else fan_out
+        bias_variance = 0.0
+        if bias_init is not None:
+            shape = (fans[1],)
+            bias_variance = weight_variance(bias_init, *fans, shape=shape)
+            bias_variance += weight_mean(bias_init, *fans, shape=shape) ** 2
+        return cls(activation, fan_in * weight_variance(initializer, *fans), bias_variance)
+
 
 def _scale(rate):
     """Return -1 / ln(rate)."""
@@ -344,128 +385,3 @@ def _dense_nodes(kinks, width):
     x, w = np.polynomial.legendre.leggauss(8)
     half = np.diff(edges)[:, np.newaxis] / 2
     return (edges[:-1, np.newaxis] + half * (x + 1)).ravel(), (half * w).ravel()
-
-
-# ---- singular values
-
-
-def quarter_circle(s, scale=1.0):
-    r"""Return the density of the singular values of a large square matrix of independent entries.
-
-    .. math:: p(s) = \frac{\sqrt{4 \sigma^2 - s^2}}{\pi \sigma^2}, \quad 0 \le s \le 2 \sigma
-
-    Parameters
-    ----------
-    s : array_like of float
-    scale : float, default=1.0
-        :math:`\sigma`, the square root of n times the variance of an entry.
-
-    Returns
-    -------
-    density : ndarray, shape of ``s``
-
-    Examples
-    --------
-    >>> quarter_circle([0.0, 2.0, 3.0]).round(4)
-    array([0.6366, 0.    , 0.    ])
-    """
-    s = np.asarray(s, dtype=np.float64)
-    inside = (s >= 0) & (s <= 2 * scale)
-    root = np.sqrt(np.clip(4 * scale**2 - s**2, 0, None))
-    return np.where(inside, root / (np.pi * scale**2), 0.0)
-
-
-def quarter_circle_mean(scale=1.0):
-    r"""Return the mean of the quarter circle, :math:`8 \sigma / 3 \pi`.
-
-    So the mean singular values of about 0.8 and 0.5 that Glorot & Bengio (2010) report for layers'
-    Jacobians under the normalized and the standard initialization:
-
-    >>> round(quarter_circle_mean(1.0), 4), round(quarter_circle_mean(3**-0.5), 4)
-    (0.8488, 0.4901)
-    """
-    return 8 * scale / (3 * np.pi)
-
-
-def jacobian_mean_square(network, q, n_layers=1):
-    r"""Return the mean squared singular value of the Jacobian of some layers.
-
-    .. math:: \chi_1(q_1) \chi_1(q_2) \dots
-
-    Parameters
-    ----------
-    network : MeanField
-    q : float
-        Variance of the first of these layers' pre-activations.
-    n_layers : int, default=1
-
-    Returns
-    -------
-    mean_square : float
-    """
-    return float(np.prod([network.chi(value) for value in network.variances(q, n_layers - 1)]))
-
-
-def jacobian_variance(network, n_layers, orthogonal=False):
-    r"""Return the variance of the input-output Jacobian's squared singular values, at the edge of chaos.
-
-    .. math:: L \left(\frac{\mu_2}{\mu_1^2} - 1 - s_1\right), \quad
-              \mu_k = \int D z\, f'(\sqrt{q^*} z)^{2k}
-
-    with :math:`s_1 = -1` for independent weights, 0 for orthogonal matrices (Pennington et al. 2017).
-    It is 0 only where all directions are kept alike: dynamical isometry.
-
-    Parameters
-    ----------
-    network : MeanField
-        Critical: ``chi()`` is 1.
-    n_layers : int
-        L.
-    orthogonal : bool, default=False
-
-    Returns
-    -------
-    variance : float
-
-    Examples
-    --------
-    >>> relu = MeanField("relu", weight_variance=2.0)
-    >>> round(jacobian_variance(relu, 10), 6), round(jacobian_variance(relu, 10, orthogonal=True), 6)
-    (20.0, 10.0)
-    """
-    q = network.fixed_variance()
-    chi = network.chi(q)
-    if abs(chi - 1) > 1e-6:
-        raise ValueError(f"network must be critical, with chi() 1, got {chi:.6g}")
-    mu_1, mu_2 = (network._mean(lambda Z, k=k: network._slope(Z) ** (2 * k), q) for k in (1, 2))
-    return n_layers * (mu_2 / mu_1**2 - 1 + (0 if orthogonal else 1))
-
-
-# ---- finite width
-
-
-def length_fluctuation(widths, rectifier=True):
-    r"""Return :math:`E |h|^4 / (E |h|^2)^2` of the last layer's activations, over random weights.
-
-    .. math:: \prod_j (1 + 5 / n_j) \text{ for ReLU}, \quad
-              \prod_j (1 + 2 / n_j) \text{ for a linear network}
-
-    Exact for normal weights that keep the mean length (He's, for ReLU), biases 0, and the input given:
-    1 is no fluctuation. Depth over width decides (Hanin & Rolnick 2018).
-
-    Parameters
-    ----------
-    widths : sequence of int
-        Of the layers after the input.
-    rectifier : bool, default=True
-
-    Returns
-    -------
-    ratio : float
-
-    Examples
-    --------
-    >>> round(length_fluctuation([100] * 50), 2), round(length_fluctuation([1000] * 5), 3)
-    (11.47, 1.025)
-    """
-    return float(np.prod(1 + (5 if rectifier else 2) / np.asarray(widths, dtype=np.float64)))

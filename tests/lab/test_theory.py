@@ -140,6 +140,26 @@ def test_activations_of_the_papers_networks(weight_variance, q, expected):
     assert_allclose(rms, expected, atol=6e-4)
 
 
+def test_lecuns_network_is_within_2_percent_of_critical():
+    lecun = MeanField("lecun_tanh", 1.0)
+    assert_allclose(lecun.fixed_variance(), 0.382, atol=5e-4)
+    assert_allclose(lecun.chi(), 1.019, atol=5e-4)
+    assert_allclose(lecun.variance_map(1.0), 0.750, atol=5e-4)
+
+
+def test_selu_shrinks_errors_of_the_variance():
+    """Klambauer et al. 2017: the derivative of mean and variance by the variance, at (0, 1)."""
+    selu, step = get_activation("selu"), 1e-5
+
+    def moments(q):
+        sd = np.sqrt(q)
+        mean = gaussian_mean(selu, sd, selu.kinks)
+        return np.array([mean, gaussian_mean(lambda z: selu(z) ** 2, sd, selu.kinks) - mean**2])
+
+    slopes = (moments(1 + step) - moments(1 - step)) / (2 * step)
+    assert_allclose(slopes, [0.088835, 0.782648], atol=1e-6)
+
+
 # ---- correlations
 
 
@@ -152,10 +172,12 @@ def test_relu_correlations_are_the_arc_cosine_kernel():
 
 def test_relu_correlations_by_depth():
     relu, c, seen = MeanField("relu", 2.0), 0.0, {}
-    for layer in range(1, 51):
+    for layer in range(1, 101):
         c = relu.correlation_map(c, 1.0)
         seen[layer] = c
-    assert_allclose([seen[i] for i in (1, 2, 10, 50)], [0.3183, 0.4937, 0.8715, 0.9879], atol=2e-4)
+    assert_allclose(
+        [seen[i] for i in (1, 2, 10, 50, 100)], [0.3183, 0.4937, 0.8715, 0.9879, 0.9964], atol=2e-4
+    )
 
 
 def test_odd_activations_have_odd_correlation_maps():

@@ -1,0 +1,494 @@
+"""What is wrong with a network, in sentences: from one measurement on a batch.
+
+Each check compares one figure with one threshold. The thresholds are wide: a network that trains, if not
+at its best, raises no alarm. What causes other findings comes first, so that the first is the one to mend.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from minnet.lab.measurement import Measurement
+from minnet.lab.probe import measure
+from minnet.lab.subject import subject_of
+from minnet.optimizers import SGD
+
+__all__ = ["Finding", "Report", "diagnose"]
+
+#: Most serious first: what comes earlier is often the cause of what comes later.
+CODES = (
+    "not_finite",
+    "unscaled_inputs",
+    "symmetric_units",
+    "dead_units",
+    "exploding_forward",
+    "saturated",
+    "vanishing_forward",
+    "exploding_backward",
+    "vanishing_backward",
+    "unscaled_targets",
+    "initial_loss_too_high",
+    "learning_rate_too_high",
+    "learning_rate_too_low",
+)
+
+_LARGE_INPUT = 5.0  # root mean square of all of X
+_LARGE_COLUMN = 30.0  # of one column
+_SMALL_INPUT = 1e-3
+_DEAD_SHARE = 0.5
+_TWIN_SHARE = 0.5
+_SATURATED_SHARE = 0.5
+_RATIO = 20.0  # by which a standard deviation changes from the first hidden layer to the last
+_ABSOLUTE = 1e3  # root mean square of pre-activations
+_UPDATE_HIGH = 0.5  # of its size, a weight matrix a step
+_UPDATE_LOW = 1e-5
+_LOSS_OF_NUMBERS = 5.0  # times that of the best constant
+_LARGE_TARGET = 10.0  # standard deviation
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    code : str
+        Such as "vanishing_backward".
+    layer : int or None
+        Index in ``network.layers`` of the layer where it begins; None for the network as a whole.
+    figure : float
+        What was measured.
+    threshold : float
+        What the figure was compared with.
+    sentence : str
+        What is wrong, with the figure.
+    advice : str
+        What to change.
+    """
+
+    code: str
+    layer: int | None
+    figure: float
+    threshold: float
+    sentence: str
+    advice: str
+
+    def __str__(self):
+        return f"{self.sentence} {self.advice}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`diagnose` found; printed, it is sentences.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        Most serious first; empty when all is well.
+    measurement : Measurement
+        What they were found in.
+    """
+
+    findings: list
+    measurement: Measurement
+
+    def __str__(self):
+        if not self.findings:
+            return "Nothing is wrong that can be seen on this batch."
+        return "\n".join(f"{i}. {finding}" for i, finding in enumerate(self.findings, start=1))
+
+    def __bool__(self):
+        """Return whether something was found."""
+        return bool(self.findings)
+
+
+def diagnose(model, X, y, sample_weight=None, *, optimizer=None):
+    """Say what is wrong with a network and what to change.
+
+    Parameters
+    ----------
+    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
+        An estimator that is not fitted is looked at as its fit would start.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Some hundred rows of the training data.
+    y : array-like
+        As ``fit`` takes it; for a Network the targets of its loss.
+    sample_weight : array-like of shape (n_samples,), default=None
+    optimizer : str or Optimizer, default=None
+        An estimator's own unless given; the learning rate of a Network alone is not judged.
+
+    Returns
+    -------
+    Report
+
+    Notes
+    -----
+    =========================== ==================================================================
+    code                        figure, and what is too much of it
+    =========================== ==================================================================
+    ``not_finite``              parameters, activations or gradients that are NaN or infinite: any
+    ``unscaled_inputs``         root mean square of ``X``: over 5 (a column: over 30), below 0.001
+    ``symmetric_units``         share of a hidden layer's units with a twin, of equal weights and equal
+                                gradients: 0.5
+    ``dead_units``              share of a layer's units without a gradient on any sample: 0.5
+    ``exploding_forward``       sd of the pre-activations in the last hidden layer over the first: 20,
+                                or a root mean square of 1000 in any layer
+    ``saturated``               share of pre-activations with under 5 % of the largest slope: 0.5
+    ``vanishing_forward``       as exploding, or over the inputs' root mean square if that is more: 1/20
+    ``exploding_backward``      sd of dC/ds in the first hidden layer over the last: 20
+    ``vanishing_backward``      the same: 1/20
+    ``unscaled_targets``        for numbers: the sd of the targets: 10; or the loss over that of the best
+                                constant: 5
+    ``initial_loss_too_high``   for classes: the loss, which should be the entropy of the class prior; over
+                                c + max(c, 1), where c is the loss of logits that are all 0
+    ``learning_rate_too_high``  the step of a weight matrix over the size of it: 0.5, with momentum as
+                                if it went on
+    ``learning_rate_too_low``   the same: 1e-5 in every layer
+    =========================== ==================================================================
+
+    The measurement is that of :func:`minnet.lab.probe`. The output layer is left out where layers are
+    compared: its width is another.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.lab import diagnose
+    >>> X, y = load_digits(return_X_y=True)
+    >>> deep = MinNetClassifier((64,) * 12, "relu", init="glorot", random_state=0)
+    >>> report = diagnose(deep, X / 16, y)
+    >>> [finding.code for finding in report.findings]
+    ['vanishing_forward', 'vanishing_backward']
+    >>> print(report.findings[0].advice)
+    Draw larger weights: init="he_normal"; or put in BatchNorm.
+    """
+    subject = subject_of(model, X, y, sample_weight, optimizer)
+    if subject.T is None:
+        raise ValueError("y must be given: half of what can be wrong shows in gradients, got None")
+    network = subject.network
+    optimizer = subject.optimizer
+    measurement = measure(subject, step=0, n_bins=64)
+    found = [_not_finite(network, measurement)]
+    if found == [None]:
+        found = [
+            _unscaled_inputs(subject.X),
+            _symmetric_units(subject),
+            _dead_units(measurement),
+            *_forward(subject.X, measurement),
+            _saturated(measurement),
+            *_backward(measurement),
+            _loss_too_high(subject, measurement),
+            _learning_rate(subject, optimizer, measurement),
+        ]
+    found = [finding for finding in found if finding is not None]
+    return Report(sorted(found, key=lambda finding: CODES.index(finding.code)), measurement)
+
+
+def _not_finite(network, m):
+    """Find NaN and infinity."""
+    for row in network.parameter_table:
+        bad = ~np.isfinite(network.params[row.slice])
+        if bad.any():
+            return Finding(
+                "not_finite", row.layer, float(bad.mean()), 0.0,
+                f"{bad.mean():.0%} of {row.label} are NaN or infinite: training diverged.",
+                "Start anew with a lower learning rate, scaled inputs or clip_norm.",
+            )  # fmt: skip
+    for name, what in (("Z", "pre-activations"), ("dZ", "gradients")):
+        bad = ~np.isfinite(m[name, "rms"])
+        if bad.any():
+            layer = int(m.index[bad.argmax()])
+            return Finding(
+                "not_finite", layer, float(m[name, "rms"][bad.argmax()]), 0.0,
+                f"The {what} of layer {layer} are beyond what {network.dtype} can hold.",
+                "Scale the inputs, and initialize by the fan-in: init=\"auto\".",
+            )  # fmt: skip
+    return None
+
+
+def _unscaled_inputs(X):
+    """Find inputs far from unit scale."""
+    if sparse.issparse(X):
+        n_samples = X.shape[0]
+        squares = np.asarray(X.astype(np.float64).multiply(X).sum(axis=0)).ravel() / n_samples
+    else:
+        squares = np.square(X, dtype=np.float64).mean(axis=0)
+    whole, column = np.sqrt(squares.mean()), np.sqrt(squares.max())
+    advice = "Put a StandardScaler before the network."
+    if whole > _LARGE_INPUT or column > _LARGE_COLUMN:
+        one = whole <= _LARGE_INPUT
+        figure, threshold = (column, _LARGE_COLUMN) if one else (whole, _LARGE_INPUT)
+        what = f"Column {squares.argmax()} of the inputs has" if one else "The inputs have"
+        sentence = f"{what} a root mean square of {figure:.3g}, where the layers expect about 1."
+        return Finding("unscaled_inputs", None, float(figure), threshold, sentence, advice)
+    if whole < _SMALL_INPUT and not sparse.issparse(X):
+        sentence = (
+            f"The inputs have a root mean square of {whole:.3g}, where the layers expect about 1."
+        )
+        return Finding("unscaled_inputs", None, float(whole), _SMALL_INPUT, sentence, advice)
+    return None
+
+
+def _symmetric_units(subject):
+    """Find hidden units that are equal and get equal gradients, so that they stay equal."""
+    network = subject.network
+    _, grads, _ = network.forward_backward(subject.X, subject.T, subject.weights)
+    parameters, gradients = network.views(network.params), network.views(grads)
+    last = max(i for i, arrays in enumerate(parameters) if "W" in arrays)
+    worst = None
+    for i, (arrays, by) in enumerate(zip(parameters, gradients, strict=True)):
+        if i == last or "W" not in arrays or arrays["W"].shape[1] < 2:
+            continue
+        if not network.layers[i].trainable:
+            continue
+        columns = np.vstack([_rounded(a) for a in (arrays["W"], by["W"])])
+        biases = np.vstack([_rounded(a[np.newaxis]) for a in (arrays["b"], by["b"])])
+        _, counts = np.unique(np.vstack([columns, biases]), axis=1, return_counts=True)
+        share = counts[counts > 1].sum() / counts.sum()
+        if share >= _TWIN_SHARE and (worst is None or share > worst[1]):
+            worst = i, float(share)
+    if worst is None:
+        return None
+    layer, share = worst
+    return Finding(
+        "symmetric_units", layer, share, _TWIN_SHARE,
+        f"{share:.0%} of the units of layer {layer} have a twin with equal weights and equal gradients: "
+        "they stay equal for ever, and count as one.",
+        "Draw the weights at random: init=\"auto\"; zeros are for biases.",
+    )  # fmt: skip
+
+
+def _rounded(array):
+    """Return an array in units of its largest element, in which rounding errors do not show."""
+    largest = np.abs(array).max()
+    return np.round(array / largest, 5) if largest > 0 else np.zeros_like(array)
+
+
+def _dead_units(m):
+    dead = np.nan_to_num(np.where(m.hidden, m["dead"], 0))
+    # A saturated unit has no slope either, but another name and another cure.
+    dead[np.nan_to_num(m["saturated"]) >= _SATURATED_SHARE] = 0
+    if not dead.size or dead.max() < _DEAD_SHARE:
+        return None
+    row = int(np.flatnonzero(dead >= _DEAD_SHARE)[0])
+    layer, share = int(m.index[row]), float(dead[row])
+    return Finding(
+        "dead_units", layer, share, _DEAD_SHARE,
+        f"{share:.0%} of the units of layer {layer} ({m.activations[row]}) have no gradient on any "
+        "sample: they no longer learn.",
+        "Start anew with biases of 0 or a little above, a lower learning rate, or "
+        "activation=\"leaky_relu\".",
+    )  # fmt: skip
+
+
+def _saturated(m):
+    share = np.nan_to_num(np.where(m.hidden, m["saturated"], 0))
+    if not share.size or share.max() < _SATURATED_SHARE:
+        return None
+    row = int(np.flatnonzero(share >= _SATURATED_SHARE)[0])
+    layer = int(m.index[row])
+    also = int((share >= _SATURATED_SHARE).sum())
+    count = f", and so is that of {also - 1} more" if also > 1 else ""
+    return Finding(
+        "saturated", layer, float(share[row]), _SATURATED_SHARE,
+        f"Saturated from layer {layer} on: {share[row]:.0%} of its {m.activations[row]} have less than "
+        f"5 % of the largest slope{count}.",
+        "Draw smaller weights (init=\"glorot\"), or put a BatchNorm before the activation.",
+    )  # fmt: skip
+
+
+def _forward(X, m):
+    """Find pre-activations that grow or fade with depth."""
+    rows = np.flatnonzero(m.hidden)
+    if not rows.size:
+        return
+    rms, sd = m["Z", "rms"][rows], m["Z", "sd"][rows]
+    huge = np.flatnonzero(rms > _ABSOLUTE)
+    ratio = sd[-1] / sd[0] if sd[0] > 0 else 1.0
+    if huge.size or ratio > _RATIO:
+        at = int(m.index[rows[huge[0] if huge.size else _first_beyond(sd / sd[0], _RATIO)]])
+        figure, threshold = (ratio, _RATIO) if ratio > _RATIO else (rms.max(), _ABSOLUTE)
+        sentence = (
+            f"Signals explode going forward: the sd of the pre-activations goes from {sd[0]:.3g} to "
+            f"{sd[-1]:.3g} over {_layers(len(rows))}{_per_layer(ratio, len(rows))}."
+        )
+        advice = f"Draw smaller weights: init={_advised(m)}."
+        yield Finding("exploding_forward", at, float(figure), threshold, sentence, advice)
+        return
+    # Weights may be too small in the first layer, too. Sparse inputs are small on average.
+    inputs = 0.0 if sparse.issparse(X) else float(np.sqrt(np.square(X, dtype=np.float64).mean()))
+    start = max(inputs, sd[0])
+    if start > 0 and sd.min() < start / _RATIO:
+        at = int(m.index[rows[_first_beyond(start / np.maximum(sd, 1e-300), _RATIO)]])
+        of_inputs = f"{inputs:.3g} of the inputs" if inputs > sd[0] else f"{sd[0]:.3g}"
+        sentence = (
+            f"Signals vanish going forward: the sd of the pre-activations goes from {of_inputs} to "
+            f"{sd[-1]:.3g} over {_layers(len(rows))}{_per_layer(ratio, len(rows))}."
+        )
+        advice = f"Draw larger weights: init={_advised(m)}; or put in BatchNorm."
+        yield Finding(
+            "vanishing_forward", at, float(sd.min() / start), 1 / _RATIO, sentence, advice
+        )
+
+
+def _layers(n):
+    return f"{n} hidden layers" if n > 1 else "one hidden layer"
+
+
+def _backward(m):
+    """Find gradients that grow or fade going back."""
+    rows = np.flatnonzero(m.hidden)
+    if rows.size < 2:
+        return
+    sd = m["dZ", "rms"][rows]
+    if not sd[-1] > 0:
+        return
+    ratio = sd[0] / sd[-1]
+    numbers = (
+        f"the root mean square of dC/ds goes from {sd[-1]:.3g} in the last hidden layer to {sd[0]:.3g} in "
+        f"the first{_per_layer(ratio, len(rows))}"
+    )
+    if ratio > _RATIO:
+        at = int(m.index[rows[len(rows) - 1 - _first_beyond(sd[::-1] / sd[-1], _RATIO)]])
+        advice = (
+            f"Draw smaller weights: init={_advised(m)}; clip_norm keeps training from diverging."
+        )
+        yield Finding(
+            "exploding_backward", at, float(ratio), _RATIO,
+            f"Gradients explode going back: {numbers}.", advice,
+        )  # fmt: skip
+    elif ratio < 1 / _RATIO:
+        at = int(
+            m.index[
+                rows[len(rows) - 1 - _first_beyond(sd[-1] / np.maximum(sd[::-1], 1e-300), _RATIO)]
+            ]
+        )
+        cure = (
+            "Use tanh or relu, for the slope of the logistic sigmoid is at most 1/4; or fewer layers, "
+            'BatchNorm, or init={"name": "glorot_uniform", "gain": 4}.'
+            if "sigmoid" in m.activations
+            else f"Draw larger weights: init={_advised(m)}; use fewer layers, or put in BatchNorm."
+        )
+        yield Finding(
+            "vanishing_backward", at, float(ratio), 1 / _RATIO,
+            f"Gradients vanish going back: {numbers}.", cure,
+        )  # fmt: skip
+
+
+def _first_beyond(ratios, limit):
+    """Return the first place where a ratio is beyond the limit, or the last place."""
+    beyond = np.flatnonzero(ratios > limit)
+    return int(beyond[0]) if beyond.size else len(ratios) - 1
+
+
+def _per_layer(ratio, n_layers):
+    if n_layers < 3 or not 0 < ratio < np.inf:
+        return ""
+    return f", a factor {ratio ** (1 / (n_layers - 1)):.3g} a layer"
+
+
+def _advised(m):
+    """Return the initializer that fits most hidden layers."""
+    hidden = [name for name, is_hidden in zip(m.activations, m.hidden, strict=True) if is_hidden]
+    rectifiers = sum(
+        name in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus") for name in hidden
+    )
+    return '"he_normal"' if 2 * rectifiers > len(hidden) else '"glorot"'
+
+
+def _loss_too_high(subject, m):
+    """Find a loss far above that of the best constant prediction."""
+    network, T, weights = subject.network, subject.T, subject.weights
+    best = _loss_of_constant(network, T, weights)
+    l2 = sum(
+        float(np.square(network.params[row.slice], dtype=np.float64).sum())
+        for row in network.parameter_table
+        if row.is_weight
+    )
+    total = len(T) if weights is None else weights.sum()
+    loss = m.loss - 0.5 * network.alpha / total * l2
+    if best is None:
+        return None
+    last = int(m.index[-1])
+    if network.loss_.output in ("softmax", "logistic"):
+        # Beside the loss of logits that are all 0, where a good start is: it is above the entropy if the
+        # classes are of uneven frequency.
+        k = network.sizes[-1]
+        chance = np.log(k) if network.loss_.output == "softmax" else k * np.log(2)
+        threshold = float(chance + max(chance, 1.0))
+        if loss <= threshold:
+            return None
+        return Finding(
+            "initial_loss_too_high", last, loss, threshold,
+            f"The loss is {loss:.3g}, where always answering with the frequencies of the classes has "
+            f"{best:.3g}: the network is sure, and wrong.",
+            "Draw smaller weights for the output layer, and start its biases at the frequencies: "
+            "bias_init=\"output_prior\".",
+        )  # fmt: skip
+    sd = float(np.sqrt(2 * best))  # of the targets, all outputs together
+    advice = (
+        "Scale the targets (sklearn.compose.TransformedTargetRegressor), or start the output's biases at "
+        'their mean: bias_init="output_prior".'
+    )
+    if sd > _LARGE_TARGET:
+        return Finding(
+            "unscaled_targets", last, sd, _LARGE_TARGET,
+            f"The targets have a standard deviation of {sd:.3g}, where a new network's answers have 1.",
+            advice.split(", or")[0] + ".",
+        )  # fmt: skip
+    if not best > 0 or loss <= _LOSS_OF_NUMBERS * best:
+        return None
+    return Finding(
+        "unscaled_targets", last, loss, _LOSS_OF_NUMBERS * best,
+        f"The loss is {loss:.3g}, where always answering with the mean has {best:.3g}.", advice,
+    )  # fmt: skip
+
+
+def _loss_of_constant(network, T, weights):
+    """Return the loss of the best answer that does not look at the input; None if it is not known."""
+    p = np.full(len(T), 1 / len(T)) if weights is None else weights / weights.sum()
+    output, name = network.loss_.output, type(network.loss_).__name__
+    tiny = 1e-300
+    if output == "softmax":
+        prior = np.bincount(T, weights=p, minlength=network.sizes[-1])
+    else:
+        prior = p @ T.astype(np.float64)
+    if name in ("SoftmaxCrossEntropy", "SigmoidCrossEntropy"):
+        entropy = -(prior * np.log(np.maximum(prior, tiny))).sum()
+        if output == "logistic":
+            entropy -= ((1 - prior) * np.log(np.maximum(1 - prior, tiny))).sum()
+        return float(entropy)
+    if name == "SquaredError" and output == "identity":
+        return 0.5 * float((p @ np.square(T.astype(np.float64) - prior)).sum())
+    return None
+
+
+def _learning_rate(subject, optimizer, m):
+    """Find steps that are large or small beside the weights that they change."""
+    ratios = m["update_ratio"]
+    known = np.isfinite(ratios)
+    if optimizer is None or not known.any():
+        return None
+    momentum = optimizer.momentum if type(optimizer) is SGD else 0.0
+    ratios = ratios / max(1 - momentum, 1e-3)
+    rate = optimizer.learning_rate
+    row = int(np.nanargmax(ratios))
+    worst, layer = float(ratios[row]), int(m.index[row])
+    if worst > _UPDATE_HIGH:
+        return Finding(
+            "learning_rate_too_high", layer, worst, _UPDATE_HIGH,
+            f"At learning rate {rate:g} a step changes the weights of layer {layer} by {worst:.2g} of "
+            "their size, where about 0.001 to 0.01 is usual.",
+            f"Lower learning_rate_init to about {rate * 0.01 / worst:.1g}.",
+        )  # fmt: skip
+    best = _loss_of_constant(subject.network, subject.T, subject.weights)
+    learned = best is not None and m.loss < 0.5 * best  # small steps are right near a minimum
+    if worst < _UPDATE_LOW and not learned:
+        return Finding(
+            "learning_rate_too_low", layer, worst, _UPDATE_LOW,
+            f"At learning rate {rate:g} no step changes the weights of a layer by more than {worst:.2g} "
+            "of their size, where about 0.001 to 0.01 is usual.",
+            "Raise learning_rate_init.",
+        )  # fmt: skip
+    return None

@@ -1,0 +1,45 @@
+"""Pictures of networks, after scikit-learn's displays.
+
+A display holds the numbers and draws them with ``plot``, on axes given as ``ax`` or on new ones, which it
+keeps as ``ax_`` and ``figure_``. ``from_estimator`` makes the numbers and draws them in one call; it takes
+a :class:`minnet.Network` as well, whose targets are those of its loss. matplotlib is an extra:
+``pip install 'minnet-learn[plot]'``.
+
+================================ =====================================================================
+display                          what it shows
+================================ =====================================================================
+ActivationHistogramDisplay       activations by layer (Glorot & Bengio 2010, figures 4 and 6)
+GradientHistogramDisplay         back-propagated or weight gradients by layer (figures 7 and 8)
+VarianceByDepthDisplay           variance by depth: measured, and theory's with its band
+SaturationDisplay                saturation by layer through training (figures 2, 3 and 10)
+SingularValuesDisplay            singular values of the layers' Jacobians, and their law
+PhaseDiagramDisplay              order and chaos over the sizes of weights and biases
+LossSurfaceDisplay               the loss over two weights (figure 5)
+LossCurveDisplay                 training loss and validation score by epoch
+FirstLayerWeightsDisplay         weights of the first layer as images
+================================ =====================================================================
+
+The decision boundary is scikit-learn's own :class:`sklearn.inspection.DecisionBoundaryDisplay`, which
+takes minnet's estimators as any.
+"""
+
+from minnet.lab.displays.depth import VarianceByDepthDisplay
+from minnet.lab.displays.histograms import ActivationHistogramDisplay, GradientHistogramDisplay
+from minnet.lab.displays.loss_curve import LossCurveDisplay
+from minnet.lab.displays.phase import PhaseDiagramDisplay
+from minnet.lab.displays.saturation import SaturationDisplay
+from minnet.lab.displays.singular_values import SingularValuesDisplay
+from minnet.lab.displays.surface import LossSurfaceDisplay
+from minnet.lab.displays.weights import FirstLayerWeightsDisplay
+
+__all__ = [
+    "ActivationHistogramDisplay",
+    "FirstLayerWeightsDisplay",
+    "GradientHistogramDisplay",
+    "LossCurveDisplay",
+    "LossSurfaceDisplay",
+    "PhaseDiagramDisplay",
+    "SaturationDisplay",
+    "SingularValuesDisplay",
+    "VarianceByDepthDisplay",
+]

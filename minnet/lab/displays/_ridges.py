@@ -1,0 +1,85 @@
+"""Histograms of layers, one above the other."""
+
+import numpy as np
+
+from minnet.lab.displays._style import foreground, layer_colors, tidy
+
+__all__ = ["covering_range", "ridges"]
+
+_HEIGHT = 0.86  # of the room of a row
+_SPIKE = 6.0  # a bin that is so many times as high as all others is cut, and its share told
+
+
+def ridges(ax, densities, edges, labels, notes=None, laws=None):
+    """Draw filled histograms in rows, the first on top, each scaled to its own height.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    densities, edges : sequences of ndarray
+    labels : list of str
+    notes : list of str, optional
+        Written at the right of the rows.
+    laws : list of (x, density) or None, optional
+        Curves over the histograms, on their scale.
+
+    Returns
+    -------
+    patches : list of StepPatch
+    lines : list of Line2D
+        The curves.
+    """
+    n, patches, lines = len(densities), [], []
+    for row, color in enumerate(layer_colors(ax, n)):
+        base, density = n - 1 - row, np.asarray(densities[row])
+        law = laws[row] if laws is not None else None
+        top, spike = _scale(density, None if law is None else law[1])
+        ax.axhline(base, color=foreground(), linewidth=0.6, alpha=0.35, zorder=1)
+        heights = np.minimum(density / top, 1) * _HEIGHT
+        patch = ax.stairs(
+            base + heights, edges[row], baseline=base, fill=True, color=color, alpha=0.85, zorder=2
+        )
+        patches.append(patch)
+        if law is not None:
+            x, values = law
+            curve = base + np.minimum(values / top, 1.05) * _HEIGHT
+            curve[values <= 0] = np.nan
+            lines += ax.plot(x, curve, color=foreground(), linewidth=1.4, zorder=3)
+        note = "" if notes is None else notes[row]
+        if spike:
+            note = f"{spike:.0%} in one bin\n{note}"
+        ax.annotate(
+            note, (1, base + 0.5), (-4, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right", va="center", fontsize="small",
+        )  # fmt: skip
+    ax.set_yticks(np.arange(n)[::-1] + 0.02, labels)
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(-0.08, n + 0.02)
+    tidy(ax)
+    ax.spines["left"].set_visible(False)
+    return patches, lines
+
+
+def _scale(density, law):
+    """Return what is drawn at full height, and the share of a bin that is cut (or 0)."""
+    highest = density.max(initial=0.0)
+    others = np.delete(density, density.argmax()).max(initial=0.0) if density.size > 1 else 0.0
+    if law is not None:
+        # A law may go to infinity at its edge.
+        return max(highest, np.quantile(law, 0.98)) or 1.0, 0.0
+    if 0 < others * _SPIKE < highest:
+        return 1.25 * others, highest / density.sum()
+    return highest or 1.0, 0.0
+
+
+def covering_range(densities, edges, share=0.998):
+    """Return the range of x in which that share of each histogram lies."""
+    lows, highs = [], []
+    for density, places in zip(densities, edges, strict=True):
+        mass = np.append(0.0, np.cumsum(density * np.diff(places)))
+        mass /= mass[-1]
+        lows.append(np.interp((1 - share) / 2, mass, places))
+        highs.append(np.interp((1 + share) / 2, mass, places))
+    low, high = min(lows), max(highs)
+    margin = 0.04 * (high - low)
+    return low - margin, high + margin

@@ -1,0 +1,102 @@
+"""What the pictures share: axes, colours, and ridges."""
+
+import numpy as np
+
+__all__ = ["OKABE_ITO", "axes_of", "foreground", "layer_colors", "layer_legend", "pyplot", "split"]
+
+# Okabe & Ito's colours, which colour-blind readers tell apart and which show on white and on black.
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+_MOST_IN_LEGEND = 7
+
+
+def pyplot():
+    """Return matplotlib.pyplot, or say how to get it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "the displays need matplotlib: pip install 'minnet-learn[plot]'"
+        ) from error
+    return plt
+
+
+def axes_of(ax, figsize=None):
+    """Return the axes given or new ones, and their figure."""
+    if ax is None:
+        _, ax = pyplot().subplots(figsize=figsize, layout="constrained")
+    return ax, ax.get_figure()
+
+
+def split(ax, n, figsize, projection=None):
+    """Return ``n`` axes side by side and their figure.
+
+    ``ax`` may be None, that many axes, or axes whose place they take.
+    """
+    plt = pyplot()
+    if ax is None:
+        figure = plt.figure(figsize=figsize, layout="constrained")
+        grid = figure.add_gridspec(1, n)
+    elif isinstance(ax, list | tuple | np.ndarray):
+        axes = np.ravel(np.asarray(ax, dtype=object))
+        if len(axes) != n:
+            raise ValueError(f"ax must be one axes or {n} of them, got {len(axes)}")
+        return axes, axes[0].get_figure()
+    else:
+        if n == 1 and (projection is None or ax.name == projection):
+            return np.array([ax], dtype=object), ax.get_figure()
+        figure, place = ax.get_figure(), ax.get_subplotspec()
+        if place is None:
+            raise ValueError(
+                f"ax must be axes of a grid, such as of plt.subplots, or {n} axes, got {ax!r}"
+            )
+        ax.set_axis_off()
+        grid = place.subgridspec(1, n)
+    axes = [figure.add_subplot(grid[0, i], projection=projection) for i in range(n)]
+    return np.array(axes, dtype=object), figure
+
+
+def foreground():
+    """Return the colour of text: black on white, white on black."""
+    return pyplot().rcParams["text.color"]
+
+
+def is_dark(ax):
+    """Return whether the background is."""
+    from matplotlib.colors import to_rgb
+
+    return float(np.dot(to_rgb(ax.get_facecolor()), (0.2126, 0.7152, 0.0722))) < 0.5
+
+
+def okabe_ito(ax, i):
+    """Return a colour of the list; the first is light enough for a dark background."""
+    if i == 0 and is_dark(ax):
+        return OKABE_ITO[5]
+    return OKABE_ITO[i % len(OKABE_ITO)]
+
+
+def layer_colors(ax, n):
+    """Return colours for layers in their order: viridis, without what the background swallows."""
+    low, high = (0.3, 0.98) if is_dark(ax) else (0.02, 0.82)
+    return pyplot().colormaps["viridis"](np.linspace(low, high, n) if n > 1 else [(low + high) / 2])
+
+
+def layer_legend(ax, handles, labels, **options):
+    """Draw a legend; of many layers, some evenly spaced ones."""
+    n = len(handles)
+    shown = np.unique(np.linspace(0, n - 1, min(n, _MOST_IN_LEGEND)).round().astype(int))
+    options = {"frameon": False, "title": "layer", **options}
+    return ax.legend([handles[i] for i in shown], [labels[i] for i in shown], **options)
+
+
+def color_bar(figure, drawn, ax, label):
+    """Draw a colour bar without an outline."""
+    bar = figure.colorbar(drawn, ax=ax, label=label)
+    bar.outline.set_visible(False)
+    bar.ax.locator_params(nbins=7)
+    return bar
+
+
+def tidy(ax):
+    """Take away what only frames."""
+    ax.spines[["top", "right"]].set_visible(False)

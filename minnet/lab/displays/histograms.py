@@ -1,0 +1,291 @@
+"""Histograms of activations and gradients by layer: Glorot & Bengio 2010, figures 4 and 6 to 8."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from minnet.lab.displays._ridges import covering_range, ridges
+from minnet.lab.displays._style import axes_of, foreground, layer_colors, layer_legend, tidy
+from minnet.lab.probe import probe
+
+__all__ = ["ActivationHistogramDisplay", "GradientHistogramDisplay"]
+
+_KINDS = ("ridges", "lines")
+
+
+class _HistogramDisplay:
+    """What the histograms share."""
+
+    _quantities: tuple[str, ...] = ()
+    _names: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, density, edges, layers, quantity, sd):
+        self.density = density
+        self.edges = edges
+        self.layers = layers
+        self.quantity = quantity
+        self.sd = sd
+
+    @classmethod
+    def from_measurement(
+        cls, measurement, *, quantity=None, hidden_only=True, ax=None, kind="ridges", **kwargs
+    ):
+        """Draw a measurement of :func:`minnet.lab.probe`.
+
+        Parameters
+        ----------
+        measurement : Measurement
+        quantity : str, optional
+            Which array of the measurement.
+        hidden_only : bool, default=True
+            Leave out the output layer, and linear layers below a BatchNorm.
+        ax : matplotlib axes, optional
+        kind : {"ridges", "lines"}, default="ridges"
+        **kwargs
+            For the drawn patches.
+
+        Returns
+        -------
+        display
+        """
+        quantity = cls._quantities[0] if quantity is None else quantity
+        if quantity not in cls._quantities:
+            options = " or ".join(map(repr, cls._quantities))
+            raise ValueError(f"quantity must be {options}, got {quantity!r}")
+        density, edges = measurement.histogram(quantity)
+        rows = np.isfinite(density).all(axis=1)
+        if not rows.any():
+            raise ValueError(
+                f"measurement must have {quantity}: give y where it is made, and a finite network"
+            )
+        if hidden_only and (rows & measurement.hidden).any():
+            rows &= measurement.hidden
+        layers = [layer for layer, shown in zip(measurement.layers, rows, strict=True) if shown]
+        sd = measurement[quantity, "sd"][rows]
+        display = cls(density[rows], edges[rows], layers, quantity, sd)
+        return display.plot(ax=ax, kind=kind, **kwargs)
+
+    @classmethod
+    def _from_model(cls, model, X, y, sample_weight, n_bins, options):
+        measurement = probe(model, X, y, sample_weight, n_bins=n_bins)
+        return cls.from_measurement(measurement, **options)
+
+    def plot(self, ax=None, *, kind="ridges", **kwargs):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            New ones unless given.
+        kind : {"ridges", "lines"}, default="ridges"
+            A row for each layer, scaled to its own height, with the standard deviation at its right;
+            or all of them as lines on one scale. In ridges a bin that is more than six times as high as
+            all others (the zeros of a rectifier) is cut, and its share written.
+        **kwargs
+            For the drawn patches (``matplotlib.patches.StepPatch``).
+
+        Returns
+        -------
+        self
+        """
+        if kind not in _KINDS:
+            raise ValueError(f"kind must be 'ridges' or 'lines', got {kind!r}")
+        n = len(self.layers)
+        size = (6.4, 1.2 + 0.62 * n) if kind == "ridges" else None
+        self.ax_, self.figure_ = ax, _ = axes_of(ax, size)
+        if kind == "ridges":
+            notes = [f"sd {sd:.2g}" for sd in self.sd]
+            self.patches_, _ = ridges(ax, self.density, self.edges, self.layers, notes)
+            for patch in self.patches_:
+                patch.set(**kwargs)
+        else:
+            colors = layer_colors(ax, n)
+            self.patches_ = [
+                ax.stairs(density, edges, **{"color": color, "linewidth": 1.6, **kwargs})
+                for density, edges, color in zip(self.density, self.edges, colors, strict=True)
+            ]
+            layer_legend(ax, self.patches_, self.layers)
+            ax.set_ylabel("density")
+            ax.set_ylim(bottom=0)
+            tidy(ax)
+        ax.axvline(0, color=foreground(), linewidth=0.6, alpha=0.35, zorder=0)
+        low, high = covering_range(self.density, self.edges)
+        ax.set_xlim(low, high + (0.16 * (high - low) if kind == "ridges" else 0))
+        ax.locator_params(axis="x", nbins=6)
+        ax.ticklabel_format(axis="x", scilimits=(-2, 4), useMathText=True)
+        ax.set_xlabel(self._names[self.quantity])
+        return self
+
+
+class ActivationHistogramDisplay(_HistogramDisplay):
+    """Histograms of activations (or pre-activations), layer by layer.
+
+    Made by :meth:`from_estimator` or :meth:`from_measurement`.
+
+    Parameters
+    ----------
+    density : ndarray of shape (n_layers, n_bins)
+    edges : ndarray of shape (n_layers, n_bins + 1)
+    layers : list of str
+    quantity : {"Y", "Z"}
+    sd : ndarray of shape (n_layers,)
+        Standard deviations.
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+    figure_ : matplotlib figure
+    patches_ : list of matplotlib.patches.StepPatch
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network
+    >>> from minnet.lab.displays import ActivationHistogramDisplay
+    >>> X = np.random.default_rng(0).normal(size=(100, 20))
+    >>> net = Network([Dense(50, "tanh"), Dense(50, "tanh"), Dense(2)]).initialize(20, random_state=0)
+    >>> ActivationHistogramDisplay.from_estimator(net, X).layers
+    ['0 Dense(50, tanh)', '1 Dense(50, tanh)']
+    """
+
+    _quantities = ("Y", "Z")
+    _names: ClassVar = {"Y": "activation", "Z": "pre-activation"}
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        sample_weight=None,
+        quantity="Y",
+        hidden_only=True,
+        n_bins=64,
+        ax=None,
+        kind="ridges",
+        **kwargs,
+    ):
+        """Measure an estimator or a network and draw it.
+
+        Parameters
+        ----------
+        estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
+            Not fitted, an estimator is drawn as its fit would start.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like, default=None
+            Needed for an estimator that is not fitted only.
+        sample_weight : array-like of shape (n_samples,), default=None
+        quantity : {"Y", "Z"}, default="Y"
+            Activations or pre-activations.
+        hidden_only : bool, default=True
+            Leave out the output layer, and linear layers below a BatchNorm.
+        n_bins : int, default=64
+        ax : matplotlib axes, optional
+        kind : {"ridges", "lines"}, default="ridges"
+        **kwargs
+            For the drawn patches.
+
+        Returns
+        -------
+        display : ActivationHistogramDisplay
+        """
+        options = {
+            "quantity": quantity,
+            "hidden_only": hidden_only,
+            "ax": ax,
+            "kind": kind,
+            **kwargs,
+        }
+        return cls._from_model(estimator, X, y, sample_weight, n_bins, options)
+
+
+class GradientHistogramDisplay(_HistogramDisplay):
+    r"""Histograms of back-propagated gradients :math:`\partial C / \partial z`, or of weight gradients.
+
+    Made by :meth:`from_estimator` or :meth:`from_measurement`.
+
+    Parameters
+    ----------
+    density : ndarray of shape (n_layers, n_bins)
+    edges : ndarray of shape (n_layers, n_bins + 1)
+    layers : list of str
+    quantity : {"dZ", "dW"}
+    sd : ndarray of shape (n_layers,)
+        Standard deviations.
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+    figure_ : matplotlib figure
+    patches_ : list of matplotlib.patches.StepPatch
+
+    Notes
+    -----
+    Weight gradients can be alike in all layers while the gradients by pre-activations vanish (Glorot &
+    Bengio 2010, equation 14): look at ``"dZ"`` first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network
+    >>> from minnet.lab.displays import GradientHistogramDisplay
+    >>> X = np.random.default_rng(0).normal(size=(100, 20))
+    >>> net = Network([Dense(50, "tanh"), Dense(50, "tanh"), Dense(2)]).initialize(20, random_state=0)
+    >>> GradientHistogramDisplay.from_estimator(net, X, (X[:, 0] > 0).astype(int)).quantity
+    'dZ'
+    """
+
+    _quantities = ("dZ", "dW")
+    _names: ClassVar = {
+        "dZ": "back-propagated gradient ∂C/∂z of a sample",
+        "dW": "weight gradient ∂C/∂W",
+    }
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        quantity="dZ",
+        hidden_only=True,
+        n_bins=64,
+        ax=None,
+        kind="ridges",
+        **kwargs,
+    ):
+        """Measure an estimator or a network and draw it.
+
+        Parameters
+        ----------
+        estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
+            Not fitted, an estimator is drawn as its fit would start.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like
+            As ``fit`` takes it; the targets of the loss for a Network.
+        sample_weight : array-like of shape (n_samples,), default=None
+        quantity : {"dZ", "dW"}, default="dZ"
+            Gradients by pre-activations, of each sample; or by weights, of the objective.
+        hidden_only : bool, default=True
+            Leave out the output layer, and linear layers below a BatchNorm.
+        n_bins : int, default=64
+        ax : matplotlib axes, optional
+        kind : {"ridges", "lines"}, default="ridges"
+        **kwargs
+            For the drawn patches.
+
+        Returns
+        -------
+        display : GradientHistogramDisplay
+        """
+        options = {
+            "quantity": quantity,
+            "hidden_only": hidden_only,
+            "ax": ax,
+            "kind": kind,
+            **kwargs,
+        }
+        return cls._from_model(estimator, X, y, sample_weight, n_bins, options)

@@ -1,0 +1,146 @@
+"""Learning curves of one or several estimators."""
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from minnet.lab.displays._style import axes_of, foreground, okabe_ito
+
+__all__ = ["LossCurveDisplay"]
+
+
+class LossCurveDisplay:
+    """Training loss by epoch of one or several estimators, with validation scores where there are any.
+
+    Parameters
+    ----------
+    losses : dict of str to ndarray of shape (n_epochs,)
+        By the name of the estimator.
+    scores : dict of str to ndarray of shape (n_epochs,)
+        On the validation part, of those estimators that have one.
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+    score_ax_ : matplotlib axes or None
+        With the axis of the scores at the right.
+    figure_ : matplotlib figure
+    lines_ : list of matplotlib.lines.Line2D
+    score_lines_ : list of matplotlib.lines.Line2D
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.lab.displays import LossCurveDisplay
+    >>> X = np.random.default_rng(0).normal(size=(200, 20))
+    >>> fits = {
+    ...     init: MinNetClassifier((30,), max_iter=5, n_iter_no_change=5, init=init).fit(X, X[:, 0] > 0)
+    ...     for init in ("glorot", "he")
+    ... }
+    >>> list(LossCurveDisplay.from_estimator(fits).losses)
+    ['glorot', 'he']
+    """
+
+    def __init__(self, losses, scores):
+        self.losses = losses
+        self.scores = scores
+
+    @classmethod
+    def from_estimator(cls, estimator, *, names=None, log=False, ax=None, **kwargs):
+        """Draw the curves of fitted estimators.
+
+        Parameters
+        ----------
+        estimator : estimator, list of estimators, or dict of str to estimator
+            Fitted with "adam" or "sgd": MinNetClassifier, MinNetRegressor, pipelines that end in one. A
+            :class:`minnet.Trainer` does, too: the curve of a Network is kept there.
+        names : list of str, optional
+            For the legend; the keys of a dict, or the names of the classes, unless given.
+        log : bool, default=False
+            Whether the axis of the loss is logarithmic.
+        ax : matplotlib axes, optional
+        **kwargs
+            For the lines of the loss.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+        """
+        if isinstance(estimator, dict):
+            given, models = list(estimator), list(estimator.values())
+        else:
+            models = list(estimator) if isinstance(estimator, list | tuple) else [estimator]
+            models = [model[-1] if isinstance(model, Pipeline) else model for model in models]
+            given = [type(model).__name__ for model in models]
+            if len(set(given)) < len(given):
+                given = [f"{name} {i}" for i, name in enumerate(given)]
+        names = given if names is None else list(names)
+        if not models or len(names) != len(models):
+            raise ValueError(f"names must be {len(models)} names, at least one, got {names}")
+        losses, scores = {}, {}
+        for name, model in zip(names, models, strict=True):
+            last = model[-1] if isinstance(model, Pipeline) else model
+            curve = getattr(last, "loss_curve_", None) or getattr(last, "loss_curve", None)
+            if not curve:
+                raise ValueError(
+                    "estimator must be fitted with the solver 'adam' or 'sgd', which leave a loss_curve_, "
+                    f"got {last!r}"
+                )
+            losses[name] = np.asarray(curve, dtype=np.float64)
+            score = getattr(last, "validation_scores_", None) or getattr(
+                last, "validation_scores", None
+            )
+            if score:
+                scores[name] = np.asarray(score, dtype=np.float64)
+        return cls(losses, scores).plot(ax=ax, log=log, **kwargs)
+
+    def plot(self, ax=None, *, log=False, **kwargs):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            New ones unless given.
+        log : bool, default=False
+            Whether the axis of the loss is logarithmic.
+        **kwargs
+            For the lines of the loss (``matplotlib.axes.Axes.plot``).
+
+        Returns
+        -------
+        self
+        """
+        self.ax_, self.figure_ = ax, _ = axes_of(ax)
+        self.score_ax_ = ax.twinx() if self.scores else None
+        self.lines_, self.score_lines_ = [], []
+        for i, (name, losses) in enumerate(self.losses.items()):
+            options = {"color": okabe_ito(ax, i), "linewidth": 1.8, "label": name, **kwargs}
+            self.lines_ += ax.plot(np.arange(1, len(losses) + 1), losses, **options)
+            if name in self.scores:
+                scores = self.scores[name]
+                self.score_lines_ += self.score_ax_.plot(
+                    np.arange(1, len(scores) + 1), scores, linestyle=(0, (4, 2)), linewidth=1.4,
+                    color=self.lines_[-1].get_color(),
+                )  # fmt: skip
+        if log:
+            ax.set_yscale("log")
+        ax.set_xlabel("epoch")
+        ax.set_ylabel("training loss" + (" (solid)" if self.scores else ""))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.grid(axis="y", color=foreground(), alpha=0.15, linewidth=0.6)
+        ax.spines["top"].set_visible(False)
+        if self.score_ax_ is None:
+            ax.spines["right"].set_visible(False)
+        else:
+            self.score_ax_.set_ylabel("validation score (dashed)")
+            self.score_ax_.spines["top"].set_visible(False)
+        if len(self.losses) > 1 or "label" in kwargs:
+            # With two axes there is no place inside that curves leave free.
+            above = {
+                "loc": "lower left",
+                "bbox_to_anchor": (0, 1),
+                "ncols": 3,
+                "borderaxespad": 0.2,
+            }
+            ax.legend(frameon=False, **(above if self.scores else {}))
+        return self

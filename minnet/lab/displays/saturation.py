@@ -1,0 +1,182 @@
+"""Saturation by layer through training: Glorot & Bengio 2010, figures 2, 3 and 10."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from minnet.lab.displays._style import (
+    axes_of,
+    foreground,
+    layer_colors,
+    layer_legend,
+    tidy,
+)
+from minnet.lab.probe import Probe
+from minnet.network import Network
+
+__all__ = ["SaturationDisplay"]
+
+_KINDS = ("saturated", "activations", "dead")
+
+
+class SaturationDisplay:
+    """Saturation of each layer through training.
+
+    Made by :meth:`from_recording` or :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    steps : ndarray of int, shape (n_measurements,)
+    values : dict of ndarray of shape (n_measurements, n_layers)
+        ``"saturated"``, ``"dead"``: shares of pre-activations and of units; ``"p98"``, ``"sd"``: 98th
+        percentile and standard deviation of activations.
+    layers : list of str
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+    figure_ : matplotlib figure
+    lines_ : list of matplotlib.lines.Line2D
+        A line for each layer.
+    markers_ : list of matplotlib.lines.Line2D
+        The percentiles, for ``kind="activations"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.lab.displays import SaturationDisplay
+    >>> X = np.random.default_rng(0).normal(size=(200, 20))
+    >>> clf = MinNetClassifier((30, 30), "tanh", max_iter=5, n_iter_no_change=5, random_state=0)
+    >>> display = SaturationDisplay.from_estimator(clf, X, X[:, 0] > 0, steps=[0, 2, 5])
+    >>> display.steps, display.values["sd"].shape
+    (array([0, 2, 5]), (3, 2))
+    """
+
+    def __init__(self, steps, values, layers):
+        self.steps = steps
+        self.values = values
+        self.layers = layers
+
+    @classmethod
+    def from_recording(cls, recording, *, kind="saturated", ax=None, **kwargs):
+        """Draw what a :class:`minnet.lab.Probe` recorded.
+
+        Parameters
+        ----------
+        recording : Recording
+        kind : {"saturated", "activations", "dead"}, default="saturated"
+        ax : matplotlib axes, optional
+        **kwargs
+            For the lines.
+
+        Returns
+        -------
+        display : SaturationDisplay
+        """
+        if not len(recording):
+            raise ValueError("recording must have at least one measurement, got none")
+        hidden = recording[0].hidden
+        if not hidden.any():
+            raise ValueError("recording must be of a network with a hidden layer, got none")
+        names = {"saturated": "saturated", "dead": "dead", "p98": ("Y", "p98"), "sd": ("Y", "sd")}
+        values = {name: recording[key][:, hidden] for name, key in names.items()}
+        layers = [name for name, shown in zip(recording.layers, hidden, strict=True) if shown]
+        return cls(recording.steps, values, layers).plot(ax=ax, kind=kind, **kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, *, X_probe=None, steps=None, kind="saturated", ax=None, **kwargs
+    ):
+        """Train a clone of an estimator with a :class:`minnet.lab.Probe`, and draw its recording.
+
+        For a Network, give the probe to ``Trainer.fit`` and draw :meth:`from_recording`.
+
+        Parameters
+        ----------
+        estimator : MinNetClassifier, MinNetRegressor, or Pipeline that ends in one
+        X, y : array-like
+            As ``fit`` takes them.
+        X_probe : array-like, default=None
+            The rows to measure, the first 300 of ``X`` unless given. The paper has a fixed set of 300.
+        steps : None, int or list of int, default=None
+            When to measure, see :class:`minnet.lab.Probe`.
+        kind : {"saturated", "activations", "dead"}, default="saturated"
+        ax : matplotlib axes, optional
+        **kwargs
+            For the lines.
+
+        Returns
+        -------
+        display : SaturationDisplay
+        """
+        if isinstance(estimator, Network):
+            raise TypeError(
+                "estimator must be one that trains itself, got a Network: give a Probe to "
+                "Trainer.fit(callbacks=[probe]) and draw SaturationDisplay.from_recording"
+            )
+        model, X_probe = clone(estimator), X[:300] if X_probe is None else X_probe
+        last = model
+        if isinstance(model, Pipeline):
+            last = model[-1]
+            if len(model) > 1:
+                X = model[:-1].fit_transform(X, y)
+                X_probe = model[:-1].transform(X_probe)
+        watch = Probe(X_probe, steps=steps)
+        last.set_callbacks(watch).fit(X, y)
+        return cls.from_recording(watch.recording, kind=kind, ax=ax, **kwargs)
+
+    def plot(self, ax=None, *, kind="saturated", **kwargs):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            New ones unless given.
+        kind : {"saturated", "activations", "dead"}, default="saturated"
+            The share of pre-activations on the flat ends of an activation that has two; 98th percentiles
+            (markers) and standard deviations (lines) of activations, as in the paper; or the share of
+            units without a slope on any sample.
+        **kwargs
+            For the lines (``matplotlib.axes.Axes.plot``).
+
+        Returns
+        -------
+        self
+        """
+        if kind not in _KINDS:
+            raise ValueError(f"kind must be 'saturated', 'activations' or 'dead', got {kind!r}")
+        values = self.values["sd" if kind == "activations" else kind]
+        if not np.isfinite(values).any():
+            raise ValueError(
+                "kind must be 'activations' or 'dead' for activations that do not saturate on both "
+                f"sides, got {kind!r}"
+            )
+        self.ax_, self.figure_ = ax, _ = axes_of(ax)
+        colors = layer_colors(ax, len(self.layers))
+        self.lines_, self.markers_ = [], []
+        for i, color in enumerate(colors):
+            options = {"color": color, "linewidth": 1.8, **kwargs}
+            self.lines_ += ax.plot(self.steps, values[:, i], **options)
+            if kind == "activations":
+                self.markers_ += ax.plot(
+                    self.steps, self.values["p98"][:, i], color=color, marker="o", markersize=3.5,
+                    linestyle="none",
+                )  # fmt: skip
+        ax.set_xlabel("training step")
+        labels = {
+            "saturated": "share of saturated pre-activations",
+            "dead": "share of dead units",
+            "activations": "activations: 98th percentile (points)\nand standard deviation (lines)",
+        }
+        ax.set_ylabel(labels[kind])
+        if kind != "activations":
+            from matplotlib.ticker import PercentFormatter
+
+            ax.set_ylim(bottom=0)
+            ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+        ax.grid(axis="y", color=foreground(), alpha=0.15, linewidth=0.6)
+        tidy(ax)
+        # Beside the axes: curves go everywhere.
+        layer_legend(ax, self.lines_, self.layers, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return self

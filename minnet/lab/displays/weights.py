@@ -1,0 +1,129 @@
+"""The weights of the first layer as images."""
+
+import numpy as np
+
+from minnet.lab.displays._style import axes_of, color_bar, is_dark, pyplot
+from minnet.lab.subject import network_of
+from minnet.layers import Dense
+
+__all__ = ["FirstLayerWeightsDisplay"]
+
+
+class FirstLayerWeightsDisplay:
+    """The incoming weights of the first layer's units as images: what each unit looks for.
+
+    Made by :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, height, width)
+    units : ndarray of int, shape (n_images,)
+        Which unit each is of.
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+    figure_ : matplotlib figure
+    im_ : matplotlib.image.AxesImage
+        All images in one, with gaps between them.
+
+    Examples
+    --------
+    >>> from minnet import Dense, Network
+    >>> from minnet.lab.displays import FirstLayerWeightsDisplay
+    >>> net = Network([Dense(30, "tanh"), Dense(10)]).initialize(64, random_state=0)
+    >>> FirstLayerWeightsDisplay.from_estimator(net).images.shape
+    (25, 8, 8)
+    """
+
+    def __init__(self, images, units):
+        self.images = images
+        self.units = units
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X=None, y=None, *, shape=None, n_images=25, ax=None, **kwargs
+    ):
+        """Draw the weights of an estimator's or a network's first layer.
+
+        Parameters
+        ----------
+        estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
+        X, y : array-like, default=None
+            Needed for an estimator that is not fitted only.
+        shape : (int, int), optional
+            Height and width of the images that the features are; a square unless given.
+        n_images : int, default=25
+            At most; those units whose weights are largest, in the order of the layer.
+        ax : matplotlib axes, optional
+        **kwargs
+            For ``matplotlib.axes.Axes.imshow``.
+
+        Returns
+        -------
+        display : FirstLayerWeightsDisplay
+        """
+        network = network_of(estimator, X, y)
+        first = next((layer for layer in network.layers if isinstance(layer, Dense)), None)
+        if first is None:
+            raise ValueError(f"estimator must have a Dense layer, got {network.layers}")
+        if n_images < 1:
+            raise ValueError(f"n_images must be at least 1, got {n_images!r}")
+        n_features = first.W.shape[0]
+        if shape is None:
+            side = round(n_features**0.5)
+            shape = (side, side)
+        if len(shape) != 2 or shape[0] * shape[1] != n_features:
+            raise ValueError(
+                f"shape must be (height, width) with the {n_features} features in it, got {shape}"
+            )
+        sizes = np.linalg.norm(first.W, axis=0)
+        units = np.sort(np.argsort(-sizes, kind="stable")[:n_images])
+        images = first.W[:, units].T.reshape(-1, *shape).astype(np.float64)
+        return cls(images, units).plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            New ones unless given.
+        **kwargs
+            For ``matplotlib.axes.Axes.imshow``.
+
+        Returns
+        -------
+        self
+        """
+        self.ax_, self.figure_ = ax, figure = axes_of(ax, (5.4, 4.6))
+        n, height, width = self.images.shape
+        columns = int(np.ceil(np.sqrt(n)))
+        rows = -(-n // columns)
+        gap = max(1, round(0.08 * max(height, width)))
+        tiled = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+        for i, image in enumerate(self.images):
+            top, left = i // columns * (height + gap), i % columns * (width + gap)
+            tiled[top : top + height, left : left + width] = image
+        reach = np.abs(self.images).max() or 1.0
+        options = {
+            "cmap": _diverging(ax),
+            "vmin": -reach,
+            "vmax": reach,
+            "interpolation": "nearest",
+        }
+        self.im_ = ax.imshow(tiled, **{**options, **kwargs})
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_visible(False)
+        ax.set_xlabel(f"incoming weights of {n} units of the first layer")
+        color_bar(figure, self.im_, ax, "weight")
+        return self
+
+
+def _diverging(ax):
+    """Return a colour map whose middle, weight 0, is like the background."""
+    dark = "berlin"  # since matplotlib 3.10
+    if is_dark(ax) and dark in pyplot().colormaps:
+        return dark
+    return "gray" if is_dark(ax) else "RdBu_r"

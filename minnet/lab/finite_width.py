@@ -1,0 +1,175 @@
+r"""How far networks of finite width stray from mean-field theory.
+
+Given the activations :math:`h` below, the :math:`n` pre-activations of a layer with normal weights are
+independent and normal, with variance :math:`q = \sigma_w^2 |h|^2 / n_\text{below} + \sigma_b^2`. So
+:math:`q` is a Markov chain over layers, with the mean that :meth:`MeanField.variance_map` gives and
+
+.. math:: \operatorname{Var}(q' \mid q) = \frac{\sigma_w^4}{n}
+          \left(E f^4 - (E f^2)^2\right), \qquad
+          \operatorname{Var} q' \approx \left(\frac{\partial q'}{\partial q}\right)^2 \operatorname{Var} q
+          + E\, \frac{\sigma_w^4}{n} \left(E f^4 - (E f^2)^2\right) .
+
+For a rectifier or a linear network this is exact, and multiplies up to :math:`\prod (1 + 5/n)` and
+:math:`\prod (1 + 2/n)` (Hanin & Rolnick 2018, arXiv:1803.01719). For two inputs whose pre-activations have
+the correlation :math:`c`, the covariance takes the place of the variance; its powers of :math:`c` come
+from Mehler's formula.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minnet.lab._chain import Step, propagate
+
+__all__ = ["VarianceBand", "length_fluctuation", "variance_band"]
+
+
+def length_fluctuation(widths, rectifier=True):
+    r"""Return :math:`E |h|^4 / (E |h|^2)^2` of the last layer's activations, over random weights.
+
+    .. math:: \prod_j (1 + 5 / n_j) \text{ for ReLU}, \quad
+              \prod_j (1 + 2 / n_j) \text{ for a linear network}
+
+    Exact for normal weights that keep the mean length (He's, for ReLU), biases 0, and the input given:
+    1 is no fluctuation. Depth over width decides (Hanin & Rolnick 2018).
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Of the layers after the input.
+    rectifier : bool, default=True
+
+    Returns
+    -------
+    ratio : float
+
+    See Also
+    --------
+    variance_band : The same for any activation, to first order in 1 / width.
+
+    Examples
+    --------
+    >>> round(length_fluctuation([100] * 50), 2), round(length_fluctuation([1000] * 5), 3)
+    (11.47, 1.025)
+    """
+    return float(np.prod(1 + (5 if rectifier else 2) / np.asarray(widths, dtype=np.float64)))
+
+
+@dataclass(frozen=True)
+class VarianceBand:
+    r"""Variances by depth with their standard errors; made by :func:`variance_band`.
+
+    Attributes
+    ----------
+    variances : ndarray of shape (n_layers,)
+        Of the pre-activations, in infinitely wide layers.
+    means : ndarray of shape (n_layers,)
+        What they are on average over networks of these widths, to first order in 1 / width.
+    standard_errors : ndarray of shape (n_layers,)
+        Standard deviation, over networks, of the mean square of a layer's pre-activations.
+    gradient_variances : ndarray of shape (n_layers,)
+        Of the cost's gradient by the pre-activations, relative to the last layer's.
+    gradient_errors : ndarray of shape (n_layers,)
+        Standard deviation, over networks, of the mean square of these gradients over the last layer's,
+        divided by ``gradient_variances``.
+    """
+
+    variances: np.ndarray
+    means: np.ndarray
+    standard_errors: np.ndarray
+    gradient_variances: np.ndarray
+    gradient_errors: np.ndarray
+
+    def interval(self, n_errors=2.0):
+        """Return lower and upper ends of the variances, at some standard errors of their logarithms.
+
+        Parameters
+        ----------
+        n_errors : float, default=2.0
+
+        Returns
+        -------
+        low, high : ndarray of shape (n_layers,)
+        """
+        relative = np.divide(
+            self.standard_errors,
+            self.means,
+            out=np.zeros_like(self.means),
+            where=self.standard_errors > 0,
+        )
+        return _log_normal(self.means, relative, n_errors)
+
+    def gradient_interval(self, n_errors=2.0):
+        """Return lower and upper ends of the gradients' variances, likewise."""
+        return _log_normal(self.gradient_variances, self.gradient_errors, n_errors)
+
+
+def _log_normal(mean, relative, n_errors):
+    """Return the ends for a log-normal law of this mean and relative standard deviation."""
+    log_variance = np.log1p(relative**2)
+    centre, reach = mean * np.exp(-log_variance / 2), np.exp(n_errors * np.sqrt(log_variance))
+    return centre / reach, centre * reach
+
+
+def variance_band(network, q, widths, n_samples=1, correlation=0.0):
+    r"""Return variances by depth for layers of given widths, with their standard errors.
+
+    Parameters
+    ----------
+    network : MeanField or sequence of MeanField
+        One for all layers; or n_layers - 1, each with the activation of a layer and the variances of
+        weights and biases between it and the next.
+    q : float
+        Variance of the first layer's pre-activations: the input is given.
+    widths : sequence of int, length n_layers
+        From the first hidden layer on.
+    n_samples : int, default=1
+        Over how many inputs the measurement averages. They share the weights, and hence a part of the
+        fluctuation.
+    correlation : float, default=0.0
+        Of the pre-activations that two of these inputs cause in the first layer.
+
+    Returns
+    -------
+    band : VarianceBand
+
+    Notes
+    -----
+    For normal weights; uniform ones differ in terms of higher order, orthogonal ones fluctuate less.
+    Gradients are taken to be independent of the activations, as in all of the theory.
+
+    Examples
+    --------
+    >>> from minnet.lab.theory import MeanField
+    >>> band = variance_band(MeanField("relu", 2.0), 1.0, [100] * 6)
+    >>> band.variances
+    array([1., 1., 1., 1., 1., 1.])
+    >>> band.standard_errors.round(3)
+    array([0.141, 0.266, 0.353, 0.425, 0.49 , 0.549])
+    >>> low, high = band.interval()
+    >>> float(high[-1].round(2))
+    2.45
+    """
+    widths = [int(width) for width in widths]
+    if not widths or min(widths) < 1:
+        raise ValueError(f"widths must be whole numbers of at least 1, got {widths}")
+    if not 0 <= q < np.inf:
+        raise ValueError(f"q must be finite and at least 0, got {q!r}")
+    if n_samples < 1:
+        raise ValueError(f"n_samples must be at least 1, got {n_samples!r}")
+    if not -1 <= correlation <= 1:
+        raise ValueError(f"correlation must be from -1 to 1, got {correlation!r}")
+    several = isinstance(network, list | tuple)
+    fields = list(network) if several else [network] * (len(widths) - 1)
+    if len(fields) != len(widths) - 1:
+        raise ValueError(
+            f"network must be one MeanField or {len(widths) - 1}, one less than there are widths, "
+            f"got {len(fields)}"
+        )
+    last = fields[-1].activation if fields else None
+    layers = [
+        Step(field.activation, width, above.weight_variance, above.bias_variance)
+        for field, width, above in zip(fields, widths, fields, strict=False)
+    ]
+    layers.append(Step(last, widths[-1]))
+    return VarianceBand(*propagate(layers, float(q), n_samples, correlation, n_outputs=widths[-1]))

@@ -1,0 +1,306 @@
+"""What was measured in a network: once, or through training."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["Measurement", "Recording"]
+
+_FORMAT = "minnet recording 1"
+_DESCRIPTION = ("layers", "activations", "index", "hidden", "fan_in", "fan_out")
+
+
+class Measurement:
+    r"""What was measured in a network at one moment; made by :func:`minnet.lab.probe`.
+
+    Its rows are the layers with pre-activations ``Z`` and activations ``Y``, in their order: Dense and
+    BatchNorm, and layers of a user that leave both in their context. Each number is found by the name of
+    an array and the name of a statistic, ``m["Y", "sd"]``, and is an array with one number a row.
+
+    =============== =========================================================================
+    array
+    =============== =========================================================================
+    ``Z``           pre-activations
+    ``Y``           activations
+    ``dZ``          the gradient of each sample's own loss by the pre-activations
+    ``dW``          the gradient of the objective by the weights, as in training (with L2)
+    ``W``, ``b``    weights and biases
+    ``J``           singular values of the layer's Jacobian :math:`\partial Y / \partial X`, if asked for
+    ``product``     those of the product of the layers after the first row's, up to this one
+    =============== =========================================================================
+
+    =============== =========================================================================
+    statistic
+    =============== =========================================================================
+    ``mean``        mean
+    ``sd``          standard deviation
+    ``rms``         square root of the mean square
+    ``max``         largest magnitude
+    ``p2``, ``p50`` percentiles; Glorot & Bengio (2010) draw the 98th
+    ``p98``
+    =============== =========================================================================
+
+    Besides, by one name: ``m["saturated"]``, the share of pre-activations at which an activation that
+    saturates on both sides has less than 5 % of its largest slope; ``m["dead"]``, the share of units
+    with less than 0.1 % of the largest slope on *every* sample; ``m["update_ratio"]``,
+    :math:`|\Delta W| / |W|` of the step that training would take next. What does not exist is NaN.
+
+    Attributes
+    ----------
+    step : int
+        Steps of training before it.
+    loss : float
+        The objective of the batch; NaN if no targets were given.
+    layers : list of str
+        Labels of the rows, for pictures and tables.
+    activations : list of str
+        Names of the rows' activations.
+    index : ndarray of int
+        Where the rows' layers are in ``network.layers``.
+    hidden : ndarray of bool
+        Which rows to compare by depth: not the output, and not a Dense that a BatchNorm normalizes.
+    fan_in, fan_out : ndarray of int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network
+    >>> from minnet.lab import probe
+    >>> net = Network([Dense(50, "tanh"), Dense(50, "tanh"), Dense(2)])
+    >>> net = net.initialize(n_features=20, random_state=0)
+    >>> X = np.random.default_rng(0).normal(size=(100, 20))
+    >>> m = probe(net, X, (X[:, 0] > 0).astype(int))
+    >>> m.layers
+    ['0 Dense(50, tanh)', '1 Dense(50, tanh)', '2 Dense(2)']
+    >>> m["Y", "sd"].shape, m.histogram("Y")[0].shape
+    ((3,), (3, 64))
+    """
+
+    def __init__(self, step, loss, description, values):
+        self.step = step
+        self.loss = loss
+        self.layers = list(description["layers"])
+        self.activations = list(description["activations"])
+        self.index = np.asarray(description["index"], dtype=np.int64)
+        self.hidden = np.asarray(description["hidden"], dtype=bool)
+        self.fan_in = np.asarray(description["fan_in"], dtype=np.int64)
+        self.fan_out = np.asarray(description["fan_out"], dtype=np.int64)
+        self._values = values
+
+    def __repr__(self):
+        return (
+            f"<Measurement of {len(self.layers)} layers at step {self.step}, loss {self.loss:.4g}>"
+        )
+
+    def __getitem__(self, key):
+        return _find(self._values, key)
+
+    def keys(self):
+        """Return the names of all arrays, such as "Y_sd"."""
+        return list(self._values)
+
+    def histogram(self, name):
+        """Return how the numbers of an array are distributed in each row.
+
+        Parameters
+        ----------
+        name : {"Z", "Y", "dZ", "dW"}
+
+        Returns
+        -------
+        density : ndarray of shape (n_layers, n_bins)
+            With an integral of 1.
+        edges : ndarray of shape (n_layers, n_bins + 1)
+            Equal bins from the smallest to the largest number of the row.
+        """
+        return self[name, "density"], self[name, "edges"]
+
+    def to_frame(self):
+        """Return a pandas DataFrame with a row for each layer (``minnet-learn[frame]``)."""
+        return Recording([self]).to_frame()
+
+    def save(self, path):
+        """Write to a file that :meth:`load` reads; see :meth:`Recording.save`."""
+        Recording([self]).save(path)
+
+    @classmethod
+    def load(cls, path):
+        """Read what :meth:`save` wrote."""
+        recording = Recording.load(path)
+        if len(recording) != 1:
+            raise ValueError(
+                f"path must hold one measurement, got {len(recording)}: use Recording.load"
+            )
+        return recording[0]
+
+    def _description(self):
+        return {name: np.asarray(getattr(self, name)).tolist() for name in _DESCRIPTION}
+
+
+class Recording:
+    """Measurements of one network through training, in the order of the steps.
+
+    ``r["Y", "sd"]`` is as in :class:`Measurement`, with the measurements as first axis;
+    ``r[i]`` is a measurement.
+
+    Parameters
+    ----------
+    measurements : list of Measurement
+        Of the same network.
+
+    Attributes
+    ----------
+    steps : ndarray of int, shape (n_measurements,)
+    losses : ndarray of shape (n_measurements,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network, Trainer
+    >>> from minnet.lab import Probe
+    >>> X = np.random.default_rng(0).normal(size=(200, 20))
+    >>> T = (X[:, 0] > 0).astype(int)
+    >>> net = Network([Dense(50, "tanh"), Dense(2)]).initialize(n_features=20, random_state=0)
+    >>> probe = Probe(X, T, steps=[0, 5, 35])
+    >>> trainer = Trainer(net, batch_size=20, n_iter_no_change=np.inf)
+    >>> _ = trainer.fit(X, T, max_epochs=5, callbacks=[probe, lambda trainer: trainer.n_epochs == 4])
+    >>> probe.recording.steps, probe.recording["Y", "sd"].shape
+    (array([ 0,  5, 35, 40]), (4, 2))
+    """
+
+    def __init__(self, measurements=()):
+        self.measurements = list(measurements)
+
+    def __len__(self):
+        return len(self.measurements)
+
+    def __repr__(self):
+        steps = f", steps {self.steps[0]} to {self.steps[-1]}" if len(self) else ""
+        return f"<Recording of {len(self)} measurements{steps}>"
+
+    def __getitem__(self, key):
+        if isinstance(key, int | np.integer):
+            return self.measurements[key]
+        if isinstance(key, slice):
+            return Recording(self.measurements[key])
+        if not self.measurements:
+            raise KeyError(f"{key!r}: nothing was recorded")
+        return np.stack([m[key] for m in self.measurements])
+
+    @property
+    def layers(self):
+        """Labels of the rows."""
+        return self.measurements[0].layers if self.measurements else []
+
+    @property
+    def steps(self):
+        """Steps of training before each measurement."""
+        return np.array([m.step for m in self.measurements], dtype=np.int64)
+
+    @property
+    def losses(self):
+        """The objective of the batch at each measurement."""
+        return np.array([m.loss for m in self.measurements], dtype=np.float64)
+
+    def to_frame(self):
+        """Return a pandas DataFrame with a row for each step and layer (``minnet-learn[frame]``)."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("to_frame needs pandas: pip install 'minnet-learn[frame]'") from error
+        rows = [
+            {
+                "step": m.step,
+                "loss": m.loss,
+                "layer": m.layers[i],
+                **{name: values[i] for name, values in m._values.items() if values.ndim == 1},
+            }
+            for m in self.measurements
+            for i in range(len(m.layers))
+        ]
+        return pd.DataFrame(rows)
+
+    def save(self, path):
+        """Write to a file, as NumPy arrays that load without running any code (``.npz``).
+
+        A file that is there is replaced only when the new one is whole.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Written as it is, no suffix is added.
+        """
+        path = Path(path)
+        header = {
+            "format": _FORMAT,
+            "steps": [int(m.step) for m in self.measurements],
+            "losses": [float(m.loss) for m in self.measurements],
+            "description": self.measurements[0]._description() if self.measurements else None,
+        }
+        names = self.measurements[0].keys() if self.measurements else []
+        arrays = {name: self[name] for name in names}
+        handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's are for the owner alone
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(cls, path):
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is not one of :meth:`save`, or is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(str(file["header"]))
+                if header["format"] != _FORMAT:
+                    raise ValueError(header["format"])
+                arrays = {name: file[name] for name in file.files if name != "header"}
+            steps, losses = header["steps"], header["losses"]
+            if any(len(values) != len(steps) for values in (losses, *arrays.values())):
+                raise ValueError("lengths")
+            return cls(
+                Measurement(
+                    step,
+                    losses[i],
+                    header["description"],
+                    {name: values[i] for name, values in arrays.items()},
+                )
+                for i, step in enumerate(steps)
+            )
+        except OSError as error:
+            if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+                raise
+            raise ValueError(_not_ours(path)) from error
+        except Exception as error:  # zip, zlib, JSON and NumPy have each their own
+            raise ValueError(_not_ours(path)) from error
+
+
+def _not_ours(path):
+    return f"path must be a file that Recording.save wrote, got {str(path)!r}, which is not or is damaged"
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _find(values, key):
+    name = key if isinstance(key, str) else "_".join(key)
+    if name not in values:
+        raise KeyError(f"{key!r}: it may be one of {', '.join(values)}")
+    return values[name]

@@ -1,0 +1,224 @@
+"""What theory expects of a given network: its own widths, activations and initializers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from minnet.activations import Activation
+from minnet.lab._chain import Step, propagate
+from minnet.lab.finite_width import VarianceBand
+from minnet.lab.subject import subject_of
+from minnet.lab.weights import weight_mean, weight_variance
+from minnet.layers import BatchNorm, Dense, Dropout
+
+__all__ = ["Prediction", "predict_variances"]
+
+_MOST_ROWS = 256  # of X, whose inner products are taken
+_N_GROUPS = 32  # of inputs by their lengths
+_NEGLIGIBLE_MEAN = 0.1  # of a weight: its square times fan_in, against the variance
+
+
+@dataclass(frozen=True)
+class Prediction(VarianceBand):
+    """Variances by depth of a given network at its start; made by :func:`predict_variances`.
+
+    It has what a :class:`VarianceBand` has, with a row for each Dense and BatchNorm layer; rows after
+    the first layer that theory knows nothing of are NaN.
+
+    Attributes
+    ----------
+    index : ndarray of int, shape (n_layers,)
+        The places of the rows in ``network.layers``.
+    reference : int
+        The row that gradients are relative to: the last one below the output layer.
+    stopped : str
+        Why there is no prediction from some layer on; empty if there is one for all.
+    """
+
+    index: np.ndarray
+    reference: int
+    stopped: str = ""
+
+
+def predict_variances(model, X, y=None):
+    r"""Return mean-field theory's variances of pre-activations and gradients, layer by layer.
+
+    The first layer's is :math:`\operatorname{Var} W\, |x|^2 + \sigma_b^2`, with the inputs as they are.
+    Those of different length go their own ways, and the means over them are returned. From there on each
+    layer has its own activation, and by its initializer its own
+
+    .. math:: \sigma_w^2 = \text{fan}_{in} \operatorname{Var} W .
+
+    Gradients are multiplied by :math:`\text{fan}_{out} \operatorname{Var} W\, E f'^2` on their way down.
+
+    Parameters
+    ----------
+    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
+        As :func:`minnet.lab.probe` takes it. A trained one is taken as it was before its training: the
+        initializers are asked, not the weights.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like, default=None
+        Needed for an estimator that is not fitted only.
+
+    Returns
+    -------
+    prediction : Prediction
+
+    Notes
+    -----
+    - A Dropout of rate p multiplies both variances by 1 / (1 - p); the band leaves the masks out.
+    - After a BatchNorm the variance is 1 by construction. Gradients are divided by the variance over the
+      batch of what it normalizes, which has :math:`E f'^2 / \operatorname{Var} f \ge 1` between two of
+      them (Yang et al. 2019, arXiv:1902.08129).
+    - A bias of one value for all units shifts the activation.
+    - There is no prediction from a layer of your own on, after a frozen BatchNorm, and where weights have
+      a mean other than 0.
+    - An initializer that looks at data (it has ``adapt``) is taken at its word: the variance is that of
+      the weights that are there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network
+    >>> X = np.random.default_rng(0).normal(size=(100, 50))
+    >>> layers = [Dense(80, "tanh"), Dense(40, "tanh"), Dense(3)]
+    >>> net = Network(layers, init="glorot", bias_init="zeros").initialize(50, random_state=0)
+    >>> predict_variances(net, X).variances.round(2)  # Glorot: 2 fan_in / (fan_in + fan_out)
+    array([0.76, 0.46, 0.48])
+    """
+    subject = subject_of(model, X, y)
+    network, X = subject.network, subject.X
+    rows, stopped = _rows(network)
+    known = [row for row in rows if row.step is not None]
+    if not known:
+        raise ValueError(f"model must have a layer that can be predicted: {stopped}")
+    has_norm = any(row.normalized for row in known)
+    squares, correlation = _of_inputs(X, has_norm)
+    first = known[0]
+    if first.normalized:
+        q, c = np.ones(1), 0.0
+    else:
+        q = first.weight_variance * squares + first.bias_variance
+        shared = first.weight_variance * squares.mean() * correlation + first.bias_variance
+        c = shared / q.mean() if q.any() else 1.0
+    steps = [
+        Step(
+            row.step,
+            row.width,
+            after.weight_variance if after else 1.0,
+            after.bias_variance if after else 0.0,
+            normalized=bool(after and after.normalized),
+            exact=row.normalized,
+        )
+        for row, after in zip(known, [*known[1:], None], strict=True)
+    ]
+    complete = len(known) == len(rows)
+    reference = len(known) - 2 if complete and len(known) > 1 else len(known) - 1
+    c = float(np.clip(c, -1, 1))
+    band = VarianceBand(*propagate(steps, q, X.shape[0], c, network.sizes[-1], reference))
+    shifts = np.array([row.shift for row in known]) ** 2
+    missing = np.full(len(rows) - len(known), np.nan)
+    return Prediction(
+        np.append(band.variances + shifts, missing),
+        np.append(band.means + shifts, missing),
+        np.append(band.standard_errors, missing),
+        np.append(band.gradient_variances, missing),
+        np.append(band.gradient_errors, missing),
+        np.array([row.index for row in rows]),
+        reference,
+        stopped,
+    )
+
+
+@dataclass
+class _Row:
+    """A layer; ``step`` is its activation, None where nothing is known of it."""
+
+    index: int
+    width: int
+    step: Activation | None = None
+    weight_variance: float = 1.0
+    bias_variance: float = 0.0
+    shift: float = 0.0
+    normalized: bool = False
+
+
+def _rows(network):
+    """Return a row for each Dense and BatchNorm, and why some of them are not known."""
+    rows, kept, stopped = [], 1.0, ""
+    for i, layer in enumerate(network.layers):
+        fan_in = network.sizes[i]
+        if isinstance(layer, Dense | BatchNorm):
+            rows.append(_Row(i, network.sizes[i + 1]))
+        if stopped:
+            continue
+        if type(layer) is Dropout:
+            kept *= 1 - layer.rate
+        elif type(layer) is Dense:
+            mean, variance = _law(network, i, "W")
+            # Of a matrix that is there, or was drawn to be measured, the mean is 0 up to chance.
+            chance = 9 * variance / layer.W.size
+            if mean**2 > max(_NEGLIGIBLE_MEAN * variance / fan_in, chance):
+                stopped = f"the weights of layers[{i}] have the mean {mean:.3g}, not 0"
+                continue
+            row = rows[-1]
+            row.shift, row.bias_variance = _law(network, i, "b")
+            row.weight_variance = variance * (fan_in if len(rows) > 1 else 1) / kept
+            row.step = _Shifted(layer.activation, row.shift) if row.shift else layer.activation
+            kept = 1.0
+        elif type(layer) is BatchNorm and layer.trainable and kept == 1:
+            rows[-1].step, rows[-1].normalized = layer.activation, True
+        else:
+            stopped = f"layers[{i}] is {layer!r}"
+            if type(layer) is BatchNorm:
+                stopped += ", frozen or with a Dropout below it"
+    return rows, stopped
+
+
+def _law(network, i, name):
+    """Return mean and variance of the weights or biases of layer ``i``."""
+    initializer, array = network.init_[f"layers[{i}].{name}"], getattr(network.layers[i], name)
+    if hasattr(initializer, "adapt"):
+        return float(array.mean()), float(array.var())
+    law = initializer, network.sizes[i], network.sizes[i + 1], array.shape
+    return weight_mean(*law), weight_variance(*law)
+
+
+def _of_inputs(X, signed):
+    """Return |x|^2 of groups of inputs, and the correlation of two inputs.
+
+    The correlation is the root mean square, or the mean if signed.
+    """
+    n = X.shape[0]
+    squares = X.multiply(X) if sparse.issparse(X) else np.square(X, dtype=np.float64)
+    squares = np.asarray(squares.sum(axis=1), dtype=np.float64).ravel()
+    square, parts = squares.mean(), np.array_split(np.sort(squares), min(n, _N_GROUPS))
+    groups = np.array([part.mean() for part in parts])
+    groups *= square / (groups.mean() or 1.0)  # the parts differ by one input at most
+    if square == 0 or n < 2:
+        return groups, 1.0 if square == 0 else 0.0
+    rows = X[: min(n, _MOST_ROWS)]
+    gram = rows @ rows.T
+    gram = np.asarray(gram.toarray() if sparse.issparse(gram) else gram, dtype=np.float64)
+    m = len(gram)
+    if signed:
+        return groups, (gram.sum() - np.trace(gram)) / (m - 1) / np.trace(gram)
+    lengths = np.sqrt(np.diagonal(gram))
+    gram /= np.maximum(np.outer(lengths, lengths), np.finfo(float).tiny)
+    return groups, np.sqrt(max((gram**2).sum() - (lengths > 0).sum(), 0) / (m * (m - 1)))
+
+
+class _Shifted(Activation):
+    """f(z + b), for a bias that all units share."""
+
+    def __init__(self, activation, shift):
+        self.activation = activation
+        self.shift = shift
+        self.kinks = tuple(kink - shift for kink in activation.kinks)
+
+    def __call__(self, Z):
+        return self.activation(Z + self.shift)
+
+    def derivative(self, Z, Y):
+        return self.activation.derivative(Z + self.shift, Y)

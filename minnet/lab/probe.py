@@ -1,0 +1,357 @@
+"""What does happen in a network: measurements on a batch, once or through training.
+
+A measurement is one training pass of the network's own layers, whose contexts are read: there is no
+second implementation of anything.
+"""
+
+import copy
+import math
+import time
+from numbers import Integral
+
+import numpy as np
+
+from minnet.activations import Identity
+from minnet.callbacks import Callback
+from minnet.lab.jacobians import layer_jacobians, singular_values
+from minnet.lab.measurement import Measurement, Recording
+from minnet.lab.rows import describe, row_indices
+from minnet.lab.subject import Subject, batch_for, step_of, subject_of
+
+__all__ = ["Probe", "probe"]
+
+_PERCENTILES = (2, 50, 98)
+_SATURATED = 0.05  # of the largest slope
+_DEAD = 1e-3
+_BUDGET = 0.04  # share of the time that a Probe takes by default
+
+
+def probe(model, X, y=None, sample_weight=None, *, optimizer=None, n_bins=64, n_jacobians=0):
+    """Measure a network on a batch, layer by layer, forward and backward.
+
+    Parameters
+    ----------
+    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
+        An estimator that is not fitted is measured as its fit would start. Nothing of it changes.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        A few hundred rows tell enough; the paper has 300.
+    y : array-like, default=None
+        As ``fit`` takes it; for a Network the targets of its loss. Without it nothing is measured
+        backward.
+    sample_weight : array-like of shape (n_samples,), default=None
+    optimizer : str or Optimizer, default=None
+        Whose next step ``update_ratio`` tells; an estimator has its own.
+    n_bins : int, default=64
+        Of the histograms.
+    n_jacobians : int, default=0
+        On how many rows of ``X``, the first ones, to find singular values of the layers' Jacobians, too.
+        A layer with 1000 units takes about a second for each.
+
+    Returns
+    -------
+    Measurement
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.lab import probe
+    >>> X, y = load_digits(return_X_y=True)
+    >>> deep = MinNetClassifier((100,) * 8, "tanh", init="standard", random_state=0)
+    >>> m = probe(deep, X[:300] / 16, y[:300])
+    >>> bool((m["Z", "sd"][1:8] < m["Z", "sd"][:7]).all())  # it fades, layer by layer
+    True
+    """
+    subject = subject_of(model, X, y, sample_weight, optimizer)
+    options = _check_count("n_bins", n_bins, 1), _check_count("n_jacobians", n_jacobians, 0)
+    return measure(subject, 0, *options)
+
+
+def measure(subject, step=0, n_bins=64, n_jacobians=0):
+    """Return the measurement of a :class:`Subject`."""
+    network = subject.network
+    # A diverged network is measured as it is.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        loss, grads, contexts = math.nan, None, None
+        if subject.T is None:
+            _, contexts = network.forward_training(subject.X)
+        else:
+            loss, grads, contexts = network.forward_backward(subject.X, subject.T, subject.weights)
+        rows = row_indices(contexts)
+        gradients = network.views(grads) if grads is not None else None
+        moved = None
+        if grads is not None and subject.optimizer is not None:
+            moved = network.views(step_of(subject, grads))
+        per_row = [
+            _row(
+                network.layers[i],
+                contexts[i],
+                gradients and gradients[i],
+                moved and moved[i],
+                n_bins,
+            )
+            for i in rows
+        ]
+        for row, found in zip(per_row, _jacobians(subject, rows, n_jacobians), strict=True):
+            row.update(found)
+    values = {name: np.array([row[name] for row in per_row]) for name in (per_row or [{}])[0]}
+    return Measurement(step, float(loss), describe(network, rows), values)
+
+
+def _row(layer, ctx, gradients, moved, n_bins):
+    """Return all numbers of one layer."""
+    weight = getattr(layer, "W", None)
+    dZ = getattr(ctx, "dZ", None)
+    arrays = {
+        "Z": ctx.Z,
+        "Y": ctx.Y,
+        # The objective divides by the batch; each sample's own gradient does not depend on its size.
+        "dZ": None if dZ is None else dZ * len(dZ),
+        "dW": gradients.get("W") if gradients else None,
+    }
+    row = {}
+    for name, values in arrays.items():
+        row.update(_statistics(name, values))
+        row.update(_histogram(name, values, n_bins))
+    row.update(_statistics("W", weight))
+    row.update(_statistics("b", getattr(layer, "b", None)))
+    row["saturated"], row["dead"] = _slopes(getattr(layer, "activation", None), ctx)
+    row["update_ratio"] = math.nan
+    if moved and weight is not None:
+        size = np.linalg.norm(weight.astype(np.float64))
+        row["update_ratio"] = np.linalg.norm(moved["W"]) / size if size else math.nan
+    return row
+
+
+def _jacobians(subject, rows, n_samples):
+    """Return statistics of singular values for each row: of its layer, and of the product up to it."""
+    of_layer, of_product = [[] for _ in rows], [[] for _ in rows]
+    for i in range(min(n_samples, subject.X.shape[0])):
+        product = None
+        for layer, J in layer_jacobians(subject.network, subject.X[[i]]).items():
+            if product is not None:
+                product = J @ product
+            if layer in rows:
+                at = rows.index(layer)
+                of_layer[at].append(singular_values(J))
+                product = np.eye(len(J)) if product is None else product
+                of_product[at].append(singular_values(product))
+    for own, through in zip(of_layer, of_product, strict=True):
+        yield {
+            **_statistics("J", np.array(own) if own else None),
+            **_statistics("product", np.array(through) if through else None),
+        }
+
+
+def _statistics(name, values):
+    """Return the statistics of an array, NaN if there is none."""
+    if values is None:
+        row = dict.fromkeys(("mean", "sd", "rms", "max", "p2", "p50", "p98"), math.nan)
+    else:
+        values = np.asarray(values, dtype=np.float64).ravel()
+        mean = values.mean()
+        variance = np.square(values - mean).mean()
+        percentiles = np.percentile(values, _PERCENTILES)
+        row = {
+            "mean": mean,
+            "sd": math.sqrt(variance) if variance >= 0 else math.nan,
+            "rms": math.sqrt(square) if (square := variance + mean * mean) >= 0 else math.nan,
+            "max": np.abs(values).max(),
+            **{f"p{p}": v for p, v in zip(_PERCENTILES, percentiles, strict=True)},
+        }
+    return {f"{name}_{statistic}": value for statistic, value in row.items()}
+
+
+def _histogram(name, values, n_bins):
+    density, edges = np.full(n_bins, math.nan), np.full(n_bins + 1, math.nan)
+    if values is not None:
+        values = values[np.isfinite(values)]
+        if values.size:
+            low, high = float(values.min()), float(values.max())
+            if not high - low > 1e-12 * max(abs(low), abs(high)):  # all alike: one bin around it
+                half = 0.5 * abs(low) or 0.5
+                low, high = low - half, high + half
+            counts, edges = np.histogram(values.astype(np.float64), n_bins, (low, high))
+            density = counts / (values.size * np.diff(edges))
+    return {f"{name}_density": density, f"{name}_edges": edges}
+
+
+def _slopes(activation, ctx):
+    """Return the share of saturated pre-activations, and that of dead units."""
+    if activation is None or isinstance(activation, Identity):
+        return math.nan, math.nan
+    largest, saturates = _slope_of(activation)
+    slopes = np.abs(activation.derivative(ctx.Z, ctx.Y))
+    dead = float((slopes.max(axis=0) < _DEAD * largest).mean())
+    return float((slopes < _SATURATED * largest).mean()) if saturates else math.nan, dead
+
+
+def _slope_of(activation):
+    """Return the largest slope of an activation, and whether it saturates on both sides."""
+    Z = np.linspace(-8, 8, 1601)
+    largest = np.abs(activation.derivative(Z, activation(Z))).max()
+    far = np.array([-60.0, 60.0])
+    return largest, bool(
+        (np.abs(activation.derivative(far, activation(far))) < _SATURATED * largest).all()
+    )
+
+
+class Probe(Callback):
+    """Measures a network through its training.
+
+    For ``Trainer.fit(callbacks=[probe])``, or an estimator: ``estimator.set_callbacks(probe)``. The
+    same batch is measured each time, and the training itself goes on as without: not a bit of the weights
+    changes (but for sparse input with L2, whose sums are rounded where training pauses).
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The batch to measure, as the network or the estimator takes it. A few hundred rows tell enough.
+    y : array-like, default=None
+        As ``fit`` takes it; for a Network the targets of its loss. Without it nothing is measured
+        backward.
+    sample_weight : array-like of shape (n_samples,), default=None
+    steps : None, int or sequence of int, default=None
+        At which steps to measure: every so many, or at these. None measures at the start, then as often as
+        takes at most 4 % of the time of the training: at which steps that is depends on the machine.
+        The end of the training is measured in each case.
+    n_bins : int, default=64
+        Of the histograms.
+    n_jacobians : int, default=0
+        On how many rows of ``X``, the first ones, to find singular values of the layers' Jacobians, too.
+        A layer with 1000 units takes about a second for each.
+
+    Attributes
+    ----------
+    recording : Recording
+        What was measured in the last training, also if that was interrupted.
+    seconds : float
+        How long the measurements took.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.lab import Probe
+    >>> X, y = load_digits(return_X_y=True)
+    >>> probe = Probe(X[:300] / 16, y[:300], steps=100)
+    >>> clf = MinNetClassifier((50, 50), "tanh", max_iter=20, n_iter_no_change=20, random_state=0)
+    >>> _ = clf.set_callbacks(probe).fit(X / 16, y)  # doctest: +ELLIPSIS
+    >>> probe.recording
+    <Recording of 3 measurements, steps 0 to 180>
+    """
+
+    def __init__(self, X, y=None, sample_weight=None, *, steps=None, n_bins=64, n_jacobians=0):
+        self.X = X
+        self.y = y
+        self.sample_weight = sample_weight
+        self.steps = _check_steps(steps)
+        self.n_bins = _check_count("n_bins", n_bins, 1)
+        self.n_jacobians = _check_count("n_jacobians", n_jacobians, 0)
+        self.recording = Recording()
+        self.seconds = 0.0
+        self._estimator = None
+
+    # ---- what a Trainer asks
+
+    def begin(self, trainer):
+        """Start a new recording."""
+        network, given = trainer.network, (self.X, self.y, self.sample_weight)
+        if self._estimator is not None:
+            self._batch = batch_for(self._estimator, network, *given)
+        elif self.y is None:
+            self._batch = network.check_X(self.X), None, None
+        else:
+            self._batch = network.check_batch(*given)
+        self.recording, self.seconds = Recording(), 0.0
+        self._resumed, self._trained = None, 0.0
+
+    def next_step(self, trainer):
+        """Return the number of steps at which training is to pause for :meth:`at_step`, or None."""
+        made = trainer.n_steps
+        if isinstance(self.steps, int):
+            return -(-made // self.steps) * self.steps if not self._has(made) else made + self.steps
+        if self.steps is not None:
+            return next(
+                (s for s in self.steps if s > made or (s == made and not self._has(s))), None
+            )
+        return 0 if not len(self.recording) else max(self._due, made + 1)
+
+    def at_step(self, trainer):
+        """Measure, if it is time."""
+        now = time.perf_counter()
+        if self._resumed is not None:
+            self._trained += now - self._resumed
+        made = trainer.n_steps
+        if self.steps is not None:
+            self._measure(trainer)
+        else:
+            n = len(self.recording)
+            cost = self.seconds / n if n else 0.0
+            if self.seconds + cost <= _BUDGET * self._trained or not n:
+                self._measure(trainer)
+                cost = self.seconds / len(self.recording)
+            # When the time will be there, by the pace so far; at most twice as far on, for the pace of
+            # the first steps tells little.
+            missing = (self.seconds + cost) / _BUDGET - self._trained
+            pace = self._trained / made if made else math.inf
+            self._due = made + max(1, min(made, math.ceil(missing / pace)) if made else 1)
+        self._resumed = time.perf_counter()
+
+    def end(self, trainer):
+        """Measure the end of the training."""
+        if not self._has(trainer.n_steps):
+            self._measure(trainer)
+        self._batch = None
+
+    def _has(self, step):
+        return len(self.recording) > 0 and self.recording[-1].step == step
+
+    def _measure(self, trainer):
+        began = time.perf_counter()
+        clip = {"clip_value": trainer.clip_value, "clip_norm": trainer.clip_norm}
+        # A copy of the optimizer: what the step would be is found by taking it.
+        optimizer = copy.deepcopy(trainer.optimizer)
+        subject = Subject(trainer.network, *self._batch, optimizer, clip)
+        self.recording.measurements.append(
+            measure(subject, trainer.n_steps, self.n_bins, self.n_jacobians)
+        )
+        self.seconds += time.perf_counter() - began
+
+    # ---- what scikit-learn's estimators ask of a callback
+
+    def setup(self, estimator, context):
+        """Take note of whose labels ``y`` are."""
+        self._estimator = estimator
+
+    def on_fit_task_begin(self, estimator, context):
+        """Do nothing: the trainer asks for steps."""
+
+    def on_fit_task_end(self, estimator, context):
+        """Do nothing: the trainer asks for steps."""
+
+    def teardown(self, estimator, context):
+        """Let go of the estimator."""
+        self._estimator = None
+
+
+def _check_steps(steps):
+    if steps is None:
+        return None
+    if isinstance(steps, Integral) and not isinstance(steps, bool) and steps > 0:
+        return int(steps)
+    whole = isinstance(steps, list | tuple | range | np.ndarray) and all(
+        isinstance(s, Integral) and not isinstance(s, bool) and s >= 0 for s in steps
+    )
+    if not whole:
+        raise ValueError(
+            "steps must be None, a whole number of at least 1 or a list of whole numbers of at least "
+            f"0, got {steps!r}"
+        )
+    return sorted({int(s) for s in steps})
+
+
+def _check_count(name, value, least):
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)

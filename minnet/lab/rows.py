@@ -1,0 +1,37 @@
+"""Which layers of a network a measurement has as its rows, and what they are called."""
+
+from minnet.activations import Identity, name_of
+from minnet.layers import BatchNorm, Dense, Dropout
+
+__all__ = ["describe", "row_indices"]
+
+
+def row_indices(contexts):
+    """Return the places of the layers that left pre-activations and activations in their contexts."""
+    return [i for i, ctx in enumerate(contexts) if hasattr(ctx, "Z") and hasattr(ctx, "Y")]
+
+
+def describe(network, rows):
+    """Return what a measurement says about its rows, the layers at these places."""
+    layers = [network.layers[i] for i in rows]
+    activations = [getattr(layer, "activation", Identity()) for layer in layers]
+    names = ["" if isinstance(a, Identity) else name_of(a) for a in activations]
+    labels = []
+    for i, layer, name in zip(rows, layers, names, strict=True):
+        inside = ", ".join(filter(None, [str(getattr(layer, "units", "")), name]))
+        labels.append(f"{i} {type(layer).__name__}" + (f"({inside})" if inside else ""))
+    return {
+        "layers": labels,
+        "activations": [name or "identity" for name in names],
+        "index": rows,
+        "hidden": [_is_hidden(network, i) and i != rows[-1] for i in rows],
+        "fan_in": [network.sizes[i] for i in rows],
+        "fan_out": [network.sizes[i + 1] for i in rows],
+    }
+
+
+def _is_hidden(network, i):
+    """Return whether layer ``i`` is not one that a BatchNorm above normalizes."""
+    above = [layer for layer in network.layers[i + 1 :] if not isinstance(layer, Dropout)]
+    normalized = isinstance(network.layers[i], Dense) and above and isinstance(above[0], BatchNorm)
+    return not normalized

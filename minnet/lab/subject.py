@@ -1,0 +1,177 @@
+"""What the laboratory looks at: the network of a model, with data in the network's own form."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import validate_data
+
+from minnet.estimators._base import BaseMinNet
+from minnet.network import Network
+from minnet.optimizers import clip_gradients, get_optimizer
+
+__all__ = ["Subject", "batch_for", "network_of", "step_of", "subject_of"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network and a batch for it.
+
+    Attributes
+    ----------
+    network : Network
+    X : array or CSR matrix of shape (n_samples, n_features)
+    T : ndarray or None
+        Targets of the loss.
+    weights : ndarray of shape (n_samples,) or None
+    optimizer : Optimizer or None
+        What trains the network, where that is known.
+    clip : dict
+        ``clip_value`` and ``clip_norm`` of the training.
+    fresh : bool
+        Whether the network was made here, as the fit of a model that is not fitted would make it.
+    """
+
+    network: Network
+    X: object
+    T: object
+    weights: object
+    optimizer: object = None
+    clip: object = None
+    fresh: bool = False
+
+
+def subject_of(model, X, y=None, sample_weight=None, optimizer=None):
+    """Return the network of a model and the data as that network takes them.
+
+    Parameters
+    ----------
+    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
+        An estimator need not be fitted: the network is then the one that its fit would start from.
+        The steps of a pipeline before the last transform ``X``.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like, default=None
+        Targets of the loss for a network, what ``fit`` takes for an estimator.
+    sample_weight : array-like of shape (n_samples,), default=None
+    optimizer : str or Optimizer, default=None
+        The estimator's own unless given; a network alone has none.
+
+    Returns
+    -------
+    Subject
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is none of these.
+    ValueError
+        If the data do not fit, or if ``y`` is missing where the network depends on it.
+    """
+    if isinstance(model, Pipeline):
+        model, X = _last_step(model, X, y)
+    if isinstance(model, Network):
+        if y is None:
+            X, T, weights = model.check_X(X), None, None
+        else:
+            X, T, weights = model.check_batch(X, y, sample_weight)
+        return Subject(model, X, T, weights, _given(optimizer))
+    if not isinstance(model, BaseMinNet):
+        raise TypeError(
+            "model must be a Network, a MinNetClassifier, a MinNetRegressor or a Pipeline that ends "
+            f"in one, got {model!r}"
+        )
+    return _of_estimator(model, X, y, sample_weight, optimizer)
+
+
+def network_of(model, X=None, y=None):
+    """Return the network of a model, as :func:`subject_of` does.
+
+    A fitted estimator needs no data for it.
+    """
+    if isinstance(model, Network):
+        return model
+    last = model[-1] if isinstance(model, Pipeline) else model
+    if isinstance(last, BaseMinNet) and hasattr(last, "network_"):
+        return last.network_
+    if X is None:
+        raise NotFittedError(f"{type(last).__name__} is not fitted: give X and y, or fit it first")
+    return subject_of(model, X, y).network
+
+
+def _of_estimator(estimator, X, y, sample_weight, optimizer):
+    fresh = not hasattr(estimator, "network_")
+    if fresh and y is None:
+        raise ValueError(
+            f"y must be given for a {type(estimator).__name__} that is not fitted: its network "
+            "depends on it, got None"
+        )
+    if fresh:
+        estimator = clone(estimator)
+        estimator._validate_params()
+        X, T, weights = estimator._check_data(X, y, sample_weight, first=True)
+        network = estimator._new_network(X, T, weights)
+        X, T, weights = network.check_batch(X, T, weights)
+    else:
+        network = estimator.network_
+        X, T, weights = batch_for(estimator, network, X, y, sample_weight)
+    trainer = getattr(estimator, "_trainer", None)
+    if optimizer is None and estimator.solver != "lbfgs":
+        trainer = trainer or estimator._new_trainer(network, X.shape[0])
+        optimizer = trainer.optimizer
+    clip = {"clip_value": estimator.clip_value, "clip_norm": estimator.clip_norm}
+    return Subject(network, X, T, weights, _given(optimizer), clip, fresh)
+
+
+def batch_for(estimator, network, X, y=None, sample_weight=None):
+    """Return a batch as a network takes it, by what its estimator has learned of labels.
+
+    It need not have all classes.
+    """
+    estimator = copy.copy(estimator)  # checks leave what they learn
+    estimator.n_outputs_ = network.sizes[-1]
+    if y is None:
+        X = validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False)
+        return network.check_X(X), None, None
+    return network.check_batch(*estimator._check_data(X, y, sample_weight, first=False, batch=True))
+
+
+def _last_step(pipeline, X, y):
+    """Return the last step of a pipeline, and ``X`` as the steps before it transform it."""
+    model = pipeline[-1]
+    if len(pipeline) == 1:
+        return model, X
+    before = pipeline[:-1]
+    if hasattr(model, "network_"):
+        return model, before.transform(X)
+    return model, clone(before).fit_transform(X, y)
+
+
+def _given(optimizer):
+    """Return a copy of an optimizer with its state, or None."""
+    if optimizer is None:
+        return None
+    if isinstance(optimizer, str):
+        return get_optimizer(optimizer)
+    if not hasattr(optimizer, "update"):
+        raise TypeError(
+            f"optimizer must be 'sgd', 'adam' or an Optimizer object, got {optimizer!r}"
+        )
+    return copy.deepcopy(optimizer)
+
+
+def step_of(subject, grads):
+    """Return by how much the next step would change each parameter; the optimizer is spent."""
+    network, optimizer = subject.network, subject.optimizer
+    before = network.params.astype(np.float64)
+    after, grads = before.copy(), grads.astype(np.float64)
+    clip_gradients(grads, **(subject.clip or {}))
+    if optimizer.state is None or optimizer.state.shape[1:] != before.shape:
+        optimizer.prepare(before)
+    rates = np.zeros_like(before)
+    for row in network.parameter_table:
+        rates[row.slice] = optimizer.learning_rate * row.lr_factor * row.trainable
+    optimizer.update(after, grads, rates)
+    return after - before

@@ -1,0 +1,98 @@
+"""The mean and the variance of a weight, for every initializer: what theory needs to know of it."""
+
+import numpy as np
+
+from minnet.initializers import (
+    Constant,
+    Normal,
+    Ones,
+    Orthogonal,
+    Sparse,
+    TruncatedNormal,
+    Uniform,
+    Zeros,
+    get_initializer,
+    materialize,
+)
+
+__all__ = ["weight_mean", "weight_variance"]
+
+
+def weight_variance(initializer, fan_in, fan_out, shape=None):
+    r"""Return the variance of a weight under an initializer.
+
+    ========================================= ====================================================
+    initializer                               variance
+    ========================================= ====================================================
+    with ``variance(fan_in, fan_out)``        what that says
+    Zeros, Ones, Constant                     0
+    Uniform                                   :math:`(\text{high} - \text{low})^2 / 12`
+    Normal                                    :math:`\text{std}^2`
+    TruncatedNormal                           that of the normal law between its bounds
+    Orthogonal                                :math:`g^2 / \max(\text{fan}_{in}, \text{fan}_{out})`
+    Sparse                                    :math:`k\, \text{std}^2 / \text{fan}_{in}`
+    any other                                 measured: that of the entries of one draw
+    ========================================= ====================================================
+
+    Parameters
+    ----------
+    initializer : str, dict, Initializer, array or callable
+        See :func:`minnet.initializers.get_initializer`.
+    fan_in, fan_out : int
+    shape : tuple of int, optional
+        Of the array; (fan_in, fan_out) unless given, (fan_out,) for a bias.
+
+    Returns
+    -------
+    variance : float
+
+    Examples
+    --------
+    >>> weight_variance("glorot", 300, 100), weight_variance("orthogonal", 300, 100)
+    (0.005, 0.0033333333333333335)
+    >>> print(f"{weight_variance('truncated_normal', 300, 100) / 0.01**2:.4f}")
+    0.7737
+    """
+    return _law(initializer, fan_in, fan_out, shape)[1]
+
+
+def weight_mean(initializer, fan_in, fan_out, shape=None):
+    """Return the mean of a weight under an initializer; see :func:`weight_variance`.
+
+    Mean-field theory is for weights of mean 0.
+
+    Examples
+    --------
+    >>> weight_mean("glorot", 300, 100), weight_mean(0.1, 300, 100)
+    (0.0, 0.1)
+    """
+    return _law(initializer, fan_in, fan_out, shape)[0]
+
+
+def _law(spec, fan_in, fan_out, shape):
+    """Return mean and variance."""
+    initializer = get_initializer(spec, name="initializer")
+    known = type(initializer)
+    if hasattr(initializer, "variance"):
+        return 0.0, float(initializer.variance(fan_in, fan_out))
+    if known in (Zeros, Ones, Constant):
+        value = {Zeros: 0.0, Ones: 1.0}.get(known, getattr(initializer, "value", 0.0))
+        return float(value), 0.0
+    if known is Uniform:
+        low, high = initializer.low, initializer.high
+        return (low + high) / 2, (high - low) ** 2 / 12
+    if known is Normal:
+        return float(initializer.mean), float(initializer.std) ** 2
+    if known is TruncatedNormal:
+        from scipy import stats  # slow to import
+
+        mean, variance = stats.truncnorm.stats(initializer.lower, initializer.upper, moments="mv")
+        std = initializer.std
+        return float(initializer.mean + std * mean), float(std**2 * variance)
+    if known is Orthogonal:
+        return 0.0, float(initializer.gain) ** 2 / max(fan_in, fan_out)
+    if known is Sparse:
+        return 0.0, initializer.count(fan_in) * float(initializer.std) ** 2 / fan_in
+    shape = (fan_in, fan_out) if shape is None else shape
+    values = materialize(initializer, shape, rng=0, fans=(fan_in, fan_out), name="initializer")
+    return float(np.mean(values)), float(np.var(values))

@@ -1,0 +1,267 @@
+"""Networks broken on purpose: the right cause comes first. Healthy ones: no alarm."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network
+from minnet.lab import diagnose
+from minnet.lab.diagnosis import CODES
+
+DIGITS, DIGIT = load_digits(return_X_y=True)
+DIGITS = DIGITS / 16
+STANDARD = StandardScaler().fit_transform(DIGITS)
+DATA = pytest.mark.parametrize(
+    ("X", "seed"), [(DIGITS, 0), (STANDARD, 1)], ids=["pixels", "standardized"]
+)
+
+
+def deep(n_layers, activation, width=64, **options):
+    return MinNetClassifier((width,) * n_layers, activation, **options)
+
+
+BROKEN = {
+    "vanishing_forward": [
+        deep(12, "relu", init="glorot"),
+        deep(10, "tanh", init="standard"),
+        deep(6, "tanh", init={"name": "normal", "std": 0.01}),
+        deep(2, "relu", init={"name": "normal", "std": 0.005}),
+        deep(1, "tanh", init={"name": "normal", "std": 0.001}),
+        deep(10, "selu", init={"name": "normal", "std": 0.05}),
+    ],
+    "exploding_forward": [
+        deep(12, "relu", init={"name": "he_normal", "gain": 2.0}),
+        deep(6, "relu", init={"name": "normal", "std": 1.0}),
+        deep(10, "identity", init={"name": "glorot", "gain": 1.8}),
+    ],
+    "vanishing_backward": [
+        deep(8, "logistic", init="glorot"),
+        deep(6, "sigmoid", init="standard"),
+    ],
+    "exploding_backward": [
+        deep(40, "tanh", width=100, init={"name": "glorot_normal", "gain": 2.0}),
+        deep(30, "softsign", width=100, init={"name": "glorot", "gain": 3.0}),
+    ],
+    "saturated": [
+        deep(4, "tanh", init={"name": "normal", "std": 3.0}),
+        deep(3, "logistic", init={"name": "normal", "std": 10.0}),
+        deep(1, "tanh", init={"name": "uniform", "low": -5.0, "high": 5.0}),
+    ],
+    "dead_units": [
+        deep(3, "relu", bias_init={"name": "constant", "value": -5.0}),
+        deep(1, "relu", bias_init=-100.0),
+        deep(2, "relu", bias_init=[0.0, -50.0, 0.0]),
+    ],
+    "symmetric_units": [
+        deep(3, "tanh", init="zeros"),
+        deep(2, "relu", init={"name": "constant", "value": 0.05}, bias_init="zeros"),
+        deep(1, "logistic", init=0.1, bias_init="zeros"),
+    ],
+    "learning_rate_too_high": [
+        deep(2, "relu", solver="sgd", learning_rate_init=50.0),
+        deep(2, "tanh", learning_rate_init=1.0),
+        deep(1, "relu", solver="sgd", learning_rate_init=10.0, momentum=0.9),
+    ],
+    "learning_rate_too_low": [
+        deep(2, "relu", solver="sgd", learning_rate_init=1e-7),
+        deep(2, "tanh", learning_rate_init=1e-9),
+    ],
+    "initial_loss_too_high": [
+        deep(2, "relu", init=["he", "he", {"name": "normal", "std": 3.0}]),
+        deep(1, "tanh", bias_init=["zeros", {"name": "normal", "std": 20.0}]),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "model"),
+    [(code, model) for code, models in BROKEN.items() for model in models],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@DATA
+def test_what_is_broken_comes_first(code, model, X, seed):
+    report = diagnose(model.set_params(random_state=seed), X[:200], DIGIT[:200])
+    assert report.findings[0].code == code, str(report)
+
+
+@pytest.mark.parametrize("scale", [50, 1e-5])
+def test_inputs_that_are_not_scaled(scale):
+    for model in (deep(2, "tanh"), deep(2, "relu"), deep(4, "logistic")):
+        assert diagnose(model, STANDARD * scale, DIGIT).findings[0].code == "unscaled_inputs"
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine])
+def test_raw_tables_are_not_scaled(load):
+    X, y = load(return_X_y=True)
+    raw = MinNetClassifier(random_state=0)
+    assert diagnose(raw, X, y).findings[0].code == "unscaled_inputs"
+    assert diagnose(make_pipeline(StandardScaler(), raw), X, y).findings == []
+
+
+def test_targets_that_are_not_scaled():
+    X, y = load_diabetes(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    raw = MinNetRegressor(random_state=0)
+    assert diagnose(raw, X, y).findings[0].code == "unscaled_targets"
+    assert diagnose(raw, X, (y - y.mean()) / y.std()).findings == []
+    y = y / y.std()
+    biased = MinNetRegressor(bias_init=["zeros", y.mean() + 5], random_state=0)
+    assert diagnose(biased, X, y).findings[0].code == "unscaled_targets"
+    biased.set_params(bias_init=["zeros", y.mean()])
+    assert diagnose(biased, X, y).findings == []
+
+
+def test_a_network_that_diverged():
+    network = Network([Dense(8, "relu"), Dense(10)]).initialize(64, random_state=0)
+    network.layers[1].W[0, 0] = np.nan
+    findings = diagnose(network, DIGITS, DIGIT).findings
+    assert [finding.code for finding in findings] == ["not_finite"]
+    assert findings[0].layer == 1
+    network.layers[1].W[:] = 1e300
+    network.layers[0].W[:] = 1e300
+    assert diagnose(network, DIGITS, DIGIT).findings[0].code == "not_finite"
+
+
+HEALTHY = [
+    MinNetClassifier(),
+    MinNetClassifier((256, 64), "tanh", solver="sgd", learning_rate_init=0.1),
+    deep(20, "tanh", width=100),
+    deep(30, "relu", width=200),
+    deep(4, "logistic"),
+    deep(5, "softsign"),
+    deep(8, "selu", width=128),
+    MinNetClassifier((512, 128, 32), "elu"),
+    deep(6, "sigmoid", batch_norm=True),
+    MinNetClassifier(
+        layers=[Dense(64, "gelu"), Dropout(0.3), Dense(64, "silu"), BatchNorm("tanh")]
+    ),
+    deep(3, "leaky_relu", bias_init=0.1),
+    deep(5, "tanh", init="orthogonal"),
+    MinNetClassifier(()),
+    MinNetClassifier((), init="zeros"),  # no hidden layer: no symmetry to break
+]
+
+
+@pytest.mark.parametrize("model", HEALTHY, ids=str)
+@DATA
+def test_a_healthy_network_raises_no_alarm(model, X, seed):
+    report = diagnose(model.set_params(random_state=seed), X[:300], DIGIT[:300])
+    assert report.findings == [], str(report)
+    assert not report
+    assert "Nothing is wrong" in str(report)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.filterwarnings("ignore:.*converge")
+def test_a_fitted_network_is_healthy(solver):
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    clf = MinNetClassifier(solver=solver, max_iter=300, random_state=0, learning_rate_init=0.01)
+    assert diagnose(clf.fit(X, y), X, y).findings == []
+
+
+def test_a_dead_network_after_training():
+    # One step far too long, and no rectifier is ever positive again.
+    clf = MinNetClassifier((50,), solver="sgd", learning_rate_init=1e4, momentum=0, max_iter=1)
+    clf.set_params(batch_size=1797, bias_init="zeros", random_state=0)
+    with pytest.warns(match="converged"):
+        clf.fit(DIGITS, DIGIT)
+    clf.intercepts_[0][:] = -1e3
+    clf.coefs_[0][:] = np.minimum(clf.coefs_[0], 0)
+    report = diagnose(clf, DIGITS, DIGIT)
+    assert "dead_units" in [finding.code for finding in report.findings]
+
+
+class TestReport:
+    report = diagnose(deep(12, "relu", init="glorot", random_state=0), DIGITS, DIGIT)
+
+    def test_sentences_have_the_figures(self):
+        first = self.report.findings[0]
+        assert first.figure < first.threshold == 1 / 20
+        assert f"{self.report.measurement['Z', 'sd'][0]:.3g}" in first.sentence
+        assert "he_normal" in first.advice
+        assert str(self.report).startswith(f"1. {first.sentence}")
+        assert bool(self.report)
+
+    def test_findings_are_in_the_order_of_their_seriousness(self):
+        codes = [CODES.index(finding.code) for finding in self.report.findings]
+        assert codes == sorted(codes)
+
+    def test_the_factor_of_a_layer_is_the_theorys(self):
+        # Glorot's weights on rectifiers halve the variance: 0.707 of the sd a layer.
+        factor = float(self.report.findings[0].sentence.split("a factor ")[1].split(" ")[0])
+        assert factor == pytest.approx(0.5**0.5, abs=0.05)
+
+    def test_the_layer_is_where_it_begins(self):
+        init = ["he"] * 3 + [{"name": "normal", "std": 1e-6}] + ["he"] * 3
+        report = diagnose(deep(6, "relu", init=init, random_state=0), STANDARD, DIGIT)
+        assert report.findings[0].code == "vanishing_forward"
+        assert report.findings[0].layer == 3
+
+    def test_the_advice_helps(self):
+        mended = deep(12, "relu", init="he_normal", random_state=0)
+        assert diagnose(mended, STANDARD, DIGIT).findings == []
+
+    def test_the_advised_learning_rate_raises_no_alarm(self):
+        model = deep(2, "relu", solver="sgd", learning_rate_init=50.0, random_state=0)
+        finding = diagnose(model, STANDARD, DIGIT).findings[0]
+        advised = float(finding.advice.split("about ")[1].rstrip("."))
+        assert (
+            diagnose(model.set_params(learning_rate_init=advised), STANDARD, DIGIT).findings == []
+        )
+
+
+class TestInputs:
+    def test_a_network_with_and_without_an_optimizer(self):
+        network = Network([Dense(32, "tanh"), Dense(10)]).initialize(64, random_state=0)
+        assert diagnose(network, STANDARD, DIGIT).findings == []
+        for optimizer in (SGD(100.0), Adam(5.0)):
+            report = diagnose(network, STANDARD, DIGIT, optimizer=optimizer)
+            assert report.findings[0].code == "learning_rate_too_high"
+        with pytest.raises(TypeError, match="optimizer"):
+            diagnose(network, STANDARD, DIGIT, optimizer=0.1)
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_both_precisions_and_sparse_input(self, dtype):
+        X = DIGITS.astype(dtype)
+        for data in (X, sparse.csr_matrix(X)):
+            assert diagnose(MinNetClassifier(random_state=0), data, DIGIT).findings == []
+            broken = deep(12, "relu", init="glorot", random_state=0)
+            assert diagnose(broken, data, DIGIT).findings[0].code == "vanishing_forward"
+
+    def test_two_classes_of_uneven_frequency_and_multilabel(self):
+        y = np.zeros(len(DIGITS), dtype=int)
+        y[:20] = 1
+        assert diagnose(MinNetClassifier(random_state=0), STANDARD, y).findings == []
+        many = np.eye(10, dtype=int)[DIGIT]
+        assert diagnose(MinNetClassifier(random_state=0), STANDARD, many).findings == []
+
+    def test_sample_weights_and_labels_of_any_kind(self):
+        names = np.array([f"digit {d}" for d in DIGIT], dtype=object)
+        weights = np.linspace(0, 5, len(DIGITS))
+        clf = MinNetClassifier(random_state=0, class_weight="balanced")
+        assert diagnose(clf, STANDARD, names, sample_weight=weights).findings == []
+
+    def test_nothing_changes(self):
+        clf = deep(2, "relu", random_state=0)
+        diagnose(clf, STANDARD, DIGIT)
+        assert not hasattr(clf, "network_")
+        with pytest.warns(match="converged"):
+            clf.set_params(max_iter=2).fit(STANDARD, DIGIT)
+        before = clf.network_.params.copy()
+        state = clf._optimizer.state.copy()
+        diagnose(clf, STANDARD, DIGIT)
+        np.testing.assert_array_equal(clf.network_.params, before)
+        np.testing.assert_array_equal(clf._optimizer.state, state)
+
+    def test_bad_input(self):
+        with pytest.raises(ValueError, match="y must be given"):
+            diagnose(MinNetClassifier(), STANDARD, None)
+        network = Network([Dense(10)]).initialize(64, random_state=0)
+        with pytest.raises(ValueError, match="y must be given"):
+            diagnose(network, STANDARD, None)
+        with pytest.raises(TypeError, match="model"):
+            diagnose("tanh", STANDARD, DIGIT)
