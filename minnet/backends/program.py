@@ -27,7 +27,8 @@ LAYER = np.dtype(
         ("stream_index", np.int64),  # of dropout's random stream
         ("stream_code", np.int64),
         ("activation_parameter", np.float64),
-        ("lr_factor", np.float64),
+        ("lr_factor", np.float64),  # of W
+        ("bias_lr_factor", np.float64),  # of all else
         ("rate", np.float64),  # of dropout
         ("momentum", np.float64),  # of batch normalization
         ("epsilon", np.float64),
@@ -97,7 +98,7 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm)):
         row["kind"] = _KINDS[type(layer)]
         row["n_in"], row["n_out"] = network.sizes[i : i + 2]
         row["trainable"] = layer.trainable
-        row["lr_factor"] = layer.lr_factor
+        row["lr_factor"] = row["bias_lr_factor"] = layer.lr_factor
         if isinstance(layer, Dropout):
             _, row["stream_index"], row["stream_code"] = network.draws(i).address
             row["rate"] = layer.rate
@@ -110,6 +111,8 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm)):
         row["activation_parameter"] = next(iter(parameters), 0.0)
         if isinstance(layer, Dense):
             row["weight"], row["bias"] = offsets[i, "W"], offsets[i, "b"]
+            if layer.bias_lr_factor is not None:
+                row["bias_lr_factor"] = layer.bias_lr_factor
         else:
             row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
             row["mean"] = _offset(layer.running_mean, network.state)

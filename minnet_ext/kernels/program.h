@@ -19,7 +19,7 @@ typedef struct {
     int64_t trainable;
     int64_t stream_index, stream_code; /* dropout's random stream */
     double activation_parameter;
-    double lr_factor;
+    double lr_factor, bias_lr_factor; /* of W, and of all else */
     double rate;                   /* dropout */
     double momentum, epsilon;      /* batch normalization */
 } minnet_layer;

@@ -176,7 +176,7 @@ static double NAME(finish_gradient)(const minnet_network *net, const minnet_hype
 INLINE minnet_step NAME(step_of)(const minnet_step *common, const minnet_layer *layer,
                                  const minnet_hyper *hyper, double rate, int is_weight, double l2) {
     minnet_step s = *common;
-    s.rate = common->rate * layer->lr_factor;
+    s.rate = common->rate * (is_weight ? layer->lr_factor : layer->bias_lr_factor);
     s.decay = is_weight ? 1 - rate * layer->lr_factor * hyper->weight_decay : 1;
     s.l2 = is_weight ? l2 : 0;
     return s;
