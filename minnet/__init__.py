@@ -16,6 +16,7 @@ from minnet.layers import BatchNorm, Dense, Dropout
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam
 from minnet.training import Trainer
+from minnet.user_activations import activation
 
 __all__ = [
     "SGD",
@@ -28,6 +29,7 @@ __all__ = [
     "Network",
     "Trainer",
     "__version__",
+    "activation",
     "check_gradients",
     "show_config",
 ]
