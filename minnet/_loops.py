@@ -12,7 +12,7 @@ import types as python_types
 import numba
 import numpy as np
 from numba import types
-from numba.core import ir, ir_utils
+from numba.core import errors, ir, ir_utils
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.untyped_passes import IRProcessing
@@ -41,13 +41,13 @@ class Loops:
 
     def value(self, Z):
         """Return ``f(Z)`` for a contiguous array."""
-        Y = np.empty_like(Z)
+        Y = np.full_like(Z, np.nan)
         self._value(Z.ctypes.data, Y.ctypes.data, Z.size)
         return Y
 
     def slope(self, Z, Y):
         """Return ``f'(Z)`` for contiguous arrays."""
-        slope = np.empty_like(Y)
+        slope = np.full_like(Y, np.nan)
         self._slope(Z.ctypes.data, Y.ctypes.data, slope.ctypes.data, Y.size)
         return slope
 
@@ -129,6 +129,16 @@ _ARITHMETIC = {
 }
 
 
+_RAISING = (
+    ir.Raise,
+    ir.StaticRaise,
+    ir.DynamicRaise,
+    ir.TryRaise,
+    ir.StaticTryRaise,
+    ir.DynamicTryRaise,
+)
+
+
 @register_pass(mutates_CFG=False, analysis_only=False)
 class _Rewriting(FunctionPass):
     """Puts the functions of _vector_math in place of those that run one number at a time.
@@ -144,6 +154,9 @@ class _Rewriting(FunctionPass):
 
     def run_pass(self, state):
         blocks = state.func_ir.blocks
+        if any(isinstance(inst, _RAISING) for block in blocks.values() for inst in block.body):
+            # C could not hear of it.
+            raise errors.UnsupportedError("a function that raises is called from Python only")
         narrow = types.float32 in state.args
         weak, strong = _uses(blocks)
         modules, changed = {}, False

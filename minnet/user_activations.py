@@ -161,7 +161,7 @@ class UserActivation(Activation):
             return self._by_python(reason, self.function, Z, Z)
 
     def derivative(self, Z, Y):
-        """Return ``f'(Z)``, given ``Z`` (where :attr:`needs_Z`) and ``Y = f(Z)``."""
+        """Return ``f'(Z)``, given ``Z`` (if ``needs_Z``) and ``Y = f(Z)``."""
         Y = _real(Y)
         Z = np.asarray(Z, dtype=Y.dtype, order="C") if self.needs_Z else Y
         try:

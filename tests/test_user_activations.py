@@ -165,6 +165,39 @@ def test_division_by_zero_is_no_error():
     np.testing.assert_array_equal(reciprocal(np.array([0.0, -0.0, 2.0])), [np.inf, -np.inf, 0.5])
 
 
+@needs_numba
+def test_a_function_that_raises_runs_as_python():
+    @minnet.activation(derivative=lambda z: 1)
+    def only_negative(z):
+        if z > 9:
+            raise ValueError("too large")
+        return z
+
+    with pytest.raises(ValueError, match="too large"):
+        only_negative(np.array([1.0, 10.0]))
+    with pytest.raises(CannotCompileError, match="a function that raises is called from Python"):
+        only_negative.compiled("float32")
+
+
+@needs_both
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_exception_out_of_sight_gives_nan():
+    import numba
+
+    @numba.njit
+    def inner(z):
+        if z > 9:
+            raise ValueError("too large")
+        return z
+
+    made = minnet.activation(derivative=lambda z: 1, name="made")(lambda z: inner(z))
+    network = Network([Dense(20, made, init="ones"), Dense(3, init="ones")]).initialize(1)
+    backend = compiled("cython", network)
+    assert np.isnan(backend.forward([[10.0]])).all()
+    assert np.isnan(made(np.full(3, 10.0))).all()
+    assert np.isfinite(backend.forward([[2.0]])).all()
+
+
 # ---- the functions that run on vectors
 
 UNIT = [

@@ -4,7 +4,7 @@
  * knowing where its arrays lie runs on vectors only where they do not overlap, and Y may be Z; a tile of a
  * product has few columns; and there is one call for many rows.  What is missing to whole groups is filled
  * up, so that the loop has no remainder, which might be computed in another way: the bits of a number do
- * not depend on its place.
+ * not depend on its place.  The results are NaN before the call: that is what is left of a function that raises.
  *
  * Included once for each width of real.h.
  */
@@ -28,6 +28,10 @@ INLINE ptrdiff_t NAME(collect)(const real *from, ptrdiff_t ld, ptrdiff_t rows, p
     return whole;
 }
 
+INLINE void NAME(fill_nan)(real *to, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i += LANES) NAME(store)(to + i, NAME(splat)((real)NAN));
+}
+
 /* Y = f(Z) for some rows of n numbers; Y may be Z. */
 static void NAME(user_activate)(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_t ld,
                                 ptrdiff_t rows, ptrdiff_t n) {
@@ -37,7 +41,9 @@ static void NAME(user_activate)(const minnet_layer *layer, const real *Z, real *
         const ptrdiff_t width = at_most(n - j, USER_NUMBERS), most = USER_NUMBERS / width;
         for (ptrdiff_t m = 0; m < rows; m += most) {
             const ptrdiff_t some = at_most(rows - m, most);
-            value(z, y, NAME(collect)(Z + m * ld + j, ld, some, width, z));
+            const ptrdiff_t count = NAME(collect)(Z + m * ld + j, ld, some, width, z);
+            NAME(fill_nan)(y, count);
+            value(z, y, count);
             for (ptrdiff_t k = 0; k < some; k++) {
                 real *to = Y + (m + k) * ld + j;
                 for (ptrdiff_t i = 0; i < width; i += LANES) {
@@ -59,6 +65,7 @@ static void NAME(user_differentiate)(const minnet_layer *layer, const real *Z, c
             const ptrdiff_t some = at_most(rows - m, most), at = m * ld + j;
             const ptrdiff_t count = NAME(collect)(Y + at, ld, some, width, y);
             if (layer->needs_Z) NAME(collect)(Z + at, ld, some, width, z);
+            NAME(fill_nan)(s, count);
             slope(layer->needs_Z ? z : y, y, s, count);
             for (ptrdiff_t k = 0; k < some; k++) {
                 real *to = dY + (m + k) * ldy + j;
