@@ -1,10 +1,23 @@
-"""Activations as a user writes them, in a module that other processes can import."""
+"""Activations as a user writes them, which other processes can import, and what tests of them share."""
 
 import math
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 import minnet
+from minnet.activations import LeakyRelu
+from minnet.backends import list_backends
+
+needs_numba = pytest.mark.skipif("numba" not in list_backends(), reason="no Numba here")
+needs_both = pytest.mark.skipif(
+    not {"cython", "numba"} <= {*list_backends()}, reason="no extension or no Numba here"
+)
 
 SLOPE = 0.25
 
@@ -58,3 +71,24 @@ def log_cosh(z):
 ALL = [
     own_softsign, own_relu, own_leaky_relu, own_tanh, own_sigmoid, own_silu, own_sine, log_cosh,
 ]  # fmt: skip
+
+#: Those that minnet has too.
+SAME = [(own_softsign, "softsign"), (own_relu, "relu"), (own_leaky_relu, LeakyRelu(0.25)),
+        (own_tanh, "tanh"), (own_sigmoid, "sigmoid"), (own_silu, "silu")]  # fmt: skip
+
+
+def forget_numba(monkeypatch):
+    """Let nothing be compiled, and nothing have been."""
+    monkeypatch.setitem(sys.modules, "minnet._loops", None)
+    for activation in ALL:
+        monkeypatch.setattr(activation, "_loops", {})
+
+
+def run(code, **variables):
+    """Run code in another process, where ``sys.argv[1]`` is this folder."""
+    command = [sys.executable, "-c", textwrap.dedent(code), str(Path(__file__).parent)]
+    done = subprocess.run(
+        command, env=os.environ | variables, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

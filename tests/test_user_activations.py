@@ -1,4 +1,4 @@
-"""Activations made by minnet.activation: against formulas, differences, minnet's own and each other."""
+"""Activations made by minnet.activation: against formulas, and how they are named, copied and pickled."""
 
 import copy
 import logging
@@ -8,18 +8,18 @@ import subprocess
 import sys
 import textwrap
 import warnings
-from decimal import Decimal
-from pathlib import Path
 
 import joblib
 import numpy as np
 import own_activations
 import pytest
 import scipy.special
-from exact import evaluate
 from own_activations import (
     ALL,
+    SAME,
+    forget_numba,
     log_cosh,
+    needs_numba,
     own_leaky_relu,
     own_relu,
     own_sigmoid,
@@ -27,26 +27,19 @@ from own_activations import (
     own_sine,
     own_softsign,
     own_tanh,
+    run,
 )
-from parity import FACTORS, TOLERANCE, all_pairs, compare, compiled, problem, train
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
 import minnet
-from minnet import SGD, BatchNorm, Dense, MinNetClassifier, Network, check_gradients
-from minnet import activations as registry
-from minnet.activations import LeakyRelu, get_activation, list_activations, name_of
-from minnet.backends import Hyper, list_backends, make_backend
-from minnet.backends.program import CannotLowerError, lower
+from minnet import Dense, MinNetClassifier, Network, check_gradients
+from minnet.activations import get_activation, list_activations, name_of
 from minnet.lab.theory import MeanField
 from minnet.user_activations import CannotCompileError, UserActivation
 
 DTYPES = ("float64", "float32")
-needs_cython = pytest.mark.skipif("cython" not in list_backends(), reason="no extension here")
-needs_numba = pytest.mark.skipif("numba" not in list_backends(), reason="no Numba here")
-needs_both = pytest.mark.skipif(not {"cython", "numba"} <= {*list_backends()}, reason="needs both")
 
 FORMULAS = {
     own_softsign: (lambda z: z / (1 + np.abs(z)), lambda z: 1 / (1 + np.abs(z)) ** 2),
@@ -61,24 +54,6 @@ FORMULAS = {
     own_sine: (lambda z: np.sin(2 * z), lambda z: 2 * np.cos(2 * z)),
     log_cosh: (lambda z: np.logaddexp(z, -z) - np.log(2), np.tanh),
 }
-SAME = [(own_softsign, "softsign"), (own_relu, "relu"), (own_leaky_relu, LeakyRelu(0.25)),
-        (own_tanh, "tanh"), (own_sigmoid, "sigmoid"), (own_silu, "silu")]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _names_are_given_back():
-    before = dict(registry._REGISTERED)
-    yield
-    registry._REGISTERED.clear()
-    registry._REGISTERED.update(before)
-
-
-@pytest.fixture
-def no_numba(monkeypatch):
-    """Nothing is compiled, and nothing was."""
-    monkeypatch.setitem(sys.modules, "minnet._loops", None)
-    for activation in ALL:
-        monkeypatch.setattr(activation, "_loops", {})
 
 
 def numbers(dtype):
@@ -105,10 +80,10 @@ def test_value_and_derivative(activation, dtype):
     np.testing.assert_array_equal(Z, before)
 
 
-@pytest.mark.usefixtures("no_numba")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ALL, ids=repr)
-def test_without_numba_they_run_as_python(activation, dtype, caplog):
+def test_without_numba_they_run_as_python(activation, dtype, caplog, monkeypatch):
+    forget_numba(monkeypatch)
     caplog.set_level(logging.INFO, logger="minnet")
     Z = numbers(dtype)
     Y = activation(Z)
@@ -145,9 +120,9 @@ def test_other_numbers_and_layouts():
 
 @pytest.mark.parametrize("numba", [True, False])
 @pytest.mark.parametrize("activation", ALL, ids=repr)
-def test_nan_stays_nan(activation, numba, request):
+def test_nan_stays_nan(activation, numba, monkeypatch):
     if not numba:
-        request.getfixturevalue("no_numba")
+        forget_numba(monkeypatch)
     for dtype in DTYPES:
         Z = np.array([np.nan, 1.0] * 40, dtype)
         Y = activation(Z)
@@ -177,347 +152,6 @@ def test_a_function_that_raises_runs_as_python():
         only_negative(np.array([1.0, 10.0]))
     with pytest.raises(CannotCompileError, match="a function that raises is called from Python"):
         only_negative.compiled("float32")
-
-
-@needs_both
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_exception_out_of_sight_gives_nan():
-    import numba
-
-    @numba.njit
-    def inner(z):
-        if z > 9:
-            raise ValueError("too large")
-        return z
-
-    made = minnet.activation(derivative=lambda z: 1, name="made")(lambda z: inner(z))
-    network = Network([Dense(20, made, init="ones"), Dense(3, init="ones")]).initialize(1)
-    backend = compiled("cython", network)
-    assert np.isnan(backend.forward([[10.0]])).all()
-    assert np.isnan(made(np.full(3, 10.0))).all()
-    assert np.isfinite(backend.forward([[2.0]])).all()
-
-
-# ---- the functions that run on vectors
-
-UNIT = [
-    (math.exp, Decimal.exp, (-120, 100), (-760, 720), 2.0),
-    (math.log, Decimal.ln, (1e-45, 3e38), (5e-324, 1e308), 1.5),
-    (math.log1p, lambda z: (1 + z).ln(), (-1 + 1e-6, 3e38), (-1 + 1e-15, 1e308), 4.0),
-    (math.tanh, lambda z: 1 - 2 / ((2 * z).exp() + 1), (-30, 30), (-40, 40), 2.5),
-    (math.expm1, lambda z: z.exp() - 1, (-120, 88), (-760, 709), 3.5),
-]
-
-
-@needs_numba
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    ("function", "exact", "narrow", "wide", "bound"),
-    UNIT,
-    ids=["exp", "log", "log1p", "tanh", "expm1"],
-)
-def test_vector_functions(function, exact, narrow, wide, bound, dtype):
-    made = minnet.activation(derivative=lambda z: z, name="made", check=False)(
-        lambda z: function(z)
-    )
-    made.compiled(dtype)
-    low, high = narrow if dtype == "float32" else wide
-    rng = np.random.default_rng(0)
-    z = rng.uniform(max(low, -200), min(high, 200), 300)
-    sizes = np.exp(rng.uniform(np.log(1e-9), np.log(high), 300))
-    z = np.concatenate([z, sizes, -sizes]).astype(dtype)
-    z = z[(z >= low) & (z <= high)]
-    actual = made(z)
-    truth = evaluate(exact, z)
-    with np.errstate(over="ignore"):
-        rounded = np.array([float(value) for value in truth]).astype(dtype)
-    unit = np.spacing(np.abs(rounded)).astype(np.float64)
-    errors = [abs(Decimal(float(a)) - t) for a, t in zip(actual, truth, strict=True)]
-    finite = np.isfinite(rounded)
-    np.testing.assert_array_equal(np.isfinite(actual), finite)
-    worst = max(
-        float(e / Decimal(float(u))) for e, u, ok in zip(errors, unit, finite, strict=True) if ok
-    )
-    assert worst <= bound
-
-
-@needs_numba
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["exp", "expm1", "tanh", "log", "log1p"])
-def test_vector_functions_at_the_ends(name, dtype):
-    function = getattr(np, name)
-    made = minnet.activation(derivative=lambda z: z, name="made", check=False)(
-        lambda z: function(z)
-    )
-    info = np.finfo(dtype)
-    z = np.array([0, -0.0, np.inf, -np.inf, np.nan, -1, 1, info.max, -info.max, info.tiny,
-                  info.smallest_subnormal, -info.tiny, -2], dtype)  # fmt: skip
-    with np.errstate(all="ignore"):
-        np.testing.assert_allclose(made(z), function(z), rtol=4 * info.eps)
-
-
-@needs_numba
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_functions_of_whole_numbers_are_left_alone(dtype):
-    made = minnet.activation(derivative=lambda z: math.exp(2) + 0 * z, name="made")(
-        lambda z: z * math.exp(2)
-    )
-    Z = np.linspace(-1, 1, 70).astype(dtype)
-    np.testing.assert_allclose(made(Z), Z * np.exp(2), rtol=4 * np.finfo(dtype).eps)
-
-
-@needs_numba
-def test_numbers_count_as_float32_in_float32():
-    def uses(z):
-        x = 2 * z + 1 - 0.5 * max(z, 0)
-        return x / 3 if z > 1 else SCALE * x**2 + math.pi
-
-    made = minnet.activation(derivative=lambda z: z, name="made", check=False)(uses)
-    import numba
-
-    from minnet._loops import _Pipeline
-
-    single = numba.njit(pipeline_class=_Pipeline, error_model="numpy")(made.function)
-    assert isinstance(single(np.float32(0.3)), float)
-    (signature,) = single.nopython_signatures
-    assert str(signature) == "(float32,) -> float32"
-    Z = np.linspace(-3, 3, 100)
-    np.testing.assert_allclose(made(Z.astype("f4")), [uses(z) for z in Z], rtol=1e-5)
-    np.testing.assert_allclose(made(Z), [uses(z) for z in Z], rtol=1e-14)
-
-
-SCALE = 0.3
-
-
-@needs_numba
-def test_loops_and_whole_numbers_keep_their_meaning():
-    def power_series(z):
-        total, term = 0.0, 1.0
-        for i in range(1, 2 * 4):
-            total += term
-            term *= z / i
-        return total + 7 // 2 - 7 % 4
-
-    made = minnet.activation(derivative=lambda z: z, name="made", check=False)(power_series)
-    for dtype in DTYPES:
-        Z = np.linspace(-1, 1, 70).astype(dtype)
-        np.testing.assert_allclose(made(Z), [power_series(float(z)) for z in Z], rtol=1e-6)
-
-
-# ---- training
-
-
-@pytest.mark.parametrize("activation", ALL, ids=repr)
-def test_gradients(activation):
-    X = np.random.default_rng(0).normal(size=(6, 3))
-    for layers in ([Dense(5, activation), Dense(4, activation), Dense(2)], [BatchNorm(activation)]):
-        network = Network([*layers, Dense(2)]).initialize(3, random_state=0)
-        assert check_gradients(network, X, [0, 1, 1, 0, 1, 0]).ok
-
-
-OWN = {**FACTORS, "activation": (own_relu, own_softsign, own_silu, own_sine)}
-
-
-@needs_both
-@pytest.mark.parametrize("one", all_pairs(OWN), ids=lambda one: "-".join(map(str, one.values())))
-def test_the_compiled_epoch_agrees_with_numpy(one, tmp_path):
-    compare("cython", one, tmp_path)
-
-
-def plain(**given):
-    return {
-        "layers": "dense", "activation": own_silu, "loss": "softmax", "optimizer": "sgd",
-        "mode": "fused", "dtype": "float64", "weights": "unweighted", "alpha": 0.0, "batch_size": 7,
-        "layout": "C", "order": "in_order",
-    } | given  # fmt: skip
-
-
-@needs_both
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("width", [1, 3, 17, 64, 130, 511, 513, 1100])
-def test_widths(width, dtype):
-    layers = [Dense(width, own_silu), Dense(width, own_softsign), BatchNorm(own_relu), Dense(3)]
-    for batch_size in (3, 40):
-        one = plain(dtype=dtype, batch_size=batch_size, alpha=0.1)
-        compare("cython", one, n_rows=batch_size + 5, layers=layers, n_features=4)
-
-
-@needs_both
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("own", "known"), SAME, ids=lambda a: str(a))
-def test_the_same_as_minnets_own(own, known, dtype):
-    results = []
-    for activation in (own, known):
-        one = plain(dtype=dtype, optimizer="adam", mode="clip_norm")
-        hidden = [Dense(n, activation, init="glorot", bias_init="uniform") for n in (9, 6)]
-        network, X, T, weights = problem(one, layers=[*hidden, Dense(3)])
-        train(compiled("cython", network), network, X, T, weights, one)
-        results.append((network.params, compiled("cython", network).forward(X)))
-    for mine, theirs in zip(*results, strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=10 * TOLERANCE[dtype], rtol=TOLERANCE[dtype])
-
-
-WIDE = [Dense(150, own_silu), BatchNorm(own_softsign), Dense(97, own_sine), Dense(5)]
-
-
-def bits(one, n_threads, cuts=1):
-    network, X, T, weights = problem(one, n_rows=60, layers=WIDE, n_features=70)
-    backend = compiled("cython", network, n_threads)
-    train(backend, network, X, T, weights, one, cuts=cuts)
-    loss, gradient = backend.loss_and_grad(X, T, weights)
-    return network.params, network.state, gradient, backend.forward(X), loss
-
-
-@needs_both
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("mode", "batch_size"), [("fused", 13), ("both_clips", 33)])
-def test_any_number_of_threads_gives_the_same_bits(mode, batch_size, dtype, monkeypatch):
-    from minnet.backends import cython
-
-    monkeypatch.setattr(cython, "_MULTIPLICATIONS_A_THREAD", 1)
-    one = plain(dtype=dtype, mode=mode, batch_size=batch_size, optimizer="momentum")
-    expected = bits(one, 1)
-    for n_threads, cuts in ((2, 1), (3, 1), (2, 3)):
-        for mine, theirs in zip(bits(one, n_threads, cuts), expected, strict=True):
-            np.testing.assert_array_equal(mine, theirs)
-
-
-@needs_both
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_a_row_alone_is_predicted_to_the_same_bits(dtype):
-    network, X, _, _ = problem(plain(dtype=dtype), n_rows=200, layers=WIDE, n_features=70)
-    backend = compiled("cython", network)
-    whole = backend.forward(X)
-    for i in (0, 17, 199):
-        np.testing.assert_array_equal(backend.forward(X[i : i + 1])[0], whole[i])
-
-
-@needs_both
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_sparse_rows(optimizer, dtype):
-    one = plain(dtype=dtype, optimizer=optimizer, alpha=0.1)
-    results = []
-    for name in ("numpy", "cython"):
-        network, X, T, weights = problem(one)
-        X = sparse.csr_matrix(np.where(np.abs(X) > 0.8, X, 0).astype(dtype))
-        hyper = Hyper(7, np.full(4, 0.01), SGD(), X.shape[0], float(X.shape[0]))
-        hyper.optimizer.prepare(network.params)
-        backend = make_backend(name, network)
-        backend.train_steps(X, T, weights, None, 0, 4, hyper)
-        results.append((network.params, backend.forward(X)))
-    for mine, theirs in zip(*results, strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=TOLERANCE[dtype])
-
-
-@needs_both
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("activation", [own_relu, own_silu, own_leaky_relu], ids=repr)
-def test_nan_stays_visible_in_training(activation, dtype):
-    network, X, T, _ = problem(plain(dtype=dtype), layers=[Dense(6, activation), Dense(3)])
-    network.layers[0].W[2, 1] = np.nan
-    backend = compiled("cython", network)
-    assert np.isnan(backend.forward(X)).all()
-    hyper = Hyper(7, np.full(4, 0.01), SGD(), len(X), float(len(X)))
-    hyper.optimizer.prepare(network.params)
-    assert np.isnan(backend.train_steps(X, T, None, None, 0, 4, hyper))
-    assert np.isnan(network.params).sum() > 1
-
-
-@needs_both
-@pytest.mark.parametrize("level", ["scalar", "baseline", "v3", "v4"])
-def test_cpu_levels(level):
-    import minnet_ext
-
-    if level not in minnet_ext.cpu_levels:
-        pytest.skip(f"no {level} here")
-    code = """
-    import sys
-    sys.path.insert(0, sys.argv[1])
-    from own_activations import own_silu, own_softsign
-    from minnet import Dense
-    from parity import compare
-    from test_user_activations import plain
-    for dtype in ("float32", "float64"):
-        for mode in ("fused", "clip_norm"):
-            layers = [Dense(37, own_silu), Dense(70, own_softsign), Dense(3)]
-            compare("cython", plain(dtype=dtype, mode=mode), n_rows=20, layers=layers, n_features=5)
-    """
-    run(code, MINNET_CPU=level)
-
-
-def run(code, **variables):
-    import os
-
-    command = [sys.executable, "-c", textwrap.dedent(code), str(Path(__file__).parent)]
-    done = subprocess.run(
-        command, env=os.environ | variables, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-# ---- what is lowered
-
-
-def test_the_table_has_no_addresses():
-    network = Network([Dense(4, own_silu), Dense(3, own_relu)]).initialize(2, random_state=0)
-    table, _ = lower(network, users_activations=True)
-    assert table["activation"].tolist() == [12, 12]
-    assert table["needs_Z"].tolist() == [True, False]
-    assert not table["value"].any()
-    assert not table["slope"].any()
-    with pytest.raises(CannotLowerError, match=r"layers\[0\] has the activation own_silu"):
-        lower(network)
-    if {"cython", "numba"} <= {*list_backends()}:
-        backend = make_backend("cython", network)
-        np.testing.assert_array_equal(backend.layers, table)
-
-
-@needs_numba
-def test_the_numba_backend_leaves_it_to_numpy(caplog):
-    caplog.set_level(logging.INFO, logger="minnet")
-    network = Network([Dense(4, own_silu), Dense(3)]).initialize(2, random_state=0)
-    assert make_backend("numba", network).layers is None
-    assert "has the activation own_silu" in caplog.text
-
-
-@needs_both
-def test_what_numba_cannot_compile_runs_on_numpy(caplog):
-    table = {0: 1.0}
-
-    @minnet.activation(derivative=lambda z: helper(z) / z)
-    def proportional(z):
-        return z * table.get(0)
-
-    def helper(z):
-        return z
-
-    caplog.set_level(logging.INFO, logger="minnet")
-    network = Network([Dense(4, proportional), Dense(3)]).initialize(2, random_state=0)
-    backend = make_backend("cython", network)
-    assert backend.layers is None
-    X = np.random.default_rng(0).normal(size=(20, 2))
-    np.testing.assert_array_equal(backend.forward(X), network.forward(X))
-    assert "runs on the numpy backend: Numba cannot compile proportional: " in caplog.text
-    with pytest.raises(CannotCompileError, match="Numba cannot compile proportional"):
-        proportional.compiled("float64")
-    Z = np.array([0.5, -2.0])
-    np.testing.assert_array_equal(proportional(Z), Z)
-
-
-@needs_cython
-@pytest.mark.usefixtures("no_numba")
-def test_without_numba_training_runs_on_numpy(caplog):
-    caplog.set_level(logging.INFO, logger="minnet")
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(30, 4)), rng.integers(2, size=30)
-    options = {"max_iter": 3, "tol": 9, "n_iter_no_change": 1, "random_state": 0}
-    clf = MinNetClassifier((5,), activation=own_tanh, **options).fit(X, y)
-    expected = MinNetClassifier((5,), activation="tanh", backend="numpy", **options).fit(X, y)
-    np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-12)
-    assert "the network runs on the numpy backend: Numba is needed" in caplog.text
 
 
 # ---- names
