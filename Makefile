@@ -36,7 +36,8 @@ test: $(STAMPS)/run
 
 # Python itself is not instrumented: the sanitizer's library is loaded first, and leaks are not looked for.
 SANITIZE_DIR := build/sanitize
-SANITIZE_TESTS := tests/test_random.py tests/test_ext.py tests/test_ext_kernels.py tests/test_parity.py tests/test_sparse.py
+SANITIZE_TESTS := tests/test_random.py tests/test_ext.py tests/test_ext_kernels.py tests/test_parity.py tests/test_sparse.py \
+    tests/test_user_activations_training.py
 SANITIZE_ARGS ?= -q -x -p no:cacheprovider -k 'not numba'
 
 sanitize: $(STAMPS)/run

@@ -17,6 +17,7 @@
 #include "elementary.h"
 #include "activate.h"
 #include "gemm.h"
+#include "user.h"
 #include "product.h"
 #include "update.h"
 #include "losses.h"
@@ -43,7 +44,8 @@ int main(int count, char **given) {
     float *X = numbers((size_t)(M * lx)), *W = numbers((size_t)(K * N)), *b = numbers((size_t)N);
     float *Z = numbers((size_t)(M * lz)), *dZ = numbers((size_t)(M * lz)), *dX = numbers((size_t)(M * lx));
     float *scratch = numbers((size_t)PRODUCT_SCRATCH(M));
-    const minnet_finish_f32 forward = {activation, 0, b, Z, Z, lz}, backward = {activation, 0, NULL, X, X, lx};
+    const minnet_layer layer = {.activation = activation};
+    const minnet_finish_f32 forward = {&layer, b, Z, Z, lz}, backward = {&layer, NULL, X, X, lx};
     const minnet_step step = {.clip_value = INFINITY, .rate = 1e-6, .decay = 1, .l2 = 1e-9};
     const double flops = 2.0 * (double)M * (double)K * (double)N;
     const ptrdiff_t some = M > PACK_ROWS ? K : M > FEW_ROWS ? 4 * NR : NR; /* as steps.h does */

@@ -17,6 +17,7 @@ from minnet.network import Network
 from minnet.optimizers import SGD, Adam
 from minnet.pretraining import pretrain
 from minnet.training import Trainer
+from minnet.user_activations import activation
 
 __all__ = [
     "SGD",
@@ -29,6 +30,7 @@ __all__ = [
     "Network",
     "Trainer",
     "__version__",
+    "activation",
     "check_gradients",
     "pretrain",
     "show_config",

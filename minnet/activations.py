@@ -5,7 +5,7 @@ Its ``derivative(Z, Y)`` is :math:`f'(Z)`, written in terms of the output ``Y`` 
 because backpropagation has ``Y`` at hand; ``needs_Z`` says which activations cannot do without ``Z``.
 Every formula is stable for any finite input: no overflow, no NaN, no warning.
 
-To add one, subclass :class:`Activation`:
+To add one, subclass :class:`Activation`, or (for compiled training) see :func:`minnet.activation`:
 
 >>> import numpy as np
 >>> from minnet.activations import Activation
@@ -339,15 +339,18 @@ _BY_NAME = {
 }
 
 
+_REGISTERED: dict[str, Activation] = {}  # those of users: see minnet/user_activations.py
+
+
 def list_activations():
-    """Return the names that ``activation=`` accepts.
+    """Return the names that ``activation=`` accepts, those of :func:`minnet.activation` included.
 
     Examples
     --------
     >>> "softsign" in list_activations()
     True
     """
-    return list(_BY_NAME)
+    return [*_BY_NAME, *_REGISTERED]
 
 
 def get_activation(spec, name="activation"):
@@ -381,8 +384,10 @@ def get_activation(spec, name="activation"):
     if isinstance(spec, type) and issubclass(spec, Activation):
         return spec()
     if isinstance(spec, str):
+        if spec in _REGISTERED:
+            return _REGISTERED[spec]
         if spec not in _BY_NAME:
-            raise ValueError(suggest(spec, _BY_NAME, kind=name))
+            raise ValueError(suggest(spec, list_activations(), kind=name))
         return _BY_NAME[spec]()
     raise TypeError(f"{name} must be a name such as 'tanh' or an Activation object, got {spec!r}.")
 
@@ -392,7 +397,7 @@ def name_of(activation):
     for name, cls in _BY_NAME.items():
         if type(activation) is cls:
             return name
-    return type(activation).__name__
+    return getattr(activation, "name", type(activation).__name__)
 
 
 def _check_not_negative(name, value):

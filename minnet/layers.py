@@ -47,11 +47,14 @@ class Parameter:
     is_weight : bool
         Whether it is a weight matrix: L2 and weight decay apply to it, and one entry of ``init`` is
         its own.
+    lr_factor : float or None
+        What the learning rate is multiplied with; None leaves it to the layer.
     """
 
     shape: tuple
     init: Any = None
     is_weight: bool = False
+    lr_factor: float | None = None
 
 
 class Context:
@@ -159,6 +162,8 @@ class Dense(Layer):
         False freezes ``W`` and ``b``.
     lr_factor : float, default=1.0
         Multiplies the learning rate for this layer.
+    bias_lr_factor : float or None, default=None
+        The same for ``b`` alone; None means ``lr_factor``.
 
     Examples
     --------
@@ -176,6 +181,7 @@ class Dense(Layer):
         *,
         trainable=True,
         lr_factor=1.0,
+        bias_lr_factor=None,
     ):
         if not isinstance(units, Integral) or isinstance(units, bool) or units < 1:
             raise ValueError(f"units of Dense must be a whole number of at least 1, got {units!r}")
@@ -185,6 +191,9 @@ class Dense(Layer):
         self.bias_init = bias_init
         self.trainable = _check_flag("trainable of Dense", trainable)
         self.lr_factor = _check_lr_factor("Dense", lr_factor)
+        self.bias_lr_factor = bias_lr_factor
+        if bias_lr_factor is not None:
+            _check_lr_factor("Dense", bias_lr_factor, "bias_lr_factor")
 
     def output_size(self, n_inputs):
         return self.units
@@ -192,7 +201,7 @@ class Dense(Layer):
     def parameters(self, n_inputs):
         return {
             "W": Parameter((n_inputs, self.units), self.init, is_weight=True),
-            "b": Parameter((self.units,), self.bias_init),
+            "b": Parameter((self.units,), self.bias_init, lr_factor=self.bias_lr_factor),
         }
 
     def forward(self, X, ctx):
@@ -336,7 +345,7 @@ def _check_flag(name, value):
     return bool(value)
 
 
-def _check_lr_factor(layer, value):
+def _check_lr_factor(layer, value, name="lr_factor"):
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < np.inf:
-        raise ValueError(f"lr_factor of {layer} must be at least 0, got {value!r}")
+        raise ValueError(f"{name} of {layer} must be at least 0, got {value!r}")
     return value

@@ -182,10 +182,10 @@ class Network:
         ordinals = self._ordinals()
         for i, (layer, parameters) in enumerate(zip(self.layers, declared, strict=True)):
             for name, parameter in parameters.items():
+                factor = layer.lr_factor if parameter.lr_factor is None else parameter.lr_factor
                 row = ParameterRow(
-                    i, name, offset, parameter.shape, parameter.is_weight,
-                    layer.lr_factor, layer.trainable,
-                )  # fmt: skip
+                    i, name, offset, parameter.shape, parameter.is_weight, factor, layer.trainable
+                )
                 where = f"{row.label} ({type(layer).__name__})"
                 stream = Stream(key, f"{type(layer).__name__}.{name}", ordinals[i])
                 fans = sizes[i], sizes[i + 1]

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network
-from minnet.activations import list_activations
+from minnet.activations import _BY_NAME
 from minnet.backends import Hyper, make_backend
 from minnet.losses import SquaredError
 
@@ -25,7 +25,11 @@ def stack(name, activation):
     return {
         "dense": [Dense(9, activation), Dense(6, activation), top],
         "activated_top": [Dense(8, "tanh"), Dense(N_OUTPUTS, activation)],
-        "lr_factor": [Dense(9, activation, lr_factor=0.5), Dense(N_OUTPUTS, lr_factor=2.0)],
+        "lr_factor": [
+            Dense(9, activation, lr_factor=0.5, bias_lr_factor=1.5),
+            Dense(9, activation, lr_factor=0.7),
+            Dense(N_OUTPUTS, lr_factor=2.0, bias_lr_factor=0),
+        ],
         "frozen": [Dense(7, activation), Dense(9, activation, trainable=False), top],
         "dropout": [Dropout(0.3), Dense(9, activation), Dropout(0.5), Dropout(0.0), top],
         "batch_norm": [
@@ -76,7 +80,7 @@ FACTORS = {
         *("dense", "activated_top", "lr_factor", "frozen"),
         *("dropout", "batch_norm", "frozen_norm", "norm_on_top"),
     ),
-    "activation": tuple(list_activations()),
+    "activation": tuple(_BY_NAME),
     "loss": tuple(LOSSES),
     "optimizer": tuple(OPTIMIZERS),
     "mode": tuple(MODES),

@@ -110,7 +110,13 @@ def test_views_of_a_vector():
 
 
 def test_parameter_table():
-    network = Network([Dense(2, trainable=False), BatchNorm(lr_factor=0.1), Dense(1, lr_factor=3)])
+    network = Network(
+        [
+            Dense(2, trainable=False),
+            BatchNorm(lr_factor=0.1),
+            Dense(1, lr_factor=3, bias_lr_factor=5),
+        ]
+    )
     network.initialize(3)
     rows = [(r.label, r.is_weight, r.lr_factor, r.trainable) for r in network.parameter_table]
     assert rows == [
@@ -119,7 +125,7 @@ def test_parameter_table():
         ("layers[1].gamma", False, 0.1, True),
         ("layers[1].beta", False, 0.1, True),
         ("layers[2].W", True, 3, True),
-        ("layers[2].b", False, 3, True),
+        ("layers[2].b", False, 5, True),
     ]
 
 

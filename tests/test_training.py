@@ -184,7 +184,11 @@ def test_a_users_schedule_answers_a_stall(X, T, capsys):
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_layers_have_rates_of_their_own(momentum, X, T):
-    layers = [Dense(6, "tanh", lr_factor=0.5), Dense(4, "tanh", lr_factor=0), Dense(2)]
+    layers = [
+        Dense(6, "tanh", lr_factor=0.5, bias_lr_factor=3),
+        Dense(4, "tanh", lr_factor=0),
+        Dense(2, bias_lr_factor=0),
+    ]
     network, plain = make(layers), make([Dense(6, "tanh"), Dense(4, "tanh"), Dense(2)])
     start = network.params.copy()
     for each in (network, plain):

@@ -296,7 +296,7 @@ def train_steps(
                 for m in range(n):
                     gradient[j] += d[m, j]
             update(
-                optimizer, constants, own, 1.0, 0.0, clip, made,
+                optimizer, constants, rate * layer.bias_lr_factor, 1.0, 0.0, clip, made,
                 params[layer.bias : layer.bias + layer.n_out], gradient[: layer.n_out], state,
                 layer.bias,
             )  # fmt: skip

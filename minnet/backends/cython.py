@@ -7,8 +7,9 @@ from scipy import sparse
 
 from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
-from minnet.backends.program import CannotLowerError, describe, lower
+from minnet.backends.program import USER, CannotLowerError, describe, lower
 from minnet.optimizers import SGD, Adam
+from minnet.user_activations import CannotCompileError
 from minnet_ext import _train, effective_n_threads
 
 __all__ = ["CythonBackend"]
@@ -49,12 +50,13 @@ class CythonBackend:
         self._workspace = np.zeros(1, dtype=np.int8)
         self._pace = None, 1  # what steps were measured, and how many of them a call may take
         try:
-            self.layers, self.loss = lower(network)
-        except CannotLowerError as reason:
+            self.layers, self.loss = lower(network, users_activations=True)
+            program, self._functions = _with_functions(self.layers, network)
+        except (CannotLowerError, CannotCompileError) as reason:
             self.layers = None
             self.readable.because(reason)
         else:
-            self._bytes = self.layers.view(np.int8)
+            self._bytes = program.view(np.int8)
             self._products = [int(row["n_in"]) * int(row["n_out"]) for row in self.layers]
 
     def forward(self, X):
@@ -176,6 +178,17 @@ class CythonBackend:
             products[0] = weights + X.nnz / X.shape[0] * self.network.sizes[1]
         worth = int(3 * batch_size * sum(products)) // _MULTIPLICATIONS_A_THREAD
         return max(1, min(allowed, worth))
+
+
+def _with_functions(layers, network):
+    """Return the table with the addresses of users' activations, and what must live as long as it."""
+    layers, functions = layers.copy(), []
+    for layer, row in zip(network.layers, layers, strict=True):
+        if row["activation"] == USER:
+            loops = layer.activation.compiled(network.dtype)
+            row["value"], row["slope"] = loops.value_address, loops.slope_address
+            functions.append(loops)
+    return layers, functions
 
 
 def _dense_or_csr(X):

@@ -9,8 +9,9 @@ import numpy as np
 from minnet import activations, losses
 from minnet.layers import BatchNorm, Dense, Dropout
 from minnet.optimizers import SGD
+from minnet.user_activations import UserActivation
 
-__all__ = ["LAYER", "CannotLowerError", "describe", "lower"]
+__all__ = ["LAYER", "USER", "CannotLowerError", "describe", "lower"]
 
 #: One layer; the fields are those of ``minnet_layer`` in minnet_ext/kernels/program.h.
 LAYER = np.dtype(
@@ -24,10 +25,14 @@ LAYER = np.dtype(
         ("mean", np.int64),  # offset of the running mean in the layer state
         ("variance", np.int64),
         ("trainable", np.int64),
+        ("needs_Z", np.int64),  # whether the activation's derivative reads Z
+        ("value", np.int64),  # addresses of a user's activation: 0 here, a backend fills in its own
+        ("slope", np.int64),
         ("stream_index", np.int64),  # of dropout's random stream
         ("stream_code", np.int64),
         ("activation_parameter", np.float64),
-        ("lr_factor", np.float64),
+        ("lr_factor", np.float64),  # of W
+        ("bias_lr_factor", np.float64),  # of all else
         ("rate", np.float64),  # of dropout
         ("momentum", np.float64),  # of batch normalization
         ("epsilon", np.float64),
@@ -51,6 +56,9 @@ _ACTIVATIONS = {
     activations.Softplus: 11,
 }
 
+#: The code of an activation made by :func:`minnet.activation`.
+USER = 12
+
 _LOSSES = {
     losses.SoftmaxCrossEntropy(): 0,
     losses.SigmoidCrossEntropy(): 1,
@@ -66,7 +74,7 @@ class CannotLowerError(Exception):
     """The network has a part that only its own Python code can run."""
 
 
-def lower(network, kinds=(Dense, Dropout, BatchNorm)):
+def lower(network, kinds=(Dense, Dropout, BatchNorm), users_activations=False):
     """Return a network's layers as an array of dtype ``LAYER``, and the code of its loss.
 
     Parameters
@@ -75,6 +83,8 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm)):
         Initialized.
     kinds : tuple of type
         The layers that the backend can run.
+    users_activations : bool, default=False
+        Whether it can call functions made by :func:`minnet.activation`.
 
     Raises
     ------
@@ -97,19 +107,25 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm)):
         row["kind"] = _KINDS[type(layer)]
         row["n_in"], row["n_out"] = network.sizes[i : i + 2]
         row["trainable"] = layer.trainable
-        row["lr_factor"] = layer.lr_factor
+        row["lr_factor"] = row["bias_lr_factor"] = layer.lr_factor
         if isinstance(layer, Dropout):
             _, row["stream_index"], row["stream_code"] = network.draws(i).address
             row["rate"] = layer.rate
             continue
         activation = layer.activation
-        if type(activation) not in _ACTIVATIONS:
+        row["needs_Z"] = activation.needs_Z
+        if type(activation) in _ACTIVATIONS:
+            row["activation"] = _ACTIVATIONS[type(activation)]
+            parameters = activation.get_config().values()
+            row["activation_parameter"] = next(iter(parameters), 0.0)
+        elif users_activations and type(activation) is UserActivation:
+            row["activation"] = USER
+        else:
             raise CannotLowerError(f"layers[{i}] has the activation {activation!r}")
-        row["activation"] = _ACTIVATIONS[type(activation)]
-        parameters = activation.get_config().values()
-        row["activation_parameter"] = next(iter(parameters), 0.0)
         if isinstance(layer, Dense):
             row["weight"], row["bias"] = offsets[i, "W"], offsets[i, "b"]
+            if layer.bias_lr_factor is not None:
+                row["bias_lr_factor"] = layer.bias_lr_factor
         else:
             row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
             row["mean"] = _offset(layer.running_mean, network.state)

@@ -55,12 +55,27 @@ def stochastic_solver(estimator):
     return True
 
 
+class _ActivationNames(StrOptions):
+    """The names of activations, those included that are registered later."""
+
+    def __init__(self):
+        super().__init__(set())
+
+    @property
+    def options(self):
+        return set(list_activations())
+
+    @options.setter
+    def options(self, value):
+        pass  # the base class sets what is looked up here
+
+
 class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators; see MinNetClassifier and MinNetRegressor."""
 
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(list_activations())), Activation],
+        "activation": [_ActivationNames(), Activation],
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

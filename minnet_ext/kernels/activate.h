@@ -15,7 +15,7 @@
 
 enum activation {
     ACT_IDENTITY, ACT_SIGMOID, ACT_TANH, ACT_LECUN_TANH, ACT_SOFTSIGN, ACT_RELU, ACT_LEAKY_RELU,
-    ACT_ELU, ACT_SELU, ACT_GELU, ACT_SILU, ACT_SOFTPLUS
+    ACT_ELU, ACT_SELU, ACT_GELU, ACT_SILU, ACT_SOFTPLUS, ACT_USER
 };
 #define SELU_SCALE 1.0507009873554805
 #define SELU_ALPHA 1.6732632423543772
@@ -161,11 +161,17 @@ INLINE vreal NAME(normal_cdf)(vreal z) {
     }                                                                                             \
     break;
 
+/* in user.h */
+static void NAME(user_activate)(const minnet_layer *, const real *, real *, ptrdiff_t, ptrdiff_t, ptrdiff_t);
+static void NAME(user_differentiate)(const minnet_layer *, const real *, const real *, ptrdiff_t, real *,
+                                     ptrdiff_t, ptrdiff_t, ptrdiff_t);
+
 /* Y = f(Z) for some rows of n numbers, n rounded up to whole vectors; Y may be Z. */
-static void NAME(activate)(int activation, real parameter, const real *Z, real *Y, ptrdiff_t ld,
-                           ptrdiff_t rows, ptrdiff_t n) {
+static void NAME(activate)(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_t ld, ptrdiff_t rows,
+                           ptrdiff_t n) {
     const vreal zero = NAME(splat)(0);
-    switch (activation) {
+    const real parameter = (real)layer->activation_parameter;
+    switch (layer->activation) {
     case ACT_IDENTITY:
         if (Y == Z) break;
         EACH(z)
@@ -181,6 +187,7 @@ static void NAME(activate)(int activation, real parameter, const real *Z, real *
         z * (real)SELU_SCALE))
     case ACT_GELU: EACH(z * NAME(normal_cdf)(z))
     case ACT_SILU: EACH(z * NAME(sigmoid)(z))
+    case ACT_USER: NAME(user_activate)(layer, Z, Y, ld, rows, n); break;
     default: EACH(NAME(softplus)(z))
     }
 }
@@ -208,11 +215,12 @@ INLINE vreal NAME(silu_derivative)(vreal z, vreal y) {
     }                                                                                             \
     break;
 
-/* dY = dY f'(Z) for some rows of n numbers; Z is read only by gelu and silu. */
-static void NAME(differentiate)(int activation, real parameter, const real *Z, const real *Y,
-                                ptrdiff_t ld, real *dY, ptrdiff_t ldy, ptrdiff_t rows, ptrdiff_t n) {
+/* dY = dY f'(Z) for some rows of n numbers; Z is read only where the layer needs it. */
+static void NAME(differentiate)(const minnet_layer *layer, const real *Z, const real *Y, ptrdiff_t ld,
+                                real *dY, ptrdiff_t ldy, ptrdiff_t rows, ptrdiff_t n) {
     const vreal zero = NAME(splat)(0), one = NAME(splat)(1);
-    switch (activation) {
+    const real parameter = (real)layer->activation_parameter;
+    switch (layer->activation) {
     case ACT_IDENTITY: break;
     case ACT_SIGMOID: EACH(y * (one - y))
     case ACT_TANH: EACH(one - y * y)
@@ -225,6 +233,7 @@ static void NAME(differentiate)(int activation, real parameter, const real *Z, c
                                      y + (real)(SELU_SCALE * SELU_ALPHA)))
     case ACT_GELU: EACH(NAME(gelu_derivative)(NAME(load)(Z + i)))
     case ACT_SILU: EACH(NAME(silu_derivative)(NAME(load)(Z + i), y))
+    case ACT_USER: NAME(user_differentiate)(layer, Z, Y, ld, dY, ldy, rows, n); break;
     default: EACH(-NAME(expm1)(-y)) /* softplus; 1 - e^-y would lose the small ones */
     }
 }

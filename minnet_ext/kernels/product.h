@@ -31,8 +31,7 @@ INLINE ptrdiff_t block_of(ptrdiff_t K) {
 
 /* What becomes of a product: with a bias, Z = C + bias and Y = f(Z); without, C = C f'(Z). */
 typedef struct {
-    int activation;
-    real parameter;
+    const minnet_layer *layer;
     const real *bias;
     real *Z, *Y;
     ptrdiff_t ld; /* of Z and Y; with a bias, Z is C */
@@ -43,7 +42,7 @@ INLINE void NAME(finish)(const NAME(minnet_finish) *f, real *C, ptrdiff_t ldc, p
     const ptrdiff_t at = m0 * f->ld + n, rows = m1 - m0;
     C += m0 * ldc + n;
     if (!f->bias) {
-        NAME(differentiate)(f->activation, f->parameter, f->Z + at, f->Y + at, f->ld, C, ldc, rows, width);
+        NAME(differentiate)(f->layer, f->Z + at, f->Y + at, f->ld, C, ldc, rows, width);
         return;
     }
     for (ptrdiff_t j = 0; j < width; j += LANES) {
@@ -52,7 +51,7 @@ INLINE void NAME(finish)(const NAME(minnet_finish) *f, real *C, ptrdiff_t ldc, p
             NAME(store)(C + m * ldc + j, NAME(load)(C + m * ldc + j) + bias);
         }
     }
-    NAME(activate)(f->activation, f->parameter, C, f->Y + at, ldc, rows, width);
+    NAME(activate)(f->layer, C, f->Y + at, ldc, rows, width);
 }
 
 /* panel[k][j] = B[k * ldb + j] for j < width, 0 beyond. */

@@ -17,9 +17,11 @@ typedef struct {
     int64_t weight, bias;          /* offsets into the parameters: W and b, or gamma and beta */
     int64_t mean, variance;        /* offsets into the layer state: batch normalization's averages */
     int64_t trainable;
+    int64_t needs_Z;               /* whether the activation's derivative reads Z */
+    int64_t value, slope;          /* addresses of a user's activation: see user.h */
     int64_t stream_index, stream_code; /* dropout's random stream */
     double activation_parameter;
-    double lr_factor;
+    double lr_factor, bias_lr_factor; /* of W, and of all else */
     double rate;                   /* dropout */
     double momentum, epsilon;      /* batch normalization */
 } minnet_layer;

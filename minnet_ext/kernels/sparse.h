@@ -87,8 +87,7 @@ INLINE void NAME(row_update)(const int vectors, int part, const int squared, con
 /* Z[0..M) x [n0..n1) = scale X W + b of the rows of X at `from` in the order, Y = f(Z). */
 static void NAME(sparse_forward)(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, ptrdiff_t N,
                                  const real *W, real scale, const real *b, real *Z, real *Y,
-                                 ptrdiff_t ld, int activation, real parameter, ptrdiff_t n0,
-                                 ptrdiff_t n1) {
+                                 ptrdiff_t ld, const minnet_layer *layer, ptrdiff_t n0, ptrdiff_t n1) {
     for (ptrdiff_t m = 0; m < M && n0 < n1; m++) {
         const int64_t row = data_row(data, from + m);
         const ptrdiff_t i = (ptrdiff_t)data->indptr[row], stop = (ptrdiff_t)data->indptr[row + 1];
@@ -103,7 +102,7 @@ static void NAME(sparse_forward)(const minnet_data *data, ptrdiff_t from, ptrdif
             switch (vectors) { ALL_VECTORS(CALL) }
         }
     }
-    if (n0 < n1) NAME(activate)(activation, parameter, Z + n0, Y + n0, ld, M, n1 - n0);
+    if (n0 < n1) NAME(activate)(layer, Z + n0, Y + n0, ld, M, n1 - n0);
 }
 
 /* W -= rate X^T dZ on columns [n0, n1); W may be the gradient of rows with a slot. */

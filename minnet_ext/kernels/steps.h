@@ -32,7 +32,7 @@ static void NAME(norm_forward)(const minnet_layer *layer, const minnet_network *
         }
     }
     if (n0 < n1) {
-        NAME(activate)((int)layer->activation, (real)layer->activation_parameter, Z + n0, Y + n0, ld, M, n1 - n0);
+        NAME(activate)(layer, Z + n0, Y + n0, ld, M, n1 - n0);
     }
 }
 
@@ -73,7 +73,7 @@ static void NAME(column_sums)(ptrdiff_t M, const real *dZ, ptrdiff_t ld, real *s
 /* dY = dY f'(Z) for some rows of n numbers, all with rows of the same length. */
 INLINE void NAME(through_activation)(const minnet_layer *layer, const real *Z, const real *Y, real *dY,
                                      ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t n) {
-    NAME(differentiate)((int)layer->activation, (real)layer->activation_parameter, Z, Y, ld, dY, ld, rows, n);
+    NAME(differentiate)(layer, Z, Y, ld, dY, ld, rows, n);
 }
 
 /* Sum of squares of x / scale. */
@@ -176,7 +176,7 @@ static double NAME(finish_gradient)(const minnet_network *net, const minnet_hype
 INLINE minnet_step NAME(step_of)(const minnet_step *common, const minnet_layer *layer,
                                  const minnet_hyper *hyper, double rate, int is_weight, double l2) {
     minnet_step s = *common;
-    s.rate = common->rate * layer->lr_factor;
+    s.rate = common->rate * (is_weight ? layer->lr_factor : layer->bias_lr_factor);
     s.decay = is_weight ? 1 - rate * layer->lr_factor * hyper->weight_decay : 1;
     s.l2 = is_weight ? l2 : 0;
     return s;
@@ -242,13 +242,9 @@ static int NAME(infer)(const minnet_network *net, const minnet_data *data, minne
                                        (ptrdiff_t)layer->n_out);
                 } else if (i == 0 && data->indptr) {
                     NAME(sparse_forward)(data, from, M, (ptrdiff_t)layer->n_out, params + layer->weight, 1,
-                                         params + layer->bias, Y, Y, widest, (int)layer->activation,
-                                         (real)layer->activation_parameter, 0, (ptrdiff_t)layer->n_out);
+                                         params + layer->bias, Y, Y, widest, layer, 0, (ptrdiff_t)layer->n_out);
                 } else {
-                    const NAME(minnet_finish) finish = {
-                        (int)layer->activation, (real)layer->activation_parameter, params + layer->bias,
-                        Y, Y, widest,
-                    };
+                    const NAME(minnet_finish) finish = {layer, params + layer->bias, Y, Y, widest};
                     NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, X, widest,
                                         params + layer->weight, Y, widest, &finish, scratch, 0,
                                         (ptrdiff_t)layer->n_out);
@@ -303,7 +299,7 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
         Z[i] = in[i];
         if (i > 0) {
             const minnet_layer *layer = &net->layers[i - 1];
-            if (layer->activation == ACT_GELU || layer->activation == ACT_SILU) Z[i] = TAKE(batch * ld[i]);
+            if (layer->needs_Z) Z[i] = TAKE(batch * ld[i]);
             if (layer->kind != LAYER_DENSE) extra[i] = TAKE(batch * ld[i]);
             if (layer->kind == LAYER_BATCH_NORM) inverse[i] = TAKE(ld[i]);
         }
@@ -395,12 +391,10 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
                                            Z[i + 1], in[i + 1], ld[i + 1], begin, end);
                     } else if (i == 0 && data->indptr) {
                         NAME(sparse_forward)(data, from, M, N0, params + layer->weight, (real)s0,
-                                             params + layer->bias, Z[1], in[1], ld[1], (int)layer->activation,
-                                             (real)layer->activation_parameter, begin, end);
+                                             params + layer->bias, Z[1], in[1], ld[1], layer, begin, end);
                     } else {
                         const NAME(minnet_finish) finish = {
-                            (int)layer->activation, (real)layer->activation_parameter,
-                            params + layer->bias, Z[i + 1], in[i + 1], ld[i + 1],
+                            layer, params + layer->bias, Z[i + 1], in[i + 1], ld[i + 1],
                         };
                         NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, in[i], ld[i],
                                             params + layer->weight, Z[i + 1], ld[i + 1], &finish, scratch,
@@ -498,10 +492,7 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
                         const ptrdiff_t k1 = k + some < end ? k + some : end;
                         if (l2 != 0) NAME(row_squares)(params + w, N, partial + n_squares, k, k1);
                         if (below) {
-                            const NAME(minnet_finish) finish = {
-                                (int)below->activation, (real)below->activation_parameter, NULL, Z[i], in[i],
-                                ld[i],
-                            };
+                            const NAME(minnet_finish) finish = {below, NULL, Z[i], in[i], ld[i]};
                             NAME(dense_backward)(M, N, dZ, ld[i + 1], params + w, d[i], ld[i], &finish, scratch,
                                                  k, k1);
                         }
