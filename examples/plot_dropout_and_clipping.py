@@ -142,12 +142,12 @@ for name, clip_norm, spoiled, style in (
     print(f"{name}: expected {'above 5' if fails else 'below 1'}, measured", errors[:, -1].round(2))
     assert errors[:, -1].min() > 5 if fails else errors[:, -1].max() < 1
 ax.axhline(1, color="gray", linestyle=":", label="predicting the mean")
-ax.set(yscale="log", ylabel="test error")
-ax.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 0.75))
+ax.set(yscale="log", ylabel="test error\n(mean and range of three seeds)")
+fig.legend(frameon=False, loc="outside lower center", ncols=2)
 plt.show()
 
 # %%
-# What was seen: without dropout nearly all wrong labels are learned, after the right ones; that is why the
-# test accuracy first rises. With it the training accuracy stays near what the images explain. One wrong
-# target of 331 makes the network useless; with clipping the result is that of right targets. Clipping
-# does not find the error: look at data first.
+# What was seen: without dropout nearly all wrong labels are learned, after the right ones; that is why
+# the test accuracy first rises. With it the training accuracy stays near what the images explain. One
+# wrong target of 331 makes the network useless; clipped, it does as well as with right targets. Clipping
+# does not find the error: look at the data first.

@@ -45,7 +45,8 @@ assert 0.2 < expected[0] < 0.7
 assert np.all(np.abs(measured - expected) <= margin)
 
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-ax.errorbar(STARTS, expected, margin, color="#D55E00", capsize=4, label="expected, $p^k$")
+bars = [np.minimum(margin, expected), margin]
+ax.errorbar(STARTS, expected, bars, color="#D55E00", capsize=4, label="expected, $p^k$")
 ax.plot(STARTS, measured, "s", color="#0072B2", label="measured")
 ax.set(xlabel="starts $k$", ylabel="share that fails", ylim=(-0.02, None))
 ax.legend(frameon=False)

@@ -88,7 +88,7 @@ seen = {(f, seed): observe(f, NETWORKS[f], seed) for f in NETWORKS for seed in (
 # --------------------------------------
 
 fig, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
-colours = plt.colormaps["viridis"](np.linspace(0.1, 0.85, 5))
+colours = plt.colormaps["viridis"](np.linspace(0.2, 0.88, 5))
 for ax, (activation, depth) in zip(axes, NETWORKS.items(), strict=True):
     recording, _ = seen[activation, 0]
     for i in range(depth):

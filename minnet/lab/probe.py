@@ -264,7 +264,7 @@ class Probe(Callback):
         else:
             self._batch = network.check_batch(*given)
         self.recording, self.seconds = Recording(), 0.0
-        self._resumed, self._trained = None, 0.0
+        self._first, self._resumed, self._trained = trainer.n_steps, None, 0.0
 
     def next_step(self, trainer):
         """Return the number of steps at which training is to pause for :meth:`at_step`, or None."""
@@ -275,7 +275,7 @@ class Probe(Callback):
             return next(
                 (s for s in self.steps if s > made or (s == made and not self._has(s))), None
             )
-        return 0 if not len(self.recording) else max(self._due, made + 1)
+        return self._due if len(self.recording) else made
 
     def at_step(self, trainer):
         """Measure, if it is time."""
@@ -294,8 +294,9 @@ class Probe(Callback):
             # When the time will be there, by the pace so far; at most twice as far on, for the pace of
             # the first steps tells little.
             missing = (self.seconds + cost) / _BUDGET - self._trained
-            pace = self._trained / made if made else math.inf
-            self._due = made + max(1, min(made, math.ceil(missing / pace)) if made else 1)
+            here = made - self._first
+            pace = self._trained / here if here else math.inf
+            self._due = made + max(1, min(here, math.ceil(missing / pace)))
         self._resumed = time.perf_counter()
 
     def end(self, trainer):

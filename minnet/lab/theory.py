@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 _LARGEST = 1e12  # a variance beyond it counts as infinite
+_SMALLEST = 1e-24  # stands for a variance of 0 in limits
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class MeanField:
         low, high = (0.0, q) if new < q or moved(q) < 0 else (q, _LARGEST)
         if moved(low) <= tol and low == 0.0:
             return 0.0
-        return brentq(moved, low, high, xtol=tol) if moved(high) < 0 else np.inf
+        return brentq(moved, low, high, xtol=tol, maxiter=1000) if moved(high) < 0 else np.inf
 
     # ---- gradients
 
@@ -189,7 +190,8 @@ class MeanField:
         q = self.fixed_variance() if q is None else q
         if np.isinf(q):
             raise ValueError("q must be given: the variance grows without bound")
-        return self.weight_variance * self._mean(lambda Z: self._slope(Z) ** 2, q)
+        # At q = 0 the limit from above: half of the slopes on either side of a kink, not the one at it.
+        return self.weight_variance * self._mean(lambda Z: self._slope(Z) ** 2, max(q, _SMALLEST))
 
     def gradient_variances(self, q, n_layers):
         r"""Return the variance of the cost's gradient by pre-activations, relative to the last layer's.
@@ -303,7 +305,11 @@ class MeanField:
 
         if moved(0.0) <= tol:  # nothing draws independent inputs together
             return 0.0
-        return brentq(moved, 0.0, 1 - 1e-6, xtol=tol)
+        # The fixed point lies below 1, at which the map has another: closer to 1 the less chaotic it is.
+        for distance in (0.1, 1e-2, 1e-3, 1e-4, 1e-5):
+            if moved(1 - distance) < 0:
+                return brentq(moved, 0.0, 1 - distance, xtol=tol)
+        return 1.0
 
     # ---- depth scales
 
@@ -321,13 +327,11 @@ class MeanField:
             ``variance``, ``correlation`` and ``gradient``; infinite at the edge of chaos, negative where
             it grows (gradients in the chaotic phase).
         """
-        q, c = self.fixed_variance(), self.fixed_correlation()
+        q, c = max(self.fixed_variance(), _SMALLEST), self.fixed_correlation()
         slope_of_c = self.weight_variance * self._joint_mean(self._slope, c, q)
         # d/dq E f(sqrt(q) z)^2 = E f f' z / sqrt(q), which needs no second derivative.
         slope_of_q = self.weight_variance * (
             self._mean(lambda Z: self.activation(Z) * self._slope(Z) * Z, q) / q
-            if q > 0
-            else float(self._slope(np.zeros(1))[0]) ** 2
         )
         rates = {"variance": slope_of_q, "correlation": slope_of_c, "gradient": self.chi(q)}
         return {name: _scale(rate) for name, rate in rates.items()}

@@ -297,6 +297,14 @@ class TestThroughTraining:
                 Trainer(a_network(), batch_size=40).fit(X, T, max_epochs=2, callbacks=[recorder])
         assert recorder.recording.steps.tolist() == [0, 6]
 
+    @pytest.mark.parametrize(("steps", "first"), [(None, 6), (4, 8), ([0, 5, 8], 8)], ids=str)
+    def test_the_same_trainer_going_on(self, steps, first):
+        recorder, trainer = Probe(X, T, steps=steps), Trainer(a_network(), batch_size=40)
+        for _ in range(2):
+            with pytest.warns(match="converged"):
+                trainer.fit(X, T, max_epochs=2, callbacks=[recorder])
+        assert recorder.recording.steps[[0, -1]].tolist() == [first, 12]
+
     def test_an_interrupted_training_keeps_what_was_recorded(self):
         def interrupt(trainer):
             raise KeyboardInterrupt

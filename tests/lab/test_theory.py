@@ -261,3 +261,32 @@ def test_bad_variances(name, value):
 def test_bad_correlations(c):
     with pytest.raises(ValueError, match="c must be from -1 to 1"):
         MeanField("tanh").correlation_map(c, 1.0)
+
+
+@pytest.mark.parametrize("activation", ["selu", "elu", "leaky_relu"])
+def test_at_variance_0_both_slopes_of_a_kink_count(activation):
+    network = MeanField(activation, weight_variance=0.4)
+    f = network.activation
+    h = 1e-7
+    left, right = -f(np.array([-h]))[0] / h, f(np.array([h]))[0] / h
+    expected = 0.4 * (left**2 + right**2) / 2
+    assert network.chi(0.0) == pytest.approx(expected, rel=1e-5)
+    assert network.depth_scales()["gradient"] == pytest.approx(-1 / np.log(expected), rel=1e-4)
+
+
+def test_the_fixed_point_of_a_nearly_marginal_map_is_found():
+    # silu's own edge of chaos: variances approach the fixed point as 1 / depth.
+    network = MeanField.critical("silu", bias_variance=0.55514317)
+    assert network.chi() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("factor", [1.02, 1.08, 1.2, 1.5, 2.5])
+@pytest.mark.parametrize("bias_variance", [1e-3, 0.05])
+def test_correlations_of_a_weakly_chaotic_network(factor, bias_variance):
+    critical = MeanField.critical("tanh", bias_variance=bias_variance)
+    network = MeanField("tanh", factor * critical.weight_variance, bias_variance)
+    c = network.fixed_correlation()
+    assert 0 < c < 1
+    assert network.correlation_map(c) == pytest.approx(c, abs=1e-8)
+    scales = network.depth_scales()
+    assert scales["gradient"] < 0 < scales["correlation"]
