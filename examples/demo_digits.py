@@ -1,11 +1,13 @@
 """The main job: four activations by three initializations on handwritten digits.
 
 Trains a network with three hidden layers on scikit-learn's digits for every combination, beside
-scikit-learn's own MLPClassifier on the same split and with the same arguments; prints a table and
-draws two pictures. Run it with ``make demo``, or with ``python examples/demo_digits.py [FOLDER]``.
+scikit-learn's own MLPClassifier on the same split and with the same arguments; prints a table, asks
+the laboratory why a deep network would not train, and draws three pictures. Run it with ``make demo``,
+or with ``python examples/demo_digits.py [FOLDER]``.
 """
 
 import sys
+import textwrap
 import time
 import warnings
 from pathlib import Path
@@ -19,10 +21,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from minnet import MinNetClassifier, Network
+from minnet.lab import diagnose
+from minnet.lab.displays import VarianceByDepthDisplay
 from minnet.layers import Dense
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import LogFormatterMathtext, LogLocator
 
 ACTIVATIONS = ("sigmoid", "tanh", "softsign", "relu")
 INITIALIZATIONS = ("standard", "glorot", "he")
@@ -155,6 +160,36 @@ def draw_learning_curves(curves, path):
     plt.close(fig)
 
 
+def ask_the_laboratory(X, y, path, depth=20):
+    """Print what is wrong with a deep network, and draw what is measured beside what theory says."""
+    fig, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    for init, style in (("glorot", "-"), ("he", "--")):
+        model = MinNetClassifier(
+            (128,) * depth, "relu", init=init, bias_init="zeros", random_state=0
+        )
+        print(f"\n{depth} layers of 128 rectifiers, init={init!r}:")
+        print(textwrap.fill(str(diagnose(model, X[:300], y[:300])), 100), flush=True)
+        for ax, direction in zip(axes, ("forward", "backward"), strict=True):
+            display = VarianceByDepthDisplay.from_estimator(
+                model, X[:300], y[:300], direction=direction, ax=ax
+            )
+            colour, marker = STYLES[init]
+            display.points_.set(color=colour, marker=marker, label=f"{init}, measured")
+            display.line_.set(color=colour, linestyle=style, label=f"{init}, theory")
+            display.band_.set(color=colour, alpha=0.2, label=None)
+    for ax in axes:
+        ax.set_ylim(1e-8, 1e2)
+        ax.yaxis.set_major_locator(LogLocator(numticks=12))
+        ax.yaxis.set_major_formatter(LogFormatterMathtext())
+        ax.legend()
+        ax.set_xticks(range(2, depth + 1, 3))
+    fig.suptitle(
+        f"{depth} layers of 128 rectifiers before training (band: two standard errors of theory)"
+    )
+    fig.savefig(path, dpi=110)
+    plt.close(fig)
+
+
 def main(folder="demo_output"):
     """Run the demonstration and say where the pictures are."""
     folder = Path(folder)
@@ -162,11 +197,13 @@ def main(folder="demo_output"):
     start = time.perf_counter()
     X, X_test, y, y_test = split()
     curves = run(X, X_test, y, y_test)
-    print("drawing ...", flush=True)
+    ask_the_laboratory(X, y, folder / "laboratory.png")
+    print("\ndrawing ...", flush=True)
     draw_activations(X, folder / "activations.png")
     draw_learning_curves(curves, folder / "learning_curves.png")
     print(f"activations by layer:  {folder / 'activations.png'}")
     print(f"learning curves:       {folder / 'learning_curves.png'}")
+    print(f"the laboratory:        {folder / 'laboratory.png'}")
     print(f"{time.perf_counter() - start:.0f} s in all")
 
 
