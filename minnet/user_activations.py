@@ -38,11 +38,11 @@ class CannotCompileError(Exception):
     """A user's activation runs as Python only; the message says why."""
 
 
-def activation(function=None, *, derivative=None, name=None, kinks=(), check=True):
+def activation(function=None, derivative=None, *, name=None, kinks=(), check=True):
     r"""Make an activation of a function of one number.
 
-    To be written above the function. The function is then an activation: it can be given to layers and
-    estimators, as it is or by its name.
+    To be written above the function, or called with a function and its derivative. What was the function
+    is then an activation: it can be given to layers and estimators, as it is or by its name.
 
     Parameters
     ----------

@@ -361,3 +361,12 @@ def test_it_is_a_user_activation():
     assert own_silu.needs_Z
     assert not own_relu.needs_Z
     assert own_relu.kinks == (0.0,)
+
+
+def test_called_with_a_function_and_its_derivative():
+    def half(z):
+        return 0.5 * z
+
+    made = minnet.activation(half, lambda z: 0.5, name="half")
+    assert get_activation("half") is made
+    np.testing.assert_array_equal(made(np.array([2.0, -4.0])), [1.0, -2.0])
