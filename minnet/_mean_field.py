@@ -5,7 +5,7 @@ from scipy.optimize import brentq
 
 from minnet._gaussian import gaussian_mean
 
-__all__ = ["critical_point", "mean_square", "mean_square_slope"]
+__all__ = ["critical_point", "mean_square", "mean_square_slope", "slope_of_map"]
 
 
 def mean_square(activation, q):
@@ -89,7 +89,7 @@ def critical_point(activation, bias_variance):
     values = np.array([excess(q) for q in grid])
     for k in np.flatnonzero((values[:-1] < 0) != (values[1:] < 0)):
         q = brentq(excess, grid[k], grid[k + 1], xtol=1e-14)
-        if _slope_of_map(activation, weight_variance(q), q) < 1 + 1e-3:
+        if slope_of_map(activation, weight_variance(q), q) < 1 + 1e-3:
             return weight_variance(q), q
     raise ValueError(
         f"bias_variance must be one at which {activation!r} is critical for some weight variance, "
@@ -97,8 +97,11 @@ def critical_point(activation, bias_variance):
     )
 
 
-def _slope_of_map(activation, weight_variance, q):
-    """Return how much faster than q the variance a layer further on grows: above 1, q repels."""
+def slope_of_map(activation, weight_variance, q):
+    r"""Return :math:`\partial q' / \partial q`: above 1, q repels.
+
+    It is :math:`\sigma_w^2 E f f' z / \sqrt q`, which needs no second derivative.
+    """
 
     def product(Z):
         Y = activation(Z)

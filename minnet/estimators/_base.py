@@ -175,12 +175,18 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 self._take_arguments(network)
             else:
                 network = self._new_network(X, T, weights)
+            given = getattr(self, "_skl_callbacks", [])
+            callbacks = [callback for callback in given if isinstance(callback, Callback)]
             if self.solver == "lbfgs":
+                if callbacks:
+                    warnings.warn(
+                        f"{type(callbacks[0]).__name__} watches steps, and solver='lbfgs' takes none: "
+                        "it was not called",
+                        stacklevel=3,
+                    )
                 self._fit_lbfgs(network, X, T, weights)
             else:
                 previous = getattr(self, "_trainer", None) if warm else None
-                given = getattr(self, "_skl_callbacks", [])
-                callbacks = [callback for callback in given if isinstance(callback, Callback)]
                 if given:
                     callbacks.append(EpochTasks(self, context, data))
                 self._fit_stochastic(network, previous, X, T, weights, callbacks)

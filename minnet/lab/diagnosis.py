@@ -18,8 +18,8 @@ __all__ = ["Finding", "Report", "diagnose"]
 
 #: Most serious first: what comes earlier is often the cause of what comes later.
 CODES = (
-    "not_finite",
     "unscaled_inputs",
+    "not_finite",
     "symmetric_units",
     "dead_units",
     "exploding_forward",
@@ -36,7 +36,10 @@ CODES = (
 _LARGE_INPUT = 5.0  # root mean square of all of X
 _LARGE_COLUMN = 30.0  # of one column
 _SMALL_INPUT = 1e-3
-_DEAD_SHARE = 0.5
+_DEAD_SHARE = 0.5  # and half the chance deviation of as many units
+_DEAD_AFTER_LEARNING = 0.9
+_LEARNED = 0.5  # of the loss of the best constant
+_FEWEST_ROWS = 10  # on which units can be called dead
 _TWIN_SHARE = 0.5
 _SATURATED_SHARE = 0.5
 _RATIO = 20.0  # by which a standard deviation changes from the first hidden layer to the last
@@ -127,25 +130,30 @@ def diagnose(model, X, y, sample_weight=None, *, optimizer=None):
     =========================== ==================================================================
     code                        figure, and what is too much of it
     =========================== ==================================================================
+    ``unscaled_inputs``         root mean square of ``X``: over 5 (a column: over 30), below 0.001; of the
+                                numbers that are stored if it is sparse
     ``not_finite``              parameters, activations or gradients that are NaN or infinite: any
-    ``unscaled_inputs``         root mean square of ``X``: over 5 (a column: over 30), below 0.001
     ``symmetric_units``         share of a hidden layer's units with a twin, of equal weights and equal
                                 gradients: 0.5
-    ``dead_units``              share of a layer's units without a gradient on any sample: 0.5
+    ``dead_units``              share of a layer's n units without a slope on any sample:
+                                0.5 + 0.5 / sqrt(n)
     ``exploding_forward``       sd of the pre-activations in the last hidden layer over the first: 20,
                                 or a root mean square of 1000 in any layer
     ``saturated``               share of pre-activations with under 5 % of the largest slope: 0.5
     ``vanishing_forward``       as exploding, or over the inputs' root mean square if that is more: 1/20
     ``exploding_backward``      sd of dC/ds in the first hidden layer over the last: 20
     ``vanishing_backward``      the same: 1/20
-    ``unscaled_targets``        for numbers: the sd of the targets: 10; or the loss over that of the best
-                                constant: 5
+    ``unscaled_targets``        for numbers: the sd of the targets: 10 (not with the Poisson loss); or the
+                                quadratic loss over that of the best constant: 5
     ``initial_loss_too_high``   for classes: the loss, which should be the entropy of the class prior; over
                                 c + max(c, 1), where c is the loss of logits that are all 0
     ``learning_rate_too_high``  the step of a weight matrix over the size of it: 0.5, with momentum as
                                 if it went on
     ``learning_rate_too_low``   the same: 1e-5 in every layer
     =========================== ==================================================================
+
+    Where the loss is less than half of that of the best constant answer the network has learned: then
+    signals and gradients are not judged, nor a learning rate that is low, and dead units only from 0.9 on.
 
     The measurement is that of :func:`minnet.lab.probe`. The output layer is left out where layers are
     compared: its width is another.
@@ -167,19 +175,18 @@ def diagnose(model, X, y, sample_weight=None, *, optimizer=None):
     if subject.T is None:
         raise ValueError("y must be given: half of what can be wrong shows in gradients, got None")
     network = subject.network
-    optimizer = subject.optimizer
-    measurement = measure(subject, step=0, n_bins=64)
-    found = [_not_finite(network, measurement)]
-    if found == [None]:
-        found = [
-            _unscaled_inputs(subject.X),
+    measurement = measure(subject)
+    found = [_unscaled_inputs(subject.X), _not_finite(network, measurement)]
+    if found[1] is None:
+        best = _loss_of_constant(network, subject.T, subject.weights)
+        # Once a network has learned, gradients come from few samples, and weights may be large.
+        learned = best is not None and measurement.loss < _LEARNED * best
+        found += [
             _symmetric_units(subject),
-            _dead_units(measurement),
-            *_forward(subject.X, measurement),
-            _saturated(measurement),
-            *_backward(measurement),
-            _loss_too_high(subject, measurement),
-            _learning_rate(subject, optimizer, measurement),
+            _dead_units(subject.X, measurement, learned),
+            *([] if learned else _signals(subject.X, measurement)),
+            _loss_too_high(subject, measurement, best),
+            _learning_rate(subject.optimizer, measurement, learned),
         ]
     found = [finding for finding in found if finding is not None]
     return Report(sorted(found, key=lambda finding: CODES.index(finding.code)), measurement)
@@ -195,7 +202,7 @@ def _not_finite(network, m):
                 f"{bad.mean():.0%} of {row.label} are NaN or infinite: training diverged.",
                 "Start anew with a lower learning rate, scaled inputs or clip_norm.",
             )  # fmt: skip
-    for name, what in (("Z", "pre-activations"), ("dZ", "gradients")):
+    for name, what in (("Z", "pre-activations"), ("dZ", "gradients")) if m.layers else ():
         bad = ~np.isfinite(m[name, "rms"])
         if bad.any():
             layer = int(m.index[bad.argmax()])
@@ -209,25 +216,27 @@ def _not_finite(network, m):
 
 def _unscaled_inputs(X):
     """Find inputs far from unit scale."""
-    if sparse.issparse(X):
-        n_samples = X.shape[0]
-        squares = np.asarray(X.astype(np.float64).multiply(X).sum(axis=0)).ravel() / n_samples
-    else:
-        squares = np.square(X, dtype=np.float64).mean(axis=0)
-    whole, column = np.sqrt(squares.mean()), np.sqrt(squares.max())
-    advice = "Put a StandardScaler before the network."
+    with np.errstate(over="ignore"):
+        if sparse.issparse(X):
+            squares = X.astype(np.float64).multiply(X).sum(axis=0)
+            squares = np.asarray(squares).ravel() / np.maximum(X.getnnz(axis=0), 1)
+            whole = np.sqrt(np.square(X.data, dtype=np.float64).mean()) if X.nnz else 0.0
+        else:
+            squares = np.square(X, dtype=np.float64).mean(axis=0)
+            whole = np.sqrt(squares.mean())
+        column = np.sqrt(squares.max())
+    scaler = "MaxAbsScaler" if sparse.issparse(X) else "StandardScaler"
+    advice = f"Put a {scaler} before the network."
     if whole > _LARGE_INPUT or column > _LARGE_COLUMN:
         one = whole <= _LARGE_INPUT
         figure, threshold = (column, _LARGE_COLUMN) if one else (whole, _LARGE_INPUT)
         what = f"Column {squares.argmax()} of the inputs has" if one else "The inputs have"
-        sentence = f"{what} a root mean square of {figure:.3g}, where the layers expect about 1."
-        return Finding("unscaled_inputs", None, float(figure), threshold, sentence, advice)
-    if whole < _SMALL_INPUT and not sparse.issparse(X):
-        sentence = (
-            f"The inputs have a root mean square of {whole:.3g}, where the layers expect about 1."
-        )
-        return Finding("unscaled_inputs", None, float(whole), _SMALL_INPUT, sentence, advice)
-    return None
+    elif whole < _SMALL_INPUT:
+        figure, threshold, what = whole, _SMALL_INPUT, "The inputs have"
+    else:
+        return None
+    sentence = f"{what} a root mean square of {figure:.3g}, where the layers expect about 1."
+    return Finding("unscaled_inputs", None, float(figure), threshold, sentence, advice)
 
 
 def _symmetric_units(subject):
@@ -235,16 +244,18 @@ def _symmetric_units(subject):
     network = subject.network
     _, grads, _ = network.forward_backward(subject.X, subject.T, subject.weights)
     parameters, gradients = network.views(network.params), network.views(grads)
-    last = max(i for i, arrays in enumerate(parameters) if "W" in arrays)
+    last = max((i for i, arrays in enumerate(parameters) if "W" in arrays), default=0)
     worst = None
     for i, (arrays, by) in enumerate(zip(parameters, gradients, strict=True)):
-        if i == last or "W" not in arrays or arrays["W"].shape[1] < 2:
+        if i == last or "W" not in arrays or not network.layers[i].trainable:
             continue
-        if not network.layers[i].trainable:
+        units = arrays["W"].shape[-1]
+        if arrays["W"].ndim != 2 or units < 2:
             continue
-        columns = np.vstack([_rounded(a) for a in (arrays["W"], by["W"])])
-        biases = np.vstack([_rounded(a[np.newaxis]) for a in (arrays["b"], by["b"])])
-        _, counts = np.unique(np.vstack([columns, biases]), axis=1, return_counts=True)
+        # Weights and biases of a unit, and their gradients, are a column.
+        of_units = [name for name in arrays if arrays[name].shape[-1:] == (units,)]
+        columns = [_rounded(a[name].reshape(-1, units)) for name in of_units for a in (arrays, by)]
+        _, counts = np.unique(np.vstack(columns), axis=1, return_counts=True)
         share = counts[counts > 1].sum() / counts.sum()
         if share >= _TWIN_SHARE and (worst is None or share > worst[1]):
             worst = i, float(share)
@@ -265,21 +276,37 @@ def _rounded(array):
     return np.round(array / largest, 5) if largest > 0 else np.zeros_like(array)
 
 
-def _dead_units(m):
+def _dead_units(X, m, learned):
+    """Find layers most of whose units have no slope on any sample."""
+    if X.shape[0] < _FEWEST_ROWS or not m.layers:
+        return None
+    if not sparse.issparse(X) and (X[0] == X).all():
+        return None
     dead = np.nan_to_num(np.where(m.hidden, m["dead"], 0))
     # A saturated unit has no slope either, but another name and another cure.
     dead[np.nan_to_num(m["saturated"]) >= _SATURATED_SHARE] = 0
-    if not dead.size or dead.max() < _DEAD_SHARE:
+    limits = np.minimum(_DEAD_SHARE + 0.5 / np.sqrt(m.fan_out), 1.0)
+    limits = np.maximum(limits, _DEAD_AFTER_LEARNING) if learned else limits
+    rows = np.flatnonzero(dead >= limits)
+    if not rows.size:
         return None
-    row = int(np.flatnonzero(dead >= _DEAD_SHARE)[0])
+    row = int(rows[0])
     layer, share = int(m.index[row]), float(dead[row])
     return Finding(
-        "dead_units", layer, share, _DEAD_SHARE,
+        "dead_units", layer, share, float(limits[row]),
         f"{share:.0%} of the units of layer {layer} ({m.activations[row]}) have no gradient on any "
         "sample: they no longer learn.",
         "Start anew with biases of 0 or a little above, a lower learning rate, or "
-        "activation=\"leaky_relu\".",
+        'activation="leaky_relu".',
     )  # fmt: skip
+
+
+def _signals(X, m):
+    """Find what goes wrong with signals and gradients on their way through the layers."""
+    if m.layers:
+        yield from _forward(X, m)
+        yield _saturated(m)
+        yield from _backward(m)
 
 
 def _saturated(m):
@@ -397,10 +424,11 @@ def _advised(m):
     return '"he_normal"' if 2 * rectifiers > len(hidden) else '"glorot"'
 
 
-def _loss_too_high(subject, m):
+def _loss_too_high(subject, m, best):
     """Find a loss far above that of the best constant prediction."""
     network, T, weights = subject.network, subject.T, subject.weights
-    best = _loss_of_constant(network, T, weights)
+    if not m.layers:
+        return None
     l2 = sum(
         float(np.square(network.params[row.slice], dtype=np.float64).sum())
         for row in network.parameter_table
@@ -408,9 +436,17 @@ def _loss_too_high(subject, m):
     )
     total = len(T) if weights is None else weights.sum()
     loss = m.loss - 0.5 * network.alpha / total * l2
+    last = int(m.index[-1])
+    if network.loss_.output == "identity":
+        sd = float(np.sqrt(T.astype(np.float64).var(axis=0).sum()))
+        if sd > _LARGE_TARGET:
+            return Finding(
+                "unscaled_targets", last, sd, _LARGE_TARGET,
+                f"The targets have a standard deviation of {sd:.3g}, where new networks' answers have 1.",
+                "Scale the targets (sklearn.compose.TransformedTargetRegressor).",
+            )  # fmt: skip
     if best is None:
         return None
-    last = int(m.index[-1])
     if network.loss_.output in ("softmax", "logistic"):
         # Beside the loss of logits that are all 0, where a good start is: it is above the entropy if the
         # classes are of uneven frequency.
@@ -426,22 +462,13 @@ def _loss_too_high(subject, m):
             "Draw smaller weights for the output layer, and start its biases at the frequencies: "
             "bias_init=\"output_prior\".",
         )  # fmt: skip
-    sd = float(np.sqrt(2 * best))  # of the targets, all outputs together
-    advice = (
-        "Scale the targets (sklearn.compose.TransformedTargetRegressor), or start the output's biases at "
-        'their mean: bias_init="output_prior".'
-    )
-    if sd > _LARGE_TARGET:
-        return Finding(
-            "unscaled_targets", last, sd, _LARGE_TARGET,
-            f"The targets have a standard deviation of {sd:.3g}, where a new network's answers have 1.",
-            advice.split(", or")[0] + ".",
-        )  # fmt: skip
     if not best > 0 or loss <= _LOSS_OF_NUMBERS * best:
         return None
     return Finding(
         "unscaled_targets", last, loss, _LOSS_OF_NUMBERS * best,
-        f"The loss is {loss:.3g}, where always answering with the mean has {best:.3g}.", advice,
+        f"The loss is {loss:.3g}, where always answering with the mean has {best:.3g}.",
+        "Scale the targets (sklearn.compose.TransformedTargetRegressor), or start the output's biases at "
+        'their mean: bias_init="output_prior".',
     )  # fmt: skip
 
 
@@ -464,12 +491,11 @@ def _loss_of_constant(network, T, weights):
     return None
 
 
-def _learning_rate(subject, optimizer, m):
+def _learning_rate(optimizer, m, learned):
     """Find steps that are large or small beside the weights that they change."""
-    ratios = m["update_ratio"]
-    known = np.isfinite(ratios)
-    if optimizer is None or not known.any():
+    if optimizer is None or not m.layers or not np.isfinite(m["update_ratio"]).any():
         return None
+    ratios = m["update_ratio"]
     momentum = optimizer.momentum if type(optimizer) is SGD else 0.0
     ratios = ratios / max(1 - momentum, 1e-3)
     rate = optimizer.learning_rate
@@ -482,9 +508,7 @@ def _learning_rate(subject, optimizer, m):
             "their size, where about 0.001 to 0.01 is usual.",
             f"Lower learning_rate_init to about {rate * 0.01 / worst:.1g}.",
         )  # fmt: skip
-    best = _loss_of_constant(subject.network, subject.T, subject.weights)
-    learned = best is not None and m.loss < 0.5 * best  # small steps are right near a minimum
-    if worst < _UPDATE_LOW and not learned:
+    if worst < _UPDATE_LOW and not learned:  # near a minimum small steps are right
         return Finding(
             "learning_rate_too_low", layer, worst, _UPDATE_LOW,
             f"At learning rate {rate:g} no step changes the weights of a layer by more than {worst:.2g} "

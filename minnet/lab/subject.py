@@ -31,8 +31,6 @@ class Subject:
         What trains the network, where that is known.
     clip : dict
         ``clip_value`` and ``clip_norm`` of the training.
-    fresh : bool
-        Whether the network was made here, as the fit of a model that is not fitted would make it.
     """
 
     network: Network
@@ -41,7 +39,6 @@ class Subject:
     weights: object
     optimizer: object = None
     clip: object = None
-    fresh: bool = False
 
 
 def subject_of(model, X, y=None, sample_weight=None, optimizer=None):
@@ -122,7 +119,7 @@ def _of_estimator(estimator, X, y, sample_weight, optimizer):
         trainer = trainer or estimator._new_trainer(network, X.shape[0])
         optimizer = trainer.optimizer
     clip = {"clip_value": estimator.clip_value, "clip_norm": estimator.clip_norm}
-    return Subject(network, X, T, weights, _given(optimizer), clip, fresh)
+    return Subject(network, X, T, weights, _given(optimizer), clip)
 
 
 def batch_for(estimator, network, X, y=None, sample_weight=None):

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from minnet._gaussian import gaussian_mean, gaussian_nodes
-from minnet._mean_field import critical_point
+from minnet._mean_field import critical_point, mean_square, mean_square_slope, slope_of_map
 from minnet.activations import Activation, get_activation
 from minnet.lab.finite_width import VarianceBand, length_fluctuation, variance_band
 from minnet.lab.prediction import Prediction, predict_variances
@@ -114,8 +114,7 @@ class MeanField:
         -------
         q : float
         """
-        square = self._mean(lambda Z: self.activation(Z) ** 2, q)
-        return self.weight_variance * square + self.bias_variance
+        return self.weight_variance * mean_square(self.activation, q) + self.bias_variance
 
     def variances(self, q, n_layers):
         """Return the variances of ``n_layers`` layers after one with variance ``q``, that one first.
@@ -191,7 +190,7 @@ class MeanField:
         if np.isinf(q):
             raise ValueError("q must be given: the variance grows without bound")
         # At q = 0 the limit from above: half of the slopes on either side of a kink, not the one at it.
-        return self.weight_variance * self._mean(lambda Z: self._slope(Z) ** 2, max(q, _SMALLEST))
+        return self.weight_variance * mean_square_slope(self.activation, max(q, _SMALLEST))
 
     def gradient_variances(self, q, n_layers):
         r"""Return the variance of the cost's gradient by pre-activations, relative to the last layer's.
@@ -262,26 +261,31 @@ class MeanField:
             raise ValueError(f"c must be from -1 to 1, got {c!r}")
         q = self.fixed_variance() if q is None else q
         joint = self._joint_mean(self.activation, c, q)
-        return (self.weight_variance * joint + self.bias_variance) / self.variance_map(q)
+        mapped = (self.weight_variance * joint + self.bias_variance) / self.variance_map(q)
+        return float(np.clip(mapped, -1, 1))  # rounding may lead beyond
 
     def _joint_mean(self, function, c, q):
         """Return the mean of f(u1) f(u2) for two normal numbers of variance q and correlation c."""
         size, sign = abs(c), np.sign(c) or 1.0
-        kinks = [k / np.sqrt(q) for k in self.activation.kinks] if q > 0 else []
-        z, weights = gaussian_nodes(kinks)
-        values = function(np.sqrt(q) * z)
-        if size > 1 - 1e-9:
-            return float(weights @ (values * function(sign * np.sqrt(q) * z)))
+        kinks = np.array([k / np.sqrt(q) for k in self.activation.kinks] if q > 0 else [])
+        if size > 1 - 1e-14:
+            z, weights = gaussian_nodes([*kinks, *-kinks])
+            return float(weights @ (function(np.sqrt(q) * z) * function(sign * np.sqrt(q) * z)))
         # u1 and u2 share a part, and given that they are independent: E f f = E_shared (E f | shared)^2.
-        # The inner law is written as a density over u, whose nodes are cut at the kinks.
-        shared, outer = gaussian_nodes()
+        own, common = np.sqrt(1 - size), np.sqrt(size)
+        # Near a kink the inner mean bends within the size of the own parts.
+        near = own * np.array([-8, -4, -2, -1, -0.5, 0, 0.5, 1, 2, 4, 8])
+        bends = (sign_of * k / common + near for k in kinks for sign_of in {1, sign} if common > 0)
+        shared, outer = gaussian_nodes(np.concatenate([[], *bends]))
         shared, outer = shared[outer > 1e-20], outer[outer > 1e-20]
-        own = np.sqrt(1 - size)
-        nodes, widths = _dense_nodes(kinks, own)
-        kernel = np.exp(-0.5 * ((nodes - np.sqrt(size) * shared[:, np.newaxis]) / own) ** 2)
-        given = kernel @ (widths * function(np.sqrt(q) * nodes)) / (own * np.sqrt(2 * np.pi))
-        other = given if sign > 0 else given[::-1]
-        return float(outer @ (given * other))
+
+        def given(sign):
+            """Return the mean of f(sign * u) for each shared part."""
+            z, weights = _nodes_between((sign * kinks - common * shared[:, np.newaxis]) / own)
+            u = common * shared[:, np.newaxis] + own * z
+            return (weights * function(sign * np.sqrt(q) * u)).sum(axis=1)
+
+        return float(outer @ (given(1) * given(sign)))
 
     def fixed_correlation(self, start=0.5, tol=1e-10):
         """Return the correlation that the pre-activations of any two inputs tend to.
@@ -289,6 +293,7 @@ class MeanField:
         Parameters
         ----------
         start : float, default=0.5
+            Where layers leave every correlation as it is (a linear network), it is the answer.
         tol : float, default=1e-10
 
         Returns
@@ -298,7 +303,8 @@ class MeanField:
         """
         q = self.fixed_variance()
         if self.chi(q) <= 1 + 1e-9:
-            return 1.0
+            stays = 0 < q < np.inf and abs(self.correlation_map(start, q) - start) < tol
+            return start if stays else 1.0
 
         def moved(c):
             return self.correlation_map(c, q) - c
@@ -329,10 +335,7 @@ class MeanField:
         """
         q, c = max(self.fixed_variance(), _SMALLEST), self.fixed_correlation()
         slope_of_c = self.weight_variance * self._joint_mean(self._slope, c, q)
-        # d/dq E f(sqrt(q) z)^2 = E f f' z / sqrt(q), which needs no second derivative.
-        slope_of_q = self.weight_variance * (
-            self._mean(lambda Z: self.activation(Z) * self._slope(Z) * Z, q) / q
-        )
+        slope_of_q = slope_of_map(self.activation, self.weight_variance, q)
         rates = {"variance": slope_of_q, "correlation": slope_of_c, "gradient": self.chi(q)}
         return {name: _scale(rate) for name, rate in rates.items()}
 
@@ -382,10 +385,13 @@ def _scale(rate):
     return np.inf if abs(logarithm) < 1e-9 else float(1 / logarithm)
 
 
-def _dense_nodes(kinks, width):
-    """Return nodes and widths over the whole line that resolve bumps of some width."""
-    panels = int(min(4000, max(52, np.ceil(26 / width))))
-    edges = np.unique(np.concatenate([np.linspace(-13, 13, panels + 1), kinks]))
+def _nodes_between(breaks):
+    """Return nodes and weights for means over a normal number, cut at breaks of its own in each row."""
+    edges = np.linspace(-9, 9, 19)
+    rows = np.broadcast_to(edges, (len(breaks), len(edges)))
+    edges = np.sort(np.hstack([rows, np.clip(breaks, -9, 9)]), axis=1)
     x, w = np.polynomial.legendre.leggauss(8)
-    half = np.diff(edges)[:, np.newaxis] / 2
-    return (edges[:-1, np.newaxis] + half * (x + 1)).ravel(), (half * w).ravel()
+    half = np.diff(edges, axis=1)[..., np.newaxis] / 2
+    z = (edges[:, :-1, np.newaxis] + half * (x + 1)).reshape(len(edges), -1)
+    weights = (half * w).reshape(len(edges), -1) * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    return z, weights / weights.sum(axis=1, keepdims=True)

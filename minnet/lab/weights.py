@@ -4,6 +4,7 @@ import numpy as np
 
 from minnet.initializers import (
     Constant,
+    EdgeOfChaos,
     Normal,
     Ones,
     Orthogonal,
@@ -14,6 +15,7 @@ from minnet.initializers import (
     get_initializer,
     materialize,
 )
+from minnet.initializers.gains import resolve_gain
 
 __all__ = ["weight_mean", "weight_variance"]
 
@@ -25,6 +27,7 @@ def weight_variance(initializer, fan_in, fan_out, shape=None):
     initializer                               variance
     ========================================= ====================================================
     with ``variance(fan_in, fan_out)``        what that says
+    EdgeOfChaos, of biases                    :math:`\sigma_b^2`
     Zeros, Ones, Constant                     0
     Uniform                                   :math:`(\text{high} - \text{low})^2 / 12`
     Normal                                    :math:`\text{std}^2`
@@ -73,6 +76,8 @@ def _law(spec, fan_in, fan_out, shape):
     """Return mean and variance."""
     initializer = get_initializer(spec, name="initializer")
     known = type(initializer)
+    if known is EdgeOfChaos and shape is not None and len(shape) == 1:
+        return 0.0, float(initializer.bias_variance)
     if hasattr(initializer, "variance"):
         return 0.0, float(initializer.variance(fan_in, fan_out))
     if known in (Zeros, Ones, Constant):
@@ -90,7 +95,7 @@ def _law(spec, fan_in, fan_out, shape):
         std = initializer.std
         return float(initializer.mean + std * mean), float(std**2 * variance)
     if known is Orthogonal:
-        return 0.0, float(initializer.gain) ** 2 / max(fan_in, fan_out)
+        return 0.0, resolve_gain(initializer.gain) ** 2 / max(fan_in, fan_out)
     if known is Sparse:
         return 0.0, initializer.count(fan_in) * float(initializer.std) ** 2 / fan_in
     shape = (fan_in, fan_out) if shape is None else shape

@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from minnet import MinNetClassifier, MinNetRegressor
+from minnet.lab import Probe
 
 X, y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -92,6 +93,13 @@ def test_lbfgs_is_one_task():
     recording = Recording()
     MinNetClassifier((5,), solver="lbfgs", max_iter=5).set_callbacks(recording).fit(X, y)
     assert recording.calls == ["setup", "begin fit", "end fit", "teardown"]
+
+
+def test_lbfgs_says_that_there_are_no_steps_to_watch():
+    probe = Probe(X, y)
+    with pytest.warns(UserWarning, match="Probe watches steps"):
+        MinNetClassifier((5,), solver="lbfgs", max_iter=5).set_callbacks(probe).fit(X, y)
+    assert len(probe.recording) == 0
 
 
 def test_scikit_learns_own_callbacks():

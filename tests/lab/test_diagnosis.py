@@ -3,13 +3,21 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+    make_moons,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network
 from minnet.lab import diagnose
 from minnet.lab.diagnosis import CODES
+from minnet.layers import Layer, Parameter
 
 DIGITS, DIGIT = load_digits(return_X_y=True)
 DIGITS = DIGITS / 16
@@ -163,6 +171,26 @@ def test_a_fitted_network_is_healthy(solver):
     assert diagnose(clf.fit(X, y), X, y).findings == []
 
 
+@pytest.mark.parametrize("hidden", [(100,) * 4, (100,) * 6, (10, 10, 10)])
+@pytest.mark.filterwarnings("ignore:.*converge")
+def test_networks_that_have_learned_raise_no_alarm(hidden):
+    # Their gradients come from few samples, and their weights have grown.
+    X, y = make_moons(400, noise=0.1, random_state=0)
+    for seed in range(3):
+        clf = MinNetClassifier(hidden, random_state=seed, tol=0, learning_rate_init=0.005)
+        clf.set_params(n_iter_no_change=200).fit(X, y)
+        assert clf.score(X, y) > 0.98
+        report = diagnose(clf, X, y)
+        assert report.findings == [], str(report)
+
+
+def test_small_fresh_networks_raise_no_alarm():
+    X, y = make_moons(400, noise=0.1, random_state=0)
+    for seed in range(40):
+        clf = MinNetClassifier((10, 10, 10), random_state=seed)
+        assert diagnose(clf, X, y).findings == []
+
+
 def test_a_dead_network_after_training():
     # One step far too long, and no rectifier is ever positive again.
     clf = MinNetClassifier((50,), solver="sgd", learning_rate_init=1e4, momentum=0, max_iter=1)
@@ -256,6 +284,62 @@ class TestInputs:
         diagnose(clf, STANDARD, DIGIT)
         np.testing.assert_array_equal(clf.network_.params, before)
         np.testing.assert_array_equal(clf._optimizer.state, state)
+
+    def test_layers_of_a_user(self):
+        class NoBias(Layer):
+            def parameters(self, n_inputs):
+                return {"W": Parameter((n_inputs, 20), is_weight=True)}
+
+            def output_size(self, n_inputs):
+                return 20
+
+            def forward(self, X, ctx):
+                ctx.X, ctx.Z = X, X @ self.W
+                ctx.Y = ctx.Z
+                return ctx.Y
+
+            def backward(self, dY, ctx):
+                ctx.dZ, ctx.dW = dY, ctx.X.T @ dY
+                return dY @ self.W.T
+
+        class Scale(Layer):
+            def parameters(self, n_inputs):
+                return {"W": Parameter((n_inputs,), init="ones")}
+
+            def forward(self, X, ctx):
+                ctx.X = X
+                return X * self.W
+
+            def backward(self, dY, ctx):
+                ctx.dW = (dY * ctx.X).sum(axis=0)
+                return dY * self.W
+
+        for layers in ([NoBias(), Scale(), Dense(10)], [Scale()]):
+            network = Network(layers).initialize(64, random_state=0)
+            targets = DIGIT if len(layers) == 3 else np.arange(len(DIGITS)) % 64
+            assert diagnose(network, DIGITS, targets).findings == []
+        zeros = Network([NoBias(), Dense(10)], init="zeros").initialize(64, random_state=0)
+        assert diagnose(zeros, DIGITS, DIGIT).findings[0].code == "symmetric_units"
+
+    def test_sparse_inputs_are_judged_by_what_they_store(self):
+        X = sparse.random(300, 2000, density=0.01, random_state=0, format="csr")
+        y = np.arange(300) % 3
+        clf = MinNetClassifier(random_state=0)
+        assert diagnose(clf, X, y).findings == []
+        for scale in (1e-6, 1e3):
+            first = diagnose(clf, X * scale, y).findings[0]
+            assert first.code == "unscaled_inputs"
+            assert "MaxAbsScaler" in first.advice
+
+    @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+    def test_large_targets_of_every_loss(self, loss):
+        reg = MinNetRegressor(loss, random_state=0)
+        assert diagnose(reg, STANDARD, 1e3 * STANDARD[:, 20]).findings[0].code == "unscaled_targets"
+
+    def test_rows_that_are_all_alike_tell_nothing_of_dead_units(self):
+        clf = MinNetClassifier((20, 20), random_state=0)
+        for X, y in ((STANDARD[:1], DIGIT[:1]), (np.repeat(STANDARD[:1], 50, axis=0), DIGIT[:50])):
+            assert "dead_units" not in [f.code for f in diagnose(clf, X, y).findings]
 
     def test_bad_input(self):
         with pytest.raises(ValueError, match="y must be given"):

@@ -1,5 +1,7 @@
 """The pictures: what is drawn is what was measured or what the formula says."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -107,7 +109,8 @@ def test_every_display_takes_every_model_and_axes(maker, model, style):
 
 def test_every_display_is_tested():
     made = {type(make(MODELS["network"])).__name__ for make in MAKERS.values()}
-    assert made | {"LossCurveDisplay", "SaturationDisplay"} == set(displays.__all__)
+    elsewhere = {"LossCurveDisplay", "SaturationDisplay", "DecisionBoundaryDisplay"}
+    assert made | elsewhere == set(displays.__all__)
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -230,7 +233,7 @@ def test_only_the_points_of_a_users_layer():
 
 
 def test_bad_directions():
-    with pytest.raises(ValueError, match="y must be given for direction='backward'"):
+    with pytest.raises(ValueError, match="going backward y must be given"):
         VarianceByDepthDisplay.from_estimator(MODELS["network"], X, direction="backward")
     with pytest.raises(ValueError, match="direction must be 'forward' or 'backward', got 'up'"):
         VarianceByDepthDisplay.from_estimator(MODELS["network"], X, direction="up")
@@ -566,3 +569,15 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=r"pip install 'minnet-learn\[plot\]'"):
         PhaseDiagramDisplay.from_activation("tanh", sigma_w=[1.0], sigma_b=[0.1])
+
+
+def test_variances_of_a_network_whose_output_weights_are_zeros():
+    layers = [Dense(30, "tanh"), Dense(30, "tanh"), Dense(3, init="zeros")]
+    network = Network(layers).initialize(8, random_state=0)
+    X = np.random.default_rng(0).normal(size=(50, 8))
+    y = np.arange(50) % 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        VarianceByDepthDisplay.from_estimator(network, X, y)
+    with pytest.raises(ValueError, match="not all 0"):
+        VarianceByDepthDisplay.from_estimator(network, X, y, direction="backward")

@@ -290,3 +290,38 @@ def test_correlations_of_a_weakly_chaotic_network(factor, bias_variance):
     assert network.correlation_map(c) == pytest.approx(c, abs=1e-8)
     scales = network.depth_scales()
     assert scales["gradient"] < 0 < scales["correlation"]
+
+
+@pytest.mark.parametrize("distance", [1.9, 1.0, 0.1, 1e-3, 1e-5, 1e-6, 1e-7, 1e-9, 1e-12])
+def test_relu_correlations_close_to_1(distance):
+    c = 1 - distance
+    expected = (np.sqrt(1 - c * c) + c * (np.pi - np.arccos(c))) / np.pi
+    found = MeanField("relu", 2.0).correlation_map(c, 1.0)
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert 1 - found == pytest.approx(1 - expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "elu", "softsign", "gelu"])
+def test_in_the_ordered_phase_the_map_leads_to_1(activation):
+    network, c = MeanField(activation, 0.9, 0.1), -0.5
+    for _ in range(100):
+        c = network.correlation_map(c)
+    assert c == pytest.approx(1, abs=1e-3)
+    slope = (1 - network.correlation_map(1 - 1e-8)) / 1e-8
+    assert slope == pytest.approx(network.chi(), rel=1e-3)
+
+
+def test_a_linear_network_leaves_correlations_as_they_are():
+    assert MeanField("identity").fixed_correlation(start=0.3) == 0.3
+
+
+def test_biases_of_the_edge_of_chaos_have_their_own_variance():
+    edge = {"name": "edge_of_chaos", "activation": "tanh", "bias_variance": 0.1}
+    assert theory.weight_variance(edge, 100, 200, shape=(200,)) == pytest.approx(0.1)
+    network = MeanField.from_initializer(edge, "tanh", 100, bias_init=edge)
+    assert network.chi() == pytest.approx(1)
+
+
+def test_the_gain_of_an_orthogonal_matrix_may_be_a_name():
+    named = {"name": "orthogonal", "gain": "tanh"}
+    assert theory.weight_variance(named, 100, 100) == pytest.approx((5 / 3) ** 2 / 100)

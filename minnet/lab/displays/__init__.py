@@ -17,11 +17,11 @@ PhaseDiagramDisplay              order and chaos over the sizes of weights and b
 LossSurfaceDisplay               the loss over two weights (figure 5)
 LossCurveDisplay                 training loss and validation score by epoch
 FirstLayerWeightsDisplay         weights of the first layer as images
+DecisionBoundaryDisplay          scikit-learn's own (:class:`sklearn.inspection.DecisionBoundaryDisplay`)
 ================================ =====================================================================
-
-The decision boundary is scikit-learn's own :class:`sklearn.inspection.DecisionBoundaryDisplay`, which
-takes minnet's estimators as any.
 """
+
+from sklearn.inspection import DecisionBoundaryDisplay
 
 from minnet.lab.displays.depth import VarianceByDepthDisplay
 from minnet.lab.displays.histograms import ActivationHistogramDisplay, GradientHistogramDisplay
@@ -34,6 +34,7 @@ from minnet.lab.displays.weights import FirstLayerWeightsDisplay
 
 __all__ = [
     "ActivationHistogramDisplay",
+    "DecisionBoundaryDisplay",
     "FirstLayerWeightsDisplay",
     "GradientHistogramDisplay",
     "LossCurveDisplay",

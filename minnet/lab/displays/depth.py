@@ -101,7 +101,8 @@ class VarianceByDepthDisplay:
             "forward": measurement["Z", "rms"][hidden] ** 2,
             "backward": measurement["dZ", "rms"][hidden] ** 2,
         }
-        squares["backward"] = squares["backward"] / squares["backward"][-1]
+        last = squares["backward"][-1]
+        squares["backward"] = squares["backward"] / (last if last > 0 else np.nan)
         prediction = predict_variances(subject.network, subject.X)
         rows = {place: row for row, place in enumerate(prediction.index)}
         # A layer of a user has a point but no place on the line.
@@ -143,7 +144,10 @@ class VarianceByDepthDisplay:
             raise ValueError(f"direction must be 'forward' or 'backward', got {direction!r}")
         measured = self.measured[direction]
         if not np.isfinite(measured).any():
-            raise ValueError("y must be given for direction='backward', got None")
+            raise ValueError(
+                f"there is nothing to draw for direction={direction!r}: going backward y must be given, "
+                "and the gradients must be finite and not all 0"
+            )
         self.ax_, self.figure_ = ax, _ = axes_of(ax)
         depth = np.arange(1, len(self.layers) + 1)
         color = okabe_ito(ax, 0)

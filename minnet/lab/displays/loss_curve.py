@@ -75,8 +75,10 @@ class LossCurveDisplay:
             if len(set(given)) < len(given):
                 given = [f"{name} {i}" for i, name in enumerate(given)]
         names = given if names is None else list(names)
-        if not models or len(names) != len(models):
-            raise ValueError(f"names must be {len(models)} names, at least one, got {names}")
+        if not models:
+            raise ValueError("estimator must be one or several estimators, got none")
+        if len(names) != len(models):
+            raise ValueError(f"names must be {len(models)} names, got {names}")
         losses, scores = {}, {}
         for name, model in zip(names, models, strict=True):
             last = model[-1] if isinstance(model, Pipeline) else model

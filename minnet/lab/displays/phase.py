@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minnet._gaussian import gaussian_mean
+from minnet._mean_field import mean_square, mean_square_slope
 from minnet.activations import get_activation, name_of
 from minnet.lab.displays._style import OKABE_ITO, axes_of, foreground, is_dark
 from minnet.lab.subject import network_of
@@ -227,12 +227,8 @@ def _chi(activation, sigma_w, sigma_b):
     variances = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, _N_VARIANCES)])
     squares, slopes = [], []
     for q in variances:
-        sd = np.sqrt(q)
-        squares.append(gaussian_mean(lambda Z: activation(Z) ** 2, sd, activation.kinks))
-        slope = gaussian_mean(
-            lambda Z: activation.derivative(Z, activation(Z)) ** 2, sd, activation.kinks
-        )
-        slopes.append(slope)
+        squares.append(mean_square(activation, q))
+        slopes.append(mean_square_slope(activation, q))
     if activation.kinks:  # at a kink itself the slope is of one side
         slopes[0] = slopes[1]
     chi = np.empty((len(sigma_b), len(sigma_w)))
