@@ -73,7 +73,8 @@ def propagate(layers, q, n_samples, correlation, n_outputs, reference=-1):
         c = (w * record.product + layer.bias_variance) / q_at_mean if q > 0 else 1.0
     factors = np.array([record.backward for record in records] + [np.ones_like(groups)])
     gradients = np.cumprod(factors[::-1], axis=0)[::-1].mean(axis=1)
-    gradients = gradients / gradients[reference]
+    last = gradients[reference]
+    gradients = gradients / (last if last > 0 else np.nan)  # no gradient comes through weights of 0
     return (
         np.array(variances),
         np.array(means),
