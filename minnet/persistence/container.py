@@ -19,8 +19,8 @@ from minnet.persistence.record import Record, parse_json, shorten
 
 __all__ = ["MAX_HEADER", "ArrayReader", "can_hold", "write_container"]
 
-#: Most bytes of a header. Its objects may take thirty times as much memory.
-MAX_HEADER = 4 * 2**20
+#: Most bytes of a header: some 1800 layers. What it says may take thirty times as much memory.
+MAX_HEADER = 2 * 2**20
 
 _METADATA = "__metadata__"
 _KEY = "minnet"
@@ -160,7 +160,7 @@ class ArrayReader:
             Dimensions that it must have.
         """
         if type(name) is not str or name not in self._entries:
-            raise ValueError(f"{where} names the array {shorten(name)}, which is not there")
+            raise ValueError(f"{where} should be in the array {shorten(name)}, which is not there")
         entry = self._entries.pop(name)
         if entry.dtype not in dtypes:
             wanted = " or ".join(str(np.dtype(dtype)) for dtype in dtypes)

@@ -8,13 +8,15 @@ from minnet._version import __version__
 from minnet.persistence.atomic import write_atomically
 from minnet.persistence.container import ArrayReader, write_container
 from minnet.persistence.models import describe, restore
-from minnet.persistence.record import Record, parse_json
+from minnet.persistence.record import Record, parse_json, shorten
 from minnet.persistence.values import Decoder, Encoder
 
 __all__ = ["FORMAT", "load_model", "save_model"]
 
 #: Version of what the files say. A reader takes its own and all older ones.
 FORMAT = 1
+
+_LONGEST_SENTENCE = 400
 
 
 def save_model(model, path):
@@ -103,7 +105,10 @@ def load_model(path):
             raise
         except Exception as error:
             # All that is known to be wrong with a file is a ValueError here; so is the rest.
-            raise ValueError(f"{path} cannot be read as a model: {error}") from error
+            sentence = " ".join(str(error).split())
+            if len(sentence) > _LONGEST_SENTENCE:
+                sentence = sentence[:_LONGEST_SENTENCE] + "..."
+            raise ValueError(f"{path} cannot be read as a model: {sentence}") from error
 
 
 def _read(file, size):
@@ -113,7 +118,7 @@ def _read(file, size):
     written_by = record.text("minnet")
     if version > FORMAT:
         raise ValueError(
-            f"it has format {version}, written by minnet {written_by}, and minnet {__version__} reads "
+            f"it has format {version}, written by minnet {shorten(written_by)}, and minnet {__version__} reads "
             f"formats up to {FORMAT}: a newer minnet reads it"
         )
     model = restore(record.take("model"), Decoder(arrays))

@@ -60,9 +60,9 @@ def _no_constant(name):
 def _object(pairs):
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {shorten(twice)} occurs twice in an object")
+        for name, _ in pairs:
+            if found.pop(name, found) is found:
+                raise ValueError(f"the key {shorten(name)} occurs twice in an object")
     return found
 
 

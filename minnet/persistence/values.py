@@ -19,13 +19,17 @@ import math
 import numpy as np
 
 from minnet import activations, initializers, layers, losses, optimizers
-from minnet._configured import Configured
+from minnet._configured import Configured, _parameters
 from minnet.persistence.container import can_hold
 from minnet.persistence.record import Record, shorten
 
 __all__ = ["Decoder", "Encoder"]
 
 _DEEPEST = 16
+_LONGEST_TEXT = 4096
+_MOST_VALUES = 100_000  # so many take a quarter of a second; an object counts as ten
+
+_PLAIN = (type(None), bool, int, float, str, list)
 
 _HOW_ELSE = (
     "save_model keeps only what can be read back without running code: give one of minnet's own "
@@ -126,6 +130,7 @@ class Encoder:
 
     def __init__(self):
         self.arrays = {}
+        self._left = _MOST_VALUES
         self._registry = _registry()
 
     def encode(self, value, where):
@@ -137,6 +142,13 @@ class Encoder:
             raise ValueError(f"{where} must be nested at most {_DEEPEST} deep. {_HOW_ELSE}")
         depth += 1
         kind = type(value)
+        self._left -= 1 if kind in _PLAIN else 10
+        if self._left < 0:
+            raise ValueError(f"{where} makes too many values for a file. {_HOW_ELSE}")
+        if kind is str and len(value) > _LONGEST_TEXT:
+            raise ValueError(
+                f"{where} must have at most {_LONGEST_TEXT} characters, got {len(value)}"
+            )
         if value is None or kind in (bool, str):
             return value
         if kind is int:
@@ -250,6 +262,7 @@ class Decoder:
 
     def __init__(self, arrays):
         self.arrays = arrays
+        self._left = _MOST_VALUES
         # Some objects of minnet can be called, but none is to be called as a user's function would be.
         self._registry = {
             kind: {name: cls for name, cls in classes.items() if cls not in _OF_FUNCTIONS}
@@ -270,8 +283,13 @@ class Decoder:
         if depth > _DEEPEST:
             raise ValueError(f"{where} must be nested at most {_DEEPEST} deep")
         depth += 1
+        self._left -= 10 if isinstance(value, dict) else 1
+        if self._left < 0:
+            raise ValueError("it has more values than a model that save_model writes")
         if isinstance(value, list):
             return [self._decode(item, f"{where}[{i}]", depth) for i, item in enumerate(value)]
+        if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+            raise ValueError(f"{where} must have at most {_LONGEST_TEXT} characters")
         if not isinstance(value, dict):
             return value
         record = Record(value, where)
@@ -378,7 +396,7 @@ class Decoder:
         if config is None:
             raise ValueError(f"{record.where}.config must be an object, got null")
         arguments = {}
-        for parameter in inspect.signature(classes[name]).parameters:
+        for parameter in _parameters(classes[name]):
             # One that is not there was added to the class after the file was written.
             if parameter in config:
                 where = f"{record.where}.{parameter}"

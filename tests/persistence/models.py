@@ -99,10 +99,12 @@ def small_models():
     labelled = classifier(
         "everything", class_weight={"b": 2.0}, random_state=np.random.RandomState(1)
     )
+    everything = fitted(labelled, X, np.array(list("abc"))[y])
+    everything.feature_names_in_ = np.array(["a", "ü", "", "☃", "b", "../x"], dtype=object)
     return {
         "unfitted": MinNetRegressor(loss="poisson", layers=[Dense(3, "relu")]),
         "adam": fitted(classifier("adam"), X, y),
-        "everything": fitted(labelled, X, np.array(list("abc"), dtype=object)[y]),
+        "everything": everything,
         "layers": fitted(classifier("layers"), X.astype("float32"), np.array(list("abc"))[y]),
         "lbfgs": fitted(classifier("lbfgs"), *data("binary")),
         "multilabel": fitted(classifier("early"), *data("multilabel")),
