@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minnet.persistence.record import Record, parse_json, shorten
+from minnet.persistence.record import Record, parse_json, shorten, too_large
 
 __all__ = ["MAX_HEADER", "ArrayReader", "can_hold", "write_container"]
 
-#: Most bytes of a header: some 1800 layers. What it says may take thirty times as much memory.
-MAX_HEADER = 2 * 2**20
+#: Most bytes of a header, enough for 1400 layers. What it says may take thirty times as much memory.
+MAX_HEADER = 3 * 2**19
 
 _METADATA = "__metadata__"
 _KEY = "minnet"
@@ -76,13 +76,14 @@ def write_container(file, arrays, text):
             "data_offsets": [offset, end],
         }
         offset = end
-    written = json.dumps(header, separators=(",", ":")).encode("ascii")
-    written += b" " * (-len(written) % 8)
-    if len(written) > MAX_HEADER:
+    words = json.dumps(header, separators=(",", ":"))
+    words += " " * (-len(words) % 8)
+    if too_large(words, MAX_HEADER):
         raise ValueError(
-            f"the model's description must have at most {MAX_HEADER} bytes, got {len(written)}: "
+            f"the model's description must have at most {MAX_HEADER} bytes, got {len(words)}: "
             "it has too many layers or arguments; joblib.dump has no such limit"
         )
+    written = words.encode("ascii")
     file.write(struct.pack("<Q", len(written)))
     file.write(written)
     for name in names:

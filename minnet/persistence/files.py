@@ -118,8 +118,8 @@ def _read(file, size):
     written_by = record.text("minnet")
     if version > FORMAT:
         raise ValueError(
-            f"it has format {version}, written by minnet {shorten(written_by)}, and minnet {__version__} reads "
-            f"formats up to {FORMAT}: a newer minnet reads it"
+            f"it has format {version}, written by minnet {shorten(written_by)}, and minnet "
+            f"{__version__} reads formats up to {FORMAT}: a newer minnet reads it"
         )
     model = restore(record.take("model"), Decoder(arrays))
     record.done()

@@ -3,10 +3,11 @@
 import json
 import math
 
-__all__ = ["Record", "parse_json"]
+__all__ = ["Record", "count_items", "parse_json", "shorten", "too_large"]
 
 _LARGEST = 2**64  # random keys have 64 bits; nothing here is larger
 _MOST_DIGITS = 20
+_MOST_ITEMS = 125_000
 
 
 def parse_json(text):
@@ -26,6 +27,8 @@ def parse_json(text):
     ...
     ValueError: the key 'a' occurs twice in an object
     """
+    if count_items(text) > _MOST_ITEMS:
+        raise ValueError(f"its JSON has more than {_MOST_ITEMS} items")
     try:
         return json.loads(
             text,
@@ -38,6 +41,22 @@ def parse_json(text):
         raise ValueError(f"its JSON is broken at character {error.pos}: {error.msg}") from None
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
+
+
+def count_items(text):
+    """Return about how many values a text of JSON has, without reading it: a bound of time and memory.
+
+    Examples
+    --------
+    >>> count_items('{"a": [1, 2, []]}')
+    5
+    """
+    return sum(map(text.count, "[{,"))
+
+
+def too_large(text, most_bytes):
+    """Return whether a text of JSON is larger than what will be read again."""
+    return len(text) > most_bytes or count_items(text) > _MOST_ITEMS
 
 
 def _integer(digits):

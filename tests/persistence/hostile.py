@@ -130,8 +130,8 @@ def bulk(raw):
         return build(b'{"a":[' + b",".join([item] * (room // (len(item) + 1))) + b"]}")
 
     entry = b'"%x":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'
-    entries = b",".join(entry % i for i in range(34_000))
-    keys = b",".join([b'"%x":0' % i for i in range(190_000)] + [b'"2e62f":0'])
+    entries = b",".join(entry % i for i in range(17_000))
+    keys = b",".join([b'"%x":0' % i for i in range(120_000)] + [b'"1d4bf":0'])
     files = {
         "lists": header(b"[]"),
         "objects": header(b"{}"),
@@ -140,17 +140,17 @@ def bulk(raw):
         "keys twice": build(b"{" + keys + b"}"),
     }
     values = {
-        "names": ["he"] * 90_000,
-        "values": [0] * 600_000,
-        "lists of values": [[]] * 500_000,
-        "tuples": [{"tuple": []}] * 110_000,
-        "objects of minnet": [{"activation": "tanh", "config": {}}] * 40_000,
-        "a text": "he" * 900_000,
-        "pairs": {"dict": [[i, 0] for i in range(90_000)]},
+        "names": ["he"] * 70_000,
+        "values": [0] * 110_000,
+        "lists of values": [[]] * 60_000,
+        "tuples": [{"tuple": []}] * 40_000,
+        "objects of minnet": [{"activation": "tanh", "config": {}}] * 30_000,
+        "a text": "he" * 700_000,
+        "pairs": {"dict": [[i, 0] for i in range(40_000)]},
     }
     for name, value in values.items():
         files[name] = changed(raw, ("model", "params", "init"), value)
-    layers = [{"layer": "Dropout", "config": {}}] * 40_000
+    layers = [{"layer": "Dropout", "config": {}}] * 30_000
     files["layers"] = changed(raw, ("model", "fitted", "network", "layers"), layers)
     return files
 

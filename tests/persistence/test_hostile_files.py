@@ -5,7 +5,10 @@ import os
 import random
 import re
 import struct
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import hostile
 import models
@@ -344,20 +347,29 @@ def test_texts_that_are_none(load, files):
         assert "lengths of texts that sum to 11" in refused(load, build(header, None, broken))
 
 
-# Without tracemalloc, which takes ten times as long as the reading; fuzz.py measures all of them.
 def test_bulk_is_refused_or_read(bulk, load):
     for name, raw in bulk.items():
         assert len(raw) <= MAX_HEADER + 10_000, name
         survives(load, raw)
 
 
-@pytest.mark.parametrize("name", ["objects", "arrays"])
+@pytest.mark.parametrize("name", ["arrays", "keys twice", "names", "tuples"])
 def test_bulk_takes_little_memory(name, bulk, load):
     tracemalloc.start()
     survives(load, bulk[name])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 200e6
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="of systems that can fork")
+def test_the_long_fuzz_finds_nothing_in_a_few_files():
+    script = Path(__file__).parent / "fuzz.py"
+    done = subprocess.run(
+        [sys.executable, script, "--files", "60"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "60 files" in done.stdout
 
 
 def test_a_large_size_makes_nothing_large(files, load):

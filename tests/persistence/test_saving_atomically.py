@@ -76,6 +76,25 @@ def test_a_failure_at_the_end_leaves_the_old_file(function, path, old, monkeypat
     assert difference(load_model(path), old) is None
 
 
+LIMITED = """
+import resource, sys
+from minnet import MinNetClassifier, save_model
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    save_model(MinNetClassifier(), sys.argv[1])
+except OSError as error:
+    sys.exit(error.errno)
+"""
+
+
+@posix
+def test_a_limit_of_the_system_leaves_the_old_file(path, old):
+    done = subprocess.run([sys.executable, "-c", LIMITED, path], check=False)
+    assert done.returncode == errno.EFBIG
+    assert [each.name for each in path.parent.iterdir()] == ["model"]
+    assert difference(load_model(path), old) is None
+
+
 def test_it_is_on_the_disk_before_it_takes_the_name(tmp_path, monkeypatch):
     calls = []
     for name in ("fsync", "replace"):
