@@ -1,16 +1,19 @@
 """Feed thousands of broken model files to load_model, each in a process of its own: ``make fuzz``.
 
 Whatever a file says, load_model must end within a second and 200 MB with a model or with one ValueError,
-and must run, import, open or send nothing. What it did is printed: how many files of each kind were
-refused or read (a flipped bit of a weight makes another model, not a broken file), the longest time, the
-most memory, and all that Python's audit hooks reported. It needs a system that can fork.
+and must run, import, open or send nothing. A model that was read must then predict and train, or raise,
+but not crash. What happened is printed: how many files of each kind were refused or read (a flipped bit
+of a weight makes another model, not a broken file), the longest time, the most memory, and all that
+Python's audit hooks reported. It needs a system that can fork.
 """
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -20,6 +23,7 @@ from pathlib import Path
 
 import hostile
 import models
+import numpy as np
 
 from minnet import load_model, save_model
 
@@ -67,24 +71,14 @@ def read_in_child(path, reader=load_model):
     os.close(into)
     with open(out, "rb") as pipe:
         report = pipe.read()
-    _, status, usage = os.wait4(child, 0)
+    _, status = os.waitpid(child, 0)
     if status:
-        return {
-            "outcome": "crash",
-            "error": f"status {status}",
-            "events": [],
-            "seconds": 0,
-            "bytes": 0,
-        }
-    report = json.loads(report)
-    # On macOS in bytes, elsewhere in kilobytes.
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return report | {"bytes": max(0, peak - report["start"])}
+        error = f"status {status}"
+        return {"outcome": "crash", "error": error, "events": [], "seconds": 0, "bytes": 0}
+    return json.loads(report)
 
 
 def _read(path, reader):
-    import resource
-
     events = []
 
     def hook(event, arguments):
@@ -94,28 +88,54 @@ def _read(path, reader):
 
     listening = False
     sys.addaudithook(hook)
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     error = cause = ""
+    model = None
+    memory = _peak()
     # Of the processor, not of the clock: what else runs on this machine is not the file's fault.
     before = time.process_time()
     listening = True
     try:
-        reader(path)
+        model = reader(path)
         outcome = "read"
     except ValueError as caught:
         outcome, error, cause = "refused", str(caught), type(caught.__cause__).__name__
     except BaseException as caught:
         outcome, error = "other error", repr(caught)
     listening = False
-    seconds = time.process_time() - before
+    seconds, memory = time.process_time() - before, _peak() - memory
+    use(model)
     return {
         "outcome": outcome,
         "error": error[:1000],
         "cause": cause,
         "seconds": seconds,
+        "bytes": memory,
         "events": events[:10],
-        "start": start * (1 if sys.platform == "darwin" else 1024),
     }
+
+
+def _peak():
+    """Return the most memory that this process has had, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def use(model):
+    """Predict and train with a model that was read: it may raise an error, but not crash."""
+    network = getattr(model, "network_", getattr(model, "network", model))
+    if not hasattr(network, "params") or network.sizes[0] > 1000:
+        return
+    X = np.ones((6, network.sizes[0]), dtype=network.dtype)
+    y = getattr(model, "classes_", np.zeros(1))[[0] * 6]
+    with contextlib.suppress(Exception):
+        network.predict(X)
+    with contextlib.suppress(Exception):
+        model.predict(X)
+    with contextlib.suppress(Exception):
+        model.partial_fit(X, y)
+    with contextlib.suppress(Exception):
+        T = np.zeros(6) if network.loss_.output == "softmax" else np.zeros((6, network.sizes[-1]))
+        model.run_epoch(*network.check_batch(X, T))
 
 
 def check_eyes(path):

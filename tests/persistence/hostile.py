@@ -1,5 +1,6 @@
 """Model files that are broken by accident or on purpose, for the tests and for fuzz.py."""
 
+import copy
 import json
 import struct
 
@@ -236,7 +237,7 @@ def _in_header(change):
 
 def _replace(value, random):
     inside, key = random.choice(places(value))
-    inside[key] = random.choice(VALUES)
+    inside[key] = copy.deepcopy(random.choice(VALUES))
 
 
 def _nudge(value, random):
@@ -264,17 +265,17 @@ def _add(value, random):
             VALUES
         )
     else:
-        inside.append(random.choice(VALUES))
+        inside.append(copy.deepcopy(random.choice(VALUES)))
 
 
 def _swap(value, random):
     (a, i), (b, j) = random.choice(places(value)), random.choice(places(value))
-    a[i], b[j] = b[j], a[i]
+    a[i], b[j] = copy.deepcopy(b[j]), copy.deepcopy(a[i])  # one may lie in the other
 
 
 def _nest(value, random):
     inside, key = random.choice(places(value))
-    for _ in range(random.choice([3, 20, 200])):
+    for _ in range(random.choice([3, 20, 60])):
         inside[key] = random.choice([[inside[key]], {"tuple": [inside[key]]}])
 
 
