@@ -25,6 +25,7 @@ MAX_HEADER = 3 * 2**19
 _METADATA = "__metadata__"
 _KEY = "minnet"
 _MOST_DIMENSIONS = 8
+_LARGEST_OF_NONE = 2**16  # a size beside one of 0, which takes no bytes
 
 _DTYPES = {
     "F64": np.dtype("<f8"),
@@ -45,7 +46,7 @@ _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 def can_hold(dtype):
     """Return whether arrays of the dtype can be written."""
-    return dtype.newbyteorder("<") in _NAMES
+    return dtype.kind in "biuf" and dtype.newbyteorder("<") in _NAMES
 
 
 def write_container(file, arrays, text):
@@ -197,7 +198,9 @@ def _entries(header, size):
         dtype = _DTYPES[record.text("dtype", _DTYPES)]
         shape, offsets = record.items("shape"), record.items("data_offsets")
         record.done()
-        if len(shape) > _MOST_DIMENSIONS or not all(_is_size(n, size) for n in shape):
+        if len(shape) > _MOST_DIMENSIONS or not all(
+            _is_size(n, max(size, _LARGEST_OF_NONE)) for n in shape
+        ):
             raise ValueError(
                 f"{where} must have a shape of at most {_MOST_DIMENSIONS} sizes that fit into the "
                 f"file, got {shorten(str(shape))}"

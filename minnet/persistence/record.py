@@ -6,7 +6,7 @@ import math
 __all__ = ["Record", "count_items", "parse_json", "shorten", "too_large"]
 
 _LARGEST = 2**64  # random keys have 64 bits; nothing here is larger
-_MOST_DIGITS = 20
+_MOST_DIGITS = 21  # with the sign
 _MOST_ITEMS = 125_000
 
 

@@ -144,7 +144,10 @@ class Encoder:
         kind = type(value)
         self._left -= 1 if kind in _PLAIN else 10
         if self._left < 0:
-            raise ValueError(f"{where} makes too many values for a file. {_HOW_ELSE}")
+            raise ValueError(
+                f"{where} is one of too many layers or values for a file that can be read without "
+                "trust: joblib.dump has no such limit"
+            )
         if kind is str and len(value) > _LONGEST_TEXT:
             raise ValueError(
                 f"{where} must have at most {_LONGEST_TEXT} characters, got {len(value)}"
@@ -196,7 +199,7 @@ class Encoder:
             codes = codes.reshape(-1).view(np.uint32).reshape(*array.shape, width)
             return {"array": self.add(name, codes), "of": "str"}
         if array.dtype.kind == "O":
-            items = [self._encode(item, where, 1) for item in array.ravel().tolist()]
+            items = array.ravel().tolist()
             if items and all(type(item) is str for item in items):
                 written = [item.encode("utf-8", "surrogatepass") for item in items]
                 lengths = np.array([len(item) for item in written], dtype=np.int64)
@@ -206,7 +209,8 @@ class Encoder:
                     "of": "object",
                     "bytes": self.add(f"{name}.bytes", raw),
                 }
-            return {"objects": items, "shape": list(array.shape)}
+            encoded = [self._encode(item, where, 1) for item in items]
+            return {"objects": encoded, "shape": list(array.shape)}
         if not can_hold(array.dtype):
             raise ValueError(
                 f"{where} must be an array of numbers or texts, got dtype {array.dtype}. {_HOW_ELSE}"
