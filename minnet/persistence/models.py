@@ -1,6 +1,7 @@
 """Networks, trainers and estimators as records of JSON and arrays, and back."""
 
 import math
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.utils._metadata_requests import SIMPLE_METHODS
 
 from minnet import estimators
 from minnet._buffers import aligned_zeros, next_aligned
-from minnet.backends import list_backends
+from minnet.backends import _NEEDS, list_backends
 from minnet.estimators._architecture import check_initializers
 from minnet.estimators._targets import Labels
 from minnet.losses import get_loss
@@ -214,7 +215,7 @@ def _describe_trainer(trainer, network, encoder):
     }
 
 
-def _restore_trainer(record, network, decoder):
+def _restore_trainer(record, network, decoder, warn=True):
     if record is None:
         raise ValueError("the trainer must be an object, got null")
     if not hasattr(network, "params"):
@@ -236,6 +237,7 @@ def _restore_trainer(record, network, decoder):
         for name in _OPTIONS
         if name in record
     }
+    _take_backend_of_here(options, warn)
     records = {name: record.integer(name) for name in _COUNTS if name in record}
     for name in _NUMBERS:
         records[name] = decoder.decode(record.take(name), f"{where}.{name}")
@@ -280,6 +282,20 @@ def _check_trainer(values, schedule, where):
     for name, value in schedule.get_config().items():
         if not _is_numbers(value):
             raise ValueError(f"{where}.schedule must have numbers as {name}, got {shorten(value)}")
+
+
+def _take_backend_of_here(options, warn=True):
+    """Put "auto" in the place of a backend that is not installed here."""
+    name = options.get("backend")
+    if type(name) is str and name in _NEEDS and name not in list_backends():
+        options["backend"] = "auto"
+        if not warn:
+            return
+        warnings.warn(
+            f"the model was saved with backend={name!r}, which is not installed here: 'auto' takes its "
+            "place, and may differ in the last bits",
+            stacklevel=6,  # the call of load_model
+        )
 
 
 def _is_flag(value):
@@ -358,6 +374,7 @@ def _restore_estimator(cls, record, decoder):
         if name in params
     }
     params.done()
+    _take_backend_of_here(given)
     model = cls(**given)
     try:
         model._validate_params()
@@ -405,7 +422,7 @@ def _restore_fitted(model, record, decoder):
     trainer, early = None, False
     stored = record.record("trainer")
     if stored is not None:
-        trainer = _restore_trainer(stored, network, decoder)
+        trainer = _restore_trainer(stored, network, decoder, warn=False)  # the estimator has warned
         early = record.flag("early_stopping")
     loss = None
     if "loss" in record:

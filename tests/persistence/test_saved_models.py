@@ -235,6 +235,19 @@ def test_a_model_fitted_on_other_arguments_than_it_has_now(saved):
     assert difference(model, saved(model)) is None
 
 
+def test_a_backend_that_is_not_installed_here_gives_way(saved, monkeypatch):
+    X, y = data("binary")
+    model = fitted(classifier("adam", backend="numba"), X, y)
+    assert saved(model).backend == "numba"
+    monkeypatch.setattr("minnet.persistence.models.list_backends", lambda: ("numpy",))
+    with pytest.warns(UserWarning, match="backend='numba', which is not installed here") as caught:
+        other = saved(model)
+    assert (other.backend, other._trainer.backend) == ("auto", "auto")
+    assert np.allclose(other.predict_proba(X), model.predict_proba(X))
+    other.partial_fit(X, y)
+    assert {str(each.filename) for each in caught} == {__file__}
+
+
 def test_a_saved_model_is_the_same_file_twice(tmp_path):
     model = fitted(classifier("everything"), *data("multiclass"))
     save_model(model, tmp_path / "a")
