@@ -9,17 +9,19 @@ PYTEST_ARGS ?=
 SPHINX_ARGS ?= -W --keep-going
 BENCH := .venv-bench
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
 PIP_ARGS ?=
 
 # An editable installation rebuilds nothing by itself: a change of these installs again.
 BUILD_SOURCES := setup.py pyproject.toml \
     $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test sanitize coverage lint docs wheel bench dev clean
+.PHONY: help demo test fuzz sanitize coverage lint docs wheel bench dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
 	@echo "make test      run all tests"
+	@echo "make fuzz      feed 2,000 broken model files to load_model; FUZZ_ARGS='--files 20000 --seed 1' for more"
 	@echo "make sanitize  run the extension's tests under AddressSanitizer and UBSan, in a copy"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
 	@echo "make lint      ruff and mypy"
@@ -33,6 +35,9 @@ demo: $(STAMPS)/run
 
 test: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+fuzz: $(STAMPS)/run
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/persistence/fuzz.py $(FUZZ_ARGS)
 
 # Python itself is not instrumented: the sanitizer's library is loaded first, and leaks are not looked for.
 SANITIZE_DIR := build/sanitize

@@ -32,15 +32,19 @@ __all__ = [
     "__version__",
     "activation",
     "check_gradients",
+    "load_model",
     "pretrain",
+    "save_model",
     "show_config",
 ]
 
 
 def __getattr__(name):
-    """Open the laboratory when it is first asked for: importing minnet does not import it."""
-    if name == "lab":
-        import importlib
+    """Open what stands beside the framework when it is first asked for: importing minnet does not."""
+    import importlib
 
+    if name == "lab":
         return importlib.import_module("minnet.lab")
+    if name in ("load_model", "save_model"):
+        return getattr(importlib.import_module("minnet.persistence"), name)
     raise AttributeError(f"module 'minnet' has no attribute {name!r}")

@@ -1,0 +1,127 @@
+"""Saving a model and loading it."""
+
+import json
+import os
+import stat
+
+from minnet._version import __version__
+from minnet.persistence.atomic import write_atomically
+from minnet.persistence.container import ArrayReader, write_container
+from minnet.persistence.models import describe, restore
+from minnet.persistence.record import Record, parse_json, shorten
+from minnet.persistence.values import Decoder, Encoder
+
+__all__ = ["FORMAT", "load_model", "save_model"]
+
+#: Version of what the files say. A reader takes its own and all older ones.
+FORMAT = 1
+
+_LONGEST_SENTENCE = 400
+
+
+def save_model(model, path):
+    """Write a model into a file that :func:`load_model` reads without running code.
+
+    Parameters
+    ----------
+    model : MinNetClassifier, MinNetRegressor, Network or Trainer
+        Fitted or not.
+    path : path-like
+        ``.safetensors`` is a good ending, since other programs can read the arrays too. A file that is
+        there is replaced when the new one is complete: whoever reads it finds the old or the new one.
+
+    Raises
+    ------
+    TypeError
+        If the model is of another class.
+    ValueError
+        If it has a function or an object of a class of your own, which such a file cannot keep.
+    OSError
+        If the file cannot be written. The old one is then as it was.
+
+    See Also
+    --------
+    load_model : Reads it.
+
+    Notes
+    -----
+    Kept are the arguments, the weights, the optimizer's state, the random key, the curves, the labels
+    and names: a later ``partial_fit`` or warm start goes on to the same bits as if nothing had been
+    saved. Callbacks are not kept.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from minnet import MinNetClassifier, load_model, save_model
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MinNetClassifier((16,), solver="lbfgs", random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "iris.safetensors")
+    ...     save_model(clf, path)
+    ...     same = load_model(path)
+    >>> bool((same.predict_proba(X) == clf.predict_proba(X)).all())
+    True
+    """
+    encoder = Encoder()
+    record = {"format": FORMAT, "minnet": __version__, "model": describe(model, encoder)}
+    text = json.dumps(record, separators=(",", ":"), allow_nan=False)
+    with write_atomically(path) as file:
+        write_container(file, encoder.arrays, text)
+
+
+def load_model(path):
+    """Read a model that :func:`save_model` wrote.
+
+    The file is not trusted: sizes, shapes, names and numbers are checked before they are used, names
+    stand for minnet's own classes only, and nothing of it is run.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    MinNetClassifier, MinNetRegressor, Network or Trainer
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, is broken, or comes from a later version of the format.
+    OSError
+        If it cannot be read.
+
+    See Also
+    --------
+    save_model : Writes it, with an example.
+    """
+    path = os.fsdecode(path)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError(f"path must be that of a file, got {path!r}")
+    with open(path, "rb") as file:
+        try:
+            return _read(file, os.fstat(file.fileno()).st_size)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
+            # All that is known to be wrong with a file is a ValueError here; so is the rest.
+            sentence = " ".join(str(error).split())
+            if len(sentence) > _LONGEST_SENTENCE:
+                sentence = sentence[:_LONGEST_SENTENCE] + "..."
+            raise ValueError(f"{path} cannot be read as a model: {sentence}") from error
+
+
+def _read(file, size):
+    arrays = ArrayReader(file, size)
+    record = Record(parse_json(arrays.text), "the description")
+    version = record.integer("format", 1)
+    written_by = record.text("minnet")
+    if version > FORMAT:
+        raise ValueError(
+            f"it has format {version}, written by minnet {shorten(written_by)}, and minnet "
+            f"{__version__} reads formats up to {FORMAT}: a newer minnet reads it"
+        )
+    model = restore(record.take("model"), Decoder(arrays))
+    record.done()
+    arrays.done()
+    return model

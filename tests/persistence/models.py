@@ -1,0 +1,152 @@
+"""Models of every kind, for the tests of saving; ``difference`` compares two."""
+
+import warnings
+
+import numpy as np
+from sklearn.datasets import make_classification, make_multilabel_classification
+
+from minnet import (
+    SGD,
+    Adam,
+    BatchNorm,
+    Dense,
+    Dropout,
+    MinNetClassifier,
+    MinNetRegressor,
+    Network,
+    Trainer,
+)
+from minnet.activations import Elu, LeakyRelu
+from minnet.initializers import GlorotUniform
+
+FAST = {"max_iter": 4, "random_state": 0, "hidden_layer_sizes": (7, 5)}
+
+
+def data(kind, dtype="float64", n=60):
+    """Return X and y of a kind of problem."""
+    if kind == "multilabel":
+        X, y = make_multilabel_classification(n, 6, n_classes=3, random_state=0)
+        return X.astype(dtype), y
+    n_classes = 3 if kind in ("multiclass", "numbers") else 2
+    X, y = make_classification(n, 6, n_informative=4, n_classes=n_classes, random_state=0)
+    if kind == "numbers":
+        y = np.column_stack([X[:, 0] - X[:, 1], np.abs(X[:, 2])])
+    return X.astype(dtype), y
+
+
+def fitted(model, X, y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(X, y)
+
+
+CLASSIFIERS = {
+    "adam": {},
+    "sgd": {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.1},
+    "plain sgd": {"solver": "sgd", "momentum": 0.0, "learning_rate": "adaptive"},
+    "lbfgs": {"solver": "lbfgs"},
+    "early": {"early_stopping": True, "validation_fraction": 0.3},
+    "everything": {
+        "batch_norm": True,
+        "dropout": 0.3,
+        "clip_norm": 1.0,
+        "clip_value": 0.5,
+        "weight_decay": np.float64(1e-3),
+        "batch_size": np.int64(8),
+        "init": ["he", GlorotUniform(gain=1.5), {"name": "normal", "std": 0.1}],
+        "activation": LeakyRelu(0.2),
+        "alpha": 1e-3,
+        "shuffle": False,
+        "n_iter_no_change": np.inf,
+        "backend": "numpy",
+    },
+    "layers": {
+        "hidden_layer_sizes": (100,),
+        "layers": [
+            Dense(5, Elu(0.7), init="orthogonal", trainable=False),
+            BatchNorm("tanh", momentum=0.5),
+            Dropout(0.2),
+            Dense(4, "softsign", init=np.full((5, 4), 0.1), lr_factor=0.5),
+        ],
+    },
+}
+
+
+def classifier(name, **options):
+    return MinNetClassifier(**(FAST | CLASSIFIERS[name] | options))
+
+
+def regressor(**options):
+    return MinNetRegressor(**(FAST | options))
+
+
+def network(dtype="float64"):
+    layers = [Dense(5, "gelu"), BatchNorm("tanh"), Dropout(0.2), Dense(3)]
+    return Network(layers, alpha=0.01, init="glorot").initialize(6, random_state=3, dtype=dtype)
+
+
+def trainer(dtype="float64", optimizer=None):
+    made = Trainer(network(dtype), optimizer or Adam(0.01), batch_size=16)
+    X, y = data("multiclass", dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return made.fit(X, y, max_epochs=3)
+
+
+def small_models():
+    """Return models whose files together have every kind of record."""
+    X, y = data("multiclass")
+    labelled = classifier(
+        "everything", class_weight={"b": 2.0}, random_state=np.random.RandomState(1)
+    )
+    everything = fitted(labelled, X, np.array(list("abc"))[y])
+    everything.feature_names_in_ = np.array(["a", "ü", "", "☃", "b", "../x"], dtype=object)
+    return {
+        "unfitted": MinNetRegressor(loss="poisson", layers=[Dense(3, "relu")]),
+        "adam": fitted(classifier("adam"), X, y),
+        "everything": everything,
+        "layers": fitted(classifier("layers"), X.astype("float32"), np.array(list("abc"))[y]),
+        "lbfgs": fitted(classifier("lbfgs"), *data("binary")),
+        "multilabel": fitted(classifier("early"), *data("multilabel")),
+        "regressor": fitted(regressor(solver="sgd"), *data("numbers")),
+        "network": network("float32"),
+        "fresh network": Network([Dense(3)], "squared_error", init=0.1),
+        "trainer": trainer(optimizer=SGD(0.1, momentum=0.9, nesterov=True)),
+    }
+
+
+def difference(a, b, where="it"):
+    """Return where two values differ in type or in a bit, or None."""
+    if type(a) is not type(b):
+        return f"{where} is {a!r} and {b!r}"
+    if isinstance(a, np.ndarray):
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return f"{where} is {a.dtype}, {a.shape} and {b.dtype}, {b.shape}"
+        if a.dtype == object:
+            return difference(a.ravel().tolist(), b.ravel().tolist(), where)
+        return None if a.tobytes() == b.tobytes() else f"{where} has other numbers"
+    if isinstance(a, list | tuple):
+        a, b = dict(enumerate(a)), dict(enumerate(b))
+    if isinstance(a, dict):
+        if list(a) != list(b):
+            return f"{where} has the keys {list(a)} and {list(b)}"
+        found = (difference(a[key], b[key], f"{where}.{key}") for key in a)
+        return next((each for each in found if each), None)
+    if isinstance(a, np.random.RandomState):
+        return difference(a.get_state(), b.get_state(), where)
+    if isinstance(a, Network):
+        return difference(*(dict(sorted(n.__getstate__().items())) for n in (a, b)), where)
+    if hasattr(a, "__dict__") and type(a).__module__.startswith("minnet"):
+        return difference(_state(a), _state(b), where)
+    return None if a == b or (a != a and b != b) else f"{where} is {a!r} and {b!r}"
+
+
+def same_value(a, b):
+    """Return whether two values are of the same type and the same to the bit."""
+    return difference(a, b) is None
+
+
+def _state(model):
+    left_out = ("_runner", "_kept_backend", "_arrays")
+    state = {name: value for name, value in vars(model).items() if name not in left_out}
+    return dict(sorted(state.items()))

@@ -1,0 +1,51 @@
+"""Files of every format that there was are read by this version; see tests/data/make_format_1.py."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import minnet
+from minnet import load_model
+from minnet.persistence.files import FORMAT
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return np.load(DATA / "format_1_predictions.npz")
+
+
+def test_there_are_files_of_every_format():
+    found = {int(re.search(r"\d+", path.name)[0]) for path in DATA.glob("format_*.safetensors")}
+    assert found == set(range(1, FORMAT + 1))
+
+
+def test_a_classifier_of_format_1(expected):
+    model = load_model(DATA / "format_1.safetensors")
+    X, y = expected["X"], expected["y"]
+    assert list(model.classes_) == ["ja", "nein", "vielleicht ☃"]
+    assert list(model.feature_names_in_) == ["a", "b", "ü", ""]
+    assert model.n_iter_ == len(model.loss_curve_) == len(model.validation_scores_) == 3
+    assert model.n_iter_no_change == np.inf
+    assert model.class_weight == {"ja": 2.0}
+    assert model.network_.layers[0].lr_factor == 0.5
+    assert isinstance(model.random_state, np.random.RandomState)
+    assert_allclose(model.predict_proba(X), expected["proba"], rtol=1e-5)
+    model.set_params(early_stopping=False).partial_fit(X, y)
+    assert_allclose(model.coefs_[0], expected["after_another_epoch"], rtol=1e-4, atol=1e-6)
+
+
+def test_a_trainer_of_format_1(expected):
+    trainer = load_model(DATA / "format_1_trainer.safetensors")
+    X = expected["X"]
+    assert isinstance(trainer, minnet.Trainer)
+    assert trainer.optimizer.step == 15
+    assert trainer.n_seen == 120
+    assert trainer.optimizer == minnet.SGD(trainer.optimizer.learning_rate, 0.9, True)
+    assert_allclose(trainer.network.predict(X), expected["of_trainer"], rtol=1e-12)
+    trainer.run_epoch(*trainer.network.check_batch(X, X[:, 0] - X[:, 1]))
+    assert trainer.n_epochs == 4
