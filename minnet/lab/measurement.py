@@ -1,11 +1,10 @@
 """What was measured in a network: once, or through training."""
 
 import json
-import os
-import tempfile
-from pathlib import Path
 
 import numpy as np
+
+from minnet.persistence.atomic import write_atomically
 
 __all__ = ["Measurement", "Recording"]
 
@@ -233,7 +232,6 @@ class Recording:
         path : str or path-like
             Written as it is, no suffix is added.
         """
-        path = Path(path)
         header = {
             "format": _FORMAT,
             "steps": [int(m.step) for m in self.measurements],
@@ -242,17 +240,8 @@ class Recording:
         }
         names = self.measurements[0].keys() if self.measurements else []
         arrays = {name: self[name] for name in names}
-        handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's are for the owner alone
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with write_atomically(path) as file:
+            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod
     def load(cls, path):
@@ -291,12 +280,6 @@ class Recording:
 
 def _not_ours(path):
     return f"path must be a file that Recording.save wrote, got {str(path)!r}, which is not or is damaged"
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _find(values, key):
