@@ -81,6 +81,17 @@ def test_activations_number_by_number(activation, dtype):
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance / 10)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ["sigmoid", "silu", "softplus", "elu", "tanh", "softsign"])
+def test_small_values_keep_their_digits(activation, dtype):
+    net = Network([Dense(1, activation, init="ones", bias_init="zeros")], "squared_error")
+    net.initialize(1, dtype=dtype)
+    z = np.concatenate([np.linspace(-80, -1, 100), -np.geomspace(1e-30, 1, 100)])[:, np.newaxis]
+    z = z.astype(dtype)
+    expected = net.layers[0].activation(z.astype(np.float64))
+    np.testing.assert_allclose(run(to_onnx(net), z)[0], expected, rtol=TOLERANCE[dtype], atol=0)
+
+
 def test_gelu_in_float64_is_right_to_the_last_digits():
     net = Network([Dense(1, "gelu", init="ones", bias_init="zeros")], "squared_error").initialize(1)
     z = np.linspace(-11, 11, 20001)[:, np.newaxis]
