@@ -1,0 +1,211 @@
+"""What an export writes down of a model: layers, inverse link, labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from minnet import activations, layers
+from minnet.estimators import MinNetClassifier, MinNetRegressor
+from minnet.losses import Loss
+from minnet.network import Network
+
+__all__ = ["Description", "check_export_dtype", "describe"]
+
+_LAYERS = (layers.Dense, layers.Dropout, layers.BatchNorm)
+
+_ACTIVATIONS = (
+    activations.Identity,
+    activations.Sigmoid,
+    activations.Tanh,
+    activations.LecunTanh,
+    activations.Softsign,
+    activations.Relu,
+    activations.LeakyRelu,
+    activations.Elu,
+    activations.Selu,
+    activations.Gelu,
+    activations.Silu,
+    activations.Softplus,
+)
+
+_MODELS = (MinNetClassifier, MinNetRegressor, Network)
+
+_LINKS = ("identity", "softmax", "logistic", "exp")
+
+
+@dataclass(frozen=True)
+class Description:
+    """A fitted model as an export sees it.
+
+    Attributes
+    ----------
+    model : str
+        Name of its class, of minnet's where it is a subclass.
+    kind : {"binary", "multiclass", "multilabel", "regression", "network"}
+        "binary" also covers a single class.
+    layers : list of Layer
+        Dense and BatchNorm, in order: outside training a Dropout does nothing.
+    output : {"identity", "softmax", "logistic", "exp"}
+        The inverse link from logits to predictions.
+    classes : ndarray or None
+        Labels, for a classifier.
+    feature_names : list of str or None
+    dtype : dtype
+        float32 or float64.
+    sizes : list of int
+        Inputs, then the outputs of each layer in ``layers``.
+    """
+
+    model: str
+    kind: str
+    layers: list
+    output: str
+    classes: np.ndarray | None
+    feature_names: list | None
+    dtype: np.dtype
+    sizes: list
+
+    @property
+    def n_features(self):
+        """Return the number of inputs."""
+        return self.sizes[0]
+
+    @property
+    def n_outputs(self):
+        """Return the number of outputs."""
+        return self.sizes[-1]
+
+    @property
+    def is_classifier(self):
+        """Return whether there are labels."""
+        return self.classes is not None
+
+
+def describe(model, dtype=None):
+    """Return what there is to export of a model.
+
+    Parameters
+    ----------
+    model : MinNetClassifier, MinNetRegressor or Network
+        Fitted, or initialized.
+    dtype : {"float32", "float64"}, default=None
+        What the exported model computes in; by default what the model does.
+
+    Returns
+    -------
+    Description
+
+    Raises
+    ------
+    NotFittedError
+        If an estimator is not fitted.
+    TypeError
+        If ``model`` is something else, or has a part that minnet cannot write down: a layer, an
+        activation or a loss of a user's own.
+    ValueError
+        If a network is not initialized.
+
+    Examples
+    --------
+    >>> from minnet import Dense, Dropout, Network
+    >>> net = Network([Dense(5, "tanh"), Dropout(), Dense(3)]).initialize(4, random_state=0)
+    >>> found = describe(net)
+    >>> found.output, found.sizes
+    ('softmax', [4, 5, 3])
+    """
+    dtype = check_export_dtype(dtype)
+    kind, classes = "network", None
+    if isinstance(model, MinNetClassifier | MinNetRegressor):
+        check_is_fitted(model, "network_")
+        network = model.network_
+        _check_methods(model)
+        if isinstance(model, MinNetClassifier):
+            kind, classes = model._labels.kind, model.classes_
+        else:
+            kind = "regression"
+    elif isinstance(model, Network):
+        network = model
+        network._check_initialized()
+    elif isinstance(model, Pipeline):
+        raise TypeError(
+            "model must be a MinNetClassifier, a MinNetRegressor or a Network, got a Pipeline: "
+            "skl2onnx exports those, after minnet.export.register_skl2onnx()"
+        )
+    else:
+        raise TypeError(
+            "model must be a fitted MinNetClassifier, MinNetRegressor or Network, got "
+            f"{type(model).__name__}"
+        )
+    _check_methods(network)
+    if dtype is not None and dtype != network.dtype:
+        network = network.astype(dtype)
+    kept, sizes = [], network.sizes[:1]
+    for i, layer in enumerate(network.layers):
+        _check_layer(i, layer)
+        if type(layer) is not layers.Dropout:
+            kept.append(layer)
+            sizes.append(network.sizes[i + 1])
+    return Description(
+        model=next(cls for cls in _MODELS if isinstance(model, cls)).__name__,
+        kind=kind,
+        layers=kept,
+        output=_link(network.loss_),
+        classes=classes,
+        feature_names=_feature_names(model),
+        dtype=network.dtype,
+        sizes=sizes,
+    )
+
+
+def check_export_dtype(dtype):
+    """Return ``dtype`` as a NumPy dtype, None for None, or say what it may be."""
+    if dtype is None:
+        return None
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be 'float32', 'float64' or None, got {dtype!r}")
+    return found
+
+
+def _check_layer(i, layer):
+    """Raise if a layer or its activation is not one of minnet's own."""
+    if type(layer) not in _LAYERS:
+        raise TypeError(
+            "an export knows the layers Dense, Dropout and BatchNorm, got "
+            f"{type(layer).__name__} as layers[{i}]"
+        )
+    activation = getattr(layer, "activation", None)
+    if activation is not None and type(activation) not in _ACTIVATIONS:
+        name = getattr(activation, "name", type(activation).__name__)
+        raise TypeError(f"an export knows minnet's own activations, got {name} in layers[{i}]")
+
+
+def _link(loss):
+    """Return the name of the inverse link of a loss, or say that it has one of its own."""
+    if type(loss).predict is not Loss.predict or loss.output not in _LINKS:
+        raise TypeError(
+            f"an export knows the outputs {', '.join(_LINKS)}, got the loss "
+            f"{type(loss).__name__} with a predict of its own"
+        )
+    return loss.output
+
+
+def _check_methods(model):
+    """Raise if a subclass predicts another way than the class of minnet's that it is made of."""
+    base = next(cls for cls in _MODELS if isinstance(model, cls))
+    for name in ("forward", "predict", "predict_proba"):
+        if getattr(type(model), name, None) is not getattr(base, name, None):
+            raise TypeError(
+                f"an export knows {base.__name__}.{name}, got {type(model).__name__} with a "
+                f"{name} of its own"
+            )
+
+
+def _feature_names(model):
+    names = getattr(model, "feature_names_in_", None)
+    return None if names is None else [str.__str__(name) for name in names]

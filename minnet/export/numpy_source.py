@@ -1,0 +1,353 @@
+"""A model as one file of Python that needs NumPy and nothing else."""
+
+import base64
+import math
+import textwrap
+
+import numpy as np
+
+from minnet import activations
+from minnet._version import __version__
+from minnet.export._files import write_file
+from minnet.export.description import describe
+from minnet.layers import Dense
+
+__all__ = ["to_numpy_source"]
+
+
+def to_numpy_source(model, path=None, *, dtype=None):
+    """Write a fitted model as one Python file that imports NumPy only (and ``base64``, ``math``).
+
+    The file has ``forward(X)``, which returns logits, ``predict(X)``, and for a classifier
+    ``predict_proba(X)``, as the model has them; ``CLASSES`` with the labels, ``N_FEATURES``, and
+    ``FEATURE_NAMES`` where the model knows them. Weights are written in base64, exact to the bit, at
+    its end. Labels and names go in as literals, so that none of them can be run as code. A sparse
+    ``X`` must be made dense; a multilabel classifier gives a dense array in any case.
+
+    Parameters
+    ----------
+    model : MinNetClassifier, MinNetRegressor or Network
+        Fitted, or initialized.
+    path : path-like, default=None
+        Where to write it, as a whole or not at all: an error leaves an old file as it was.
+    dtype : {"float32", "float64"}, default=None
+        What the file computes in; by default what the model does.
+
+    Returns
+    -------
+    source : str
+        The text of the file.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        If the model is not fitted, has parts of a user's own, or labels other than strings and numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network
+    >>> from minnet.export import to_numpy_source
+    >>> net = Network([Dense(3, "tanh"), Dense(2)]).initialize(4, random_state=0)
+    >>> names = {}
+    >>> exec(to_numpy_source(net), names)
+    >>> bool(abs(names["predict"](np.eye(4)) - net.predict(np.eye(4))).max() < 1e-15)
+    True
+    """
+    description = describe(model, dtype)
+    source = _Source(description).text()
+    if path is not None:
+        write_file(path, source.encode())
+    return source
+
+
+class _Source:
+    """The parts of a file, from top to bottom."""
+
+    def __init__(self, description):
+        self.description = description
+        self.steps, self.arrays, self.functions = [], [], []
+        for number, layer in enumerate(description.layers, start=1):
+            self._add_layer(layer, number)
+
+    def text(self):
+        predict = self._predict()  # names the functions that it needs
+        blocks = [
+            self._head(),
+            *(_FUNCTIONS[name] for name in self.functions),
+            self._forward(),
+            *predict,
+            self._check(),
+            _ARRAY.format(code=self.description.dtype.newbyteorder("<").str),
+        ]
+        arrays = "\n".join(_written(name, array) for name, array in self.arrays)
+        return "\n\n\n".join(block.strip() for block in blocks) + "\n\n\n" + arrays
+
+    # ---- the parts
+
+    def _head(self):
+        """Return docstring, imports and constants."""
+        d = self.description
+        ways = ["forward", "predict"] + ["predict_proba"] * d.is_classifier
+        lines = [
+            f'"""A neural network in NumPy: a {d.model}, written down by minnet {__version__}.',
+            "",
+            f"{', '.join(ways)} take X of shape (n_samples, {d.n_features}).",
+            '"""',
+            "",
+            "import base64",
+            *["import math"] * ("normal_distribution" in self.functions),
+            "",
+            "import numpy as np",
+            "",
+            f'DTYPE = "{d.dtype.name}"',
+            f"N_FEATURES = {d.n_features}",
+        ]
+        if d.feature_names is not None:
+            lines.append(f"FEATURE_NAMES = {_literal(d.feature_names)}")
+        if d.is_classifier:
+            values, code = _labels(d.classes)
+            lines.append(f'CLASSES = np.array({_literal(values)}, dtype="{code}")')
+        return "\n".join(lines)
+
+    def _forward(self):
+        lines = [
+            "def forward(X):",
+            f'    """Return the logits, of shape (n_samples, {self.description.n_outputs})."""',
+            "    Y = check(X)",
+            *self.steps,
+            "    return Y",
+        ]
+        return "\n".join(lines)
+
+    def _add_layer(self, layer, number):
+        if type(layer) is Dense:
+            fan_in, fan_out = layer.W.shape
+            self.steps.append(f"    # dense layer, {fan_in} -> {fan_out}")
+            Z = self._arrays(number, {"Y @ W": layer.W, " + b": layer.b})
+        else:
+            epsilon = self.description.dtype.type(layer.epsilon)
+            sigma = np.sqrt(layer.running_var + epsilon)
+            self.steps.append("    # batch normalization, by the running averages of training")
+            Z = self._arrays(
+                number,
+                {
+                    "(Y - mean": layer.running_mean,
+                    ") / sigma": sigma,
+                    " * gamma": layer.gamma,
+                    " + beta": layer.beta,
+                },
+            )
+        name, arguments = _call_of(layer.activation)
+        if name is None:
+            self.steps.append(f"    Y = {Z}")
+            return
+        if name in _FUNCTIONS:
+            self._need(name)
+        given = "".join(f", {float(value)!r}" for value in arguments)
+        self.steps.append(f"    Y = {name}({Z}{given})")
+
+    def _arrays(self, number, parts):
+        """Take the arrays and return the formula; each part ends in the name of its array."""
+        for part, array in parts.items():
+            self.arrays.append((part.split()[-1].strip("(") + str(number), array))
+        return "".join(f"{part}{number}" for part in parts)
+
+    def _need(self, name):
+        for needed in (*_NEEDS.get(name, ()), name):
+            if needed not in self.functions:
+                self.functions.append(needed)
+
+    def _link(self, Z):
+        """Return the code of the inverse link of ``Z``."""
+        name = {"identity": None, "exp": "np.exp", "logistic": "sigmoid"}.get(
+            self.description.output, self.description.output
+        )
+        if name is None:
+            return Z
+        if name in _FUNCTIONS:
+            self._need(name)
+        return f"{name}({Z})"
+
+    def _predict(self):
+        kind = self.description.kind
+        if not self.description.is_classifier:
+            Y = self._link("forward(X)")
+            if kind == "regression" and self.description.n_outputs == 1:
+                return [
+                    _function(
+                        "predict", "Return predictions, of shape (n_samples,).", [f"{Y}.ravel()"]
+                    )
+                ]
+            shape = f"(n_samples, {self.description.n_outputs})"
+            return [_function("predict", f"Return predictions, of shape {shape}.", [Y])]
+        if kind == "multilabel":
+            of_proba = "Return the probability of each label being 1."
+            P = [self._link("forward(X)")]
+            of_predict = "Return zeros and ones, of shape (n_samples, n_labels)."
+            labels = ["(predict_proba(X) > 0.5).astype(np.int64)"]
+        else:
+            of_proba = "Return the probability of each class, in the order of CLASSES."
+            of_predict = "Return the label of the most probable class."
+            labels = ["CLASSES[predict_proba(X).argmax(axis=1)]"]
+            P = [self._link("forward(X)")]
+        if kind == "binary" and len(self.description.classes) == 1:
+            P = ["np.ones((len(check(X)), 1), dtype=DTYPE)"]
+        elif kind == "binary":
+            P = ["Z = forward(X)", f"np.hstack([{self._link('-Z')}, {self._link('Z')}])"]
+        return [
+            _function("predict", of_predict, labels),
+            _function("predict_proba", of_proba, P),
+        ]
+
+    def _check(self):
+        named = self.description.feature_names is not None
+        return _CHECK.format(names=_CHECK_NAMES if named else "")
+
+
+def _function(name, doc, lines):
+    *before, value = lines
+    body = "".join(f"    {line}\n" for line in before)
+    return f'def {name}(X):\n    """{doc}"""\n{body}    return {value}'
+
+
+def _written(name, array):
+    """Return the statement that makes an array, its bytes in base64, little-endian, row by row."""
+    code = array.dtype.newbyteorder("<")
+    text = base64.b64encode(np.ascontiguousarray(array, dtype=code).tobytes()).decode()
+    lines = "\n".join(textwrap.wrap(text, 100))
+    return f'{name} = array({array.shape}, """\n{lines}\n""")\n'
+
+
+def _literal(values):
+    """Return a list of plain values as Python writes it; a long one with a line for each."""
+    shown = [repr(value) for value in values]
+    if sum(map(len, shown)) < 60:
+        return f"[{', '.join(shown)}]"
+    return "[\n" + "".join(f"    {value},\n" for value in shown) + "]"
+
+
+def _labels(classes):
+    """Return labels as plain Python values, and the code of their dtype."""
+    values, dtype = classes.tolist(), classes.dtype
+    # A subclass of str may have a repr of its own; that of str itself is a literal.
+    values = [str.__str__(value) if isinstance(value, str) else value for value in values]
+    for value in values:
+        if type(value) not in (str, bool, int, float) or (
+            type(value) is float and not math.isfinite(value)
+        ):
+            raise TypeError(
+                f"labels must be strings or numbers to be written in Python, got {type(value).__name__}"
+            )
+    return values, dtype.str if dtype.kind in "biufU" else "object"
+
+
+def _call_of(activation):
+    """Return the name of an activation in the file, None for the identity, and its arguments."""
+    name = _NAMES[type(activation)]
+    if name == "leaky_relu":
+        return name, [activation.negative_slope]
+    return name, [activation.alpha] if name == "elu" else []
+
+
+_NAMES = {
+    activations.Identity: None,
+    activations.Sigmoid: "sigmoid",
+    activations.Tanh: "np.tanh",
+    activations.LecunTanh: "lecun_tanh",
+    activations.Softsign: "softsign",
+    activations.Relu: "relu",
+    activations.LeakyRelu: "leaky_relu",
+    activations.Elu: "elu",
+    activations.Selu: "selu",
+    activations.Gelu: "gelu",
+    activations.Silu: "silu",
+    activations.Softplus: "softplus",
+}
+
+_NEEDS = {"gelu": ("normal_distribution",), "silu": ("sigmoid",), "selu": ("elu",)}
+
+_FUNCTIONS = {
+    "sigmoid": '''def sigmoid(Z):
+    """1 / (1 + exp(-Z)), without overflow."""
+    e = np.exp(-np.abs(Z))
+    return np.where(Z < 0, e, 1) / (1 + e)
+''',
+    "softmax": '''def softmax(Z):
+    """exp(Z) divided by its sum over each row; taking the maximum away first changes nothing."""
+    E = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return E / E.sum(axis=1, keepdims=True)
+''',
+    "lecun_tanh": """
+def lecun_tanh(Z):
+    return 1.7159 * np.tanh(Z * (2 / 3))
+
+""",
+    "softsign": """
+def softsign(Z):
+    return Z / (1 + np.abs(Z))
+
+""",
+    "relu": """
+def relu(Z):
+    return np.maximum(Z, 0)
+
+""",
+    "leaky_relu": """
+def leaky_relu(Z, slope):
+    return np.maximum(Z, 0) + slope * np.minimum(Z, 0)
+
+""",
+    "elu": '''def elu(Z, alpha):
+    """Z where it is positive, alpha (exp(Z) - 1) elsewhere."""
+    return np.maximum(Z, 0) + alpha * np.expm1(np.minimum(Z, 0))
+''',
+    "selu": """
+def selu(Z):
+    return 1.0507009873554805 * elu(Z, 1.6732632423543772)
+
+""",
+    "normal_distribution": '''def normal_distribution(Z):
+    """The probability that a standard normal number is below Z."""
+    erfc = np.frompyfunc(math.erfc, 1, 1)
+    return (0.5 * erfc(-Z / math.sqrt(2))).astype(Z.dtype)
+''',
+    "gelu": """
+def gelu(Z):
+    return Z * normal_distribution(Z)
+
+""",
+    "silu": """
+def silu(Z):
+    return Z * sigmoid(Z)
+
+""",
+    "softplus": '''def softplus(Z):
+    """log(1 + exp(Z)), without overflow."""
+    return np.maximum(Z, 0) + np.log1p(np.exp(-np.abs(Z)))
+''',
+}
+
+_CHECK_NAMES = """
+    names = getattr(X, "columns", FEATURE_NAMES)
+    if list(names) != FEATURE_NAMES:
+        raise ValueError(f"X must have the columns {FEATURE_NAMES}, got {list(names)}")"""
+
+_CHECK = '''def check(X):
+    """Return X as an array of numbers, or say what is wrong with it."""{names}
+    X = np.asarray(X, dtype=DTYPE)
+    if X.ndim != 2 or X.shape[1] != N_FEATURES:
+        raise ValueError(f"X must have shape (n_samples, {{N_FEATURES}}), got {{X.shape}}")
+    if not np.isfinite(X).all():
+        raise ValueError("X must be finite, got NaN or infinity")
+    return X
+'''
+
+_ARRAY = '''# What training has found: the arrays that forward reads.
+
+
+def array(shape, text):
+    """Return the array whose bytes are written in base64, little-endian, row by row."""
+    values = np.frombuffer(base64.b64decode(text), dtype="{code}")
+    return values.reshape(shape).astype(DTYPE)
+'''

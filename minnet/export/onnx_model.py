@@ -1,0 +1,178 @@
+"""A model as an ONNX file."""
+
+import json
+
+import numpy as np
+
+from minnet._version import __version__
+from minnet.export._files import write_file
+from minnet.export.description import describe
+from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
+
+__all__ = ["OPSETS", "to_onnx"]
+
+#: Versions of ONNX's operators that an export can be written in: from, and by default.
+OPSETS = (13, 17)
+
+_LARGEST = 2**31 - 2**20  # what protocol buffers can have in one message, less the nodes
+
+
+def to_onnx(model, path=None, *, dtype=None, opset=OPSETS[1]):
+    r"""Make an ONNX model of a fitted model.
+
+    The input is ``X`` of shape (n_samples, n_features), for any number of samples. A classifier has
+    skl2onnx's outputs, ``label`` of shape (n_samples,) and ``probabilities`` of shape (n_samples,
+    n_classes), in the order of ``classes_``; for multilabel ``label`` has zeros and ones of shape
+    (n_samples, n_labels). Labels are int64 (whole numbers and bool) or strings. A regressor and a network
+    have ``variable`` of shape (n_samples, n_outputs): numbers, or the network's predictions.
+
+    Parameters
+    ----------
+    model : MinNetClassifier, MinNetRegressor or Network
+        Fitted, or initialized. For a Pipeline see :func:`minnet.export.register_skl2onnx`.
+    path : path-like, default=None
+        Where to write it, as a whole or not at all: an error leaves an old file as it was.
+    dtype : {"float32", "float64"}, default=None
+        Of the input and of all arithmetic; by default that of the model, which was fitted in float32
+        if its ``X`` was, and otherwise in float64.
+    opset : int, default=17
+        Version of ONNX's operators, at least 13. 17 is from 2022; onnxruntime reads it from 1.12 on.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    ImportError
+        If onnx is not installed.
+    NotFittedError, TypeError, ValueError
+        If the model is not fitted, has parts of a user's own, or labels that ONNX has no type for.
+
+    Notes
+    -----
+    onnxruntime gives the probabilities and numbers of the model but for rounding: sums run in another
+    order, and some activations are built of other operators where onnxruntime has no kernel for float64.
+    A deep network with huge weights multiplies that rounding.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.export import to_onnx
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MinNetClassifier((5,), solver="lbfgs", random_state=0).fit(X, y)
+    >>> exported = to_onnx(clf, "iris.onnx")  # doctest: +SKIP
+    >>> [output.name for output in exported.graph.output]  # doctest: +SKIP
+    ['label', 'probabilities']
+    """
+    description = describe(model, dtype)
+    classes = onnx_classes(description.classes) if description.is_classifier else None
+    size = sum(a.nbytes for layer in description.layers for a in layer_arrays(layer))
+    if size > _LARGEST:
+        raise ValueError(
+            f"model must have less than 2 GiB of parameters for ONNX, got {size} bytes"
+        )
+    onnx = _onnx()
+    newest = onnx.defs.onnx_opset_version()
+    if type(opset) is not int or not OPSETS[0] <= opset <= newest:
+        raise ValueError(
+            f"opset must be a whole number from {OPSETS[0]} to {newest}, got {opset!r}"
+        )
+
+    graph = _Graph(description.dtype)
+    if classes is not None:
+        names = add_classifier(graph, description, "X", classes)
+        label = np.dtype(np.int64) if isinstance(classes, np.ndarray) else np.dtype(object)
+        label_shape = [description.n_outputs] if description.kind == "multilabel" else []
+        outputs = [
+            ("label", names[0], label, label_shape),
+            ("probabilities", names[1], description.dtype, [len(classes)]),
+        ]
+    else:
+        name = add_predictions(graph, description, "X")
+        outputs = [("variable", name, description.dtype, [description.n_outputs])]
+    exported = graph.model(onnx, description, outputs, opset)
+    onnx.checker.check_model(exported, full_check=True)
+    if path is not None:
+        write_file(path, exported.SerializeToString())
+    return exported
+
+
+def layer_arrays(layer):
+    """Return the arrays of a layer that its forward pass reads."""
+    names = ("W", "b", "gamma", "beta", "running_mean", "running_var")
+    return [getattr(layer, name) for name in names if hasattr(layer, name)]
+
+
+def _onnx():
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError("to_onnx needs onnx: pip install 'minnet-learn[onnx]'") from error
+    return onnx
+
+
+class _Graph(Operators):
+    """Nodes and constants of a model of their own, named by count."""
+
+    def __init__(self, dtype):
+        super().__init__(dtype)
+        self.nodes, self.constants = [], []
+
+    def node(self, operator, inputs, **attributes):
+        from onnx.helper import make_node
+
+        name = f"{operator}_{len(self.nodes)}"
+        self.nodes.append(make_node(operator, inputs, [name], name=name, **attributes))
+        return name
+
+    def constant(self, tensor):
+        tensor.name = f"constant_{len(self.constants)}"
+        self.constants.append(tensor)
+        return tensor.name
+
+    def model(self, onnx, description, outputs, opset):
+        """Return the ModelProto; outputs are (name, name of the value, dtype, shape after the first)."""
+        helper = onnx.helper
+        values = []
+        for name, value, dtype, shape in outputs:
+            self.nodes.append(helper.make_node("Identity", [value], [name], name=name))
+            values.append(_value(onnx, name, dtype, shape))
+        graph = helper.make_graph(
+            self.nodes,
+            "minnet",
+            [_value(onnx, "X", description.dtype, [description.n_features])],
+            values,
+            initializer=self.constants,
+            doc_string=f"{description.model} with {len(description.layers)} layers",
+        )
+        opsets = [helper.make_opsetid("", opset)]
+        model = helper.make_model(
+            graph,
+            opset_imports=opsets,
+            ir_version=helper.find_min_ir_version_for(opsets),
+            producer_name="minnet",
+            producer_version=__version__,
+            doc_string="written by minnet.export.to_onnx",
+        )
+        helper.set_model_props(model, _properties(onnx, description))
+        return model
+
+
+def _value(onnx, name, dtype, shape):
+    kind = onnx.helper.np_dtype_to_tensor_dtype(dtype)
+    return onnx.helper.make_tensor_value_info(name, kind, ["n_samples", *shape])
+
+
+def _properties(onnx, description):
+    """Return the metadata: strings by name."""
+    properties = {
+        "minnet_version": __version__,
+        "onnx_version": onnx.__version__,
+        "model": description.model,
+        "kind": description.kind,
+    }
+    if description.feature_names is not None:
+        properties["feature_names"] = json.dumps(description.feature_names)
+    return properties

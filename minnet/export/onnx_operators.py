@@ -1,0 +1,260 @@
+"""Layers, activations and inverse links in ONNX's operators.
+
+Only operators that onnxruntime has for float32 and for float64 on the CPU are used, in the version of
+opset 13 or later; what is missing for float64 (Erf, Elu, Softplus, Softsign) is built of others.
+onnxruntime's float32 Sigmoid stops falling at z = -18, so that z times it goes astray; it is built too.
+"""
+
+import numpy as np
+
+from minnet import activations
+from minnet.layers import Dense
+
+__all__ = ["Operators", "add_classifier", "add_predictions", "onnx_classes"]
+
+# exp(x²) erfc(x) for 1 <= x <= 8 and erf(x) / x for x <= 1, as ratios of polynomials, the highest power
+# first: S. L. Moshier, Cephes (ndtr.c), which SciPy uses too.
+_ERFC = (
+    (
+        2.46196981473530512524e-10, 5.64189564831068821977e-1, 7.46321056442269912687e0,
+        4.86371970985681366614e1, 1.96520832956077098242e2, 5.26445194995477358631e2,
+        9.34528527171957607540e2, 1.02755188689515710272e3, 5.57535335369399327526e2,
+    ),
+    (
+        1.0, 1.32281951154744992508e1, 8.67072140885989742329e1, 3.54937778887819891062e2,
+        9.75708501743205489753e2, 1.82390916687909736289e3, 2.24633760818710981792e3,
+        1.65666309194161350182e3, 5.57535340817727675546e2,
+    ),
+)  # fmt: skip
+_ERF = (
+    (
+        9.60497373987051638749e0, 9.00260197203842689217e1, 2.23200534594684319226e3,
+        7.00332514112805075473e3, 5.55923013010394962768e4,
+    ),
+    (
+        1.0, 3.35617141647503099647e1, 5.21357949780152679795e2, 4.59432382970980127987e3,
+        2.26290000613890934246e4, 4.92673942608635921086e4,
+    ),
+)  # fmt: skip
+
+
+class Operators:
+    """A graph in the making; a subclass says where nodes and constants go.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of all numbers that are not indices.
+    """
+
+    def __init__(self, dtype):
+        self.dtype = np.dtype(dtype)
+        self._numbers = {}  # names of the numbers that are constants already
+
+    def node(self, operator, inputs, **attributes):
+        """Add a node of one output and return the output's name."""
+        raise NotImplementedError
+
+    def constant(self, tensor):
+        """Add a constant, a TensorProto yet without a name, and return its name."""
+        raise NotImplementedError
+
+    def array(self, array):
+        """Add an array as a constant."""
+        from onnx.numpy_helper import from_array
+
+        return self.constant(from_array(np.asarray(array)))
+
+    def __call__(self, operator, *inputs, **attributes):
+        """Add a node; numbers among the inputs become constants of ``dtype``."""
+        return self.node(operator, [self._name(value) for value in inputs], **attributes)
+
+    def _name(self, value):
+        if isinstance(value, str):
+            return value
+        if np.ndim(value):
+            return self.array(np.asarray(value, self.dtype))
+        number = float(value)
+        if number not in self._numbers:
+            self._numbers[number] = self.array(np.asarray(number, self.dtype))
+        return self._numbers[number]
+
+    def cast(self, value, dtype):
+        """Add a conversion to a NumPy dtype."""
+        from onnx.helper import np_dtype_to_tensor_dtype
+
+        return self.node("Cast", [value], to=np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+# ---- the network
+
+
+def _add_logits(op, description, X):
+    """Add the layers, from the input named ``X``; return the name of the logits."""
+    for layer in description.layers:
+        if type(layer) is Dense:
+            Z = op("Gemm", X, layer.W, layer.b)
+        else:
+            sigma = np.sqrt(layer.running_var + description.dtype.type(layer.epsilon))
+            # Not BatchNormalization, which subtracts what is left of a large mean after the product.
+            X_hat = op("Div", op("Sub", X, layer.running_mean), sigma)
+            Z = op("Add", op("Mul", X_hat, layer.gamma), layer.beta)
+        X = _ACTIVATIONS[type(layer.activation)](op, Z, layer.activation)
+    return X
+
+
+def _apply_link(op, Z, output):
+    """Add an inverse link; return the name of the predictions."""
+    if output == "softmax":
+        return op("Softmax", Z, axis=1)
+    if output == "logistic":
+        return _sigmoid(op, Z)
+    return op("Exp", Z) if output == "exp" else Z
+
+
+# ---- what a model gives
+
+
+def add_predictions(op, description, X):
+    """Add a regressor or a network; return the name of its predictions (n_samples, n_outputs)."""
+    return _apply_link(op, _add_logits(op, description, X), description.output)
+
+
+def add_classifier(op, description, X, classes):
+    """Add a classifier; return the names of its labels and its probabilities.
+
+    Parameters
+    ----------
+    op : Operators
+    description : Description
+    X : str
+    classes : ndarray of int64, or list of str
+        As :func:`onnx_classes` returns them.
+    """
+    if description.kind == "binary" and len(classes) == 1:
+        n_samples = op.node("Gather", [op.node("Shape", [X]), op.array(np.array([0]))])
+        shape = op.node("Concat", [n_samples, op.array(np.array([1]))], axis=0)
+        label = op.node("Expand", [_labels(op, classes), n_samples])
+        return label, op("Expand", 1.0, shape)
+    Z = _add_logits(op, description, X)
+    P = _apply_link(op, Z, description.output)
+    if description.kind == "multilabel":
+        return op.cast(op("Greater", P, 0.5), np.int64), P
+    if description.kind == "binary":
+        # Not 1 - p, which is 0 where p rounds to 1.
+        P = op("Concat", _apply_link(op, op("Neg", Z), description.output), P, axis=1)
+    index = op("ArgMax", P, axis=1, keepdims=0)
+    return op.node("Gather", [_labels(op, classes), index]), P
+
+
+def onnx_classes(classes):
+    """Return labels as ONNX can have them: int64 for whole numbers and bool, str for strings.
+
+    Raises
+    ------
+    TypeError
+        If they are something else.
+
+    Examples
+    --------
+    >>> onnx_classes(np.array([False, True])), onnx_classes(np.array(["a", "b"]))
+    (array([0, 1]), ['a', 'b'])
+    """
+    values = np.asarray(classes).tolist()
+    if all(isinstance(value, str) for value in values):
+        values = [str.__str__(value) for value in values]
+        for value in values:
+            if any("\ud800" <= letter <= "\udfff" for letter in value):
+                raise TypeError(f"labels must be valid Unicode for ONNX, got {value!r}")
+        return values
+    numbers = [value for value in values if isinstance(value, bool | int | float)]
+    whole = [int(value) for value in numbers if value == value // 1]
+    if len(whole) != len(values) or not -(2**63) <= min(whole) <= max(whole) < 2**63:
+        raise TypeError(
+            "labels must be strings or whole numbers of 64 bits for ONNX, got "
+            f"{', '.join(map(repr, values[:5]))}"
+        )
+    return np.array(whole, dtype=np.int64)
+
+
+def _labels(op, classes):
+    """Add the labels as a constant."""
+    if isinstance(classes, np.ndarray):
+        return op.array(classes)
+    from onnx import TensorProto, helper
+
+    encoded = [label.encode() for label in classes]
+    return op.constant(helper.make_tensor("labels", TensorProto.STRING, [len(encoded)], encoded))
+
+
+# ---- activations
+
+
+def _sigmoid(op, Z):
+    """Return 1 / (1 + e) with e = exp(-|z|), times e where z < 0."""
+    e = op("Exp", op("Neg", op("Abs", Z)))
+    return op("Div", op("Where", op("Less", Z, 0.0), e, 1.0), op("Add", e, 1.0))
+
+
+def _elu(op, Z, alpha, scale=1.0):
+    """Return scale (max(z, 0) + alpha expm1(min(z, 0))), expm1(m) = 2 t / (1 - t) for t = tanh(m / 2)."""
+    t = op("Tanh", op("Mul", op("Min", Z, 0.0), 0.5))
+    expm1 = op("Div", op("Add", t, t), op("Sub", 1.0, t))
+    negative = op("Mul", expm1, scale * alpha)
+    positive = op("Relu", Z)
+    return op("Add", positive if scale == 1 else op("Mul", positive, scale), negative)
+
+
+def _softplus(op, Z):
+    """Return max(z, 0) + log1p(e), where log1p(e) = log(u) e / (u - 1) for u = 1 + e as it is rounded."""
+    e = op("Exp", op("Neg", op("Abs", Z)))
+    u = op("Add", e, 1.0)
+    rounded = op("Sub", u, 1.0)
+    exact = op("Div", op("Mul", op("Log", u), e), rounded)
+    log1p = op("Where", op("Greater", rounded, 0.0), exact, e)
+    return op("Add", op("Relu", Z), log1p)
+
+
+def _gelu(op, Z):
+    """Return Z times the normal distribution function."""
+    x = op("Mul", Z, np.sqrt(0.5))
+    if op.dtype == np.float32:
+        return op("Mul", op("Mul", Z, 0.5), op("Add", op("Erf", x), 1.0))
+    a = op("Abs", x)
+    # Beyond 8 the ratio is held: what e^(-x²) leaves there is below 1e-28.
+    ratio = _ratio(op, op("Min", a, 8.0), _ERFC)
+    tail = op("Mul", op("Mul", op("Exp", op("Neg", op("Mul", x, x))), ratio), 0.5)
+    outside = op("Where", op("Greater", Z, 0.0), op("Sub", 1.0, tail), tail)
+    inner = op("Min", op("Max", x, -1.0), 1.0)
+    erf = op("Mul", inner, _ratio(op, op("Mul", inner, inner), _ERF))
+    inside = op("Add", op("Mul", erf, 0.5), 0.5)
+    return op("Mul", Z, op("Where", op("Less", a, 1.0), inside, outside))
+
+
+def _ratio(op, x, polynomials):
+    return op("Div", *(_horner(op, x, coefficients) for coefficients in polynomials))
+
+
+def _horner(op, x, coefficients):
+    value = coefficients[0]
+    for coefficient in coefficients[1:]:
+        value = op("Add", x if value == 1.0 else op("Mul", x, value), coefficient)
+    return value
+
+
+_ACTIVATIONS = {
+    activations.Identity: lambda op, Z, f: Z,
+    activations.Sigmoid: lambda op, Z, f: _sigmoid(op, Z),
+    activations.Tanh: lambda op, Z, f: op("Tanh", Z),
+    activations.LecunTanh: lambda op, Z, f: op("Mul", op("Tanh", op("Mul", Z, 2 / 3)), 1.7159),
+    activations.Softsign: lambda op, Z, f: op("Div", Z, op("Add", op("Abs", Z), 1.0)),
+    activations.Relu: lambda op, Z, f: op("Relu", Z),
+    activations.LeakyRelu: lambda op, Z, f: op(
+        "Add", op("Relu", Z), op("Mul", op("Min", Z, 0.0), f.negative_slope)
+    ),
+    activations.Elu: lambda op, Z, f: _elu(op, Z, f.alpha),
+    activations.Selu: lambda op, Z, f: _elu(op, Z, f.alpha, f.scale),
+    activations.Gelu: lambda op, Z, f: _gelu(op, Z),
+    activations.Silu: lambda op, Z, f: op("Mul", Z, _sigmoid(op, Z)),
+    activations.Softplus: lambda op, Z, f: _softplus(op, Z),
+}

@@ -1,0 +1,141 @@
+"""minnet's estimators in pipelines that skl2onnx exports."""
+
+import numpy as np
+
+from minnet.estimators import MinNetClassifier, MinNetRegressor
+from minnet.export.description import describe
+from minnet.export.onnx_model import OPSETS
+from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
+
+__all__ = ["register_skl2onnx"]
+
+
+def register_skl2onnx():
+    """Tell skl2onnx how :class:`minnet.MinNetClassifier` and :class:`minnet.MinNetRegressor` are exported.
+
+    After it ``skl2onnx.to_onnx`` and ``convert_sklearn`` take pipelines and other meta-estimators with
+    them; calling it again changes nothing. The classifier has skl2onnx's options ``zipmap``, ``nocl`` and
+    ``output_class_labels``. What they compute in is the type of what comes in, as with skl2onnx's own
+    converters: float64 for ``DoubleTensorType``, otherwise float32.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+
+    Examples
+    --------
+    >>> from minnet.export import register_skl2onnx
+    >>> register_skl2onnx()  # doctest: +SKIP
+    """
+    try:
+        import skl2onnx
+    except ImportError as error:
+        raise ImportError(
+            "register_skl2onnx needs skl2onnx: pip install 'minnet-learn[onnx]' skl2onnx"
+        ) from error
+    skl2onnx.update_registered_converter(
+        MinNetClassifier,
+        "MinNetClassifier",
+        _classifier_shapes,
+        _convert_classifier,
+        options={
+            "zipmap": [True, False, "columns"],
+            "nocl": [True, False],
+            "output_class_labels": [False, True],
+        },
+    )
+    skl2onnx.update_registered_converter(
+        MinNetRegressor, "MinNetRegressor", _regressor_shapes, _convert_regressor
+    )
+
+
+def _tensor_type(operator):
+    """Return the class of what comes in, float32 for whole numbers and bool."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    given = operator.inputs[0].type
+    return DoubleTensorType if isinstance(given, DoubleTensorType) else FloatTensorType
+
+
+def _dtype(operator):
+    return np.float64 if _tensor_type(operator).__name__.startswith("Double") else np.float32
+
+
+def _classes(scope, estimator):
+    """Return the labels, or their indices with the option ``nocl``."""
+    options = scope.get_options(estimator, {"nocl": False})
+    if options["nocl"]:
+        return np.arange(len(estimator.classes_))
+    return onnx_classes(estimator.classes_)
+
+
+def _classifier_shapes(operator):
+    from skl2onnx.common.data_types import Int64TensorType, StringTensorType
+
+    estimator = operator.raw_operator
+    n_samples = operator.inputs[0].get_first_dimension()
+    classes = _classes(operator.scope_inst, estimator)
+    n_classes = len(classes)
+    if estimator._labels.kind == "multilabel":
+        label = Int64TensorType([n_samples, n_classes])
+    elif isinstance(classes, np.ndarray):
+        label = Int64TensorType([n_samples])
+    else:
+        label = StringTensorType([n_samples])
+    operator.outputs[0].set_type(label)
+    operator.outputs[1].set_type(_tensor_type(operator)([n_samples, n_classes]))
+
+
+def _regressor_shapes(operator):
+    n_samples = operator.inputs[0].get_first_dimension()
+    n_outputs = operator.raw_operator.n_outputs_
+    operator.outputs[0].set_type(_tensor_type(operator)([n_samples, n_outputs]))
+
+
+def _convert_classifier(scope, operator, container):
+    description = describe(operator.raw_operator, _dtype(operator))
+    graph = _Graph(scope, container, description.dtype)
+    classes = _classes(scope, operator.raw_operator)
+    outputs = add_classifier(graph, description, graph.input(operator), classes)
+    graph.output(outputs, operator)
+
+
+def _convert_regressor(scope, operator, container):
+    description = describe(operator.raw_operator, _dtype(operator))
+    graph = _Graph(scope, container, description.dtype)
+    graph.output([add_predictions(graph, description, graph.input(operator))], operator)
+
+
+class _Graph(Operators):
+    """Nodes and constants that go into skl2onnx's container, under names from its scope."""
+
+    def __init__(self, scope, container, dtype):
+        super().__init__(dtype)
+        opset = container.target_opset_any_domain("")
+        if opset < OPSETS[0]:
+            raise ValueError(f"target_opset must be at least {OPSETS[0]} for minnet, got {opset}")
+        self.scope, self.container = scope, container
+
+    def node(self, operator, inputs, **attributes):
+        result = self.scope.get_unique_variable_name(f"minnet_{operator}")
+        self._add(operator, inputs, result, **attributes)
+        return result
+
+    def constant(self, tensor):
+        tensor.name = self.scope.get_unique_variable_name("minnet_constant")
+        self.container.initializers.append(tensor)
+        return tensor.name
+
+    def input(self, operator):
+        """Return the name of what comes in, in the graph's dtype."""
+        return self.cast(operator.inputs[0].full_name, self.dtype)
+
+    def output(self, names, operator):
+        """Make the named values the outputs of skl2onnx's operator."""
+        for name, variable in zip(names, operator.outputs, strict=True):
+            self._add("Identity", [name], variable.full_name)
+
+    def _add(self, operator, inputs, result, **attributes):
+        name = self.scope.get_unique_operator_name(f"minnet_{operator}")
+        self.container.add_node(operator, inputs, [result], name=name, **attributes)
