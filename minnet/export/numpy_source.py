@@ -7,8 +7,8 @@ import textwrap
 import numpy as np
 
 from minnet import activations
+from minnet._atomic import write_atomically
 from minnet._version import __version__
-from minnet.export._files import write_file
 from minnet.export.description import describe
 from minnet.layers import Dense
 
@@ -57,7 +57,8 @@ def to_numpy_source(model, path=None, *, dtype=None):
     description = describe(model, dtype)
     source = _Source(description).text()
     if path is not None:
-        write_file(path, source.encode())
+        with write_atomically(path) as file:
+            file.write(source.encode())
     return source
 
 

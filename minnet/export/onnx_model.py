@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
+from minnet._atomic import write_atomically
 from minnet._version import __version__
-from minnet.export._files import write_file
 from minnet.export.description import describe
 from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
 
@@ -95,7 +95,9 @@ def to_onnx(model, path=None, *, dtype=None, opset=OPSETS[1]):
     exported = graph.model(onnx, description, outputs, opset)
     onnx.checker.check_model(exported, full_check=True)
     if path is not None:
-        write_file(path, exported.SerializeToString())
+        content = exported.SerializeToString()
+        with write_atomically(path) as file:
+            file.write(content)
     return exported
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from minnet.persistence.atomic import write_atomically
+from minnet._atomic import write_atomically
 
 __all__ = ["Measurement", "Recording"]
 

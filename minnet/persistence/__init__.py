@@ -8,7 +8,6 @@ models               networks, trainers and estimators as records, and back
 values               arguments and configurations as JSON, by registered names, and back
 record               a JSON object that is read key by key, with nothing left over
 container            the safetensors format: a header of JSON, then arrays
-atomic               a file is there as a whole or not at all
 ==================== ==============================================================================
 """
 

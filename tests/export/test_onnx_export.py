@@ -274,7 +274,7 @@ def test_a_failed_export_leaves_the_old_file(tmp_path, monkeypatch):
         to_onnx("no model", path)
 
     def replace(*paths):
-        raise OSError(28, "disk full")
+        raise OSError(28, "disk full", *paths)
 
     monkeypatch.setattr("os.replace", replace)
     with pytest.raises(OSError, match="disk full") as caught:

@@ -39,16 +39,17 @@ def write_atomically(path):
     folder = os.path.dirname(path)
     temporary = os.path.join(folder, f".minnet-{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and temporary in (error.filename, error.filename2):
+            error.filename, error.filename2 = path, None  # not the other name
         raise
     _sync_folder(folder)
 
