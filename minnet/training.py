@@ -26,8 +26,9 @@ class Trainer:
     batch_size : int, default=32
         More than there are rows means all of them.
     learning_rate : str, callable or Schedule, default="constant"
-        "constant", "invscaling", "adaptive" or a function of the step that returns the rate; where it
-        starts is the optimizer's ``learning_rate``.
+        "constant", "invscaling", "adaptive", a schedule such as :class:`minnet.optimizers.Cosine`, or a
+        function of the step that returns the rate; where it starts is the optimizer's
+        ``learning_rate``.
     power_t : float, default=0.5
         Exponent of "invscaling".
     shuffle : bool, default=True
@@ -54,6 +55,8 @@ class Trainer:
         Epochs over all calls.
     n_steps : int
         Steps made by this trainer.
+    n_steps_before : int
+        Steps of the trainers that it continues from: where schedules by step go on.
     n_seen : int
         Samples drawn over all calls.
     loss_curve : list of float
@@ -118,6 +121,7 @@ class Trainer:
         self.verbose = verbose
         self._runner = make_backend(backend, network, n_threads)
         self.n_epochs = self.n_steps = self.n_seen = self.no_improvement_count = 0
+        self.n_steps_before = 0
         self.loss_curve, self.validation_scores = [], []
         self.best_loss, self.best_score = np.inf, -np.inf
 
@@ -200,8 +204,9 @@ class Trainer:
         return self
 
     def continue_from(self, previous):
-        """Take over the records of another trainer, so that epochs and random streams go on."""
+        """Take over another trainer's records: epochs, schedules and random streams go on."""
         self.n_epochs, self.n_seen = previous.n_epochs, previous.n_seen
+        self.n_steps_before = previous.n_steps_before + previous.optimizer.step
         self.loss_curve = list(previous.loss_curve)
         self.validation_scores = list(previous.validation_scores)
         self.best_loss, self.best_score = previous.best_loss, previous.best_score
@@ -219,7 +224,8 @@ class Trainer:
         batch_size = min(self.batch_size, n_samples)
         n_steps = -(-n_samples // batch_size)
         optimizer = self.optimizer
-        where = (optimizer.learning_rate, self.initial_rate, optimizer.step)
+        step = self.n_steps_before + optimizer.step
+        where = (optimizer.learning_rate, self.initial_rate, step)
         rates = self.schedule.rates(*where, n_steps, self.n_seen)
         hyper = Hyper(
             batch_size=batch_size,
@@ -245,7 +251,7 @@ class Trainer:
         # Summed at the end: where the epoch pauses must not change a bit.
         self.loss_curve.append(float(np.concatenate(losses).sum()) / n_samples)
         optimizer.learning_rate = self.schedule.after_epoch(
-            float(rates[-1]), self.initial_rate, optimizer.step, self.n_seen
+            float(rates[-1]), self.initial_rate, step + n_steps, self.n_seen
         )
         if self.verbose:
             print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")

@@ -31,7 +31,7 @@ from minnet.layers import BatchNorm, Dropout
 from minnet.lbfgs import minimize_lbfgs
 from minnet.losses import get_loss
 from minnet.network import Network, all_finite
-from minnet.optimizers import SGD, Adam
+from minnet.optimizers import SGD, Adam, Schedule
 from minnet.random import Stream
 from minnet.training import Trainer
 
@@ -79,7 +79,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), callable],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), Schedule, callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -294,7 +294,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             optimizer = SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum)
         else:
             optimizer = Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
-        # As in scikit-learn, the named schedules are for sgd; a function of the step is for both.
+        # As in scikit-learn, the named schedules are for sgd; objects and functions are for both.
         named = isinstance(self.learning_rate, str)
         return Trainer(
             network,

@@ -39,9 +39,12 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         in scikit-learn its effect does not depend on ``batch_size``.
     batch_size : int or "auto", default="auto"
         "auto" is ``min(200, n_samples)``.
-    learning_rate : {"constant", "invscaling", "adaptive"} or callable, default="constant"
-        The names are for solver="sgd", as in scikit-learn. A function of the step (0, 1, 2, ...)
-        that returns the learning rate is for "adam" too; ``learning_rate_init`` is then not used.
+    learning_rate : {"constant", "invscaling", "adaptive"}, Schedule or callable, default="constant"
+        The names are for solver="sgd", as in scikit-learn. For "adam" too there are the schedules
+        :class:`minnet.optimizers.StepDecay`, :class:`minnet.optimizers.Cosine` and
+        :class:`minnet.optimizers.WarmUp`, which start from ``learning_rate_init``, and functions of
+        the step (0, 1, 2, ...) that return the rate itself. Steps go on counting in ``partial_fit``
+        and in a warm start.
     learning_rate_init : float, default=0.001
         Learning rate at the start.
     power_t : float, default=0.5
