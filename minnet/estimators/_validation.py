@@ -40,8 +40,7 @@ class ValidationSet:
     def __init__(self, estimator, X, y, T, weights):
         self.estimator = estimator
         self.X, self.y, self.T, self.weights = X, y, T, weights
-        self._backend = self._fitted = None
-        self._scorer = None
+        self._backend = self._scorer = None
         if estimator.scoring not in (None, "loss"):
             self._scorer = check_scoring(estimator, estimator.scoring)
             if self.y.ndim == 2 and self.y.shape[1] == 1:
@@ -68,10 +67,9 @@ class ValidationSet:
 
     def _score(self, network):
         """Return what the scorer says of an estimator with this network."""
-        if self._fitted is None:  # the network changes in place: one will do
-            self._fitted = _as_fitted(self.estimator, network)
+        fitted = _as_fitted(self.estimator, network)  # anew, whatever the scorer did to the last
         weights = {} if self.weights is None else {"sample_weight": self.weights}
-        score = self._scorer(self._fitted, self.X, self.y, **weights)
+        score = self._scorer(fitted, self.X, self.y, **weights)
         if not isinstance(score, Real):
             raise ValueError(f"scoring must give a number, got {score!r}")
         return score
