@@ -343,6 +343,11 @@ class Trainer:
     def _count(self, improved):
         self.no_improvement_count = 0 if improved else self.no_improvement_count + 1
 
+    @property
+    def ran(self):
+        """Return the name of the backend whose code took the steps; None after unpickling."""
+        return None if self._runner is None else self._runner.ran
+
     def is_finite(self):
         """Return whether all parameters are finite."""
         return bool(np.isfinite(self.network.params).all())

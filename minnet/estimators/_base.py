@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import time
 import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
@@ -22,11 +23,12 @@ from sklearn.utils.validation import (
 
 from minnet._version import __version__
 from minnet.activations import Activation, list_activations
-from minnet.backends import list_backends
+from minnet.backends import list_backends, make_backend
 from minnet.callbacks import Callback
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
+from minnet.estimators._fit_info import fit_info
 from minnet.estimators._kept import KeptBackend
 from minnet.estimators._validation import check_given, split
 from minnet.layers import BatchNorm, Dropout
@@ -178,20 +180,23 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             If data or arguments do not fit, or if training diverges. The estimator is then as it
             was.
         """
+        began = time.perf_counter()
         with self._untouched_on_error():
             self._validate_params()
             epochs = 0 if self.solver == "lbfgs" else self.max_iter
             context = self._init_callback_context(max_subtasks=epochs)
-            given = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val,
-                     "sample_weight_val": sample_weight_val}  # fmt: skip
-            metadata = {name: value for name, value in given.items() if value is not None} or None
+            metadata = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val,
+                        "sample_weight_val": sample_weight_val}  # fmt: skip
+            metadata = {
+                name: value for name, value in metadata.items() if value is not None
+            } or None
             data = {"X": X, "y": y, "metadata": metadata}
             context.call_on_fit_task_begin(estimator=self, **data)
             warm = self.warm_start and hasattr(self, "network_")
             X, y, sample_weight = self._check_arrays(X, y, sample_weight, reset=not warm)
             T, weights = self._learn_targets(X, y, sample_weight, first=not warm)
-            given = (X_val, y_val, sample_weight_val)
-            validation = check_given(self, X, T, sample_weight, *given)
+            held = X_val, y_val, sample_weight_val
+            validation = check_given(self, X, T, sample_weight, *held)
             if warm:
                 self._check_unchanged(T)
                 network = copy.deepcopy(self.network_)
@@ -207,17 +212,20 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                         "it was not called",
                         stacklevel=3,
                     )
-                self._fit_lbfgs(network, X, T, weights)
+                ran = self._fit_lbfgs(network, X, T, weights)
             else:
                 previous = getattr(self, "_trainer", None) if warm else None
                 if given:
                     callbacks.append(EpochTasks(self, context, data))
                 data_of_fit = X, y, T, weights, validation
-                self._fit_stochastic(network, previous, *data_of_fit, callbacks)
+                ran = self._fit_stochastic(network, previous, *data_of_fit, callbacks)
+            seconds = time.perf_counter() - began
+            self.fit_info_ = fit_info(network, ran, self.n_threads, seconds)
             context.call_on_fit_task_end(estimator=self, **data, reconstruction_attributes={})
         return self
 
     def _partial_fit(self, X, y, sample_weight, **given):
+        began = time.perf_counter()
         with self._untouched_on_error():
             self._validate_params()
             if self.early_stopping:
@@ -243,6 +251,8 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=3)
             self._publish(network, trainer, n_iter=trainer.n_epochs)
+            seconds = time.perf_counter() - began
+            self.fit_info_ = fit_info(network, trainer.ran, self.n_threads, seconds)
         return self
 
     @contextlib.contextmanager
@@ -358,7 +368,10 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return min(self.batch_size, n_samples)
 
     def _fit_stochastic(self, network, previous, X, y, T, weights, validation, callbacks):
-        """Train by epochs; with a previous trainer (warm start) its records go on."""
+        """Train by epochs; with a previous trainer (warm start) its records go on.
+
+        Return the name of the backend that ran.
+        """
         if self.early_stopping and validation is None:
             X, T, weights, validation = split(self, network.key, X, y, T, weights)
         trainer = self._new_trainer(network, X.shape[0])
@@ -376,6 +389,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         )
         n_iter = trainer.n_epochs - epochs_before
         self._publish(network, trainer, n_iter, validated=validation is not None)
+        return trainer.ran
 
     def _fit_lbfgs(self, network, X, T, weights):
         n_iter, loss = minimize_lbfgs(
@@ -392,6 +406,8 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         )
         self._publish(network, None, n_iter)
         self.loss_ = loss
+        backend = make_backend(self.backend, network, self.n_threads)
+        return "numpy" if backend.name == "numba" else backend.ran  # which has it computed by NumPy
 
     def _publish(self, network, trainer, n_iter, validated=False):
         """Set the fitted attributes."""
@@ -406,7 +422,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self._minnet_version = __version__
         for name in ("_trainer", "_optimizer", "_no_improvement_count", "loss_curve_", "best_loss_",
                      "validation_scores_", "validation_loss_curve_",
-                     "best_validation_score_"):  # fmt: skip
+                     "best_validation_score_", "fit_info_"):  # fmt: skip
             vars(self).pop(name, None)
         if trainer is None:
             return

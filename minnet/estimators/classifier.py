@@ -139,6 +139,11 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Samples seen.
     n_layers_, n_outputs_, out_activation_
         As in scikit-learn: layers counting the input, units and activation of the output.
+    fit_info_ : dict
+        What ran the last call of ``fit`` or ``partial_fit``, in numbers and strings: "random_key", of
+        all random streams; "backend", "cpu_level" of its kernels, "n_threads", the most it could use
+        (None where not known); "dtype"; "seconds"; "versions" of minnet, numpy, scipy and
+        scikit-learn.
     n_features_in_, feature_names_in_
 
     See Also
