@@ -429,6 +429,8 @@ def get_schedule(spec, power_t=0.5):
     """
     if isinstance(spec, Schedule):
         return spec
+    if isinstance(spec, type):
+        raise TypeError(f"learning_rate must be a Schedule object, got the class {spec.__name__}")
     if callable(spec):
         return FunctionOfStep(spec)
     names = {

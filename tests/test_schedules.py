@@ -155,6 +155,11 @@ def test_only_schedules_by_step_follow_a_warm_up(then):
         WarmUp(3, then=then)
 
 
+def test_a_class_is_no_schedule():
+    with pytest.raises(TypeError, match="must be a Schedule object, got the class Cosine"):
+        MinNetRegressor(learning_rate=Cosine).fit(ONES, FAR.ravel())
+
+
 class Wrong(ByStep):
     def __init__(self, value):
         self.value = value
