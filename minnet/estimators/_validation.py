@@ -69,7 +69,13 @@ class ValidationSet:
         """Return what the scorer says of an estimator with this network."""
         fitted = _as_fitted(self.estimator, network)  # anew, whatever the scorer did to the last
         weights = {} if self.weights is None else {"sample_weight": self.weights}
-        score = self._scorer(fitted, self.X, self.y, **weights)
+        try:
+            score = self._scorer(fitted, self.X, self.y, **weights)
+        except AttributeError as error:
+            if not isinstance(self.estimator.scoring, str):
+                raise
+            given = self.estimator.scoring
+            raise ValueError(f"scoring must fit the estimator, got {given!r}: {error}") from None
         if not isinstance(score, Real):
             raise ValueError(f"scoring must give a number, got {score!r}")
         return score

@@ -222,6 +222,13 @@ def test_a_scorer_that_fails_leaves_everything(scoring, error, message, fitted):
         np.testing.assert_array_equal(est.network_.params, params)
 
 
+def test_a_scorer_for_classifiers_does_not_fit_a_regressor():
+    with pytest.raises(
+        ValueError, match="scoring must fit the estimator, got 'roc_auc': MinNetReg"
+    ):
+        fit(MinNetRegressor, R, scoring="roc_auc")
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_ctrl_c_in_a_scorer(early_stopping):
     seen = []
