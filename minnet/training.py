@@ -26,8 +26,9 @@ class Trainer:
     batch_size : int, default=32
         More than there are rows means all of them.
     learning_rate : str, callable or Schedule, default="constant"
-        "constant", "invscaling", "adaptive" or a function of the step that returns the rate; where it
-        starts is the optimizer's ``learning_rate``.
+        "constant", "invscaling", "adaptive", a schedule such as :class:`minnet.optimizers.Cosine`, or a
+        function of the step that returns the rate; where it starts is the optimizer's
+        ``learning_rate``.
     power_t : float, default=0.5
         Exponent of "invscaling".
     shuffle : bool, default=True
@@ -54,12 +55,16 @@ class Trainer:
         Epochs over all calls.
     n_steps : int
         Steps made by this trainer.
+    n_steps_before : int
+        Steps of the trainers that it continues from: where schedules by step go on.
     n_seen : int
         Samples drawn over all calls.
     loss_curve : list of float
         Mean objective of each epoch.
-    validation_scores : list of float
+    validation_scores, validation_loss_curve : list of float
+        Score and loss after each epoch that was validated; NaN where there is none.
     best_loss, best_score : float
+        Smallest loss; largest score since the last call of ``fit`` began.
     no_improvement_count : int
         Epochs since the last improvement.
 
@@ -118,7 +123,8 @@ class Trainer:
         self.verbose = verbose
         self._runner = make_backend(backend, network, n_threads)
         self.n_epochs = self.n_steps = self.n_seen = self.no_improvement_count = 0
-        self.loss_curve, self.validation_scores = [], []
+        self.n_steps_before = 0
+        self.loss_curve, self.validation_scores, self.validation_loss_curve = [], [], []
         self.best_loss, self.best_score = np.inf, -np.inf
 
     def __getstate__(self):
@@ -127,7 +133,17 @@ class Trainer:
     def __setstate__(self, state):
         vars(self).update(state, _runner=None)
 
-    def fit(self, X, T, sample_weight=None, *, max_epochs=200, validate=None, callbacks=()):
+    def fit(
+        self,
+        X,
+        T,
+        sample_weight=None,
+        *,
+        max_epochs=200,
+        validate=None,
+        early_stopping=True,
+        callbacks=(),
+    ):
         """Train until loss or score stalls, at most ``max_epochs`` epochs.
 
         Parameters
@@ -136,8 +152,12 @@ class Trainer:
             As :meth:`minnet.Network.loss_and_grad` takes them.
         max_epochs : int, default=200
         validate : callable, default=None
-            ``validate(network)`` returns a score, the higher the better. With it, training stops when
-            the score stalls and the weights of the best epoch come back.
+            ``validate(network)`` returns a score, the higher the better, or a pair of score and loss. It
+            is called after every epoch.
+        early_stopping : bool, default=True
+            With ``validate``: training stops when the score stalls, and the weights of the best epoch
+            come back. Where epochs were made before, those of the start take part, with their score on
+            what is validated now. False only notes the scores.
         callbacks : sequence of Callback or callable, default=()
             See :class:`minnet.callbacks.Callback`. A function is called with the trainer after every
             epoch, and ends training if it returns True.
@@ -155,32 +175,37 @@ class Trainer:
         Warns
         -----
         ConvergenceWarning
-            If ``max_epochs`` is reached first, or if training diverges under ``validate``.
+            If ``max_epochs`` is reached first, if training diverges under early stopping, or if no score
+            is a number above minus infinity: then the weights of the last epoch stay.
         """
         data = self.network.check_batch(X, T, sample_weight)
         self.no_improvement_count = 0
-        best = self._snapshot() if validate is not None else None
+        self.best_score, n_scores = -np.inf, len(self.validation_scores)
+        stopping = validate is not None and early_stopping
+        best = self._snapshot() if stopping else None
         callbacks = [as_callback(callback) for callback in callbacks]
         for callback in callbacks:
             callback.begin(self)
         try:
+            if stopping and self.n_epochs:
+                self.best_score = max(self.best_score, _score_and_loss(validate, self.network)[0])
             for _ in range(max_epochs):
                 for callback in callbacks:
                     callback.begin_epoch(self)
                 self.run_epoch(*data, callbacks=callbacks)
                 if not self.is_finite():
-                    if validate is None:
+                    if not stopping:
                         raise ValueError(self._divergence())
-                    self.validation_scores.append(np.nan)
+                    self._note(np.nan, np.nan)
                     warnings.warn(
                         self._divergence() + " The weights of the best epoch were restored.",
                         ConvergenceWarning,
                         stacklevel=2,
                     )
                     break
-                if validate is not None and self._validate(validate):
+                if validate is not None and self._validate(validate, stopping) and stopping:
                     best = self._snapshot()
-                stalled = self.check_stall(validate is not None)
+                stalled = self.check_stall(stopping)
                 answers = [callback.end_epoch(self) for callback in callbacks]
                 if stalled or any(isinstance(a, bool | np.bool_) and a for a in answers):
                     break
@@ -195,15 +220,24 @@ class Trainer:
             warnings.warn("Training interrupted by user.", stacklevel=2)
         for callback in callbacks:
             callback.end(self)
-        if best is not None:
+        if stopping and (self.best_score > -np.inf or not self.is_finite()):
             self.network.params[...], self.network.state[...] = best
+        elif stopping and len(self.validation_scores) > n_scores:
+            warnings.warn(
+                "The validation score was NaN or minus infinity in every epoch, so that none is the best: "
+                "the weights of the last one were kept.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     def continue_from(self, previous):
-        """Take over the records of another trainer, so that epochs and random streams go on."""
+        """Take over another trainer's records: epochs, schedules and random streams go on."""
         self.n_epochs, self.n_seen = previous.n_epochs, previous.n_seen
+        self.n_steps_before = previous.n_steps_before + previous.optimizer.step
         self.loss_curve = list(previous.loss_curve)
         self.validation_scores = list(previous.validation_scores)
+        self.validation_loss_curve = list(previous.validation_loss_curve)
         self.best_loss, self.best_score = previous.best_loss, previous.best_score
 
     def run_epoch(self, X, T, sample_weight=None, callbacks=()):
@@ -219,7 +253,8 @@ class Trainer:
         batch_size = min(self.batch_size, n_samples)
         n_steps = -(-n_samples // batch_size)
         optimizer = self.optimizer
-        where = (optimizer.learning_rate, self.initial_rate, optimizer.step)
+        step = self.n_steps_before + optimizer.step
+        where = (optimizer.learning_rate, self.initial_rate, step)
         rates = self.schedule.rates(*where, n_steps, self.n_seen)
         hyper = Hyper(
             batch_size=batch_size,
@@ -245,7 +280,7 @@ class Trainer:
         # Summed at the end: where the epoch pauses must not change a bit.
         self.loss_curve.append(float(np.concatenate(losses).sum()) / n_samples)
         optimizer.learning_rate = self.schedule.after_epoch(
-            float(rates[-1]), self.initial_rate, optimizer.step, self.n_seen
+            float(rates[-1]), self.initial_rate, step + n_steps, self.n_seen
         )
         if self.verbose:
             print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
@@ -288,19 +323,30 @@ class Trainer:
             print(f"{message} Setting learning rate to {rate:f}")
         return False
 
-    def _validate(self, validate):
-        """Note the validation score; return whether it is the best so far."""
-        score = float(validate(self.network))
-        self.validation_scores.append(score)
+    def _validate(self, validate, stopping):
+        """Note the validation score and loss; return whether the score is the best so far."""
+        self._note(np.nan, np.nan)  # as long as the loss curve, should the function be interrupted
+        score, loss = _score_and_loss(validate, self.network)
+        self.validation_scores[-1], self.validation_loss_curve[-1] = score, loss
         if self.verbose:
             print(f"Validation score: {score:f}")
-        self._count(score >= self.best_score + self.tol)
+        if stopping:
+            self._count(score > -np.inf and score >= self.best_score + self.tol)
         better = score > self.best_score
         self.best_score = max(self.best_score, score) if not np.isnan(score) else self.best_score
         return better
 
+    def _note(self, score, loss):
+        self.validation_scores.append(score)
+        self.validation_loss_curve.append(loss)
+
     def _count(self, improved):
         self.no_improvement_count = 0 if improved else self.no_improvement_count + 1
+
+    @property
+    def ran(self):
+        """Return the name of the backend whose code took the steps; None after unpickling."""
+        return None if self._runner is None else self._runner.ran
 
     def is_finite(self):
         """Return whether all parameters are finite."""
@@ -326,3 +372,10 @@ class Trainer:
 
     def _snapshot(self):
         return self.network.params.copy(), self.network.state.copy()
+
+
+def _score_and_loss(validate, network):
+    """Return what ``validate`` says, as two floats; the loss is NaN where it gives none."""
+    given = validate(network)
+    score, loss = given if isinstance(given, tuple) else (given, np.nan)
+    return float(score), float(loss)

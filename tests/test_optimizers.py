@@ -269,7 +269,7 @@ def test_a_users_schedule():
 def test_unknown_schedules_get_the_closest():
     with pytest.raises(ValueError, match="'adaptiv': did you mean 'adaptive'"):
         get_schedule("adaptiv")
-    with pytest.raises(TypeError, match="learning_rate must be a name or a function of the step"):
+    with pytest.raises(TypeError, match="learning_rate must be a name, a Schedule or a function"):
         get_schedule(0.1)
 
 

@@ -406,6 +406,47 @@ def test_a_later_call_that_gets_worse_comes_back_to_where_it_began(X, T):
     np.testing.assert_array_equal(trainer.network.params, before)
 
 
+def test_a_pair_is_score_and_loss(X, T):
+    trainer = Trainer(make())
+    fit(trainer, X, T, validate=lambda network: (0.5, 2.0), max_epochs=2)
+    fit(trainer, X, T, validate=lambda network: 0.5, max_epochs=1)
+    assert trainer.validation_scores == [0.5] * 3
+    np.testing.assert_array_equal(trainer.validation_loss_curve, [2.0, 2.0, np.nan])
+
+
+def test_without_early_stopping_scores_are_only_noted(X, T, capsys):
+    expected = fit(Trainer(make(), SGD(0.01)), X, T, max_epochs=30)
+    trainer = Trainer(make(), SGD(0.01), n_iter_no_change=2, tol=0, verbose=True)
+    fit(trainer, X, T, validate=lambda network: 0.5, early_stopping=False, max_epochs=30)
+    np.testing.assert_array_equal(trainer.network.params, expected.network.params)
+    assert trainer.validation_scores == [0.5] * 30
+    assert trainer.best_loss == min(trainer.loss_curve)
+    assert capsys.readouterr().out.count("Validation score: 0.500000") == 30
+
+
+def test_the_weights_of_a_later_start_take_part_with_their_score_of_now(X, T):
+    trainer = fit(Trainer(make()), X, T, validate=lambda network: 0.9, max_epochs=1)
+    scores, kept = iter([0.1, 0.2, 0.15]), []
+
+    def validate(network):
+        kept.append(network.params.copy())
+        return next(scores)
+
+    fit(trainer, X, T, validate=validate, max_epochs=2)
+    assert trainer.best_score == 0.2
+    np.testing.assert_array_equal(trainer.network.params, kept[1])
+
+
+@pytest.mark.parametrize("score", [np.nan, -np.inf])
+def test_the_last_weights_stay_where_no_score_is_a_number(score, X, T):
+    expected = fit(Trainer(make()), X, T, max_epochs=4)
+    trainer = Trainer(make(), n_iter_no_change=3)
+    with pytest.warns(ConvergenceWarning, match="NaN or minus infinity in every epoch"):
+        trainer.fit(X, T, validate=lambda network: score)
+    assert trainer.n_epochs == 4
+    np.testing.assert_array_equal(trainer.network.params, expected.network.params)
+
+
 # ---- divergence
 
 
@@ -456,8 +497,7 @@ def test_divergence_under_validation_is_a_warning_and_the_best_comes_back(X, T):
 
 
 def test_a_score_that_is_nan_is_no_improvement(X, T):
-    trainer = Trainer(make(), n_iter_no_change=2)
-    trainer.fit(X, T, validate=lambda network: np.nan)
+    trainer = fit(Trainer(make(), n_iter_no_change=2), X, T, validate=lambda network: np.nan)
     assert trainer.n_epochs == 3
     assert trainer.best_score == -np.inf
 

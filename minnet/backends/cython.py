@@ -59,6 +59,11 @@ class CythonBackend:
             self._bytes = program.view(np.int8)
             self._products = [int(row["n_in"]) * int(row["n_out"]) for row in self.layers]
 
+    @property
+    def ran(self):
+        """Return the name of the backend whose code took the steps."""
+        return self.readable.ran if self.readable.said else self.name
+
     def forward(self, X):
         """Return the logits of ``X``, a block of rows at a time."""
         network = self.network

@@ -32,7 +32,7 @@ class NumpyBackend:
     def __init__(self, network, n_threads=None):
         self.network = network
         self.n_threads = n_threads
-        self._said = False
+        self.said = False
         table = network.parameter_table
         self._weights = [row for row in table if row.is_weight and row.trainable]
         self._factors = None
@@ -41,11 +41,16 @@ class NumpyBackend:
             for row in table:
                 self._factors[row.slice] = row.lr_factor if row.trainable else 0
 
+    @property
+    def ran(self):
+        """Return the name of the backend whose code took the steps."""
+        return self.name
+
     def because(self, reason):
         """Return self, to run what another backend cannot; the log says so once."""
-        if not self._said:
+        if not self.said:
             _log.info("the network runs on the numpy backend: %s", reason)
-        self._said = True
+        self.said = True
         return self
 
     def forward(self, X):

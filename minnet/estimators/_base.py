@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import time
 import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
@@ -11,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
@@ -26,13 +28,14 @@ from minnet.callbacks import Callback
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
+from minnet.estimators._fit_info import fit_info
 from minnet.estimators._kept import KeptBackend
+from minnet.estimators._validation import check_given, split
 from minnet.layers import BatchNorm, Dropout
 from minnet.lbfgs import minimize_lbfgs
 from minnet.losses import get_loss
 from minnet.network import Network, all_finite
-from minnet.optimizers import SGD, Adam
-from minnet.random import Stream
+from minnet.optimizers import SGD, Adam, Schedule
 from minnet.training import Trainer
 
 _DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
@@ -79,7 +82,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), callable],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), Schedule, callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -105,6 +108,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "clip_value": [Interval(Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "backend": [StrOptions({"auto", *list_backends()})],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
@@ -114,6 +118,10 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def _check_targets(self, X, y, first, **given):
         """Return the targets of the loss for ``y``; if ``first``, learn from it what there is."""
+
+    @abstractmethod
+    def _check_held_targets(self, X, y):
+        """Return the targets of a validation set, after ``_check_targets`` of the training set."""
 
     @abstractmethod
     def _n_outputs(self, T):
@@ -135,10 +143,14 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Return the sample weights with the class weights in them."""
         return sample_weight
 
+    def _held_weight(self, T_val, sample_weight_val, T, sample_weight):
+        """Return the weights of a validation set, with the class weights of the training set."""
+        return sample_weight_val
+
     # ---- fit
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to data.
 
         Parameters
@@ -149,6 +161,14 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             Class labels, a multilabel indicator, or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
             At least 0 and not all 0.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            With ``early_stopping=True`` validated on instead of a part of ``X``; otherwise watched:
+            scores and losses are noted and nothing depends on them. Not for solver="lbfgs". A Pipeline
+            transforms it as ``X`` with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            No labels but those in ``y``; some may be missing.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights in score and loss.
 
         Returns
         -------
@@ -160,15 +180,23 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             If data or arguments do not fit, or if training diverges. The estimator is then as it
             was.
         """
+        began = time.perf_counter()
         with self._untouched_on_error():
             self._validate_params()
             epochs = 0 if self.solver == "lbfgs" else self.max_iter
             context = self._init_callback_context(max_subtasks=epochs)
-            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+            metadata = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val,
+                        "sample_weight_val": sample_weight_val}  # fmt: skip
+            metadata = {
+                name: value for name, value in metadata.items() if value is not None
+            } or None
             data = {"X": X, "y": y, "metadata": metadata}
             context.call_on_fit_task_begin(estimator=self, **data)
             warm = self.warm_start and hasattr(self, "network_")
-            X, T, weights = self._check_data(X, y, sample_weight, first=not warm)
+            X, y, sample_weight = self._check_arrays(X, y, sample_weight, reset=not warm)
+            T, weights = self._learn_targets(X, y, sample_weight, first=not warm)
+            held = X_val, y_val, sample_weight_val
+            validation = check_given(self, X, T, sample_weight, *held)
             if warm:
                 self._check_unchanged(T)
                 network = copy.deepcopy(self.network_)
@@ -184,16 +212,20 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                         "it was not called",
                         stacklevel=3,
                     )
-                self._fit_lbfgs(network, X, T, weights)
+                ran = self._fit_lbfgs(network, X, T, weights)
             else:
                 previous = getattr(self, "_trainer", None) if warm else None
                 if given:
                     callbacks.append(EpochTasks(self, context, data))
-                self._fit_stochastic(network, previous, X, T, weights, callbacks)
+                data_of_fit = X, y, T, weights, validation
+                ran = self._fit_stochastic(network, previous, *data_of_fit, callbacks)
+            seconds = time.perf_counter() - began
+            self.fit_info_ = fit_info(network, ran, self.n_threads, seconds)
             context.call_on_fit_task_end(estimator=self, **data, reconstruction_attributes={})
         return self
 
     def _partial_fit(self, X, y, sample_weight, **given):
+        began = time.perf_counter()
         with self._untouched_on_error():
             self._validate_params()
             if self.early_stopping:
@@ -219,6 +251,8 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=3)
             self._publish(network, trainer, n_iter=trainer.n_epochs)
+            seconds = time.perf_counter() - began
+            self.fit_info_ = fit_info(network, trainer.ran, self.n_threads, seconds)
         return self
 
     @contextlib.contextmanager
@@ -235,6 +269,10 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _check_data(self, X, y, sample_weight, first, **given):
         """Return X, targets and weights in the dtype of the fit."""
+        X, y, sample_weight = self._check_arrays(X, y, sample_weight, reset=first)
+        return X, *self._learn_targets(X, y, sample_weight, first, **given)
+
+    def _check_arrays(self, X, y, sample_weight, reset):
         X, y = validate_data(
             self,
             X,
@@ -243,22 +281,29 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             multi_output=True,
             y_numeric=not hasattr(self, "predict_proba"),
             dtype=_DTYPES,
-            reset=first,
+            reset=reset,
         )
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+        return X, y, sample_weight
+
+    def _learn_targets(self, X, y, sample_weight, first, **given):
+        """Return targets and weights; the first time, what they are is learned."""
         T = self._check_targets(X, y, first, **given)
-        n_outputs = self._n_outputs(T)
-        try:
-            get_loss(self._loss(), n_outputs).check_targets(T, len(T), n_outputs, X.dtype)
-        except ValueError as error:  # a loss calls its targets T
-            raise ValueError(str(error).replace("T must", "y must", 1)) from None
+        self._check_for_loss(T, X.dtype)
         weights = self._total_weight(T, sample_weight, incremental="classes" in given)
         if weights is not None and not weights.sum() > 0:
             raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
-        return X, T, weights
+        return T, weights
+
+    def _check_for_loss(self, T, dtype, name="y"):
+        n_outputs = self._n_outputs(T)
+        try:
+            get_loss(self._loss(), n_outputs).check_targets(T, len(T), n_outputs, dtype)
+        except ValueError as error:  # a loss calls its targets T
+            raise ValueError(str(error).replace("T must", f"{name} must", 1)) from None
 
     def _new_network(self, X, T, weights=None):
         check_initializers(self)
@@ -294,7 +339,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             optimizer = SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum)
         else:
             optimizer = Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
-        # As in scikit-learn, the named schedules are for sgd; a function of the step is for both.
+        # As in scikit-learn, the named schedules are for sgd; objects and functions are for both.
         named = isinstance(self.learning_rate, str)
         return Trainer(
             network,
@@ -322,47 +367,29 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             )
         return min(self.batch_size, n_samples)
 
-    def _fit_stochastic(self, network, previous, X, T, weights, callbacks):
-        """Train by epochs; with a previous trainer (warm start) its records go on."""
-        validate = None
-        if self.early_stopping:
-            X, T, weights, validate = self._split(network.key, X, T, weights)
+    def _fit_stochastic(self, network, previous, X, y, T, weights, validation, callbacks):
+        """Train by epochs; with a previous trainer (warm start) its records go on.
+
+        Return the name of the backend that ran.
+        """
+        if self.early_stopping and validation is None:
+            X, T, weights, validation = split(self, network.key, X, y, T, weights)
         trainer = self._new_trainer(network, X.shape[0])
         if previous is not None:
             trainer.continue_from(previous)
         epochs_before = trainer.n_epochs
-        limits = {"max_epochs": self.max_iter, "validate": validate}
-        trainer.fit(X, T, weights, **limits, callbacks=callbacks)
-        self._publish(network, trainer, n_iter=trainer.n_epochs - epochs_before)
-
-    def _split(self, key, X, T, weights):
-        """Set a part aside; return the rest and a function that scores a network on the part."""
-        too_small = (
-            "The validation set is too small. Increase 'validation_fraction' or the size of your "
-            "dataset."
+        trainer.fit(
+            X,
+            T,
+            weights,
+            max_epochs=self.max_iter,
+            validate=validation,
+            early_stopping=self.early_stopping,
+            callbacks=callbacks,
         )
-        if self.validation_fraction == 0:
-            raise ValueError(too_small)
-        arrays = [X, T] if weights is None else [X, T, weights]
-        seed = int(Stream(key, "split").words(1)[0])
-        parts = self._split_rows(arrays, T, test_size=self.validation_fraction, random_state=seed)
-        train, held = parts[::2], parts[1::2]
-        if held[0].shape[0] < 2:
-            raise ValueError(too_small)
-        held_weights = held[2] if weights is not None else None
-        for part, sums in (("training", train[2:]), ("validation", held[2:])):
-            if sums and not sums[0].sum() > 0:
-                raise ValueError(f"sample_weight must not be all zero in the {part} part")
-
-        def validate(network):
-            with np.errstate(over="ignore", invalid="ignore"):
-                Z = make_backend(self.backend, network, self.n_threads).forward(held[0])
-                Y = network.loss_.predict(Z)
-                if not np.isfinite(Y).all():
-                    return np.nan
-                return self._validation_score(Y, held[1], held_weights)
-
-        return train[0], train[1], train[2] if weights is not None else None, validate
+        n_iter = trainer.n_epochs - epochs_before
+        self._publish(network, trainer, n_iter, validated=validation is not None)
+        return trainer.ran
 
     def _fit_lbfgs(self, network, X, T, weights):
         n_iter, loss = minimize_lbfgs(
@@ -379,8 +406,10 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         )
         self._publish(network, None, n_iter)
         self.loss_ = loss
+        backend = make_backend(self.backend, network, self.n_threads)
+        return "numpy" if backend.name == "numba" else backend.ran  # which has it computed by NumPy
 
-    def _publish(self, network, trainer, n_iter):
+    def _publish(self, network, trainer, n_iter, validated=False):
         """Set the fitted attributes."""
         self.network_ = network
         self.n_iter_ = n_iter
@@ -392,7 +421,8 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self._kept_backend = KeptBackend()
         self._minnet_version = __version__
         for name in ("_trainer", "_optimizer", "_no_improvement_count", "loss_curve_", "best_loss_",
-                     "validation_scores_", "best_validation_score_"):  # fmt: skip
+                     "validation_scores_", "validation_loss_curve_",
+                     "best_validation_score_", "fit_info_"):  # fmt: skip
             vars(self).pop(name, None)
         if trainer is None:
             return
@@ -402,10 +432,10 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self.t_ = trainer.n_seen
         self.loss_curve_ = trainer.loss_curve
         self.loss_ = trainer.loss_curve[-1] if trainer.loss_curve else np.inf
-        early = self.early_stopping
-        self.best_loss_ = None if early else trainer.best_loss
-        self.validation_scores_ = trainer.validation_scores if early else None
-        self.best_validation_score_ = trainer.best_score if early else None
+        self.best_loss_ = None if validated and self.early_stopping else trainer.best_loss
+        self.validation_scores_ = trainer.validation_scores if validated else None
+        self.validation_loss_curve_ = trainer.validation_loss_curve if validated else None
+        self.best_validation_score_ = trainer.best_score if validated else None
 
     # ---- the fitted network
 

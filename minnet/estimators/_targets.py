@@ -116,15 +116,18 @@ class Labels:
             return np.repeat(self.classes, len(P))
         return self.classes[(P[:, 0] > 0.5).astype(np.intp)]
 
-    def weights(self, class_weight, T, sample_weight=None):
+    def weights(self, class_weight, T, sample_weight=None, at=None):
         """Return each sample's class weight, for a dict from labels to weights or "balanced".
 
         "balanced" is inverse to the frequency of the class, in which a sample counts as often as
-        its weight says; for multilabel it is the product over the columns.
+        its weight says; for multilabel it is the product over the columns. ``at`` are other targets,
+        to be weighted as those of ``T`` are.
         """
+        at = T if at is None else at
         if isinstance(class_weight, str):
-            columns = T.astype(np.intp).reshape(len(T), -1).T
-            return np.prod([_balanced(t, sample_weight) for t in columns], axis=0)
+            columns, wanted = (A.astype(np.intp).reshape(len(A), -1).T for A in (T, at))
+            weights = [_balanced(t, sample_weight, a) for t, a in zip(columns, wanted, strict=True)]
+            return np.prod(weights, axis=0)
         got = f"got {class_weight!r}"
         if self.kind == "multilabel":
             raise ValueError(f"class_weight must be 'balanced' or None for multilabel y, {got}")
@@ -135,13 +138,17 @@ class Labels:
         values = [class_weight.get(label, 1.0) for label in labels]
         if not all(isinstance(value, Real) and 0 <= value < np.inf for value in values):
             raise ValueError(f"class_weight must have finite values of at least 0, {got}")
-        return np.array(values, dtype=np.float64)[T.ravel().astype(np.intp)]
+        return np.array(values, dtype=np.float64)[at.ravel().astype(np.intp)]
 
 
-def _balanced(t, sample_weight):
-    """Return weights with which all classes weigh the same in sum, and samples 1 on average."""
-    counts = np.bincount(t, weights=sample_weight).astype(np.float64)
+def _balanced(t, sample_weight, at):
+    """Return, at the classes ``at``, the weights that make all classes of ``t`` weigh the same.
+
+    Samples weigh 1 on average; those of a class that is not there, nothing.
+    """
+    n_classes = 1 + max(t.max(), at.max())
+    counts = np.bincount(t, weights=sample_weight, minlength=n_classes).astype(np.float64)
     present = counts > 0
     weights = np.zeros(len(counts))
     weights[present] = counts.sum() / (present.sum() * counts[present])
-    return weights[t]
+    return weights[at]

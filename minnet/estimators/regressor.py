@@ -39,9 +39,12 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         in scikit-learn its effect does not depend on ``batch_size``.
     batch_size : int or "auto", default="auto"
         "auto" is ``min(200, n_samples)``.
-    learning_rate : {"constant", "invscaling", "adaptive"} or callable, default="constant"
-        The names are for solver="sgd", as in scikit-learn. A function of the step (0, 1, 2, ...)
-        that returns the learning rate is for "adam" too; ``learning_rate_init`` is then not used.
+    learning_rate : {"constant", "invscaling", "adaptive"}, Schedule or callable, default="constant"
+        The names are for solver="sgd", as in scikit-learn. For "adam" too there are the schedules
+        :class:`minnet.optimizers.StepDecay`, :class:`minnet.optimizers.Cosine` and
+        :class:`minnet.optimizers.WarmUp`, which start from ``learning_rate_init``, and functions of
+        the step (0, 1, 2, ...) that return the rate itself. Steps go on counting in ``partial_fit``
+        and in a warm start.
     learning_rate_init : float, default=0.001
         Learning rate at the start.
     power_t : float, default=0.5
@@ -63,8 +66,8 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     nesterovs_momentum : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Set ``validation_fraction`` of the data aside, stop when the score on it stalls, and return
-        to the best weights.
+        Stop when the score on a validation set stalls, and return to the best weights. The set is
+        ``X_val`` of ``fit``; without it ``validation_fraction`` of the data are set aside.
     validation_fraction : float, default=0.1
     beta_1, beta_2 : float, default=0.9, 0.999
         Of "adam".
@@ -93,6 +96,10 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``.
     clip_norm, clip_value : float or None, default=None
         Clip the gradient by its norm, or each of its elements.
+    scoring : str, callable or None, default=None
+        What the validation set is scored by. None: R2. "loss": minus the loss, without L2.
+        Otherwise the name of a scorer of scikit-learn, or ``scorer(estimator, X, y)``, the higher the
+        better, which gets ``sample_weight=`` too where the validation set has weights.
     backend : {"auto", "numpy"}, default="auto"
         What runs the training.
     n_threads : int or None, default=None
@@ -112,14 +119,23 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         Of every epoch (not with "lbfgs").
     best_loss_ : float or None
         Smallest of ``loss_curve_``; None with early stopping.
-    validation_scores_, best_validation_score_ : list of float, float
-        With early stopping, else None.
+    validation_scores_, validation_loss_curve_ : list of float
+        Score and loss (without L2) on the validation set after each epoch; None unless this fit had
+        a validation set. After a warm start those of earlier fits come first.
+    best_validation_score_ : float
+        Largest score of this fit; in a warm start that of its first weights may be it. None where
+        there are no scores.
     n_iter_ : int
         Epochs of this fit; after ``partial_fit`` of all calls.
     t_ : int
         Samples seen.
     n_layers_, n_outputs_, out_activation_
         As in scikit-learn: layers counting the input, units and activation of the output.
+    fit_info_ : dict
+        What ran the last call of ``fit`` or ``partial_fit``, in numbers and strings: "random_key", of
+        all random streams; "backend", "cpu_level" of its kernels, "n_threads", the most it could use
+        (None where not known); "dtype"; "seconds"; "versions" of minnet, numpy, scipy and
+        scikit-learn.
     n_features_in_, feature_names_in_
 
     See Also
@@ -176,6 +192,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         weight_decay=0.0,
         clip_norm=None,
         clip_value=None,
+        scoring=None,
         backend="auto",
         n_threads=None,
     ):
@@ -211,6 +228,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.scoring = scoring
         self.backend = backend
         self.n_threads = n_threads
 
@@ -263,6 +281,9 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
                 f"y must have {self.n_outputs_} columns, as in the previous call, got {T.shape[1]}"
             )
         return T
+
+    def _check_held_targets(self, X, y):
+        return self._check_targets(X, y, first=True)
 
     def _n_outputs(self, T):
         return T.shape[1]

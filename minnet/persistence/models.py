@@ -15,6 +15,7 @@ from minnet.estimators._architecture import check_initializers
 from minnet.estimators._targets import Labels
 from minnet.losses import get_loss
 from minnet.network import Network, ParameterRow
+from minnet.optimizers import Schedule
 from minnet.persistence.record import Record, shorten
 from minnet.training import Trainer
 
@@ -27,9 +28,11 @@ _OPTIONS = (
     "batch_size", "shuffle", "tol", "n_iter_no_change", "clip_value", "clip_norm", "weight_decay",
     "backend", "n_threads", "verbose",
 )  # fmt: skip
-_COUNTS = ("n_epochs", "n_steps", "n_seen", "no_improvement_count")
+_COUNTS = ("n_epochs", "n_steps", "n_steps_before", "n_seen", "no_improvement_count")
 _NUMBERS = ("initial_rate", "best_loss", "best_score")
-_CURVES = ("loss_curve", "validation_scores")
+_CURVES = ("loss_curve", "validation_scores", "validation_loss_curve")
+# What files had from the first day on; the others may be missing in old ones.
+_OLD_CURVES = _CURVES[:2]
 
 
 def _classes():
@@ -242,7 +245,7 @@ def _restore_trainer(record, network, decoder, warn=True):
     for name in _NUMBERS:
         records[name] = decoder.decode(record.take(name), f"{where}.{name}")
     _check_trainer(options | {name: records[name] for name in _NUMBERS}, schedule, where)
-    for name in _CURVES:
+    for name in _CURVES if "n_steps_before" in records else _OLD_CURVES:
         curve = decoder.arrays.array(name, f"the array {name!r}", _FLOAT64, ndim=1)
         records[name] = curve.tolist()
     record.done()
@@ -279,9 +282,15 @@ def _check_trainer(values, schedule, where):
         fits, what = wanted[name]
         if isinstance(value, np.ndarray | list | dict) or not fits(value):
             raise ValueError(f"{where}.{name} must be {what}, got {shorten(value)}")
+    _check_schedule(schedule, f"{where}.schedule")
+
+
+def _check_schedule(schedule, where):
     for name, value in schedule.get_config().items():
-        if not _is_numbers(value):
-            raise ValueError(f"{where}.schedule must have numbers as {name}, got {shorten(value)}")
+        if isinstance(value, Schedule):  # what follows a warm-up
+            _check_schedule(value, f"{where}.{name}")
+        elif not _is_numbers(value):
+            raise ValueError(f"{where} must have numbers as {name}, got {shorten(value)}")
 
 
 def _take_backend_of_here(options, warn=True):
@@ -340,10 +349,13 @@ def _describe_estimator(model, encoder):
     if trainer is not None:
         fitted["trainer"] = _describe_trainer(trainer, network, encoder)
         fitted["early_stopping"] = model.best_loss_ is None
+        fitted["validated"] = model.validation_scores_ is not None
     elif hasattr(model, "loss_"):
         fitted["loss"] = encoder.encode(model.loss_, "loss_")
     if "feature_names_in_" in vars(model):
         fitted["feature_names"] = encoder.encode(model.feature_names_in_, "feature_names_in_")
+    if "fit_info_" in vars(model):
+        fitted["fit_info"] = encoder.encode(model.fit_info_, "fit_info_")
     labels = getattr(model, "_labels", None)
     if labels is not None:
         fitted["labels"] = {
@@ -419,11 +431,12 @@ def _restore_fitted(model, record, decoder):
     n_iter = decoder.decode(record.take("n_iter"), f"{where}.n_iter")
     if not _is_whole(n_iter) or n_iter < 0:
         raise ValueError(f"{where}.n_iter must be at least 0, got {shorten(n_iter)}")
-    trainer, early = None, False
+    trainer, early, validated = None, False, False
     stored = record.record("trainer")
     if stored is not None:
         trainer = _restore_trainer(stored, network, decoder, warn=False)  # the estimator has warned
         early = record.flag("early_stopping")
+        validated = record.flag("validated") if "validated" in record else early
     loss = None
     if "loss" in record:
         loss = decoder.decode(record.take("loss"), f"{where}.loss")
@@ -436,14 +449,27 @@ def _restore_fitted(model, record, decoder):
     if hasattr(model, "classes_") or hasattr(type(model), "predict_proba"):
         labels = _restore_labels(record.record("labels"), network, decoder)
         model._labels, model.classes_ = labels, labels.classes
-    model._publish(network, trainer, n_iter)
+    model._publish(network, trainer, n_iter, validated=validated)
     if trainer is not None:
         # By the argument as it was in the fit, which may have been set anew since.
         model.best_loss_ = None if early else trainer.best_loss
-        model.validation_scores_ = trainer.validation_scores if early else None
-        model.best_validation_score_ = trainer.best_score if early else None
     elif loss is not None:
         model.loss_ = loss
+    if "fit_info" in record:
+        info = decoder.decode(record.take("fit_info"), f"{where}.fit_info")
+        model.fit_info_ = _check_fit_info(info, f"{where}.fit_info")
+
+
+def _check_fit_info(info, where):
+    """Raise unless it is texts and numbers by name, and texts by name as versions."""
+    plain = isinstance(info, dict) and all(
+        isinstance(value, str | int | float | None)
+        or (isinstance(value, dict) and all(type(text) is str for text in value.values()))
+        for value in info.values()
+    )
+    if not plain or not all(type(name) is str for name in info):
+        raise ValueError(f"{where} must be texts and numbers by name, got {shorten(info)}")
+    return info
 
 
 def _check_names(names, n_features, where):

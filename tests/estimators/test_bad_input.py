@@ -354,7 +354,7 @@ ODD = st.one_of(
     ),
 )
 CALLS = {
-    "fit": ("X", "y", "sample_weight"),
+    "fit": ("X", "y", "sample_weight", "X_val", "y_val", "sample_weight_val"),
     "partial_fit": ("X", "y", "sample_weight"),
     "score": ("X", "y", "sample_weight"),
     "predict": ("X",),
@@ -367,6 +367,7 @@ CALLS = {
 @pytest.mark.parametrize("method", CALLS)
 def test_odd_calls_raise_nothing_else(make, method):
     good = {"X": X, "y": Y if make is classifier else R, "sample_weight": None}
+    good |= {"X_val": X[:9], "y_val": good["y"][:9], "sample_weight_val": None}
     if not hasattr(make(), method):
         return
 

@@ -145,6 +145,9 @@ DESCRIPTIONS = [
     (("model", "requests"), {"__init__": {}}, "unknown key '__init__'"),
     (("model", "fitted", "n_iter"), -1, "n_iter must be at least 0"),
     (("model", "fitted", "early_stopping"), 1, "early_stopping must be true or false"),
+    (("model", "fitted", "validated"), 1, "validated must be true or false"),
+    (("model", "fitted", "fit_info"), "x", "fit_info must be texts and numbers by name"),
+    (("model", "fitted", "fit_info", "dict", 0, 1), [1], "fit_info must be texts and numbers"),
     (("model", "fitted", "trainer"), None, "unknown key 'early_stopping'"),
     (("model", "fitted", "feature_names"), ["a"] * 6, "feature_names must be 6 texts"),
     (("model", "fitted", "labels"), None, "the labels must be an object"),
@@ -195,6 +198,17 @@ DESCRIPTIONS = [
         {"schedule": "InvScaling", "config": {"power_t": "x"}},
         "must have numbers as power_t",
     ),
+    (
+        (*TRAINER, "schedule"),
+        {"schedule": "Cosine", "config": {"n_steps": 0, "final": 0.0}},
+        "n_steps must be a whole number of at least 1",
+    ),
+    (
+        (*TRAINER, "schedule"),
+        {"schedule": "WarmUp", "config": {"n_steps": 3, "then": "x", "start": 0.0}},
+        "then must be None or a schedule by step",
+    ),
+    ((*TRAINER, "n_steps_before"), -1, "n_steps_before must be a whole number from 0"),
     (
         (*TRAINER, "optimizer"),
         {"optimizer": "SGD", "config": {}},

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import warnings
 
 import models
 import numpy as np
@@ -10,6 +11,7 @@ from models import classifier, data, difference, fitted, regressor
 
 import minnet
 from minnet import Dense, Dropout, MinNetClassifier, Network, Trainer, load_model, save_model
+from minnet.optimizers import StepDecay, WarmUp
 
 
 @pytest.fixture
@@ -30,6 +32,8 @@ def go_on(model, X, y):
     if model.solver != "lbfgs":
         model.set_params(early_stopping=False)
         descendants.append(model.partial_fit(X, y).partial_fit(X[:20], y[:20]))
+    for descendant in descendants:
+        descendant.fit_info_["seconds"] = 0.0  # no two are the same
     return descendants
 
 
@@ -87,6 +91,25 @@ def test_the_comparison_sees_a_single_bit():
         assert difference(model, other) is None
         change(other)
         assert difference(model, other) is not None
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_validation_set_and_a_schedule_leave_their_records(early_stopping, saved):
+    X, y = data("multiclass")
+    schedule = WarmUp(5, then=StepDecay(10, 0.5))
+    model = classifier("adam").set_params(
+        learning_rate=schedule, scoring="loss", early_stopping=early_stopping, warm_start=True
+    )
+    fitted(model, X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y, X_val=X[:20], y_val=y[:20])
+    other = saved(model)
+    assert difference(model, other) is None
+    assert other.validation_loss_curve_ == model.validation_loss_curve_
+    assert other._trainer.n_steps_before == model._trainer.n_steps_before > 0
+    for one, two in zip(go_on(model, X, y), go_on(other, X, y), strict=True):
+        assert difference(one, two) is None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -30,6 +30,7 @@ def there_and_back(value):
 
 
 REQUIRED = {"units": 3, "value": 0.5, "array": np.arange(6.0).reshape(2, 3), "sparsity": 0.5}
+REQUIRED |= {"n_steps": 7}
 
 CLASSES = sorted(
     {

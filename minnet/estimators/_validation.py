@@ -1,0 +1,173 @@
+"""The data that a fit is validated on, and their score."""
+
+import contextlib
+import copy
+from numbers import Real
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _check_y,
+    check_consistent_length,
+    validate_data,
+)
+
+from minnet.backends import make_backend
+from minnet.random import Stream
+
+__all__ = ["ValidationSet", "check_given", "split"]
+
+
+class ValidationSet:
+    """Scores a network on data that its training does not see: what a Trainer takes as ``validate``.
+
+    The score is what the estimator's ``scoring`` says; the loss is the mean objective without the L2
+    term.
+
+    Parameters
+    ----------
+    estimator : MinNetClassifier or MinNetRegressor
+        Being fitted; what it learns from the targets is there.
+    X : {ndarray, sparse matrix}
+    y : {ndarray, sparse matrix}
+        As the user gave it: for scorers.
+    T, weights : ndarray, ndarray or None
+        Targets of the loss, and the weights of loss and score.
+    """
+
+    def __init__(self, estimator, X, y, T, weights):
+        self.estimator = estimator
+        self.X, self.y, self.T, self.weights = X, y, T, weights
+        self._backend = self._scorer = None
+        if estimator.scoring not in (None, "loss"):
+            self._scorer = check_scoring(estimator, estimator.scoring)
+            if self.y.ndim == 2 and self.y.shape[1] == 1:
+                y = self.y if isinstance(self.y, np.ndarray) else self.y.toarray()
+                self.y = column_or_1d(y)
+
+    def __call__(self, network):
+        """Return score and loss of the network; the score is NaN where predictions are not finite."""
+        estimator = self.estimator
+        if self._backend is None:
+            self._backend = make_backend(estimator.backend, network, estimator.n_threads)
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = self._backend.forward(self.X)
+            values = network.loss_.value(Z, self.T)
+            loss = float(np.average(values.astype(np.float64, copy=False), weights=self.weights))
+            Y = network.loss_.predict(Z)
+            if not np.isfinite(Y).all():
+                return np.nan, loss
+            if estimator.scoring is None:
+                return estimator._validation_score(Y, self.T, self.weights), loss
+        if estimator.scoring == "loss":
+            return -loss, loss
+        return self._score(network), loss
+
+    def _score(self, network):
+        """Return what the scorer says of an estimator with this network."""
+        fitted = _as_fitted(self.estimator, network)  # anew, whatever the scorer did to the last
+        weights = {} if self.weights is None else {"sample_weight": self.weights}
+        try:
+            score = self._scorer(fitted, self.X, self.y, **weights)
+        except AttributeError as error:
+            if not isinstance(self.estimator.scoring, str):
+                raise
+            given = self.estimator.scoring
+            raise ValueError(f"scoring must fit the estimator, got {given!r}: {error}") from None
+        if not isinstance(score, Real):
+            raise ValueError(f"scoring must give a number, got {score!r}")
+        return score
+
+
+def _as_fitted(estimator, network):
+    """Return a copy of the estimator that is fitted with the network."""
+    fitted = copy.copy(estimator)
+    for name in list(vars(fitted)):
+        if name.startswith(("_callback", "_skl", "_trainer")):
+            del vars(fitted)[name]
+    fitted._publish(network, None, 0)
+    return fitted
+
+
+def split(estimator, key, X, y, T, weights):
+    """Set a part aside, as the key of the fit says.
+
+    Returns
+    -------
+    X, T, weights
+        The part to train on.
+    ValidationSet
+    """
+    too_small = (
+        "The validation set is too small. Increase 'validation_fraction' or the size of your "
+        "dataset."
+    )
+    if estimator.validation_fraction == 0:
+        raise ValueError(too_small)
+    arrays = [X, T, y] if weights is None else [X, T, y, weights]
+    seed = int(Stream(key, "split").words(1)[0])
+    options = {"test_size": estimator.validation_fraction, "random_state": seed}
+    parts = estimator._split_rows(arrays, T, **options)
+    train, held = parts[::2], parts[1::2]
+    if held[0].shape[0] < 2:
+        raise ValueError(too_small)
+    for part, sums in (("training", train[3:]), ("validation", held[3:])):
+        if sums and not sums[0].sum() > 0:
+            raise ValueError(f"sample_weight must not be all zero in the {part} part")
+    X_val, T_val, y_val, *rest = held
+    validation = ValidationSet(estimator, X_val, y_val, T_val, rest[0] if rest else None)
+    return train[0], train[1], train[3] if rest else None, validation
+
+
+def check_given(estimator, X, T, sample_weight, X_val, y_val, sample_weight_val):
+    """Return a validation set of the user's, or None; the estimator has learned from X and T.
+
+    Raises
+    ------
+    ValueError
+        If it is no set for this fit: by the name of the argument.
+    """
+    if X_val is None or y_val is None:
+        given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        given = [name for name, value in given.items() if value is not None]
+        if given:
+            raise ValueError(f"X_val and y_val must be given together, got only {given[0]}")
+        return None
+    if estimator.solver == "lbfgs":
+        raise ValueError("X_val must be None for solver='lbfgs', which has no epochs")
+    with _naming("X_val"):
+        X_val = validate_data(
+            estimator, X_val, accept_sparse=["csr", "csc"], dtype=X.dtype, reset=False
+        )
+    with _naming("y_val"):
+        numeric = not hasattr(estimator, "predict_proba")
+        y_val = _check_y(y_val, multi_output=True, y_numeric=numeric, estimator=estimator)
+        check_consistent_length(X_val, y_val)
+        T_val = estimator._check_held_targets(X_val, y_val)
+        if T_val.shape[1:] != T.shape[1:]:
+            raise ValueError(f"y_val must have {T.shape[1]} columns as y, got {T_val.shape[1]}")
+        estimator._check_for_loss(T_val, X.dtype, name="y_val")
+    with _naming("sample_weight_val"):
+        if sample_weight_val is not None:
+            sample_weight_val = _check_sample_weight(
+                sample_weight_val, X_val, dtype=np.float64, ensure_non_negative=True
+            )
+    weights = estimator._held_weight(T_val, sample_weight_val, T, sample_weight)
+    if weights is not None and not weights.sum() > 0:
+        raise ValueError(
+            "sample_weight_val must not be all zero: no sample has a positive weight with its class_weight"
+        )
+    return ValidationSet(estimator, X_val, y_val, T_val, weights)
+
+
+@contextlib.contextmanager
+def _naming(name):
+    """Put the name of an argument before errors that do not have it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(text if name in text else f"{name}: {text}") from None
