@@ -215,7 +215,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 ran = self._fit_lbfgs(network, X, T, weights)
             else:
                 previous = getattr(self, "_trainer", None) if warm else None
-                if given:
+                if len(callbacks) < len(given):  # minnet's own are called by the trainer
                     callbacks.append(EpochTasks(self, context, data))
                 data_of_fit = X, y, T, weights, validation
                 ran = self._fit_stochastic(network, previous, *data_of_fit, callbacks)

@@ -38,8 +38,8 @@ class Measurement:
     ``sd``          standard deviation
     ``rms``         square root of the mean square
     ``max``         largest magnitude
-    ``p2``, ``p50`` percentiles; Glorot & Bengio (2010) draw the 98th
-    ``p98``
+    ``p2``, ``p50`` percentiles; Glorot & Bengio (2010) draw the 98th. Of arrays with more than
+    ``p98``         65,536 numbers they, and the histograms, are of so many, evenly spaced
     =============== =========================================================================
 
     Besides, by one name: ``m["saturated"]``, the share of pre-activations at which an activation that

@@ -23,7 +23,10 @@ __all__ = ["Probe", "probe"]
 _PERCENTILES = {"p2": 2, "p50": 50, "p98": 98}
 _SATURATED = 0.05  # of the largest slope
 _DEAD = 1e-3
-_BUDGET = 0.04  # share of the time that a Probe takes by default
+_MOST_SORTED = (
+    2**16
+)  # numbers of an array, evenly spaced, that percentiles and histograms are found from
+_BUDGET = 0.03  # share of the time that a Probe takes by default
 
 
 def probe(model, X, y=None, sample_weight=None, *, optimizer=None, n_bins=64, n_jacobians=0):
@@ -113,16 +116,15 @@ def _row(layer, ctx, gradients, moved, n_bins):
     }
     row = {}
     for name, values in arrays.items():
-        # Sorted once, percentiles and histogram are a few places to look up.
-        values = None if values is None else np.sort(values, axis=None).astype(np.float64)
-        row.update(_statistics(name, values))
-        if name not in ("W", "b"):
-            row.update(_histogram(name, values, n_bins))
+        row.update(_statistics(name, values, n_bins))
+    for name in ("W", "b"):  # their histograms are not kept
+        del row[f"{name}_density"], row[f"{name}_edges"]
     row["saturated"], row["dead"] = _slopes(getattr(layer, "activation", None), ctx)
     row["update_ratio"] = math.nan
     if moved and weight is not None:
         size = np.linalg.norm(weight.astype(np.float64))
-        row["update_ratio"] = np.linalg.norm(moved["W"]) / size if size else math.nan
+        change = np.linalg.norm(moved["W"].astype(np.float64))
+        row["update_ratio"] = change / size if size else math.nan
     return row
 
 
@@ -140,28 +142,34 @@ def _jacobians(subject, rows, n_samples):
                 product = np.eye(len(J)) if product is None else product
                 of_product[at].append(singular_values(product))
     for own, through in zip(of_layer, of_product, strict=True):
-        yield {
-            **_statistics("J", np.sort(own, axis=None) if own else None),
-            **_statistics("product", np.sort(through, axis=None) if through else None),
+        found = {
+            **_statistics("J", np.array(own) if own else None),
+            **_statistics("product", np.array(through) if through else None),
         }
+        yield {key: value for key, value in found.items() if np.ndim(value) == 0}
 
 
-def _statistics(name, values):
-    """Return the statistics of sorted numbers, NaN if there are none."""
+def _statistics(name, values, n_bins=1):
+    """Return the statistics of some numbers and their histogram, NaN if there are none."""
     if values is None or not values.size:
         row = dict.fromkeys(("mean", "sd", "rms", "max", *_PERCENTILES), math.nan)
-    else:
-        mean = values.mean()
-        variance = np.square(values - mean).mean()
-        row = {
-            "mean": mean,
-            "sd": math.sqrt(variance) if variance >= 0 else math.nan,
-            "rms": math.sqrt(square) if (square := variance + mean * mean) >= 0 else math.nan,
-            "max": max(abs(values[0]), abs(values[-1])),  # NaN is sorted to the end
-            **{key: _percentile(values, percent) for key, percent in _PERCENTILES.items()},
-        }
-        if math.isnan(values[-1]):
-            row["max"] = math.nan
+        row.update(density=np.full(n_bins, math.nan), edges=np.full(n_bins + 1, math.nan))
+        return {f"{name}_{statistic}": value for statistic, value in row.items()}
+    values = np.ravel(values)
+    mean = values.mean(dtype=np.float64)
+    centred = values - mean.astype(values.dtype)
+    variance = np.einsum("i,i->", centred, centred, dtype=np.float64) / values.size
+    low, high = float(values.min()), float(values.max())
+    # Sorted once, percentiles and histogram are a few places to look up.
+    ordered = np.sort(values[:: -(-values.size // _MOST_SORTED)]).astype(np.float64)
+    row = {
+        "mean": float(mean),
+        "sd": math.sqrt(variance) if variance >= 0 else math.nan,
+        "rms": math.sqrt(square) if (square := float(variance + mean * mean)) >= 0 else math.nan,
+        "max": max(abs(low), abs(high)),
+        **{key: _percentile(ordered, percent) for key, percent in _PERCENTILES.items()},
+    }
+    row["density"], row["edges"] = _histogram(ordered, low, high, n_bins)
     return {f"{name}_{statistic}": value for statistic, value in row.items()}
 
 
@@ -175,23 +183,21 @@ def _percentile(values, percent):
     return low if low == high else low + (place - below) * (high - low)
 
 
-def _histogram(name, values, n_bins):
+def _histogram(values, low, high, n_bins):
     """Return density and edges of equal bins over sorted numbers; NaN and infinity do not count."""
-    density, edges = np.full(n_bins, math.nan), np.full(n_bins + 1, math.nan)
-    if values is not None:
-        values = values[
-            np.searchsorted(values, -math.inf, "right") : np.searchsorted(values, math.inf)
-        ]
-        if values.size:
-            low, high = values[0], values[-1]
-            if not high - low > 1e-12 * max(abs(low), abs(high)):  # all alike: bins around it
-                half = 0.5 * abs(low) or 0.5
-                low, high = low - half, high + half
-            edges = np.linspace(low, high, n_bins + 1)
-            places = np.searchsorted(values, edges)
-            places[-1] = values.size  # the last bin has both its ends
-            density = np.diff(places) / (values.size * np.diff(edges))
-    return {f"{name}_density": density, f"{name}_edges": edges}
+    first = np.searchsorted(values, -math.inf, "right")
+    values = values[first : np.searchsorted(values, math.inf)]
+    if not values.size:
+        return np.full(n_bins, math.nan), np.full(n_bins + 1, math.nan)
+    if not math.isfinite(high - low):
+        low, high = values[0], values[-1]
+    if not high - low > 1e-12 * max(abs(low), abs(high)):  # all alike: bins around it
+        half = 0.5 * abs(low) or 0.5
+        low, high = low - half, high + half
+    edges = np.linspace(low, high, n_bins + 1)
+    places = np.searchsorted(values, edges)
+    places[-1] = values.size  # the last bin has both its ends
+    return np.diff(places) / (values.size * np.diff(edges)), edges
 
 
 def _slopes(activation, ctx):
@@ -232,7 +238,7 @@ class Probe(Callback):
     sample_weight : array-like of shape (n_samples,), default=None
     steps : None, int or sequence of int, default=None
         At which steps to measure: every so many, or at these. None measures at the start, then as often as
-        takes at most 4 % of the time of the training: at which steps that is depends on the machine.
+        takes at most 3 % of the time of the training: at which steps that is depends on the machine.
         The end of the training is measured in each case, so that a training that takes less than some
         fifty measurements (a tenth of a second for a small network) has two, and takes longer.
     n_bins : int, default=64

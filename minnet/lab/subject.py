@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from minnet.estimators._base import BaseMinNet
 from minnet.network import Network
-from minnet.optimizers import clip_gradients, get_optimizer
+from minnet.optimizers import SGD, Adam, clip_gradients, get_optimizer
 
 __all__ = ["Subject", "batch_for", "network_of", "step_of", "subject_of"]
 
@@ -162,13 +162,21 @@ def _given(optimizer):
 def step_of(subject, grads):
     """Return by how much the next step would change each parameter; the optimizer is spent."""
     network, optimizer = subject.network, subject.optimizer
-    before = network.params.astype(np.float64)
-    after, grads = before.copy(), grads.astype(np.float64)
+    grads = grads.copy()  # an optimizer may overwrite them
     clip_gradients(grads, **(subject.clip or {}))
-    if optimizer.state is None or optimizer.state.shape[1:] != before.shape:
-        optimizer.prepare(before)
-    rates = np.zeros_like(before)
-    for row in network.parameter_table:
-        rates[row.slice] = optimizer.learning_rate * row.lr_factor * row.trainable
+    if optimizer.state is None or optimizer.state.shape[1:] != grads.shape:
+        optimizer.prepare(grads)
+    factors = {row.lr_factor * row.trainable for row in network.parameter_table}
+    rates = optimizer.learning_rate
+    if factors != {1}:
+        rates = np.zeros_like(grads)
+        for row in network.parameter_table:
+            rates[row.slice] = optimizer.learning_rate * row.lr_factor * row.trainable
+    if type(optimizer) in (SGD, Adam):
+        # Their step does not depend on where it starts: from 0 nothing of it is rounded away.
+        moved = np.zeros_like(grads)
+        optimizer.update(moved, grads, rates)
+        return moved
+    after = network.params.copy()
     optimizer.update(after, grads, rates)
-    return after - before
+    return after - network.params
