@@ -5,6 +5,8 @@ opset 13 or later; what is missing for float64 (Erf, Elu, Softplus, Softsign) is
 onnxruntime's float32 Sigmoid stops falling at z = -18, so that z times it goes astray; it is built too.
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from minnet import activations
@@ -38,7 +40,7 @@ _ERF = (
 )  # fmt: skip
 
 
-class Operators:
+class Operators(ABC):
     """A graph in the making; a subclass says where nodes and constants go.
 
     Parameters
@@ -51,13 +53,13 @@ class Operators:
         self.dtype = np.dtype(dtype)
         self._numbers = {}  # names of the numbers that are constants already
 
+    @abstractmethod
     def node(self, operator, inputs, **attributes):
         """Add a node of one output and return the output's name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def constant(self, tensor):
         """Add a constant, a TensorProto yet without a name, and return its name."""
-        raise NotImplementedError
 
     def array(self, array):
         """Add an array as a constant."""

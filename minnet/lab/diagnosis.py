@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from minnet.lab.measurement import Measurement
-from minnet.lab.probe import measure
+from minnet.lab.probe import measure, one_pass
 from minnet.lab.subject import subject_of
 from minnet.optimizers import SGD
 
@@ -175,14 +175,16 @@ def diagnose(model, X, y, sample_weight=None, *, optimizer=None):
     if subject.T is None:
         raise ValueError("y must be given: half of what can be wrong shows in gradients, got None")
     network = subject.network
-    measurement = measure(subject)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        passed = one_pass(subject)
+    measurement = measure(subject, passed=passed)
     found = [_unscaled_inputs(subject.X), _not_finite(network, measurement)]
     if found[1] is None:
         best = _loss_of_constant(network, subject.T, subject.weights)
         # Once a network has learned, gradients come from few samples, and weights may be large.
         learned = best is not None and measurement.loss < _LEARNED * best
         found += [
-            _symmetric_units(subject),
+            _symmetric_units(network, network.views(passed[1])),
             _dead_units(subject.X, measurement, learned),
             *([] if learned else _signals(subject.X, measurement)),
             _loss_too_high(subject, measurement, best),
@@ -239,11 +241,9 @@ def _unscaled_inputs(X):
     return Finding("unscaled_inputs", None, float(figure), threshold, sentence, advice)
 
 
-def _symmetric_units(subject):
+def _symmetric_units(network, gradients):
     """Find hidden units that are equal and get equal gradients, so that they stay equal."""
-    network = subject.network
-    _, grads, _ = network.forward_backward(subject.X, subject.T, subject.weights)
-    parameters, gradients = network.views(network.params), network.views(grads)
+    parameters = network.views(network.params)
     last = max((i for i, arrays in enumerate(parameters) if "W" in arrays), default=0)
     worst = None
     for i, (arrays, by) in enumerate(zip(parameters, gradients, strict=True)):
@@ -316,7 +316,7 @@ def _saturated(m):
     row = int(np.flatnonzero(share >= _SATURATED_SHARE)[0])
     layer = int(m.index[row])
     also = int((share >= _SATURATED_SHARE).sum())
-    count = f", and so is that of {also - 1} more" if also > 1 else ""
+    count = f"; {also} layers in all" if also > 1 else ""
     return Finding(
         "saturated", layer, float(share[row]), _SATURATED_SHARE,
         f"Saturated from layer {layer} on: {share[row]:.0%} of its {m.activations[row]} have less than "

@@ -23,9 +23,8 @@ __all__ = ["Probe", "probe"]
 _PERCENTILES = {"p2": 2, "p50": 50, "p98": 98}
 _SATURATED = 0.05  # of the largest slope
 _DEAD = 1e-3
-_MOST_SORTED = (
-    2**16
-)  # numbers of an array, evenly spaced, that percentiles and histograms are found from
+# So many numbers of an array, evenly spaced, are sorted for percentiles and histograms.
+_MOST_SORTED = 2**16
 _BUDGET = 0.03  # share of the time that a Probe takes by default
 
 
@@ -70,16 +69,19 @@ def probe(model, X, y=None, sample_weight=None, *, optimizer=None, n_bins=64, n_
     return measure(subject, 0, *options)
 
 
-def measure(subject, step=0, n_bins=64, n_jacobians=0):
-    """Return the measurement of a :class:`Subject`."""
+def one_pass(subject):
+    """Return loss, flat gradient and contexts of a training pass; NaN and None without targets."""
+    if subject.T is None:
+        return math.nan, None, subject.network.forward_training(subject.X)[1]
+    return subject.network.forward_backward(subject.X, subject.T, subject.weights)
+
+
+def measure(subject, step=0, n_bins=64, n_jacobians=0, passed=None):
+    """Return the measurement of a :class:`Subject`; ``passed`` is its :func:`one_pass`, if made before."""
     network = subject.network
     # A diverged network is measured as it is.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        loss, grads, contexts = math.nan, None, None
-        if subject.T is None:
-            _, contexts = network.forward_training(subject.X)
-        else:
-            loss, grads, contexts = network.forward_backward(subject.X, subject.T, subject.weights)
+        loss, grads, contexts = one_pass(subject) if passed is None else passed
         rows = row_indices(contexts)
         gradients = network.views(grads) if grads is not None else None
         moved = None
@@ -155,13 +157,14 @@ def _statistics(name, values, n_bins=1):
         row = dict.fromkeys(("mean", "sd", "rms", "max", *_PERCENTILES), math.nan)
         row.update(density=np.full(n_bins, math.nan), edges=np.full(n_bins + 1, math.nan))
         return {f"{name}_{statistic}": value for statistic, value in row.items()}
+    every = _spacing(values)
     values = np.ravel(values)
     mean = values.mean(dtype=np.float64)
     centred = values - mean.astype(values.dtype)
     variance = np.einsum("i,i->", centred, centred, dtype=np.float64) / values.size
     low, high = float(values.min()), float(values.max())
     # Sorted once, percentiles and histogram are a few places to look up.
-    ordered = np.sort(values[:: -(-values.size // _MOST_SORTED)]).astype(np.float64)
+    ordered = np.sort(values[::every]).astype(np.float64)
     row = {
         "mean": float(mean),
         "sd": math.sqrt(variance) if variance >= 0 else math.nan,
@@ -171,6 +174,14 @@ def _statistics(name, values, n_bins=1):
     }
     row["density"], row["edges"] = _histogram(ordered, low, high, n_bins)
     return {f"{name}_{statistic}": value for statistic, value in row.items()}
+
+
+def _spacing(values):
+    """Return how far apart the numbers to be sorted are, so that each column has its share of them."""
+    every = -(-values.size // _MOST_SORTED)
+    while math.gcd(every, values.shape[-1]) > 1:
+        every += 1
+    return every
 
 
 def _percentile(values, percent):
@@ -214,10 +225,9 @@ def _slope_of(activation):
     """Return the largest slope of an activation, and whether it saturates on both sides."""
     Z = np.linspace(-8, 8, 1601)
     largest = np.abs(activation.derivative(Z, activation(Z))).max()
-    far = np.array([-60.0, 60.0])
-    return largest, bool(
-        (np.abs(activation.derivative(far, activation(far))) < _SATURATED * largest).all()
-    )
+    ends = np.array([-60.0, 60.0])
+    at_ends = np.abs(activation.derivative(ends, activation(ends)))
+    return largest, bool((at_ends < _SATURATED * largest).all())
 
 
 class Probe(Callback):
@@ -262,7 +272,7 @@ class Probe(Callback):
     >>> X, y = load_digits(return_X_y=True)
     >>> probe = Probe(X[:300] / 16, y[:300], steps=100)
     >>> clf = MinNetClassifier((50, 50), "tanh", max_iter=20, n_iter_no_change=20, random_state=0)
-    >>> _ = clf.set_callbacks(probe).fit(X / 16, y)  # doctest: +ELLIPSIS
+    >>> _ = clf.set_callbacks(probe).fit(X / 16, y)
     >>> probe.recording
     <Recording of 3 measurements, steps 0 to 180>
     """

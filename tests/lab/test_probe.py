@@ -118,6 +118,21 @@ class TestNumbers:
             expected, _ = np.histogram(by_hand(network)[0][0], 20, density=True)
             np.testing.assert_allclose(density[0], expected)
 
+    @pytest.mark.parametrize("width", [512, 1000])
+    def test_percentiles_of_a_large_layer_are_of_all_its_units(self, width):
+        # Every unit has a mean of its own: columns that are left out would show.
+        network = Network([Dense(width, bias_init={"name": "normal", "std": 3.0}), Dense(3)])
+        network.initialize(7, random_state=0)
+        many = np.tile(X, (8, 1))
+        m = probe(network, many)
+        Z = many @ network.layers[0].W + network.layers[0].b
+        for percent in (2, 50, 98):
+            # 65,536 numbers of a density of at least 0.01 there: the third digit is uncertain.
+            assert m["Z", f"p{percent}"][0] == pytest.approx(np.percentile(Z, percent), abs=0.15)
+        density, edges = m.histogram("Z")
+        assert (density[0] * np.diff(edges[0])).sum() == pytest.approx(1)
+        assert edges[0][[0, -1]] == pytest.approx([Z.min(), Z.max()])
+
     def test_float32_and_sparse_input(self):
         expected = probe(a_network(), X, T)
         single = probe(a_network("float32"), X, T)
@@ -186,12 +201,12 @@ class TestModels:
         recorder = Probe(X, y, steps=[0])
         clf = MinNetClassifier((11, 6), max_iter=1, random_state=3).set_callbacks(recorder)
         expected = probe(clf, X, y)
+        assert not hasattr(clf, "network_")
         with pytest.warns(match="converged"):
             clf.fit(X, y)
         first = recorder.recording[0]
         for key in ("Z", "sd"), ("dZ", "sd"), ("dW", "sd"):
             np.testing.assert_array_equal(first[key], expected[key])
-        assert not hasattr(MinNetClassifier(), "network_")
 
     def test_a_fitted_estimator_and_a_batch_without_all_classes(self):
         y = np.array(["a", "b", "c"])[T]

@@ -66,9 +66,53 @@ class _HistogramDisplay:
         return display.plot(ax=ax, kind=kind, **kwargs)
 
     @classmethod
-    def _from_model(cls, model, X, y, sample_weight, n_bins, options):
-        measurement = probe(model, X, y, sample_weight, n_bins=n_bins)
-        return cls.from_measurement(measurement, **options)
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        sample_weight=None,
+        quantity=None,
+        hidden_only=True,
+        n_bins=64,
+        ax=None,
+        kind="ridges",
+        **kwargs,
+    ):
+        """Measure an estimator or a network and draw it.
+
+        Parameters
+        ----------
+        estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
+            Not fitted, an estimator is drawn as its fit would start.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like, default=None
+            As ``fit`` takes it; the targets of the loss for a Network. Needed for gradients, and for an
+            estimator that is not fitted.
+        sample_weight : array-like of shape (n_samples,), default=None
+        quantity : str, optional
+            Which array of the measurement; the first that the class names unless given.
+        hidden_only : bool, default=True
+            Leave out the output layer, and linear layers below a BatchNorm.
+        n_bins : int, default=64
+        ax : matplotlib axes, optional
+        kind : {"ridges", "lines"}, default="ridges"
+        **kwargs
+            For the drawn patches.
+
+        Returns
+        -------
+        display
+        """
+        return cls.from_measurement(
+            probe(estimator, X, y, sample_weight, n_bins=n_bins),
+            quantity=quantity,
+            hidden_only=hidden_only,
+            ax=ax,
+            kind=kind,
+            **kwargs,
+        )
 
     def plot(self, ax=None, *, kind="ridges", **kwargs):
         """Draw it.
@@ -128,6 +172,7 @@ class ActivationHistogramDisplay(_HistogramDisplay):
     edges : ndarray of shape (n_layers, n_bins + 1)
     layers : list of str
     quantity : {"Y", "Z"}
+        Activations or pre-activations.
     sd : ndarray of shape (n_layers,)
         Standard deviations.
 
@@ -151,54 +196,6 @@ class ActivationHistogramDisplay(_HistogramDisplay):
     _quantities = ("Y", "Z")
     _names: ClassVar = {"Y": "activation", "Z": "pre-activation"}
 
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator,
-        X,
-        y=None,
-        *,
-        sample_weight=None,
-        quantity="Y",
-        hidden_only=True,
-        n_bins=64,
-        ax=None,
-        kind="ridges",
-        **kwargs,
-    ):
-        """Measure an estimator or a network and draw it.
-
-        Parameters
-        ----------
-        estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
-            Not fitted, an estimator is drawn as its fit would start.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like, default=None
-            Needed for an estimator that is not fitted only.
-        sample_weight : array-like of shape (n_samples,), default=None
-        quantity : {"Y", "Z"}, default="Y"
-            Activations or pre-activations.
-        hidden_only : bool, default=True
-            Leave out the output layer, and linear layers below a BatchNorm.
-        n_bins : int, default=64
-        ax : matplotlib axes, optional
-        kind : {"ridges", "lines"}, default="ridges"
-        **kwargs
-            For the drawn patches.
-
-        Returns
-        -------
-        display : ActivationHistogramDisplay
-        """
-        options = {
-            "quantity": quantity,
-            "hidden_only": hidden_only,
-            "ax": ax,
-            "kind": kind,
-            **kwargs,
-        }
-        return cls._from_model(estimator, X, y, sample_weight, n_bins, options)
-
 
 class GradientHistogramDisplay(_HistogramDisplay):
     r"""Histograms of back-propagated gradients :math:`\partial C / \partial z`, or of weight gradients.
@@ -211,6 +208,7 @@ class GradientHistogramDisplay(_HistogramDisplay):
     edges : ndarray of shape (n_layers, n_bins + 1)
     layers : list of str
     quantity : {"dZ", "dW"}
+        Gradients by pre-activations, of each sample; or by weights, of the objective.
     sd : ndarray of shape (n_layers,)
         Standard deviations.
 
@@ -241,51 +239,3 @@ class GradientHistogramDisplay(_HistogramDisplay):
         "dZ": "back-propagated gradient ∂C/∂z of a sample",
         "dW": "weight gradient ∂C/∂W",
     }
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator,
-        X,
-        y,
-        *,
-        sample_weight=None,
-        quantity="dZ",
-        hidden_only=True,
-        n_bins=64,
-        ax=None,
-        kind="ridges",
-        **kwargs,
-    ):
-        """Measure an estimator or a network and draw it.
-
-        Parameters
-        ----------
-        estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
-            Not fitted, an estimator is drawn as its fit would start.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like
-            As ``fit`` takes it; the targets of the loss for a Network.
-        sample_weight : array-like of shape (n_samples,), default=None
-        quantity : {"dZ", "dW"}, default="dZ"
-            Gradients by pre-activations, of each sample; or by weights, of the objective.
-        hidden_only : bool, default=True
-            Leave out the output layer, and linear layers below a BatchNorm.
-        n_bins : int, default=64
-        ax : matplotlib axes, optional
-        kind : {"ridges", "lines"}, default="ridges"
-        **kwargs
-            For the drawn patches.
-
-        Returns
-        -------
-        display : GradientHistogramDisplay
-        """
-        options = {
-            "quantity": quantity,
-            "hidden_only": hidden_only,
-            "ax": ax,
-            "kind": kind,
-            **kwargs,
-        }
-        return cls._from_model(estimator, X, y, sample_weight, n_bins, options)
