@@ -437,6 +437,15 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self.validation_loss_curve_ = trainer.validation_loss_curve if validated else None
         self.best_validation_score_ = trainer.best_score if validated else None
 
+    def _as_fitted(self, network, n_iter):
+        """Return a copy that is fitted with a network, in the middle of a fit, without its callbacks."""
+        fitted = copy.copy(self)
+        for name in list(vars(fitted)):
+            if name.startswith(("_callback", "_skl", "_trainer")):
+                del vars(fitted)[name]
+        fitted._publish(network, None, n_iter)
+        return fitted
+
     # ---- the fitted network
 
     def _apply_to_logits(self, X, output):

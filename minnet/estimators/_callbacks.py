@@ -41,12 +41,7 @@ class EpochTasks(Callback):
 
     def _fitted(self, trainer):
         """Return the attributes of the estimator as if its fit ended here."""
-        fitted = copy.copy(self.estimator)
-        fitted._publish(copy.deepcopy(trainer.network), None, trainer.n_epochs)
+        fitted = self.estimator._as_fitted(copy.deepcopy(trainer.network), trainer.n_epochs)
         fitted.loss_curve_ = list(trainer.loss_curve)
         parameters = fitted.get_params(deep=False)
-        return {
-            name: value
-            for name, value in vars(fitted).items()
-            if name not in parameters and not name.startswith(("_callback", "_skl", "_trainer"))
-        }
+        return {name: value for name, value in vars(fitted).items() if name not in parameters}

@@ -1,7 +1,6 @@
 """The data that a fit is validated on, and their score."""
 
 import contextlib
-import copy
 from numbers import Real
 
 import numpy as np
@@ -67,7 +66,9 @@ class ValidationSet:
 
     def _score(self, network):
         """Return what the scorer says of an estimator with this network."""
-        fitted = _as_fitted(self.estimator, network)  # anew, whatever the scorer did to the last
+        fitted = self.estimator._as_fitted(
+            network, n_iter=0
+        )  # anew, whatever the scorer did to the last
         weights = {} if self.weights is None else {"sample_weight": self.weights}
         try:
             score = self._scorer(fitted, self.X, self.y, **weights)
@@ -79,16 +80,6 @@ class ValidationSet:
         if not isinstance(score, Real):
             raise ValueError(f"scoring must give a number, got {score!r}")
         return score
-
-
-def _as_fitted(estimator, network):
-    """Return a copy of the estimator that is fitted with the network."""
-    fitted = copy.copy(estimator)
-    for name in list(vars(fitted)):
-        if name.startswith(("_callback", "_skl", "_trainer")):
-            del vars(fitted)[name]
-    fitted._publish(network, None, 0)
-    return fitted
 
 
 def split(estimator, key, X, y, T, weights):
