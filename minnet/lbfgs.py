@@ -3,7 +3,7 @@
 import warnings
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import make_backend
@@ -54,6 +54,8 @@ def minimize_lbfgs(
     -----
     ConvergenceWarning
         If a limit is reached first.
+    UserWarning
+        If Ctrl-C came: the parameters are then those after the last whole iteration.
 
     Examples
     --------
@@ -75,21 +77,29 @@ def minimize_lbfgs(
         with np.errstate(over="ignore", invalid="ignore"):
             return runner.loss_and_grad(*data)
 
-    iterations = 0
+    # After the last iteration that was completed: what is left if Ctrl-C comes.
+    result = OptimizeResult(x=wide.params.copy(), fun=np.inf, nit=0, status=0)
 
-    def report(intermediate_result):
-        nonlocal iterations
-        iterations += 1
-        print(f"Iteration {iterations}, loss = {intermediate_result.fun:.8f}")
+    def note(intermediate_result):
+        nonlocal result
+        x, fun = intermediate_result.x.copy(), intermediate_result.fun
+        result = OptimizeResult(x=x, fun=fun, nit=result.nit + 1, status=0)
+        if verbose:
+            print(f"Iteration {result.nit}, loss = {fun:.8f}")
 
-    result = minimize(
-        objective,
-        wide.params.copy(),
-        method="L-BFGS-B",
-        jac=True,
-        options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
-        callback=report if verbose else None,
-    )
+    try:
+        result = minimize(
+            objective,
+            wide.params.copy(),
+            method="L-BFGS-B",
+            jac=True,
+            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+            callback=note,
+        )
+    except KeyboardInterrupt:
+        if not result.nit:
+            result.fun = objective(result.x)[0]
+        warnings.warn("Training interrupted by user.", stacklevel=2)
     if not np.isfinite(result.x).all() or not np.isfinite(result.fun):
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large values "

@@ -1,11 +1,15 @@
 """The trainer: epochs, shuffling, early stopping, and what is remembered of them."""
 
+import contextlib
 import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from minnet._interrupts import Interrupts
+from minnet._reading import Batches, InMemory
+from minnet._run import Run
 from minnet.backends import Hyper, make_backend
 from minnet.callbacks import as_callback
 from minnet.optimizers import Adaptive, get_optimizer, get_schedule
@@ -57,6 +61,8 @@ class Trainer:
         Steps made by this trainer.
     n_steps_before : int
         Steps of the trainers that it continues from: where schedules by step go on.
+    n_parts : int
+        Pieces of data over all calls: one an epoch, or the batches of a stream.
     n_seen : int
         Samples drawn over all calls.
     loss_curve : list of float
@@ -67,6 +73,8 @@ class Trainer:
         Smallest loss; largest score since the last call of ``fit`` began.
     no_improvement_count : int
         Epochs since the last improvement.
+    run : Run or None
+        Where a training is that goes on at present: what callbacks read.
 
     Examples
     --------
@@ -122,13 +130,14 @@ class Trainer:
         self.n_threads = n_threads
         self.verbose = verbose
         self._runner = make_backend(backend, network, n_threads)
-        self.n_epochs = self.n_steps = self.n_seen = self.no_improvement_count = 0
+        self.n_epochs = self.n_steps = self.n_parts = self.n_seen = self.no_improvement_count = 0
         self.n_steps_before = 0
+        self.run = None
         self.loss_curve, self.validation_scores, self.validation_loss_curve = [], [], []
         self.best_loss, self.best_score = np.inf, -np.inf
 
     def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "_runner"}
+        return vars(self) | {"_runner": None}
 
     def __setstate__(self, state):
         vars(self).update(state, _runner=None)
@@ -179,81 +188,198 @@ class Trainer:
             is a number above minus infinity: then the weights of the last epoch stay.
         """
         data = self.network.check_batch(X, T, sample_weight)
-        self.no_improvement_count = 0
-        self.best_score, n_scores = -np.inf, len(self.validation_scores)
-        stopping = validate is not None and early_stopping
-        best = self._snapshot() if stopping else None
-        callbacks = [as_callback(callback) for callback in callbacks]
-        for callback in callbacks:
-            callback.begin(self)
-        try:
-            if stopping and self.n_epochs:
-                self.best_score = max(self.best_score, _score_and_loss(validate, self.network)[0])
-            for _ in range(max_epochs):
-                for callback in callbacks:
-                    callback.begin_epoch(self)
-                self.run_epoch(*data, callbacks=callbacks)
-                if not self.is_finite():
-                    if not stopping:
-                        raise ValueError(self._divergence())
-                    self._note(np.nan, np.nan)
-                    warnings.warn(
-                        self._divergence() + " The weights of the best epoch were restored.",
-                        ConvergenceWarning,
-                        stacklevel=2,
-                    )
-                    break
-                if validate is not None and self._validate(validate, stopping) and stopping:
-                    best = self._snapshot()
-                stalled = self.check_stall(stopping)
-                answers = [callback.end_epoch(self) for callback in callbacks]
-                if stalled or any(isinstance(a, bool | np.bool_) and a for a in answers):
-                    break
-            else:
-                warnings.warn(
-                    f"Stochastic Optimizer: Maximum iterations ({max_epochs}) reached and the "
-                    "optimization hasn't converged yet.",
-                    ConvergenceWarning,
-                    stacklevel=2,
-                )
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
-        for callback in callbacks:
-            callback.end(self)
-        if stopping and (self.best_score > -np.inf or not self.is_finite()):
-            self.network.params[...], self.network.state[...] = best
-        elif stopping and len(self.validation_scores) > n_scores:
+        stopped = self._train(InMemory(data), max_epochs, validate, early_stopping, callbacks)
+        if stopped == "max_epochs":
             warnings.warn(
-                "The validation score was NaN or minus infinity in every epoch, so that none is the best: "
-                "the weights of the last one were kept.",
+                f"Stochastic Optimizer: Maximum iterations ({max_epochs}) reached and the "
+                "optimization hasn't converged yet.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
         return self
 
+    def fit_stream(
+        self,
+        batches,
+        *,
+        n_epochs=1,
+        batches_per_epoch=None,
+        validate=None,
+        early_stopping=True,
+        callbacks=(),
+    ):
+        """Train on data that come batch by batch, and need not fit into memory.
+
+        Each batch is cut into mini-batches of ``batch_size`` rows, shuffled within itself, and trained on
+        once an epoch, with the steps that :meth:`run_epoch` takes on it. A thread reads and checks the
+        next batches meanwhile.
+
+        Parameters
+        ----------
+        batches : iterable or callable
+            Of ``(X, T)`` or ``(X, T, sample_weight)``, each as :meth:`fit` takes them; or a function that
+            returns such an iterable, called once an epoch. If it is an iterator with a method
+            ``skip(n)``, a training that is taken up again tells it what to leave out; others are read
+            from their beginning.
+        n_epochs : int, default=1
+            At most; a stall ends training as in :meth:`fit`.
+        batches_per_epoch : int or None, default=None
+            None: an epoch is one pass. Otherwise ``batches`` is passed through once, endless or not, and
+            so many of it are called an epoch: a loss is noted and validation is due after each.
+        validate, early_stopping, callbacks
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a batch does not fit, with its number; or as :meth:`fit` does.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from minnet import Dense, Network, SGD, Trainer
+        >>> def endless():
+        ...     rng = np.random.default_rng(0)
+        ...     while True:
+        ...         X = rng.normal(size=(100, 3))
+        ...         yield X, X @ [1.0, -2.0, 3.0]
+        >>> net = Network([Dense(1)], loss="squared_error").initialize(3, random_state=0)
+        >>> trainer = Trainer(net, SGD(0.1)).fit_stream(endless(), n_epochs=20, batches_per_epoch=10)
+        >>> net.layers[0].W.ravel().round(2)
+        array([ 1., -2.,  3.])
+        """
+        source = batches
+        if not isinstance(source, Batches):
+            source = Batches(batches, n_epochs, batches_per_epoch)
+            source.prepare = self.network.check_batch
+        self._train(source, n_epochs, validate, early_stopping, callbacks)
+        return self
+
+    def _train(self, source, max_epochs, validate, early_stopping, callbacks):
+        """Train on the parts of the source, epoch after epoch; return the reason to stop."""
+        self.no_improvement_count, self.best_score = 0, -np.inf
+        stopping = validate is not None and early_stopping
+        best = self._snapshot() if stopping else None
+        fresh = self.run = Run(first_score=len(self.validation_scores), best=best)
+        callbacks = [as_callback(callback) for callback in callbacks]
+        try:
+            for callback in callbacks:
+                callback.begin(self)  # which may put another run in its place: one to be taken up
+            run = self.run
+            with Interrupts() as interrupts, source:
+                try:
+                    if run is fresh and stopping and self.n_epochs:
+                        self.best_score = max(-np.inf, _score_and_loss(validate, self.network)[0])
+                    while run.stopped is None and run.n_epochs < max_epochs:
+                        for callback in callbacks:
+                            callback.begin_epoch(self)
+                        with contextlib.closing(source.epoch(run)) as parts:
+                            if not self._run_epoch(parts, callbacks, interrupts):
+                                run.stopped = "end_of_stream"
+                                break
+                        reason = self._judge(validate, stopping, callbacks)
+                        with interrupts.held():
+                            run.n_epochs, run.judging, run.stopped = run.n_epochs + 1, False, reason
+                    run.stopped = run.stopped or "max_epochs"
+                except KeyboardInterrupt:
+                    run.stopped = "interrupted"
+                    warnings.warn("Training interrupted by user.", stacklevel=3)
+            for callback in callbacks:
+                callback.end(self)
+            self._take_best(run)
+            return run.stopped
+        finally:
+            self.run = None
+
+    def _judge(self, validate, stopping, callbacks):
+        """Validate after an epoch, note what is best; return the reason to stop, if there is one."""
+        if not self.is_finite():
+            if not stopping:
+                raise ValueError(self._divergence())
+            self._note(np.nan, np.nan)
+            warnings.warn(
+                self._divergence() + " The weights of the best epoch were restored.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+            return "diverged"
+        if validate is not None and self._validate(validate, stopping) and stopping:
+            self.run.best = self._snapshot()
+        stalled = self.check_stall(stopping)
+        answers = [callback.end_epoch(self) for callback in callbacks]
+        if stalled:
+            return "stalled"
+        return "callback" if any(isinstance(a, bool | np.bool_) and a for a in answers) else None
+
+    def _take_best(self, run):
+        """Go back to the best weights, where some were kept and one of them was the best."""
+        if run.best is None:
+            return
+        if self.best_score > -np.inf or not self.is_finite():
+            self.network.params[...], self.network.state[...] = run.best
+        elif len(self.validation_scores) > run.first_score:
+            warnings.warn(
+                "The validation score was NaN or minus infinity in every epoch, so that none is the best: "
+                "the weights of the last one were kept.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
     def continue_from(self, previous):
         """Take over another trainer's records: epochs, schedules and random streams go on."""
-        self.n_epochs, self.n_seen = previous.n_epochs, previous.n_seen
+        self.n_epochs, self.n_parts = previous.n_epochs, previous.n_parts
+        self.n_seen = previous.n_seen
         self.n_steps_before = previous.n_steps_before + previous.optimizer.step
         self.loss_curve = list(previous.loss_curve)
         self.validation_scores = list(previous.validation_scores)
         self.validation_loss_curve = list(previous.validation_loss_curve)
         self.best_loss, self.best_score = previous.best_loss, previous.best_score
 
-    def run_epoch(self, X, T, sample_weight=None, callbacks=()):
-        """Take the steps of one epoch over data that were checked; note its loss.
+    def run_epoch(self, X, T, sample_weight=None):
+        """Take the steps of one epoch over data that were checked; note its loss."""
+        self.run = Run()
+        try:
+            with Interrupts() as interrupts:
+                self._run_epoch([(X, T, sample_weight)], (), interrupts)
+        finally:
+            self.run = None
+
+    def _run_epoch(self, parts, callbacks, interrupts):
+        """Take the steps of one epoch, or of what is left of it; return False where there are no rows."""
+        run = self.run
+        for X, T, sample_weight in parts:
+            self._run_part(X, T, sample_weight, callbacks, interrupts)
+            if not self.is_finite():
+                break
+        if not run.n_rows:
+            return False
+        with interrupts.held():
+            # Summed at the end: where the epoch pauses must not change a bit.
+            self.loss_curve.append(float(np.concatenate(run.losses).sum()) / run.n_rows)
+            self.n_epochs += 1
+            run.part, run.n_rows, run.losses, run.judging = 0, 0, [], True
+        if self.verbose:
+            print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
+        return True
+
+    def _run_part(self, X, T, sample_weight, callbacks, interrupts):
+        """Take the steps on a piece of data that is in memory, or those that are left.
 
         It pauses where the callbacks want it to.
         """
+        run, optimizer = self.run, self.optimizer
         n_samples = X.shape[0]
         weight_sum = float(n_samples if sample_weight is None else sample_weight.sum())
         order = None
         if self.shuffle:
-            order = Stream(self.network.key, "shuffle", self.n_epochs).permutation(n_samples)
+            order = Stream(self.network.key, "shuffle", self.n_parts).permutation(n_samples)
         batch_size = min(self.batch_size, n_samples)
         n_steps = -(-n_samples // batch_size)
-        optimizer = self.optimizer
-        step = self.n_steps_before + optimizer.step
+        step = self.n_steps_before + optimizer.step - run.start
         where = (optimizer.learning_rate, self.initial_rate, step)
         rates = self.schedule.rates(*where, n_steps, self.n_seen)
         hyper = Hyper(
@@ -266,24 +392,25 @@ class Trainer:
             clip_value=self.clip_value,
             clip_norm=self.clip_norm,
             weight_decay=self.weight_decay,
+            interrupts=interrupts,
         )
         if self._runner is None:  # after unpickling
             self._runner = make_backend(self.backend, self.network, self.n_threads)
-        start, losses = 0, []
-        while start < n_steps:
-            stop = self._pause(callbacks, n_steps - start) + start
-            losses.append(self._runner.train_steps(X, T, sample_weight, order, start, stop, hyper))
-            self.n_steps += stop - start
-            start = stop
-        self.n_epochs += 1
-        self.n_seen += n_samples
-        # Summed at the end: where the epoch pauses must not change a bit.
-        self.loss_curve.append(float(np.concatenate(losses).sum()) / n_samples)
-        optimizer.learning_rate = self.schedule.after_epoch(
-            float(rates[-1]), self.initial_rate, step + n_steps, self.n_seen
-        )
-        if self.verbose:
-            print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
+        while run.start < n_steps:
+            stop = self._pause(callbacks, n_steps - run.start) + run.start
+            with interrupts.held():
+                data = X, T, sample_weight, order
+                losses = self._runner.train_steps(*data, run.start, stop, hyper)
+                run.losses.append(losses)
+                run.start += len(losses)
+                self.n_steps += len(losses)
+        with interrupts.held():
+            run.start, run.part, run.n_rows = 0, run.part + 1, run.n_rows + n_samples
+            self.n_parts += 1
+            self.n_seen += n_samples
+            optimizer.learning_rate = self.schedule.after_epoch(
+                float(rates[-1]), self.initial_rate, step + n_steps, self.n_seen
+            )
 
     def _pause(self, callbacks, n_steps):
         """Let the callbacks whose step it is do their work; return after how many steps to pause next."""

@@ -106,12 +106,14 @@ class CythonBackend:
                 optimizer.step += upto - start
                 seconds = (time.perf_counter() - began) / (upto - start)
                 start, n_steps = upto, max(1, int(_SECONDS_A_CALL / max(seconds, 1e-7)))
+                if hyper.interrupted:
+                    break
             self._pace = steps, n_steps
         finally:
             if lazy is not None and lazy[0] not in (0, 1):
                 W = self.network.layers[0].W
                 W *= W.dtype.type(lazy[0])
-        return losses[first:]
+        return losses[first:start]
 
     def loss_and_grad(self, X, T, weights=None):
         """Return the objective of all rows as one batch, and its flat gradient."""

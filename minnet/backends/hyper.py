@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet._interrupts import Interrupts
 from minnet.optimizers import Optimizer
 
 __all__ = ["Hyper"]
@@ -28,6 +29,8 @@ class Hyper:
     clip_value, clip_norm : float or None
     weight_decay : float
         Decoupled: each step multiplies the weights by ``1 - rate * weight_decay``.
+    interrupts : Interrupts or None
+        A backend looks between steps whether Ctrl-C came, and returns early then.
     """
 
     batch_size: int
@@ -39,3 +42,9 @@ class Hyper:
     clip_value: float | None = None
     clip_norm: float | None = None
     weight_decay: float = 0.0
+    interrupts: Interrupts | None = None
+
+    @property
+    def interrupted(self):
+        """Return whether to take no further step."""
+        return self.interrupts is not None and self.interrupts.came

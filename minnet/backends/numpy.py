@@ -89,7 +89,8 @@ class NumpyBackend:
         Returns
         -------
         ndarray of shape (stop - start,), float64
-            Objective of each batch, times the length of the batch.
+            Objective of each batch, times the length of the batch. Shorter if Ctrl-C came: these steps
+            were taken, and the others were not.
         """
         network, optimizer, losses = self.network, hyper.optimizer, np.empty(stop - start)
         # An overflow here is divergence, which the trainer reports after the epoch.
@@ -119,6 +120,8 @@ class NumpyBackend:
                 optimizer.update(network.params, grads, rates)
                 for layer, ctx in zip(network.layers, contexts, strict=True):
                     layer.update_state(ctx)
+                if hyper.interrupted:
+                    return losses[: step + 1 - start]
         return losses
 
     def _threads(self):

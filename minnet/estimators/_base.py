@@ -30,6 +30,7 @@ from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
 from minnet.estimators._fit_info import fit_info
 from minnet.estimators._kept import KeptBackend
+from minnet.estimators._stream import fit_stream
 from minnet.estimators._validation import check_given, split
 from minnet.layers import BatchNorm, Dropout
 from minnet.lbfgs import minimize_lbfgs
@@ -50,7 +51,7 @@ _ROW_STEP = 1024
 
 
 def stochastic_solver(estimator):
-    """Return True where the solver takes mini-batches; partial_fit is there only then."""
+    """Return True where the solver takes mini-batches; only then are there partial_fit and fit_stream."""
     if estimator.solver == "lbfgs":
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
@@ -203,10 +204,9 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 self._take_arguments(network)
             else:
                 network = self._new_network(X, T, weights)
-            given = getattr(self, "_skl_callbacks", [])
-            callbacks = [callback for callback in given if isinstance(callback, Callback)]
+            callbacks = self._callbacks_of_trainer(EpochTasks(self, context, data))
             if self.solver == "lbfgs":
-                if callbacks:
+                if callbacks and not isinstance(callbacks[0], EpochTasks):
                     warnings.warn(
                         f"{type(callbacks[0]).__name__} watches steps, and solver='lbfgs' takes none: "
                         "it was not called",
@@ -215,13 +215,24 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 ran = self._fit_lbfgs(network, X, T, weights)
             else:
                 previous = getattr(self, "_trainer", None) if warm else None
-                if len(callbacks) < len(given):  # minnet's own are called by the trainer
-                    callbacks.append(EpochTasks(self, context, data))
                 data_of_fit = X, y, T, weights, validation
                 ran = self._fit_stochastic(network, previous, *data_of_fit, callbacks)
             seconds = time.perf_counter() - began
             self.fit_info_ = fit_info(network, ran, self.n_threads, seconds)
             context.call_on_fit_task_end(estimator=self, **data, reconstruction_attributes={})
+        return self
+
+    def _callbacks_of_trainer(self, tasks):
+        """Return the callbacks that are minnet's own, and the tasks if there are others."""
+        given = getattr(self, "_skl_callbacks", [])
+        own = [callback for callback in given if isinstance(callback, Callback)]
+        return own if len(own) == len(given) else [*own, tasks]
+
+    @with_callbacks
+    def _fit_stream(self, batches, n_epochs, *held, **given):
+        with self._untouched_on_error():
+            self._validate_params()
+            fit_stream(self, batches, n_epochs, *held, **given)
         return self
 
     def _partial_fit(self, X, y, sample_weight, **given):

@@ -270,6 +270,69 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         """
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
+    @available_if(stochastic_solver)
+    def fit_stream(
+        self,
+        batches,
+        n_epochs=1,
+        *,
+        classes=None,
+        batches_per_epoch=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Fit the network to data that come batch by batch and need not fit into memory.
+
+        As in ``fit``, it starts anew unless ``warm_start=True``. Each batch is cut into mini-batches of
+        ``batch_size`` rows and takes the steps of one ``partial_fit``; a thread reads and checks the next
+        batches meanwhile.
+
+        Parameters
+        ----------
+        batches : iterable or callable
+            Of ``(X, y)`` or ``(X, y, sample_weight)``, each as ``partial_fit`` takes them; or a function
+            that returns such an iterable, called once an epoch. The first batch is looked at for the
+            number of features and the dtype. If it is an iterator with a method ``skip(n)``, a fit that
+            is taken up again from a checkpoint tells it what to leave out; others are read from their
+            beginning.
+        n_epochs : int, default=1
+            At most: a loss or score that stalls ends the fit, see ``n_iter_no_change``.
+        classes : array-like of shape (n_classes,), default=None
+            All classes there will be; required unless a warm start knows them.
+        batches_per_epoch : int or None, default=None
+            None: an epoch is one pass. Otherwise ``batches`` is passed through once, endless or not, and
+            so many of it are called an epoch: a loss is noted and validation is due after each.
+        X_val, y_val, sample_weight_val
+            A validation set, as in ``fit``. Early stopping needs one.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a batch does not fit, with its number, or if training diverges. The estimator is then as
+            it was.
+
+        Examples
+        --------
+        >>> from minnet import MinNetClassifier
+        >>> from sklearn.datasets import load_digits
+        >>> X, y = load_digits(return_X_y=True)
+        >>> batches = [(X[i::10] / 16, y[i::10]) for i in range(10)]
+        >>> clf = MinNetClassifier((32,), learning_rate_init=0.01, random_state=0)
+        >>> clf.fit_stream(batches, n_epochs=30, classes=range(10)).n_iter_
+        30
+        >>> clf.score(X / 16, y) > 0.95
+        True
+        """
+        if classes is None and not (self.warm_start and hasattr(self, "network_")):
+            raise ValueError("classes must be given: the first batch may not have them all")
+        held = X_val, y_val, sample_weight_val
+        return self._fit_stream(batches, n_epochs, batches_per_epoch, *held, classes=classes)
+
     def predict(self, X):
         """Predict class labels.
 
@@ -361,8 +424,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             return sample_weight
         if incremental and self.class_weight == "balanced":
             raise ValueError(
-                "class_weight must be a dict or None in partial_fit, which does not see all "
-                "classes, got 'balanced'"
+                "class_weight must be a dict or None in partial_fit and fit_stream, which do not see "
+                "all classes, got 'balanced'"
             )
         weights = self._labels.weights(self.class_weight, T, sample_weight)
         return weights if sample_weight is None else weights * sample_weight

@@ -251,6 +251,66 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         """
         return self._partial_fit(X, y, sample_weight)
 
+    @available_if(stochastic_solver)
+    def fit_stream(
+        self,
+        batches,
+        n_epochs=1,
+        *,
+        batches_per_epoch=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Fit the network to data that come batch by batch and need not fit into memory.
+
+        As in ``fit``, it starts anew unless ``warm_start=True``. Each batch is cut into mini-batches of
+        ``batch_size`` rows and takes the steps of one ``partial_fit``; a thread reads and checks the next
+        batches meanwhile.
+
+        Parameters
+        ----------
+        batches : iterable or callable
+            Of ``(X, y)`` or ``(X, y, sample_weight)``, each as ``partial_fit`` takes them; or a function
+            that returns such an iterable, called once an epoch. The first batch is looked at for the
+            number of features and the dtype. If it is an iterator with a method ``skip(n)``, a fit that
+            is taken up again from a checkpoint tells it what to leave out; others are read from their
+            beginning.
+        n_epochs : int, default=1
+            At most: a loss or score that stalls ends the fit, see ``n_iter_no_change``.
+        batches_per_epoch : int or None, default=None
+            None: an epoch is one pass. Otherwise ``batches`` is passed through once, endless or not, and
+            so many of it are called an epoch: a loss is noted and validation is due after each.
+        X_val, y_val, sample_weight_val
+            A validation set, as in ``fit``. Early stopping needs one.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a batch does not fit, with its number, or if training diverges. The estimator is then as
+            it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from minnet import MinNetRegressor
+        >>> def measured():
+        ...     rng = np.random.default_rng(0)
+        ...     for _ in range(200):
+        ...         X = rng.uniform(-1, 1, size=(500, 2))
+        ...         yield X, X[:, 0] * X[:, 1]
+        >>> reg = MinNetRegressor(hidden_layer_sizes=(32,), learning_rate_init=0.01, random_state=0)
+        >>> reg = reg.fit_stream(measured(), n_epochs=10, batches_per_epoch=20)
+        >>> reg.predict([[0.8, 0.5], [-0.8, 0.5]]).round(1)
+        array([ 0.4, -0.4])
+        """
+        held = X_val, y_val, sample_weight_val
+        return self._fit_stream(batches, n_epochs, batches_per_epoch, *held)
+
     def predict(self, X):
         """Predict numbers.
 

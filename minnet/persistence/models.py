@@ -17,6 +17,7 @@ from minnet.losses import get_loss
 from minnet.network import Network, ParameterRow
 from minnet.optimizers import Schedule
 from minnet.persistence.record import Record, shorten
+from minnet.persistence.runs import describe_run, restore_run
 from minnet.training import Trainer
 
 __all__ = ["describe", "restore"]
@@ -28,7 +29,9 @@ _OPTIONS = (
     "batch_size", "shuffle", "tol", "n_iter_no_change", "clip_value", "clip_norm", "weight_decay",
     "backend", "n_threads", "verbose",
 )  # fmt: skip
-_COUNTS = ("n_epochs", "n_steps", "n_steps_before", "n_seen", "no_improvement_count")
+_COUNTS = (
+    "n_epochs", "n_steps", "n_steps_before", "n_parts", "n_seen", "no_improvement_count"
+)  # fmt: skip
 _NUMBERS = ("initial_rate", "best_loss", "best_score")
 _CURVES = ("loss_curve", "validation_scores", "validation_loss_curve")
 # What files had from the first day on; the others may be missing in old ones.
@@ -215,6 +218,7 @@ def _describe_trainer(trainer, network, encoder):
         "step": optimizer.step,
         "schedule": encoder.encode(trainer.schedule, "learning_rate"),
         **{name: encoder.encode(getattr(trainer, name), name) for name in kept},
+        "run": describe_run(trainer.run, network, encoder),
     }
 
 
@@ -248,6 +252,8 @@ def _restore_trainer(record, network, decoder, warn=True):
     for name in _CURVES if "n_steps_before" in records else _OLD_CURVES:
         curve = decoder.arrays.array(name, f"the array {name!r}", _FLOAT64, ndim=1)
         records[name] = curve.tolist()
+    records.setdefault("n_parts", records["n_epochs"])  # there were no streams in old files
+    run = restore_run(record.record("run"), network, decoder) if "run" in record else None
     record.done()
 
     # Made for the one backend that is always there; the file's is made when it is first asked for.
@@ -257,7 +263,7 @@ def _restore_trainer(record, network, decoder, warn=True):
         for row, array in zip(network.parameter_table, arrays, strict=True):
             flat[row.slice] = array.ravel()
     trainer.optimizer.step = step
-    trainer.__setstate__({"backend": backend, **records})
+    trainer.__setstate__({"backend": backend, "run": run, **records})
     return trainer
 
 

@@ -1,0 +1,72 @@
+"""Ctrl-C is heard between two steps, and nowhere within one."""
+
+import contextlib
+import signal
+import threading
+
+__all__ = ["Interrupts"]
+
+
+class Interrupts:
+    """Receives Ctrl-C (SIGINT) for the length of a block, in which parts may hold it back.
+
+    What changes in such a part changes as a whole: weights together with the count of their updates. At
+    the part's end Ctrl-C has its usual effect. Outside the main thread, where Python delivers no signals,
+    nothing is done.
+
+    Attributes
+    ----------
+    came : bool
+        Whether Ctrl-C waits for the end of the part that holds it back.
+
+    Examples
+    --------
+    >>> import signal
+    >>> done = []
+    >>> try:
+    ...     with Interrupts() as interrupts:
+    ...         with interrupts.held():
+    ...             signal.raise_signal(signal.SIGINT)
+    ...             done.append(interrupts.came)
+    ...         done.append("not reached")
+    ... except KeyboardInterrupt:
+    ...     done.append("interrupted")
+    >>> done
+    [True, 'interrupted']
+    """
+
+    def __init__(self):
+        self.came = False
+        self._holding = False
+        self._usual = None
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            usual = signal.getsignal(signal.SIGINT)
+            # Otherwise it is ignored, or left to the system, or handled by other than Python.
+            if callable(usual):
+                self._usual = usual
+                signal.signal(signal.SIGINT, self._receive)
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if self._usual is not None:
+            signal.signal(signal.SIGINT, self._usual)
+
+    def _receive(self, number, frame):
+        if self._holding:
+            self.came = True
+        else:
+            self._usual(number, frame)
+
+    @contextlib.contextmanager
+    def held(self):
+        """Hold Ctrl-C back for the length of a block."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
+            if self.came:
+                self.came = False
+                self._usual(signal.SIGINT, None)

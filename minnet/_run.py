@@ -1,0 +1,45 @@
+"""Where a training is, in the middle of it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["Run"]
+
+
+@dataclass
+class Run:
+    """What one call of ``Trainer.fit`` knows beside the trainer's records: with both, it can go on.
+
+    Attributes
+    ----------
+    n_epochs : int
+        Epochs that were completed and judged.
+    part : int
+        Parts of the present epoch that are done: a stream comes in parts, other data are one.
+    start : int
+        Steps of the present part that are done.
+    losses : list of ndarray of float64
+        Loss of each batch of the present epoch, times the length of the batch.
+    n_rows : int
+        Rows of the parts that are done.
+    first_score : int
+        Validation scores of earlier calls.
+    best : ndarrays (params, state) or None
+        Copies of the weights of the best epoch; None where none is kept.
+    judging : bool
+        Whether an epoch is over that was not judged to its end yet: here a training cannot be taken up.
+    stopped : str or None
+        Why the training ended: "stalled", "max_epochs", "callback", "diverged", "end_of_stream" or
+        "interrupted".
+    """
+
+    n_epochs: int = 0
+    part: int = 0
+    start: int = 0
+    losses: list = field(default_factory=list)
+    n_rows: int = 0
+    first_score: int = 0
+    best: tuple[np.ndarray, np.ndarray] | None = None
+    judging: bool = False
+    stopped: str | None = None
