@@ -5,15 +5,19 @@ import contextvars
 import queue
 import threading
 import time
+import zlib
 from itertools import chain, islice
 from numbers import Integral
 
+import numpy as np
+from scipy import sparse
 from sklearn import config_context, get_config
 
 __all__ = ["Batches", "InMemory", "ReadAhead", "unpack"]
 
 _END = object()
 _PATIENCE = 1.0  # seconds
+_ROWS_OF_A_DIGEST = 100
 
 
 class ReadAhead:
@@ -109,6 +113,17 @@ class InMemory:
         if not run.part:
             yield self._data
 
+    def digest(self):
+        """Return a number that data of other shapes, other targets or (some) other rows do not have."""
+        X, T, sample_weight = self._data
+        some = X[:: max(1, X.shape[0] // _ROWS_OF_A_DIGEST)]
+        some = some.toarray() if sparse.issparse(some) else np.ascontiguousarray(some)
+        digest = zlib.crc32(repr((X.shape, X.dtype.name)).encode())
+        for array in (some, T, sample_weight):
+            if array is not None:
+                digest = zlib.crc32(np.ascontiguousarray(array).view(np.uint8), digest)
+        return digest
+
 
 class Batches:
     """A stream: an epoch has many parts.
@@ -157,6 +172,10 @@ class Batches:
             self._begun = first, items
             return first
         raise ValueError("batches must have at least one batch, got none")
+
+    def digest(self):
+        """Return a number that other streams may have too: a stream cannot be looked at."""
+        return self._per_epoch or 0
 
     def epoch(self, run):
         """Iterate over what is left of the epoch."""

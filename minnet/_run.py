@@ -29,6 +29,10 @@ class Run:
         Copies of the weights of the best epoch; None where none is kept.
     judging : bool
         Whether an epoch is over that was not judged to its end yet: here a training cannot be taken up.
+    pauses_exactly : bool
+        Whether a pause leaves the bits as they are: not so where a sparse product is scaled lazily.
+    fingerprint : str
+        What tells this training from others, for a checkpoint.
     stopped : str or None
         Why the training ended: "stalled", "max_epochs", "callback", "diverged", "end_of_stream" or
         "interrupted".
@@ -42,4 +46,6 @@ class Run:
     first_score: int = 0
     best: tuple[np.ndarray, np.ndarray] | None = None
     judging: bool = False
+    pauses_exactly: bool = True
+    fingerprint: str = ""
     stopped: str | None = None

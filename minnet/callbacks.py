@@ -70,3 +70,12 @@ def as_callback(spec):
     if not callable(spec) or isinstance(spec, type):
         raise TypeError(f"a callback must be a Callback or a function of the trainer, got {spec!r}")
     return _AfterEachEpoch(spec)
+
+
+def __getattr__(name):
+    """Open what stands beside the framework when it is first asked for."""
+    if name == "Checkpoint":
+        from minnet.persistence.checkpoint import Checkpoint
+
+        return Checkpoint
+    raise AttributeError(f"module 'minnet.callbacks' has no attribute {name!r}")

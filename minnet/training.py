@@ -1,10 +1,12 @@
 """The trainer: epochs, shuffling, early stopping, and what is remembered of them."""
 
 import contextlib
+import hashlib
 import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet._interrupts import Interrupts
@@ -12,7 +14,7 @@ from minnet._reading import Batches, InMemory
 from minnet._run import Run
 from minnet.backends import Hyper, make_backend
 from minnet.callbacks import as_callback
-from minnet.optimizers import Adaptive, get_optimizer, get_schedule
+from minnet.optimizers import SGD, Adaptive, get_optimizer, get_schedule
 from minnet.random import Stream
 
 __all__ = ["Trainer"]
@@ -137,10 +139,10 @@ class Trainer:
         self.best_loss, self.best_score = np.inf, -np.inf
 
     def __getstate__(self):
-        return vars(self) | {"_runner": None}
+        return vars(self) | {"_runner": None, "_source": None}
 
     def __setstate__(self, state):
-        vars(self).update(state, _runner=None)
+        vars(self).update(state, _runner=None, _source=None)
 
     def fit(
         self,
@@ -266,6 +268,7 @@ class Trainer:
         best = self._snapshot() if stopping else None
         fresh = self.run = Run(first_score=len(self.validation_scores), best=best)
         callbacks = [as_callback(callback) for callback in callbacks]
+        self._source = source
         try:
             for callback in callbacks:
                 callback.begin(self)  # which may put another run in its place: one to be taken up
@@ -284,7 +287,8 @@ class Trainer:
                         reason = self._judge(validate, stopping, callbacks)
                         with interrupts.held():
                             run.n_epochs, run.judging, run.stopped = run.n_epochs + 1, False, reason
-                    run.stopped = run.stopped or "max_epochs"
+                    if run.stopped is None:
+                        run.stopped = "max_epochs"
                 except KeyboardInterrupt:
                     run.stopped = "interrupted"
                     warnings.warn("Training interrupted by user.", stacklevel=3)
@@ -293,7 +297,35 @@ class Trainer:
             self._take_best(run)
             return run.stopped
         finally:
-            self.run = None
+            self.run = self._source = None
+
+    def fingerprint(self):
+        """Return what tells the training that is about to begin from others, in 16 letters.
+
+        It is made of the network's configuration and random key, the options that decide what steps are
+        taken, what was done before, and the data: their shape, their targets, and some of their rows.
+        """
+        network = self.network
+        options = ("initial_rate", "batch_size", "shuffle", "clip_value", "clip_norm",
+                   "weight_decay", "n_parts", "n_seen", "n_steps_before")  # fmt: skip
+        parts = [network, network.sizes, network.dtype.name, network.key, type(self.optimizer)]
+        parts += [self.optimizer.get_config() | {"learning_rate": self.initial_rate}, self.schedule]
+        parts += [getattr(self, name) for name in options] + [self._source.digest()]
+        return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:16]
+
+    def take_up(self, saved):
+        """Go on with the training that another trainer was in: weights, optimizer, records and place."""
+        self.network.params[...] = saved.network.params
+        self.network.state[...] = saved.network.state
+        self.optimizer.state[...] = saved.optimizer.state
+        self.optimizer.step = saved.optimizer.step
+        self.optimizer.learning_rate = saved.optimizer.learning_rate
+        self.continue_from(saved)
+        self.n_steps, self.n_steps_before = saved.n_steps, saved.n_steps_before
+        self.no_improvement_count = saved.no_improvement_count
+        self.run = saved.run
+        if self.run.stopped not in ("stalled", "diverged"):  # there may be more to do now
+            self.run.stopped = None
 
     def _judge(self, validate, stopping, callbacks):
         """Validate after an epoch, note what is best; return the reason to stop, if there is one."""
@@ -396,6 +428,8 @@ class Trainer:
         )
         if self._runner is None:  # after unpickling
             self._runner = make_backend(self.backend, self.network, self.n_threads)
+        plain = type(optimizer) is SGD and not optimizer.momentum
+        run.pauses_exactly = not (sparse.issparse(X) and plain)
         while run.start < n_steps:
             stop = self._pause(callbacks, n_steps - run.start) + run.start
             with interrupts.held():

@@ -448,13 +448,14 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self.validation_loss_curve_ = trainer.validation_loss_curve if validated else None
         self.best_validation_score_ = trainer.best_score if validated else None
 
-    def _as_fitted(self, network, n_iter):
+    def _as_fitted(self, network, n_iter, trainer=None):
         """Return a copy that is fitted with a network, in the middle of a fit, without its callbacks."""
         fitted = copy.copy(self)
         for name in list(vars(fitted)):
             if name.startswith(("_callback", "_skl", "_trainer")):
                 del vars(fitted)[name]
-        fitted._publish(network, None, n_iter)
+        validated = trainer is not None and len(trainer.validation_scores) > 0
+        fitted._publish(network, trainer, n_iter, validated)
         return fitted
 
     # ---- the fitted network

@@ -24,7 +24,11 @@ def describe_run(run, network, encoder):
                 encoder.add(f"run.best.layers.{i}.{name}", view)
         encoder.add("run.best.state", state)
     counts = {name: int(getattr(run, name)) for name in _COUNTS}
-    return counts | {"stopped": run.stopped, "has_best": run.best is not None}
+    return counts | {
+        "stopped": run.stopped,
+        "fingerprint": run.fingerprint,
+        "has_best": run.best is not None,
+    }
 
 
 def restore_run(record, network, decoder):
@@ -41,6 +45,7 @@ def restore_run(record, network, decoder):
     stopped = record.take("stopped")
     if stopped is not None and stopped not in _REASONS:
         raise ValueError(f"{record.where}.stopped must be null or one of {', '.join(_REASONS)}")
+    fingerprint = record.text("fingerprint")
     losses = decoder.arrays.array("run.losses", "the array 'run.losses'", _FLOAT64, ndim=1)
     best = None
     if record.flag("has_best"):
@@ -53,4 +58,5 @@ def restore_run(record, network, decoder):
         shape = network.state.shape
         best = params, decoder.arrays.array("run.best.state", what, [network.state.dtype], shape)
     record.done()
-    return Run(**counts, losses=[losses] if len(losses) else [], best=best, stopped=stopped)
+    counts["losses"] = [losses] if len(losses) else []
+    return Run(**counts, best=best, stopped=stopped, fingerprint=fingerprint)

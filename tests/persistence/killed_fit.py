@@ -1,0 +1,99 @@
+"""A fit that is to be killed: ``killed_fit.py KIND CHECKPOINT`` prints "fitting", then a digest of all it has."""
+
+import hashlib
+import itertools
+import sys
+import warnings
+
+import numpy as np
+from scipy import sparse
+
+from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network, Trainer
+from minnet.callbacks import Callback, Checkpoint
+from minnet.optimizers import Cosine
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(3000, 40))
+Y = (X[:, 0] * X[:, 1] > 0).astype(int) + (X[:, 2] > 1)
+
+
+class Slowly(Callback):
+    """Lets time pass, so that there is some to be killed in."""
+
+    def next_step(self, trainer):
+        return -(-(trainer.n_steps + 1) // 50) * 50
+
+    def at_step(self, trainer):
+        import time
+
+        time.sleep(0.002)
+
+    def setup(self, estimator, context):
+        pass
+
+    on_fit_task_begin = on_fit_task_end = teardown = setup
+
+
+def layers():
+    return [Dense(30, "tanh"), BatchNorm("relu"), Dropout(0.2), Dense(20, "relu")]
+
+
+def early_stopping(callbacks):
+    est = MinNetClassifier(layers=layers(), batch_size=10, max_iter=30, early_stopping=True,
+                           n_iter_no_change=100, random_state=0)  # fmt: skip
+    return est.set_callbacks(*callbacks).fit(X, Y)
+
+
+def watched(callbacks):
+    est = MinNetRegressor(hidden_layer_sizes=(50,), solver="sgd", learning_rate="adaptive", tol=1e-2,
+                          n_iter_no_change=2, batch_size=10, max_iter=40, random_state=1)  # fmt: skip
+    return est.set_callbacks(*callbacks).fit(X, X[:, 0] * X[:, 3], X_val=X[:50], y_val=X[:50, 0])
+
+
+def sparse_rows(callbacks):
+    rows = sparse.random_array((3000, 500), density=0.02, rng=np.random.default_rng(1)).tocsr()
+    est = MinNetClassifier((20,), solver="sgd", momentum=0, alpha=0.1, batch_size=5, max_iter=60,
+                           n_iter_no_change=100, random_state=2)  # fmt: skip
+    return est.set_callbacks(*callbacks).fit(rows, Y)
+
+
+def stream(callbacks):
+    def endless():
+        for i in itertools.count():
+            rows = np.random.default_rng(i).integers(0, 3000, size=500)
+            yield X[rows].astype(np.float32), Y[rows]
+
+    est = MinNetClassifier((40,), learning_rate=Cosine(20_000), batch_size=5, random_state=3)
+    options = {"n_epochs": 25, "batches_per_epoch": 8, "classes": [0, 1, 2]}
+    return est.set_callbacks(*callbacks).fit_stream(endless, **options)
+
+
+def trainer(callbacks):
+    network = Network([*layers(), Dense(3)]).initialize(40, random_state=4)
+    options = {"batch_size": 10, "clip_norm": 1.0, "weight_decay": 0.01, "backend": "numpy"}
+    trained = Trainer(network, "sgd", **options)
+    return trained.fit(X, Y, max_epochs=4, callbacks=callbacks)
+
+
+KINDS = {each.__name__: each for each in (early_stopping, watched, sparse_rows, stream, trainer)}
+
+
+def digest(fitted):
+    """Return a digest of weights, optimizer and records."""
+    trained = getattr(fitted, "_trainer", fitted)
+    of = hashlib.sha256()
+    for array in (trained.network.params, trained.network.state, trained.optimizer.state):
+        of.update(np.ascontiguousarray(array).tobytes())
+    records = [trained.loss_curve, trained.validation_scores, trained.validation_loss_curve]
+    records += [trained.n_epochs, trained.n_seen, trained.n_steps, trained.optimizer.learning_rate]
+    records += [trained.best_score, trained.best_loss, getattr(fitted, "n_iter_", None)]
+    of.update(repr(records).encode())
+    return of.hexdigest()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    kind, path = sys.argv[1:]
+    callbacks = [Slowly()] if path == "-" else [Slowly(), Checkpoint(path, every=0.03)]
+    print("fitting", flush=True)
+    print(digest(KINDS[kind](callbacks)))

@@ -1,0 +1,229 @@
+"""A training that was killed and run again ends with the same bits."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from killed_fit import KINDS
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+
+from minnet import Dense, MinNetClassifier, Network, Trainer, load_model, save_model
+from minnet.callbacks import Checkpoint
+
+SCRIPT = Path(__file__).parent / "killed_fit.py"
+DIGITS = load_digits(return_X_y=True)
+X, Y = DIGITS[0][:400] / 16, DIGITS[1][:400]
+
+pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+
+
+def run(kind, path):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    child = subprocess.Popen(
+        [sys.executable, SCRIPT, kind, path], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert child.stdout.readline() == "fitting\n"
+    return child
+
+
+def outcome(child):
+    text, _ = child.communicate(timeout=120)
+    assert child.returncode == 0
+    return text.strip()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fit_that_was_killed_ends_with_the_same_bits(kind, tmp_path):
+    chance = random.Random(f"{kind} {time.time_ns()}")  # other moments each time: all must do
+    path = tmp_path / "fit.safetensors"
+    whole = run(kind, "-")
+    done = []
+    for _ in range(4):  # 20 times over the kinds
+        child = run(kind, path)
+        moment = chance.uniform(0.0, 0.5)
+        time.sleep(moment)
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        assert child.returncode == -signal.SIGKILL, f"it ended within {moment} s"
+        if path.exists():  # it may have been killed before it came to the first
+            model = load_model(path)
+            done.append(getattr(model, "_trainer", model).n_steps)
+    assert done == sorted(done)
+    assert done[-1] > 0
+    assert outcome(run(kind, path)) == outcome(whole)
+    assert outcome(run(kind, path)) == outcome(run(kind, "-"))  # complete: nothing is left to do
+
+
+def classifier(**params):
+    given = {"hidden_layer_sizes": (8,), "max_iter": 6, "n_iter_no_change": 50, "random_state": 0}
+    return MinNetClassifier(**given | params)
+
+
+def fit(est, path, **options):
+    return est.set_callbacks(Checkpoint(path, **options)).fit(X, Y)
+
+
+class Interrupting:
+    """Presses Ctrl-C at an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def __call__(self, trainer):
+        if trainer.n_epochs == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_then_again(tmp_path):
+    def trainer():
+        net = Network([Dense(8, "tanh"), Dense(10)]).initialize(64, random_state=0)
+        return Trainer(net, "adam", n_iter_no_change=50)
+
+    path = tmp_path / "t.safetensors"
+    options = {"max_epochs": 8, "validate": lambda net: -abs(net.params.sum() - 3)}
+    whole = trainer().fit(X, Y, **options)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        trainer().fit(X, Y, **options, callbacks=[Interrupting(3), Checkpoint(path)])
+    again = trainer().fit(X, Y, **options, callbacks=[Checkpoint(path)])
+    assert_array_equal(again.network.params, whole.network.params)
+    assert again.loss_curve == whole.loss_curve
+    assert again.validation_scores == whole.validation_scores
+
+
+def test_a_complete_fit_is_there_at_once(tmp_path):
+    path = tmp_path / "c.safetensors"
+    options = {"early_stopping": True, "max_iter": 200, "n_iter_no_change": 3}
+    first = fit(classifier(**options, learning_rate_init=0.05), path)
+    assert first.n_iter_ < 200
+    again = fit(classifier(**options, learning_rate_init=0.05), path)
+    assert_array_equal(again.network_.params, first.network_.params)
+    assert again.n_iter_ == first.n_iter_
+    assert again.validation_scores_ == first.validation_scores_
+    loaded = load_model(path)  # it has the weights of the end; the best ones are in it, too
+    assert loaded.n_iter_ == first.n_iter_
+    assert (loaded.predict(X) == Y).mean() > 0.5
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"random_state": 1},
+        {"hidden_layer_sizes": (9,)},
+        {"learning_rate_init": 0.002},
+        {"beta_1": 0.8},
+        {"batch_size": 50},
+        {"alpha": 0.1},
+        {"loss": "squared_error"},
+        {"init": "he"},
+        {"learning_rate": lambda step: 0.1},
+    ],
+)
+def test_another_fit_is_refused(tmp_path, other):
+    path = tmp_path / "c.safetensors"
+    est = fit(classifier(), path)
+    before = est.network_.params.copy()
+    with pytest.raises(ValueError, match=r"path must be that of a checkpoint of the same fit, got"):
+        fit(est.set_params(**other), path)
+    assert_array_equal(est.network_.params, before)
+    if "learning_rate" not in other:
+        fit(est, path, resume=False)
+        assert load_model(path).get_params()[next(iter(other))] == next(iter(other.values()))
+
+
+@pytest.mark.parametrize("change", ["X", "y", "rows", "sample_weight"])
+def test_other_data_are_refused(tmp_path, change):
+    path = tmp_path / "c.safetensors"
+    fit(classifier(), path)
+    data = {"X": X, "y": Y}
+    if change == "X":
+        data["X"] = X + 1
+    elif change == "y":
+        data["y"] = np.roll(Y, 1)
+    elif change == "rows":
+        data = {"X": X[:-1], "y": Y[:-1]}
+    else:
+        data["sample_weight"] = np.arange(1, 401)
+    with pytest.raises(ValueError, match="checkpoint of the same fit"):
+        classifier().set_callbacks(Checkpoint(path)).fit(**data)
+
+
+def test_files_that_are_no_checkpoints_are_refused(tmp_path):
+    path = tmp_path / "c.safetensors"
+    save_model(classifier().fit(X, Y), path)
+    with pytest.raises(ValueError, match="which has a model that was not in training"):
+        fit(classifier(), path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="cannot be read as a model"):
+        fit(classifier(), path)
+    with pytest.raises(ValueError, match="a checkpoint cannot keep this training: .*scoring"):
+        fit(classifier(scoring=lambda est, X, y: 0.0, early_stopping=True), tmp_path / "d")
+    with pytest.raises(FileNotFoundError):
+        fit(classifier(), tmp_path / "no" / "folder")
+
+
+@pytest.mark.parametrize(
+    "given", [{"path": 3}, {"path": "a", "every": -1}, {"path": "a", "every": "b"}]
+)
+def test_arguments(given):
+    with pytest.raises((TypeError, ValueError), match="path must be|every must be"):
+        Checkpoint(**given)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
+def test_a_full_disk_fails_the_checkpoint_and_not_the_fit(tmp_path, monkeypatch):
+    path = tmp_path / "c.safetensors"
+    est = classifier().set_callbacks(Checkpoint(path, every=0))
+    good = classifier().fit(X, Y)
+    usual, calls = os.fsync, []
+
+    def fsync(descriptor):  # room for the first three checkpoints (a file and its folder each)
+        calls.append(descriptor)
+        if len(calls) > 6:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        usual(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        est.fit(X, Y)
+    said = [str(w.message) for w in caught if "could not be written" in str(w.message)]
+    assert said
+    assert "No space left on device" in said[0]
+    assert "the training goes on" in said[0]
+    assert_array_equal(est.network_.params, good.network_.params)
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == ["c.safetensors"]
+    again = fit(classifier(), path)  # the last complete one is still good
+    assert_array_equal(again.network_.params, good.network_.params)
+
+
+def test_searches_take_a_folder(tmp_path):
+    grid = {"alpha": [1e-4, 1e-2]}
+    est = classifier().set_callbacks(Checkpoint(tmp_path))
+    search = GridSearchCV(est, grid, cv=2, n_jobs=2).fit(X, Y)
+    plain = GridSearchCV(classifier(), grid, cv=2).fit(X, Y)
+    assert_array_equal(search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
+    assert len(os.listdir(tmp_path)) == 5  # four fits and the last one
+    again = GridSearchCV(est, grid, cv=2).fit(X, Y)
+    assert_array_equal(again.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
+    assert len(os.listdir(tmp_path)) == 5
+
+
+def test_a_warm_start_has_a_file_of_its_own(tmp_path):
+    est = classifier(warm_start=True).set_callbacks(Checkpoint(tmp_path))
+    plain = classifier(warm_start=True)
+    for _ in range(2):
+        est.fit(X, Y)
+        plain.fit(X, Y)
+        assert_array_equal(est.network_.params, plain.network_.params)
+    assert len(os.listdir(tmp_path)) == 2
