@@ -1,4 +1,4 @@
-"""A fit that is to be killed: ``killed_fit.py KIND CHECKPOINT`` prints "fitting", then a digest of all it has."""
+"""A fit that is to be killed: ``killed_fit.py KIND CHECKPOINT`` prints "fitting", then a digest."""
 
 import hashlib
 import itertools

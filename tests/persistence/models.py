@@ -16,6 +16,7 @@ from minnet import (
     Network,
     Trainer,
 )
+from minnet._run import Run
 from minnet.activations import Elu, LeakyRelu
 from minnet.initializers import GlorotUniform
 
@@ -93,6 +94,14 @@ def trainer(dtype="float64", optimizer=None):
         return made.fit(X, y, max_epochs=3)
 
 
+def in_training():
+    made = trainer()
+    best = made.network.params / 2, made.network.state.copy()
+    losses = [np.array([1.5, 0.25])]
+    made.run = Run(n_epochs=2, start=2, losses=losses, best=best, fingerprint="0123456789abcdef")
+    return made
+
+
 def small_models():
     """Return models whose files together have every kind of record."""
     X, y = data("multiclass")
@@ -112,6 +121,7 @@ def small_models():
         "network": network("float32"),
         "fresh network": Network([Dense(3)], "squared_error", init=0.1),
         "trainer": trainer(optimizer=SGD(0.1, momentum=0.9, nesterov=True)),
+        "in training": in_training(),
     }
 
 
