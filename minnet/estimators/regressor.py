@@ -102,8 +102,9 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         Clip the gradient by its norm, or each of its elements.
     scoring : str, callable or None, default=None
         What the validation set is scored by. None: R2, which is no measure of a quantile. "loss":
-        minus the loss, without L2. Otherwise the name of a scorer of scikit-learn, or ``scorer(estimator, X, y)``, the higher the
-        better, which gets ``sample_weight=`` too where the validation set has weights.
+        minus the loss, without L2. Otherwise the name of a scorer of scikit-learn, or
+        ``scorer(estimator, X, y)``, the higher the better, which gets ``sample_weight=`` too where the
+        validation set has weights.
     backend : {"auto", "numpy"}, default="auto"
         What runs the training.
     n_threads : int or None, default=None
