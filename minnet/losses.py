@@ -10,6 +10,8 @@ Targets are class indices of shape (n_samples,) where the output is a softmax, a
 (n_samples, n_outputs) otherwise.
 """
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import expit, log_softmax, softmax, xlogy
 
@@ -17,8 +19,10 @@ from minnet._configured import Configured, suggest
 
 __all__ = [
     "AbsoluteError",
+    "Huber",
     "Loss",
     "Poisson",
+    "Quantile",
     "SigmoidCrossEntropy",
     "SoftmaxCrossEntropy",
     "SquaredError",
@@ -255,6 +259,111 @@ class AbsoluteError(Loss):
         return (Z > T,)
 
 
+class Huber(Loss):
+    r"""Huber's loss: quadratic near the target, linear beyond ``delta``; a few bad targets pull little.
+
+    :math:`l = \sum_j \tfrac12 r_j^2` where :math:`|r_j| \le \delta` and
+    :math:`\delta (|r_j| - \delta / 2)` beyond, with :math:`r = z - t`; the gradient is :math:`r`, cut
+    off at :math:`\pm\delta`. It is continuous: the kinks are in the gradient's own slope. Huber 1964,
+    "Robust estimation of a location parameter".
+
+    Parameters
+    ----------
+    delta : float, default=1.0
+        Where the loss becomes linear, in the unit of the targets: above 0, and a normal number of the
+        network's dtype.
+
+    Raises
+    ------
+    ValueError
+        If ``delta`` is no such number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, Z, T = Huber(delta=2.0), np.array([[1.0, -5.0]]), np.zeros((1, 2))
+    >>> loss.value(Z, T), loss.gradient(Z, T)
+    (array([8.5]), array([[ 1., -2.]]))
+    """
+
+    def __init__(self, delta=1.0):
+        if not _is_number(delta) or not 0 < delta < np.inf:
+            raise ValueError(f"delta must be a number above 0, got {delta!r}")
+        self.delta = float(delta)  # a NumPy number would turn float32 into float64
+
+    def value(self, Z, T):
+        R = Z - T
+        C = np.clip(R, -self.delta, self.delta)
+        return (C * (R - 0.5 * C)).sum(axis=1)
+
+    def gradient(self, Z, T):
+        return np.clip(Z - T, -self.delta, self.delta)
+
+    def pieces(self, Z, T):
+        R = Z - T
+        return self.delta < R, -self.delta > R
+
+    def check_targets(self, T, n_samples, n_outputs, dtype):
+        info = np.finfo(dtype)
+        if not float(info.tiny) <= self.delta <= float(info.max):
+            raise ValueError(
+                f"delta must lie between {info.tiny:.2g} and {info.max:.2g} in {info.dtype}, got "
+                f"{self.delta}"
+            )
+        return super().check_targets(T, n_samples, n_outputs, dtype)
+
+
+class Quantile(Loss):
+    r"""Quantile (pinball) loss: its minimum is the conditional quantile of the targets.
+
+    :math:`l = \sum_j \max(q (t_j - z_j),\; (q - 1) (t_j - z_j))`; the gradient is :math:`-q` below the
+    target and :math:`1 - q` above it. At the target, where every number between the two is a
+    subgradient, it is 0. ``Quantile(0.5)`` is half the absolute error. Koenker and Bassett 1978,
+    "Regression quantiles".
+
+    Parameters
+    ----------
+    quantile : float, default=0.5
+        Which quantile, between 0 and 1, both excluded: 0.9 is what nine of ten targets lie below.
+
+    Raises
+    ------
+    ValueError
+        If ``quantile`` is no such number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, Z, T = Quantile(0.75), np.array([[1.0, -1.0]]), np.zeros((1, 2))
+    >>> loss.value(Z, T), loss.gradient(Z, T)
+    (array([1.]), array([[ 0.25, -0.75]]))
+    """
+
+    def __init__(self, quantile=0.5):
+        if not _is_number(quantile) or not 0 < quantile < 1:
+            raise ValueError(
+                f"quantile must be a number between 0 and 1, both excluded, got {quantile!r}"
+            )
+        self.quantile = float(quantile)
+
+    def value(self, Z, T):
+        return self._weigh(Z - T, -self.quantile).sum(axis=1)
+
+    def gradient(self, Z, T):
+        return self._weigh(np.sign(Z - T), self.quantile)
+
+    def _weigh(self, R, below):
+        """Return what is above 0 times ``1 - q``, and what is below times ``below``; NaN stays."""
+        return (1 - self.quantile) * np.maximum(R, 0) + below * np.minimum(R, 0)
+
+    def pieces(self, Z, T):
+        return (Z > T,)
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 _OUTPUTS = {
     "identity": lambda Z: Z,
     "softmax": lambda Z: softmax(Z, axis=1),
@@ -274,6 +383,8 @@ _BY_NAME = {
     "squared_error": SquaredError,
     "poisson": Poisson,
     "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
 }
 
 

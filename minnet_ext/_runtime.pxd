@@ -10,6 +10,7 @@ cdef extern from "program.h" nogil:
     ctypedef struct minnet_network:
         const minnet_layer *layers
         int64_t n_layers, loss
+        double loss_parameter
         double alpha
         void *params
         void *state

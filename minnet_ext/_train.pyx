@@ -33,6 +33,7 @@ cdef int point_to(minnet_data *data, const floating[:, :] X, csr) except -1:
 def train_steps(
     const signed char[::1] layers,  # IN: bytes of an array of minnet.backends.program.LAYER
     int64_t loss,
+    double loss_parameter,
     double alpha,
     floating[::1] params,  # IN, OUT
     floating[::1] state,  # IN, OUT: running averages
@@ -73,6 +74,7 @@ def train_steps(
     network.layers = <const minnet_layer *> &layers[0]
     network.n_layers = layers.shape[0] // sizeof(minnet_layer)
     network.loss = loss
+    network.loss_parameter = loss_parameter
     network.alpha = alpha
     network.params = &params[0]
     network.state = &state[0] if state.shape[0] > 0 else NULL

@@ -7,7 +7,7 @@ import numpy as np
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network
 from minnet.activations import _BY_NAME
 from minnet.backends import Hyper, make_backend
-from minnet.losses import SquaredError
+from minnet.losses import Huber, Quantile, SquaredError
 
 N_ROWS, N_FEATURES, N_OUTPUTS = 26, 5, 3
 
@@ -57,6 +57,8 @@ LOSSES = {
     "squared_logistic": SquaredError("logistic"),
     "poisson": "poisson",
     "absolute": "absolute_error",
+    "huber": Huber(0.8),
+    "quantile": Quantile(0.8),
 }
 
 OPTIMIZERS = {

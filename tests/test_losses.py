@@ -5,10 +5,12 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, huber, log_softmax, softmax
+from sklearn._loss.loss import HuberLoss, PinballLoss
 from sklearn.metrics import (
     log_loss,
     mean_absolute_error,
+    mean_pinball_loss,
     mean_poisson_deviance,
     mean_squared_error,
 )
@@ -17,8 +19,10 @@ from minnet import Dense, Network, check_gradients
 from minnet.losses import (
     LOG_OUTPUTS,
     AbsoluteError,
+    Huber,
     Loss,
     Poisson,
+    Quantile,
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
     SquaredError,
@@ -28,7 +32,7 @@ from minnet.losses import (
 
 N, K = 12, 4
 ALL = [get_loss(name, K) for name in list_losses()]
-ALL += [SquaredError("softmax"), SquaredError("logistic")]
+ALL += [SquaredError("softmax"), SquaredError("logistic"), Huber(0.3), Quantile(0.9)]
 
 
 @pytest.fixture
@@ -131,6 +135,92 @@ def test_absolute_error(rng):
     np.testing.assert_array_equal(above, Z > T)
 
 
+@pytest.mark.parametrize("delta", [0.3, 1.0, 2])
+def test_huber(delta, rng):
+    Z, T = 2 * rng.normal(size=(N, K)), rng.normal(size=(N, K))
+    loss = Huber(delta)
+    np.testing.assert_allclose(loss.value(Z, T), huber(delta, Z - T).sum(axis=1), rtol=1e-12)
+    theirs = HuberLoss(delta=delta)
+    for j in range(K):
+        t, z = T[:, j].copy(), Z[:, j].copy()
+        dz = theirs.gradient(y_true=t, raw_prediction=z)
+        np.testing.assert_allclose(loss.gradient(Z, T)[:, j], dz, rtol=1e-12)
+    above, below = loss.pieces(Z, T)
+    np.testing.assert_array_equal(above, delta < Z - T)
+    np.testing.assert_array_equal(below, delta < T - Z)
+    assert above.any()
+    assert below.any()
+    assert not (above & below).any()
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.95])
+def test_quantile(quantile, rng):
+    Z, T = rng.normal(size=(N, K)), rng.normal(size=(N, K))
+    loss, weight = Quantile(quantile), rng.random(N)
+    value = loss.value(Z, T)
+    expected = K * mean_pinball_loss(T, Z, alpha=quantile, sample_weight=weight)
+    np.testing.assert_allclose(np.average(value, weights=weight), expected, rtol=1e-12)
+    theirs = PinballLoss(quantile=quantile)
+    for j in range(K):
+        t, z = T[:, j].copy(), Z[:, j].copy()
+        dz = theirs.gradient(y_true=t, raw_prediction=z)
+        np.testing.assert_allclose(loss.gradient(Z, T)[:, j], dz, rtol=1e-12)
+    (above,) = loss.pieces(Z, T)
+    np.testing.assert_array_equal(above, Z > T)
+
+
+def test_the_median_is_half_the_absolute_error_also_at_its_kink(rng):
+    Z, T = rng.normal(size=(N, K)), rng.normal(size=(N, K))
+    Z[0] = T[0]
+    half = AbsoluteError()
+    np.testing.assert_array_equal(Quantile().value(Z, T), 0.5 * half.value(Z, T))
+    np.testing.assert_array_equal(Quantile().gradient(Z, T), 0.5 * half.gradient(Z, T))
+    assert not Quantile(0.9).gradient(Z, T)[0].any()
+
+
+@pytest.mark.parametrize("loss", ALL, ids=repr)
+def test_nan_stays_visible(loss, rng):
+    Z, T = rng.normal(size=(N, K)), targets(loss, rng)
+    Z[3, 1] = np.nan
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(loss.value(Z, T)).nonzero()[0].tolist() == [3]
+        assert np.isnan(loss.gradient(Z, T)[3, 1])
+
+
+@pytest.mark.parametrize("loss", [Huber(0.3), Quantile(0.8)], ids=repr)
+def test_kinks_are_skipped_in_the_gradient_check(loss, rng):
+    net = Network([Dense(4, "tanh"), Dense(2)], loss).initialize(3, random_state=0)
+    X = rng.normal(size=(N, 3))
+    T = net.forward(X) + rng.normal(size=(N, 2))
+    T[0, 0] = net.forward(X)[0, 0] - (0.3 if isinstance(loss, Huber) else 0.0)
+    checked = check_gradients(net, X, T)
+    assert checked.ok
+    assert sum(checked.n_skipped.values()) > 0
+    assert sum(checked.n_checked.values()) > 0
+
+
+@pytest.mark.parametrize("value", [0, -1.0, np.inf, np.nan, "1", None, True])
+def test_delta_out_of_range(value):
+    with pytest.raises(ValueError, match=f"delta must be a number above 0, got {value!r}"):
+        Huber(value)
+
+
+@pytest.mark.parametrize("value", [0, 1, -0.1, 90, np.nan, "0.5", None, False])
+def test_quantile_out_of_range(value):
+    with pytest.raises(ValueError, match="quantile must be a number between 0 and 1, both exc"):
+        Quantile(value)
+
+
+@pytest.mark.parametrize(
+    ("delta", "dtype"), [(1e-50, "float32"), (1e300, "float32"), (1e-310, "float64")]
+)
+@pytest.mark.filterwarnings("error")
+def test_delta_must_be_a_number_of_the_dtype(delta, dtype):
+    with pytest.raises(ValueError, match=f"delta must lie between .* in {dtype}, got 1e"):
+        Huber(delta).check_targets([0.0], 1, 1, np.dtype(dtype))
+    Huber(1e30).check_targets([0.0], 1, 1, np.dtype(dtype))
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("size", [1e4, 1e30])
 @pytest.mark.parametrize("loss", [loss for loss in ALL if loss.output != "exp"], ids=repr)
@@ -152,6 +242,10 @@ def test_extreme_logits_give_what_is_true(loss, size, dtype):
         SquaredError("softmax"): [0, 1, 0.25, 0.25],
         SquaredError("logistic"): [0, 1, 0.5, 0.25],
         AbsoluteError(): [2 * size, 2 * size, 2 * size, 1],
+        Huber(): [2 * size, 2 * size, 2 * size, 0.5],
+        Huber(0.3): [0.6 * size, 0.6 * size, 0.6 * size, 0.255],
+        Quantile(): [size, size, size, 0.5],
+        Quantile(0.9): [size, size, 0.2 * size, 0.9],
     }[loss]
     # 1e4 - 1 is not yet 1e4
     tolerance = 1e-3 if size == 1e4 and loss.output == "identity" else 1e-6
@@ -262,23 +356,26 @@ def test_config_equality_repr_pickle():
     assert loss == SquaredError("logistic") != SquaredError()
     assert pickle.loads(pickle.dumps(loss)) == loss.copy() == loss
     assert get_loss(loss, 3) is loss
+    assert (repr(Huber(np.float32(2))), repr(Huber(1))) == ("Huber(delta=2.0)", "Huber()")
+    assert get_loss("huber", 1) == Huber(1.0) != Huber(2.0)
+    assert get_loss("quantile", 1) == Quantile(0.5) != Quantile(0.9)
+    assert Quantile(0.9).get_config() == {"quantile": 0.9}
+    assert pickle.loads(pickle.dumps(Quantile(0.9))).copy() == Quantile(0.9)
 
 
-class Huber(Loss):
-    def __init__(self, delta=1.0):
-        self.delta = delta
+class LogCosh(Loss):
+    def __init__(self, scale=1.0):
+        self.scale = scale
 
     def value(self, Z, T):
-        R = np.abs(Z - T)
-        small = 0.5 * R**2
-        return np.where(self.delta > R, small, self.delta * (R - 0.5 * self.delta)).sum(axis=1)
+        return self.scale * np.log(np.cosh((Z - T) / self.scale)).sum(axis=1)
 
     def gradient(self, Z, T):
-        return np.clip(Z - T, -self.delta, self.delta)
+        return np.tanh((Z - T) / self.scale)
 
 
 def test_a_users_own_loss(rng):
-    network = Network([Dense(5, "tanh"), Dense(2)], loss=Huber(0.5)).initialize(3, random_state=0)
+    network = Network([Dense(5, "tanh"), Dense(2)], loss=LogCosh(0.5)).initialize(3, random_state=0)
     X, T = rng.normal(size=(N, 3)), 2 * rng.normal(size=(N, 2))
     assert check_gradients(network, X, T).ok
     np.testing.assert_array_equal(network.predict(X), network.forward(X))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from parity import (
     FACTORS,
+    LOSSES,
     NUMBA_FACTORS,
     TOLERANCE,
     all_pairs,
@@ -250,7 +251,7 @@ def test_nan_and_infinity_stay_visible(activation, value, dtype):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", COMPILED)
-@pytest.mark.parametrize("loss", ["poisson", "squared", "absolute", "sigmoid", "squared_logistic"])
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if "softmax" not in loss])
 def test_losses_keep_nan_and_survive_huge_logits(name, loss):
     for scale in (1e3, 1e30, np.nan):
         results = []
@@ -471,7 +472,7 @@ def test_numba_compiles_one_version_for_all_layouts(tmp_path):
             T, weights = T[::-1], weights[::-1]
             T.flags.writeable = weights.flags.writeable = False
             train(compiled("numba", network), network, X, T, weights, one, n_epochs=1)
-    assert sum("float64" in str(types[3]) for types in train_steps.signatures) == 1
+    assert sum("float64" in str(types[4]) for types in train_steps.signatures) == 1
 
 
 # ---- through the estimator

@@ -105,7 +105,7 @@ def softmax(z, p):
 
 
 @jit
-def loss_row(code, z, d, label, t):
+def loss_row(code, parameter, z, d, label, t):
     """Write the gradient of one row's loss to ``d`` and return the loss."""
     value = 0.0
     if code == 0:
@@ -140,10 +140,24 @@ def loss_row(code, z, d, label, t):
                 if t[j] > 0:
                     value += t[j] * math.log(t[j])
                 d[j] = mean - t[j]
-            else:
+            elif code == 6:
                 residual = z[j] - t[j]
                 value += abs(residual)
                 d[j] = np.sign(residual)
+            elif code == 7:
+                residual = z[j] - t[j]
+                d[j] = residual  # NaN stays
+                if residual > parameter:
+                    d[j] = parameter
+                if residual < -parameter:
+                    d[j] = -parameter
+                value += d[j] * (residual - 0.5 * d[j])
+            else:
+                residual = z[j] - t[j]
+                slope = np.sign(residual)
+                slope *= 1 - parameter if residual > 0 else parameter
+                d[j] = slope
+                value += slope * residual
     return value
 
 
@@ -215,8 +229,8 @@ def view(flat, offset, rows, columns):
 
 @jit
 def train_steps(
-    layers, loss, alpha, params, X, classes, T, weights, order, n_samples, weight_sum, batch_size,
-    start, stop, rates, optimizer, constants, state, weight_decay, clip, steps_made, losses,
+    layers, loss, loss_parameter, alpha, params, X, classes, T, weights, order, n_samples, weight_sum,
+    batch_size, start, stop, rates, optimizer, constants, state, weight_decay, clip, steps_made, losses,
 ):  # fmt: skip
     """Take the steps ``start`` to ``stop - 1``; empty arrays stand for None."""
     n_layers = len(layers)
@@ -257,7 +271,7 @@ def train_steps(
             factor = scale * (weights[row] if len(weights) else 1.0)
             label = classes[row] if len(classes) else 0
             target = T[row] if len(T) else logits[m]
-            total += factor * loss_row(loss, logits[m], d[m], label, target)
+            total += factor * loss_row(loss, loss_parameter, logits[m], d[m], label, target)
             for j in range(width):
                 d[m, j] *= factor
         if l2 != 0:

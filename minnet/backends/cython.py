@@ -7,7 +7,7 @@ from scipy import sparse
 
 from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
-from minnet.backends.program import USER, CannotLowerError, describe, lower
+from minnet.backends.program import USER, CannotLowerError, describe, lower, lower_loss
 from minnet.optimizers import SGD, Adam
 from minnet.user_activations import CannotCompileError
 from minnet_ext import _train, effective_n_threads
@@ -50,7 +50,7 @@ class CythonBackend:
         self._workspace = np.zeros(1, dtype=np.int8)
         self._pace = None, 1  # what steps were measured, and how many of them a call may take
         try:
-            self.layers, self.loss = lower(network, users_activations=True)
+            self.layers, _ = lower(network, users_activations=True)
             program, self._functions = _with_functions(self.layers, network)
         except (CannotLowerError, CannotCompileError) as reason:
             self.layers = None
@@ -82,8 +82,10 @@ class CythonBackend:
         See :meth:`minnet.backends.numpy.NumpyBackend.train_steps`.
         """
         optimizer = hyper.optimizer
-        if self.layers is None or type(optimizer) not in (SGD, Adam):
-            readable = self.readable.because(f"the optimizer is {optimizer!r}")
+        loss = lower_loss(self.network.loss_)
+        if self.layers is None or loss is None or type(optimizer) not in (SGD, Adam):
+            what, part = ("loss", self.network.loss_) if loss is None else ("optimizer", optimizer)
+            readable = self.readable.because(f"the {what} is {part!r}")
             return readable.train_steps(X, T, weights, order, start, stop, hyper)
         plain = type(optimizer) is SGD and not optimizer.momentum
         lazy = None
@@ -101,7 +103,7 @@ class CythonBackend:
                 began = time.perf_counter()
                 upto = min(stop, start + n_steps)
                 self._call(
-                    data, T, weights, order, start, upto, hyper, n_threads, losses, lazy=lazy
+                    loss, data, T, weights, order, start, upto, hyper, n_threads, losses, lazy=lazy
                 )
                 optimizer.step += upto - start
                 seconds = (time.perf_counter() - began) / (upto - start)
@@ -117,7 +119,8 @@ class CythonBackend:
 
     def loss_and_grad(self, X, T, weights=None):
         """Return the objective of all rows as one batch, and its flat gradient."""
-        if self.layers is None:
+        loss_of_row = lower_loss(self.network.loss_)
+        if self.layers is None or loss_of_row is None:
             return self.readable.loss_and_grad(X, T, weights)
         n_samples = X.shape[0]
         weight_sum = float(n_samples if weights is None else weights.sum())
@@ -135,19 +138,21 @@ class CythonBackend:
             value = np.empty(1)
             data = _dense_or_csr(X[rows])
             n_threads = self._threads(n_rows, X, passes=True)
-            self._call(data, T[rows], given, None, 0, 1, hyper, n_threads, value, alpha, part)
+            self._call(
+                loss_of_row, data, T[rows], given, None, 0, 1, hyper, n_threads, value, alpha, part
+            )
             loss += value[0] / n_rows
             grads += part
         return loss, grads
 
     def _call(
-        self, data, T, weights, order, start, stop, hyper, n_threads, losses,
+        self, loss, data, T, weights, order, start, stop, hyper, n_threads, losses,
         alpha=None, gradient=None, lazy=None,
     ):  # fmt: skip
         network = self.network
         arguments = (
             self._bytes,
-            self.loss,
+            *loss,
             network.alpha if alpha is None else alpha,
             network.params,
             network.state,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minnet.backends.numpy import NumpyBackend
-from minnet.backends.program import CannotLowerError, describe, lower
+from minnet.backends.program import CannotLowerError, describe, lower, lower_loss
 from minnet.layers import Dense
 from minnet.optimizers import SGD, Adam
 
@@ -30,7 +30,7 @@ class NumbaBackend:
         self.readable = NumpyBackend(network, n_threads)
         self.layers = None
         try:
-            self.layers, self.loss = lower(network, kinds=(Dense,))
+            self.layers, _ = lower(network, kinds=(Dense,))
         except CannotLowerError as reason:
             self.readable.because(reason)
 
@@ -54,10 +54,12 @@ class NumbaBackend:
         """
         optimizer, network = hyper.optimizer, self.network
         known = type(optimizer) in (SGD, Adam)
-        lowered = self.layers is not None and known
+        loss = lower_loss(network.loss_)
+        lowered = self.layers is not None and loss is not None and known
         if not lowered or not isinstance(X, np.ndarray) or hyper.clip_norm is not None:
             reason = "clip_norm is given" if known else f"the optimizer is {optimizer!r}"
             reason = reason if isinstance(X, np.ndarray) else "X is sparse"
+            reason = reason if loss is not None else f"the loss is {network.loss_!r}"
             readable = self.readable.because(reason)
             return readable.train_steps(X, T, weights, order, start, stop, hyper)
         from minnet.backends._numba_kernels import train_steps  # compiles: not before it is needed
@@ -68,7 +70,7 @@ class NumbaBackend:
         # Read-only and strided arrays would each be compiled for again: one type for all.
         train_steps(
             self.layers,
-            self.loss,
+            *loss,
             float(network.alpha),
             network.params,
             _plain(X),

@@ -11,7 +11,7 @@ from minnet.layers import BatchNorm, Dense, Dropout
 from minnet.optimizers import SGD
 from minnet.user_activations import UserActivation
 
-__all__ = ["LAYER", "USER", "CannotLowerError", "describe", "lower"]
+__all__ = ["LAYER", "USER", "CannotLowerError", "describe", "lower", "lower_loss"]
 
 #: One layer; the fields are those of ``minnet_layer`` in minnet_ext/kernels/program.h.
 LAYER = np.dtype(
@@ -69,13 +69,16 @@ _LOSSES = {
     losses.AbsoluteError(): 6,
 }
 
+#: Those with a parameter of their own.
+_LOSSES_OF_A_PARAMETER = {losses.Huber: 7, losses.Quantile: 8}
+
 
 class CannotLowerError(Exception):
     """The network has a part that only its own Python code can run."""
 
 
 def lower(network, kinds=(Dense, Dropout, BatchNorm), users_activations=False):
-    """Return a network's layers as an array of dtype ``LAYER``, and the code of its loss.
+    """Return a network's layers as an array of dtype ``LAYER``, and its loss as ``lower_loss`` does.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm), users_activations=False):
     >>> net = Network([Dense(5, "tanh"), Dense(3)]).initialize(4, random_state=0)
     >>> layers, loss = lower(net)
     >>> layers[["n_in", "n_out", "weight"]].tolist(), loss
-    ([(4, 5, 0), (5, 3, 32)], 0)
+    ([(4, 5, 0), (5, 3, 32)], (0, 0.0))
     """
     table = np.zeros(len(network.layers), dtype=LAYER)
     offsets = {(row.layer, row.name): row.offset for row in network.parameter_table}
@@ -131,9 +134,27 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm), users_activations=False):
             row["mean"] = _offset(layer.running_mean, network.state)
             row["variance"] = _offset(layer.running_var, network.state)
             row["momentum"], row["epsilon"] = layer.momentum, layer.epsilon
-    if network.loss_ not in _LOSSES:
+    loss = lower_loss(network.loss_)
+    if loss is None:
         raise CannotLowerError(f"the loss is {network.loss_!r}")
-    return table, _LOSSES[network.loss_]
+    return table, loss
+
+
+def lower_loss(loss):
+    """Return the code and the parameter (0 where it has none) of a loss; None for a user's own.
+
+    A network may get another loss between two calls (``partial_fit``), so each call asks anew.
+
+    Examples
+    --------
+    >>> from minnet.losses import Quantile
+    >>> lower_loss(Quantile(0.9))
+    (8, 0.9)
+    """
+    if type(loss) in _LOSSES_OF_A_PARAMETER:
+        (parameter,) = loss.get_config().values()
+        return _LOSSES_OF_A_PARAMETER[type(loss)], parameter
+    return (_LOSSES[loss], 0.0) if loss in _LOSSES else None
 
 
 def describe(optimizer):

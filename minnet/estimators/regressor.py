@@ -15,6 +15,8 @@ from minnet.losses import Loss
 
 __all__ = ["MinNetRegressor"]
 
+_LOSSES = {"squared_error", "poisson", "absolute_error", "huber", "quantile"}
+
 
 class MinNetRegressor(RegressorMixin, BaseMinNet):
     """Neural network regressor for one or several outputs.
@@ -24,9 +26,11 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
 
     Parameters
     ----------
-    loss : {"squared_error", "poisson", "absolute_error"} or Loss, default="squared_error"
-        Half the squared error, half the Poisson deviance with a log link (``y >= 0``), or the
-        absolute error; each summed over outputs.
+    loss : str or Loss, default="squared_error"
+        "squared_error" (half of it), "poisson" (half the deviance, with a log link: ``y >= 0``),
+        "absolute_error", "huber" (quadratic up to a distance of 1, linear beyond), "quantile" (the
+        median), or an object such as :class:`minnet.losses.Quantile` (0.9) and
+        :class:`minnet.losses.Huber` (2.0); each summed over outputs.
     hidden_layer_sizes : array-like of int or int, default=(100,)
         Units of each hidden layer; an empty tuple makes a linear model.
     activation : str or Activation, default="relu"
@@ -97,9 +101,10 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     clip_norm, clip_value : float or None, default=None
         Clip the gradient by its norm, or each of its elements.
     scoring : str, callable or None, default=None
-        What the validation set is scored by. None: R2. "loss": minus the loss, without L2.
-        Otherwise the name of a scorer of scikit-learn, or ``scorer(estimator, X, y)``, the higher the
-        better, which gets ``sample_weight=`` too where the validation set has weights.
+        What the validation set is scored by. None: R2, which is no measure of a quantile. "loss":
+        minus the loss, without L2. Otherwise the name of a scorer of scikit-learn, or
+        ``scorer(estimator, X, y)``, the higher the better, which gets ``sample_weight=`` too where the
+        validation set has weights.
     backend : {"auto", "numpy"}, default="auto"
         What runs the training.
     n_threads : int or None, default=None
@@ -154,7 +159,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseMinNet._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson", "absolute_error"}), Loss],
+        "loss": [StrOptions(_LOSSES), Loss],
     }
 
     def __init__(

@@ -84,8 +84,8 @@ static void NAME(squared_softmax_rows)(ptrdiff_t M, const real *Z, real *dZ, ptr
 }
 
 /* Loss and dZ of each of LANES outputs with logits z and targets t. */
-INLINE vreal NAME(loss_of_lanes)(int64_t loss, vreal z, vreal t, vreal *d) {
-    const vreal zero = NAME(splat)(0);
+INLINE vreal NAME(loss_of_lanes)(int64_t loss, double parameter, vreal z, vreal t, vreal *d) {
+    const vreal zero = NAME(splat)(0), p = NAME(splat)((real)parameter);
     vreal y;
     switch (loss) {
     case LOSS_SIGMOID:
@@ -102,6 +102,14 @@ INLINE vreal NAME(loss_of_lanes)(int64_t loss, vreal z, vreal t, vreal *d) {
     case LOSS_SQUARED:
         *d = z - t;
         return *d * *d * (real)0.5;
+    case LOSS_HUBER:
+        y = z - t;
+        *d = NAME(select)(y > p, p, NAME(select)(y < -p, -p, y));
+        return *d * (y - *d * (real)0.5);
+    case LOSS_QUANTILE:
+        y = z - t;
+        *d = NAME(select)(y > zero, NAME(splat)((real)(1 - parameter)), NAME(select)(y < zero, -p, y));
+        return *d * y;
     default: /* absolute */
         y = z - t;
         *d = NAME(select)(y > zero, NAME(splat)(1), NAME(select)(y < zero, NAME(splat)(-1), y));
@@ -110,8 +118,9 @@ INLINE vreal NAME(loss_of_lanes)(int64_t loss, vreal z, vreal t, vreal *d) {
 }
 
 /* The losses whose outputs do not know of each other. */
-static void NAME(output_rows)(int64_t loss, ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
-                              const minnet_data *data, ptrdiff_t from, const real *factor, double *losses) {
+static void NAME(output_rows)(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
+                              ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
+                              const real *factor, double *losses) {
     real z[LANES], t[LANES], values[LANES];
     ptrdiff_t m = 0, j = 0; /* the next output to read */
     for (ptrdiff_t k = 0; k < M; k++) losses[k] = 0;
@@ -125,7 +134,7 @@ static void NAME(output_rows)(int64_t loss, ptrdiff_t M, const real *Z, real *dZ
         }
         for (int i = lanes; i < LANES; i++) z[i] = t[i] = 0;
         vreal d;
-        NAME(store)(values, NAME(loss_of_lanes)(loss, NAME(load)(z), NAME(load)(t), &d));
+        NAME(store)(values, NAME(loss_of_lanes)(loss, parameter, NAME(load)(z), NAME(load)(t), &d));
         NAME(store)(z, d);
         for (int i = 0; i < lanes; i++) {
             losses[to_m] += (double)values[i] * factor[to_m];
@@ -137,8 +146,9 @@ static void NAME(output_rows)(int64_t loss, ptrdiff_t M, const real *Z, real *dZ
 
 /* Writes factor times the gradient to dZ, and factor times the loss of each row.  Z and dZ are padded to
  * whole vectors. */
-static void NAME(loss_rows)(int64_t loss, ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
-                            const minnet_data *data, ptrdiff_t from, const real *factor, double *losses) {
+static void NAME(loss_rows)(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
+                            ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
+                            const real *factor, double *losses) {
     for (ptrdiff_t m = 0; m < M; m += LOSS_ROWS) {
         const ptrdiff_t some = M - m < LOSS_ROWS ? M - m : LOSS_ROWS, at = m * ld;
         if (loss == LOSS_SOFTMAX) {
@@ -146,7 +156,8 @@ static void NAME(loss_rows)(int64_t loss, ptrdiff_t M, const real *Z, real *dZ, 
         } else if (loss == LOSS_SQUARED_SOFTMAX) {
             NAME(squared_softmax_rows)(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
         } else {
-            NAME(output_rows)(loss, some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
+            NAME(output_rows)(loss, parameter, some, Z + at, dZ + at, ld, n, data, from + m, factor + m,
+                              losses + m);
         }
     }
 }

@@ -8,7 +8,7 @@
 enum layer_kind { LAYER_DENSE, LAYER_DROPOUT, LAYER_BATCH_NORM };
 enum loss_kind {
     LOSS_SOFTMAX, LOSS_SIGMOID, LOSS_SQUARED, LOSS_SQUARED_SOFTMAX, LOSS_SQUARED_LOGISTIC,
-    LOSS_POISSON, LOSS_ABSOLUTE
+    LOSS_POISSON, LOSS_ABSOLUTE, LOSS_HUBER, LOSS_QUANTILE
 };
 enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM };
 
@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
     const minnet_layer *layers;
     int64_t n_layers, loss;
+    double loss_parameter;         /* Huber's delta, or which quantile */
     double alpha;                  /* of L2 */
     void *params, *state;
 } minnet_network;

@@ -409,8 +409,8 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
             share(M, 1, t, T, &begin, &end);
             if (begin < end) {
                 const ptrdiff_t n = (ptrdiff_t)top->n_out, at = begin * ld[L];
-                NAME(loss_rows)(net->loss, end - begin, in[L] + at, d[L] + at, ld[L], n, data, from + begin,
-                                factor + begin, row_loss + begin);
+                NAME(loss_rows)(net->loss, net->loss_parameter, end - begin, in[L] + at, d[L] + at, ld[L], n,
+                                data, from + begin, factor + begin, row_loss + begin);
                 NAME(through_activation)(top, Z[L] + at, in[L] + at, d[L] + at, ld[L], end - begin, n);
             }
             double squares = 0; /* of all weights, for the loss: those of sparse rows are always known */

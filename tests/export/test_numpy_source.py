@@ -24,7 +24,7 @@ from export_models import (
 from minnet import Dense, MinNetClassifier, MinNetRegressor, Network
 from minnet.activations import Elu, LeakyRelu
 from minnet.export import to_numpy_source
-from minnet.losses import SquaredError
+from minnet.losses import Quantile, SquaredError
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 
@@ -134,6 +134,8 @@ def test_activations(activation, dtype):
         "squared_error",
         "poisson",
         "absolute_error",
+        "huber",
+        Quantile(0.9),
         SquaredError("softmax"),
         SquaredError("logistic"),
     ],

@@ -26,7 +26,7 @@ from minnet import Dense, MinNetClassifier, Network
 from minnet.activations import Elu, LeakyRelu
 from minnet.export import onnx_model, to_onnx
 from minnet.export.onnx_operators import onnx_classes
-from minnet.losses import SquaredError
+from minnet.losses import Huber, Quantile, SquaredError
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -119,6 +119,8 @@ def test_large_means_lose_no_digits_in_batch_normalization(dtype):
         "squared_error",
         "poisson",
         "absolute_error",
+        "huber",
+        Quantile(0.9),
         SquaredError("softmax"),
         SquaredError("logistic"),
     ],
@@ -148,7 +150,9 @@ def test_classifiers(labels, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("loss", ["squared_error", "poisson", "absolute_error"])
+@pytest.mark.parametrize(
+    "loss", ["squared_error", "poisson", "absolute_error", Huber(2.0), "quantile"]
+)
 @pytest.mark.parametrize("n_outputs", [1, 2])
 def test_regressors(n_outputs, loss, dtype):
     y = np.abs(NUMBERS)[:, :n_outputs]

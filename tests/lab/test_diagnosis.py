@@ -329,7 +329,7 @@ class TestInputs:
             assert first.code == "unscaled_inputs"
             assert "MaxAbsScaler" in first.advice
 
-    @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+    @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "quantile"])
     def test_large_targets_of_every_loss(self, loss):
         reg = MinNetRegressor(loss, random_state=0)
         assert diagnose(reg, STANDARD, 1e3 * STANDARD[:, 20]).findings[0].code == "unscaled_targets"

@@ -84,6 +84,8 @@ VALUES = (
     {"optimizer": "Adam", "config": {}},
     {"loss": "poisson", "config": {}},
     {"loss": "squared_error", "config": {"output": "exp"}},
+    {"loss": "quantile", "config": {"quantile": 2.0}},
+    {"loss": "huber", "config": {"delta": "1"}},
     {"layer": "Dense", "config": {"units": 10**12}},
     {"layer": "BatchNorm", "config": {}},
     {"layer": "Dropout", "config": {"rate": 1}},

@@ -11,6 +11,7 @@ from models import classifier, data, difference, fitted, regressor
 
 import minnet
 from minnet import Dense, Dropout, MinNetClassifier, Network, Trainer, load_model, save_model
+from minnet.losses import Huber, Quantile
 from minnet.optimizers import StepDecay, WarmUp
 
 
@@ -61,6 +62,8 @@ def test_a_classifier_comes_back_and_goes_on_to_the_same_bits(name, kind, dtype,
         {},
         {"solver": "lbfgs"},
         {"loss": "absolute_error", "solver": "sgd"},
+        {"loss": Quantile(0.9), "solver": "sgd"},
+        {"loss": Huber(0.3)},
         {"early_stopping": True},
     ],
     ids=str,
