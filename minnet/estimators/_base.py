@@ -13,7 +13,6 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.metrics import get_scorer_names
-from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -136,9 +135,11 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     def _validation_score(self, Y, T, sample_weight):
         """Return the score of the network's predictions ``Y`` for the targets ``T``."""
 
-    def _split_rows(self, arrays, T, **options):
-        """Return the training and the validation part of each array, as train_test_split does."""
-        return train_test_split(*arrays, **options)
+    def _held_rows(self, T, n_held, stream):
+        """Return which rows are set aside for validation."""
+        held = np.zeros(len(T), dtype=bool)
+        held[stream.permutation(len(T))[:n_held]] = True
+        return held
 
     def _total_weight(self, T, sample_weight, incremental):
         """Return the sample weights with the class weights in them."""

@@ -7,7 +7,25 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-__all__ = ["Labels"]
+__all__ = ["Labels", "columns", "first_of"]
+
+# What to do about labels that do not belong to the fitted ones, by the call.
+_CURES = {
+    "warm_start": "; to start anew set warm_start=False",
+    "partial_fit": "; to start anew call fit, or partial_fit of a new estimator with all in classes",
+    "y_val": "",
+}
+
+
+def first_of(values):
+    """Return some values as text: five, and how many more there are."""
+    text = ", ".join(map(repr, values[:5]))
+    return text + f" and {len(values) - 5} more" * (len(values) > 5)
+
+
+def columns(n):
+    """Return a number of columns as text."""
+    return "1 column" if n == 1 else f"{n} columns"
 
 
 @dataclass(frozen=True)
@@ -56,34 +74,50 @@ class Labels:
             )
         return Labels(classes, "multilabel", self.sparse)
 
-    def check(self, found, all_of_them):
+    def only_in(self, T, other):
+        """Return the labels that targets ``T`` have and ``other`` have not."""
+        if self.kind == "multilabel":
+            there, here = (set(np.flatnonzero(t.any(axis=0))) for t in (T, other))
+        else:
+            there, here = (set(np.unique(t).astype(np.intp)) for t in (T, other))
+        return self.classes[sorted(there - here)].tolist()
+
+    def check(self, found, call):
         """Raise if the labels ``found`` in a later ``y`` do not belong to these.
 
-        With ``all_of_them`` (a warm start) none may be missing either.
+        ``call`` is "warm_start", in which no class may be missing either, "partial_fit" or "y_val".
         """
+        name, as_before = ("y_val", "as y") if call == "y_val" else ("y", "as in the previous call")
+        cure = _CURES[call]
         if (found.kind == "multilabel") != (self.kind == "multilabel"):
             names = {True: "a multilabel indicator", False: "one column of labels"}
             raise ValueError(
-                f"y must be {names[self.kind == 'multilabel']} as in the previous call, got "
-                f"{names[found.kind == 'multilabel']}"
+                f"{name} must be {names[self.kind == 'multilabel']} {as_before}, got "
+                f"{names[found.kind == 'multilabel']}{cure}"
             )
         if self.kind == "multilabel":
             if len(found.classes) != len(self.classes):
                 raise ValueError(
-                    f"y must have {len(self.classes)} columns, as in the previous call, got "
-                    f"{len(found.classes)}"
+                    f"{name} must have {columns(len(self.classes))}, {as_before}, got "
+                    f"{len(found.classes)}{cure}"
                 )
             return
-        here, there = set(self.classes.tolist()), set(found.classes.tolist())
-        if all_of_them and here != there:
+        here, there = self.classes.tolist(), found.classes.tolist()
+        new, missing = sorted(set(there) - set(here)), sorted(set(here) - set(there))
+        changes = [f"{word}: {first_of(labels)}"
+                   for word, labels in (("new", new), ("missing", missing)) if labels]  # fmt: skip
+        if call == "warm_start" and changes:
+            if not new:
+                cure += ", or use partial_fit, whose batches may lack classes"
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes}, `y` has {found.classes}"
+                f"call to fit. Previously got {self.classes}, `y` has {found.classes} "
+                f"({'; '.join(changes)}){cure}"
             )
-        if not there <= here:
+        if new:
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {self.classes}. 'y' has {found.classes}."
+                f"`self.classes_` has {self.classes}. 'y' has {found.classes} ({changes[0]}){cure}"
             )
 
     @property

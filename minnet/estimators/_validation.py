@@ -1,11 +1,12 @@
 """The data that a fit is validated on, and their score."""
 
 import contextlib
+from math import ceil
 from numbers import Real
 
 import numpy as np
 from sklearn.metrics import check_scoring
-from sklearn.utils import column_or_1d
+from sklearn.utils import _safe_indexing, column_or_1d
 from sklearn.utils.validation import (
     _check_sample_weight,
     _check_y,
@@ -14,6 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from minnet.backends import make_backend
+from minnet.estimators._targets import columns
 from minnet.random import Stream
 
 __all__ = ["ValidationSet", "check_given", "split"]
@@ -91,19 +93,22 @@ def split(estimator, key, X, y, T, weights):
         The part to train on.
     ValidationSet
     """
-    too_small = (
-        "The validation set is too small. Increase 'validation_fraction' or the size of your "
-        "dataset."
-    )
-    if estimator.validation_fraction == 0:
-        raise ValueError(too_small)
+    n_samples = X.shape[0]
+    n_held = ceil(estimator.validation_fraction * n_samples)
+    if n_held < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your "
+            "dataset."
+        )
+    if n_held == n_samples:
+        raise ValueError(
+            f"validation_fraction must leave rows to train on, got {estimator.validation_fraction} "
+            f"for {n_samples} rows"
+        )
+    rows = estimator._held_rows(T, n_held, Stream(key, "split"))
     arrays = [X, T, y] if weights is None else [X, T, y, weights]
-    seed = int(Stream(key, "split").words(1)[0])
-    options = {"test_size": estimator.validation_fraction, "random_state": seed}
-    parts = estimator._split_rows(arrays, T, **options)
+    parts = [_safe_indexing(array, part) for array in arrays for part in (~rows, rows)]
     train, held = parts[::2], parts[1::2]
-    if held[0].shape[0] < 2:
-        raise ValueError(too_small)
     for part, sums in (("training", train[3:]), ("validation", held[3:])):
         if sums and not sums[0].sum() > 0:
             raise ValueError(f"sample_weight must not be all zero in the {part} part")
@@ -138,7 +143,7 @@ def check_given(estimator, X, T, sample_weight, X_val, y_val, sample_weight_val)
         check_consistent_length(X_val, y_val)
         T_val = estimator._check_held_targets(X_val, y_val)
         if T_val.shape[1:] != T.shape[1:]:
-            raise ValueError(f"y_val must have {T.shape[1]} columns as y, got {T_val.shape[1]}")
+            raise ValueError(f"y_val must have {columns(T.shape[1])} as y, got {T_val.shape[1]}")
         estimator._check_for_loss(T_val, X.dtype, name="y_val")
     with _naming("sample_weight_val"):
         if sample_weight_val is not None:

@@ -6,14 +6,14 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 
 from minnet.estimators._base import BaseMinNet, stochastic_solver
-from minnet.estimators._targets import Labels
+from minnet.estimators._split import stratified_rows
+from minnet.estimators._targets import Labels, first_of
 from minnet.losses import LOG_OUTPUTS, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 
 __all__ = ["MinNetClassifier"]
@@ -409,14 +409,14 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         elif classes is not None and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
-                f"{self.classes_!r}"
+                f"{self.classes_!r}; leave classes out, or begin with a new estimator"
             )
-        self._labels.check(found, all_of_them=not first and not given)
+        self._labels.check(found, "partial_fit" if first or given else "warm_start")
         return self._labels.encode(y, X.dtype)
 
     def _check_held_targets(self, X, y):
         y = _without_column(y)
-        self._labels.check(Labels.of(y), all_of_them=False)
+        self._labels.check(Labels.of(y), "y_val")
         return self._labels.encode(y, X.dtype)
 
     def _total_weight(self, T, sample_weight, incremental):
@@ -459,18 +459,16 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             right = ((Y > 0.5) == (T > 0.5)).all(axis=1)
         return np.average(right, weights=sample_weight)
 
-    def _split_rows(self, arrays, T, **options):
-        if self._labels.kind == "multilabel":
-            return train_test_split(*arrays, **options)
-        if self._labels.kind == "binary":
-            # As strings, since scikit-learn's message for a class that is too small shows them.
-            return train_test_split(*arrays, **options, stratify=(T.ravel() > 0).astype(str))
-        try:
-            return train_test_split(*arrays, **options, stratify=T)
-        except ValueError as error:
-            parts = train_test_split(*arrays, **options)
-            warnings.warn(f"The validation set is not stratified: {error}", stacklevel=5)
-            return parts
+    def _held_rows(self, T, n_held, stream):
+        held = stratified_rows(T, n_held, stream)
+        missing = self._labels.only_in(T[~held], T[held])
+        if missing:
+            warnings.warn(
+                f"the validation set has no row of these labels: {first_of(missing)}; give fit more "
+                "rows, a larger validation_fraction, or a set of your own as X_val and y_val",
+                stacklevel=6,
+            )
+        return held
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from minnet.estimators._base import BaseMinNet, stochastic_solver
+from minnet.estimators._targets import columns
 from minnet.losses import Loss
 
 __all__ = ["MinNetRegressor"]
@@ -343,7 +344,8 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
             raise ValueError(f"y must be finite in {T.dtype}, got {y.flat[np.abs(y).argmax()]}")
         if not first and T.shape[1] != self.n_outputs_:
             raise ValueError(
-                f"y must have {self.n_outputs_} columns, as in the previous call, got {T.shape[1]}"
+                f"y must have {columns(self.n_outputs_)}, as in the previous call, got {T.shape[1]}; to "
+                "start anew set warm_start=False and call fit"
             )
         return T
 

@@ -232,9 +232,10 @@ def test_weights(bad, message):
         assert_refused(est, lambda est, y=y: est.partial_fit(X, y, sample_weight=bad), message)
 
 
-def test_weights_that_vanish_in_one_part_of_the_split():
-    est = classifier(early_stopping=True, random_state=0)
-    message = "sample_weight must not be all zero in the validation part"
+@pytest.mark.parametrize(("seed", "part"), [(0, "training"), (2, "validation")])
+def test_weights_that_vanish_in_one_part_of_the_split(seed, part):
+    est = classifier(early_stopping=True, random_state=seed)
+    message = f"sample_weight must not be all zero in the {part} part"
     weights = np.eye(30)[0]
     assert_refused(est, lambda est: est.fit(X, Y > 1, sample_weight=weights), message)
 
@@ -298,7 +299,7 @@ def test_class_weight_where_it_cannot_be():
 
 def test_outputs_of_a_later_partial_fit():
     est = regressor().partial_fit(X, R)
-    message = "y must have 1 columns, as in the previous call, got 2"
+    message = "y must have 1 column, as in the previous call, got 2; to start anew set warm_start"
     assert_refused(est, lambda est: est.partial_fit(X, np.column_stack([R, R])), message)
     message = "X has 2 features, but MinNetRegressor is expecting 4 features as input."
     assert_refused(est, lambda est: est.partial_fit(X[:, :2], R), message)
@@ -310,6 +311,9 @@ def test_early_stopping_needs_rows_to_validate_on():
     for rows, fraction in ((2, 0.1), (30, 0.0)):
         est = regressor(early_stopping=True, validation_fraction=fraction)
         assert_refused(est, lambda est, rows=rows: est.fit(X[:rows], R[:rows]), message)
+    est = regressor(early_stopping=True, validation_fraction=0.9)
+    message = "validation_fraction must leave rows to train on, got 0.9 for 3 rows"
+    assert_refused(est, lambda est: est.fit(X[:3], R[:3]), message)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "score"])

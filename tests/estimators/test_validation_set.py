@@ -277,10 +277,10 @@ ONLY_CLASSIFIER = [
     ({"X_val": XV, "y_val": YV + 1}, "y_val: `y` has classes not in `self.classes_`."),
     ({"X_val": XV, "y_val": YV.astype(str)}, "y_val: `y` has classes not in `self.classes_`."),
     ({"X_val": XV, "y_val": RV}, "y_val: Unknown label type: continuous."),
-    ({"X_val": XV, "y_val": LABELS[HELD]}, "y_val: y must be one column of labels as in"),
+    ({"X_val": XV, "y_val": LABELS[HELD]}, "y_val must be one column of labels as y, got"),
 ]
 ONLY_REGRESSOR = [
-    ({"X_val": XV, "y_val": np.c_[RV, RV]}, "y_val must have 1 columns as y, got 2"),
+    ({"X_val": XV, "y_val": np.c_[RV, RV]}, "y_val must have 1 column as y, got 2"),
     ({"X_val": XV, "y_val": np.full(30, "a")}, "y_val: could not convert string to float"),
     ({"X_val": XV, "y_val": sparse.csr_array(RV[:, None])}, "y_val: "),
 ]
