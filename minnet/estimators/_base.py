@@ -36,6 +36,7 @@ from minnet.lbfgs import minimize_lbfgs
 from minnet.losses import get_loss
 from minnet.network import Network, all_finite
 from minnet.optimizers import SGD, Adam, Schedule
+from minnet.summary import summarize
 from minnet.training import Trainer
 
 _DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
@@ -484,6 +485,11 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             and "feature_names_in_" not in vars(self)
             and all_finite(X)
         )
+
+    def summary(self):
+        """Return a table of the fitted network's layers as text; see :meth:`minnet.Network.summary`."""
+        check_is_fitted(self, "network_")
+        return summarize(self.network_, type(self).__name__)
 
     @property
     def coefs_(self):
