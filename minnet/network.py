@@ -9,6 +9,7 @@ from scipy import sparse
 
 from minnet import _initialization
 from minnet._buffers import aligned_zeros, all_finite, next_aligned
+from minnet.drawing import Drawn
 from minnet.initializers import materialize
 from minnet.initializers.base import check_values
 from minnet.layers import Context, Dense, Layer
@@ -58,7 +59,7 @@ class ParameterRow:
         return slice(self.offset, self.offset + int(np.prod(self.shape)))
 
 
-class Network:
+class Network(Drawn):
     r"""Layers in a row and a loss on the output of the last.
 
     The objective of a batch of :math:`B` samples out of a fit of :math:`N` samples with weights

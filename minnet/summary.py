@@ -13,7 +13,14 @@ __all__ = ["ArrayRow", "LayerRow", "layer_rows", "summarize", "totals"]
 _WIDTH = 80
 _HEADS = ("layer", "units", "activation", "array", "initializer", "parameters")
 # Where columns are too wide, these are narrowed in this order, down to so many characters.
-_NARROWED = (("initializer", 18), ("layer", 10), ("activation", 10), ("initializer", 13), ("array", 5))
+_NARROWED = (
+    ("initializer", 18),
+    ("layer", 12),
+    ("activation", 10),
+    ("initializer", 13),
+    ("layer", 10),
+    ("array", 5),
+)
 _TO_THE_RIGHT = ("units", "parameters")
 
 
@@ -102,9 +109,7 @@ def layer_rows(network):
     for i, layer in enumerate(network.layers):
         activation = getattr(layer, "activation", None)
         kind = type(layer).__name__
-        arrays = [
-            ArrayRow(name, shape, inits[i, name]) for name, (shape, _) in declared[i].items()
-        ]
+        arrays = [ArrayRow(name, shape, inits[i, name]) for name, (shape, _) in declared[i].items()]
         rows.append(
             LayerRow(
                 kind,
@@ -152,9 +157,7 @@ def summarize(network, title="Network"):
     head = f"{_one_line(title)}: {_count(n_in, 'input')}, {_count(n_out, 'output')}"
     rule = "-" * max(map(len, lines))
     foot = _foot(network, n_out)
-    return "\n".join(
-        [*textwrap.wrap(head, _WIDTH), rule, lines[0], rule, *lines[1:], rule, *foot]
-    )
+    return "\n".join([*textwrap.wrap(head, _WIDTH), rule, lines[0], rule, *lines[1:], rule, *foot])
 
 
 def _foot(network, n_out):

@@ -119,7 +119,8 @@ def test_at_most_80_columns_and_aligned(init, units):
         assert len(line) == end or not re.search(r"  [\d,]+$|\?$", line)  # numbers to the right
     # Nothing of a long cell is lost.
     column = [re.sub(r" [\d,? ]+$", "", line[first:]).strip() for line in rows]
-    assert layer_rows(Network(layers))[0].arrays[0].init.replace(" ", "") in "".join(column).replace(" ", "")
+    whole = layer_rows(Network(layers))[0].arrays[0].init
+    assert whole.replace(" ", "") in "".join(column).replace(" ", "")
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic")

@@ -25,6 +25,7 @@ from minnet._version import __version__
 from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends, make_backend
 from minnet.callbacks import Callback
+from minnet.drawing import attributes_with_drawing
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
@@ -490,6 +491,12 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Return a table of the fitted network's layers as text; see :meth:`minnet.Network.summary`."""
         check_is_fitted(self, "network_")
         return summarize(self.network_, type(self).__name__)
+
+    def _get_fitted_attr_html(self, doc_link=""):
+        attributes = super()._get_fitted_attr_html(doc_link)
+        if "network_" not in vars(self):  # as a parameter of a fitted estimator
+            return attributes
+        return attributes_with_drawing(attributes, self.network_, type(self).__name__)
 
     @property
     def coefs_(self):
