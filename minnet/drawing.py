@@ -53,7 +53,7 @@ _STYLE = """<style>
 
 
 class Drawn:
-    """Mixin: in a notebook, show what ``_draw`` returns, unless scikit-learn is set to ``display="text"``."""
+    """Mixin: notebooks show a drawing, unless scikit-learn is set to ``display="text"``."""
 
     @property
     def _repr_html_(self):
@@ -146,7 +146,7 @@ def _widths(sizes):
 
 
 def _art(kinds, widths, i):
-    """Return the drawing of layer ``i``: the lower half of what comes in, its bar, the upper of what goes."""
+    """Return the drawing of layer ``i``: half of what comes in, its bar, half of what goes out."""
     parts = []
     here = widths[i]
     if i > 0:

@@ -122,7 +122,7 @@ class HostileLayer(Layer):
         return HOSTILE
 
 
-class HostileLoss(SquaredError):
+class HostileSquaredError(SquaredError):
     def __repr__(self):
         return HOSTILE
 
@@ -136,7 +136,7 @@ def test_text_is_escaped(initialized):
         HostileLayer(),
         named(2),
     ]
-    net = Network(layers, HostileLoss())
+    net = Network(layers, HostileSquaredError())
     if initialized:
         net.initialize(4, 0)
     html = draw(net, HOSTILE)

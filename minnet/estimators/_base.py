@@ -30,6 +30,7 @@ from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
 from minnet.estimators._fit_info import fit_info
+from minnet.estimators._hidden import first_layers, position_of
 from minnet.estimators._kept import KeptBackend
 from minnet.estimators._validation import check_given, split
 from minnet.layers import BatchNorm, Dropout
@@ -450,13 +451,56 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     # ---- the fitted network
 
-    def _apply_to_logits(self, X, output):
-        """Return ``output(Z)`` for the logits ``Z`` of ``X``, computed a block of rows at a time."""
+    def activations(self, X, layer=-1):
+        """Return what a hidden layer gives out: the features that the network has learned.
+
+        As in prediction: nothing is dropped, and batch normalization takes its running averages. What comes
+        after the layer is not computed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        layer : int or str, default=-1
+            Which hidden layer, counted from 0 or, if negative, from the end. One is a Dense layer (or one of
+            your own) with the BatchNorm and Dropout that follow it. "layers[2]" is the layer of the
+            network that :meth:`summary` numbers 2, and nothing of what follows it.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+            In the dtype of the fit.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer.
+
+        Examples
+        --------
+        >>> from minnet import MinNetClassifier
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MinNetClassifier((16, 8), solver="lbfgs", random_state=0).fit(X, y)
+        >>> clf.activations(X).shape, clf.activations(X, layer=0).shape
+        ((150, 8), (150, 16))
+        """
         check_is_fitted(self, "network_")
+        n_layers = position_of(self.network_.layers, layer) + 1
+        network = first_layers(self.network_, n_layers)
+        backend = make_backend(self.backend, network, self.n_threads)
+        return self._apply(X, backend, lambda Y: Y)
+
+    def _apply_to_logits(self, X, output):
+        """Return ``output(Z)`` for the logits ``Z`` of ``X``."""
+        check_is_fitted(self, "network_")
+        backend = self._kept_backend.get(self.backend, self.network_, self.n_threads)
+        return self._apply(X, backend, output)
+
+    def _apply(self, X, backend, output):
+        """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
         if not self._passes_all_checks(X):
             X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=_DTYPES, reset=False)
-        network = self.network_
-        backend = self._kept_backend.get(self.backend, network, self.n_threads)
+        network = backend.network
         n_rows = X.shape[0]
         block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])
         block = max(1, block // _ROW_STEP) * _ROW_STEP
