@@ -25,12 +25,11 @@ from minnet._version import __version__
 from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends, make_backend
 from minnet.callbacks import Callback
-from minnet.drawing import attributes_with_drawing
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
+from minnet.estimators._explained import Explained
 from minnet.estimators._fit_info import fit_info
-from minnet.estimators._hidden import first_layers, position_of
 from minnet.estimators._kept import KeptBackend
 from minnet.estimators._validation import check_given, split
 from minnet.layers import BatchNorm, Dropout
@@ -38,7 +37,6 @@ from minnet.lbfgs import minimize_lbfgs
 from minnet.losses import get_loss
 from minnet.network import Network, all_finite
 from minnet.optimizers import SGD, Adam, Schedule
-from minnet.summary import summarize
 from minnet.training import Trainer
 
 _DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
@@ -76,7 +74,7 @@ class _ActivationNames(StrOptions):
         pass  # the base class sets what is looked up here
 
 
-class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators; see MinNetClassifier and MinNetRegressor."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -451,45 +449,6 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     # ---- the fitted network
 
-    def activations(self, X, layer=-1):
-        """Return what a hidden layer gives out: the features that the network has learned.
-
-        As in prediction: nothing is dropped, and batch normalization takes its running averages. What comes
-        after the layer is not computed.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        layer : int or str, default=-1
-            Which hidden layer, counted from 0 or, if negative, from the end. One is a Dense layer (or one of
-            your own) with the BatchNorm and Dropout that follow it. "layers[2]" is the layer of the
-            network that :meth:`summary` numbers 2, and nothing of what follows it.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_units)
-            In the dtype of the fit.
-
-        Raises
-        ------
-        ValueError
-            If there is no such layer.
-
-        Examples
-        --------
-        >>> from minnet import MinNetClassifier
-        >>> from sklearn.datasets import load_iris
-        >>> X, y = load_iris(return_X_y=True)
-        >>> clf = MinNetClassifier((16, 8), solver="lbfgs", random_state=0).fit(X, y)
-        >>> clf.activations(X).shape, clf.activations(X, layer=0).shape
-        ((150, 8), (150, 16))
-        """
-        check_is_fitted(self, "network_")
-        n_layers = position_of(self.network_.layers, layer) + 1
-        network = first_layers(self.network_, n_layers)
-        backend = make_backend(self.backend, network, self.n_threads)
-        return self._apply(X, backend, lambda Y: Y)
-
     def _apply_to_logits(self, X, output):
         """Return ``output(Z)`` for the logits ``Z`` of ``X``."""
         check_is_fitted(self, "network_")
@@ -530,17 +489,6 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             and "feature_names_in_" not in vars(self)
             and all_finite(X)
         )
-
-    def summary(self):
-        """Return a table of the fitted network's layers as text; see :meth:`minnet.Network.summary`."""
-        check_is_fitted(self, "network_")
-        return summarize(self.network_, type(self).__name__)
-
-    def _get_fitted_attr_html(self, doc_link=""):
-        attributes = super()._get_fitted_attr_html(doc_link)
-        if "network_" not in vars(self):  # as a parameter of a fitted estimator
-            return attributes
-        return attributes_with_drawing(attributes, self.network_, type(self).__name__)
 
     @property
     def coefs_(self):

@@ -86,8 +86,8 @@ def first_layers(network, n_layers):
     (2, 9)
     """
     first = Network.__new__(Network)
-    # The arrays of the first layers are the first in the flat buffers, so that offsets stay valid; the layers
-    # are the very same, bound to the same arrays.
+    # The arrays of the first layers are the first in the flat buffers, so that offsets stay valid; the
+    # layers are the very same, bound to the same arrays.
     vars(first).update(
         vars(network),
         layers=network.layers[:n_layers],
