@@ -28,6 +28,7 @@ from minnet.callbacks import Callback
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
+from minnet.estimators._dtypes import DTYPES, dtypes_of
 from minnet.estimators._explained import Explained
 from minnet.estimators._fit_info import fit_info
 from minnet.estimators._kept import KeptBackend
@@ -38,8 +39,6 @@ from minnet.losses import get_loss
 from minnet.network import Network, all_finite
 from minnet.optimizers import SGD, Adam, Schedule
 from minnet.training import Trainer
-
-_DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 
 _OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
@@ -281,7 +280,7 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             accept_sparse=["csr", "csc"],
             multi_output=True,
             y_numeric=not hasattr(self, "predict_proba"),
-            dtype=_DTYPES,
+            dtype=dtypes_of(X),
             reset=reset,
         )
         if sample_weight is not None:
@@ -458,7 +457,7 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
     def _apply(self, X, backend, output):
         """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
         if not self._passes_all_checks(X):
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=_DTYPES, reset=False)
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtypes_of(X), reset=False)
         network = backend.network
         n_rows = X.shape[0]
         block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])
@@ -482,7 +481,7 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         """
         return (
             type(X) is np.ndarray
-            and X.dtype in _DTYPES
+            and X.dtype in DTYPES
             and X.ndim == 2
             and X.shape[0] > 0
             and X.shape[1] == self.n_features_in_
