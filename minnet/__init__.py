@@ -10,7 +10,7 @@ True
 
 from minnet._config import show_config
 from minnet._version import __version__
-from minnet.estimators import MinNetClassifier, MinNetRegressor
+from minnet.estimators import MinNetClassifier, MinNetRegressor, MinNetTransformer
 from minnet.gradcheck import check_gradients
 from minnet.layers import BatchNorm, Dense, Dropout
 from minnet.network import Network
@@ -27,6 +27,7 @@ __all__ = [
     "Dropout",
     "MinNetClassifier",
     "MinNetRegressor",
+    "MinNetTransformer",
     "Network",
     "Trainer",
     "__version__",

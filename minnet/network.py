@@ -9,11 +9,13 @@ from scipy import sparse
 
 from minnet import _initialization
 from minnet._buffers import aligned_zeros, all_finite, next_aligned
+from minnet.drawing import Drawn
 from minnet.initializers import materialize
 from minnet.initializers.base import check_values
 from minnet.layers import Context, Dense, Layer
 from minnet.losses import get_loss
 from minnet.random import Stream, draw_key
+from minnet.summary import summarize
 from minnet.trace import Trace
 
 __all__ = ["Network", "ParameterRow", "all_finite"]
@@ -57,7 +59,7 @@ class ParameterRow:
         return slice(self.offset, self.offset + int(np.prod(self.shape)))
 
 
-class Network:
+class Network(Drawn):
     r"""Layers in a row and a loss on the output of the last.
 
     The objective of a batch of :math:`B` samples out of a fit of :math:`N` samples with weights
@@ -474,6 +476,28 @@ class Network:
         X, T, sample_weight = self.check_batch(X, T, sample_weight)
         loss, _, contexts = self.forward_backward(X, T, sample_weight)
         return Trace.of(self.layers, contexts, loss)
+
+    def summary(self):
+        """Return a table of the layers as text: units, activation, initializers, parameters.
+
+        Examples
+        --------
+        >>> from minnet import Dense, Dropout, Network
+        >>> print(Network([Dense(50, "tanh"), Dropout(0.2), Dense(3)]).initialize(4, 0).summary())
+        Network: 4 inputs, 3 outputs
+        --------------------------------------------------------------------------
+        layer                units  activation  array  initializer      parameters
+        --------------------------------------------------------------------------
+        0 Dense                 50  tanh        W      GlorotUniform()         200
+                                                b      GlorotUniform()          50
+        1 Dropout(rate=0.2)     50                                               0
+        2 Dense                  3  identity    W      GlorotUniform()         150
+                                                b      Zeros()                   3
+        --------------------------------------------------------------------------
+        403 parameters: 403 trained, 0 frozen; float64 (3.22 kB)
+        loss SoftmaxCrossEntropy(), output softmax
+        """
+        return summarize(self)
 
     # ---- checks and copies
 

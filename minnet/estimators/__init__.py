@@ -2,5 +2,6 @@
 
 from minnet.estimators.classifier import MinNetClassifier
 from minnet.estimators.regressor import MinNetRegressor
+from minnet.estimators.transformer import MinNetTransformer
 
-__all__ = ["MinNetClassifier", "MinNetRegressor"]
+__all__ = ["MinNetClassifier", "MinNetRegressor", "MinNetTransformer"]

@@ -27,6 +27,8 @@ from minnet.callbacks import Callback
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
+from minnet.estimators._dtypes import DTYPES, dtypes_of
+from minnet.estimators._explained import Explained
 from minnet.estimators._fit_info import fit_info
 from minnet.estimators._kept import KeptBackend
 from minnet.estimators._stream import fit_stream
@@ -37,8 +39,6 @@ from minnet.losses import get_loss
 from minnet.network import Network, all_finite
 from minnet.optimizers import SGD, Adam, Schedule
 from minnet.training import Trainer
-
-_DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 
 _OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
@@ -73,7 +73,7 @@ class _ActivationNames(StrOptions):
         pass  # the base class sets what is looked up here
 
 
-class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators; see MinNetClassifier and MinNetRegressor."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -292,7 +292,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
             accept_sparse=["csr", "csc"],
             multi_output=True,
             y_numeric=not hasattr(self, "predict_proba"),
-            dtype=_DTYPES,
+            dtype=dtypes_of(X),
             reset=reset,
         )
         if sample_weight is not None:
@@ -462,12 +462,16 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     # ---- the fitted network
 
     def _apply_to_logits(self, X, output):
-        """Return ``output(Z)`` for the logits ``Z`` of ``X``, computed a block of rows at a time."""
+        """Return ``output(Z)`` for the logits ``Z`` of ``X``."""
         check_is_fitted(self, "network_")
+        backend = self._kept_backend.get(self.backend, self.network_, self.n_threads)
+        return self._apply(X, backend, output)
+
+    def _apply(self, X, backend, output):
+        """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
         if not self._passes_all_checks(X):
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=_DTYPES, reset=False)
-        network = self.network_
-        backend = self._kept_backend.get(self.backend, network, self.n_threads)
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtypes_of(X), reset=False)
+        network = backend.network
         n_rows = X.shape[0]
         block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])
         block = max(1, block // _ROW_STEP) * _ROW_STEP
@@ -490,7 +494,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """
         return (
             type(X) is np.ndarray
-            and X.dtype in _DTYPES
+            and X.dtype in DTYPES
             and X.ndim == 2
             and X.shape[0] > 0
             and X.shape[1] == self.n_features_in_

@@ -39,7 +39,8 @@ _OLD_CURVES = _CURVES[:2]
 
 
 def _classes():
-    return {name: getattr(estimators, name) for name in estimators.__all__}
+    # A transformer holds an estimator: that is what is saved.
+    return {cls.__name__: cls for cls in (estimators.MinNetClassifier, estimators.MinNetRegressor)}
 
 
 def describe(model, encoder):

@@ -7,7 +7,7 @@ import pytest
 import sklearn
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from minnet import BatchNorm, Dense, MinNetClassifier, MinNetRegressor
+from minnet import BatchNorm, Dense, MinNetClassifier, MinNetRegressor, MinNetTransformer
 
 CLASSIFIERS = [
     MinNetClassifier(),
@@ -23,12 +23,18 @@ REGRESSORS = [
     MinNetRegressor(hidden_layer_sizes=(20,), solver="lbfgs", activation="softsign"),
     MinNetRegressor(loss="absolute_error", batch_norm=True, weight_decay=0.01),
 ]
+TRANSFORMERS = [
+    MinNetTransformer(MinNetClassifier((20, 10), max_iter=20, random_state=0)),
+    MinNetTransformer(
+        MinNetRegressor(hidden_layer_sizes=(20, 10), max_iter=20, random_state=0), layer=0
+    ),
+]
 SKIPPED = {
     "check_array_api_input": "SCIPY_ARRAY_API is not set",
     "check_classifiers_multilabel_output_format_decision_function": "does not have a decision_",
 }
 
-decorator = parametrize_with_checks([*CLASSIFIERS, *REGRESSORS])
+decorator = parametrize_with_checks([*CLASSIFIERS, *REGRESSORS, *TRANSFORMERS])
 CHECKS = list(decorator.args[1])
 
 
@@ -57,6 +63,7 @@ def test_number_of_checks():
     # A check that is no longer collected would otherwise go unnoticed.
     counts = Counter(repr(estimator_and_check(param)[0]) for param in CHECKS)
     expected = {repr(est): 68 for est in CLASSIFIERS} | {repr(est): 61 for est in REGRESSORS}
+    expected |= {repr(est): 48 for est in TRANSFORMERS}
     if sklearn.__version__.startswith("1.9."):
         assert counts == expected
     assert all(counts[est] >= n for est, n in expected.items())

@@ -1,0 +1,100 @@
+"""The hidden layers of a fitted network: which they are, and the network up to one of them."""
+
+import re
+from numbers import Integral
+
+from minnet.layers import BatchNorm, Dropout
+from minnet.losses import SquaredError
+from minnet.network import Network
+
+__all__ = ["first_layers", "hidden_layers", "position_of"]
+
+
+def hidden_layers(layers):
+    """Return the position of the last layer of each hidden layer among a network's layers.
+
+    A hidden layer begins with a layer that is neither batch normalization nor dropout, and ends before
+    the next such one; the last of them is the output.
+
+    Examples
+    --------
+    >>> from minnet import BatchNorm, Dense, Dropout
+    >>> hidden_layers([Dropout(), Dense(9), BatchNorm("relu"), Dense(5), Dropout(), Dense(3)])
+    [2, 4]
+    """
+    begins = [i for i, layer in enumerate(layers) if not isinstance(layer, BatchNorm | Dropout)]
+    return [i - 1 for i in begins[1:]]
+
+
+def position_of(layers, layer):
+    """Return the position among a network's layers of the hidden layer that a user names.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        The output layer is among them.
+    layer : int or str
+        A number counts hidden layers; "layers[i]" is the position itself.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> from minnet import Dense, Dropout
+    >>> layers = [Dense(9), Dropout(), Dense(5), Dense(3)]
+    >>> position_of(layers, 0), position_of(layers, -1), position_of(layers, "layers[0]")
+    (1, 2, 0)
+    """
+    if isinstance(layer, str):
+        n_layers = len(layers)
+        found = re.fullmatch(r"layers\[(\d{1,9})\]", layer)
+        if found is None or int(found[1]) >= n_layers:
+            raise ValueError(
+                f"layer must be the number of a hidden layer or one of 'layers[0]' to "
+                f"'layers[{n_layers - 1}]', got {layer!r}"
+            )
+        return int(found[1])
+    hidden = hidden_layers(layers)
+    if not isinstance(layer, Integral) or isinstance(layer, bool):
+        raise ValueError(
+            f"layer must be a whole number or a name such as 'layers[0]', got {layer!r}"
+        )
+    if not hidden:
+        raise ValueError(f"layer must name a hidden layer, and the network has none, got {layer!r}")
+    if not -len(hidden) <= layer < len(hidden):
+        raise ValueError(
+            f"layer must be from {-len(hidden)} to {len(hidden) - 1} for {len(hidden)} hidden "
+            f"layer{'s' if len(hidden) > 1 else ''}, got {layer!r}"
+        )
+    return hidden[layer]
+
+
+def first_layers(network, n_layers):
+    """Return a network of the first layers of another, which shares their parameters.
+
+    It is for inference: its loss is there because a network has one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network
+    >>> network = Network([Dense(9, "tanh"), Dense(3)]).initialize(4, random_state=0)
+    >>> first_layers(network, 1).forward(np.zeros((2, 4))).shape
+    (2, 9)
+    """
+    first = Network.__new__(Network)
+    # The arrays of the first layers are the first in the flat buffers, so that offsets stay valid; the
+    # layers are the very same, bound to the same arrays.
+    vars(first).update(
+        vars(network),
+        layers=network.layers[:n_layers],
+        parameter_table=[row for row in network.parameter_table if row.layer < n_layers],
+        sizes=network.sizes[: n_layers + 1],
+        loss="squared_error",
+        loss_=SquaredError(),
+    )
+    first._n_state_arrays = network._n_state_arrays[:n_layers]
+    return first
