@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import Hyper, make_backend
 from minnet.callbacks import as_callback
+from minnet.callbacks.progress import Progress, say
 from minnet.optimizers import Adaptive, get_optimizer, get_schedule
 from minnet.random import Stream
 
@@ -45,7 +46,9 @@ class Trainer:
     backend : str, default="auto"
     n_threads : int or None, default=None
     verbose : bool or int, default=False
-        Print a line an epoch.
+        1 or True shows progress from the third second on: a bar with loss, validation score, rows per
+        second and time left (``pip install 'minnet-learn[progress]'``), or a line every few seconds; a
+        closing line says why training ended. From 2 on there is a line an epoch instead.
 
     Attributes
     ----------
@@ -184,6 +187,8 @@ class Trainer:
         stopping = validate is not None and early_stopping
         best = self._snapshot() if stopping else None
         callbacks = [as_callback(callback) for callback in callbacks]
+        if self.verbose == 1:
+            callbacks.append(Progress(max_epochs, data[0]))
         for callback in callbacks:
             callback.begin(self)
         try:
@@ -216,8 +221,12 @@ class Trainer:
                     ConvergenceWarning,
                     stacklevel=2,
                 )
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+        except KeyboardInterrupt as stop:
+            warnings.warn(str(stop) or "Training interrupted by user.", stacklevel=2)
+        except BaseException:
+            for callback in callbacks:
+                callback.abort(self)
+            raise
         for callback in callbacks:
             callback.end(self)
         if stopping and (self.best_score > -np.inf or not self.is_finite()):
@@ -282,7 +291,7 @@ class Trainer:
         optimizer.learning_rate = self.schedule.after_epoch(
             float(rates[-1]), self.initial_rate, step + n_steps, self.n_seen
         )
-        if self.verbose:
+        if self.verbose > 1 or (self.verbose and not callbacks):  # otherwise the bar tells it
             print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
 
     def _pause(self, callbacks, n_steps):
@@ -315,12 +324,12 @@ class Trainer:
                 too_small = (
                     " Learning rate too small." if isinstance(self.schedule, Adaptive) else ""
                 )
-                print(f"{message}{too_small} Stopping.")
+                say(f"{message}{too_small} Stopping.")
             return True
         self.optimizer.learning_rate = rate
         self.no_improvement_count = 0
         if self.verbose:
-            print(f"{message} Setting learning rate to {rate:f}")
+            say(f"{message} Setting learning rate to {rate:f}")
         return False
 
     def _validate(self, validate, stopping):
@@ -328,7 +337,7 @@ class Trainer:
         self._note(np.nan, np.nan)  # as long as the loss curve, should the function be interrupted
         score, loss = _score_and_loss(validate, self.network)
         self.validation_scores[-1], self.validation_loss_curve[-1] = score, loss
-        if self.verbose:
+        if self.verbose > 1:
             print(f"Validation score: {score:f}")
         if stopping:
             self._count(score > -np.inf and score >= self.best_score + self.tol)
