@@ -1,7 +1,9 @@
 """What verbose=1 shows: how far a training is."""
 
+import contextlib
 import math
 import multiprocessing
+import os
 import sys
 import threading
 import time
@@ -157,7 +159,7 @@ class Progress(Callback):
             scored = len(trainer.validation_scores) > self._validated_before
             return f"the {'validation score' if scored else 'loss'} did not improve any more"
         if trainer.n_epochs - self._epochs_before >= self._max_epochs:
-            return "this was the maximum"
+            return "the maximum number of epochs is reached"
         return "ended by a callback"
 
     def _close(self):
@@ -206,9 +208,23 @@ def _open_bar(n_epochs, elapsed):
         monitor_interval = 0  # no thread that looks after bars which do not move
 
     look = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-    bar = Bar(total=n_epochs, leave=False, bar_format=look, dynamic_ncols=True)
+    bar = Bar(
+        total=n_epochs,
+        leave=False,
+        bar_format=look,
+        delay=1e-9,  # so that it is not drawn before it has its figures
+        **_size(),
+    )
     bar.start_t -= elapsed
     return bar
+
+
+def _size():
+    """Return the size of a terminal that does not know its own; tqdm would draw nothing there."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if 0 in os.get_terminal_size(sys.stderr.fileno()):
+            return {"ncols": 80, "nrows": 24}
+    return {"dynamic_ncols": True}
 
 
 def _duration(seconds):
