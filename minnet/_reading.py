@@ -101,6 +101,7 @@ class InMemory:
 
     def __init__(self, data):
         self._data = data
+        self.X = data[0]
 
     def __enter__(self):
         return self
@@ -138,6 +139,8 @@ class Batches:
     prepare : callable
         Makes ``(X, T, sample_weight)`` of a batch; to be set before the first epoch.
     """
+
+    X = None  # that there is as a whole
 
     def __init__(self, batches, n_epochs, batches_per_epoch):
         for name, value in (("n_epochs", n_epochs), ("batches_per_epoch", batches_per_epoch)):

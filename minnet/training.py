@@ -13,7 +13,8 @@ from minnet._interrupts import Interrupts
 from minnet._reading import Batches, InMemory
 from minnet._run import Run
 from minnet.backends import Hyper, make_backend
-from minnet.callbacks import as_callback
+from minnet.callbacks import StopTraining, as_callback
+from minnet.callbacks.progress import Progress, say
 from minnet.optimizers import SGD, Adaptive, get_optimizer, get_schedule
 from minnet.random import Stream
 
@@ -51,7 +52,9 @@ class Trainer:
     backend : str, default="auto"
     n_threads : int or None, default=None
     verbose : bool or int, default=False
-        Print a line an epoch.
+        1 or True shows progress from the third second on: a bar with loss, validation score, rows per
+        second and time left (``pip install 'minnet-learn[progress]'``), or a line every few seconds; a
+        closing line says why training ended. From 2 on there is a line an epoch instead.
 
     Attributes
     ----------
@@ -268,6 +271,8 @@ class Trainer:
         best = self._snapshot() if stopping else None
         fresh = self.run = Run(first_score=len(self.validation_scores), best=best)
         callbacks = [as_callback(callback) for callback in callbacks]
+        if self.verbose == 1:
+            callbacks.append(Progress(max_epochs, source.X))
         self._source = source
         try:
             for callback in callbacks:
@@ -289,13 +294,17 @@ class Trainer:
                             run.n_epochs, run.judging, run.stopped = run.n_epochs + 1, False, reason
                     if run.stopped is None:
                         run.stopped = "max_epochs"
-                except KeyboardInterrupt:
-                    run.stopped = "interrupted"
-                    warnings.warn("Training interrupted by user.", stacklevel=3)
+                except KeyboardInterrupt as stop:
+                    run.stopped = "callback" if isinstance(stop, StopTraining) else "interrupted"
+                    warnings.warn(str(stop) or "Training interrupted by user.", stacklevel=3)
             for callback in callbacks:
                 callback.end(self)
             self._take_best(run)
             return run.stopped
+        except BaseException:
+            for callback in callbacks:
+                callback.abort(self)
+            raise
         finally:
             self.run = self._source = None
 
@@ -394,7 +403,7 @@ class Trainer:
             self.loss_curve.append(float(np.concatenate(run.losses).sum()) / run.n_rows)
             self.n_epochs += 1
             run.part, run.n_rows, run.losses, run.judging = 0, 0, [], True
-        if self.verbose:
+        if self.verbose > 1 or (self.verbose and not callbacks):  # otherwise the bar tells it
             print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
         return True
 
@@ -476,12 +485,12 @@ class Trainer:
                 too_small = (
                     " Learning rate too small." if isinstance(self.schedule, Adaptive) else ""
                 )
-                print(f"{message}{too_small} Stopping.")
+                say(f"{message}{too_small} Stopping.")
             return True
         self.optimizer.learning_rate = rate
         self.no_improvement_count = 0
         if self.verbose:
-            print(f"{message} Setting learning rate to {rate:f}")
+            say(f"{message} Setting learning rate to {rate:f}")
         return False
 
     def _validate(self, validate, stopping):
@@ -489,7 +498,7 @@ class Trainer:
         self._note(np.nan, np.nan)  # as long as the loss curve, should the function be interrupted
         score, loss = _score_and_loss(validate, self.network)
         self.validation_scores[-1], self.validation_loss_curve[-1] = score, loss
-        if self.verbose:
+        if self.verbose > 1:
             print(f"Validation score: {score:f}")
         if stopping:
             self._count(score > -np.inf and score >= self.best_score + self.tol)

@@ -108,7 +108,7 @@ def test_n_iter_no_change_may_be_infinite(X, T):
 def test_a_stall_is_printed(schedule, validate, message, X, T, capsys):
     optimizer = SGD(1e-7)  # for "adaptive" too small to be divided
     trainer = Trainer(
-        make(), optimizer, learning_rate=schedule, n_iter_no_change=2, verbose=True, tol=1e-4
+        make(), optimizer, learning_rate=schedule, n_iter_no_change=2, verbose=2, tol=1e-4
     )
     trainer.fit(X, T, validate=validate)
     out = capsys.readouterr().out.splitlines()
@@ -176,7 +176,7 @@ class Halving(Schedule):
 
 def test_a_users_schedule_answers_a_stall(X, T, capsys):
     trainer = Trainer(make(), SGD(0.4), tol=10.0, n_iter_no_change=1, learning_rate=Halving())
-    trainer.verbose = True
+    trainer.verbose = 2
     trainer.fit(X, T)
     assert trainer.optimizer.learning_rate == pytest.approx(0.1)
     assert capsys.readouterr().out.rstrip().endswith("consecutive epochs. Stopping.")
@@ -416,7 +416,7 @@ def test_a_pair_is_score_and_loss(X, T):
 
 def test_without_early_stopping_scores_are_only_noted(X, T, capsys):
     expected = fit(Trainer(make(), SGD(0.01)), X, T, max_epochs=30)
-    trainer = Trainer(make(), SGD(0.01), n_iter_no_change=2, tol=0, verbose=True)
+    trainer = Trainer(make(), SGD(0.01), n_iter_no_change=2, tol=0, verbose=2)
     fit(trainer, X, T, validate=lambda network: 0.5, early_stopping=False, max_epochs=30)
     np.testing.assert_array_equal(trainer.network.params, expected.network.params)
     assert trainer.validation_scores == [0.5] * 30

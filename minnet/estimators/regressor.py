@@ -63,7 +63,10 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     tol : float, default=1e-4
         What counts as an improvement of the loss or the validation score.
     verbose : bool or int, default=False
-        Print a line an iteration.
+        1 or True shows progress from the third second on: a bar with epoch, loss, validation score, rows
+        per second and time left (``pip install 'minnet-learn[progress]'``), or a line every few seconds;
+        a closing line says why the fit ended. From 2 on, and always with solver="lbfgs" and in
+        ``partial_fit``, there is a line an iteration instead.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the fitted weights. The architecture must not have changed.
     momentum : float, default=0.9

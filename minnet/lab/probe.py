@@ -355,17 +355,11 @@ class Probe(Callback):
         )
         self.seconds += time.perf_counter() - began
 
-    # ---- what scikit-learn's estimators ask of a callback
+    # ---- what scikit-learn's estimators call
 
     def setup(self, estimator, context):
         """Take note of whose labels ``y`` are."""
         self._estimator = estimator
-
-    def on_fit_task_begin(self, estimator, context):
-        """Do nothing: the trainer asks for steps."""
-
-    def on_fit_task_end(self, estimator, context):
-        """Do nothing: the trainer asks for steps."""
 
     def teardown(self, estimator, context):
         """Let go of the estimator."""

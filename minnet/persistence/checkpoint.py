@@ -8,6 +8,8 @@ import warnings
 from numbers import Real
 
 from minnet.callbacks import Callback
+from minnet.callbacks._pace import Pace
+from minnet.callbacks._per_fit import PerFit
 from minnet.persistence.files import load_model, save_model
 
 __all__ = ["Checkpoint"]
@@ -92,10 +94,10 @@ class Checkpoint(Callback):
         self.path = path
         self.every = every
         self.resume = resume
-        self._estimators, self._fits = {}, {}
+        self._estimators, self._fits = {}, PerFit()
 
     def __getstate__(self):
-        return vars(self) | {"_estimators": {}, "_fits": {}}
+        return vars(self) | {"_estimators": {}}
 
     # ---- what a Trainer asks
 
@@ -106,41 +108,36 @@ class Checkpoint(Callback):
         if os.path.isdir(path):
             path = os.path.join(path, f"fit-{fingerprint}.safetensors")
         estimator = self._estimators.get(threading.get_ident())
-        fit = self._fits[id(trainer)] = _Fit(path, estimator, self.every)
-        if self.resume and os.path.exists(path):
-            fit.take_up(trainer)
-        else:
-            fit.save(trainer, first=True)
+        fit = self._fits[trainer] = _Fit(path, estimator, self.every)
+        fit.begin(trainer, resume=self.resume and os.path.exists(path))
 
     def begin_epoch(self, trainer):
         """Write a checkpoint, if it is time."""
-        self._fits[id(trainer)].save_if_due(trainer)
+        self._fits[trainer].save_if_due(trainer)
 
     def next_step(self, trainer):
         """Return when to look at the clock."""
-        return self._fits[id(trainer)].next_step(trainer)
+        return self._fits[trainer].next_step(trainer)
 
     def at_step(self, trainer):
         """Write a checkpoint, if it is time."""
-        self._fits[id(trainer)].save_if_due(trainer)
+        self._fits[trainer].save_if_due(trainer)
 
     def end(self, trainer):
         """Write the last checkpoint."""
-        fit = self._fits.pop(id(trainer))
+        fit = self._fits.pop(trainer)
         if not trainer.run.judging:
             fit.save(trainer)
+
+    def abort(self, trainer):
+        """Leave the last checkpoint as it is."""
+        self._fits.pop(trainer, None)
 
     # ---- what scikit-learn's estimators ask of a callback
 
     def setup(self, estimator, context):
         """Take note of whose fit it is."""
         self._estimators[threading.get_ident()] = estimator
-
-    def on_fit_task_begin(self, estimator, context):
-        """Do nothing: the trainer tells when it is time."""
-
-    def on_fit_task_end(self, estimator, context):
-        """Do nothing: the trainer tells when it is time."""
 
     def teardown(self, estimator, context):
         """Let go of the estimator."""
@@ -153,8 +150,14 @@ class _Fit:
     def __init__(self, path, estimator, every):
         self.path, self.estimator, self.every = path, estimator, every
         self._saved = time.monotonic()  # when
-        self._since = None  # the time and the step from which the pace is measured
-        self._due = None
+        self._pace = self._due = None
+
+    def begin(self, trainer, resume):
+        if resume:
+            self.take_up(trainer)
+        else:
+            self.save(trainer, first=True)
+        self._pace = Pace(trainer)
 
     def take_up(self, trainer):
         model = load_model(self.path)
@@ -176,15 +179,8 @@ class _Fit:
     def next_step(self, trainer):
         if not trainer.run.pauses_exactly:
             return None
-        made, now = trainer.n_steps, time.monotonic()
-        if self._since is None or made < self._since[1]:
-            self._since, self._due = (now, made), made + 1
-        elif made >= self._due:
-            # By the pace so far, and at most twice as far on: the first steps tell little.
-            seconds, steps = now - self._since[0], made - self._since[1]
-            left = max(0.0, self._saved + self.every - now)
-            far = left / seconds * steps if seconds > 0 else steps
-            self._due = made + max(1, min(steps, int(far)))
+        if self._due is None or trainer.n_steps >= self._due:
+            self._due = self._pace.after(trainer, self._saved + self.every - time.monotonic())
         return self._due
 
     def save_if_due(self, trainer):

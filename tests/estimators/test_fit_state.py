@@ -236,7 +236,7 @@ from minnet import MinNetClassifier
 # A shell that runs the tests in the background has them, and their children, ignore the signal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).normal(size=(2000, 50)); y = X[:, 0] > 0
-est = MinNetClassifier(max_iter=10**6, tol=0, n_iter_no_change=10**6, verbose=True)
+est = MinNetClassifier(max_iter=10**6, tol=0, n_iter_no_change=10**6, verbose=2)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     est.fit(X, y)

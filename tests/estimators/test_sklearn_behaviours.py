@@ -315,7 +315,7 @@ def test_warm_start_names_both_sets_of_classes():
 @both
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 def test_verbose(make, solver, capsys):
-    net = make(solver=solver, max_iter=3, verbose=True, random_state=0).fit(X, target(make))
+    net = make(solver=solver, max_iter=3, verbose=2, random_state=0).fit(X, target(make))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(", loss = ")[0] for line in lines] == [
         f"Iteration {i}" for i in range(1, net.n_iter_ + 1)

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -24,14 +25,7 @@ class Slowly(Callback):
         return -(-(trainer.n_steps + 1) // 50) * 50
 
     def at_step(self, trainer):
-        import time
-
         time.sleep(0.002)
-
-    def setup(self, estimator, context):
-        pass
-
-    on_fit_task_begin = on_fit_task_end = teardown = setup
 
 
 def layers():

@@ -1,13 +1,41 @@
-"""What may watch a training, and stop it."""
+"""The base of all callbacks."""
 
-__all__ = ["Callback", "as_callback"]
+__all__ = ["Callback", "StopTraining", "as_callback"]
+
+
+class StopTraining(KeyboardInterrupt):
+    """Ends a training between two steps, as Ctrl-C would; its text is the warning that the user gets.
+
+    For :meth:`Callback.at_step`. The epoch is left in the middle: the weights are those of its last step
+    and its loss is not noted, but with early stopping the best weights come back. Where an epoch's end is
+    early enough, :meth:`Callback.end_epoch` returns True instead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network, Trainer
+    >>> from minnet.callbacks import Callback, StopTraining
+    >>> class Steps(Callback):
+    ...     def next_step(self, trainer):
+    ...         return 5
+    ...
+    ...     def at_step(self, trainer):
+    ...         raise StopTraining("5 steps are enough")
+    >>> X = np.random.default_rng(0).normal(size=(100, 3))
+    >>> net = Network([Dense(1)], loss="squared_error").initialize(3, random_state=0)
+    >>> trainer = Trainer(net, "sgd", batch_size=10).fit(X, X[:, :1], callbacks=[Steps()])
+    >>> trainer.n_steps, trainer.n_epochs
+    (5, 0)
+    """
 
 
 class Callback:
     """Base of the callbacks of :meth:`minnet.Trainer.fit`: a subclass has the methods that it needs.
 
     Each is called with the trainer, whose ``network``, ``n_steps``, ``n_epochs`` and ``loss_curve`` tell
-    where the training is.
+    where the training is. A search hands the same object to many fits, in threads at the same time: what
+    belongs to one fit is kept apart by its trainer. And it sends copies to other processes: what cannot
+    be pickled, such as an open file, is opened in ``begin`` and not kept as an attribute.
 
     Examples
     --------
@@ -46,6 +74,23 @@ class Callback:
     def end(self, trainer):
         """Do something after a training, also one that was interrupted."""
 
+    def abort(self, trainer):
+        """Let go of what is open, after an error: called in the place of :meth:`end`."""
+
+    # ---- what scikit-learn's estimators ask of a callback
+
+    def setup(self, estimator, context):
+        """Do something before the fit of an estimator."""
+
+    def on_fit_task_begin(self, estimator, context):
+        """Do nothing: the trainer calls."""
+
+    def on_fit_task_end(self, estimator, context):
+        """Do nothing: the trainer calls."""
+
+    def teardown(self, estimator, context):
+        """Do something after the fit of an estimator, also one that failed."""
+
 
 class _AfterEachEpoch(Callback):
     """Calls a function after each epoch."""
@@ -70,12 +115,3 @@ def as_callback(spec):
     if not callable(spec) or isinstance(spec, type):
         raise TypeError(f"a callback must be a Callback or a function of the trainer, got {spec!r}")
     return _AfterEachEpoch(spec)
-
-
-def __getattr__(name):
-    """Open what stands beside the framework when it is first asked for."""
-    if name == "Checkpoint":
-        from minnet.persistence.checkpoint import Checkpoint
-
-        return Checkpoint
-    raise AttributeError(f"module 'minnet.callbacks' has no attribute {name!r}")

@@ -1,0 +1,108 @@
+"""The figures of every epoch, kept."""
+
+from minnet.callbacks._epoch import FIGURES, Epoch
+from minnet.callbacks._per_fit import PerFit
+from minnet.callbacks.base import Callback
+
+__all__ = ["History"]
+
+
+class History(Callback):
+    """Keeps the figures of each epoch: loss, validation, learning rate, time and speed.
+
+    Attributes
+    ----------
+    fits : list of dict of str to list
+        One dict for each fit watched, in the order in which they began, with an element for each epoch:
+        ``epoch`` (counted from 1; a warm start goes on), ``loss``, ``validation_loss`` and
+        ``validation_score`` (NaN without validation), ``learning_rate`` (of the epoch's first step),
+        ``seconds`` (validation included) and ``rows_per_second``. An epoch that was left in the middle
+        is not there.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.callbacks import History
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MinNetClassifier((8,), max_iter=3, learning_rate_init=0.1, n_iter_no_change=3)
+    >>> history = History()
+    >>> clf = clf.set_callbacks(history).fit(X, y)
+    >>> history.to_dict()["learning_rate"]
+    [0.1, 0.1, 0.1]
+    >>> history.to_dict()["loss"] == clf.loss_curve_
+    True
+    >>> history.to_frame().columns.tolist()
+    ['loss', 'validation_loss', 'validation_score', 'learning_rate', 'seconds', 'rows_per_second']
+    """
+
+    def __init__(self):
+        self.fits = []
+        self._running = PerFit()
+
+    def __repr__(self):
+        return f"<History of {len(self.fits)} fits>"
+
+    def to_dict(self, fit=-1):
+        """Return the figures of one fit as lists by name.
+
+        Parameters
+        ----------
+        fit : int, default=-1
+            Which of ``fits``; the last one unless given.
+
+        Returns
+        -------
+        dict of str to list
+        """
+        if not -len(self.fits) <= fit < len(self.fits):
+            raise ValueError(f"fit must be one of the {len(self.fits)} fits watched, got {fit!r}")
+        return {name: list(values) for name, values in self.fits[fit].items()}
+
+    def to_frame(self, fit=-1):
+        """Return the figures of one fit as a data frame with a row for each epoch.
+
+        Parameters
+        ----------
+        fit : int, default=-1
+            As in :meth:`to_dict`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the epochs as its index.
+
+        Raises
+        ------
+        ImportError
+            Without pandas, which is an extra: ``pip install 'minnet-learn[frame]'``.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "a data frame needs pandas: pip install 'minnet-learn[frame]', or take to_dict()"
+            ) from error
+        return pd.DataFrame(self.to_dict(fit)).set_index("epoch")
+
+    def begin(self, trainer):
+        """Open the record of a fit."""
+        figures = {name: [] for name in FIGURES}
+        self.fits.append(figures)
+        self._running[trainer] = [figures, None]
+
+    def begin_epoch(self, trainer):
+        """Take the time."""
+        self._running[trainer][1] = Epoch(trainer)
+
+    def end_epoch(self, trainer):
+        """Note the figures."""
+        figures, epoch = self._running[trainer]
+        for name, value in epoch.figures(trainer).items():
+            figures[name].append(value)
+
+    def end(self, trainer):
+        """Close the record."""
+        self._running.pop(trainer, None)
+
+    abort = end

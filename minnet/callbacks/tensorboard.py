@@ -1,0 +1,116 @@
+"""Event files for TensorBoard."""
+
+import math
+import os
+import time
+
+from minnet.callbacks._epoch import Epoch
+from minnet.callbacks._per_fit import PerFit
+from minnet.callbacks.base import Callback
+
+__all__ = ["TensorBoard"]
+
+_TAGS = {
+    "loss": "loss/training",
+    "validation_loss": "loss/validation",
+    "validation_score": "score/validation",
+    "learning_rate": "learning_rate",
+    "seconds": "time/seconds",
+    "rows_per_second": "time/rows_per_second",
+}
+_FLUSH = 10  # seconds: what a killed process loses at most
+
+
+class TensorBoard(Callback):
+    """Writes the figures of each epoch to event files, which ``tensorboard --logdir FOLDER`` shows.
+
+    Each fit has a folder of its own in the folder given, named by date and time; where several begin in
+    the same second, as in a search with many processes, a number follows. Values that are NaN, such as
+    scores of a fit without validation, are left out. The files are written by tensorboardX, which is an
+    extra (``pip install 'minnet-learn[tensorboard]'``), small, and needs neither TensorFlow nor
+    TensorBoard; these are for looking.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Made if need be when a fit begins.
+
+    Attributes
+    ----------
+    run_folders : list of str
+        Of the fits watched, in the order in which they began.
+
+    Raises
+    ------
+    ImportError
+        When a fit begins without tensorboardX.
+
+    Examples
+    --------
+    >>> import os
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.callbacks import TensorBoard
+    >>> X, y = load_iris(return_X_y=True)
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> board = TensorBoard(folder.name)
+    >>> _ = MinNetClassifier((8,), max_iter=3, n_iter_no_change=3).set_callbacks(board).fit(X, y)
+    >>> [file] = os.listdir(board.run_folders[0])
+    >>> file.startswith("events.out.tfevents.")
+    True
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.run_folders = []
+        self._running = PerFit()
+
+    def __repr__(self):
+        return f"TensorBoard({str(self.folder)!r})"
+
+    def begin(self, trainer):
+        """Open the event file of a fit."""
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as error:
+            raise ImportError(
+                "TensorBoard needs tensorboardX: pip install 'minnet-learn[tensorboard]'"
+            ) from error
+        folder = _new_folder(self.folder)
+        self._running[trainer] = [SummaryWriter(logdir=folder, flush_secs=_FLUSH), None]
+        self.run_folders.append(folder)
+
+    def begin_epoch(self, trainer):
+        """Take the time."""
+        self._running[trainer][1] = Epoch(trainer)
+
+    def end_epoch(self, trainer):
+        """Write the figures."""
+        writer, epoch = self._running[trainer]
+        figures = epoch.figures(trainer)
+        for name, tag in _TAGS.items():
+            if not math.isnan(figures[name]):
+                writer.add_scalar(tag, figures[name], figures["epoch"])
+
+    def end(self, trainer):
+        """Close the file."""
+        if trainer in self._running:  # not where begin has failed
+            self._running.pop(trainer)[0].close()
+
+    abort = end
+
+
+def _new_folder(parent):
+    """Make a folder that nobody else has, and return its path."""
+    name = os.path.join(os.path.abspath(os.fspath(parent)), time.strftime("%Y-%m-%d_%H-%M-%S"))
+    number = 1
+    while True:
+        folder = name if number == 1 else f"{name}_{number}"
+        try:
+            os.makedirs(folder)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
