@@ -17,6 +17,7 @@ from minnet.network import Network
 from minnet.optimizers import SGD, Adam
 from minnet.pretraining import pretrain
 from minnet.training import Trainer
+from minnet.transfer import copy_weights
 from minnet.user_activations import activation
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "__version__",
     "activation",
     "check_gradients",
+    "copy_weights",
     "load_model",
     "pretrain",
     "save_model",

@@ -30,6 +30,7 @@ from minnet.estimators._coefs import Parameters
 from minnet.estimators._dtypes import DTYPES, dtypes_of
 from minnet.estimators._explained import Explained
 from minnet.estimators._fit_info import fit_info
+from minnet.estimators._input_scale import warn_of_scale
 from minnet.estimators._kept import KeptBackend
 from minnet.estimators._stream import fit_stream
 from minnet.estimators._validation import check_given, split
@@ -236,6 +237,45 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             fit_stream(self, batches, n_epochs, *held, **given)
         return self
 
+    def initialize(self, X, y, sample_weight=None):
+        """Make the network and its initial weights as ``fit`` does, and train nothing.
+
+        What follows goes on from these weights: ``partial_fit``, or ``fit`` and ``fit_stream`` with
+        ``warm_start=True``. In between they may be looked at, probed, or taken from another model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Also what initializers that look at the data see.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            With all classes there will be.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If data or arguments do not fit. The estimator is then as it was.
+
+        See Also
+        --------
+        minnet.copy_weights : Takes weights from another model.
+        """
+        began = time.perf_counter()
+        with self._untouched_on_error():
+            self._validate_params()
+            X, T, weights = self._check_data(X, y, sample_weight, first=True)
+            network = self._new_network(X, T, weights)
+            network.check_batch(X, T, weights)
+            self._publish(network, None, n_iter=0)
+            ran = make_backend(self.backend, network, self.n_threads).ran
+            seconds = time.perf_counter() - began
+            self.fit_info_ = fit_info(network, ran, self.n_threads, seconds)
+        return self
+
     def _partial_fit(self, X, y, sample_weight, **given):
         began = time.perf_counter()
         with self._untouched_on_error():
@@ -328,6 +368,7 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
                         "solver must be 'sgd' or 'adam' for a network with "
                         f"{type(layer).__name__}, got 'lbfgs'"
                     )
+        warn_of_scale(X, stacklevel=4)
         network.initialize(X.shape[1], self.random_state, dtype=X.dtype)
         return network.adapt(X, T, weights)
 

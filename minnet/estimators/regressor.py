@@ -11,8 +11,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from minnet.estimators._base import BaseMinNet, stochastic_solver
+from minnet.estimators._target_scale import TargetScale
 from minnet.estimators._targets import columns
-from minnet.losses import Loss
+from minnet.losses import Loss, get_loss
 
 __all__ = ["MinNetRegressor"]
 
@@ -104,6 +105,12 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``.
     clip_norm, clip_value : float or None, default=None
         Clip the gradient by its norm, or each of its elements.
+    scale_targets : bool, default=False
+        Whether to train on targets in units of their standard deviation from their mean (weighted by
+        ``sample_weight``, output by output; in ``partial_fit`` and ``fit_stream`` those of the first
+        batch). Predictions are in the units of ``y``; ``loss_``, the curves and arguments of the loss,
+        such as Huber's ``delta``, are in those of the spread. Without it targets far from unit scale
+        need many steps before the output's bias has come as far.
     scoring : str, callable or None, default=None
         What the validation set is scored by. None: R2, which is no measure of a quantile. "loss":
         minus the loss, without L2. Otherwise the name of a scorer of scikit-learn, or
@@ -145,6 +152,8 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         all random streams; "backend", "cpu_level" of its kernels, "n_threads", the most it could use
         (None where not known); "dtype"; "seconds"; "versions" of minnet, numpy, scipy and
         scikit-learn.
+    target_mean_, target_scale_ : ndarray of shape (n_outputs,) or None
+        Of ``scale_targets``.
     n_features_in_, feature_names_in_
 
     See Also
@@ -163,6 +172,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseMinNet._parameter_constraints,
+        "scale_targets": ["boolean"],
         "loss": [StrOptions(_LOSSES), Loss],
     }
 
@@ -201,6 +211,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         weight_decay=0.0,
         clip_norm=None,
         clip_value=None,
+        scale_targets=False,
         scoring=None,
         backend="auto",
         n_threads=None,
@@ -237,6 +248,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.scale_targets = scale_targets
         self.scoring = scoring
         self.backend = backend
         self.n_threads = n_threads
@@ -331,29 +343,60 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        Y = self._apply_to_logits(X, lambda Z: self.network_.loss_.predict(Z))
+
+        def numbers(Z):
+            Y = self.network_.loss_.predict(Z)
+            return Y if self.target_mean_ is None else self._scale_of_targets().undo(Y)
+
+        Y = self._apply_to_logits(X, numbers)
         return Y.ravel() if Y.shape[1] == 1 else Y
 
     # ---- what the base asks for
 
-    def _check_targets(self, X, y, first, **given):
-        if sparse.issparse(y):
-            raise TypeError(f"y must be a dense array of numbers, got {type(y).__name__}")
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        with np.errstate(over="ignore"):
-            T = y.reshape(len(y), -1).astype(X.dtype)
-        if not np.isfinite(T).all():
-            raise ValueError(f"y must be finite in {T.dtype}, got {y.flat[np.abs(y).argmax()]}")
-        if not first and T.shape[1] != self.n_outputs_:
+    def _learn_targets(self, X, y, sample_weight, first, **given):
+        y = _by_columns(y)
+        if first:
+            self.target_mean_ = self.target_scale_ = None
+            if self.scale_targets:
+                self._learn_scale(y, sample_weight)
+        elif self.scale_targets != (self.target_mean_ is not None):
             raise ValueError(
-                f"y must have {columns(self.n_outputs_)}, as in the previous call, got {T.shape[1]}; to "
+                f"scale_targets must stay as it was fitted, got {self.scale_targets}: to start anew set "
+                "warm_start=False and call fit"
+            )
+        return super()._learn_targets(X, y, sample_weight, first, **given)
+
+    def _learn_scale(self, y, sample_weight):
+        output = get_loss(self._loss(), y.shape[1]).output
+        if output != "identity":
+            raise ValueError(
+                f"scale_targets must be False for a loss on {output} outputs, got True with {self.loss!r}"
+            )
+        if sample_weight is not None and not sample_weight.sum() > 0:
+            sample_weight = None  # which is refused in a moment
+        scale = TargetScale.of(y.astype(np.float64, copy=False), sample_weight)
+        self.target_mean_, self.target_scale_ = scale.mean, scale.scale
+
+    def _scale_of_targets(self):
+        return TargetScale(self.target_mean_, self.target_scale_)
+
+    def _check_targets(self, X, y, first, **given):
+        if not first and y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y must have {columns(self.n_outputs_)}, as in the previous call, got {y.shape[1]}; to "
                 "start anew set warm_start=False and call fit"
             )
+        T = y
+        with np.errstate(over="ignore"):
+            if self.target_mean_ is not None and y.shape[1] == len(self.target_mean_):
+                T = self._scale_of_targets().apply(y.astype(np.float64, copy=False))
+            T = T.astype(X.dtype)
+        if not np.isfinite(T).all():
+            raise ValueError(f"y must be finite in {T.dtype}, got {y.flat[np.abs(y).argmax()]}")
         return T
 
     def _check_held_targets(self, X, y):
-        return self._check_targets(X, y, first=True)
+        return self._check_targets(X, _by_columns(y), first=True)
 
     def _n_outputs(self, T):
         return T.shape[1]
@@ -370,3 +413,12 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _by_columns(y):
+    """Return numbers as (n_samples, n_outputs)."""
+    if sparse.issparse(y):
+        raise TypeError(f"y must be a dense array of numbers, got {type(y).__name__}")
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return y.reshape(len(y), -1)

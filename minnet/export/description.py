@@ -141,8 +141,11 @@ def describe(model, dtype=None):
     _check_methods(network)
     if dtype is not None and dtype != network.dtype:
         network = network.astype(dtype)
+    all_layers = network.layers
+    if getattr(model, "target_mean_", None) is not None:
+        all_layers = [*all_layers[:-1], _in_units_of_targets(all_layers[-1], model)]
     kept, sizes = [], network.sizes[:1]
-    for i, layer in enumerate(network.layers):
+    for i, layer in enumerate(all_layers):
         _check_layer(i, layer)
         if type(layer) is not layers.Dropout:
             kept.append(layer)
@@ -157,6 +160,15 @@ def describe(model, dtype=None):
         dtype=network.dtype,
         sizes=sizes,
     )
+
+
+def _in_units_of_targets(output, regressor):
+    """Return the output layer of a regressor with ``scale_targets`` with the scale in its weights."""
+    layer = output.copy()
+    scale, mean = regressor.target_scale_, regressor.target_mean_
+    layer.W = (output.W * scale).astype(output.W.dtype)
+    layer.b = (output.b * scale + mean).astype(output.b.dtype)
+    return layer
 
 
 def check_export_dtype(dtype):

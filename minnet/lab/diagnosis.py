@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from minnet._input_scale import root_mean_squares
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import measure, one_pass
 from minnet.lab.subject import subject_of
@@ -218,21 +219,14 @@ def _not_finite(network, m):
 
 def _unscaled_inputs(X):
     """Find inputs far from unit scale."""
-    with np.errstate(over="ignore"):
-        if sparse.issparse(X):
-            squares = X.astype(np.float64).multiply(X).sum(axis=0)
-            squares = np.asarray(squares).ravel() / np.maximum(X.getnnz(axis=0), 1)
-            whole = np.sqrt(np.square(X.data, dtype=np.float64).mean()) if X.nnz else 0.0
-        else:
-            squares = np.square(X, dtype=np.float64).mean(axis=0)
-            whole = np.sqrt(squares.mean())
-        column = np.sqrt(squares.max())
+    columns, whole = root_mean_squares(X)
+    column = columns.max()
     scaler = "MaxAbsScaler" if sparse.issparse(X) else "StandardScaler"
     advice = f"Put a {scaler} before the network."
     if whole > _LARGE_INPUT or column > _LARGE_COLUMN:
         one = whole <= _LARGE_INPUT
         figure, threshold = (column, _LARGE_COLUMN) if one else (whole, _LARGE_INPUT)
-        what = f"Column {squares.argmax()} of the inputs has" if one else "The inputs have"
+        what = f"Column {columns.argmax()} of the inputs has" if one else "The inputs have"
     elif whole < _SMALL_INPUT:
         figure, threshold, what = whole, _SMALL_INPUT, "The inputs have"
     else:

@@ -34,6 +34,7 @@ _COUNTS = (
 )  # fmt: skip
 _NUMBERS = ("initial_rate", "best_loss", "best_score")
 _CURVES = ("loss_curve", "validation_scores", "validation_loss_curve")
+_OF_TARGETS = ("target_mean_", "target_scale_")
 # What files had from the first day on; the others may be missing in old ones.
 _OLD_CURVES = _CURVES[:2]
 
@@ -363,6 +364,9 @@ def _describe_estimator(model, encoder):
         fitted["feature_names"] = encoder.encode(model.feature_names_in_, "feature_names_in_")
     if "fit_info_" in vars(model):
         fitted["fit_info"] = encoder.encode(model.fit_info_, "fit_info_")
+    if getattr(model, "target_mean_", None) is not None:
+        for name in _OF_TARGETS:
+            fitted[name] = encoder.encode(getattr(model, name), name)
     labels = getattr(model, "_labels", None)
     if labels is not None:
         fitted["labels"] = {
@@ -456,6 +460,8 @@ def _restore_fitted(model, record, decoder):
     if hasattr(model, "classes_") or hasattr(type(model), "predict_proba"):
         labels = _restore_labels(record.record("labels"), network, decoder)
         model._labels, model.classes_ = labels, labels.classes
+    else:
+        _restore_target_scale(model, record, decoder, network.sizes[-1])
     model._publish(network, trainer, n_iter, validated=validated)
     if trainer is not None:
         # By the argument as it was in the fit, which may have been set anew since.
@@ -465,6 +471,21 @@ def _restore_fitted(model, record, decoder):
     if "fit_info" in record:
         info = decoder.decode(record.take("fit_info"), f"{where}.fit_info")
         model.fit_info_ = _check_fit_info(info, f"{where}.fit_info")
+
+
+def _restore_target_scale(model, record, decoder, n_outputs):
+    for name in _OF_TARGETS:
+        array = None
+        if name in record:
+            array = decoder.decode(record.take(name), f"{record.where}.{name}")
+            given = isinstance(array, np.ndarray) and array.dtype == np.float64
+            if not given or array.shape != (n_outputs,) or not np.isfinite(array).all():
+                raise ValueError(
+                    f"{record.where}.{name} must be {n_outputs} finite float64 numbers"
+                )
+        setattr(model, name, array)
+    if (model.target_mean_ is None) != (model.target_scale_ is None):
+        raise ValueError(f"{record.where} must have both or none of {' and '.join(_OF_TARGETS)}")
 
 
 def _check_fit_info(info, where):

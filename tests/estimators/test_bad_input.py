@@ -290,7 +290,9 @@ def test_multilabel_of_a_later_partial_fit(y, message):
 
 def test_class_weight_where_it_cannot_be():
     est = classifier(class_weight="balanced")
-    message = "class_weight must be a dict or None in partial_fit and fit_stream, which do not see all classes"
+    message = (
+        "class_weight must be a dict or None in partial_fit and fit_stream, which do not see all"
+    )
     assert_refused(est, lambda est: est.partial_fit(X, Y, classes=[0, 1, 2]), message)
     est = classifier(class_weight={0: 2.0})
     message = "class_weight must be 'balanced' or None for multilabel y, got {0: 2.0}"

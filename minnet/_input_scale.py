@@ -1,0 +1,37 @@
+"""The size of inputs, which layers expect to be about 1."""
+
+import numpy as np
+from scipy import sparse
+
+__all__ = ["root_mean_squares"]
+
+
+def root_mean_squares(X):
+    """Return the root mean square of each column, and of all numbers.
+
+    Of a sparse matrix they are those of the numbers that it stores.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    columns : ndarray of shape (n_features,), float64
+    whole : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> root_mean_squares(np.array([[1.0, 10.0], [-1.0, 10.0]]))[0]
+    array([ 1., 10.])
+    """
+    with np.errstate(over="ignore"):
+        if sparse.issparse(X):
+            squares = X.astype(np.float64).multiply(X).sum(axis=0)
+            squares = np.asarray(squares).ravel() / np.maximum(X.getnnz(axis=0), 1)
+            whole = np.sqrt(np.square(X.data, dtype=np.float64).mean()) if X.nnz else 0.0
+        else:
+            squares = np.square(X, dtype=np.float64).mean(axis=0)
+            whole = np.sqrt(squares.mean())
+        return np.sqrt(squares), float(whole)
