@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from minnet._divergence import divergence
 from minnet.backends import make_backend
 
 __all__ = ["minimize_lbfgs"]
@@ -50,6 +51,12 @@ def minimize_lbfgs(
     n_iter : int
     loss : float
 
+    Raises
+    ------
+    ValueError
+        If data do not fit, or if the minimum or its parameters, rounded to the network's dtype, are not
+        finite. The network is then as it was.
+
     Warns
     -----
     ConvergenceWarning
@@ -72,8 +79,7 @@ def minimize_lbfgs(
 
     def objective(theta):
         wide.params[...] = theta
-        with np.errstate(over="ignore", invalid="ignore"):
-            return runner.loss_and_grad(*data)
+        return runner.loss_and_grad(*data)
 
     iterations = 0
 
@@ -82,20 +88,20 @@ def minimize_lbfgs(
         iterations += 1
         print(f"Iteration {iterations}, loss = {intermediate_result.fun:.8f}")
 
-    result = minimize(
-        objective,
-        wide.params.copy(),
-        method="L-BFGS-B",
-        jac=True,
-        options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
-        callback=report if verbose else None,
-    )
-    if not np.isfinite(result.x).all() or not np.isfinite(result.fun):
-        raise ValueError(
-            "Solver produced non-finite parameter weights. The input data may contain large values "
-            f"and need to be preprocessed. It happened in iteration {result.nit} of lbfgs: scale the "
-            "inputs."
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = minimize(
+            objective,
+            wide.params.copy(),
+            method="L-BFGS-B",
+            jac=True,
+            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+            callback=report if verbose else None,
         )
+    wide.params[...] = result.x
+    when = f"in iteration {result.nit} of lbfgs"
+    diverged = divergence(wide, result.fun, data[0], when, cure="")
+    if diverged:
+        raise ValueError(diverged)
     if result.status != 0:
         warnings.warn(
             f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}): "
@@ -103,7 +109,10 @@ def minimize_lbfgs(
             ConvergenceWarning,
             stacklevel=2,
         )
-    wide.params[...] = result.x
-    for old, new in zip(network.parameter_table, wide.parameter_table, strict=True):
-        network.params[old.slice] = wide.params[new.slice]
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(network.dtype)
+    diverged = divergence(narrow, result.fun, None, f"{when}, in {network.dtype}", cure="")
+    if diverged:
+        raise ValueError(diverged)
+    network.params[...] = narrow.params
     return min(int(result.nit), max_iter), float(result.fun)

@@ -56,7 +56,7 @@ class ValidationSet:
             values = network.loss_.value(Z, self.T)
             loss = float(np.average(values.astype(np.float64, copy=False), weights=self.weights))
             Y = network.loss_.predict(Z)
-            if not np.isfinite(Y).all():
+            if not (np.isfinite(Z).all() and np.isfinite(Y).all()):
                 return np.nan, loss
             if estimator.scoring is None:
                 return estimator._validation_score(Y, self.T, self.weights), loss
@@ -112,6 +112,7 @@ def split(estimator, key, X, y, T, weights):
     return train[0], train[1], train[3] if rest else None, validation
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def check_given(estimator, X, T, sample_weight, X_val, y_val, sample_weight_val):
     """Return a validation set of the user's, or None; the estimator has learned from X and T.
 

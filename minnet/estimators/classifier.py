@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 
 from minnet.estimators._base import BaseMinNet, stochastic_solver
-from minnet.estimators._targets import Labels
+from minnet.estimators._targets import Labels, typed_labels
 from minnet.losses import LOG_OUTPUTS, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 
 __all__ = ["MinNetClassifier"]
@@ -332,11 +332,13 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     # ---- what the base asks for
 
     def _check_targets(self, X, y, first, **given):
-        y = _without_column(y)
+        y = _plain(y)
         found = Labels.of(y)
         incremental = "classes" in given
         classes = given.get("classes")
         if classes is not None:
+            if getattr(classes, "dtype", None) == object:
+                classes = typed_labels(np.asarray(classes), "classes")
             classes = unique_labels(classes)
         if first:
             if incremental and classes is None:
@@ -352,7 +354,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         return self._labels.encode(y, X.dtype)
 
     def _check_held_targets(self, X, y):
-        y = _without_column(y)
+        y = _plain(y)
         self._labels.check(Labels.of(y), all_of_them=False)
         return self._labels.encode(y, X.dtype)
 
@@ -415,8 +417,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         return tags
 
 
-def _without_column(y):
-    """Return labels in a single column as a vector."""
+def _plain(y):
+    """Return labels in a single column as a vector, and those that are Python's objects by their type."""
     if y.ndim == 2 and y.shape[1] == 1:
-        return column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
-    return y
+        y = column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
+    return typed_labels(y) if y.dtype == object else y
