@@ -47,7 +47,7 @@ def divergence(network, loss, X, when, cure):
 def finite_logits(network, backend, X):
     """Return the logits that a backend computes for ``X``; or raise where some are not finite."""
     Z = backend.forward(X)
-    if all_finite(Z):
+    if np.isfinite(Z).all():
         return Z
     at = _first_overflow(network, X)
     where = _named(network, len(network.layers) - 1 if at is None else at)

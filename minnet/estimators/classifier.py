@@ -337,7 +337,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         incremental = "classes" in given
         classes = given.get("classes")
         if classes is not None:
-            if getattr(classes, "dtype", None) == object:
+            if str(getattr(classes, "dtype", "")) == "object":
                 classes = typed_labels(np.asarray(classes), "classes")
             classes = unique_labels(classes)
         if first:

@@ -92,9 +92,10 @@ class LSUV(Initializer):
             P = P / sd
         sd = _sd(P + b, sample_weight) / self.gain
         if not abs(sd * sd - 1) < self.tol:
+            variance = sd * self.gain * (sd * self.gain)
             warnings.warn(
                 f"{where} was scaled {self.max_iter} times, and the variance of its pre-activations is "
-                f"still {sd * self.gain * (sd * self.gain):g} where LSUV wants {self.gain**2:g}: too much of it is "
+                f"still {variance:g} where LSUV wants {self.gain**2:g}: too much of it is "
                 "that of the biases, which stay as they are",
                 stacklevel=2,
             )
