@@ -281,6 +281,11 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         -------
         ndarray of shape (n_samples,), or (n_samples, n_labels) of zeros and ones for multilabel
             The latter is a CSR matrix if the indicator in ``fit`` was sparse.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
 
         def labels(Z):
@@ -300,6 +305,11 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         -------
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; for multilabel that of each label being 1.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
         return self._of_each_class(X, lambda Z: self.network_.loss_.predict(Z), 1.0)
 
@@ -313,6 +323,11 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
         return self._of_each_class(X, lambda Z: LOG_OUTPUTS[self._labels.output](Z), 0.0)
 

@@ -266,6 +266,11 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
         Y = self._apply_to_logits(X, lambda Z: self.network_.loss_.predict(Z))
         return Y.ravel() if Y.shape[1] == 1 else Y
