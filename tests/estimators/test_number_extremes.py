@@ -230,6 +230,16 @@ def test_divergence_before_the_first_good_epoch_is_no_model(make):
     np.testing.assert_array_equal(est.coefs_[0], before)
 
 
+@pytest.mark.parametrize("scoring", [None, "loss", "r2", "neg_mean_squared_error"])
+def test_scores_that_overflow_are_no_best(scoring):
+    reg = MinNetRegressor(**SMALL, early_stopping=True, scoring=scoring)
+    with pytest.warns(ConvergenceWarning, match="NaN or minus infinity in every epoch"):
+        reg.fit(X, NUMBER, X_val=X, y_val=NUMBER * 1e300)
+    assert np.isfinite(reg.predict(X)).all()
+    with pytest.raises(ValueError, match="^X_val: Input X contains infinity"):
+        reg.fit(X.astype(np.float32), NUMBER, X_val=X * 1e300, y_val=NUMBER)
+
+
 def test_lbfgs_whose_minimum_float32_cannot_hold(monkeypatch):
     # It runs in float64, and the result is rounded. Real minima so far away are hardly ever reached.
     def minimize(objective, theta, **options):
