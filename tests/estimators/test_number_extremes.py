@@ -236,7 +236,7 @@ def test_scores_that_overflow_are_no_best(scoring):
     with pytest.warns(ConvergenceWarning, match="NaN or minus infinity in every epoch"):
         reg.fit(X, NUMBER, X_val=X, y_val=NUMBER * 1e300)
     assert np.isfinite(reg.predict(X)).all()
-    with pytest.raises(ValueError, match="^X_val: Input X contains infinity"):
+    with pytest.raises(ValueError, match=r"^X_val: Input X contains infinity"):
         reg.fit(X.astype(np.float32), NUMBER, X_val=X * 1e300, y_val=NUMBER)
 
 
