@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from minnet._divergence import divergence
 from minnet.backends import make_backend
 
 __all__ = ["minimize_lbfgs"]
@@ -50,6 +51,12 @@ def minimize_lbfgs(
     n_iter : int
     loss : float
 
+    Raises
+    ------
+    ValueError
+        If data do not fit, or if the minimum or its parameters, rounded to the network's dtype, are not
+        finite. The network is then as it was.
+
     Warns
     -----
     ConvergenceWarning
@@ -74,8 +81,7 @@ def minimize_lbfgs(
 
     def objective(theta):
         wide.params[...] = theta
-        with np.errstate(over="ignore", invalid="ignore"):
-            return runner.loss_and_grad(*data)
+        return runner.loss_and_grad(*data)
 
     # After the last iteration that was completed: what is left if Ctrl-C comes.
     result = OptimizeResult(x=wide.params.copy(), fun=np.inf, nit=0, status=0)
@@ -87,25 +93,25 @@ def minimize_lbfgs(
         if verbose:
             print(f"Iteration {result.nit}, loss = {fun:.8f}")
 
-    try:
-        result = minimize(
-            objective,
-            wide.params.copy(),
-            method="L-BFGS-B",
-            jac=True,
-            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
-            callback=note,
-        )
-    except KeyboardInterrupt:
-        if not result.nit:
-            result.fun = objective(result.x)[0]
-        warnings.warn("Training interrupted by user.", stacklevel=2)
-    if not np.isfinite(result.x).all() or not np.isfinite(result.fun):
-        raise ValueError(
-            "Solver produced non-finite parameter weights. The input data may contain large values "
-            f"and need to be preprocessed. It happened in iteration {result.nit} of lbfgs: scale the "
-            "inputs."
-        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            result = minimize(
+                objective,
+                wide.params.copy(),
+                method="L-BFGS-B",
+                jac=True,
+                options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+                callback=note,
+            )
+        except KeyboardInterrupt:
+            if not result.nit:
+                result.fun = objective(result.x)[0]
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+    wide.params[...] = result.x
+    when = f"in iteration {result.nit} of lbfgs"
+    diverged = divergence(wide, result.fun, data[0], when, cure="")
+    if diverged:
+        raise ValueError(diverged)
     if result.status != 0:
         warnings.warn(
             f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}): "
@@ -113,7 +119,10 @@ def minimize_lbfgs(
             ConvergenceWarning,
             stacklevel=2,
         )
-    wide.params[...] = result.x
-    for old, new in zip(network.parameter_table, wide.parameter_table, strict=True):
-        network.params[old.slice] = wide.params[new.slice]
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(network.dtype)
+    diverged = divergence(narrow, result.fun, None, f"{when}, in {network.dtype}", cure="")
+    if diverged:
+        raise ValueError(diverged)
+    network.params[...] = narrow.params
     return min(int(result.nit), max_iter), float(result.fun)

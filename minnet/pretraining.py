@@ -247,7 +247,7 @@ def _train(autoencoder, H, n_epochs, optimizer, options, where):
     try:
         for _ in range(n_epochs):
             trainer.run_epoch(*data)
-            trainer.raise_if_diverged()
+            trainer.raise_if_diverged(data[0])
     except ValueError as error:
         raise ValueError(f"{error} It was the autoencoder that pre-trains {where}.") from error
     return trainer.loss_curve

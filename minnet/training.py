@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
+from minnet._divergence import divergence
 from minnet._interrupts import Interrupts
 from minnet._reading import Batches, InMemory
 from minnet._run import Run
@@ -183,8 +184,8 @@ class Trainer:
         Raises
         ------
         ValueError
-            If data do not fit, or if parameters become NaN or infinite and there is no best epoch to
-            come back to.
+            If data do not fit, or if parameters or the loss become NaN or infinite and there is no best
+            epoch to come back to.
 
         Warns
         -----
@@ -338,12 +339,13 @@ class Trainer:
 
     def _judge(self, validate, stopping, callbacks):
         """Validate after an epoch, note what is best; return the reason to stop, if there is one."""
-        if not self.is_finite():
-            if not stopping:
-                raise ValueError(self._divergence())
+        diverged = self._divergence(self._source.X)
+        if diverged:
+            if not stopping or self.best_score == -np.inf:
+                raise ValueError(diverged)
             self._note(np.nan, np.nan)
             warnings.warn(
-                self._divergence() + " The weights of the best epoch were restored.",
+                diverged + " The weights of the best epoch were restored.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -522,23 +524,24 @@ class Trainer:
         """Return whether all parameters are finite."""
         return bool(np.isfinite(self.network.params).all())
 
-    def raise_if_diverged(self):
-        """Raise the ValueError of divergence if a parameter is NaN or infinite."""
-        if not self.is_finite():
-            raise ValueError(self._divergence())
+    def raise_if_diverged(self, X=None):
+        """Raise the ValueError of divergence if a parameter or the last loss is NaN or infinite.
 
-    def _divergence(self):
-        where = next(
-            f"layer {row.layer} ({type(self.network.layers[row.layer]).__name__})"
-            for row in self.network.parameter_table
-            if not np.isfinite(self.network.params[row.slice]).all()
-        )
-        return (
-            "Solver produced non-finite parameter weights. The input data may contain large values "
-            f"and need to be preprocessed. It happened in {where} in epoch {self.n_epochs}, at "
-            f"learning rate {self.optimizer.learning_rate:g}: scale the inputs, lower the learning "
-            "rate or set clip_norm."
-        )
+        With the inputs ``X`` it names the layer whose outputs are.
+        """
+        diverged = self._divergence(X)
+        if diverged:
+            raise ValueError(diverged)
+
+    def _divergence(self, X):
+        """Return what to say of it, or None if all is finite."""
+        loss = self.loss_curve[-1] if self.loss_curve else 0.0
+        if np.isfinite(loss) and self.is_finite():
+            return None
+        rate = self.optimizer.learning_rate
+        when = f"in epoch {self.n_epochs}, at learning rate {rate:g}"
+        cure = ", lower the learning rate or set clip_norm"
+        return divergence(self.network, loss, X, when, cure)
 
     def _snapshot(self):
         return self.network.params.copy(), self.network.state.copy()

@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from minnet._divergence import finite_logits
 from minnet._version import __version__
 from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends, make_backend
@@ -298,7 +299,7 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             self._take_arguments(network)
             try:
                 trainer.run_epoch(*data)
-                trainer.raise_if_diverged()
+                trainer.raise_if_diverged(data[0])
                 trainer.check_stall()
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=3)
@@ -324,17 +325,24 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         X, y, sample_weight = self._check_arrays(X, y, sample_weight, reset=first)
         return X, *self._learn_targets(X, y, sample_weight, first, **given)
 
+    # scikit-learn tells by the sum whether numbers are finite, and that of huge ones is not.
+    @np.errstate(over="ignore", invalid="ignore")
     def _check_arrays(self, X, y, sample_weight, reset):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=not hasattr(self, "predict_proba"),
-            dtype=dtypes_of(X),
-            reset=reset,
-        )
+        try:
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse=["csr", "csc"],
+                multi_output=True,
+                y_numeric=not hasattr(self, "predict_proba"),
+                dtype=dtypes_of(X),
+                reset=reset,
+            )
+        except TypeError as error:
+            if "NA is ambiguous" not in str(error):  # which says what went wrong, and not where
+                raise
+            raise ValueError("X and y must have no missing values, got pandas.NA") from None
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -346,8 +354,17 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         T = self._check_targets(X, y, first, **given)
         self._check_for_loss(T, X.dtype)
         weights = self._total_weight(T, sample_weight, incremental="classes" in given)
-        if weights is not None and not weights.sum() > 0:
-            raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
+        if weights is not None:
+            with np.errstate(over="ignore"):
+                total = weights.sum()
+            if not total > 0:
+                raise ValueError(
+                    "sample_weight must not be all zero: no sample has a positive weight."
+                )
+            if total == np.inf:
+                raise ValueError(
+                    f"sample_weight must have a finite sum, got up to {weights.max():g}"
+                )
         return T, weights
 
     def _check_for_loss(self, T, dtype, name="y"):
@@ -370,7 +387,8 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
                     )
         warn_of_scale(X, stacklevel=4)
         network.initialize(X.shape[1], self.random_state, dtype=X.dtype)
-        return network.adapt(X, T, weights)
+        with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
+            return network.adapt(X, T, weights)
 
     def _check_unchanged(self, T):
         """Raise where the arguments no longer describe the fitted network."""
@@ -502,6 +520,7 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
 
     # ---- the fitted network
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _apply_to_logits(self, X, output):
         """Return ``output(Z)`` for the logits ``Z`` of ``X``."""
         check_is_fitted(self, "network_")
@@ -519,15 +538,15 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])
         block = max(1, block // _ROW_STEP) * _ROW_STEP
         if n_rows <= block:
-            return output(backend.forward(X))
+            return output(finite_logits(network, backend, X))
         if sparse.issparse(X):
             X = X.tocsr()
-        first = output(backend.forward(X[:block]))
+        first = output(finite_logits(network, backend, X[:block]))
         Y = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)
         Y[:block] = first
         for start in range(block, n_rows, block):
             rows = slice(start, start + block)
-            Y[rows] = output(backend.forward(X[rows]))
+            Y[rows] = output(finite_logits(network, backend, X[rows]))
         return Y
 
     def _passes_all_checks(self, X):

@@ -1,13 +1,13 @@
 """Labels on the outside, targets of the loss on the inside."""
 
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-__all__ = ["Labels", "columns", "first_of"]
+__all__ = ["Labels", "columns", "first_of", "typed_labels"]
 
 # What to do about labels that do not belong to the fitted ones, by the call.
 _CURES = {
@@ -26,6 +26,40 @@ def first_of(values):
 def columns(n):
     """Return a number of columns as text."""
     return "1 column" if n == 1 else f"{n} columns"
+
+
+def typed_labels(y, name="y"):
+    """Return an array of Python's objects as one of booleans, whole numbers or floats, if it is that.
+
+    scikit-learn takes such an array for no known kind of labels. Strings, and what is not known here,
+    stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing (None, NaN), if types are mixed, or if a number has more than 64 bits.
+    """
+    labels = y.ravel().tolist()
+    for label in labels:
+        if label is None or type(label).__name__ == "NAType" or label != label:
+            raise ValueError(f"{name} must have no missing labels, got {label!r}")
+    for kinds in (bool, np.bool_), Integral, Real, str:
+        inside = [isinstance(label, kinds) for label in labels]
+        if all(inside):
+            break
+        if any(inside):
+            names = sorted({type(label).__name__ for label in labels})
+            raise ValueError(f"{name} must have labels of one type, got {' and '.join(names)}")
+    else:
+        return y
+    if kinds is str or not labels:
+        return y
+    typed = np.array(labels)
+    if kinds is Integral and typed.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} must have labels of at most 64 bits or strings, got {max(labels, key=abs)}"
+        )
+    return typed.reshape(y.shape)
 
 
 @dataclass(frozen=True)
@@ -47,6 +81,7 @@ class Labels:
     sparse: bool = False
 
     @classmethod
+    @np.errstate(invalid="ignore")  # scikit-learn casts floats to integers to see what they are
     def of(cls, y):
         """Learn the classes from ``y``."""
         check_classification_targets(y)

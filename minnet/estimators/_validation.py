@@ -48,20 +48,20 @@ class ValidationSet:
                 y = self.y if isinstance(self.y, np.ndarray) else self.y.toarray()
                 self.y = column_or_1d(y)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, network):
         """Return score and loss of the network; the score is NaN where predictions are not finite."""
         estimator = self.estimator
         if self._backend is None:
             self._backend = make_backend(estimator.backend, network, estimator.n_threads)
-        with np.errstate(over="ignore", invalid="ignore"):
-            Z = self._backend.forward(self.X)
-            values = network.loss_.value(Z, self.T)
-            loss = float(np.average(values.astype(np.float64, copy=False), weights=self.weights))
-            Y = network.loss_.predict(Z)
-            if not np.isfinite(Y).all():
-                return np.nan, loss
-            if estimator.scoring is None:
-                return estimator._validation_score(Y, self.T, self.weights), loss
+        Z = self._backend.forward(self.X)
+        values = network.loss_.value(Z, self.T)
+        loss = float(np.average(values.astype(np.float64, copy=False), weights=self.weights))
+        Y = network.loss_.predict(Z)
+        if not (np.isfinite(Z).all() and np.isfinite(Y).all()):
+            return np.nan, loss
+        if estimator.scoring is None:
+            return estimator._validation_score(Y, self.T, self.weights), loss
         if estimator.scoring == "loss":
             return -loss, loss
         return self._score(network), loss
@@ -117,6 +117,7 @@ def split(estimator, key, X, y, T, weights):
     return train[0], train[1], train[3] if rest else None, validation
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def check_given(estimator, X, T, sample_weight, X_val, y_val, sample_weight_val):
     """Return a validation set of the user's, or None; the estimator has learned from X and T.
 

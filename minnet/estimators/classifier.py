@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import unique_labels
 
 from minnet.estimators._base import BaseMinNet, stochastic_solver
 from minnet.estimators._split import stratified_rows
-from minnet.estimators._targets import Labels, first_of
+from minnet.estimators._targets import Labels, first_of, typed_labels
 from minnet.losses import LOG_OUTPUTS, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 
 __all__ = ["MinNetClassifier"]
@@ -347,6 +347,11 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         -------
         ndarray of shape (n_samples,), or (n_samples, n_labels) of zeros and ones for multilabel
             The latter is a CSR matrix if the indicator in ``fit`` was sparse.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
 
         def labels(Z):
@@ -366,6 +371,11 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         -------
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; for multilabel that of each label being 1.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
         return self._of_each_class(X, lambda Z: self.network_.loss_.predict(Z), 1.0)
 
@@ -379,6 +389,11 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
         return self._of_each_class(X, lambda Z: LOG_OUTPUTS[self._labels.output](Z), 0.0)
 
@@ -398,11 +413,13 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     # ---- what the base asks for
 
     def _check_targets(self, X, y, first, **given):
-        y = _without_column(y)
+        y = _plain(y)
         found = Labels.of(y)
         incremental = "classes" in given
         classes = given.get("classes")
         if classes is not None:
+            if str(getattr(classes, "dtype", "")) == "object":
+                classes = typed_labels(np.asarray(classes), "classes")
             classes = unique_labels(classes)
         if first:
             if incremental and classes is None:
@@ -418,7 +435,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         return self._labels.encode(y, X.dtype)
 
     def _check_held_targets(self, X, y):
-        y = _without_column(y)
+        y = _plain(y)
         self._labels.check(Labels.of(y), "y_val")
         return self._labels.encode(y, X.dtype)
 
@@ -479,8 +496,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         return tags
 
 
-def _without_column(y):
-    """Return labels in a single column as a vector."""
+def _plain(y):
+    """Return labels in a single column as a vector, and those that are Python's objects by their type."""
     if y.ndim == 2 and y.shape[1] == 1:
-        return column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
-    return y
+        y = column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
+    return typed_labels(y) if y.dtype == object else y

@@ -342,6 +342,11 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
 
         def numbers(Z):
