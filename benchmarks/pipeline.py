@@ -190,7 +190,8 @@ def render(case, records):
         others = record.values("others")
         ours = records["minnet"]
         ratio = "" if name == "minnet" or not ours.bursts else ratio_text(ratios(record, ours))
-        threads = f" ({record.info['threads']} threads)" if "threads" in record.info else ""
+        n = record.info.get("threads")
+        threads = f" ({n} thread{'s' * (n > 1)})" if n else ""
         lines.append(
             [name + threads, quartile_text(record.values()), f"{record.values().min():.2f} s", ratio,
              f"{record.info['score']:.3f}", f"{np.median(others):.2f}" if len(others) else "?"]
