@@ -16,7 +16,7 @@ PIP_ARGS ?=
 BUILD_SOURCES := setup.py pyproject.toml \
     $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test fuzz sanitize coverage lint docs wheel bench dev clean
+.PHONY: help demo test fuzz sanitize coverage lint docs wheel bench bench-pipeline dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
@@ -28,6 +28,7 @@ help:
 	@echo "make docs      build the documentation into docs/_build/html, and run the code on its pages"
 	@echo "make wheel     build sdist and wheel into dist/"
 	@echo "make bench     measure minnet beside its peers: writes benchmarks/RESULTS.md"
+	@echo "make bench-pipeline  time a grid search beside scikit-learn's MLP and skorch: writes benchmarks/PIPELINE.md"
 	@echo "make clean     remove what builds and tests wrote; .venv stays"
 
 demo: $(STAMPS)/run
@@ -76,6 +77,9 @@ wheel: $(STAMPS)/dev
 
 bench: $(BENCH)/stamps/minnet
 	$(BENCH)/bin/python -m benchmarks.run $(BENCH_ARGS)
+
+bench-pipeline: $(BENCH)/stamps/minnet
+	$(BENCH)/bin/python -m benchmarks.pipeline $(BENCH_ARGS)
 
 dev: $(STAMPS)/dev
 

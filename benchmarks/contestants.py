@@ -150,7 +150,7 @@ def torch(workload, variant, threads):
     # tried at learning rate 0, so that training starts where that of the others does.
     group = optimizer.param_groups[0]
     group["lr"] = 0.0
-    best = _faster_threads(torch, threads, lambda: steps([torch.arange(workload.batch)]))
+    best = faster_threads(torch, threads, lambda: steps([torch.arange(workload.batch)]))
     group["lr"] = variant.rate(workload)
     optimizer.state.clear()
     torch.set_num_threads(best)
@@ -161,7 +161,7 @@ def torch(workload, variant, threads):
     return Trainee(train, False, parameters, {"threads": best})
 
 
-def _faster_threads(torch, threads, step):
+def faster_threads(torch, threads, step):
     """Return the number of threads with which PyTorch takes a step in less time, one or all."""
     least = {1: np.inf, threads: np.inf}
     for _ in range(5):

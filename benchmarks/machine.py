@@ -59,10 +59,10 @@ def load():
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 
-def describe(threads, blas):
+def describe(threads, blas, packages=PACKAGES):
     """Return lines of Markdown: machine, versions, date."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
     now = datetime.datetime.now(datetime.UTC)
     lines = [
         f"Date: {now:%Y-%m-%d %H:%M} UTC",
