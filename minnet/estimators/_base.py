@@ -457,7 +457,9 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
     def _apply(self, X, backend, output):
         """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
         if not self._passes_all_checks(X):
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtypes_of(X), reset=False)
+            X = validate_data(
+                self, X, accept_sparse=["csr", "csc"], dtype=dtypes_of(X), reset=False
+            )
         network = backend.network
         n_rows = X.shape[0]
         block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])

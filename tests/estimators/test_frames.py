@@ -136,7 +136,10 @@ def test_labels_that_are_numbers(y, classes):
 def test_dtype(frame, dtype):
     # float32 in all columns is computed in float32, as in an array.
     y = LABELS[: len(frame)]
-    for clf in (classifier().fit(frame, y), classifier().partial_fit(frame, y, classes=list("abc"))):
+    for clf in (
+        classifier().fit(frame, y),
+        classifier().partial_fit(frame, y, classes=list("abc")),
+    ):
         assert clf.network_.dtype == dtype
         assert clf.predict_proba(frame).dtype == dtype
         assert clf.fit(X, LABELS, X_val=frame, y_val=y).network_.dtype == "float64"
@@ -147,10 +150,15 @@ def test_wrong_columns(frame):
     frame = FRAMES[frame]
     reordered = frame[["v", "u", "w"]]
     rename = {"u": "x"}
-    renamed = frame.rename(rename) if isinstance(frame, pl.DataFrame) else frame.rename(columns=rename)
+    renamed = (
+        frame.rename(rename) if isinstance(frame, pl.DataFrame) else frame.rename(columns=rename)
+    )
     clf = classifier().fit(frame, LABELS)
     before = clf.coefs_[0].copy()
-    for wrong, what in ((reordered, "must be in the same order"), (renamed, "unseen at fit time:\n- x")):
+    for wrong, what in (
+        (reordered, "must be in the same order"),
+        (renamed, "unseen at fit time:\n- x"),
+    ):
         calls = [
             lambda: clf.predict(wrong),
             lambda: clf.predict_proba(wrong),
