@@ -11,9 +11,9 @@ __all__ = ["LossCurveDisplay"]
 class LossCurveDisplay:
     """Loss by epoch of one or several estimators, in training and in validation, and validation scores.
 
-    Training losses are solid lines, validation losses dashed ones of the same colour; scores are dotted, on
-    an axis of their own at the right. With ``scoring="loss"`` the score is the validation loss, and is not
-    drawn again.
+    Training losses are solid lines, validation losses dashed ones of the same colour; scores are dotted,
+    on an axis of their own at the right. With ``scoring="loss"`` the score is the validation loss, and is
+    not drawn again.
 
     Parameters
     ----------
