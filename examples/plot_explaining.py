@@ -30,7 +30,7 @@ X, y = load_wine(return_X_y=True, as_frame=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 scaler = StandardScaler().set_output(transform="pandas")
 network = MinNetClassifier(
-    (16, 2), "tanh", learning_rate_init=0.01, max_iter=150, n_iter_no_change=150, random_state=0
+    (16, 2), "tanh", alpha=0.5, learning_rate_init=0.01, max_iter=1000, random_state=0
 )
 model = make_pipeline(scaler, network).fit(X_train, y_train)
 model

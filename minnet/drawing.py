@@ -32,12 +32,13 @@ _STYLE = """<style>
 .minnet-net .minnet-text div { overflow-wrap: anywhere; }
 .minnet-net .minnet-name { width: 11.5em; font-weight: bold; }
 .minnet-net .minnet-units, .minnet-net .minnet-activation { width: 7em; }
-.minnet-net .minnet-init { flex: 1 1 18em; max-width: 24em; min-width: 0; }
+.minnet-net .minnet-init { flex: 1 1 17em; max-width: 24em; padding-left: 1em; min-width: 0; }
 .minnet-net .minnet-init span { display: inline-block; margin-right: 0.6em; }
-.minnet-net .minnet-count { width: 11em; text-align: right; }
+.minnet-net .minnet-count { width: 10em; text-align: right; }
 @media (max-width: 55em) {
   .minnet-net .minnet-text div:empty { display: none; }
   .minnet-net .minnet-text .minnet-count { text-align: left; }
+  .minnet-net .minnet-text .minnet-init { padding-left: 0; }
 }
 .minnet-net .minnet-foot { margin-top: 0.6em; }
 .minnet-net .input { fill: #808080; }
@@ -124,7 +125,7 @@ def draw(network, title="Network"):
 
 
 def _row(art, name, units, activation="", inits=(), count=""):
-    cells = {"name": name, "units": units, "activation": activation, "init": inits, "count": count}
+    cells = {"name": name, "units": units, "activation": activation, "count": count, "init": inits}
     text = ""
     for key, cell in cells.items():
         if key == "init":

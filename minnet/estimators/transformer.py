@@ -46,9 +46,8 @@ class MinNetTransformer(
     ----------
     estimator_ : MinNetClassifier or MinNetRegressor
         The fitted copy.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of ``X``, if it has any that are strings.
+    n_features_in_, feature_names_in_
+        As in all estimators.
 
     Examples
     --------

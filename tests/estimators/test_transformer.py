@@ -1,5 +1,6 @@
 """Hidden layers as features: activations(X, layer=) and MinNetTransformer."""
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -19,6 +20,8 @@ from minnet import (
     MinNetClassifier,
     MinNetRegressor,
     MinNetTransformer,
+    load_model,
+    save_model,
 )
 from minnet.backends import list_backends, make_backend
 from minnet.estimators._hidden import first_layers
@@ -294,12 +297,13 @@ def test_its_network_is_drawn_up_to_the_layer(iris):
     assert 'aria-label="MinNetTransformer: 4 inputs, 1 layer, 40 parameters"' in html
 
 
-def test_pickled(iris):
-    joblib = pytest.importorskip("joblib")
-    import io
-
+def test_saving(iris, tmp_path):
     features = MinNetTransformer(MinNetClassifier((8,), max_iter=2)).fit(*iris)
-    file = io.BytesIO()
-    joblib.dump(features, file)
-    file.seek(0)
-    np.testing.assert_array_equal(joblib.load(file).transform(iris[0]), features.transform(iris[0]))
+    joblib.dump(features, tmp_path / "features.joblib")
+    loaded = joblib.load(tmp_path / "features.joblib")
+    np.testing.assert_array_equal(loaded.transform(iris[0]), features.transform(iris[0]))
+    with pytest.raises(TypeError, match=r"got a MinNetTransformer: joblib.dump keeps anything"):
+        save_model(features, tmp_path / "features.minnet")
+    save_model(features.estimator_, tmp_path / "network.minnet")
+    frozen = MinNetTransformer(FrozenEstimator(load_model(tmp_path / "network.minnet"))).fit(*iris)
+    np.testing.assert_array_equal(frozen.transform(iris[0]), features.transform(iris[0]))
