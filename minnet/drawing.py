@@ -71,14 +71,14 @@ class Drawn:
             return None
 
 
-def attributes_with_drawing(attributes, network, title):
+def attributes_with_drawing(attributes, network, title, n_layers=None):
     """Return scikit-learn's table of fitted attributes, which is shown below a drawing of a network."""
-    table, drawing = attributes._html_repr, draw(network, title)
+    table, drawing = attributes._html_repr, draw(network, title, n_layers)
     attributes._html_repr = lambda: drawing + table()
     return attributes
 
 
-def draw(network, title="Network"):
+def draw(network, title="Network", n_layers=None):
     """Return a drawing of a network as HTML.
 
     Parameters
@@ -87,12 +87,14 @@ def draw(network, title="Network"):
         Initialized or not.
     title : str, default="Network"
         What it is called for those who hear it.
+    n_layers : int, default=None
+        Draw the first so many layers only, without the loss.
 
     Returns
     -------
     str
     """
-    rows = layer_rows(network)
+    rows = layer_rows(network)[:n_layers]
     sizes = [getattr(network, "sizes", [None])[0], *(row.units for row in rows)]
     kinds = ["input", *(_KINDS.get(row.kind, "own") for row in rows)]
     widths = _widths(sizes)
@@ -109,12 +111,15 @@ def draw(network, title="Network"):
                 count if row.trainable or not row.arrays else f"{count}, frozen",
             )
         )
-    n, trained, _ = totals(network)
+    n, trained = totals(rows)
     foot = [_number(n, "parameter")]
     if n is not None and trained != n:
         foot[0] += f", {n - trained:,} of them frozen"
-    loss = getattr(network, "loss_", network.loss)
-    foot.append(f"loss {loss if isinstance(loss, str) else _short(repr(loss))}")
+    if n_layers is None:
+        loss = getattr(network, "loss_", network.loss)
+        foot.append(f"loss {loss if isinstance(loss, str) else _short(repr(loss))}")
+    else:
+        foot.append(f"the first {n_layers} of {_number(len(network.layers), 'layer')}")
     foot.append(network.dtype.name if hasattr(network, "dtype") else "not initialized")
     label = f"{title}: {_number(sizes[0], 'input')}, {_number(len(rows), 'layer')}, {foot[0]}"
     return (

@@ -281,6 +281,17 @@ def test_bad_layers_are_told_before_the_fit(iris):
     assert not hasattr(frozen, "estimator_")
 
 
+def test_a_layer_that_is_not_there_after_the_fit(iris):
+    features = MinNetTransformer(MinNetClassifier((8,), max_iter=2)).fit(*iris)
+    features.set_params(layer=7)
+    for call in (lambda: features.transform(iris[0]), features.get_feature_names_out):
+        with pytest.raises(ValueError, match="layer must be from -1 to 0"):
+            call()
+    html = features._repr_html_()  # is shown all the same
+    assert "Fitted attributes" in html
+    assert "minnet-net" not in html
+
+
 def test_only_for_networks(iris):
     with pytest.raises(ValueError, match="estimator"):
         MinNetTransformer(LogisticRegression()).fit(*iris)
@@ -295,6 +306,7 @@ def test_its_network_is_drawn_up_to_the_layer(iris):
     assert "minnet-net" not in features._repr_html_()
     html = features.fit(*iris)._repr_html_()
     assert 'aria-label="MinNetTransformer: 4 inputs, 1 layer, 40 parameters"' in html
+    assert "40 parameters; the first 1 of 3 layers; float64" in html
 
 
 def test_saving(iris, tmp_path):
