@@ -18,8 +18,8 @@ _KINDS = {"Dense": "dense", "BatchNorm": "one", "Dropout": "drop"}
 _LONGEST = 120  # characters of a printed object
 
 # The text takes the colour of the page or of scikit-learn's diagram, and so is dark on light and light on
-# dark whatever decides that: the system, Jupyter, VS Code. The fills are Okabe & Ito's colours, which
-# colour-blind readers tell apart and which show on both.
+# dark whatever decides that: the system, Jupyter, VS Code. The fills are Okabe & Ito's colours (the purple
+# a little darker), which colour-blind readers tell apart and which show on both.
 _STYLE = """<style>
 .minnet-net { color: var(--jp-content-font-color1, var(--vscode-editor-foreground, inherit));
   font: 0.85rem/1.35 monospace; text-align: left; padding: 0.5em; max-width: 66em; }
@@ -34,10 +34,10 @@ _STYLE = """<style>
 .minnet-net .minnet-units, .minnet-net .minnet-activation { width: 7em; }
 .minnet-net .minnet-init { flex: 1 1 17em; max-width: 24em; padding-left: 1em; min-width: 0; }
 .minnet-net .minnet-init span { display: inline-block; margin-right: 0.6em; }
-.minnet-net .minnet-count { width: 10em; text-align: right; }
+.minnet-net .minnet-count { width: 11em; text-align: right; }
 @media (max-width: 55em) {
   .minnet-net .minnet-text div:empty { display: none; }
-  .minnet-net .minnet-text .minnet-count { text-align: left; }
+  .minnet-net .minnet-text .minnet-count { width: auto; text-align: left; }
   .minnet-net .minnet-text .minnet-init { padding-left: 0; }
 }
 .minnet-net .minnet-foot { margin-top: 0.6em; }
