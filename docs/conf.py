@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from docutils import nodes
+from docutils.parsers.rst import Directive
 
 import minnet
 
@@ -79,7 +80,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "min_reported_time": 1000,
-    "capture_repr": (),
+    "capture_repr": ("_repr_html_",),  # estimators and networks are drawn
 }
 
 # ---- links that Sphinx does not find by itself
@@ -108,5 +109,18 @@ def find_reference(app, env, node, contnode):
     return None
 
 
+class Drawn(Directive):
+    """Runs its lines of Python and shows the last as a notebook does."""
+
+    has_content = True
+
+    def run(self):
+        names = {}
+        *lines, last = self.content
+        exec("\n".join(lines), names)
+        return [nodes.raw("", eval(last, names)._repr_html_(), format="html")]
+
+
 def setup(app):
     app.connect("missing-reference", find_reference)
+    app.add_directive("drawn", Drawn)

@@ -18,8 +18,8 @@ _KINDS = {"Dense": "dense", "BatchNorm": "one", "Dropout": "drop"}
 _LONGEST = 120  # characters of a printed object
 
 # The text takes the colour of the page or of scikit-learn's diagram, and so is dark on light and light on
-# dark whatever decides that: the system, Jupyter, VS Code. The fills are Okabe & Ito's colours, which
-# colour-blind readers tell apart and which show on both.
+# dark whatever decides that: the system, Jupyter, VS Code. The fills are Okabe & Ito's colours (the purple
+# a little darker), which colour-blind readers tell apart and which show on both.
 _STYLE = """<style>
 .minnet-net { color: var(--jp-content-font-color1, var(--vscode-editor-foreground, inherit));
   font: 0.85rem/1.35 monospace; text-align: left; padding: 0.5em; max-width: 66em; }
@@ -32,12 +32,13 @@ _STYLE = """<style>
 .minnet-net .minnet-text div { overflow-wrap: anywhere; }
 .minnet-net .minnet-name { width: 11.5em; font-weight: bold; }
 .minnet-net .minnet-units, .minnet-net .minnet-activation { width: 7em; }
-.minnet-net .minnet-init { flex: 1 1 18em; max-width: 24em; min-width: 0; }
+.minnet-net .minnet-init { flex: 1 1 17em; max-width: 24em; padding-left: 1em; min-width: 0; }
 .minnet-net .minnet-init span { display: inline-block; margin-right: 0.6em; }
 .minnet-net .minnet-count { width: 11em; text-align: right; }
 @media (max-width: 55em) {
   .minnet-net .minnet-text div:empty { display: none; }
-  .minnet-net .minnet-text .minnet-count { text-align: left; }
+  .minnet-net .minnet-text .minnet-count { width: auto; text-align: left; }
+  .minnet-net .minnet-text .minnet-init { padding-left: 0; }
 }
 .minnet-net .minnet-foot { margin-top: 0.6em; }
 .minnet-net .input { fill: #808080; }
@@ -70,14 +71,14 @@ class Drawn:
             return None
 
 
-def attributes_with_drawing(attributes, network, title):
+def attributes_with_drawing(attributes, network, title, n_layers=None):
     """Return scikit-learn's table of fitted attributes, which is shown below a drawing of a network."""
-    table, drawing = attributes._html_repr, draw(network, title)
+    table, drawing = attributes._html_repr, draw(network, title, n_layers)
     attributes._html_repr = lambda: drawing + table()
     return attributes
 
 
-def draw(network, title="Network"):
+def draw(network, title="Network", n_layers=None):
     """Return a drawing of a network as HTML.
 
     Parameters
@@ -86,12 +87,14 @@ def draw(network, title="Network"):
         Initialized or not.
     title : str, default="Network"
         What it is called for those who hear it.
+    n_layers : int, default=None
+        Draw the first so many layers only, without the loss.
 
     Returns
     -------
     str
     """
-    rows = layer_rows(network)
+    rows = layer_rows(network)[:n_layers]
     sizes = [getattr(network, "sizes", [None])[0], *(row.units for row in rows)]
     kinds = ["input", *(_KINDS.get(row.kind, "own") for row in rows)]
     widths = _widths(sizes)
@@ -108,12 +111,15 @@ def draw(network, title="Network"):
                 count if row.trainable or not row.arrays else f"{count}, frozen",
             )
         )
-    n, trained, _ = totals(network)
+    n, trained = totals(rows)
     foot = [_number(n, "parameter")]
     if n is not None and trained != n:
         foot[0] += f", {n - trained:,} of them frozen"
-    loss = getattr(network, "loss_", network.loss)
-    foot.append(f"loss {loss if isinstance(loss, str) else _short(repr(loss))}")
+    if n_layers is None:
+        loss = getattr(network, "loss_", network.loss)
+        foot.append(f"loss {loss if isinstance(loss, str) else _short(repr(loss))}")
+    else:
+        foot.append(f"the first {n_layers} of {_number(len(network.layers), 'layer')}")
     foot.append(network.dtype.name if hasattr(network, "dtype") else "not initialized")
     label = f"{title}: {_number(sizes[0], 'input')}, {_number(len(rows), 'layer')}, {foot[0]}"
     return (
@@ -124,7 +130,7 @@ def draw(network, title="Network"):
 
 
 def _row(art, name, units, activation="", inits=(), count=""):
-    cells = {"name": name, "units": units, "activation": activation, "init": inits, "count": count}
+    cells = {"name": name, "units": units, "activation": activation, "count": count, "init": inits}
     text = ""
     for key, cell in cells.items():
         if key == "init":

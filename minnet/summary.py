@@ -123,17 +123,10 @@ def layer_rows(network):
     return rows
 
 
-def totals(network):
-    """Return the numbers of parameters, of those that are trained, and of state; None if unknown."""
-    rows = layer_rows(network)
-    state = None
-    if hasattr(network, "params"):
-        state = sum(array.size for arrays in network._states() for array in arrays.values())
-    return (
-        _sum(row.n_parameters for row in rows),
-        _sum(row.n_parameters for row in rows if row.trainable),
-        state,
-    )
+def totals(rows):
+    """Return the number of parameters of layers, and of those that are trained; None if unknown."""
+    trained = (row.n_parameters for row in rows if row.trainable)
+    return _sum(row.n_parameters for row in rows), _sum(trained)
 
 
 def summarize(network, title="Network"):
@@ -156,22 +149,23 @@ def summarize(network, title="Network"):
     lines = _table([_cells(i, row) for i, row in enumerate(rows)])
     head = f"{_one_line(title)}: {_count(n_in, 'input')}, {_count(n_out, 'output')}"
     rule = "-" * max(map(len, lines))
-    foot = _foot(network, n_out)
+    foot = _foot(network, rows)
     return "\n".join([*textwrap.wrap(head, _WIDTH), rule, lines[0], rule, *lines[1:], rule, *foot])
 
 
-def _foot(network, n_out):
-    n, trained, state = totals(network)
+def _foot(network, rows):
+    n, trained = totals(rows)
     frozen = None if n is None else n - trained
     parts = [f"{_count(n, 'parameter')}: {_number(trained)} trained, {_number(frozen)} frozen"]
-    if state:
-        parts.append(f"{state:,} running statistics")
     if hasattr(network, "params"):
+        state = sum(array.size for arrays in network._states() for array in arrays.values())
+        if state:
+            parts.append(f"{state:,} running statistics")
         n_bytes = (n + state) * network.dtype.itemsize
         parts.append(f"{network.dtype.name} ({_bytes(n_bytes)})")
     else:
         parts.append("not initialized")
-    loss = getattr(network, "loss_", None) or get_loss(network.loss, n_out or 1)
+    loss = getattr(network, "loss_", None) or get_loss(network.loss, rows[-1].units or 1)
     objective = f"loss {_one_line(repr(loss))}, output {loss.output}"
     if network.alpha:
         objective += f", L2 alpha={network.alpha:g}"

@@ -40,10 +40,10 @@ def test_each_layer_is_a_row():
     html = draw(Network(layers).initialize(4, 0))
     assert rows(html) == [
         ["inputs", "4 inputs", "", "", ""],
-        ["0 Dense", "50 units", "tanh", "W: GlorotUniform() b: Zeros()", "250 parameters, frozen"],
-        ["1 BatchNorm", "50 units", "relu", "gamma: Ones() beta: Zeros()", "100 parameters"],
+        ["0 Dense", "50 units", "tanh", "250 parameters, frozen", "W: GlorotUniform() b: Zeros()"],
+        ["1 BatchNorm", "50 units", "relu", "100 parameters", "gamma: Ones() beta: Zeros()"],
         ["2 Dropout(rate=0.2)", "50 units", "", "", ""],
-        ["3 Dense", "3 units", "identity", "W: GlorotUniform() b: Zeros()", "153 parameters"],
+        ["3 Dense", "3 units", "identity", "153 parameters", "W: GlorotUniform() b: Zeros()"],
     ]
     assert "503 parameters, 250 of them frozen; loss SoftmaxCrossEntropy(); float64" in html
 

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from minnet.drawing import attributes_with_drawing
 from minnet.estimators._architecture import build_layers
 from minnet.estimators._base import BaseMinNet
-from minnet.estimators._hidden import first_layers, position_of
+from minnet.estimators._hidden import position_of
 
 __all__ = ["MinNetTransformer"]
 
@@ -46,9 +46,8 @@ class MinNetTransformer(
     ----------
     estimator_ : MinNetClassifier or MinNetRegressor
         The fitted copy.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of ``X``, if it has any that are strings.
+    n_features_in_, feature_names_in_
+        As in all estimators.
 
     Examples
     --------
@@ -141,14 +140,33 @@ class MinNetTransformer(
 
     # ---- the fitted network
 
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns that ``transform`` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Compared with the names in ``fit``; otherwise not used.
+
+        Returns
+        -------
+        ndarray of shape (n_units,)
+            "minnettransformer0" and so on.
+        """
+        check_is_fitted(self)
+        self._n_layers()  # which names the layer, if there is none
+        return super().get_feature_names_out(input_features)
+
     @property
     def _n_features_out(self):
-        return self._network().sizes[-1]
+        try:
+            return self.estimator_.network_.sizes[self._n_layers()]
+        except ValueError as error:  # a property that lists of attributes ask for
+            raise AttributeError(str(error)) from error
 
-    def _network(self):
-        """Return the network up to the layer; an AttributeError before there is one."""
-        network = self.estimator_.network_
-        return first_layers(network, position_of(network.layers, self.layer) + 1)
+    def _n_layers(self):
+        """Return how many layers of the network are passed."""
+        return position_of(self.estimator_.network_.layers, self.layer) + 1
 
     @property
     def n_features_in_(self):
@@ -162,9 +180,10 @@ class MinNetTransformer(
 
     def _get_fitted_attr_html(self, doc_link=""):
         attributes = super()._get_fitted_attr_html(doc_link)
-        if "estimator_" not in vars(self):
+        if not hasattr(self, "_n_features_out"):
             return attributes
-        return attributes_with_drawing(attributes, self._network(), type(self).__name__)
+        title, network = type(self).__name__, self.estimator_.network_
+        return attributes_with_drawing(attributes, network, title, self._n_layers())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,5 +1,6 @@
 """Hidden layers as features: activations(X, layer=) and MinNetTransformer."""
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -19,6 +20,8 @@ from minnet import (
     MinNetClassifier,
     MinNetRegressor,
     MinNetTransformer,
+    load_model,
+    save_model,
 )
 from minnet.backends import list_backends, make_backend
 from minnet.estimators._hidden import first_layers
@@ -278,6 +281,17 @@ def test_bad_layers_are_told_before_the_fit(iris):
     assert not hasattr(frozen, "estimator_")
 
 
+def test_a_layer_that_is_not_there_after_the_fit(iris):
+    features = MinNetTransformer(MinNetClassifier((8,), max_iter=2)).fit(*iris)
+    features.set_params(layer=7)
+    for call in (lambda: features.transform(iris[0]), features.get_feature_names_out):
+        with pytest.raises(ValueError, match="layer must be from -1 to 0"):
+            call()
+    html = features._repr_html_()  # is shown all the same
+    assert "Fitted attributes" in html
+    assert "minnet-net" not in html
+
+
 def test_only_for_networks(iris):
     with pytest.raises(ValueError, match="estimator"):
         MinNetTransformer(LogisticRegression()).fit(*iris)
@@ -292,14 +306,16 @@ def test_its_network_is_drawn_up_to_the_layer(iris):
     assert "minnet-net" not in features._repr_html_()
     html = features.fit(*iris)._repr_html_()
     assert 'aria-label="MinNetTransformer: 4 inputs, 1 layer, 40 parameters"' in html
+    assert "40 parameters; the first 1 of 3 layers; float64" in html
 
 
-def test_pickled(iris):
-    joblib = pytest.importorskip("joblib")
-    import io
-
+def test_saving(iris, tmp_path):
     features = MinNetTransformer(MinNetClassifier((8,), max_iter=2)).fit(*iris)
-    file = io.BytesIO()
-    joblib.dump(features, file)
-    file.seek(0)
-    np.testing.assert_array_equal(joblib.load(file).transform(iris[0]), features.transform(iris[0]))
+    joblib.dump(features, tmp_path / "features.joblib")
+    loaded = joblib.load(tmp_path / "features.joblib")
+    np.testing.assert_array_equal(loaded.transform(iris[0]), features.transform(iris[0]))
+    with pytest.raises(TypeError, match=r"got a MinNetTransformer: joblib.dump keeps anything"):
+        save_model(features, tmp_path / "features.minnet")
+    save_model(features.estimator_, tmp_path / "network.minnet")
+    frozen = MinNetTransformer(FrozenEstimator(load_model(tmp_path / "network.minnet"))).fit(*iris)
+    np.testing.assert_array_equal(frozen.transform(iris[0]), features.transform(iris[0]))

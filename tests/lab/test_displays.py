@@ -310,6 +310,41 @@ def test_loss_curves():
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["plain", "early"]
 
 
+def test_validation_curves():
+    held = {"X_val": X[:40], "y_val": y[:40]}
+    watched = classifier(max_iter=4).fit(X, y, **held)
+    by_loss = classifier(max_iter=4, scoring="loss").fit(X, y, **held)
+    plain = classifier(max_iter=4).fit(X, y)
+    models = {"watched": watched, "by loss": by_loss, "plain": plain}
+    display = LossCurveDisplay.from_estimator(models)
+    assert len(display.lines_) == 3
+    assert list(display.validation_losses) == ["watched", "by loss"]
+    for model, line, drawn in zip(
+        (watched, by_loss), display.validation_lines_, display.lines_, strict=False
+    ):
+        assert_allclose(line.get_ydata(), model.validation_loss_curve_)
+        assert_allclose(line.get_xdata(), [1, 2, 3, 4])
+        assert line.get_color() == drawn.get_color()
+        assert line.is_dashed()
+        assert line.axes is display.ax_
+    # The score is the loss, turned round, where that was asked for: it is not drawn twice.
+    assert list(display.scores) == ["watched"]
+    assert_allclose(display.score_lines_[0].get_ydata(), watched.validation_scores_)
+    assert display.score_lines_[0].axes is display.score_ax_
+    assert "validation dashed" in display.ax_.get_ylabel()
+    alone = LossCurveDisplay.from_estimator(plain)
+    assert alone.validation_lines_ == []
+    assert alone.ax_.get_ylabel() == "training loss"
+
+
+def test_validation_of_a_trainer_without_losses():
+    trainer = Trainer(network(), n_iter_no_change=np.inf)
+    trainer.fit(X, y, max_epochs=3, validate=lambda net: 0.5, early_stopping=False)
+    display = LossCurveDisplay.from_estimator(trainer)
+    assert display.validation_lines_ == []
+    assert_allclose(display.score_lines_[0].get_ydata(), [0.5] * 3)
+
+
 def test_loss_curves_of_one_of_many_and_of_a_trainer():
     plain = classifier().fit(X, y)
     figure, ax = plt.subplots()

@@ -15,7 +15,7 @@ SaturationDisplay                saturation by layer through training (figures 2
 SingularValuesDisplay            singular values of the layers' Jacobians, and their law
 PhaseDiagramDisplay              order and chaos over the sizes of weights and biases
 LossSurfaceDisplay               the loss over two weights (figure 5)
-LossCurveDisplay                 training loss and validation score by epoch
+LossCurveDisplay                 training and validation loss, and validation score, by epoch
 FirstLayerWeightsDisplay         weights of the first layer as images
 DecisionBoundaryDisplay          scikit-learn's own (:class:`sklearn.inspection.DecisionBoundaryDisplay`)
 ================================ =====================================================================

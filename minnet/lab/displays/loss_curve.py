@@ -9,14 +9,20 @@ __all__ = ["LossCurveDisplay"]
 
 
 class LossCurveDisplay:
-    """Training loss by epoch of one or several estimators, with validation scores where there are any.
+    """Loss by epoch of one or several estimators, in training and in validation, and validation scores.
+
+    Training losses are solid lines, validation losses dashed ones of the same colour; scores are dotted,
+    on an axis of their own at the right. With ``scoring="loss"`` the score is the validation loss, and is
+    not drawn again.
 
     Parameters
     ----------
     losses : dict of str to ndarray of shape (n_epochs,)
         By the name of the estimator.
     scores : dict of str to ndarray of shape (n_epochs,)
-        On the validation part, of those estimators that have one.
+        On validation data, of those estimators that have some.
+    validation_losses : dict of str to ndarray of shape (n_epochs,), default=None
+        Likewise. They are without the L2 term, which training losses have.
 
     Attributes
     ----------
@@ -25,6 +31,7 @@ class LossCurveDisplay:
         With the axis of the scores at the right.
     figure_ : matplotlib figure
     lines_ : list of matplotlib.lines.Line2D
+    validation_lines_ : list of matplotlib.lines.Line2D
     score_lines_ : list of matplotlib.lines.Line2D
 
     Examples
@@ -41,9 +48,10 @@ class LossCurveDisplay:
     ['glorot', 'he']
     """
 
-    def __init__(self, losses, scores):
+    def __init__(self, losses, scores, validation_losses=None):
         self.losses = losses
         self.scores = scores
+        self.validation_losses = validation_losses
 
     @classmethod
     def from_estimator(cls, estimator, *, names=None, log=False, ax=None, **kwargs):
@@ -79,22 +87,22 @@ class LossCurveDisplay:
             raise ValueError("estimator must be one or several estimators, got none")
         if len(names) != len(models):
             raise ValueError(f"names must be {len(models)} names, got {names}")
-        losses, scores = {}, {}
+        losses, scores, validation_losses = {}, {}, {}
         for name, model in zip(names, models, strict=True):
             last = model[-1] if isinstance(model, Pipeline) else model
-            curve = getattr(last, "loss_curve_", None) or getattr(last, "loss_curve", None)
-            if not curve:
+            curve = _curve(last, "loss_curve")
+            if curve is None:
                 raise ValueError(
                     "estimator must be fitted with the solver 'adam' or 'sgd', which leave a loss_curve_, "
                     f"got {last!r}"
                 )
-            losses[name] = np.asarray(curve, dtype=np.float64)
-            score = getattr(last, "validation_scores_", None) or getattr(
-                last, "validation_scores", None
-            )
-            if score:
-                scores[name] = np.asarray(score, dtype=np.float64)
-        return cls(losses, scores).plot(ax=ax, log=log, **kwargs)
+            losses[name] = curve
+            score, loss = _curve(last, "validation_scores"), _curve(last, "validation_loss_curve")
+            if loss is not None:
+                validation_losses[name] = loss
+            if score is not None and not (loss is not None and np.array_equal(score, -loss, True)):
+                scores[name] = score
+        return cls(losses, scores, validation_losses).plot(ax=ax, log=log, **kwargs)
 
     def plot(self, ax=None, *, log=False, **kwargs):
         """Draw it.
@@ -114,27 +122,38 @@ class LossCurveDisplay:
         """
         self.ax_, self.figure_ = ax, _ = axes_of(ax)
         self.score_ax_ = ax.twinx() if self.scores else None
-        self.lines_, self.score_lines_ = [], []
+        self.lines_, self.validation_lines_, self.score_lines_ = [], [], []
+        validation_losses = self.validation_losses or {}
         for i, (name, losses) in enumerate(self.losses.items()):
             options = {"color": okabe_ito(ax, i), "linewidth": 1.8, "label": name, **kwargs}
-            self.lines_ += ax.plot(np.arange(1, len(losses) + 1), losses, **options)
+            self.lines_ += ax.plot(_epochs(losses), losses, **options)
+            color = self.lines_[-1].get_color()
+            if name in validation_losses:
+                losses = validation_losses[name]
+                self.validation_lines_ += ax.plot(
+                    _epochs(losses), losses, linestyle=(0, (4, 2)), linewidth=1.6, color=color
+                )
             if name in self.scores:
                 scores = self.scores[name]
                 self.score_lines_ += self.score_ax_.plot(
-                    np.arange(1, len(scores) + 1), scores, linestyle=(0, (4, 2)), linewidth=1.4,
-                    color=self.lines_[-1].get_color(),
-                )  # fmt: skip
+                    _epochs(scores), scores, linestyle=(0, (1, 1.5)), linewidth=1.6, color=color
+                )
         if log:
             ax.set_yscale("log")
         ax.set_xlabel("epoch")
-        ax.set_ylabel("training loss" + (" (solid)" if self.scores else ""))
+        label = "training loss"
+        if validation_losses:
+            label = "loss (training solid, validation dashed)"
+        elif self.scores:
+            label += " (solid)"
+        ax.set_ylabel(label)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(axis="y", color=foreground(), alpha=0.15, linewidth=0.6)
         ax.spines["top"].set_visible(False)
         if self.score_ax_ is None:
             ax.spines["right"].set_visible(False)
         else:
-            self.score_ax_.set_ylabel("validation score (dashed)")
+            self.score_ax_.set_ylabel("validation score (dotted)")
             self.score_ax_.spines["top"].set_visible(False)
         if len(self.losses) > 1 or "label" in kwargs:
             # With two axes there is no place inside that curves leave free.
@@ -146,3 +165,16 @@ class LossCurveDisplay:
             }
             ax.legend(frameon=False, **(above if self.scores else {}))
         return self
+
+
+def _curve(model, name):
+    """Return what an estimator or a trainer noted each epoch, or None if there is nothing but NaN."""
+    noted = getattr(model, f"{name}_", None) or getattr(model, name, None)
+    if not noted:
+        return None
+    curve = np.asarray(noted, dtype=np.float64)
+    return None if np.isnan(curve).all() else curve
+
+
+def _epochs(curve):
+    return np.arange(1, len(curve) + 1)
