@@ -21,8 +21,8 @@ TensorBoard("nowhere")
 for solver in ("adam", "lbfgs"):
     clf = minnet.MinNetClassifier((5,), solver=solver, max_iter=2, n_iter_no_change=9)
     clf.set_callbacks(*callbacks if solver == "adam" else ()).fit(X, X[:, 0] > 0).predict_proba(X)
-minnet.MinNetRegressor((5,), max_iter=2, verbose=0).fit(X, X[:, 0])
-minnet.MinNetRegressor((5,), max_iter=2, verbose=1).fit(X, X[:, 0])  # short: no bar
+minnet.MinNetRegressor(hidden_layer_sizes=(5,), max_iter=2, verbose=0).fit(X, X[:, 0])
+minnet.MinNetRegressor(hidden_layer_sizes=(5,), max_iter=2, verbose=1).fit(X, X[:, 0])  # short: no bar
 import minnet.lab
 print("IMPORTED", sorted(set({OPTIONAL}) & (set(sys.modules) - before)))
 """
