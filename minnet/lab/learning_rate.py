@@ -124,7 +124,9 @@ def find_learning_rate(
     if not isinstance(estimator, Network):
         if estimator.solver == "lbfgs" and optimizer is None:
             raise ValueError("solver must be 'sgd' or 'adam': 'lbfgs' has no learning rate")
-        options = {name: getattr(estimator, name) for name in ("weight_decay", "backend", "n_threads")}
+        options = {
+            name: getattr(estimator, name) for name in ("weight_decay", "backend", "n_threads")
+        }
         options["batch_size"] = estimator._batch_size(n_samples)
     batch_size = options["batch_size"] if batch_size is None else batch_size
     if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:

@@ -123,7 +123,9 @@ def test_processes_have_copies():
         assert theirs.to_dict()["loss"] == estimator.loss_curve_
 
 
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h))])
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h))]
+)
 def test_copies_in_the_middle_of_a_fit(again):
     class Copying(Callback):
         def end_epoch(self, trainer):

@@ -41,7 +41,17 @@ class LearningRateDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, sample_weight=None, low=1e-6, high=10.0, n_steps=200, ax=None, **kwargs
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        low=1e-6,
+        high=10.0,
+        n_steps=200,
+        ax=None,
+        **kwargs,
     ):
         """Test the rates on a copy of an estimator or a network, and draw the losses.
 
