@@ -65,12 +65,12 @@ def find_learning_rate(
 
     This is the range test of Smith (2017, *Cyclical learning rates for training neural networks*), with
     the rate growing exponentially: step :math:`i` of :math:`n` has
-    :math:`\eta_i = \eta_0 (\eta_{n-1} / \eta_0)^{i / (n - 1)}`. It ends early where the mean of
-    five losses exceeds four times that of the first five, or where a loss is no number. While the rate is too low the loss stays; then it falls;
-    past the largest rate that is of use it rises. The suggestion is a tenth of the rate at which the
-    smoothed loss is least: a rule of thumb, which the curve shows the reason for
-    (:class:`~minnet.lab.displays.LearningRateDisplay`). The losses are those of single mini-batches, so
-    that a batch that is small makes the curve rough.
+    :math:`\eta_i = \eta_0 (\eta_{n-1} / \eta_0)^{i / (n - 1)}`.
+    It ends early where the mean of five losses exceeds four times that of the first five, or where a loss
+    is no number. While the rate is too low the loss stays; then it falls; past the largest rate that is of
+    use it rises. The suggestion is a tenth of the rate at which the smoothed loss is least: a rule of
+    thumb, which the curve shows the reason for (:class:`~minnet.lab.displays.LearningRateDisplay`). The
+    losses are those of single mini-batches, so that a batch that is small makes the curve rough.
 
     Parameters
     ----------

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 OPTIONAL = [
-    "IPython", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "polars", "rich", "skl2onnx", "skops",
-    "tensorboard", "tensorboardX", "torch", "tqdm",
+    "IPython", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "polars", "rich", "skl2onnx",
+    "skops", "tensorboard", "tensorboardX", "torch", "tqdm",
 ]  # fmt: skip
 
 CODE = f"""
