@@ -75,6 +75,8 @@ class Progress(Callback):
 
     def end(self, trainer):
         """Take the bar away and print the closing line."""
+        if self._bar is not None:
+            self._bar.n = self._bar.total  # a notebook leaves an incomplete bar there, in red
         self._close()
         seconds = time.perf_counter() - self._began
         n = trainer.n_epochs - self._epochs_before
@@ -82,7 +84,7 @@ class Progress(Callback):
         say(", ".join([epochs, *self._figures(trainer, 8)]) + f": {self._reason(trainer)}.")
 
     def abort(self, trainer):
-        """Take the bar away."""
+        """Take the bar away; a notebook leaves it there, in red."""
         self._close()
 
     def _may_pause(self, trainer):

@@ -8,6 +8,8 @@
     Singular values of the layers' Jacobians, and from end to end.
 ``diagnose``
     What is wrong with a network, in sentences.
+``find_learning_rate``
+    Which learning rate to take, by a range test.
 ``displays``
     Pictures of all of it.
 """
@@ -17,6 +19,7 @@ import importlib
 from minnet.lab import theory
 from minnet.lab.diagnosis import Finding, Report, diagnose
 from minnet.lab.jacobians import Jacobians, jacobians
+from minnet.lab.learning_rate import RangeTest, find_learning_rate
 from minnet.lab.measurement import Measurement, Recording
 from minnet.lab.probe import Probe, probe
 
@@ -25,10 +28,12 @@ __all__ = [
     "Jacobians",
     "Measurement",
     "Probe",
+    "RangeTest",
     "Recording",
     "Report",
     "diagnose",
     "displays",
+    "find_learning_rate",
     "jacobians",
     "probe",
     "theory",

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from sklearn.callback import ScoringMonitor
+from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from minnet import MinNetClassifier, MinNetRegressor
+from minnet.callbacks import Callback, History
 from minnet.lab import Probe
 
 X, y = load_iris(return_X_y=True)
@@ -120,3 +121,60 @@ def test_in_a_pipeline_and_a_grid_search(n_jobs):
     grid.fit(X, y)
     rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     assert len(rows) == 2 * (2 * 2 + 1)  # epochs; candidates times folds, and the refit
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_scores_in_a_search_are_those_of_the_epochs(n_jobs):
+    monitor = ScoringMonitor(scoring="accuracy")
+    options = {"hidden_layer_sizes": (5,), "random_state": 0}
+    clf = MinNetClassifier(max_iter=3, **options).set_callbacks(monitor)
+    GridSearchCV(clf, {"alpha": [0.1]}, cv=2, n_jobs=n_jobs, refit=False).fit(X, y)
+    rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    expected = []
+    for train, _ in StratifiedKFold(2).split(X, y):
+        for n in (1, 2, 3):
+            plain = MinNetClassifier(max_iter=n, alpha=0.1, **options).fit(X[train], y[train])
+            expected.append(plain.score(X[train], y[train]))
+    assert sorted(row["accuracy"] for row in rows) == sorted(expected)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_the_progress_bar_counts_epochs(n_jobs, capfd):
+    pytest.importorskip("rich")
+    clf = MinNetClassifier((5,), max_iter=2, random_state=0)
+    pipe = make_pipeline(StandardScaler(), clf)
+    grid = GridSearchCV(pipe, {"minnetclassifier__alpha": [0.1, 1.0]}, cv=2, n_jobs=n_jobs)
+    grid.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, y)
+    out = capfd.readouterr().out
+    assert "100%" in out
+    fits = [line for line in out.splitlines() if "MinNetClassifier" in line]
+    assert len(fits) == 2 * 2 + 1
+    assert all("100%" in line for line in fits)
+
+
+def test_the_progress_bar_on_the_estimator_itself(capfd):
+    pytest.importorskip("rich")
+    clf = MinNetClassifier((5,), max_iter=4).set_callbacks(ProgressBar()).fit(X, y)
+    assert clf.n_iter_ == 4
+    assert "MinNetClassifier - fit" in capfd.readouterr().out
+    with pytest.raises(ValueError, match="hidden_layer_sizes"):
+        clf.set_params(hidden_layer_sizes=(0,)).fit(X, y)
+
+
+def test_scikit_learns_and_minnets_own_together():
+    monitor, history = ScoringMonitor(scoring="accuracy"), History()
+    clf = MinNetClassifier((5,), max_iter=3).set_callbacks(history, monitor).fit(X, y)
+    assert history.to_dict()["loss"] == clf.loss_curve_
+    assert len([row for row in monitor.get_logs().data if row["task_name"] == "epoch"]) == 3
+
+
+def test_a_callback_of_ones_own_needs_no_more_than_it_has():
+    class Counting(Callback):
+        epochs = 0
+
+        def end_epoch(self, trainer):
+            self.epochs += 1
+
+    counting = Counting()
+    MinNetClassifier((5,), max_iter=3).set_callbacks(counting).fit(X, y)
+    assert counting.epochs == 3

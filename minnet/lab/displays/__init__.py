@@ -15,6 +15,7 @@ SaturationDisplay                saturation by layer through training (figures 2
 SingularValuesDisplay            singular values of the layers' Jacobians, and their law
 PhaseDiagramDisplay              order and chaos over the sizes of weights and biases
 LossSurfaceDisplay               the loss over two weights (figure 5)
+LearningRateDisplay              loss while the learning rate rises, and the rate suggested
 LossCurveDisplay                 training and validation loss, and validation score, by epoch
 FirstLayerWeightsDisplay         weights of the first layer as images
 DecisionBoundaryDisplay          scikit-learn's own (:class:`sklearn.inspection.DecisionBoundaryDisplay`)
@@ -25,6 +26,7 @@ from sklearn.inspection import DecisionBoundaryDisplay
 
 from minnet.lab.displays.depth import VarianceByDepthDisplay
 from minnet.lab.displays.histograms import ActivationHistogramDisplay, GradientHistogramDisplay
+from minnet.lab.displays.learning_rate import LearningRateDisplay
 from minnet.lab.displays.loss_curve import LossCurveDisplay
 from minnet.lab.displays.phase import PhaseDiagramDisplay
 from minnet.lab.displays.saturation import SaturationDisplay
@@ -37,6 +39,7 @@ __all__ = [
     "DecisionBoundaryDisplay",
     "FirstLayerWeightsDisplay",
     "GradientHistogramDisplay",
+    "LearningRateDisplay",
     "LossCurveDisplay",
     "LossSurfaceDisplay",
     "PhaseDiagramDisplay",

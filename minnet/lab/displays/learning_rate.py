@@ -1,0 +1,133 @@
+"""The range test of the learning rate."""
+
+from minnet.lab.displays._style import axes_of, foreground, okabe_ito, tidy
+from minnet.lab.learning_rate import find_learning_rate
+
+__all__ = ["LearningRateDisplay"]
+
+
+class LearningRateDisplay:
+    """Loss of a copy of a model while the learning rate rises, and the rate that is suggested.
+
+    Parameters
+    ----------
+    test : RangeTest
+        Of :func:`minnet.lab.find_learning_rate`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+    figure_ : matplotlib figure
+    line_ : matplotlib.lines.Line2D
+        The smoothed losses.
+    points_ : matplotlib.lines.Line2D
+        The losses of the mini-batches.
+    suggestion_line_ : matplotlib.lines.Line2D
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.lab.displays import LearningRateDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = MinNetClassifier((64,), solver="sgd", random_state=0)
+    >>> display = LearningRateDisplay.from_estimator(clf, X / 16, y)
+    >>> 0.01 < display.test.suggestion < 1
+    True
+    """
+
+    def __init__(self, test):
+        self.test = test
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        low=1e-6,
+        high=10.0,
+        n_steps=200,
+        ax=None,
+        **kwargs,
+    ):
+        """Test the rates on a copy of an estimator or a network, and draw the losses.
+
+        Parameters
+        ----------
+        estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like
+        sample_weight, low, high, n_steps
+            See :func:`minnet.lab.find_learning_rate`.
+        ax : matplotlib axes, optional
+        **kwargs
+            For the line.
+
+        Returns
+        -------
+        display : LearningRateDisplay
+        """
+        options = {"low": low, "high": high, "n_steps": n_steps}
+        return cls.from_test(
+            find_learning_rate(estimator, X, y, sample_weight, **options), ax=ax, **kwargs
+        )
+
+    @classmethod
+    def from_test(cls, test, *, ax=None, **kwargs):
+        """Draw a test that was made.
+
+        Parameters
+        ----------
+        test : RangeTest
+        ax : matplotlib axes, optional
+        **kwargs
+            For the line.
+
+        Returns
+        -------
+        display : LearningRateDisplay
+        """
+        return cls(test).plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            New ones unless given.
+        **kwargs
+            For the line (``matplotlib.axes.Axes.plot``).
+
+        Returns
+        -------
+        self
+        """
+        self.ax_, self.figure_ = ax, _ = axes_of(ax)
+        test = self.test
+        options = {"color": okabe_ito(ax, 0), "linewidth": 1.8, "zorder": 3, **kwargs}
+        (self.points_,) = ax.plot(
+            test.learning_rates, test.losses, ".", color=foreground(), alpha=0.3, markersize=4,
+            label="mini-batch",
+        )  # fmt: skip
+        (self.line_,) = ax.plot(
+            test.learning_rates, test.smoothed, **{"label": "smoothed", **options}
+        )
+        self.suggestion_line_ = ax.axvline(
+            test.suggestion, color=okabe_ito(ax, 1), linewidth=1.4, linestyle=(0, (4, 2)),
+            label=f"suggested: {test.suggestion:.2g}",
+        )  # fmt: skip
+        ax.set_xscale("log")
+        # The last losses may be many times the others: the curve is what is to be seen.
+        low, high = test.smoothed.min(), test.smoothed[0]
+        margin = 0.35 * (high - low) or 0.1
+        ax.set_ylim(min(low, test.losses.min()) - 0.1 * margin, high + margin)
+        ax.set_xlabel("learning rate")
+        ax.set_ylabel("loss")
+        ax.grid(axis="y", color=foreground(), alpha=0.15, linewidth=0.6)
+        tidy(ax)
+        ax.legend(frameon=False, loc="lower left")
+        return self

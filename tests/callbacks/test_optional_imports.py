@@ -1,0 +1,34 @@
+"""Importing minnet and fitting imports nothing that is optional."""
+
+import subprocess
+import sys
+
+OPTIONAL = [
+    "IPython", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "polars", "rich", "skl2onnx",
+    "skops", "tensorboard", "tensorboardX", "torch", "tqdm",
+]  # fmt: skip
+
+CODE = f"""
+import sys
+import numpy as np
+import sklearn.base, sklearn.metrics, sklearn.model_selection, sklearn.callback
+before = set(sys.modules)  # what scikit-learn imports is its own affair
+import minnet, minnet.callbacks
+from minnet.callbacks import History, TensorBoard, TimeLimit
+X = np.random.default_rng(0).normal(size=(100, 3))
+callbacks = [History(), TimeLimit(100)]
+TensorBoard("nowhere")
+for solver in ("adam", "lbfgs"):
+    clf = minnet.MinNetClassifier((5,), solver=solver, max_iter=2, n_iter_no_change=9)
+    clf.set_callbacks(*callbacks if solver == "adam" else ()).fit(X, X[:, 0] > 0).predict_proba(X)
+minnet.MinNetRegressor(hidden_layer_sizes=(5,), max_iter=2, verbose=0).fit(X, X[:, 0])
+minnet.MinNetRegressor(hidden_layer_sizes=(5,), max_iter=2, verbose=1).fit(X, X[:, 0])  # short: no bar
+import minnet.lab
+print("IMPORTED", sorted(set({OPTIONAL}) & (set(sys.modules) - before)))
+"""
+
+
+def test_in_a_fresh_process():
+    command = [sys.executable, "-W", "ignore", "-c", CODE]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert run.stdout.splitlines()[-1] == "IMPORTED []"
