@@ -1,11 +1,11 @@
 """The trainer: epochs, shuffling, early stopping, and what is remembered of them."""
 
 import warnings
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from minnet._checks import check_whole, is_real
 from minnet.backends import Hyper, make_backend
 from minnet.callbacks import as_callback
 from minnet.optimizers import Adaptive, get_optimizer, get_schedule
@@ -99,19 +99,18 @@ class Trainer:
         n_threads=None,
         verbose=False,
     ):
-        if not isinstance(batch_size, Integral) or batch_size < 1:
-            raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+        batch_size = check_whole("batch_size", batch_size)
         for name, value in (("clip_value", clip_value), ("clip_norm", clip_norm)):
-            if value is not None and not (isinstance(value, Real) and value > 0):
+            if value is not None and not (is_real(value) and value > 0):
                 raise ValueError(f"{name} must be None or above 0, got {value!r}")
-        if not (isinstance(weight_decay, Real) and 0 <= weight_decay < np.inf):
+        if not (is_real(weight_decay) and 0 <= weight_decay < np.inf):
             raise ValueError(f"weight_decay must be at least 0, got {weight_decay!r}")
         self.network = network
         self.optimizer = get_optimizer(optimizer)
         self.optimizer.prepare(network.params)
         self.initial_rate = self.optimizer.learning_rate
         self.schedule = get_schedule(learning_rate, power_t)
-        self.batch_size = int(batch_size)
+        self.batch_size = batch_size
         self.shuffle = shuffle
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -178,6 +177,13 @@ class Trainer:
             If ``max_epochs`` is reached first, if training diverges under early stopping, or if no score
             is a number above minus infinity: then the weights of the last epoch stay.
         """
+        check_whole("max_epochs", max_epochs)
+        if validate is not None and (not callable(validate) or isinstance(validate, type)):
+            raise TypeError(
+                f"validate must be a function of the network or None, got {validate!r:.200}"
+            )
+        if not isinstance(callbacks, list | tuple):
+            raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r:.200}")
         data = self.network.check_batch(X, T, sample_weight)
         self.no_improvement_count = 0
         self.best_score, n_scores = -np.inf, len(self.validation_scores)

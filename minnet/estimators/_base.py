@@ -15,11 +15,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted
 
 from minnet._version import __version__
 from minnet.activations import Activation, list_activations
@@ -28,6 +24,7 @@ from minnet.callbacks import Callback
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
+from minnet.estimators._data import check_parameters, validate, validate_weight
 from minnet.estimators._fit_info import fit_info
 from minnet.estimators._kept import KeptBackend
 from minnet.estimators._validation import check_given, split
@@ -183,6 +180,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         began = time.perf_counter()
         with self._untouched_on_error():
             self._validate_params()
+            check_parameters(self)
             epochs = 0 if self.solver == "lbfgs" else self.max_iter
             context = self._init_callback_context(max_subtasks=epochs)
             metadata = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val,
@@ -228,6 +226,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         began = time.perf_counter()
         with self._untouched_on_error():
             self._validate_params()
+            check_parameters(self)
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             first = not hasattr(self, "network_")
@@ -273,20 +272,17 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return X, *self._learn_targets(X, y, sample_weight, first, **given)
 
     def _check_arrays(self, X, y, sample_weight, reset):
-        X, y = validate_data(
+        X, y = validate(
             self,
             X,
             y,
-            accept_sparse=["csr", "csc"],
             multi_output=True,
             y_numeric=not hasattr(self, "predict_proba"),
             dtype=_DTYPES,
             reset=reset,
         )
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
+            sample_weight = validate_weight(sample_weight, X)
         return X, y, sample_weight
 
     def _learn_targets(self, X, y, sample_weight, first, **given):
@@ -452,7 +448,7 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         """Return ``output(Z)`` for the logits ``Z`` of ``X``, computed a block of rows at a time."""
         check_is_fitted(self, "network_")
         if not self._passes_all_checks(X):
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=_DTYPES, reset=False)
+            X = validate(self, X, dtype=_DTYPES, reset=False)
         network = self.network_
         backend = self._kept_backend.get(self.backend, network, self.n_threads)
         n_rows = X.shape[0]

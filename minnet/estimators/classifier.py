@@ -337,6 +337,10 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         incremental = "classes" in given
         classes = given.get("classes")
         if classes is not None:
+            if sparse.issparse(classes) or np.ndim(classes) != 1:
+                raise ValueError(
+                    f"classes must be an array of labels in a row, got {classes!r:.200}"
+                )
             classes = unique_labels(classes)
         if first:
             if incremental and classes is None:

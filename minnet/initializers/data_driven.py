@@ -77,7 +77,7 @@ class LSUV(Initializer):
         P = X @ layer.W  # what the scaling changes; the bias stays
         for _ in range(self.max_iter):
             sd = _sd(P + b, sample_weight) / self.gain
-            if abs(sd**2 - 1) < self.tol:
+            if abs(sd * sd - 1) < self.tol:
                 return
             with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
                 W = layer.W / sd
@@ -91,10 +91,10 @@ class LSUV(Initializer):
             layer.W = W
             P = P / sd
         sd = _sd(P + b, sample_weight) / self.gain
-        if not abs(sd**2 - 1) < self.tol:
+        if not abs(sd * sd - 1) < self.tol:
             warnings.warn(
                 f"{where} was scaled {self.max_iter} times, and the variance of its pre-activations is "
-                f"still {(sd * self.gain) ** 2:g} where LSUV wants {self.gain**2:g}: too much of it is "
+                f"still {np.square(sd * self.gain):g} where LSUV wants {np.square(float(self.gain)):g}: too much of it is "
                 "that of the biases, which stay as they are",
                 stacklevel=2,
             )
