@@ -104,7 +104,8 @@ def check_gradients(
     network = network.astype("float64")
     X, T, sample_weight = network.check_batch(X, T, sample_weight)
     loss, grads = network.loss_and_grad(X, T, sample_weight)
-    rng = np.random.default_rng(rng)
+    if not isinstance(rng, np.random.Generator):
+        rng = np.random.default_rng(None if rng is None else check_whole("rng", rng, 0))
     result = GradientCheck(tolerance)
     for row in network.parameter_table:
         if not row.trainable:

@@ -197,7 +197,9 @@ def coordinate_check(
     standard times 10.6 at 16 times the width
     scaled   times 0.9 at 16 times the width
     """
-    n_steps = check_whole("n_steps", n_steps, 0)
+    n_steps = check_whole("n_steps", n_steps, 0, 10**6)
+    if not isinstance(widths, list | tuple | range | np.ndarray) or np.ndim(widths) != 1:
+        raise ValueError(f"widths must be whole numbers in a row, got {widths!r:.200}")
     X, sizes = np.asarray(X), []
     if X.ndim != 2:
         raise ValueError(f"X must have shape (n_samples, n_features), got {X.shape}")

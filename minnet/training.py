@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from minnet._checks import check_whole, is_real
 from minnet.backends import Hyper, make_backend
 from minnet.callbacks import as_callback
+from minnet.network import Network
 from minnet.optimizers import Adaptive, get_optimizer, get_schedule
 from minnet.random import Stream
 
@@ -105,6 +106,12 @@ class Trainer:
                 raise ValueError(f"{name} must be None or above 0, got {value!r}")
         if not (is_real(weight_decay) and 0 <= weight_decay < np.inf):
             raise ValueError(f"weight_decay must be at least 0, got {weight_decay!r}")
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network, got {network!r:.200}")
+        if not hasattr(network, "params"):
+            raise ValueError("network must be initialized: call initialize(n_features) first")
+        if not is_real(tol) or tol < 0:
+            raise ValueError(f"tol must be a number of at least 0, got {tol!r:.200}")
         self.network = network
         self.optimizer = get_optimizer(optimizer)
         self.optimizer.prepare(network.params)

@@ -94,8 +94,8 @@ class LSUV(Initializer):
         if not abs(sd * sd - 1) < self.tol:
             warnings.warn(
                 f"{where} was scaled {self.max_iter} times, and the variance of its pre-activations is "
-                f"still {np.square(sd * self.gain):g} where LSUV wants {np.square(float(self.gain)):g}: too much of it is "
-                "that of the biases, which stay as they are",
+                f"still {np.square(sd * self.gain):g} where LSUV wants {np.square(float(self.gain)):g}: "
+                "too much of it is that of the biases, which stay as they are",
                 stacklevel=2,
             )
 

@@ -221,7 +221,7 @@ def _unscaled_inputs(X):
     with np.errstate(over="ignore"):
         if sparse.issparse(X):
             squares = X.astype(np.float64).multiply(X).sum(axis=0)
-            squares = np.asarray(squares).ravel() / np.maximum(X.getnnz(axis=0), 1)
+            squares = np.asarray(squares).ravel() / np.maximum(np.diff(X.tocsc().indptr), 1)
             whole = np.sqrt(np.square(X.data, dtype=np.float64).mean()) if X.nnz else 0.0
         else:
             squares = np.square(X, dtype=np.float64).mean(axis=0)

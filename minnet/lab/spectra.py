@@ -99,13 +99,14 @@ def marchenko_pastur(s, ratio=1.0, scale=1.0):
     """
     s = as_numbers("s", s)
     ratio = check_real("ratio", ratio, 0, left=False)
-    scale = check_real("scale", scale, 0, left=False)
+    scale = np.float64(check_real("scale", scale, 0, left=False))
     if ratio == 1:  # the formula is 0 / 0 at 0
         return quarter_circle(s, scale)
     a, b = scale * abs(1 - np.sqrt(ratio)), scale * (1 + np.sqrt(ratio))
-    root = np.sqrt(np.clip((b**2 - s**2) * (s**2 - a**2), 0, None))
     inside = (s > a) & (s < b)
-    bottom = np.pi * scale**2 * min(ratio, 1) * np.where(inside, s, 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        root = np.sqrt(np.clip((b**2 - s**2) * (s**2 - a**2), 0, None))
+        bottom = np.pi * scale**2 * min(ratio, 1) * np.where(inside, s, 1)
     return np.where(inside, root / bottom, 0.0)
 
 

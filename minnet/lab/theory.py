@@ -54,6 +54,7 @@ __all__ = [
     "weight_variance",
 ]
 
+_MOST_LAYERS = 10**6  # one after the other: more would take for ever
 _LARGEST = 1e12  # a variance beyond it counts as infinite
 _SMALLEST = 1e-24  # stands for a variance of 0 in limits
 
@@ -132,7 +133,7 @@ class MeanField:
         -------
         q : ndarray of shape (n_layers + 1,)
         """
-        values = np.empty(check_whole("n_layers", n_layers, 0) + 1)
+        values = np.empty(check_whole("n_layers", n_layers, 0, _MOST_LAYERS) + 1)
         values[0] = check_real("q", q, low=0)
         for i in range(n_layers):
             values[i + 1] = self._next(values[i])
@@ -217,7 +218,7 @@ class MeanField:
         variances : ndarray of shape (n_layers,)
             First layer first; the last is 1.
         """
-        q = self.variances(q, check_whole("n_layers", n_layers) - 1)
+        q = self.variances(q, check_whole("n_layers", n_layers, 1, _MOST_LAYERS) - 1)
         factors = [self.chi(value) for value in q[:-1]]
         return np.concatenate([np.cumprod(factors[::-1])[::-1], [1.0]])
 

@@ -94,6 +94,8 @@ def public():
             if isinstance(value, type) and issubclass(value, Exception):
                 continue
             name = _key(value)
+            if value is minnet.network.all_finite:
+                continue  # of arrays that were checked, for each prediction
             if inspect.isclass(value):
                 found.update(_methods(value, name))
                 if inspect.isabstract(value) or not _takes_arguments(value):
@@ -475,7 +477,6 @@ CALLS = {
         minnet.network.ParameterRow, layer=0, name="W", offset=0, shape=(2, 3), is_weight=True,
         lr_factor=1.0, trainable=True,
     ),
-    "all_finite": _new(minnet.network.all_finite, X=X),
     "Trace": _new(trace.Trace, loss=1.0, names=["Dense"], layers=[{}]),
     "Trace.rows": lambda: Call(_network().trace(X, CLASS).rows),
     "Trace.to_frame": lambda: Call(_network().trace(X, CLASS).to_frame),

@@ -82,7 +82,7 @@ class PhaseDiagramDisplay:
         display : PhaseDiagramDisplay
         """
         activation = get_activation(activation)
-        points = np.reshape(np.asarray(points, dtype=np.float64), (-1, 2))
+        points = np.reshape(as_numbers("points", points), (-1, 2))
         top = points.max(axis=0, initial=0.0) * 1.15
         # A sigmoid's slope is 1/4 at most: its critical weights are larger.
         Z = np.linspace(-8, 8, 1601)

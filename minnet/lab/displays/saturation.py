@@ -13,6 +13,7 @@ from minnet.lab.displays._style import (
     layer_legend,
     tidy,
 )
+from minnet.lab.measurement import Recording
 from minnet.lab.probe import Probe
 from minnet.network import Network
 
@@ -76,6 +77,8 @@ class SaturationDisplay:
         -------
         display : SaturationDisplay
         """
+        if not isinstance(recording, Recording):
+            raise TypeError(f"recording must be a Recording, got {recording!r:.200}")
         if not len(recording):
             raise ValueError("recording must have at least one measurement, got none")
         hidden = recording[0].hidden
