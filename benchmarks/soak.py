@@ -1,6 +1,6 @@
 """Many small fits in one process: whether memory, files or threads grow.
 
-    python -m benchmarks.soak                      10,000 fits, about two minutes
+    python -m benchmarks.soak                      10,000 fits, some minutes
     python -m benchmarks.soak --fits 500 --warm-up 100
 
 Fits go round over estimators, solvers, precisions, dense and sparse inputs, early stopping, partial_fit,
@@ -10,6 +10,7 @@ is 1 if memory has grown by more than ``--limit`` MB, or if files or threads sta
 """
 
 import argparse
+import contextlib
 import copy
 import ctypes
 import gc
@@ -51,10 +52,8 @@ def n_threads():
 def give_back():
     """Return to the system what the allocator holds but nobody uses; where that is possible."""
     gc.collect()
-    try:
+    with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-    except (OSError, AttributeError):
-        pass
 
 
 class Jobs:
@@ -104,10 +103,8 @@ class Jobs:
             probe(estimator, X, y)
         elif what == 5:
             bad = np.full(X.shape, np.nan)
-            try:
+            with contextlib.suppress(ValueError):
                 estimator.fit(bad, y)
-            except ValueError:
-                pass
         estimator.predict(X[:1])
 
 

@@ -337,7 +337,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         incremental = "classes" in given
         classes = given.get("classes")
         if classes is not None:
-            if sparse.issparse(classes) or np.ndim(classes) != 1:
+            if sparse.issparse(classes):
                 raise ValueError(
                     f"classes must be an array of labels in a row, got {classes!r:.200}"
                 )
