@@ -49,7 +49,13 @@ class Configured:
 
     def copy(self) -> Self:
         """Return a fresh object of the same configuration; state is not carried."""
-        return type(self)(**{name: _copied(value) for name, value in self.get_config().items()})
+        try:
+            config = {name: _copied(value) for name, value in self.get_config().items()}
+        except RecursionError:
+            raise ValueError(
+                f"a parameter of {type(self).__name__} must not hold itself: it cannot be copied"
+            ) from None
+        return type(self)(**config)
 
     def __repr__(self) -> str:
         shown = []

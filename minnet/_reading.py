@@ -7,11 +7,12 @@ import threading
 import time
 import zlib
 from itertools import chain, islice
-from numbers import Integral
 
 import numpy as np
 from scipy import sparse
 from sklearn import config_context, get_config
+
+from minnet._checks import check_whole
 
 __all__ = ["Batches", "InMemory", "ReadAhead", "unpack"]
 
@@ -143,10 +144,9 @@ class Batches:
     X = None  # that there is as a whole
 
     def __init__(self, batches, n_epochs, batches_per_epoch):
-        for name, value in (("n_epochs", n_epochs), ("batches_per_epoch", batches_per_epoch)):
-            whole = isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
-            if not whole and not (value is None and name == "batches_per_epoch"):
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        check_whole("n_epochs", n_epochs)
+        if batches_per_epoch is not None:
+            check_whole("batches_per_epoch", batches_per_epoch)
         if not callable(batches):
             once = _iterator(batches) is batches
             if once and n_epochs > 1 and batches_per_epoch is None:

@@ -19,11 +19,10 @@ To add one, subclass :class:`Activation`, or (for compiled training) see :func:`
 array([12.])
 """
 
-from numbers import Real
-
 import numpy as np
 from scipy.special import expit, ndtr
 
+from minnet._checks import is_real
 from minnet._configured import Configured, suggest
 
 __all__ = [
@@ -401,6 +400,6 @@ def name_of(activation):
 
 
 def _check_not_negative(name, value):
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < np.inf:
+    if not is_real(value) or not 0 <= value < np.inf:
         raise ValueError(f"{name} must be at least 0, got {value!r}")
     return float(value)  # a NumPy number would turn float32 into float64

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minnet._checks import check_real, check_whole
+from minnet.network import Network
+
 __all__ = ["GradientCheck", "check_gradients"]
 
 
@@ -84,15 +87,25 @@ def check_gradients(
     Examples
     --------
     >>> import numpy as np
+
+    from minnet._checks import check_real, check_whole
+    from minnet.network import Network
     >>> from minnet import Dense, Network, check_gradients
     >>> net = Network([Dense(5, "tanh"), Dense(3)], alpha=0.1).initialize(4, random_state=0)
     >>> check_gradients(net, np.eye(4), [0, 1, 2, 0]).ok
     True
     """
+    epsilon = check_real("epsilon", epsilon, low=0, left=False)
+    tolerance = check_real("tolerance", tolerance, low=0)
+    if max_elements is not None:
+        max_elements = check_whole("max_elements", max_elements)
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be a Network, got {network!r:.200}")
     network = network.astype("float64")
     X, T, sample_weight = network.check_batch(X, T, sample_weight)
     loss, grads = network.loss_and_grad(X, T, sample_weight)
-    rng = np.random.default_rng(rng)
+    if not isinstance(rng, np.random.Generator):
+        rng = np.random.default_rng(None if rng is None else check_whole("rng", rng, 0))
     result = GradientCheck(tolerance)
     for row in network.parameter_table:
         if not row.trainable:

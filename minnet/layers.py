@@ -24,11 +24,11 @@ A layer of your own says which parameters it has and computes with them:
 """
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from minnet._checks import check_flag, is_real, is_whole
 from minnet._configured import Configured
 from minnet.activations import Identity, get_activation
 
@@ -183,13 +183,13 @@ class Dense(Layer):
         lr_factor=1.0,
         bias_lr_factor=None,
     ):
-        if not isinstance(units, Integral) or isinstance(units, bool) or units < 1:
+        if not is_whole(units):
             raise ValueError(f"units of Dense must be a whole number of at least 1, got {units!r}")
         self.units = int(units)
         self.activation = get_activation(activation)
         self.init = init
         self.bias_init = bias_init
-        self.trainable = _check_flag("trainable of Dense", trainable)
+        self.trainable = check_flag("trainable of Dense", trainable)
         self.lr_factor = _check_lr_factor("Dense", lr_factor)
         self.bias_lr_factor = bias_lr_factor
         if bias_lr_factor is not None:
@@ -236,7 +236,7 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate=0.5):
-        if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 <= rate < 1:
+        if not is_real(rate) or not 0 <= rate < 1:
             raise ValueError(f"rate of Dropout must be at least 0 and below 1, got {rate!r}")
         self.rate = rate
 
@@ -288,16 +288,16 @@ class BatchNorm(Layer):
     def __init__(
         self, activation=Identity(), momentum=0.9, epsilon=1e-5, *, trainable=True, lr_factor=1.0
     ):
-        if not isinstance(momentum, Real) or not 0 <= momentum < 1:
+        if not is_real(momentum) or not 0 <= momentum < 1:
             raise ValueError(
                 f"momentum of BatchNorm must be at least 0 and below 1, got {momentum!r}"
             )
-        if not isinstance(epsilon, Real) or not 0 < epsilon < np.inf:
+        if not is_real(epsilon) or not 0 < epsilon < np.inf:
             raise ValueError(f"epsilon of BatchNorm must be above 0, got {epsilon!r}")
         self.activation = get_activation(activation)
         self.momentum = momentum
         self.epsilon = epsilon
-        self.trainable = _check_flag("trainable of BatchNorm", trainable)
+        self.trainable = check_flag("trainable of BatchNorm", trainable)
         self.lr_factor = _check_lr_factor("BatchNorm", lr_factor)
 
     def parameters(self, n_inputs):
@@ -339,13 +339,7 @@ class BatchNorm(Layer):
                 running += (1 - self.momentum) * of_batch
 
 
-def _check_flag(name, value):
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
-
-
 def _check_lr_factor(layer, value, name="lr_factor"):
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < np.inf:
+    if not is_real(value) or not 0 <= value < np.inf:
         raise ValueError(f"{name} of {layer} must be at least 0, got {value!r}")
     return value

@@ -15,6 +15,7 @@ from numbers import Real
 import numpy as np
 from scipy.special import expit, log_softmax, softmax, xlogy
 
+from minnet._checks import as_numbers
 from minnet._configured import Configured, suggest
 
 __all__ = [
@@ -87,6 +88,8 @@ class Loss(Configured):
                 raise ValueError(
                     f"T must be class indices of shape ({n_samples},), got an array of shape {T.shape}"
                 )
+            if T.dtype.kind not in "buif":
+                T = as_numbers("T", T)
             with np.errstate(invalid="ignore"):
                 indices = T.astype(np.int64)
             if n_samples and (
@@ -103,7 +106,7 @@ class Loss(Configured):
             raise ValueError(
                 f"T must have shape {(n_samples, n_outputs)}, got an array of shape {T.shape}"
             )
-        T = T.astype(dtype, copy=False)
+        T = as_numbers("T", T, dtype)
         if not np.isfinite(T).all():
             raise ValueError("T must be finite, got NaN or infinity")
         return T

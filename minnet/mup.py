@@ -17,10 +17,11 @@ rate of Adam         1                         1 / fan_in             1 / fan_in
 ==================== ========================= ====================== ===============
 """
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
+from minnet._checks import check_whole, is_whole
 from minnet.layers import BatchNorm, Dense, Layer
 from minnet.network import Network
 from minnet.training import Trainer
@@ -86,11 +87,12 @@ def mup(layers, base_width, optimizer="adam", *, output=True, zero_output=True):
     >>> clf = MinNetClassifier(layers=hidden, learning_rate_init=0.01 / 8,
     ...                        init=[None, None, "zeros"], bias_init="output_prior")
     """
-    layers = list(layers)
+    if not isinstance(layers, list | tuple):
+        raise TypeError(f"layers must be a list of layers, got {layers!r:.200}")
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r}")
-    if optimizer not in ("adam", "sgd"):
+    if not isinstance(optimizer, str) or optimizer not in ("adam", "sgd"):
         raise ValueError(f"optimizer must be 'adam' or 'sgd', got {optimizer!r}")
     dense = [i for i, layer in enumerate(layers) if isinstance(layer, Dense)]
     hidden = dense[:-1] if output else dense
@@ -141,14 +143,14 @@ def _changed(layer, **changes):
 
 
 def _check_widths(base_width, n_hidden):
-    widths = [base_width] * n_hidden if isinstance(base_width, Real) else list(base_width)
-    whole = all(isinstance(w, Integral) and not isinstance(w, bool) and w >= 1 for w in widths)
-    if not whole or len(widths) != n_hidden:
+    widths = [base_width] * n_hidden if isinstance(base_width, Real) else base_width
+    several = isinstance(widths, list | tuple | np.ndarray) and all(map(is_whole, widths))
+    if not several or len(widths) != n_hidden:
         raise ValueError(
             f"base_width must be a whole number of at least 1, or {n_hidden} of them, one for each "
             f"hidden Dense layer, got {base_width!r}"
         )
-    return widths
+    return list(widths)
 
 
 def coordinate_check(
@@ -195,10 +197,16 @@ def coordinate_check(
     standard times 10.6 at 16 times the width
     scaled   times 0.9 at 16 times the width
     """
-    sizes = []
+    n_steps = check_whole("n_steps", n_steps, 0, 10**6)
+    if not isinstance(widths, list | tuple | range | np.ndarray) or np.ndim(widths) != 1:
+        raise ValueError(f"widths must be whole numbers in a row, got {widths!r:.200}")
+    X, sizes = np.asarray(X), []
+    if X.ndim != 2:
+        raise ValueError(f"X must have shape (n_samples, n_features), got {X.shape}")
     for width in widths:
+        check_whole("widths", width)
         network = Network(make_layers(width), loss)
-        network.initialize(np.shape(X)[1], random_state)
+        network.initialize(X.shape[1], random_state)
         data = network.check_batch(X, T)
         trainer = Trainer(network, optimizer, batch_size=len(data[0]), shuffle=False)
         sizes.append([_sizes(network, data[0])])

@@ -2,13 +2,13 @@
 
 import copy
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 
 from minnet import _initialization
 from minnet._buffers import aligned_zeros, all_finite, next_aligned
+from minnet._checks import as_numbers, check_real, check_sparse, check_whole, is_real
 from minnet.drawing import Drawn
 from minnet.initializers import materialize
 from minnet.initializers.base import check_values
@@ -57,6 +57,10 @@ class ParameterRow:
     def slice(self):
         """Return its place in the flat buffer."""
         return slice(self.offset, self.offset + int(np.prod(self.shape)))
+
+
+#: Gradients are divided by the sum of the weights: below this they would overflow.
+_SMALLEST_SUM = 1e-290
 
 
 class Network(Drawn):
@@ -117,13 +121,16 @@ class Network(Drawn):
     """
 
     def __init__(self, layers, loss="log_loss", init="auto", bias_init="auto", alpha=0.0):
-        layers = list(layers)
+        try:
+            layers = list(layers)
+        except (TypeError, NotImplementedError):
+            raise TypeError(f"layers must be a list of layers, got {layers!r:.200}") from None
         if not layers:
             raise ValueError("layers must have at least one layer, got an empty list")
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r}")
-        if not isinstance(alpha, Real) or isinstance(alpha, bool) or not 0 <= alpha < np.inf:
+        if not is_real(alpha) or not 0 <= alpha < np.inf:
             raise ValueError(f"alpha must be at least 0, got {alpha!r}")
         get_loss(loss, n_outputs=1)
         self.layers = [layer.copy() for layer in layers]
@@ -168,12 +175,11 @@ class Network(Drawn):
         ValueError, TypeError
             If an initializer is unknown or gives an array of another shape. The network is then as it was.
         """
-        if not isinstance(n_features, Integral) or n_features < 1:
-            raise ValueError(f"n_features must be a whole number of at least 1, got {n_features!r}")
+        n_features = check_whole("n_features", n_features)
         dtype = _check_dtype(dtype)
         key = draw_key(random_state)
 
-        sizes = [int(n_features)]
+        sizes = [n_features]
         for layer in self.layers:
             sizes.append(int(layer.output_size(sizes[-1])))
         declared = [layer.parameters(n) for layer, n in zip(self.layers, sizes, strict=False)]
@@ -229,6 +235,7 @@ class Network(Drawn):
         >>> net.activation_below(0), net.activation_below(2)
         (None, Tanh())
         """
+        check_whole("layer_index", layer_index, 0, len(self.layers) - 1)
         return _initialization.activation_below(self.layers, layer_index)
 
     def activation_above(self, layer_index):
@@ -242,6 +249,7 @@ class Network(Drawn):
         >>> Network([Dense(9), BatchNorm("relu"), Dense(3)]).activation_above(0)
         Relu()
         """
+        check_whole("layer_index", layer_index, 0, len(self.layers) - 1)
         return _initialization.activation_above(self.layers, layer_index)
 
     def adapt(self, X, T=None, sample_weight=None):
@@ -454,6 +462,11 @@ class Network(Drawn):
         (4.5, array([[-6.]]))
         """
         X, T, sample_weight = self.check_batch(X, T, sample_weight)
+        if n_samples is not None:
+            n_samples = check_real("n_samples", n_samples, low=0, left=False)
+        if weight_sum is not None:
+            weight_sum = check_real("weight_sum", weight_sum, low=0, left=False)
+        check_whole("position", position, 0)
         return self.forward_backward(X, T, sample_weight, n_samples, weight_sum, position)[:2]
 
     def objective(self, X, T, sample_weight=None):
@@ -509,10 +522,13 @@ class Network(Drawn):
         """Return X in the network's dtype, or say what is wrong with its shape."""
         self._check_initialized()
         if sparse.issparse(X):
+            check_sparse("X", X)
+            if X.dtype.kind == "c":
+                raise ValueError(f"X must be real numbers, got a matrix of {X.dtype}")
             X = X.astype(self.dtype, copy=False)
             X = X.tocsr() if isinstance(self.layers[0], Dense) else X.toarray()
-        else:
-            X = np.asarray(X, dtype=self.dtype)
+        elif type(X) is not np.ndarray or X.dtype != self.dtype:
+            X = as_numbers("X", X, self.dtype)
         if X.ndim != 2 or X.shape[1] != self.sizes[0]:
             raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {X.shape}")
         return X
@@ -528,13 +544,17 @@ class Network(Drawn):
         if targets:
             T = self.loss_.check_targets(T, n, self.sizes[-1], self.dtype)
         if sample_weight is not None:
-            sample_weight = np.asarray(sample_weight, dtype=np.float64)
+            sample_weight = as_numbers("sample_weight", sample_weight)
             if sample_weight.shape != (n,):
                 raise ValueError(f"sample_weight must have shape ({n},), got {sample_weight.shape}")
             if not np.isfinite(sample_weight).all() or sample_weight.min() < 0:
                 raise ValueError("sample_weight must be finite and at least 0")
             if sample_weight.sum() == 0:
                 raise ValueError("sample_weight must not be all zero")
+            if sample_weight.sum() < _SMALLEST_SUM:
+                raise ValueError(
+                    f"sample_weight must sum to at least {_SMALLEST_SUM:g}, got {sample_weight.sum():g}"
+                )
         return X, T, sample_weight
 
     def astype(self, dtype):
@@ -582,7 +602,10 @@ class Network(Drawn):
 
 
 def _check_dtype(dtype):
-    dtype = np.dtype(dtype)
+    try:
+        dtype = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r:.200}") from error
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {dtype}")
     return dtype

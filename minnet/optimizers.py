@@ -4,10 +4,9 @@ An optimizer is its configuration, the current ``learning_rate``, and a flat ``s
 the parameters. ``update`` changes the parameters in place.
 """
 
-from numbers import Integral, Real
-
 import numpy as np
 
+from minnet._checks import check_flag, check_whole, is_real
 from minnet._configured import Configured, suggest
 
 __all__ = [
@@ -96,7 +95,7 @@ class SGD(Optimizer):
     def __init__(self, learning_rate=0.001, momentum=0.0, nesterov=False):
         self.learning_rate = _check("learning_rate", learning_rate, 0, np.inf)
         self.momentum = _check("momentum", momentum, 0, 1, right=True)
-        self.nesterov = nesterov
+        self.nesterov = check_flag("nesterov", nesterov)
 
     @property
     def n_state(self):
@@ -281,13 +280,16 @@ class InvScaling(Schedule):
     """
 
     def __init__(self, power_t=0.5):
-        self.power_t = power_t
+        self.power_t = _check("power_t", power_t, 0, np.inf)
 
     def rates(self, current, initial, step, n_steps, n_seen):
         return np.full(n_steps, self.after_epoch(current, initial, step, n_seen))
 
     def after_epoch(self, current, initial, step, n_seen):
-        return initial / (n_seen + 1) ** self.power_t
+        try:
+            return initial / (n_seen + 1) ** self.power_t
+        except OverflowError:
+            return 0.0
 
 
 class Adaptive(Schedule):
@@ -449,7 +451,7 @@ def get_schedule(spec, power_t=0.5):
 
 def _check(name, value, low, high, left=True, right=False):
     """Return the number as a float; ``left`` and ``right`` say which bounds are allowed themselves."""
-    valid = isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high
+    valid = is_real(value) and low <= value <= high
     if not valid or (value == low and not left) or (value == high and not right):
         bounds = (
             f"{'at least' if left else 'above'} {low} and {'at most' if right else 'below'} {high}"
@@ -460,6 +462,4 @@ def _check(name, value, low, high, left=True, right=False):
 
 def _check_steps(value):
     """Return a number of updates."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"n_steps must be a whole number of at least 1, got {value!r}")
-    return int(value)
+    return check_whole("n_steps", value)

@@ -1,10 +1,10 @@
 """Layer-wise pre-training: hidden layers that learn from inputs alone, before any target is seen."""
 
 import copy
-from numbers import Integral, Real
 
 from scipy import sparse
 
+from minnet._checks import check_whole, is_real
 from minnet._configured import suggest
 from minnet.activations import Identity, Sigmoid
 from minnet.layers import Context, Dense, Dropout
@@ -174,12 +174,11 @@ def _check_arguments(network, corruption, loss, n_epochs):
         raise ValueError(
             f"network must have a hidden Dense layer besides that of the output, got {network!r}"
         )
-    if not isinstance(corruption, Real) or isinstance(corruption, bool) or not 0 <= corruption < 1:
+    if not is_real(corruption) or not 0 <= corruption < 1:
         raise ValueError(f"corruption must be at least 0 and below 1, got {corruption!r}")
     if not isinstance(loss, str) or loss not in ("auto", *_LOSSES):
         raise ValueError(suggest(loss, ("auto", *_LOSSES), kind="loss"))
-    if not isinstance(n_epochs, Integral) or isinstance(n_epochs, bool) or n_epochs < 1:
-        raise ValueError(f"n_epochs must be a whole number of at least 1, got {n_epochs!r}")
+    check_whole("n_epochs", n_epochs)
 
 
 def _check_data(network, X):

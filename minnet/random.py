@@ -43,6 +43,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from minnet._checks import is_real, is_whole
 from minnet._elementary import cos_sin, log, ndtri
 
 try:
@@ -262,6 +263,9 @@ class Stream:
         parameters = _finite(np.float64, mean=mean, std=std)
         _finite(out.dtype.type, mean=mean, std=std)
         _not_negative("std", std)
+        for name, value in (("lower", lower), ("upper", upper)):
+            if not is_real(value):
+                raise ValueError(f"{name} must be a number, got {value!r:.100}.")
         if not lower < upper:
             raise ValueError(
                 f"lower must be less than upper, got lower={lower!r} and upper={upper!r}."
@@ -475,7 +479,10 @@ def _finite(real: type, **parameters: Any) -> list[float]:
     rounded = []
     for name, value in parameters.items():
         with np.errstate(over="ignore"):
-            number = float(real(value)) + 0.0  # + 0.0: no negative zero
+            try:
+                number = float(real(value)) + 0.0  # + 0.0: no negative zero
+            except OverflowError:
+                number = math.inf
         if not math.isfinite(number):
             raise ValueError(f"{name} must be finite in {real.__name__}, got {value!r}.")
         rounded.append(number)
@@ -491,4 +498,7 @@ def _empty(shape: Shape, dtype: Any) -> Array:
     dtype = np.dtype(dtype)
     if dtype not in (np.dtype("float32"), np.dtype("float64")):
         raise ValueError(f"dtype must be float32 or float64, got {dtype.name!r}.")
+    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    if not all(is_whole(size, low=0) for size in sizes):
+        raise ValueError(f"shape must be whole numbers of at least 0, got {shape!r}.")
     return np.empty(shape, dtype)

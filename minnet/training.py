@@ -3,12 +3,12 @@
 import contextlib
 import hashlib
 import warnings
-from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
+from minnet._checks import check_whole, is_real
 from minnet._divergence import divergence
 from minnet._interrupts import Interrupts
 from minnet._reading import Batches, InMemory
@@ -16,6 +16,7 @@ from minnet._run import Run
 from minnet.backends import Hyper, make_backend
 from minnet.callbacks import StopTraining, as_callback
 from minnet.callbacks.progress import Progress, say
+from minnet.network import Network
 from minnet.optimizers import SGD, Adaptive, get_optimizer, get_schedule
 from minnet.random import Stream
 
@@ -113,19 +114,24 @@ class Trainer:
         n_threads=None,
         verbose=False,
     ):
-        if not isinstance(batch_size, Integral) or batch_size < 1:
-            raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+        batch_size = check_whole("batch_size", batch_size)
         for name, value in (("clip_value", clip_value), ("clip_norm", clip_norm)):
-            if value is not None and not (isinstance(value, Real) and value > 0):
+            if value is not None and not (is_real(value) and value > 0):
                 raise ValueError(f"{name} must be None or above 0, got {value!r}")
-        if not (isinstance(weight_decay, Real) and 0 <= weight_decay < np.inf):
+        if not (is_real(weight_decay) and 0 <= weight_decay < np.inf):
             raise ValueError(f"weight_decay must be at least 0, got {weight_decay!r}")
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network, got {network!r:.200}")
+        if not hasattr(network, "params"):
+            raise ValueError("network must be initialized: call initialize(n_features) first")
+        if not is_real(tol) or tol < 0:
+            raise ValueError(f"tol must be a number of at least 0, got {tol!r:.200}")
         self.network = network
         self.optimizer = get_optimizer(optimizer)
         self.optimizer.prepare(network.params)
         self.initial_rate = self.optimizer.learning_rate
         self.schedule = get_schedule(learning_rate, power_t)
-        self.batch_size = int(batch_size)
+        self.batch_size = batch_size
         self.shuffle = shuffle
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -193,6 +199,7 @@ class Trainer:
             If ``max_epochs`` is reached first, if training diverges under early stopping, or if no score
             is a number above minus infinity: then the weights of the last epoch stay.
         """
+        check_whole("max_epochs", max_epochs)
         data = self.network.check_batch(X, T, sample_weight)
         stopped = self._train(InMemory(data), max_epochs, validate, early_stopping, callbacks)
         if stopped == "max_epochs":
@@ -267,6 +274,12 @@ class Trainer:
 
     def _train(self, source, max_epochs, validate, early_stopping, callbacks):
         """Train on the parts of the source, epoch after epoch; return the reason to stop."""
+        if validate is not None and (not callable(validate) or isinstance(validate, type)):
+            raise TypeError(
+                f"validate must be a function of the network or None, got {validate!r:.200}"
+            )
+        if not isinstance(callbacks, list | tuple):
+            raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r:.200}")
         self.no_improvement_count, self.best_score = 0, -np.inf
         stopping = validate is not None and early_stopping
         best = self._snapshot() if stopping else None

@@ -23,6 +23,7 @@ from numbers import Real
 
 import numpy as np
 
+from minnet._checks import is_finite_real
 from minnet._configured import _same
 from minnet.activations import _BY_NAME, _REGISTERED, Activation
 
@@ -139,7 +140,8 @@ class UserActivation(Activation):
                 f"the derivative of {self.name} must take (z, y), (y) or (z), called so, got "
                 f"({', '.join(self.reads)})"
             )
-        if not all(isinstance(kink, Real) for kink in kinks):
+        several = isinstance(kinks, list | tuple | np.ndarray) and np.ndim(kinks) == 1
+        if not several or not all(map(is_finite_real, kinks)):
             raise TypeError(f"kinks of {self.name} must be numbers, got {kinks!r}")
         self.kinks = tuple(map(float, kinks))
         self.needs_Z = "z" in self.reads

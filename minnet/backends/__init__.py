@@ -10,12 +10,16 @@ no place in the table.
 import functools
 import importlib
 import importlib.util
+from numbers import Integral
 
 from minnet._configured import suggest
 from minnet.backends.hyper import Hyper
 
 __all__ = ["Hyper", "list_backends", "make_backend"]
 
+
+#: More would be a mistake, and a system that cannot start them ends the process.
+_MOST_THREADS = 1024
 
 #: What each backend needs to be installed; the preferred one first.
 _NEEDS = {"cython": "minnet_ext", "numba": "numba", "numpy": "numpy"}
@@ -41,10 +45,17 @@ def make_backend(name, network, n_threads=None):
     ValueError
         If there is no such backend here.
     """
+    if n_threads is not None and (
+        not isinstance(n_threads, Integral) or n_threads == 0 or abs(n_threads) > _MOST_THREADS
+    ):
+        raise ValueError(
+            f"n_threads must be None or a whole number other than 0, at most {_MOST_THREADS}, got "
+            f"{n_threads!r}"
+        )
     available = list_backends()
-    if name == "auto":
+    if isinstance(name, str) and name == "auto":
         name = available[0]
-    if name not in available:
+    if not isinstance(name, str) or name not in available:
         raise ValueError(suggest(name, ["auto", *available], kind="backend"))
     # Imported where used: the compiled ones may not be there, and Numba is slow to import.
     module = importlib.import_module(f"minnet.backends.{name}")

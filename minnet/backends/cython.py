@@ -5,6 +5,7 @@ import time
 import numpy as np
 from scipy import sparse
 
+from minnet._checks import check_sparse
 from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
 from minnet.backends.program import USER, CannotLowerError, describe, lower, lower_loss
@@ -72,7 +73,7 @@ class CythonBackend:
             return self.readable.forward(X)
         Z = np.empty((X.shape[0], network.sizes[-1]), dtype=network.dtype)
         n_threads = self._threads(X.shape[0], X)
-        dense, csr = _dense_or_csr(X)
+        dense, csr = _dense_or_csr(X, checked=True)
         _train.infer(self._bytes, network.params, network.state, dense, csr, Z, n_threads)
         return Z
 
@@ -203,20 +204,15 @@ def _with_functions(layers, network):
     return layers, functions
 
 
-def _dense_or_csr(X):
+def _dense_or_csr(X, checked=False):
     """Return X as the kernels take it: ``X, None``, or None and the arrays of CSR rows."""
     if not sparse.issparse(X):
         return X, None
     X = X.tocsr()
+    if not checked:
+        check_sparse("X", X)  # the kernels read where the indices lead
     narrow = X.indices.dtype == np.int32
     indptr = np.require(X.indptr, np.int64, ["C", "A"])
     indices = np.require(X.indices, np.int32 if narrow else np.int64, ["C", "A"])
     values = np.require(X.data, requirements=["C", "A"])
-    # SciPy does not look at every number of a matrix; the kernels would read where these lead.
-    end = min(len(indices), len(values))
-    if len(indptr) != X.shape[0] + 1 or indptr[0] < 0 or (indptr[1:] < indptr[:-1]).any():
-        raise ValueError("X must be a valid CSR matrix, got row pointers that are not ascending")
-    used = indices[indptr[0] : indptr[-1]]
-    if indptr[-1] > end or (used.size and not 0 <= used.min() <= used.max() < X.shape[1]):
-        raise ValueError("X must be a valid CSR matrix, got indices out of bounds")
     return None, (indptr, indices, values)

@@ -21,9 +21,9 @@ def hidden_sizes(hidden_layer_sizes):
     sizes = hidden_layer_sizes
     sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
     if not all(isinstance(n, Integral) and not isinstance(n, bool | np.bool_) for n in sizes):
-        raise ValueError(f"hidden_layer_sizes must be whole numbers, got {sizes}.")
+        raise ValueError(f"hidden_layer_sizes must be whole numbers, got {sizes!r:.200}.")
     if any(n <= 0 for n in sizes):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes!r:.200}.")
     return [int(n) for n in sizes]
 
 

@@ -14,11 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted
 
 from minnet._divergence import finite_logits
 from minnet._version import __version__
@@ -28,6 +24,7 @@ from minnet.callbacks import Callback
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
+from minnet.estimators._data import check_parameters, validate, validate_weight
 from minnet.estimators._dtypes import DTYPES, dtypes_of
 from minnet.estimators._explained import Explained
 from minnet.estimators._fit_info import fit_info
@@ -187,6 +184,7 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         began = time.perf_counter()
         with self._untouched_on_error():
             self._validate_params()
+            check_parameters(self)
             epochs = 0 if self.solver == "lbfgs" else self.max_iter
             context = self._init_callback_context(max_subtasks=epochs)
             metadata = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val,
@@ -281,6 +279,7 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         began = time.perf_counter()
         with self._untouched_on_error():
             self._validate_params()
+            check_parameters(self)
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             first = not hasattr(self, "network_")
@@ -328,25 +327,17 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
     # scikit-learn tells by the sum whether numbers are finite, and that of huge ones is not.
     @np.errstate(over="ignore", invalid="ignore")
     def _check_arrays(self, X, y, sample_weight, reset):
-        try:
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse=["csr", "csc"],
-                multi_output=True,
-                y_numeric=not hasattr(self, "predict_proba"),
-                dtype=dtypes_of(X),
-                reset=reset,
-            )
-        except TypeError as error:
-            if "NA is ambiguous" not in str(error):  # which says what went wrong, and not where
-                raise
-            raise ValueError("X and y must have no missing values, got pandas.NA") from None
+        X, y = validate(
+            self,
+            X,
+            y,
+            multi_output=True,
+            y_numeric=not hasattr(self, "predict_proba"),
+            dtype=dtypes_of(X),
+            reset=reset,
+        )
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
+            sample_weight = validate_weight(sample_weight, X)
         return X, y, sample_weight
 
     def _learn_targets(self, X, y, sample_weight, first, **given):
@@ -530,9 +521,7 @@ class BaseMinNet(Explained, CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
     def _apply(self, X, backend, output):
         """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
         if not self._passes_all_checks(X):
-            X = validate_data(
-                self, X, accept_sparse=["csr", "csc"], dtype=dtypes_of(X), reset=False
-            )
+            X = validate(self, X, dtype=dtypes_of(X), reset=False)
         network = backend.network
         n_rows = X.shape[0]
         block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])

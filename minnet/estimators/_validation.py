@@ -5,16 +5,17 @@ from math import ceil
 from numbers import Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing, column_or_1d
 from sklearn.utils.validation import (
-    _check_sample_weight,
     _check_y,
     check_consistent_length,
-    validate_data,
 )
 
+from minnet._checks import check_sparse
 from minnet.backends import make_backend
+from minnet.estimators._data import validate, validate_weight
 from minnet.estimators._targets import columns
 from minnet.random import Stream
 
@@ -135,10 +136,12 @@ def check_given(estimator, X, T, sample_weight, X_val, y_val, sample_weight_val)
     if estimator.solver == "lbfgs":
         raise ValueError("X_val must be None for solver='lbfgs', which has no epochs")
     with _naming("X_val"):
-        X_val = validate_data(
-            estimator, X_val, accept_sparse=["csr", "csc"], dtype=X.dtype, reset=False
-        )
+        X_val = validate(estimator, X_val, dtype=X.dtype, reset=False)
     with _naming("y_val"):
+        if sparse.issparse(y_val):
+            if y_val.ndim != 2:
+                raise ValueError(f"y_val must have two axes as a sparse array, got {y_val.ndim}")
+            check_sparse("y_val", y_val)
         numeric = not hasattr(estimator, "predict_proba")
         y_val = _check_y(y_val, multi_output=True, y_numeric=numeric, estimator=estimator)
         check_consistent_length(X_val, y_val)
@@ -148,9 +151,7 @@ def check_given(estimator, X, T, sample_weight, X_val, y_val, sample_weight_val)
         estimator._check_for_loss(T_val, X.dtype, name="y_val")
     with _naming("sample_weight_val"):
         if sample_weight_val is not None:
-            sample_weight_val = _check_sample_weight(
-                sample_weight_val, X_val, dtype=np.float64, ensure_non_negative=True
-            )
+            sample_weight_val = validate_weight(sample_weight_val, X_val)
     weights = estimator._held_weight(T_val, sample_weight_val, T, sample_weight)
     if weights is not None and not weights.sum() > 0:
         raise ValueError(
@@ -164,7 +165,7 @@ def _naming(name):
     """Put the name of an argument before errors that do not have it."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         text = str(error)
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(text if name in text else f"{name}: {text}") from None

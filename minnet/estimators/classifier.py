@@ -418,6 +418,10 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         incremental = "classes" in given
         classes = given.get("classes")
         if classes is not None:
+            if sparse.issparse(classes):
+                raise ValueError(
+                    f"classes must be an array of labels in a row, got {classes!r:.200}"
+                )
             if str(getattr(classes, "dtype", "")) == "object":
                 classes = typed_labels(np.asarray(classes), "classes")
             classes = unique_labels(classes)

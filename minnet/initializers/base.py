@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from minnet._checks import is_finite_real, is_whole
 from minnet._configured import Configured, suggest
 from minnet.random import Stream, as_stream
 
@@ -117,9 +116,14 @@ def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
     (784, 256)
     """
     if fans is not None:
-        if len(fans) != 2 or not all(is_count(fan) for fan in fans):
+        if (
+            not isinstance(fans, tuple | list)
+            or len(fans) != 2
+            or not all(is_count(fan) for fan in fans)
+        ):
             raise ValueError(f"fans must be two whole numbers (fan_in, fan_out), got {fans!r}")
         return int(fans[0]), int(fans[1])
+    shape = _check_shape(shape)
     if len(shape) != 2:
         raise ValueError(
             f"the fans of shape {shape} are unknown: shape must be (fan_in, fan_out), or give "
@@ -155,8 +159,7 @@ def check_values(values: Any, shape: Shape, dtype: Any, name: str) -> Array:
 def check_number(name: str, value: Any, low: float = -np.inf, inclusive: bool = True) -> None:
     """Raise unless value is a finite number of at least (or above) ``low``."""
     bound = "" if low == -np.inf else f" {'>=' if inclusive else '>'} {low:g}"
-    valid = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-    valid = valid and _is_finite(value) and (value >= low if inclusive else value > low)
+    valid = is_finite_real(value) and (value >= low if inclusive else value > low)
     if not valid:
         raise ValueError(f"{name} must be a finite number{bound}, got {value!r}")
 
@@ -169,8 +172,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
 
 def is_count(value: Any) -> bool:
     """Say whether value is a whole number of at least 1."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return whole and value >= 1
+    return is_whole(value)
 
 
 def _check_shape(shape: Any) -> Shape:
@@ -189,10 +191,3 @@ def _check_dtype(dtype: Any) -> DType:
     if checked not in (np.dtype("float32"), np.dtype("float64")):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
     return checked
-
-
-def _is_finite(value: Any) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number that is too large for a float
-        return False

@@ -17,6 +17,7 @@ from minnet.initializers.base import (
     check_choice,
     check_number,
     require_matrix,
+    resolve_fans,
 )
 from minnet.initializers.structured import Orthogonal
 from minnet.random import Stream
@@ -115,6 +116,7 @@ class EdgeOfChaos(Initializer):
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         """Return the variance of one weight."""
+        fan_in, _ = resolve_fans((), fans=(fan_in, fan_out))
         return self.weight_variance() / fan_in
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:

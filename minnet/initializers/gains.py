@@ -72,7 +72,7 @@ def calculate_gain(activation: str, param: float | None = None) -> float:
     if activation != "leaky_relu":
         raise ValueError(f"param is the slope of 'leaky_relu'; {activation!r} has none")
     check_number("param", param)
-    return math.sqrt(2.0 / (1.0 + param**2))
+    return math.sqrt(2.0 / (1.0 + float(param) * float(param)))
 
 
 def variance_gain(activation: Any, centered: bool = False) -> float:

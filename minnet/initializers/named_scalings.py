@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minnet._checks import check_flag
 from minnet.initializers.base import check_choice, check_number
 from minnet.initializers.gains import Gained, check_gain, resolve_gain
 from minnet.initializers.variance_scaling import MODES, NamedScaling, VarianceScaling
@@ -42,7 +43,7 @@ class GlorotUniform(Gained, NamedScaling):
 
     def formula(self) -> VarianceScaling:
         """Return scale g², mean of the fans, uniform."""
-        return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_avg", "uniform")
+        return VarianceScaling(_squared(resolve_gain(self.gain)), "fan_avg", "uniform")
 
 
 class GlorotNormal(Gained, NamedScaling):
@@ -71,11 +72,13 @@ class GlorotNormal(Gained, NamedScaling):
     def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
         check_gain(gain)
         self.gain = gain
-        self.truncated = truncated
+        self.truncated = check_flag("truncated", truncated)
 
     def formula(self) -> VarianceScaling:
         """Return scale g², mean of the fans, normal."""
-        return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_avg", _normal(self.truncated))
+        return VarianceScaling(
+            _squared(resolve_gain(self.gain)), "fan_avg", _normal(self.truncated)
+        )
 
 
 class _He(NamedScaling):
@@ -95,7 +98,7 @@ class _He(NamedScaling):
         check_choice("mode", mode, MODES)
 
     def _scale(self) -> float:
-        return self.gain**2 * 2.0 / (1.0 + self.negative_slope**2)
+        return self.gain * self.gain * 2.0 / (1.0 + self.negative_slope * self.negative_slope)
 
 
 class HeUniform(_He):
@@ -183,7 +186,7 @@ class HeNormal(_He):
         self.gain = gain
         self.negative_slope = negative_slope
         self.mode = mode
-        self.truncated = truncated
+        self.truncated = check_flag("truncated", truncated)
 
     def formula(self) -> VarianceScaling:
         """Return scale 2 g² / (1 + a²), normal."""
@@ -222,7 +225,7 @@ class LecunUniform(Gained, NamedScaling):
 
     def formula(self) -> VarianceScaling:
         """Return scale g², fan-in, uniform."""
-        return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_in", "uniform")
+        return VarianceScaling(_squared(resolve_gain(self.gain)), "fan_in", "uniform")
 
 
 class LecunNormal(Gained, NamedScaling):
@@ -251,11 +254,11 @@ class LecunNormal(Gained, NamedScaling):
     def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
         check_gain(gain)
         self.gain = gain
-        self.truncated = truncated
+        self.truncated = check_flag("truncated", truncated)
 
     def formula(self) -> VarianceScaling:
         """Return scale g², fan-in, normal."""
-        return VarianceScaling(resolve_gain(self.gain) ** 2, "fan_in", _normal(self.truncated))
+        return VarianceScaling(_squared(resolve_gain(self.gain)), "fan_in", _normal(self.truncated))
 
 
 class Standard(NamedScaling):
@@ -338,6 +341,10 @@ class SklearnMLP(NamedScaling):
         """Return scale f / 6, mean of the fans, uniform."""
         factor = 2.0 if self.activation in ("logistic", "sigmoid") else 6.0
         return VarianceScaling(factor / 6.0, "fan_avg", "uniform")
+
+
+def _squared(gain: float) -> float:
+    return gain * gain  # infinite where ** raises
 
 
 def _normal(truncated: bool) -> str:

@@ -273,10 +273,15 @@ def _construct(cls: type[Initializer], parameters: dict[str, Any], name: str) ->
         raise type(error)(f"{name}: {error}") from error
 
 
-def _is_numbers(spec: Any) -> bool:
+_DEEPEST = 32  # what NumPy allowed an array for long: a list may even hold itself
+
+
+def _is_numbers(spec: Any, depth: int = 0) -> bool:
     """Say whether spec is an array, or a list of numbers or of lists of them."""
     if isinstance(spec, list | tuple):
-        return len(spec) > 0 and all(
-            isinstance(item, numbers.Real) or _is_numbers(item) for item in spec
+        return (
+            len(spec) > 0
+            and depth < _DEEPEST
+            and all(isinstance(item, numbers.Real) or _is_numbers(item, depth + 1) for item in spec)
         )
     return hasattr(spec, "__array__") and not isinstance(spec, np.generic | type)

@@ -82,6 +82,7 @@ class VarianceScaling(Initializer):
         >>> VarianceScaling(2.0).variance(50, 10)
         0.04
         """
+        fan_in, fan_out = resolve_fans((), fans=(fan_in, fan_out))
         fan: float
         if self.mode == "fan_in":
             fan = fan_in

@@ -19,7 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet._checks import as_numbers, check_real, check_whole
 from minnet.lab._chain import Step, propagate
+
+_OF_FIELDS = ("activation", "weight_variance", "bias_variance")
 
 __all__ = ["VarianceBand", "length_fluctuation", "variance_band"]
 
@@ -52,7 +55,10 @@ def length_fluctuation(widths, rectifier=True):
     >>> round(length_fluctuation([100] * 50), 2), round(length_fluctuation([1000] * 5), 3)
     (11.47, 1.025)
     """
-    return float(np.prod(1 + (5 if rectifier else 2) / np.asarray(widths, dtype=np.float64)))
+    widths = as_numbers("widths", widths)
+    if not (widths > 0).all():
+        raise ValueError(f"widths must be above 0, got {widths}")
+    return float(np.prod(1 + (5 if rectifier else 2) / widths))
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ class VarianceBand:
         -------
         low, high : ndarray of shape (n_layers,)
         """
+        n_errors = check_real("n_errors", n_errors, 0)
         relative = np.divide(
             self.standard_errors,
             self.means,
@@ -101,6 +108,7 @@ class VarianceBand:
 
     def gradient_interval(self, n_errors=2.0):
         """Return lower and upper ends of the gradients' variances, likewise."""
+        n_errors = check_real("n_errors", n_errors, 0)
         return _log_normal(self.gradient_variances, self.gradient_errors, n_errors)
 
 
@@ -150,17 +158,19 @@ def variance_band(network, q, widths, n_samples=1, correlation=0.0):
     >>> float(high[-1].round(2))
     2.45
     """
-    widths = [int(width) for width in widths]
-    if not widths or min(widths) < 1:
-        raise ValueError(f"widths must be whole numbers of at least 1, got {widths}")
-    if not 0 <= q < np.inf:
-        raise ValueError(f"q must be finite and at least 0, got {q!r}")
-    if n_samples < 1:
-        raise ValueError(f"n_samples must be at least 1, got {n_samples!r}")
-    if not -1 <= correlation <= 1:
-        raise ValueError(f"correlation must be from -1 to 1, got {correlation!r}")
+    widths = [check_whole("widths", width) for width in widths]
+    if not widths:
+        raise ValueError("widths must be whole numbers of at least 1, got none")
+    q = check_real("q", q, low=0)
+    n_samples = check_whole("n_samples", n_samples)
+    correlation = check_real("correlation", correlation, -1, 1)
     several = isinstance(network, list | tuple)
     fields = list(network) if several else [network] * (len(widths) - 1)
+    for field in fields:
+        if not all(hasattr(field, name) for name in _OF_FIELDS):
+            raise TypeError(
+                f"network must be one MeanField or a list of them, got {network!r:.200}"
+            )
     if len(fields) != len(widths) - 1:
         raise ValueError(
             f"network must be one MeanField or {len(widths) - 1}, one less than there are widths, "
@@ -172,4 +182,4 @@ def variance_band(network, q, widths, n_samples=1, correlation=0.0):
         for field, width, above in zip(fields, widths, fields, strict=False)
     ]
     layers.append(Step(last, widths[-1]))
-    return VarianceBand(*propagate(layers, float(q), n_samples, correlation, n_outputs=widths[-1]))
+    return VarianceBand(*propagate(layers, q, n_samples, correlation, n_outputs=widths[-1]))

@@ -1,10 +1,13 @@
 """What was measured in a network: once, or through training."""
 
 import json
+from collections.abc import Iterable
 
 import numpy as np
+from scipy import sparse
 
 from minnet._atomic import write_atomically
+from minnet._configured import suggest
 
 __all__ = ["Measurement", "Recording"]
 
@@ -79,6 +82,10 @@ class Measurement:
     """
 
     def __init__(self, step, loss, description, values):
+        if not isinstance(description, dict) or not set(_DESCRIPTION) <= set(description):
+            raise TypeError(
+                f"description must be a dictionary of {', '.join(_DESCRIPTION)}, got {description!r:.200}"
+            )
         self.step = step
         self.loss = loss
         self.layers = list(description["layers"])
@@ -115,6 +122,9 @@ class Measurement:
         edges : ndarray of shape (n_layers, n_bins + 1)
             Equal bins from the smallest to the largest number of the row.
         """
+        names = [key.removesuffix("_density") for key in self.keys() if key.endswith("_density")]
+        if name not in names:
+            raise ValueError(suggest(name, names, where="histogram"))
         return self[name, "density"], self[name, "edges"]
 
     def to_frame(self):
@@ -171,6 +181,10 @@ class Recording:
     """
 
     def __init__(self, measurements=()):
+        if not isinstance(measurements, Iterable) or sparse.issparse(measurements):
+            raise TypeError(
+                f"measurements must be a list of Measurement, got {measurements!r:.200}"
+            )
         self.measurements = list(measurements)
 
     def __len__(self):

@@ -11,6 +11,7 @@ from numbers import Integral
 
 import numpy as np
 
+from minnet._checks import check_whole
 from minnet.activations import Identity
 from minnet.callbacks import Callback
 from minnet.lab.jacobians import layer_jacobians, singular_values
@@ -382,7 +383,8 @@ def _check_steps(steps):
     return sorted({int(s) for s in steps})
 
 
+_MOST = 10**6  # bins or samples: more would be a mistake, and take all memory
+
+
 def _check_count(name, value, least):
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
+    return check_whole(name, value, least, _MOST)

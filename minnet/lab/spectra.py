@@ -11,6 +11,7 @@ a class of large dimensional random matrices"); Pennington, Schoenholz & Ganguli
 import numpy as np
 from scipy.special import hyp2f1
 
+from minnet._checks import as_numbers, check_real, check_whole
 from minnet._gaussian import gaussian_nodes
 from minnet.activations import get_activation
 
@@ -50,7 +51,7 @@ def quarter_circle(s, scale=1.0):
     >>> quarter_circle([0.0, 2.0, 3.0]).round(4)
     array([0.6366, 0.    , 0.    ])
     """
-    s = np.asarray(s, dtype=np.float64)
+    s, scale = as_numbers("s", s), check_real("scale", scale, 0, left=False)
     inside = (s >= 0) & (s <= 2 * scale)
     root = np.sqrt(np.clip(4 * scale**2 - s**2, 0, None))
     return np.where(inside, root / (np.pi * scale**2), 0.0)
@@ -65,7 +66,7 @@ def quarter_circle_mean(scale=1.0):
     >>> round(quarter_circle_mean(1.0), 4), round(quarter_circle_mean(3**-0.5), 4)
     (0.8488, 0.4901)
     """
-    return 8 * scale / (3 * np.pi)
+    return 8 * check_real("scale", scale, 0) / (3 * np.pi)
 
 
 def marchenko_pastur(s, ratio=1.0, scale=1.0):
@@ -96,14 +97,16 @@ def marchenko_pastur(s, ratio=1.0, scale=1.0):
     >>> marchenko_pastur([0.49, 1.0, 1.51], ratio=0.25).round(4)
     array([0.    , 1.2328, 0.    ])
     """
-    _check_positive(ratio=ratio, scale=scale)
+    s = as_numbers("s", s)
+    ratio = check_real("ratio", ratio, 0, left=False)
+    scale = np.float64(check_real("scale", scale, 0, left=False))
     if ratio == 1:  # the formula is 0 / 0 at 0
         return quarter_circle(s, scale)
-    s = np.asarray(s, dtype=np.float64)
     a, b = scale * abs(1 - np.sqrt(ratio)), scale * (1 + np.sqrt(ratio))
-    root = np.sqrt(np.clip((b**2 - s**2) * (s**2 - a**2), 0, None))
     inside = (s > a) & (s < b)
-    bottom = np.pi * scale**2 * min(ratio, 1) * np.where(inside, s, 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        root = np.sqrt(np.clip((b**2 - s**2) * (s**2 - a**2), 0, None))
+        bottom = np.pi * scale**2 * min(ratio, 1) * np.where(inside, s, 1)
     return np.where(inside, root / bottom, 0.0)
 
 
@@ -131,7 +134,8 @@ def marchenko_pastur_mean(ratio=1.0, scale=1.0):
     >>> round(marchenko_pastur_mean(), 4), round(marchenko_pastur_mean(ratio=0.25), 4)
     (0.8488, 0.9677)
     """
-    _check_positive(ratio=ratio, scale=scale)
+    ratio = check_real("ratio", ratio, 0, left=False)
+    scale = check_real("scale", scale, 0, left=False)
     small = min(ratio, 1 / ratio)
     return float(scale * np.sqrt(max(ratio, 1)) * hyp2f1(-0.5, 0.5, 2.0, small))
 
@@ -173,12 +177,12 @@ def jacobian_density(s, activation, q, weight_variance=1.0, ratio=1.0):
     >>> jacobian_density(s, "identity", 1.0).round(4), quarter_circle(s).round(4)
     (array([0.6164, 0.4211]), array([0.6164, 0.4211]))
     """
-    _check_positive(weight_variance=weight_variance, ratio=ratio)
-    if not 0 <= q < np.inf:
-        raise ValueError(f"q must be finite and at least 0, got {q!r}")
+    weight_variance = check_real("weight_variance", weight_variance, 0, left=False)
+    ratio = check_real("ratio", ratio, 0, left=False)
+    q = check_real("q", q, 0)
     activation = get_activation(activation)
+    s = as_numbers("s", s)
     t, weights = _squared_derivatives(activation, q)
-    s = np.asarray(s, dtype=np.float64)
     # In units of sigma_w, so that the steps below suit all sizes.
     x = (s.ravel() / np.sqrt(weight_variance)) ** 2
     m = _stieltjes(x, t, weights * ratio)
@@ -218,12 +222,6 @@ def _stieltjes(x, t, weights):
     return m
 
 
-def _check_positive(**values):
-    for name, value in values.items():
-        if not 0 < value < np.inf:
-            raise ValueError(f"{name} must be finite and above 0, got {value!r}")
-
-
 # ---- layers in a row
 
 
@@ -243,6 +241,8 @@ def jacobian_mean_square(network, q, n_layers=1):
     -------
     mean_square : float
     """
+    n_layers = check_whole("n_layers", n_layers)
+    network = _mean_field("network", network)
     return float(np.prod([network.chi(value) for value in network.variances(q, n_layers - 1)]))
 
 
@@ -271,8 +271,10 @@ def largest_singular_value(n_layers, scale=1.0):
     >>> round(largest_singular_value(1), 4), round(largest_singular_value(50), 2)
     (2.0, 11.72)
     """
+    n_layers, scale = check_whole("n_layers", n_layers), check_real("scale", scale, 0)
     logarithm = (n_layers + 1) * np.log(n_layers + 1) - n_layers * np.log(n_layers)
-    return float(scale**n_layers * np.exp(logarithm / 2))
+    with np.errstate(over="ignore"):
+        return float(np.power(scale, n_layers) * np.exp(logarithm / 2))
 
 
 def jacobian_variance(network, n_layers, orthogonal=False):
@@ -303,9 +305,16 @@ def jacobian_variance(network, n_layers, orthogonal=False):
     >>> round(jacobian_variance(relu, 10), 6), round(jacobian_variance(relu, 10, orthogonal=True), 6)
     (20.0, 10.0)
     """
-    q = network.fixed_variance()
+    n_layers = check_whole("n_layers", n_layers)
+    q = _mean_field("network", network).fixed_variance()
     chi = network.chi(q)
     if abs(chi - 1) > 1e-6:
         raise ValueError(f"network must be critical, with chi() 1, got {chi:.6g}")
     mu_1, mu_2 = (network._mean(lambda Z, k=k: network._slope(Z) ** (2 * k), q) for k in (1, 2))
     return n_layers * (mu_2 / mu_1**2 - 1 + (0 if orthogonal else 1))
+
+
+def _mean_field(name, network):
+    if not hasattr(network, "fixed_variance"):
+        raise TypeError(f"{name} must be a MeanField, got {network!r:.200}")
+    return network

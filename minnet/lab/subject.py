@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import validate_data
 
 from minnet.estimators._base import BaseMinNet
+from minnet.estimators._data import validate
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam, clip_gradients, get_optimizer
 
@@ -130,7 +130,7 @@ def batch_for(estimator, network, X, y=None, sample_weight=None):
     estimator = copy.copy(estimator)  # checks leave what they learn
     estimator.n_outputs_ = network.sizes[-1]
     if y is None:
-        X = validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False)
+        X = validate(estimator, X, reset=False)
         return network.check_X(X), None, None
     return network.check_batch(*estimator._check_data(X, y, sample_weight, first=False, batch=True))
 

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
+from minnet._checks import check_real, check_whole, is_real
 from minnet._gaussian import gaussian_mean, gaussian_nodes
 from minnet._mean_field import critical_point, mean_square, mean_square_slope, slope_of_map
 from minnet.activations import Activation, get_activation
+from minnet.initializers import resolve_fans
 from minnet.lab.finite_width import VarianceBand, length_fluctuation, variance_band
 from minnet.lab.prediction import Prediction, predict_variances
 from minnet.lab.spectra import (
@@ -52,6 +54,7 @@ __all__ = [
     "weight_variance",
 ]
 
+_MOST_LAYERS = 10**6  # one after the other: more would take for ever
 _LARGEST = 1e12  # a variance beyond it counts as infinite
 _SMALLEST = 1e-24  # stands for a variance of 0 in limits
 
@@ -86,9 +89,7 @@ class MeanField:
     def __post_init__(self):
         object.__setattr__(self, "activation", get_activation(self.activation))
         for name in ("weight_variance", "bias_variance"):
-            value = getattr(self, name)
-            if not 0 <= value < np.inf:
-                raise ValueError(f"{name} must be finite and at least 0, got {value!r}")
+            object.__setattr__(self, name, check_real(name, getattr(self, name), low=0))
 
     # ---- means over a normal pre-activation of variance q
 
@@ -114,6 +115,10 @@ class MeanField:
         -------
         q : float
         """
+        q = check_real("q", q, low=0)
+        return self._next(q)
+
+    def _next(self, q):
         return self.weight_variance * mean_square(self.activation, q) + self.bias_variance
 
     def variances(self, q, n_layers):
@@ -128,10 +133,11 @@ class MeanField:
         -------
         q : ndarray of shape (n_layers + 1,)
         """
-        values = [float(q)]
-        for _ in range(n_layers):
-            values.append(self.variance_map(values[-1]))
-        return np.array(values)
+        values = np.empty(check_whole("n_layers", n_layers, 0, _MOST_LAYERS) + 1)
+        values[0] = check_real("q", q, low=0)
+        for i in range(n_layers):
+            values[i + 1] = self._next(values[i])
+        return values
 
     def fixed_variance(self, start=1.0, tol=1e-12):
         """Return the variance that layers tend to.
@@ -148,9 +154,9 @@ class MeanField:
         q : float
             0 or infinity where variances vanish or grow without bound.
         """
-        q = float(start)
+        q, tol = check_real("start", start, low=0), check_real("tol", tol, low=0)
         for _ in range(200):
-            new = self.variance_map(q)
+            new = self._next(q)
             if abs(new - q) <= tol * max(q, 1):
                 return new if new > 10 * tol else 0.0
             q = new
@@ -160,7 +166,7 @@ class MeanField:
         # Slow: the fixed point is nearly marginal. Where the map crosses the diagonal is found by
         # bracketing.
         def moved(value):
-            return self.variance_map(value) - value
+            return self._next(value) - value
 
         low, high = (0.0, q) if new < q or moved(q) < 0 else (q, _LARGEST)
         if moved(low) <= tol and low == 0.0:
@@ -187,6 +193,8 @@ class MeanField:
         chi : float
         """
         q = self.fixed_variance() if q is None else q
+        if not is_real(q) or q < 0:
+            raise ValueError(f"q must be a number of at least 0, got {q!r}")
         if np.isinf(q):
             raise ValueError("q must be given: the variance grows without bound")
         # At q = 0 the limit from above: half of the slopes on either side of a kink, not the one at it.
@@ -210,7 +218,7 @@ class MeanField:
         variances : ndarray of shape (n_layers,)
             First layer first; the last is 1.
         """
-        q = self.variances(q, n_layers - 1)
+        q = self.variances(q, check_whole("n_layers", n_layers, 1, _MOST_LAYERS) - 1)
         factors = [self.chi(value) for value in q[:-1]]
         return np.concatenate([np.cumprod(factors[::-1])[::-1], [1.0]])
 
@@ -235,6 +243,7 @@ class MeanField:
             If there is none: relu and its kin are critical for a bias variance of 0 only.
         """
         activation = get_activation(activation)
+        bias_variance = check_real("bias_variance", bias_variance, low=0)
         weight_variance, _ = critical_point(activation, bias_variance)
         return cls(activation, weight_variance, bias_variance)
 
@@ -257,11 +266,10 @@ class MeanField:
         -------
         c : float
         """
-        if not -1 <= c <= 1:
-            raise ValueError(f"c must be from -1 to 1, got {c!r}")
-        q = self.fixed_variance() if q is None else q
+        c = check_real("c", c, -1, 1)
+        q = self.fixed_variance() if q is None else check_real("q", q, low=0)
         joint = self._joint_mean(self.activation, c, q)
-        mapped = (self.weight_variance * joint + self.bias_variance) / self.variance_map(q)
+        mapped = (self.weight_variance * joint + self.bias_variance) / self._next(q)
         return float(np.clip(mapped, -1, 1))  # rounding may lead beyond
 
     def _joint_mean(self, function, c, q):
@@ -301,6 +309,7 @@ class MeanField:
         c : float
             1 in the ordered phase and at the edge of chaos: inputs can no longer be told apart.
         """
+        start, tol = check_real("start", start, -1, 1), check_real("tol", tol, 0, left=False)
         q = self.fixed_variance()
         if self.chi(q) <= 1 + 1e-9:
             stays = 0 < q < np.inf and abs(self.correlation_map(start, q) - start) < tol
@@ -368,12 +377,13 @@ class MeanField:
         >>> round(MeanField.from_initializer("he", "relu", 500).chi(1.0), 4)
         1.0
         """
-        fans = fan_in, fan_in if fan_out is None else fan_out
+        fans = resolve_fans((), fans=(fan_in, fan_in if fan_out is None else fan_out))
         bias_variance = 0.0
         if bias_init is not None:
             shape = (fans[1],)
             bias_variance = weight_variance(bias_init, *fans, shape=shape)
-            bias_variance += weight_mean(bias_init, *fans, shape=shape) ** 2
+            mean = weight_mean(bias_init, *fans, shape=shape)
+            bias_variance += mean * mean
         return cls(activation, fan_in * weight_variance(initializer, *fans), bias_variance)
 
 

@@ -14,6 +14,7 @@ from minnet.initializers import (
     Zeros,
     get_initializer,
     materialize,
+    resolve_fans,
 )
 from minnet.initializers.gains import resolve_gain
 
@@ -75,6 +76,7 @@ def weight_mean(initializer, fan_in, fan_out, shape=None):
 def _law(spec, fan_in, fan_out, shape):
     """Return mean and variance."""
     initializer = get_initializer(spec, name="initializer")
+    fan_in, fan_out = resolve_fans((), fans=(fan_in, fan_out))
     known = type(initializer)
     if known is EdgeOfChaos and shape is not None and len(shape) == 1:
         return 0.0, float(initializer.bias_variance)
@@ -87,7 +89,7 @@ def _law(spec, fan_in, fan_out, shape):
         low, high = initializer.low, initializer.high
         return (low + high) / 2, (high - low) ** 2 / 12
     if known is Normal:
-        return float(initializer.mean), float(initializer.std) ** 2
+        return float(initializer.mean), float(np.square(float(initializer.std)))
     if known is TruncatedNormal:
         from scipy import stats  # slow to import
 
@@ -95,7 +97,7 @@ def _law(spec, fan_in, fan_out, shape):
         std = initializer.std
         return float(initializer.mean + std * mean), float(std**2 * variance)
     if known is Orthogonal:
-        return 0.0, resolve_gain(initializer.gain) ** 2 / max(fan_in, fan_out)
+        return 0.0, float(np.square(resolve_gain(initializer.gain))) / max(fan_in, fan_out)
     if known is Sparse:
         return 0.0, initializer.count(fan_in) * float(initializer.std) ** 2 / fan_in
     shape = (fan_in, fan_out) if shape is None else shape

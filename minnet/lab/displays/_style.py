@@ -25,7 +25,16 @@ def axes_of(ax, figsize=None):
     """Return the axes given or new ones, and their figure."""
     if ax is None:
         _, ax = pyplot().subplots(figsize=figsize, layout="constrained")
-    return ax, ax.get_figure()
+    return ax, _checked(ax).get_figure()
+
+
+def _checked(ax):
+    """Return the axes, or say that they are none."""
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax must be matplotlib axes or None, got {ax!r}")
+    return ax
 
 
 def split(ax, n, figsize, projection=None):
@@ -41,8 +50,10 @@ def split(ax, n, figsize, projection=None):
         axes = np.ravel(np.asarray(ax, dtype=object))
         if len(axes) != n:
             raise ValueError(f"ax must be one axes or {n} of them, got {len(axes)}")
-        return axes, axes[0].get_figure()
+        figures = [_checked(one).get_figure() for one in axes]
+        return axes, figures[0]
     else:
+        _checked(ax)
         if n == 1 and (projection is None or ax.name == projection):
             return np.array([ax], dtype=object), ax.get_figure()
         figure, place = ax.get_figure(), ax.get_subplotspec()

@@ -6,6 +6,7 @@ import numpy as np
 
 from minnet.lab.displays._ridges import covering_range, ridges
 from minnet.lab.displays._style import axes_of, foreground, layer_colors, layer_legend, tidy
+from minnet.lab.measurement import Measurement
 from minnet.lab.probe import probe
 
 __all__ = ["ActivationHistogramDisplay", "GradientHistogramDisplay"]
@@ -48,6 +49,8 @@ class _HistogramDisplay:
         -------
         display
         """
+        if not isinstance(measurement, Measurement):
+            raise TypeError(f"measurement must be a Measurement, got {measurement!r:.200}")
         quantity = cls._quantities[0] if quantity is None else quantity
         if quantity not in cls._quantities:
             options = " or ".join(map(repr, cls._quantities))

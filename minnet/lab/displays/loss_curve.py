@@ -82,6 +82,8 @@ class LossCurveDisplay:
             given = [type(model).__name__ for model in models]
             if len(set(given)) < len(given):
                 given = [f"{name} {i}" for i, name in enumerate(given)]
+        if names is not None and not isinstance(names, list | tuple):
+            raise TypeError(f"names must be a list of names, got {names!r}")
         names = given if names is None else list(names)
         if not models:
             raise ValueError("estimator must be one or several estimators, got none")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minnet._checks import as_numbers
 from minnet._mean_field import mean_square, mean_square_slope
 from minnet.activations import get_activation, name_of
 from minnet.lab.displays._style import OKABE_ITO, axes_of, foreground, is_dark
@@ -55,7 +56,7 @@ class PhaseDiagramDisplay:
         self.sigma_w = sigma_w
         self.sigma_b = sigma_b
         self.chi = chi
-        self.points = np.reshape(np.asarray(points, dtype=np.float64), (-1, 2))
+        self.points = np.reshape(as_numbers("points", points), (-1, 2))
 
     @classmethod
     def from_activation(
@@ -81,7 +82,7 @@ class PhaseDiagramDisplay:
         display : PhaseDiagramDisplay
         """
         activation = get_activation(activation)
-        points = np.reshape(np.asarray(points, dtype=np.float64), (-1, 2))
+        points = np.reshape(as_numbers("points", points), (-1, 2))
         top = points.max(axis=0, initial=0.0) * 1.15
         # A sigmoid's slope is 1/4 at most: its critical weights are larger.
         Z = np.linspace(-8, 8, 1601)
@@ -212,7 +213,7 @@ def _box(ax):
 def _grid(name, given, low, high, n):
     if given is None:
         return np.linspace(low, high, n)
-    values = np.asarray(given, dtype=np.float64)
+    values = as_numbers(name, given)
     if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values >= 0)).all():
         raise ValueError(f"{name} must be numbers of at least 0, in a row, got {given!r}")
     return values

@@ -1,9 +1,11 @@
 """Saturation by layer through training: Glorot & Bengio 2010, figures 2, 3 and 10."""
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from minnet.estimators._base import BaseMinNet
 from minnet.lab.displays._style import (
     axes_of,
     foreground,
@@ -11,6 +13,7 @@ from minnet.lab.displays._style import (
     layer_legend,
     tidy,
 )
+from minnet.lab.measurement import Recording
 from minnet.lab.probe import Probe
 from minnet.network import Network
 
@@ -74,6 +77,8 @@ class SaturationDisplay:
         -------
         display : SaturationDisplay
         """
+        if not isinstance(recording, Recording):
+            raise TypeError(f"recording must be a Recording, got {recording!r:.200}")
         if not len(recording):
             raise ValueError("recording must have at least one measurement, got none")
         hidden = recording[0].hidden
@@ -115,7 +120,18 @@ class SaturationDisplay:
                 "estimator must be one that trains itself, got a Network: give a Probe to "
                 "Trainer.fit(callbacks=[probe]) and draw SaturationDisplay.from_recording"
             )
-        model, X_probe = clone(estimator), X[:300] if X_probe is None else X_probe
+        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        if not isinstance(last, BaseMinNet):
+            raise TypeError(
+                "estimator must be a MinNetClassifier, a MinNetRegressor or a Pipeline that ends in one, "
+                f"got {estimator!r:.200}"
+            )
+        X = X.tocsr() if sparse.issparse(X) else X
+        if X_probe is None:
+            if not sparse.issparse(X) and np.ndim(X) == 0:
+                raise ValueError(f"X must have shape (n_samples, n_features), got {X!r:.200}")
+            X_probe = X[:300]
+        model = clone(estimator)
         last = model
         if isinstance(model, Pipeline):
             last = model[-1]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minnet._checks import check_whole
 from minnet.lab.displays._ridges import ridges
 from minnet.lab.displays._style import axes_of
 from minnet.lab.jacobians import jacobians
@@ -144,6 +145,7 @@ class SingularValuesDisplay:
         """
         if law not in _LAWS:
             raise ValueError(f"law must be 'jacobian', 'weights' or None, got {law!r}")
+        n_bins = check_whole("n_bins", n_bins, 1, 10**6)
         n = len(self.layers)
         self.ax_, self.figure_ = ax, _ = axes_of(ax, (6.4, 1.2 + 0.72 * n))
         edges = np.linspace(0, 1.02 * max(np.max(values) for values in self.values), n_bins + 1)

@@ -1,7 +1,10 @@
 """The loss over two weights or directions: Glorot & Bengio 2010, figure 5."""
 
+import operator
+
 import numpy as np
 
+from minnet._checks import as_numbers, check_real, check_whole
 from minnet.lab.displays._style import color_bar, split
 from minnet.lab.subject import subject_of
 from minnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
@@ -40,7 +43,9 @@ class LossSurfaceDisplay:
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import operator
+
+    import numpy as np
     >>> from minnet import Dense, Network
     >>> from minnet.lab.displays import LossSurfaceDisplay
     >>> rng = np.random.default_rng(0)
@@ -111,8 +116,8 @@ class LossSurfaceDisplay:
             raise ValueError("y must be given: the loss depends on it, got None")
         if weights is not None and directions is not None:
             raise ValueError("weights must be None where directions are given, got both")
-        if not np.isfinite(span) or span <= 0:
-            raise ValueError(f"span must be above 0, got {span!r}")
+        span = check_real("span", span, low=0, left=False)
+        n_points = check_whole("n_points", n_points, 2)
         network = subject.network.astype(subject.network.dtype)  # a copy
         chosen = (
             [network.loss_] if loss is None else loss if isinstance(loss, list | tuple) else [loss]
@@ -221,6 +226,9 @@ def _loss(spec, output):
     )
 
 
+_WEIGHTS = "weights must be two of (layer, (row, column)), got {!r}"
+
+
 def _of_weights(network, weights):
     """Return two unit vectors, the labels of the axes and where the network is."""
     rows = {row.layer: row for row in network.parameter_table if row.name == "W"}
@@ -230,9 +238,16 @@ def _of_weights(network, weights):
         weights = [(min(rows), (0, 0)), (max(rows), (0, 0))]
         if min(rows) == max(rows):
             weights[1] = (max(rows), (-1, -1))
+    try:
+        weights = [
+            (operator.index(layer), tuple(map(operator.index, place))) for layer, place in weights
+        ]
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ValueError(_WEIGHTS.format(weights)) from error
+    if len(weights) != 2:
+        raise ValueError(_WEIGHTS.format(weights))
     plane, labels, here = [], [], []
     for layer, place in weights:
-        place = tuple(place)
         if layer not in rows or len(place) != 2:
             raise ValueError(
                 f"weights must name layers with W, one of {sorted(rows)}, got {layer!r}"
@@ -253,10 +268,12 @@ def _of_weights(network, weights):
 
 
 def _of_directions(network, directions):
-    plane = [np.asarray(direction, dtype=network.dtype) for direction in directions]
+    if not isinstance(directions, list | tuple | np.ndarray) or np.ndim(directions) == 0:
+        raise TypeError(f"directions must be two arrays, got {directions!r:.200}")
+    plane = [as_numbers("directions", direction, network.dtype) for direction in directions[:3]]
     if len(plane) != 2 or any(direction.shape != network.params.shape for direction in plane):
         raise ValueError(
-            f"directions must be two arrays of shape {network.params.shape}, got "
-            f"{[direction.shape for direction in plane]}"
+            f"directions must be two arrays of shape {network.params.shape}, got {len(directions)} of "
+            f"shapes {[direction.shape for direction in plane]}"
         )
     return plane

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minnet._checks import check_whole, is_whole
 from minnet.lab.displays._style import axes_of, color_bar, is_dark, pyplot
 from minnet.lab.subject import network_of
 from minnet.layers import Dense
@@ -67,13 +68,14 @@ class FirstLayerWeightsDisplay:
         first = next((layer for layer in network.layers if isinstance(layer, Dense)), None)
         if first is None:
             raise ValueError(f"estimator must have a Dense layer, got {network.layers}")
-        if n_images < 1:
-            raise ValueError(f"n_images must be at least 1, got {n_images!r}")
+        n_images = check_whole("n_images", n_images)
         n_features = first.W.shape[0]
         if shape is None:
             side = round(n_features**0.5)
             shape = (side, side)
-        if len(shape) != 2 or shape[0] * shape[1] != n_features:
+        if not isinstance(shape, tuple | list) or len(shape) != 2 or not all(map(is_whole, shape)):
+            raise ValueError(f"shape must be two whole numbers (height, width), got {shape!r}")
+        if shape[0] * shape[1] != n_features:
             raise ValueError(
                 f"shape must be (height, width) with the {n_features} features in it, got {shape}"
             )

@@ -1,0 +1,158 @@
+"""Calls with hostile arguments, of everything public; run alone it makes as many as it is told to.
+
+    python tests/faults/bad_calls.py --calls 500 --seed 0
+    python tests/faults/bad_calls.py --sweep            every function, argument and hostile value
+    python tests/faults/bad_calls.py --sweep --only Trainer.fit
+
+A call may work, or raise one of ``ALLOWED`` with a sentence; a call that raises must leave what it was
+called on as it was. The exit code is the number of calls that did otherwise, at most 100.
+"""
+
+import argparse
+import contextlib
+import io
+import itertools
+import os
+import pickle
+import random
+import resource
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+from collections import Counter
+
+from hostile_values import HOSTILE, HUGE
+from sklearn.exceptions import NotFittedError
+from valid_calls import CALLS
+
+ALLOWED = (ValueError, TypeError, NotFittedError)
+SECONDS_A_CALL = 20
+BYTES_OF_MEMORY = 3 * 2**30  # on top of what the imports take
+
+
+class TooLongError(BaseException):
+    """A call took too long."""
+
+
+def _too_long(*_):
+    raise TooLongError
+
+
+def make_call(name, replaced):
+    """Make a call with some arguments replaced; return None or what is wrong with what happened.
+
+    Parameters
+    ----------
+    name : str
+        In ``valid_calls.CALLS``.
+    replaced : dict from argument names to names in ``hostile_values.HOSTILE``
+    """
+    call = CALLS[name]()
+    arguments = dict(call.arguments)
+    for argument, hostile in replaced.items():
+        with contextlib.suppress(Exception):  # not everything can be made of every value
+            arguments[argument] = HOSTILE[hostile](arguments[argument])
+    before = pickle.dumps(call.watched)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            handler = signal.signal(signal.SIGALRM, _too_long)
+            signal.setitimer(signal.ITIMER_REAL, SECONDS_A_CALL)
+            try:
+                call.function(**arguments)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, handler)
+    except Exception as error:
+        allowed = ALLOWED + ((MemoryError,) if HUGE & set(replaced.values()) else ())
+        allowed += (OSError,) if "path" in replaced else ()
+        if name.endswith(".score"):  # what scikit-learn's metrics make of a hostile y is theirs
+            allowed += (UnboundLocalError, OverflowError, NotImplementedError)
+        if not isinstance(error, allowed):
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            short = " ".join(str(error).split())[:120]
+            return f"{type(error).__name__}: {short} ({where.filename}:{where.lineno})"
+        if len(str(error).split()) < 3 and not isinstance(error, MemoryError):
+            return f"no sentence: {error!r}"
+        if len(str(error)) > 5000:
+            return f"a sentence of {len(str(error))} characters: {str(error)[:200]} ..."
+        if not _may_change(name, replaced, error) and pickle.dumps(call.watched) != before:
+            return f"the state changed, though it raised {error!r:.200}"
+    except TooLongError:
+        return f"it took more than {SECONDS_A_CALL} s"
+    return None
+
+
+def _may_change(name, replaced, error):
+    """Say whether an error came after steps of training that stay made.
+
+    partial_fit and Trainer.fit check before their first step. A divergence comes out after it, and so
+    do a user's functions that answer with what they must not.
+    """
+    functions = any("function" in hostile for hostile in replaced.values())
+    return "non-finite parameter" in str(error) or (name == "Trainer.fit" and functions)
+
+
+def replaceable(name):
+    """Return the names of the arguments of a call that may be replaced."""
+    return list(CALLS[name]().arguments)
+
+
+def random_calls(n_calls, seed):
+    """Return bad calls, each a name and what is replaced; the same for the same seed."""
+    rng, names = random.Random(seed), sorted(name for name in CALLS if replaceable(name))
+    calls = []
+    for i in range(n_calls):
+        name = names[i % len(names)] if i < len(names) else rng.choice(names)
+        arguments = replaceable(name)
+        n_replaced = min(rng.choice([1, 1, 2, 3]), len(arguments))
+        chosen = rng.sample(arguments, n_replaced)
+        calls.append((name, {argument: rng.choice(list(HOSTILE)) for argument in chosen}))
+    return calls
+
+
+def prepare():
+    """Bound the process's memory and time, and work in an empty folder."""
+    with open("/proc/self/statm") as statm:
+        used = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + BYTES_OF_MEMORY,) * 2)
+    os.chdir(tempfile.mkdtemp(prefix="minnet-bad-calls-"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sweep", action="store_true", help="one argument at a time, all values")
+    parser.add_argument("--part", default="0/1", help="of the sweep: every n-th function")
+    parser.add_argument("--only", default="", help="functions whose name contains this")
+    options = parser.parse_args()
+    prepare()
+    if options.sweep:
+        part, n_parts = map(int, options.part.split("/"))
+        calls = [
+            (name, {argument: hostile})
+            for name in sorted(CALLS)[part::n_parts]
+            if options.only in name
+            for argument, hostile in itertools.product(replaceable(name), HOSTILE)
+        ]
+    else:
+        calls = [c for c in random_calls(options.calls, options.seed) if options.only in c[0]]
+    wrong, seen = 0, Counter()
+    for name, replaced in calls:
+        print(f"{name} {replaced}", file=sys.stderr)  # the last line says what ended the process
+        fault = make_call(name, replaced)
+        if fault:
+            wrong += 1
+            key = name, tuple(replaced), fault.split(":")[0], fault.rpartition("(")[2]
+            seen[key] += 1
+            if seen[key] <= 3:
+                print(f"{name} {replaced}\n    {fault}", flush=True)
+    print(f"{len(calls)} bad calls of {len({name for name, _ in calls})} functions, {wrong} faults")
+    return min(wrong, 100)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

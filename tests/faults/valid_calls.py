@@ -1,0 +1,806 @@
+"""A good call of everything public: what bad calls are made from, by replacing arguments.
+
+``CALLS`` has a name for each call, such as "Network.forward"; what it gives is a function that makes the
+call anew, with arguments of its own. ``public()`` finds what there is by looking, so that what is new
+and has no call is missed by name.
+"""
+
+import copy
+import functools
+import importlib
+import inspect
+import pkgutil
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # before minnet.lab.displays opens it
+
+import numpy as np
+from matplotlib import pyplot
+from scipy import sparse
+
+import minnet
+from minnet import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    MinNetClassifier,
+    MinNetRegressor,
+    Network,
+    Trainer,
+    activations,
+    callbacks,
+    initializers,
+    lab,
+    layers,
+    lbfgs,
+    losses,
+    mup,
+    optimizers,
+    random,
+    trace,
+    user_activations,
+)
+from minnet.lab import displays, theory
+
+__all__ = ["CALLS", "PROTOCOLS", "Call", "public"]
+
+
+@dataclass
+class Call:
+    """One call: the function, its arguments by name, and what must not change when it raises."""
+
+    function: Any
+    arguments: dict = field(default_factory=dict)
+    watched: Any = None
+
+
+#: Methods that minnet calls and others override: they get arguments that were checked before, run in
+#: every step, and check nothing themselves.
+PROTOCOLS = {
+    activations.Activation: {"derivative"},
+    callbacks.Callback: {"begin", "begin_epoch", "next_step", "at_step", "end_epoch", "end"},
+    initializers.Initializer: {"adapt", "draw", "for_layer", "formula"},
+    lab.Probe: {"on_fit_task_begin", "on_fit_task_end", "setup", "teardown"},
+    layers.Layer: {"backward", "bind", "forward", "output_size", "parameters", "state", "update_state"},
+    losses.Loss: {"gradient", "pieces", "predict", "value"},
+    Network: {"draws", "forward_backward", "forward_training", "views"},
+    optimizers.Optimizer: {"prepare", "update"},
+    optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
+    trace.Trace: {"of"},
+    Trainer: {"check_stall", "continue_from", "raise_if_diverged", "run_epoch"},
+    user_activations.UserActivation: {"compiled"},
+    object: {"copy", "get_config", "get_metadata_routing"},
+}  # fmt: skip
+
+
+def public():
+    """Return the names of all public functions, classes and methods, with the objects."""
+    modules = [
+        importlib.import_module(f"minnet.{module.name}")
+        for module in pkgutil.iter_modules(minnet.__path__)
+        if not module.name.startswith("_") and module.name != "backends"
+    ]
+    found = {}
+    for module in (minnet, *modules, theory, displays):
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if not callable(value) or not value.__module__.startswith("minnet"):
+                continue
+            if isinstance(value, type) and issubclass(value, Exception):
+                continue
+            name = _key(value)
+            if value is minnet.network.all_finite:
+                continue  # of arrays that were checked, for each prediction
+            if inspect.isclass(value):
+                found.update(_methods(value, name))
+                if inspect.isabstract(value) or not _takes_arguments(value):
+                    continue
+            found[name] = value
+    return found
+
+
+def _key(value):
+    """Return the name of a call: the module's too, where several have one of the name."""
+    module = value.__module__.removeprefix("minnet.").split(".")[0]
+    return f"{module}.{value.__name__}" if value.__name__ in _TWICE else value.__name__
+
+
+_TWICE = {"Identity", "Constant"}
+
+
+def _takes_arguments(cls):
+    return cls.__init__ is not object.__init__
+
+
+def _methods(cls, name):
+    skipped = set().union(*(names for base, names in PROTOCOLS.items() if issubclass(cls, base)))
+    if cls is initializers.Initializer:
+        skipped.add("__call__")  # called of each subclass, which say what is drawn
+    for method in dir(cls):
+        value = inspect.getattr_static(cls, method)
+        owner = next(base for base in cls.__mro__ if method in vars(base))
+        if isinstance(value, classmethod | staticmethod):
+            value = value.__func__
+        value = getattr(value, "fn", value)  # of scikit-learn's available_if
+        if method in skipped or not inspect.isfunction(value):
+            continue
+        if method == "__call__" and not issubclass(cls, initializers.Initializer):
+            continue
+        if method.startswith("_") and method != "__call__":
+            continue
+        if not owner.__module__.startswith("minnet") and method not in ("score", "set_params"):
+            continue
+        of = _key(owner) if owner.__module__.startswith("minnet") else name
+        # The calls of initializers differ by class in what they draw.
+        yield f"{name if method == '__call__' else of}.{method}", value
+
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(30, 4))
+Y = np.column_stack([X[:, 0] - X[:, 1], X[:, 2]])
+CLASS = np.arange(30) % 3
+WEIGHT = RNG.uniform(0.5, 1.5, size=30)
+
+
+def _small(**arguments):
+    return {"hidden_layer_sizes": (5,), "max_iter": 2, "random_state": 0, **arguments}
+
+
+@functools.cache
+def _classifier():
+    return MinNetClassifier(**_small()).fit(X, CLASS)
+
+
+@functools.cache
+def _regressor():
+    return MinNetRegressor(**_small()).fit(X, Y)
+
+
+def _of(estimator, method, **arguments):
+    def make():
+        fitted = copy.deepcopy(estimator())
+        return Call(getattr(fitted, method), copy.deepcopy(arguments), fitted)
+
+    return make
+
+
+def _new(cls, **arguments):
+    return lambda: Call(cls, copy.deepcopy(arguments))
+
+
+def _fit(cls, target, **arguments):
+    """A fit with all arguments of the constructor among those that may be replaced."""
+    names = list(inspect.signature(cls).parameters)
+
+    def make():
+        estimator = copy.deepcopy(_classifier() if cls is MinNetClassifier else _regressor())
+        defaults = {**cls(**_small(**arguments)).get_params(), "X": X.copy(), "y": target.copy()}
+
+        def fit(X, y, **given):
+            before = estimator.get_params(deep=False)
+            estimator.set_params(**{name: given[name] for name in names})
+            try:
+                estimator.fit(X, y)
+            finally:
+                # What set_params did is no state of the fit.
+                estimator.set_params(**before)
+
+        return Call(fit, defaults, estimator)
+
+    return make
+
+
+def _network(*hidden, loss="log_loss", outputs=3):
+    net = Network([*hidden, Dense(outputs)], loss).initialize(4, random_state=0)
+    return net
+
+
+def _on_network(method, **arguments):
+    def make():
+        network = _network(Dense(5, "tanh", init="lsuv"), BatchNorm(), Dropout(0.3))
+        return Call(getattr(network, method), copy.deepcopy(arguments), network)
+
+    return make
+
+
+def _with_network(function, **arguments):
+    def make():
+        network = _network(Dense(5, "tanh"), Dense(5, "relu"))
+        return Call(functools.partial(function, network), copy.deepcopy(arguments), network)
+
+    return make
+
+
+def _trainer(**arguments):
+    return Trainer(_network(Dense(5, "tanh")), **arguments)
+
+
+def _new_trainer():
+    arguments = {
+        name: parameter.default
+        for name, parameter in inspect.signature(Trainer).parameters.items()
+        if name != "network"
+    }
+    network = _network(Dense(5, "tanh"))
+
+    def train(network, **given):
+        Trainer(network, **given).fit(X, CLASS, max_epochs=2)
+
+    return Call(train, {"network": network, **arguments})
+
+
+def _trainer_fit():
+    trainer = _trainer()
+    arguments = {"X": X.copy(), "T": CLASS.copy(), "sample_weight": WEIGHT.copy(), "max_epochs": 2}
+    more = {"validate": lambda network: 0.5, "early_stopping": True, "callbacks": ()}
+    return Call(trainer.fit, {**arguments, **more}, trainer.network)
+
+
+@functools.cache
+def _recording():
+    probe = lab.Probe(X, CLASS, steps=[0, 1, 2])
+    trainer = Trainer(_network(Dense(5, "tanh")), batch_size=10)
+    trainer.fit(X, CLASS, max_epochs=1, callbacks=[probe])
+    return probe.recording
+
+
+@functools.cache
+def _saved(kind):
+    path = Path("good-" + kind)
+    if kind == "model":
+        minnet.save_model(_classifier(), path)
+    elif kind == "measurement":
+        _recording()[0].save(path)
+    else:
+        _recording().save(path)
+    return str(path.absolute())
+
+
+def _band():
+    return theory.variance_band(theory.MeanField("tanh", 1.5), 1.0, [10, 20], 3, 0.5)
+
+
+def _display(make):
+    """A display's ``plot`` or class method; the figures are closed."""
+
+    def call():
+        made = make()
+        function = made.function
+
+        def draw(**arguments):
+            try:
+                function(**arguments)
+            finally:
+                pyplot.close("all")
+
+        return Call(draw, made.arguments, made.watched)
+
+    return call
+
+
+def _plot(make, **arguments):
+    return _display(lambda: Call(make().plot, {"ax": None, **arguments}))
+
+
+def _drawn(cls, method="from_estimator", first=None, **arguments):
+    def make():
+        given = dict(first() if first else {"estimator": _classifier()})
+        return Call(getattr(cls, method), {**given, **copy.deepcopy(arguments), "ax": None})
+
+    return _display(make)
+
+
+def _activation(value, slope, **arguments):
+    def make():
+        return Call(
+            minnet.activation,
+            {
+                "function": lambda z: z**3,
+                "derivative": lambda z: 3 * z**2,
+                "name": "cubed",
+                **arguments,
+            },
+        )
+
+    return make
+
+
+def _initializer_calls():
+    """A call of each class with a shape, and of those that take arguments with these."""
+    without = {
+        "EdgeOfChaos": {"activation": "tanh", "bias_variance": 0.1, "distribution": "normal"},
+        "FromArray": {"array": np.ones((6, 8))},
+        "FromFunction": {"function": lambda shape, rng, dtype=None: np.ones(shape)},
+    }
+    calls = {}
+    for name in initializers.__all__:
+        cls = getattr(initializers, name)
+        if not inspect.isclass(cls):
+            continue
+        arguments = without.get(name)
+        if arguments is None:
+            parameters = inspect.signature(cls).parameters if _takes_arguments(cls) else {}
+            arguments = {key: parameter.default for key, parameter in parameters.items()}
+        given = {"shape": (6, 8), "rng": 0, "dtype": "float32", "fans": None}
+        if cls is initializers.OutputPrior:
+            given = {**given, "shape": (8,)}
+
+        def make(cls=cls, arguments=arguments):
+            def initialize(**replaced):
+                network = Network([Dense(8, "relu", init=cls(**replaced)), Dense(2)])
+                cls(**replaced)((6, 8), rng=0)
+                network.initialize(6, random_state=0)
+
+            return Call(initialize, copy.copy(arguments))
+
+        def make_call(cls=cls, arguments=arguments, given=given):
+            return Call(cls(**arguments), dict(given))
+
+        if arguments:
+            calls[_key(cls)] = make
+        if cls is not initializers.Initializer:
+            calls[f"{_key(cls)}.__call__"] = make_call
+        if hasattr(cls, "variance"):
+            owner = next(base for base in cls.__mro__ if "variance" in vars(base))
+
+            def make_variance(cls=cls, arguments=arguments):
+                return Call(cls(**arguments).variance, {"fan_in": 6, "fan_out": 8})
+
+            calls[f"{_key(owner)}.variance"] = make_variance
+    return calls
+
+
+def _schedule(cls, **arguments):
+    def make():
+        def train(**given):
+            _trainer(learning_rate=cls(**given)).fit(X, CLASS, max_epochs=2)
+
+        return Call(train, copy.copy(arguments))
+
+    return make
+
+
+def _optimizer(cls):
+    arguments = {name: p.default for name, p in inspect.signature(cls).parameters.items()}
+
+    def make():
+        def train(**given):
+            _trainer(optimizer=cls(**given)).fit(X, CLASS, max_epochs=2)
+
+        return Call(train, dict(arguments))
+
+    return make
+
+
+def _layer(cls, **arguments):
+    """A layer is made, and what it lacks comes out when its network is initialized, at the latest."""
+
+    def make():
+        def initialize(**given):
+            network = Network([Dense(4), cls(**given), Dense(3)]).initialize(4, random_state=0)
+            network.loss_and_grad(X, CLASS)
+            network.forward(X)
+
+        return Call(initialize, copy.copy(arguments))
+
+    return make
+
+
+def _targets(cls, T):
+    return lambda: Call(
+        cls().check_targets,
+        {
+            "T": T.copy(),
+            "n_samples": 30,
+            "n_outputs": 3 if T.ndim == 1 else 2,
+            "dtype": np.dtype(float),
+        },
+    )
+
+
+def _mean_field(method, **arguments):
+    return lambda: Call(getattr(theory.MeanField("tanh", 1.5, 0.1), method), dict(arguments))
+
+
+def _make_layers(width):
+    return [Dense(width, "tanh"), Dense(3)]
+
+
+STREAM = random.Stream(0, "initializer")
+
+CALLS = {
+    # ---- estimators
+    "MinNetClassifier": _fit(MinNetClassifier, CLASS),
+    "MinNetRegressor": _fit(MinNetRegressor, Y),
+    "MinNetClassifier lbfgs": _fit(MinNetClassifier, CLASS, solver="lbfgs"),
+    "MinNetClassifier early stopping": _fit(MinNetClassifier, CLASS, early_stopping=True),
+    "MinNetRegressor sgd": _fit(MinNetRegressor, Y, solver="sgd", learning_rate="adaptive"),
+    "BaseMinNet.fit": _of(
+        _classifier, "fit", X=X, y=CLASS, sample_weight=WEIGHT, X_val=X, y_val=CLASS,
+        sample_weight_val=WEIGHT,
+    ),
+    "BaseMinNet.fit sparse": _of(_classifier, "fit", X=sparse.csr_matrix(X), y=CLASS),
+    "BaseMinNet.fit numbers": _of(_regressor, "fit", X=X, y=Y, sample_weight=WEIGHT),
+    "MinNetClassifier.partial_fit": _of(
+        _classifier, "partial_fit", X=X, y=CLASS, sample_weight=WEIGHT, classes=None
+    ),
+    "MinNetClassifier.partial_fit first": lambda: Call(
+        MinNetClassifier(**_small()).partial_fit,
+        {"X": X.copy(), "y": CLASS.copy(), "classes": np.arange(3)},
+    ),
+    "MinNetRegressor.partial_fit": _of(_regressor, "partial_fit", X=X, y=Y, sample_weight=WEIGHT),
+    "MinNetClassifier.predict": _of(_classifier, "predict", X=X),
+    "MinNetClassifier.predict sparse": _of(_classifier, "predict", X=sparse.csr_matrix(X)),
+    "MinNetClassifier.predict not fitted": _of(MinNetClassifier, "predict", X=X),
+    "MinNetRegressor.predict": _of(_regressor, "predict", X=X),
+    "MinNetClassifier.predict_proba": _of(_classifier, "predict_proba", X=X),
+    "MinNetClassifier.predict_log_proba": _of(_classifier, "predict_log_proba", X=X),
+    "MinNetClassifier.score": _of(_classifier, "score", X=X, y=CLASS, sample_weight=WEIGHT),
+    "MinNetRegressor.score": _of(_regressor, "score", X=X, y=Y, sample_weight=WEIGHT),
+    "MinNetClassifier.set_params": _of(_classifier, "set_params", alpha=0.1, hidden_layer_sizes=(3,)),
+    "MinNetRegressor.set_params": _of(_regressor, "set_params", alpha=0.1, loss="poisson"),
+    "save_model": lambda: Call(
+        minnet.save_model, {"model": copy.deepcopy(_classifier()), "path": "saved"}, _classifier()
+    ),
+    "load_model": lambda: Call(minnet.load_model, {"path": _saved("model")}),
+    "show_config": lambda: Call(minnet.show_config),
+    # ---- networks and training
+    "Network": lambda: Call(
+        lambda **given: Network(**given).initialize(4, 0).loss_and_grad(X, CLASS),
+        {
+            "layers": [Dense(5), Dense(3)], "loss": "log_loss", "init": "auto", "bias_init": "auto",
+            "alpha": 0.1,
+        },
+    ),
+    "Network.initialize": _on_network("initialize", n_features=4, random_state=0, dtype="float64"),
+    "Network.activation_above": _on_network("activation_above", layer_index=0),
+    "Network.activation_below": _on_network("activation_below", layer_index=2),
+    "Network.adapt": _on_network("adapt", X=X, T=CLASS, sample_weight=WEIGHT),
+    "Network.astype": _on_network("astype", dtype="float32"),
+    "Network.check_X": _on_network("check_X", X=X),
+    "Network.check_batch": _on_network(
+        "check_batch", X=X, T=CLASS, sample_weight=WEIGHT, targets=True
+    ),
+    "Network.forward": _on_network("forward", X=X, return_all=False),
+    "Network.predict": _on_network("predict", X=X),
+    "Network.loss_and_grad": _on_network(
+        "loss_and_grad", X=X, T=CLASS, sample_weight=WEIGHT, n_samples=None, weight_sum=None, position=0
+    ),
+    "Network.objective": _on_network("objective", X=X, T=CLASS, sample_weight=WEIGHT),
+    "Network.trace": _on_network("trace", X=X, T=CLASS, sample_weight=WEIGHT),
+    "ParameterRow": _new(
+        minnet.network.ParameterRow, layer=0, name="W", offset=0, shape=(2, 3), is_weight=True,
+        lr_factor=1.0, trainable=True,
+    ),
+    "Trace": _new(trace.Trace, loss=1.0, names=["Dense"], layers=[{}]),
+    "Trace.rows": lambda: Call(_network().trace(X, CLASS).rows),
+    "Trace.to_frame": lambda: Call(_network().trace(X, CLASS).to_frame),
+    "Trainer": _new_trainer,
+    "Trainer.fit": _trainer_fit,
+    "Trainer.is_finite": lambda: Call(_trainer().is_finite),
+    "minimize_lbfgs": _with_network(
+        lbfgs.minimize_lbfgs, X=X, T=CLASS, sample_weight=WEIGHT, max_iter=3, max_fun=10, tol=1e-4,
+        verbose=False, backend="auto", n_threads=None,
+    ),
+    "as_callback": _new(callbacks.as_callback, spec=print),
+    "pretrain": _with_network(
+        minnet.pretrain, X=X, corruption=0.25, loss="auto", n_epochs=1, batch_size=32,
+        optimizer="adam", random_state=0, backend="auto", n_threads=None, verbose=False,
+    ),
+    "pretrain network": lambda: Call(minnet.pretrain, {"network": _network(Dense(5, "tanh")), "X": X}),
+    "check_gradients": _with_network(
+        minnet.check_gradients, X=X, T=CLASS, sample_weight=WEIGHT, epsilon=1e-5, tolerance=1e-6,
+        max_elements=5, rng=0,
+    ),
+    "check_gradients network": lambda: Call(
+        minnet.check_gradients, {"network": _network(Dense(2, "tanh")), "X": X, "T": CLASS}
+    ),
+    "GradientCheck": _new(
+        minnet.gradcheck.GradientCheck, tolerance=1e-6, errors={}, n_checked={}, n_skipped={}
+    ),
+    "mup": _new(
+        mup.mup, layers=[Dense(8, "relu"), Dense(3)], base_width=4, optimizer="adam", output=True,
+        zero_output=True,
+    ),
+    "coordinate_check": _new(
+        mup.coordinate_check, make_layers=_make_layers, widths=[4, 8], X=X, T=CLASS, loss="log_loss",
+        optimizer="adam", n_steps=1, random_state=0,
+    ),
+    # ---- layers, optimizers, losses, activations
+    "Dense": _layer(
+        Dense, units=5, activation="tanh", init=None, bias_init=None, trainable=True, lr_factor=1.0,
+        bias_lr_factor=None,
+    ),
+    "Dropout": _layer(Dropout, rate=0.5),
+    "BatchNorm": _layer(
+        BatchNorm, activation="tanh", momentum=0.9, epsilon=1e-5, trainable=True, lr_factor=1.0
+    ),
+    "Context": _new(layers.Context, training=False, needs_dX=True, weights=None, uniform=None),
+    "Parameter": _new(
+        layers.Parameter, shape=(2, 3), init=None, is_weight=True, lr_factor=None
+    ),
+    "SGD": _optimizer(minnet.SGD),
+    "Adam": _optimizer(minnet.Adam),
+    "InvScaling": _schedule(optimizers.InvScaling, power_t=0.5),
+    "FunctionOfStep": _schedule(optimizers.FunctionOfStep, function=lambda step: 0.1),
+    "StepDecay": _schedule(optimizers.StepDecay, n_steps=3, factor=0.1),
+    "Cosine": _schedule(optimizers.Cosine, n_steps=3, final=0.1),
+    "WarmUp": _schedule(optimizers.WarmUp, n_steps=3, then=None, start=0.1),
+    "clip_gradients": lambda: Call(
+        optimizers.clip_gradients, {"grads": np.arange(5.0), "clip_value": 2.0, "clip_norm": 1.0}
+    ),
+    "get_optimizer": _new(optimizers.get_optimizer, spec="adam"),
+    "get_schedule": _new(optimizers.get_schedule, spec="invscaling", power_t=0.5),
+    "get_loss": _new(losses.get_loss, spec="log_loss", n_outputs=3),
+    "list_losses": _new(losses.list_losses),
+    "SquaredError": _new(losses.SquaredError, output="softmax"),
+    "Loss.check_targets": _targets(losses.SquaredError, Y),
+    "SoftmaxCrossEntropy.check_targets": _targets(losses.SoftmaxCrossEntropy, CLASS),
+    "SigmoidCrossEntropy.check_targets": _targets(losses.SigmoidCrossEntropy, (Y > 0) * 1.0),
+    "Poisson.check_targets": _targets(losses.Poisson, Y**2),
+    "Elu": _new(activations.Elu, alpha=1.0),
+    "LeakyRelu": _new(activations.LeakyRelu, negative_slope=0.01),
+    "get_activation": _new(activations.get_activation, spec="tanh", name="activation"),
+    "list_activations": _new(activations.list_activations),
+    "activation": _activation(None, None, kinks=(), check=True),
+    "UserActivation": _new(
+        user_activations.UserActivation, function=lambda z: z, slope=lambda z: 1.0, name="f", kinks=()
+    ),
+    # ---- initializers and random numbers
+    **_initializer_calls(),
+    "EdgeOfChaos.weight_variance": lambda: Call(initializers.EdgeOfChaos("tanh").weight_variance),
+    "Sparse.count": lambda: Call(initializers.Sparse(3).count, {"fan_in": 6}),
+    "Uniform.with_std": _new(initializers.Uniform.with_std, std=0.1, mean=0.2),
+    "auto_initializer": _new(
+        initializers.auto_initializer, activation_name="relu", negative_slope=0.1, first_layer=False
+    ),
+    "calculate_gain": _new(initializers.calculate_gain, activation="leaky_relu", param=0.1),
+    "variance_gain": _new(initializers.variance_gain, activation="tanh", centered=False),
+    "get_initializer": _new(initializers.get_initializer, spec="he", name="init"),
+    "list_initializers": _new(initializers.list_initializers, aliases=True),
+    "materialize": _new(
+        initializers.materialize, spec="he", shape=(4, 5), rng=0, dtype="float64", fans=None,
+        name="init",
+    ),
+    "resolve_fans": _new(initializers.resolve_fans, shape=(4, 5), fans=(4, 5)),
+    "Stream": _new(random.Stream, key=0, name="initializer", index=0),
+    "Stream.generator": lambda: Call(STREAM.generator),
+    "Stream.words": lambda: Call(STREAM.words, {"n": 5, "start": 0}),
+    "Stream.permutation": lambda: Call(STREAM.permutation, {"n": 5}),
+    "Stream.uniform": lambda: Call(
+        STREAM.uniform, {"shape": (2, 3), "low": 0.0, "high": 1.0, "dtype": "float64", "start": 0}
+    ),
+    "Stream.normal": lambda: Call(
+        STREAM.normal, {"shape": (2, 3), "mean": 0.0, "std": 1.0, "dtype": "float64", "start": 0}
+    ),
+    "Stream.truncated_normal": lambda: Call(
+        STREAM.truncated_normal,
+        {
+            "shape": (2, 3), "mean": 0.0, "std": 1.0, "lower": -2.0, "upper": 2.0, "dtype": "float64",
+            "start": 0,
+        },
+    ),
+    "as_stream": _new(random.as_stream, rng=0, name="initializer", index=0),
+    "draw_key": _new(random.draw_key, random_state=0),
+    "philox4x32": _new(random.philox4x32, counter=[0, 0, 0, 0], key=[0, 0]),
+    # ---- exports
+    "to_onnx": lambda: Call(
+        minnet.export.to_onnx, {"model": _classifier(), "path": None, "dtype": None, "opset": 17}
+    ),
+    "to_numpy_source": lambda: Call(
+        minnet.export.to_numpy_source, {"model": _classifier(), "path": None, "dtype": None}
+    ),
+    "register_skl2onnx": lambda: Call(minnet.export.register_skl2onnx),
+    # ---- the laboratory
+    "Finding": _new(
+        lab.Finding, code="c", layer=0, figure=1.0, threshold=2.0, sentence="s", advice="a"
+    ),
+    "Report": lambda: Call(lab.Report, {"findings": [], "measurement": _recording()[0]}),
+    "Jacobians": lambda: Call(
+        lab.Jacobians, {"names": ["a"], "layers": [X], "end_to_end": X, "hidden": X}
+    ),
+    "Measurement": lambda: Call(
+        lab.Measurement,
+        {
+            "step": 0, "loss": 1.0, "description": _recording()[0]._description(),
+            "values": dict(_recording()[0]._values),
+        },
+    ),
+    "Measurement.histogram": lambda: Call(_recording()[0].histogram, {"name": "Y"}),
+    "Measurement.keys": lambda: Call(_recording()[0].keys),
+    "Measurement.load": lambda: Call(lab.Measurement.load, {"path": _saved("measurement")}),
+    "Measurement.save": lambda: Call(_recording()[0].save, {"path": "measurement"}),
+    "Measurement.to_frame": lambda: Call(_recording()[0].to_frame),
+    "Recording": lambda: Call(lab.Recording, {"measurements": list(_recording().measurements)}),
+    "Recording.load": lambda: Call(lab.Recording.load, {"path": _saved("recording")}),
+    "Recording.save": lambda: Call(_recording().save, {"path": "recording"}),
+    "Recording.to_frame": lambda: Call(_recording().to_frame),
+    "Probe": lambda: Call(
+        lambda **given: _trainer().fit(X, CLASS, max_epochs=1, callbacks=[lab.Probe(**given)]),
+        {
+            "X": X.copy(), "y": CLASS.copy(), "sample_weight": WEIGHT, "steps": [0, 1], "n_bins": 8,
+            "n_jacobians": 1,
+        },
+    ),
+    "probe": _with_network(
+        lab.probe, X=X, y=CLASS, sample_weight=WEIGHT, optimizer="adam", n_bins=8, n_jacobians=1
+    ),
+    "probe model": lambda: Call(lab.probe, {"model": _classifier(), "X": X, "y": CLASS}),
+    "diagnose": _with_network(
+        lab.diagnose, X=X, y=CLASS, sample_weight=WEIGHT, optimizer="adam"
+    ),
+    "diagnose model": lambda: Call(lab.diagnose, {"model": _classifier(), "X": X, "y": CLASS}),
+    "jacobians": _with_network(lab.jacobians, X=X, y=CLASS, n_samples=2, random_state=0),
+    "jacobians model": lambda: Call(lab.jacobians, {"model": _classifier(), "X": X}),
+    # ---- theory
+    "MeanField": _new(theory.MeanField, activation="tanh", weight_variance=1.5, bias_variance=0.1),
+    "MeanField.chi": _mean_field("chi", q=1.0),
+    "MeanField.correlation_map": _mean_field("correlation_map", c=0.5, q=1.0),
+    "MeanField.critical": _new(theory.MeanField.critical, activation="tanh", bias_variance=0.1),
+    "MeanField.depth_scales": _mean_field("depth_scales"),
+    "MeanField.fixed_correlation": _mean_field("fixed_correlation", start=0.5, tol=1e-6),
+    "MeanField.fixed_variance": _mean_field("fixed_variance", start=1.0, tol=1e-6),
+    "MeanField.from_initializer": _new(
+        theory.MeanField.from_initializer, initializer="he", activation="relu", fan_in=5, fan_out=6,
+        bias_init=None,
+    ),
+    "MeanField.gradient_variances": _mean_field("gradient_variances", q=1.0, n_layers=3),
+    "MeanField.variance_map": _mean_field("variance_map", q=1.0),
+    "MeanField.variances": _mean_field("variances", q=1.0, n_layers=3),
+    "Prediction": lambda: Call(
+        theory.Prediction, dict(vars(theory.predict_variances(_classifier(), X)))
+    ),
+    "VarianceBand": lambda: Call(theory.VarianceBand, dict(vars(_band()))),
+    "VarianceBand.interval": lambda: Call(_band().interval, {"n_errors": 2.0}),
+    "VarianceBand.gradient_interval": lambda: Call(_band().gradient_interval, {"n_errors": 2.0}),
+    "jacobian_density": _new(
+        theory.jacobian_density, s=np.linspace(0, 2, 5), activation="tanh", q=1.0, weight_variance=1.5,
+        ratio=1.0,
+    ),
+    "jacobian_mean_square": lambda: Call(
+        theory.jacobian_mean_square, {"network": theory.MeanField("tanh", 1.5), "q": 1.0, "n_layers": 2}
+    ),
+    "jacobian_variance": lambda: Call(
+        theory.jacobian_variance,
+        {"network": theory.MeanField.critical("tanh"), "n_layers": 2, "orthogonal": False},
+    ),
+    "largest_singular_value": _new(theory.largest_singular_value, n_layers=3, scale=1.0),
+    "length_fluctuation": _new(theory.length_fluctuation, widths=[5, 6], rectifier=True),
+    "marchenko_pastur": _new(theory.marchenko_pastur, s=np.linspace(0, 2, 5), ratio=0.5, scale=1.0),
+    "marchenko_pastur_mean": _new(theory.marchenko_pastur_mean, ratio=0.5, scale=1.0),
+    "quarter_circle": _new(theory.quarter_circle, s=np.linspace(0, 2, 5), scale=1.0),
+    "quarter_circle_mean": _new(theory.quarter_circle_mean, scale=1.0),
+    "predict_variances": lambda: Call(
+        theory.predict_variances, {"model": _classifier(), "X": X, "y": CLASS}
+    ),
+    "variance_band": lambda: Call(
+        theory.variance_band,
+        {
+            "network": theory.MeanField("tanh", 1.5), "q": 1.0, "widths": [10, 20], "n_samples": 3,
+            "correlation": 0.5,
+        },
+    ),
+    "weight_mean": _new(theory.weight_mean, initializer="he", fan_in=5, fan_out=6, shape=(5, 6)),
+    "weight_variance": _new(
+        theory.weight_variance, initializer="he", fan_in=5, fan_out=6, shape=(5, 6)
+    ),
+}  # fmt: skip
+
+for _name in ("ActivationHistogramDisplay", "GradientHistogramDisplay"):
+    _cls = getattr(displays, _name)
+
+    def _histogram(cls=_cls):
+        quantity = "Y" if "Activation" in cls.__name__ else "dZ"
+        return cls.from_measurement(_recording()[0], quantity=quantity)
+
+    def _arguments(make=_histogram):
+        made = make()
+        names = ("density", "edges", "layers", "quantity", "sd")
+        return Call(type(made), {name: getattr(made, name) for name in names})
+
+    CALLS[_name] = _display(_arguments)
+    _owner = next(base for base in _cls.__mro__ if "plot" in vars(base)).__name__
+    CALLS[f"{_owner}.plot"] = _plot(_histogram, kind="ridges")
+    CALLS[f"{_owner}.from_estimator"] = _drawn(
+        _cls,
+        X=X,
+        y=CLASS,
+        sample_weight=WEIGHT,
+        quantity=None,
+        hidden_only=True,
+        n_bins=8,
+        kind="lines",
+    )
+    CALLS[f"{_owner}.from_measurement"] = _drawn(
+        _cls,
+        "from_measurement",
+        lambda: {"measurement": _recording()[0]},
+        quantity=None,
+        hidden_only=True,
+        kind="lines",
+    )
+
+_SIMPLE = {
+    "VarianceByDepthDisplay": (
+        {"X": X, "y": CLASS, "sample_weight": WEIGHT, "direction": "forward", "n_errors": 2.0},
+        {"direction": "forward"},
+    ),
+    "SingularValuesDisplay": (
+        {"X": X, "y": CLASS, "n_samples": 2, "random_state": 0, "law": "jacobian", "n_bins": 8},
+        {"law": "jacobian", "n_bins": 8},
+    ),
+    "PhaseDiagramDisplay": ({"X": X, "y": CLASS, "sigma_w": [1.0, 2.0], "sigma_b": [0.0, 1.0]}, {}),
+    "LossSurfaceDisplay": (
+        {
+            "X": X, "y": CLASS, "loss": None, "weights": None, "directions": None, "span": 5.0,
+            "n_points": 5, "kind": "contour",
+        },
+        {"kind": "contour"},
+    ),
+    "LossCurveDisplay": ({"names": None, "log": False}, {"log": False}),
+    "FirstLayerWeightsDisplay": ({"X": None, "y": None, "shape": (2, 2), "n_images": 2}, {}),
+}  # fmt: skip
+for _name, (_from, _of_plot) in _SIMPLE.items():
+    _cls = getattr(displays, _name)
+
+    def _make(cls=_cls, given=_from):
+        return cls.from_estimator(_classifier(), **given)
+
+    def _arguments(cls=_cls, make=_make):
+        made = make()
+        return Call(cls, {name: getattr(made, name) for name in inspect.signature(cls).parameters})
+
+    CALLS[_name] = _display(_arguments)
+    CALLS[f"{_name}.plot"] = _plot(_make, **_of_plot)
+    CALLS[f"{_name}.from_estimator"] = _drawn(_cls, **_from)
+
+CALLS["PhaseDiagramDisplay.from_activation"] = _drawn(
+    displays.PhaseDiagramDisplay,
+    "from_activation",
+    lambda: {"activation": "tanh"},
+    sigma_w=[1.0, 2.0],
+    sigma_b=[0.0, 1.0],
+    points=(),
+)
+CALLS["SaturationDisplay.from_estimator"] = _drawn(
+    displays.SaturationDisplay,
+    "from_estimator",
+    lambda: {"estimator": MinNetClassifier(**_small(activation="tanh"))},
+    X=X, y=CLASS, X_probe=None, steps=None, kind="saturated",
+)  # fmt: skip
+CALLS["SaturationDisplay.from_recording"] = _drawn(
+    displays.SaturationDisplay,
+    "from_recording",
+    lambda: {"recording": _recording()},
+    kind="saturated",
+)
+
+
+def _saturation():
+    return displays.SaturationDisplay.from_recording(_recording())
+
+
+CALLS["SaturationDisplay"] = _display(
+    lambda: Call(
+        displays.SaturationDisplay,
+        {name: getattr(_saturation(), name) for name in ("steps", "values", "layers")},
+    )
+)
+CALLS["SaturationDisplay.plot"] = _plot(_saturation, kind="saturated")
+
+
+def _quietly(make):
+    def quiet():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return make()
+
+    return quiet
+
+
+CALLS = {name: _quietly(make) for name, make in CALLS.items()}
