@@ -22,6 +22,14 @@ _REFRESH = 0.2  # seconds from one look of the bar to the next
 _LINE = 2.0  # seconds from one line to the next where there is no bar, at least ...
 _LINE_SHARE = 0.05  # ... and at least this share of the time so far: a night is no thousand lines
 
+_REASONS = {
+    "max_epochs": "the maximum number of epochs is reached",
+    "callback": "ended by a callback",
+    "interrupted": "interrupted",
+    "diverged": "diverged",
+    "end_of_stream": "the stream has ended",
+}
+
 
 class Progress(Callback):
     """Shows a bar with epoch, loss, validation score, rows per second and time left; then a closing line.
@@ -52,7 +60,9 @@ class Progress(Callback):
         self._seen, self._steps = trainer.n_seen, trainer.n_steps
         self._pace = Pace(trainer)
         self._due = self._pace.after(trainer, _REFRESH) if self._may_pause(trainer) else None
+        self._done_before = trainer.run.n_epochs  # where a checkpoint was taken up
         self._in_epoch, self._wait = False, _SILENT
+        self._loss, self._n_losses = 0.0, 0
         self._place = _place()
 
     def begin_epoch(self, trainer):
@@ -81,7 +91,7 @@ class Progress(Callback):
         seconds = time.perf_counter() - self._began
         n = trainer.n_epochs - self._epochs_before
         epochs = f"{n} epoch{'s' * (n != 1)} in {_duration(seconds)}"
-        say(", ".join([epochs, *self._figures(trainer, 8)]) + f": {self._reason(trainer)}.")
+        say(", ".join([epochs, *self._figures(trainer, 8)]) + f": {_reason(trainer)}.")
 
     def abort(self, trainer):
         """Take the bar away; a notebook leaves it there, in red."""
@@ -105,7 +115,7 @@ class Progress(Callback):
             return
         elapsed, self._looked = now - self._began, now
         if self._place == "bar" and self._bar is None:
-            self._bar = _open_bar(self._max_epochs, elapsed)
+            self._bar = _open_bar(self._max_epochs, self._done_before, elapsed)
             if self._bar is None:
                 self._place = "lines"
         done = self._done(trainer)
@@ -113,9 +123,10 @@ class Progress(Callback):
         figures = self._figures(trainer)
         if self._place == "lines":
             self._wait = max(_LINE, _LINE_SHARE * elapsed)
-            left = self._max_epochs - done
-            if done:
-                figures.append(f"{_duration(elapsed * left / done)} left")
+            now_done = done - self._done_before
+            if now_done:
+                left = elapsed * (self._max_epochs - done) / now_done
+                figures.append(f"{_duration(left)} left")
             say(", ".join([f"{epoch}, {_duration(elapsed)}", *figures]))
             return
         self._wait = _REFRESH
@@ -135,34 +146,30 @@ class Progress(Callback):
 
     def _done(self, trainer):
         """Return how many epochs are done, as a number with a fraction."""
-        done = trainer.n_epochs - self._epochs_before
+        done = self._done_before + trainer.n_epochs - self._epochs_before
         if self._in_epoch and self._n_rows:
             rows = self._rows(trainer) - (self._epoch_seen - self._seen_before)
             done += min(rows / self._n_rows, 1 - 1e-9)
         return done
 
     def _figures(self, trainer, digits=4):
-        """Return the last epoch's loss and score, and the mean speed, as far as there are any."""
+        """Return loss and score of the last epoch, or of the first one so far, and the mean speed."""
         found = []
         if trainer.n_epochs > self._epochs_before:
             found.append(f"loss = {trainer.loss_curve[-1]:.{digits}f}")
+        elif self._in_epoch and trainer.run.losses:
+            found.append(f"loss = {self._loss_so_far(trainer):.{digits}f}")
         if len(trainer.validation_scores) > self._validated_before:
             found.append(f"validation score = {trainer.validation_scores[-1]:.4f}")
         rows, seconds = self._rows(trainer), time.perf_counter() - self._began
         return [*found, f"{rows / max(seconds, 1e-9):,.0f} rows/s"]
 
-    def _reason(self, trainer):
-        """Return why the training has ended."""
-        if not trainer.is_finite():
-            return "diverged"
-        if self._in_epoch:
-            return "ended in the middle of an epoch"
-        if trainer.no_improvement_count > trainer.n_iter_no_change:
-            scored = len(trainer.validation_scores) > self._validated_before
-            return f"the {'validation score' if scored else 'loss'} did not improve any more"
-        if trainer.n_epochs - self._epochs_before >= self._max_epochs:
-            return "the maximum number of epochs is reached"
-        return "ended by a callback"
+    def _loss_so_far(self, trainer):
+        """Return the mean loss of the first epoch's steps."""
+        run = trainer.run
+        self._loss += sum(float(losses.sum()) for losses in run.losses[self._n_losses :])
+        self._n_losses = len(run.losses)
+        return self._loss / (run.n_rows + run.start * trainer.batch_size)
 
     def _close(self):
         if self._bar is not None:
@@ -170,13 +177,23 @@ class Progress(Callback):
             self._bar = None
 
 
+def _reason(trainer):
+    """Return why the training has ended."""
+    stopped = trainer.run.stopped
+    if stopped == "stalled":
+        scored = trainer.run.best is not None
+        return f"the {'validation score' if scored else 'loss'} did not improve any more"
+    return _REASONS[stopped]
+
+
 def say(text):
-    """Print a line, for which a bar on the screen makes room."""
+    """Print a line at once, for which a bar on the screen makes room."""
     tqdm = sys.modules.get("tqdm")
     if tqdm is None:
-        print(text)
+        print(text, flush=True)
     else:
         tqdm.tqdm.write(text)
+        sys.stdout.flush()  # a process of a search may end without doing so
 
 
 def _place():
@@ -197,7 +214,7 @@ def _in_notebook():
     return shell is not None and "IPKernelApp" in shell.config
 
 
-def _open_bar(n_epochs, elapsed):
+def _open_bar(n_epochs, initial, elapsed):
     """Return tqdm's bar for a training that began ``elapsed`` seconds ago, or None without tqdm."""
     try:
         with warnings.catch_warnings():
@@ -212,6 +229,7 @@ def _open_bar(n_epochs, elapsed):
     look = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
     bar = Bar(
         total=n_epochs,
+        initial=initial,
         leave=False,
         bar_format=look,
         delay=1e-9,  # so that it is not drawn before it has its figures
