@@ -109,8 +109,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         What the validation set is scored by. None: accuracy. "loss": minus the loss, without L2.
         Otherwise the name of a scorer of scikit-learn, or ``scorer(estimator, X, y)``, the higher the
         better, which gets ``sample_weight=`` too where the validation set has weights.
-    backend : {"auto", "numpy"}, default="auto"
-        What runs the training.
+    backend : {"auto", "cython", "numba", "numpy"}, default="auto"
+        What runs the training; "auto" takes the first of them that is installed.
     n_threads : int or None, default=None
         Threads; None leaves the libraries' settings alone.
 
