@@ -495,7 +495,7 @@ def test_any_bytes(load, raw):
 
 
 def test_a_loaded_model_that_was_changed_inside_its_bounds_still_predicts(files, load):
-    """Numbers of the weights are anyone's; what comes of them are numbers, or the sentence that says not."""
+    """Numbers of the weights are anyone's; what comes of them are numbers, or an error."""
     header, record, data = parts(files["adam"])
     X, _ = models.data("multiclass")
     for seed in range(20):
