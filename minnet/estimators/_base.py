@@ -31,7 +31,7 @@ from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
 from minnet.estimators._fit_info import fit_info
 from minnet.estimators._kept import KeptBackend
-from minnet.estimators._validation import check_given, check_total, split
+from minnet.estimators._validation import check_given, split
 from minnet.layers import BatchNorm, Dropout
 from minnet.lbfgs import minimize_lbfgs
 from minnet.losses import get_loss
@@ -302,7 +302,17 @@ class BaseMinNet(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         T = self._check_targets(X, y, first, **given)
         self._check_for_loss(T, X.dtype)
         weights = self._total_weight(T, sample_weight, incremental="classes" in given)
-        check_total(weights)
+        if weights is not None:
+            with np.errstate(over="ignore"):
+                total = weights.sum()
+            if not total > 0:
+                raise ValueError(
+                    "sample_weight must not be all zero: no sample has a positive weight."
+                )
+            if total == np.inf:
+                raise ValueError(
+                    f"sample_weight must have a finite sum, got up to {weights.max():g}"
+                )
         return T, weights
 
     def _check_for_loss(self, T, dtype, name="y"):

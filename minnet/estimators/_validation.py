@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 from minnet.backends import make_backend
 from minnet.random import Stream
 
-__all__ = ["ValidationSet", "check_given", "check_total", "split"]
+__all__ = ["ValidationSet", "check_given", "split"]
 
 
 class ValidationSet:
@@ -110,18 +110,6 @@ def split(estimator, key, X, y, T, weights):
     X_val, T_val, y_val, *rest = held
     validation = ValidationSet(estimator, X_val, y_val, T_val, rest[0] if rest else None)
     return train[0], train[1], train[3] if rest else None, validation
-
-
-def check_total(weights):
-    """Raise where sample weights (or None) have a sum that nothing can be divided by."""
-    if weights is None:
-        return
-    with np.errstate(over="ignore"):
-        total = weights.sum()
-    if not total > 0:
-        raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
-    if total == np.inf:
-        raise ValueError(f"sample_weight must have a finite sum, got up to {weights.max():g}")
 
 
 @np.errstate(over="ignore", invalid="ignore")
