@@ -15,9 +15,9 @@ from minnet import MinNetClassifier, MinNetRegressor
 from minnet.backends import list_backends
 from minnet.losses import Huber
 
-# No warning of NumPy comes out.
 pytestmark = pytest.mark.filterwarnings(
-    "error::RuntimeWarning", "ignore::sklearn.exceptions.ConvergenceWarning"
+    "error",
+    "ignore::sklearn.exceptions.ConvergenceWarning",  # no RuntimeWarning of NumPy comes out
 )
 
 BACKENDS = [name for name in list_backends() if name != "auto"]
@@ -103,8 +103,8 @@ def error_of(call, *arguments):
 def outcome(est, X, y):
     """Fit and predict; return "fitted", "restored" or "refused" after checking what each must be."""
     with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("error")
+        warnings.simplefilter("always", ConvergenceWarning)
         refused = error_of(est.fit, X, y)
     if refused:
         too_large = refused.startswith("y must be finite in float32, got ")
