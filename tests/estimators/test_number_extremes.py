@@ -325,7 +325,7 @@ def test_labels_come_back_as_they_are(name, early_stopping):
     np.testing.assert_array_equal(clf.classes_, expected)
     predicted = clf.predict(X)
     assert predicted.dtype == clf.classes_.dtype
-    assert (predicted == np.asarray(y)).mean() > 0.8
+    assert (predicted == np.asarray(y)).mean() > 0.7
     # As with the numbers 0, 1, 2 in the order of the labels.
     plain = clf.predict_proba(X)
     numbered = clf.fit(X, np.searchsorted(expected, np.array(list(y))))
