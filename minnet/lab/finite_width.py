@@ -162,7 +162,7 @@ def variance_band(network, q, widths, n_samples=1, correlation=0.0):
         raise ValueError(f"widths must be whole numbers in a row, got {widths!r:.200}")
     widths = [check_whole("widths", width) for width in widths]
     if not widths:
-        raise ValueError("widths must be whole numbers of at least 1, got none")
+        raise ValueError("widths must be a whole number of at least 1 for each layer, got none")
     q = check_real("q", q, low=0)
     n_samples = check_whole("n_samples", n_samples)
     correlation = check_real("correlation", correlation, -1, 1)
