@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from minnet._checks import check_real
 from minnet._divergence import divergence
 from minnet.backends import make_backend
 
@@ -75,6 +76,7 @@ def minimize_lbfgs(
     >>> net.layers[0].W.ravel().round(4)
     array([ 3., -1.])
     """
+    tol = check_real("tol", tol, low=0)
     wide = network.astype("float64")
     data = wide.check_batch(X, T, sample_weight)
     runner = make_backend(backend, wide, n_threads)

@@ -178,7 +178,7 @@ def _check_arguments(network, corruption, loss, n_epochs):
         raise ValueError(f"corruption must be at least 0 and below 1, got {corruption!r}")
     if not isinstance(loss, str) or loss not in ("auto", *_LOSSES):
         raise ValueError(suggest(loss, ("auto", *_LOSSES), kind="loss"))
-    check_whole("n_epochs", n_epochs)
+    check_whole("n_epochs", n_epochs, 1, 10**6)
 
 
 def _check_data(network, X):

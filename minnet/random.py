@@ -88,8 +88,13 @@ def philox4x32(counter: Any, key: Any) -> Array:
     ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
     """
     # 32-bit numbers in 64-bit lanes: a product then holds both of its halves.
-    c0, c1, c2, c3 = np.moveaxis(np.asarray(counter).astype(np.uint64), -1, 0)
-    k0, k1 = (int(word) for word in np.asarray(key))
+    try:
+        c0, c1, c2, c3 = np.moveaxis(np.asarray(counter).astype(np.uint64), -1, 0)
+        k0, k1 = (int(word) & _MASK for word in np.asarray(key))
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"counter must be four and key two whole numbers of 32 bits: {error}"
+        ) from error
     for _ in range(10):
         p0 = c0 * np.uint64(0xD2511F53)
         p1 = c2 * np.uint64(0xCD9E8D57)

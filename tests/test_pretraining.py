@@ -200,7 +200,10 @@ class TestErrors:
             ({"corruption": "0.2"}, "corruption must be"),
             ({"loss": "hinge"}, "unknown loss 'hinge'"),
             ({"loss": "cross_entropy"}, r"loss must be .* inputs of layers\[0\]"),
-            ({"n_epochs": 0}, "n_epochs must be a whole number of at least 1, got 0"),
+            (
+                {"n_epochs": 0},
+                "n_epochs must be a whole number of at least 1 and at most 1000000, got 0",
+            ),
             ({"batch_size": 0}, "batch_size must be"),
             ({"optimizer": "adma"}, "unknown optimizer 'adma'"),
             ({"backend": "fortran"}, "backend"),

@@ -158,9 +158,11 @@ def variance_band(network, q, widths, n_samples=1, correlation=0.0):
     >>> float(high[-1].round(2))
     2.45
     """
+    if not isinstance(widths, list | tuple | range | np.ndarray) or np.ndim(widths) != 1:
+        raise ValueError(f"widths must be whole numbers in a row, got {widths!r:.200}")
     widths = [check_whole("widths", width) for width in widths]
     if not widths:
-        raise ValueError("widths must be whole numbers of at least 1, got none")
+        raise ValueError("widths must be a whole number of at least 1 for each layer, got none")
     q = check_real("q", q, low=0)
     n_samples = check_whole("n_samples", n_samples)
     correlation = check_real("correlation", correlation, -1, 1)
@@ -182,4 +184,7 @@ def variance_band(network, q, widths, n_samples=1, correlation=0.0):
         for field, width, above in zip(fields, widths, fields, strict=False)
     ]
     layers.append(Step(last, widths[-1]))
-    return VarianceBand(*propagate(layers, q, n_samples, correlation, n_outputs=widths[-1]))
+    try:
+        return VarianceBand(*propagate(layers, q, n_samples, correlation, n_outputs=widths[-1]))
+    except (OverflowError, ZeroDivisionError):
+        raise ValueError(f"q must be of a size whose square a float can hold, got {q!r}") from None

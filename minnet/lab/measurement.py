@@ -1,10 +1,8 @@
 """What was measured in a network: once, or through training."""
 
 import json
-from collections.abc import Iterable
 
 import numpy as np
-from scipy import sparse
 
 from minnet._atomic import write_atomically
 from minnet._configured import suggest
@@ -181,11 +179,12 @@ class Recording:
     """
 
     def __init__(self, measurements=()):
-        if not isinstance(measurements, Iterable) or sparse.issparse(measurements):
+        try:
+            self.measurements = list(measurements)
+        except (TypeError, NotImplementedError):
             raise TypeError(
                 f"measurements must be a list of Measurement, got {measurements!r:.200}"
-            )
-        self.measurements = list(measurements)
+            ) from None
 
     def __len__(self):
         return len(self.measurements)

@@ -51,10 +51,11 @@ def quarter_circle(s, scale=1.0):
     >>> quarter_circle([0.0, 2.0, 3.0]).round(4)
     array([0.6366, 0.    , 0.    ])
     """
-    s, scale = as_numbers("s", s), check_real("scale", scale, 0, left=False)
+    s, scale = as_numbers("s", s), np.float64(check_real("scale", scale, 0, left=False))
     inside = (s >= 0) & (s <= 2 * scale)
-    root = np.sqrt(np.clip(4 * scale**2 - s**2, 0, None))
-    return np.where(inside, root / (np.pi * scale**2), 0.0)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+        root = np.sqrt(np.clip(4 * scale**2 - s**2, 0, None))
+        return np.where(inside, root / (np.pi * scale**2), 0.0)
 
 
 def quarter_circle_mean(scale=1.0):

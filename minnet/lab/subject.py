@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from minnet.estimators._base import BaseMinNet
 from minnet.estimators._data import validate
 from minnet.network import Network
-from minnet.optimizers import SGD, Adam, clip_gradients, get_optimizer
+from minnet.optimizers import SGD, Adam, Optimizer, clip_gradients, get_optimizer
 
 __all__ = ["Subject", "batch_for", "network_of", "step_of", "subject_of"]
 
@@ -152,7 +152,7 @@ def _given(optimizer):
         return None
     if isinstance(optimizer, str):
         return get_optimizer(optimizer)
-    if not hasattr(optimizer, "update"):
+    if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"optimizer must be 'sgd', 'adam' or an Optimizer object, got {optimizer!r}"
         )

@@ -197,7 +197,7 @@ HOSTILE = {
     "frame": lambda v: pd.DataFrame(np.atleast_2d(_flat(v))),
     "frame of words": lambda v: pd.DataFrame({"a": ["x"] * 3, "b": ["y"] * 3}),
     "series of NA": lambda v: pd.Series([pd.NA] * len(np.atleast_1d(_array(v)))),
-    "many": lambda v: np.ones(50_000),
+    "many": lambda v: np.ones(5_000),
 }
 
 #: Those that ask for more memory than there is: a MemoryError is an answer to them.

@@ -94,8 +94,8 @@ def public():
             if isinstance(value, type) and issubclass(value, Exception):
                 continue
             name = _key(value)
-            if value is minnet.network.all_finite:
-                continue  # of arrays that were checked, for each prediction
+            if value in (minnet.network.all_finite, optimizers.clip_gradients):
+                continue  # of arrays that were checked, for each prediction and each step
             if inspect.isclass(value):
                 found.update(_methods(value, name))
                 if inspect.isabstract(value) or not _takes_arguments(value):
@@ -531,9 +531,6 @@ CALLS = {
     "StepDecay": _schedule(optimizers.StepDecay, n_steps=3, factor=0.1),
     "Cosine": _schedule(optimizers.Cosine, n_steps=3, final=0.1),
     "WarmUp": _schedule(optimizers.WarmUp, n_steps=3, then=None, start=0.1),
-    "clip_gradients": lambda: Call(
-        optimizers.clip_gradients, {"grads": np.arange(5.0), "clip_value": 2.0, "clip_norm": 1.0}
-    ),
     "get_optimizer": _new(optimizers.get_optimizer, spec="adam"),
     "get_schedule": _new(optimizers.get_schedule, spec="invscaling", power_t=0.5),
     "get_loss": _new(losses.get_loss, spec="log_loss", n_outputs=3),

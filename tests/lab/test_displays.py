@@ -540,7 +540,7 @@ def test_axes_for_several_losses():
             {"loss": "hinge"},
             "loss must be 'squared_error', a Loss, or for a classifier 'log_loss', got 'hinge'",
         ),
-        ({"span": 0}, "span must be above 0, got 0"),
+        ({"span": 0}, "span must be a finite number above 0, got 0"),
         ({"kind": "map"}, "kind must be 'contour' or 'surface', got 'map'"),
     ],
 )

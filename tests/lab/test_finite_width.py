@@ -123,11 +123,14 @@ def test_nothing_in_nothing_out():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"widths": []}, "widths must be whole numbers of at least 1"),
-        ({"widths": [3, 0]}, "widths must be whole numbers of at least 1"),
-        ({"q": -1.0}, "q must be finite and at least 0, got -1.0"),
-        ({"n_samples": 0}, "n_samples must be at least 1, got 0"),
-        ({"correlation": 2.0}, "correlation must be from -1 to 1, got 2.0"),
+        ({"widths": []}, "widths must be a whole number of at least 1"),
+        ({"widths": [3, 0]}, "widths must be a whole number of at least 1"),
+        ({"q": -1.0}, "q must be a finite number of at least 0, got -1.0"),
+        ({"n_samples": 0}, "n_samples must be a whole number of at least 1, got 0"),
+        (
+            {"correlation": 2.0},
+            "correlation must be a finite number of at least -1 and at most 1, got 2.0",
+        ),
         ({"network": [MeanField("tanh")] * 3}, "network must be one MeanField or 1"),
     ],
 )

@@ -128,18 +128,21 @@ def test_orthogonal_products_keep_every_direction():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: theory.marchenko_pastur(1.0, 0.0), "ratio must be finite and above 0, got 0.0"),
+        (
+            lambda: theory.marchenko_pastur(1.0, 0.0),
+            "ratio must be a finite number above 0, got 0.0",
+        ),
         (
             lambda: theory.marchenko_pastur_mean(1.0, -1.0),
-            "scale must be finite and above 0, got -1.0",
+            "scale must be a finite number above 0, got -1.0",
         ),
         (
             lambda: theory.jacobian_density(1.0, "tanh", -1.0),
-            "q must be finite and at least 0, got -1.0",
+            "q must be a finite number of at least 0, got -1.0",
         ),
         (
             lambda: theory.jacobian_density(1.0, "tanh", 1.0, 0),
-            "weight_variance must be finite and above 0",
+            "weight_variance must be a finite number above 0",
         ),
     ],
 )

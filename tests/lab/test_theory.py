@@ -253,13 +253,13 @@ def test_length_fluctuations_of_a_narrow_network():
 @pytest.mark.parametrize("name", ["weight_variance", "bias_variance"])
 @pytest.mark.parametrize("value", [-1, np.nan, np.inf])
 def test_bad_variances(name, value):
-    with pytest.raises(ValueError, match=f"{name} must be finite and at least 0, got"):
+    with pytest.raises(ValueError, match=f"{name} must be a finite number of at least 0, got"):
         MeanField("tanh", **{name: value})
 
 
 @pytest.mark.parametrize("c", [-1.1, 2, np.nan])
 def test_bad_correlations(c):
-    with pytest.raises(ValueError, match="c must be from -1 to 1"):
+    with pytest.raises(ValueError, match="c must be a finite number of at least -1 and at most 1"):
         MeanField("tanh").correlation_map(c, 1.0)
 
 
