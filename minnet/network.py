@@ -1,7 +1,6 @@
 """A network: layers and a loss, with all parameters in one flat buffer."""
 
 import copy
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -14,49 +13,12 @@ from minnet.initializers import materialize
 from minnet.initializers.base import check_values
 from minnet.layers import Context, Dense, Layer
 from minnet.losses import get_loss
+from minnet.parameter_table import ParameterRow
 from minnet.random import Stream, draw_key
 from minnet.summary import summarize
 from minnet.trace import Trace
 
-__all__ = ["Network", "ParameterRow", "all_finite"]
-
-
-@dataclass(frozen=True)
-class ParameterRow:
-    """One row of the parameter table: where an array lies and how it is trained.
-
-    Attributes
-    ----------
-    layer : int
-        Index of its layer.
-    name : str
-        Attribute of the layer, such as "W".
-    offset : int
-        First element in the flat buffer.
-    shape : tuple of int
-    is_weight : bool
-        Whether L2 and weight decay apply.
-    lr_factor : float
-    trainable : bool
-    """
-
-    layer: int
-    name: str
-    offset: int
-    shape: tuple
-    is_weight: bool
-    lr_factor: float
-    trainable: bool
-
-    @property
-    def label(self):
-        """Return what messages call it, such as "layers[0].W"."""
-        return f"layers[{self.layer}].{self.name}"
-
-    @property
-    def slice(self):
-        """Return its place in the flat buffer."""
-        return slice(self.offset, self.offset + int(np.prod(self.shape)))
+__all__ = ["Network"]
 
 
 #: Gradients are divided by the sum of the weights: below this they would overflow.

@@ -4,11 +4,12 @@ import copy
 
 from scipy import sparse
 
+from minnet._buffers import all_finite
 from minnet._checks import check_whole, is_real
 from minnet._configured import suggest
 from minnet.activations import Identity, Sigmoid
 from minnet.layers import Context, Dense, Dropout
-from minnet.network import Network, all_finite
+from minnet.network import Network
 from minnet.optimizers import get_optimizer
 from minnet.random import Stream, draw_key
 from minnet.training import Trainer

@@ -14,8 +14,9 @@ from minnet.backends import _NEEDS, list_backends
 from minnet.estimators._architecture import check_initializers
 from minnet.estimators._targets import Labels
 from minnet.losses import get_loss
-from minnet.network import Network, ParameterRow
+from minnet.network import Network
 from minnet.optimizers import Schedule
+from minnet.parameter_table import ParameterRow
 from minnet.persistence.record import Record, shorten
 from minnet.persistence.runs import describe_run, restore_run
 from minnet.training import Trainer

@@ -94,7 +94,7 @@ def public():
             if isinstance(value, type) and issubclass(value, Exception):
                 continue
             name = _key(value)
-            if value in (minnet.network.all_finite, optimizers.clip_gradients):
+            if value in (minnet._buffers.all_finite, optimizers.clip_gradients):
                 continue  # of arrays that were checked, for each prediction and each step
             if inspect.isclass(value):
                 found.update(_methods(value, name))
@@ -474,7 +474,7 @@ CALLS = {
     "Network.objective": _on_network("objective", X=X, T=CLASS, sample_weight=WEIGHT),
     "Network.trace": _on_network("trace", X=X, T=CLASS, sample_weight=WEIGHT),
     "ParameterRow": _new(
-        minnet.network.ParameterRow, layer=0, name="W", offset=0, shape=(2, 3), is_weight=True,
+        minnet.parameter_table.ParameterRow, layer=0, name="W", offset=0, shape=(2, 3), is_weight=True,
         lr_factor=1.0, trainable=True,
     ),
     "Trace": _new(trace.Trace, loss=1.0, names=["Dense"], layers=[{}]),
