@@ -8,14 +8,14 @@ from scipy import sparse
 from minnet import _initialization
 from minnet._buffers import aligned_zeros, all_finite, next_aligned
 from minnet._checks import as_numbers, check_real, check_sparse, check_whole, is_real
-from minnet.drawing import Drawn
+from minnet._drawing import Drawn
+from minnet._summary import summarize
 from minnet.initializers import materialize
 from minnet.initializers.base import check_values
 from minnet.layers import Context, Dense, Layer
 from minnet.losses import get_loss
 from minnet.parameter_table import ParameterRow
 from minnet.random import Stream, draw_key
-from minnet.summary import summarize
 from minnet.trace import Trace
 
 __all__ = ["Network"]

@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, Network
+from minnet._drawing import draw
 from minnet.activations import Activation
-from minnet.drawing import draw
 from minnet.initializers import Initializer
 from minnet.layers import Layer
 from minnet.losses import SquaredError

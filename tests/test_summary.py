@@ -7,9 +7,9 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network
+from minnet._summary import layer_rows, totals
 from minnet.initializers import GlorotUniform
 from minnet.layers import Layer, Parameter
-from minnet.summary import layer_rows, totals
 
 
 class Halves(Layer):

@@ -199,12 +199,7 @@ class BaseMinNet(Explained, Solvers, CallbackSupportMixin, BaseEstimator, metacl
             T, weights = self._learn_targets(X, y, sample_weight, first=not warm)
             held = X_val, y_val, sample_weight_val
             validation = check_given(self, X, T, sample_weight, *held)
-            if warm:
-                self._check_unchanged(T)
-                network = copy.deepcopy(self.network_)
-                self._take_arguments(network)
-            else:
-                network = self._new_network(X, T, weights)
+            network = self._network_of_fit(X, T, weights, warm)
             callbacks = self._callbacks_of_trainer(EpochTasks(self, context, data))
             if self.solver == "lbfgs":
                 if callbacks and not isinstance(callbacks[0], EpochTasks):
@@ -376,10 +371,19 @@ class BaseMinNet(Explained, Solvers, CallbackSupportMixin, BaseEstimator, metacl
                         "solver must be 'sgd' or 'adam' for a network with "
                         f"{type(layer).__name__}, got 'lbfgs'"
                     )
-        warn_of_scale(X, stacklevel=4)
+        warn_of_scale(X, stacklevel=5)
         network.initialize(X.shape[1], self.random_state, dtype=X.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
             return network.adapt(X, T, weights)
+
+    def _network_of_fit(self, X, T, weights, warm):
+        """Return what a fit begins with: a new network, or in a warm start a copy of the fitted one."""
+        if not warm:
+            return self._new_network(X, T, weights)
+        self._check_unchanged(T)
+        network = copy.deepcopy(self.network_)
+        self._take_arguments(network)
+        return network
 
     def _check_unchanged(self, T):
         """Raise where the arguments no longer describe the fitted network."""

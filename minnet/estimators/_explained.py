@@ -2,10 +2,10 @@
 
 from sklearn.utils.validation import check_is_fitted
 
+from minnet._drawing import attributes_with_drawing
+from minnet._summary import summarize
 from minnet.backends import make_backend
-from minnet.drawing import attributes_with_drawing
 from minnet.estimators._hidden import first_layers, position_of
-from minnet.summary import summarize
 
 __all__ = ["Explained"]
 

@@ -1,6 +1,5 @@
 """Fitting on a stream of batches."""
 
-import copy
 import sys
 import time
 
@@ -38,12 +37,7 @@ def fit_stream(
     X, T, weights = estimator._check_data(*unpack(source.peek()), first=not warm, **given)
     held = X_val, y_val, sample_weight_val
     validation = check_given(estimator, X, T, None, *held)
-    if warm:
-        estimator._check_unchanged(T)
-        network = copy.deepcopy(estimator.network_)
-        estimator._take_arguments(network)
-    else:
-        network = estimator._new_network(X, T, weights)
+    network = estimator._network_of_fit(X, T, weights, warm)
 
     estimator.n_outputs_ = network.sizes[-1]  # what later batches are checked by
 

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from minnet.drawing import attributes_with_drawing
+from minnet._drawing import attributes_with_drawing
 from minnet.estimators._architecture import build_layers
 from minnet.estimators._base import BaseMinNet
 from minnet.estimators._hidden import position_of

@@ -10,6 +10,7 @@ called on as it was. The exit code is the number of calls that did otherwise, at
 
 import argparse
 import contextlib
+import functools
 import io
 import itertools
 import os
@@ -95,9 +96,10 @@ def _may_change(name, replaced, error):
     return "non-finite parameter" in str(error) or (name == "Trainer.fit" and functions)
 
 
+@functools.cache  # to make some of the calls takes a fit
 def replaceable(name):
     """Return the names of the arguments of a call that may be replaced."""
-    return list(CALLS[name]().arguments)
+    return tuple(CALLS[name]().arguments)
 
 
 def random_calls(n_calls, seed):

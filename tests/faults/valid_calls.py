@@ -63,16 +63,18 @@ class Call:
 #: every step, and check nothing themselves.
 PROTOCOLS = {
     activations.Activation: {"derivative"},
-    callbacks.Callback: {"begin", "begin_epoch", "next_step", "at_step", "end_epoch", "end"},
+    callbacks.Callback: {
+        "begin", "begin_epoch", "next_step", "at_step", "end_epoch", "end", "abort",
+        "on_fit_task_begin", "on_fit_task_end", "setup", "teardown",
+    },
     initializers.Initializer: {"adapt", "draw", "for_layer", "formula"},
-    lab.Probe: {"on_fit_task_begin", "on_fit_task_end", "setup", "teardown"},
     layers.Layer: {"backward", "bind", "forward", "output_size", "parameters", "state", "update_state"},
     losses.Loss: {"gradient", "pieces", "predict", "value"},
     Network: {"draws", "forward_backward", "forward_training", "views"},
     optimizers.Optimizer: {"prepare", "update"},
     optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
     trace.Trace: {"of"},
-    Trainer: {"check_stall", "continue_from", "raise_if_diverged", "run_epoch"},
+    Trainer: {"check_stall", "continue_from", "fingerprint", "raise_if_diverged", "run_epoch", "take_up"},
     user_activations.UserActivation: {"compiled"},
     object: {"copy", "get_config", "get_metadata_routing"},
 }  # fmt: skip
@@ -91,7 +93,7 @@ def public():
             value = getattr(module, name)
             if not callable(value) or not value.__module__.startswith("minnet"):
                 continue
-            if isinstance(value, type) and issubclass(value, Exception):
+            if isinstance(value, type) and issubclass(value, BaseException):
                 continue
             name = _key(value)
             if value in (minnet._buffers.all_finite, optimizers.clip_gradients):
@@ -801,3 +803,97 @@ def _quietly(make):
 
 
 CALLS = {name: _quietly(make) for name, make in CALLS.items()}
+
+
+# ---- streams, transfer, transformers, callbacks, the range test
+
+
+def _batches():
+    return [(X[:15], CLASS[:15]), (X[15:], CLASS[15:])]
+
+
+def _streamed(cls, target, **arguments):
+    def make():
+        est = cls(**_small())
+        batches = [(X[:15], target[:15]), (X[15:], target[15:])]
+        held = {"X_val": X.copy(), "y_val": target.copy(), "sample_weight_val": WEIGHT.copy()}
+        given = {"batches": batches, "n_epochs": 2, "batches_per_epoch": None}
+        return Call(est.fit_stream, {**given, **arguments, **held})
+
+    return make
+
+
+def _trainer_stream():
+    trainer = _trainer()
+    arguments = {"batches": _batches(), "n_epochs": 2, "batches_per_epoch": None}
+    more = {"validate": lambda network: 0.5, "early_stopping": True, "callbacks": ()}
+    return Call(trainer.fit_stream, {**arguments, **more}, trainer.network)
+
+
+def _transfer():
+    source, target = _network(Dense(5, "tanh")), _network(Dense(5, "tanh"))
+    return Call(minnet.copy_weights, {"source": source, "target": target, "layers": 1}, target)
+
+
+@functools.cache
+def _transformer():
+    return minnet.MinNetTransformer(MinNetClassifier(**_small())).fit(X, CLASS)
+
+
+@functools.cache
+def _history():
+    history = callbacks.History()
+    MinNetClassifier(**_small()).set_callbacks(history).fit(X, CLASS)
+    return history
+
+
+@functools.cache
+def _range_test():
+    return lab.find_learning_rate(MinNetClassifier(**_small()), X, CLASS, n_steps=20)
+
+
+_RANGE = {"low": 1e-6, "high": 10.0, "n_steps": 20}
+CALLS.update(
+    {
+        "MinNetClassifier.fit_stream": _streamed(MinNetClassifier, CLASS, classes=[0, 1, 2]),
+        "MinNetRegressor.fit_stream": _streamed(MinNetRegressor, Y),
+        "Trainer.fit_stream": _trainer_stream,
+        "BaseMinNet.initialize": _of(_classifier, "initialize", X=X, y=CLASS, sample_weight=WEIGHT),
+        "copy_weights": _transfer,
+        "Explained.activations": _of(_classifier, "activations", X=X, layer=-1),
+        "Explained.summary": _of(_classifier, "summary"),
+        "Network.summary": lambda: Call(_network(Dense(5, "tanh")).summary),
+        "MinNetTransformer": _new(minnet.MinNetTransformer, estimator=MinNetClassifier(), layer=-1),
+        "MinNetTransformer.fit": _of(_transformer, "fit", X=X, y=CLASS),
+        "MinNetTransformer.transform": _of(_transformer, "transform", X=X),
+        "MinNetTransformer.set_params": _of(_transformer, "set_params", layer=0),
+        "MinNetTransformer.get_feature_names_out": _of(
+            _transformer, "get_feature_names_out", input_features=None
+        ),
+        "Checkpoint": _new(callbacks.Checkpoint, path="night", every=60.0, resume=True),
+        "History": _new(callbacks.History),
+        "History.to_dict": _of(_history, "to_dict", fit=-1),
+        "History.to_frame": _of(_history, "to_frame", fit=-1),
+        "TensorBoard": _new(callbacks.TensorBoard, folder="runs"),
+        "TimeLimit": _new(callbacks.TimeLimit, seconds=1.0),
+        "Huber": _new(losses.Huber, delta=1.0),
+        "Quantile": _new(losses.Quantile, quantile=0.5),
+        "Huber.check_targets": _new(
+            losses.Huber().check_targets, T=Y, n_samples=30, n_outputs=2, dtype=np.dtype("float64")
+        ),
+        "RangeTest": lambda: Call(lab.RangeTest, dict(vars(_range_test()))),
+        "find_learning_rate": lambda: Call(
+            lab.find_learning_rate,
+            {"model": MinNetClassifier(**_small()), "X": X.copy(), "y": CLASS.copy(),
+             "sample_weight": WEIGHT.copy(), "optimizer": None, "batch_size": None, **_RANGE},
+        ),
+        "LearningRateDisplay": lambda: Call(displays.LearningRateDisplay, {"test": _range_test()}),
+        "LearningRateDisplay.plot": _plot(lambda: displays.LearningRateDisplay(_range_test())),
+        "LearningRateDisplay.from_test": _drawn(
+            displays.LearningRateDisplay, "from_test", lambda: {"test": _range_test()}
+        ),
+        "LearningRateDisplay.from_estimator": _drawn(
+            displays.LearningRateDisplay, X=X, y=CLASS, sample_weight=WEIGHT, **_RANGE
+        ),
+    }
+)  # fmt: skip

@@ -94,7 +94,7 @@ def layer_rows(network):
     Examples
     --------
     >>> from minnet import Dense, Network
-    >>> from minnet.summary import layer_rows
+    >>> from minnet._summary import layer_rows
     >>> rows = layer_rows(Network([Dense(5, "tanh"), Dense(3)]))
     >>> rows[0].units, rows[0].activation, rows[0].n_parameters, rows[1].n_parameters
     (5, 'tanh', None, 18)

@@ -9,7 +9,7 @@ from html import escape
 
 from sklearn import get_config
 
-from minnet.summary import layer_rows, totals
+from minnet._summary import layer_rows, totals
 
 __all__ = ["Drawn", "attributes_with_drawing", "draw"]
 
