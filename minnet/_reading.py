@@ -224,13 +224,15 @@ def unpack(item):
 
 
 def _iterator(batches):
-    try:
-        return iter(batches)
-    except TypeError:
-        raise TypeError(
-            "batches must be an iterable or a function that returns one, got a "
-            f"{type(batches).__name__}"
-        ) from None
+    with contextlib.suppress(TypeError):
+        if not isinstance(
+            batches, np.ndarray | memoryview | str | bytes | sparse.sparray | sparse.spmatrix
+        ):
+            return iter(batches)
+    raise TypeError(
+        "batches must be an iterable of tuples or a function that returns one, got a "
+        f"{type(batches).__name__}"
+    )
 
 
 def _left_out(items, n):

@@ -10,12 +10,10 @@ Targets are class indices of shape (n_samples,) where the output is a softmax, a
 (n_samples, n_outputs) otherwise.
 """
 
-from numbers import Real
-
 import numpy as np
 from scipy.special import expit, log_softmax, softmax, xlogy
 
-from minnet._checks import as_numbers
+from minnet._checks import as_numbers, check_real, is_real
 from minnet._configured import Configured, suggest
 
 __all__ = [
@@ -290,9 +288,8 @@ class Huber(Loss):
     """
 
     def __init__(self, delta=1.0):
-        if not _is_number(delta) or not 0 < delta < np.inf:
-            raise ValueError(f"delta must be a number above 0, got {delta!r}")
-        self.delta = float(delta)  # a NumPy number would turn float32 into float64
+        # As a float of Python: a NumPy number would turn float32 into float64.
+        self.delta = check_real("delta", delta, low=0, left=False)
 
     def value(self, Z, T):
         R = Z - T
@@ -343,7 +340,7 @@ class Quantile(Loss):
     """
 
     def __init__(self, quantile=0.5):
-        if not _is_number(quantile) or not 0 < quantile < 1:
+        if not is_real(quantile) or not 0 < quantile < 1:
             raise ValueError(
                 f"quantile must be a number between 0 and 1, both excluded, got {quantile!r}"
             )
@@ -361,10 +358,6 @@ class Quantile(Loss):
 
     def pieces(self, Z, T):
         return (Z > T,)
-
-
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 _OUTPUTS = {

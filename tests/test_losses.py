@@ -201,7 +201,7 @@ def test_kinks_are_skipped_in_the_gradient_check(loss, rng):
 
 @pytest.mark.parametrize("value", [0, -1.0, np.inf, np.nan, "1", None, True])
 def test_delta_out_of_range(value):
-    with pytest.raises(ValueError, match=f"delta must be a number above 0, got {value!r}"):
+    with pytest.raises(ValueError, match=f"delta must be a finite number above 0, got {value!r}"):
         Huber(value)
 
 

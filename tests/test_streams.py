@@ -106,7 +106,7 @@ def test_a_warm_start_goes_on_and_a_cold_one_begins_anew():
     ("batches", "n_epochs", "options", "error", "message"),
     [
         ([], 1, {}, ValueError, "batches must have at least one batch, got none"),
-        (3, 1, {}, TypeError, "batches must be an iterable or a function that returns one, got a int"),
+        (3, 1, {}, TypeError, "batches must be an iterable of tuples or a function"),
         (iter(BATCHES), 2, {}, ValueError, "batches must be iterable n_epochs=2 times, got a list_it"),
         ([X], 1, {}, TypeError, "batches must have tuples of X, its targets"),
         ([(X, Y, None, 1)], 1, {}, TypeError, "batches must have tuples .* got a tuple of 4"),

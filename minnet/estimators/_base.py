@@ -371,7 +371,7 @@ class BaseMinNet(Explained, Solvers, CallbackSupportMixin, BaseEstimator, metacl
                         "solver must be 'sgd' or 'adam' for a network with "
                         f"{type(layer).__name__}, got 'lbfgs'"
                     )
-        warn_of_scale(X, stacklevel=5)
+        warn_of_scale(X)
         network.initialize(X.shape[1], self.random_state, dtype=X.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
             return network.adapt(X, T, weights)

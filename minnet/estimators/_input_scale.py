@@ -1,5 +1,6 @@
 """A warning about inputs that a network can hardly learn from."""
 
+import sys
 import warnings
 
 from scipy import sparse
@@ -11,9 +12,10 @@ __all__ = ["warn_of_scale"]
 _LARGE = 100.0  # of one column
 _SMALL = 1e-3  # of all numbers
 _N_ROWS = 1000
+_LIBRARIES = ("minnet.", "sklearn.", "joblib.", "contextlib")
 
 
-def warn_of_scale(X, stacklevel):
+def warn_of_scale(X):
     """Warn where inputs are far from unit scale, by up to some 1000 of the rows, evenly spread.
 
     The bounds are wide: raw pixels from 0 to 16 pass, ages and incomes do not.
@@ -33,5 +35,13 @@ def warn_of_scale(X, stacklevel):
     warnings.warn(
         f"X is far from unit scale ({what}), which networks learn from badly or not at all: put a "
         f"{scaler} before the network",
-        stacklevel=stacklevel + 1,
+        stacklevel=_frames_to_the_user(),
     )
+
+
+def _frames_to_the_user():
+    """Return the stack level of the nearest code that is not of the libraries."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
+        level, frame = level + 1, frame.f_back
+    return level

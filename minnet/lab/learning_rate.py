@@ -2,12 +2,13 @@
 
 import copy
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from sklearn.pipeline import Pipeline
 
+from minnet._checks import check_real, check_whole
 from minnet.backends import Hyper, make_backend
 from minnet.lab.subject import subject_of
 from minnet.network import Network
@@ -182,11 +183,7 @@ def _losses(runner, network, data, rates, batch_size, **options):
 
 
 def _rates(low, high, n_steps):
-    for name, value in (("low", low), ("high", high)):
-        if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < np.inf:
-            raise ValueError(f"{name} must be a number above 0, got {value!r}")
-    if high <= low:
-        raise ValueError(f"high must be above low={low!r}, got {high!r}")
-    if not isinstance(n_steps, Integral) or isinstance(n_steps, bool) or n_steps < 10:
-        raise ValueError(f"n_steps must be a whole number of at least 10, got {n_steps!r}")
+    low = check_real("low", low, low=0, left=False)
+    high = check_real("high", high, low=low, left=False)
+    n_steps = check_whole("n_steps", n_steps, low=10, high=10**6)
     return np.geomspace(low, high, n_steps)

@@ -93,7 +93,7 @@ def _may_change(name, replaced, error):
     do a user's functions that answer with what they must not.
     """
     functions = any("function" in hostile for hostile in replaced.values())
-    return "non-finite parameter" in str(error) or (name == "Trainer.fit" and functions)
+    return "non-finite parameter" in str(error) or (name.startswith("Trainer.fit") and functions)
 
 
 @functools.cache  # to make some of the calls takes a fit

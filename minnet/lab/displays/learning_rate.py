@@ -1,7 +1,7 @@
 """The range test of the learning rate."""
 
 from minnet.lab.displays._style import axes_of, foreground, okabe_ito, tidy
-from minnet.lab.learning_rate import find_learning_rate
+from minnet.lab.learning_rate import RangeTest, find_learning_rate
 
 __all__ = ["LearningRateDisplay"]
 
@@ -37,6 +37,8 @@ class LearningRateDisplay:
     """
 
     def __init__(self, test):
+        if not isinstance(test, RangeTest):
+            raise TypeError(f"test must be what find_learning_rate returns, got {test!r:.200}")
         self.test = test
 
     @classmethod
