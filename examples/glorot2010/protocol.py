@@ -1,0 +1,150 @@
+"""What is trained: the rows of Table 1, and some that came later, with the paper's protocol.
+
+Networks of up to 5 hidden layers of 1000 units on Shapeset-3x2, softmax and cross-entropy, batches of 10
+fresh images, plain stochastic gradient descent with a constant learning rate, float32.
+"""
+
+from dataclasses import dataclass
+
+from minnet import SGD, Adam, BatchNorm, Dense, Network
+from minnet.datasets import SHAPESET_CLASSES, make_shapeset
+
+__all__ = ["BATCH_SIZE", "PAPER", "PAPER_ROWS", "PRIOR_ERROR", "ROWS", "Run", "measured_on"]
+
+BATCH_SIZE = 10
+N_FEATURES = 32 * 32
+N_CLASSES = len(SHAPESET_CLASSES)
+
+#: Always answering one class of a single object errs so often, in percent.
+PRIOR_ERROR = 100 * 5 / 6
+
+#: Test errors in percent on Shapeset-3x2, Table 1 of the paper.
+PAPER = {
+    "softsign": 16.27,
+    "softsign-n": 16.06,
+    "tanh": 27.15,
+    "tanh-n": 15.60,
+    "sigmoid": 82.61,
+}
+PAPER_ROWS = tuple(PAPER)
+
+_CRITICAL = {"name": "edge_of_chaos", "bias_variance": 0.05}
+
+#: Of each row its name in pictures, activation, initializer, what follows a layer, and optimizer.
+ROWS = {
+    "softsign": ("Softsign", "softsign", "standard", None, "sgd"),
+    "softsign-n": ("Softsign N", "softsign", "glorot_uniform", None, "sgd"),
+    "tanh": ("Tanh", "tanh", "standard", None, "sgd"),
+    "tanh-n": ("Tanh N", "tanh", "glorot_uniform", None, "sgd"),
+    "sigmoid": ("Sigmoid", "sigmoid", "standard", None, "sgd"),
+    # after the paper
+    "relu-he": ("ReLU, He", "relu", "he_normal", None, "sgd"),
+    "tanh-orthogonal": ("Tanh, orthogonal", "tanh", "orthogonal", None, "sgd"),
+    "tanh-critical": ("Tanh, critical", "tanh", _CRITICAL, None, "sgd"),
+    "tanh-lsuv": ("Tanh, LSUV", "tanh", "lsuv", None, "sgd"),
+    "selu": ("SELU, LeCun", "selu", "lecun_normal", None, "sgd"),
+    "tanh-batchnorm": ("Tanh, batch norm", "tanh", "standard", "batchnorm", "sgd"),
+    "tanh-n-adam": ("Tanh N, Adam", "tanh", "glorot_uniform", None, "adam"),
+}
+
+# Images of sequence 0 that no training sees, the same for all runs. Training takes the sequence of its
+# seed, from image _N_RESERVED on.
+_PIECES = {"test": (0, 10_000), "validation": (10_000, 5_000), "probe": (15_000, 300)}
+_N_RESERVED = 20_000
+
+
+def measured_on(piece, n=None):
+    """Return the images and classes that runs are measured on.
+
+    Parameters
+    ----------
+    piece : {"test", "validation", "probe"}
+        Of 10,000, 5,000 and 300 images.
+    n : int, default=None
+        The first n of them.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.protocol import measured_on
+    >>> measured_on("probe")[0].shape
+    (300, 1024)
+    """
+    start, most = _PIECES[piece]
+    return make_shapeset(most if n is None else min(n, most), start=start)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a row, its learning rate and its seed.
+
+    Parameters
+    ----------
+    row : str
+        Of :data:`ROWS`.
+    rate : float
+        Learning rate.
+    seed : int
+        Of the weights and of the sequence of images.
+    depth, width : int
+        Hidden layers, and their units.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.protocol import Run
+    >>> Run("tanh-n", 0.03, seed=1).name
+    'tanh-n-5x1000-rate0.03-seed1'
+    """
+
+    row: str
+    rate: float
+    seed: int = 0
+    depth: int = 5
+    width: int = 1000
+
+    def __post_init__(self):
+        if self.row not in ROWS:
+            raise ValueError(f"row must be one of {', '.join(ROWS)}, got {self.row!r}")
+        if not 0 < self.rate < float("inf"):
+            raise ValueError(f"rate must be a number above 0, got {self.rate!r}")
+
+    @property
+    def name(self):
+        """What its files are called."""
+        return f"{self.row}-{self.depth}x{self.width}-rate{self.rate:g}-seed{self.seed}"
+
+    def network(self):
+        """Return the network as it starts, float32."""
+        _, activation, init, extra, _ = ROWS[self.row]
+        if extra == "batchnorm":
+            hidden = [Dense(self.width), BatchNorm(activation)] * self.depth
+        else:
+            hidden = [Dense(self.width, activation)] * self.depth
+        network = Network([*hidden, Dense(N_CLASSES)], init=init)  # biases 0, but for "critical"
+        network.initialize(N_FEATURES, random_state=self.seed, dtype="float32")
+        # Of what follows the reserved images: adapt looks at data for LSUV alone.
+        return network.adapt(make_shapeset(1000, start=_N_RESERVED - 1000)[0])
+
+    def optimizer(self):
+        """Return the optimizer with the run's learning rate."""
+        return {"sgd": SGD, "adam": Adam}[ROWS[self.row][-1]](self.rate)
+
+    def first_image(self):
+        """Return the number of the first image to train on; the sequence is that of the seed."""
+        return _N_RESERVED
+
+    def describe(self):
+        """Return what a curve file says of the run."""
+        _, activation, init, extra, optimizer = ROWS[self.row]
+        return {
+            "row": self.row,
+            "activation": activation,
+            "init": init,
+            "extra": extra,
+            "optimizer": optimizer,
+            "rate": self.rate,
+            "seed": self.seed,
+            "depth": self.depth,
+            "width": self.width,
+            "batch_size": BATCH_SIZE,
+            "data": "shapeset-3x2, fresh images",
+        }

@@ -1,0 +1,330 @@
+r"""The long trainings of Table 1, several side by side.
+
+From the root of a checkout, ``setup.py build_ext --inplace`` done or minnet installed::
+
+    python -m examples.glorot2010.runs --rows tanh,tanh-n --updates 1000000 --seeds 0,1,2 --jobs 4
+
+First the learning rate of each row is chosen: each of ``--rates`` is tried for ``--rate-updates`` updates
+with the first seed, and the one with the smallest validation error is taken. Then each row is trained
+with it from each seed. Every training is a process of its own with ``--threads`` threads, and leaves a
+curve, ``NAME.json``, and a checkpoint in the folder ``--out``; ``rates-5x1000.json`` tells how rates were chosen.
+
+The same command again goes on where it was, also after a kill or with more updates, and ends with the same
+bits as if nothing had happened. Checkpoints are only good for the machine's kind of processor that wrote
+them: on another one the results differ by rounding.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from examples.glorot2010.curves import Curve
+from examples.glorot2010.one_run import is_due
+from examples.glorot2010.protocol import PAPER_ROWS, ROWS, Run
+
+__all__ = ["choose_rates", "run_all"]
+
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+# Libraries that would each take all cores.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_ROOT = Path(__file__).parents[2]
+
+
+def run_all(runs, updates, folder, *, jobs=1, until=math.inf, say_every=15.0, **options):
+    """Train all runs, ``jobs`` at a time, each in its process; print progress.
+
+    Parameters
+    ----------
+    runs : list of Run
+    updates : int or dict of Run to int
+    folder : path-like
+    jobs : int, default=1
+        Processes at a time.
+    until : float, default=inf
+        End after this time, as ``time.time()`` tells it.
+    say_every : float, default=15
+        Seconds from one line of progress to the next.
+    **options
+        As :func:`examples.glorot2010.one_run.train` takes them.
+
+    Returns
+    -------
+    curves : dict of Run to Curve
+        Of those that were begun.
+
+    Raises
+    ------
+    RuntimeError
+        If a process failed, when the others have ended.
+    """
+    updates = updates if isinstance(updates, dict) else dict.fromkeys(runs, updates)
+    waiting, state = queue.SimpleQueue(), _State(runs, updates, folder, jobs)
+    for run in runs:
+        if not state.is_done(run):
+            waiting.put(run)
+    workers = [
+        threading.Thread(target=_work, args=(waiting, state, until, options)) for _ in range(jobs)
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        due = time.monotonic()
+        while any(worker.is_alive() for worker in workers):
+            for worker in workers:
+                worker.join(timeout=0.2 / jobs)
+            if time.monotonic() >= due:
+                state.say()
+                due = time.monotonic() + say_every
+    except BaseException:
+        state.stop()
+        for worker in workers:
+            worker.join()
+        raise
+    state.say()
+    if state.failures:
+        raise RuntimeError("\n".join(state.failures))
+    return {run: Curve.read(path) for run in runs if (path := state.path(run)).exists()}
+
+
+def _work(waiting, state, until, options):
+    """Run what is waiting, one process after the other."""
+    while time.time() < until and not state.stopped:
+        try:
+            run = waiting.get_nowait()
+        except queue.Empty:
+            return
+        more = {"run": dataclasses.asdict(run), "updates": state.updates[run]}
+        more |= options | {"until": until if math.isfinite(until) else None}
+        threads = str(options.get("n_threads", 1))
+        environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, threads)
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])
+        )
+        command = [sys.executable, "-m", "examples.glorot2010.one_run", str(state.folder)]
+        process = subprocess.Popen(
+            [*command, json.dumps(more)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+            # Ctrl-C is for this process, which then tells the others.
+            start_new_session=True,
+        )
+        state.watch(run, process)
+
+
+class _State:
+    """How far the runs are."""
+
+    def __init__(self, runs, updates, folder, jobs):
+        self.folder, self.updates, self._jobs = Path(folder), updates, jobs
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.failures, self.stopped = [], False
+        self._processes, self._lock = {}, threading.Lock()
+        self._began = time.monotonic()
+        self._said = {}
+        for run in runs:
+            path, said = self.path(run), {"updates": 0}
+            if path.exists():
+                curve = Curve.read(path)
+                said = {"updates": curve.updates, "diverged": curve.diverged}
+            self._said[run] = said
+        self._first = {run: said["updates"] for run, said in self._said.items()}
+
+    def path(self, run):
+        return self.folder / f"{run.name}.json"
+
+    def is_done(self, run):
+        """Return whether nothing is left to do."""
+        said = self._said[run]
+        return said.get("diverged", False) or said["updates"] >= self.updates[run]
+
+    def watch(self, run, process):
+        """Take note of what a process says until it ends."""
+        with self._lock:
+            self._processes[run] = process
+            if self.stopped:
+                process.send_signal(signal.SIGINT)
+        errors = []
+        reader = threading.Thread(target=lambda: errors.append(process.stderr.read()))
+        reader.start()
+        for line in process.stdout:
+            said = json.loads(line)
+            # A checkpoint may be behind the curve that was there.
+            self._first[run] = min(self._first[run], said["updates"])
+            self._said[run] = said
+        reader.join()
+        if process.wait() and not self.stopped:
+            self.failures.append(f"{run.name} ended with {process.returncode}: {errors[0][-2000:]}")
+        with self._lock:
+            del self._processes[run]
+
+    def stop(self):
+        """Let each training write its checkpoint and end."""
+        with self._lock:
+            self.stopped = True
+            for process in self._processes.values():
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGINT)
+
+    def say(self):
+        """Print how far all are, and for how long there is still work."""
+        seconds = time.monotonic() - self._began
+        made = {run: said["updates"] for run, said in self._said.items()}
+        left = {
+            run: 0 if self.is_done(run) else self.updates[run] - made[run] for run in self._said
+        }
+        total, new = sum(made.values()), sum(made[run] - self._first[run] for run in made)
+        line = f"{_clock(seconds)}: {total:,} updates of {total + sum(left.values()):,}"
+        if new > 0:
+            # The longest run cannot be split, and the others share what processes there are.
+            pace = new / seconds / max(1, min(self._jobs, len(made)))
+            longest = max(max(left.values()), sum(left.values()) / self._jobs)
+            line += f", {new / seconds:,.0f} a second, {_clock(longest / pace)} left"
+        with self._lock:
+            running = list(self._processes)
+        for run in running:
+            said = self._said[run]
+            line += f"\n    {run.name}: {said['updates']:,}"
+            if "loss" in said:
+                line += f", loss {said['loss']:.4f}, validation error {said['validation_error']} %"
+        print(line, flush=True)
+
+
+def _clock(seconds):
+    return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02d}:{int(seconds) % 60:02d}"
+
+
+def choose_rates(curves, updates):
+    """Return the rate of each row with the smallest validation error after so many updates.
+
+    Parameters
+    ----------
+    curves : dict of Run to Curve
+    updates : int
+
+    Returns
+    -------
+    rates : dict of str to float
+        Rows of which no rate got so far are left out.
+    table : dict of str to dict
+        Of each row the validation error by rate; None where training diverged or did not get so far.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.curves import Curve
+    >>> from examples.glorot2010.protocol import Run
+    >>> from examples.glorot2010.runs import choose_rates
+    >>> curves = {Run("tanh", rate): Curve({}) for rate in (0.01, 0.1)}
+    >>> for curve, error in zip(curves.values(), (70.0, 65.0)):
+    ...     curve.add({"updates": 1000, "validation_error": error})
+    >>> choose_rates(curves, 1000)
+    ({'tanh': 0.1}, {'tanh': {'0.01': 70.0, '0.1': 65.0}})
+    """
+    table, rates = {}, {}
+    for run, curve in curves.items():
+        error = None if curve.diverged else curve.at("validation_error", updates)
+        table.setdefault(run.row, {})[f"{run.rate:g}"] = error
+    for row, errors in table.items():
+        found = {rate: error for rate, error in errors.items() if error is not None}
+        if found:
+            rates[row] = float(min(found, key=found.get))
+    return rates, table
+
+
+def _options(arguments):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--rows", default=",".join(PAPER_ROWS), help=f"of {', '.join(ROWS)}")
+    add("--updates", type=int, default=500_000, help="of each run (default: %(default)s)")
+    add("--rates", default=",".join(map(str, RATES)), help="to choose from (default: %(default)s)")
+    add("--rate-updates", type=int, default=20_000, help="to choose after (default: %(default)s)")
+    add("--seeds", default="0", help="default: %(default)s")
+    add("--depth", type=int, default=5, help="hidden layers (default: %(default)s)")
+    add("--width", type=int, default=1000, help="units of each (default: %(default)s)")
+    add("--jobs", type=int, default=1, help="runs side by side (default: %(default)s)")
+    add("--threads", type=int, default=1, help="of each run (default: %(default)s)")
+    add("--minutes", type=float, default=math.inf, help="end after so many, to go on another time")
+    add("--out", default="glorot2010_runs", help="folder (default: %(default)s)")
+    add("--per-epoch", type=int, default=1000, help="updates from one line of progress to the next")
+    add("--every", type=int, default=25_000, help="updates from one validation to the next, at most")
+    add("--measured", type=int, help="use so many validation and test images only")
+    add("--checkpoint-every", type=float, default=60.0, help="seconds (default: %(default)s)")
+    given = parser.parse_args(arguments)
+    given.rows = given.rows.split(",")
+    unknown = [row for row in given.rows if row not in ROWS]
+    if unknown:
+        parser.error(f"--rows must be of {', '.join(ROWS)}, got {', '.join(unknown)}")
+    for name, kind in (("rates", float), ("seeds", int)):
+        try:
+            values = [kind(value) for value in getattr(given, name).split(",")]
+        except ValueError:
+            parser.error(f"--{name} must be numbers, got {getattr(given, name)!r}")
+        setattr(given, name, list(dict.fromkeys(values)))
+    for name in ("updates", "rate_updates"):
+        n = getattr(given, name)
+        if n < given.per_epoch or n % given.per_epoch:
+            parser.error(
+                f"--{name.replace('_', '-')} must be a multiple of {given.per_epoch}, got {n}"
+            )
+    if len(given.rates) > 1 and not is_due(given.rate_updates, given.every):
+        parser.error(
+            "--rate-updates must be a number after which there is a validation: 1, 2 or 5 times a power of "
+            f"10, or a multiple of {given.every}, got {given.rate_updates}"
+        )
+    return given
+
+
+def _note_rates(given, rates, table):
+    """Write how the rates were chosen, beside what other calls wrote of other rows; print it."""
+    path = Path(given.out) / f"rates-{given.depth}x{given.width}.json"
+    record = json.loads(path.read_text()) if path.exists() else {}
+    for row, errors in table.items():
+        how = {"updates": given.rate_updates, "seed": given.seeds[0], "validation_error": errors}
+        record[row] = {"chosen": rates.get(row), **how}
+        print(f"{row}: learning rate {rates.get(row)}, of {errors}", flush=True)
+    lines = [f'"{row}": {json.dumps(record[row])}' for row in sorted(record)]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def main(arguments=None):
+    given = _options(arguments)
+    until = time.time() + 60 * given.minutes
+    shape = {"depth": given.depth, "width": given.width}
+    options = {
+        "jobs": given.jobs, "until": until, "n_threads": given.threads, "every": given.every,
+        "per_epoch": given.per_epoch, "n_measured": given.measured,
+        "checkpoint_every": given.checkpoint_every,
+    }  # fmt: skip
+    rates = dict.fromkeys(given.rows, given.rates[0])
+    if len(given.rates) > 1:
+        tried = [
+            Run(row, rate, given.seeds[0], **shape) for rate in given.rates for row in given.rows
+        ]
+        curves = run_all(tried, given.rate_updates, given.out, **options)
+        rates, table = choose_rates(curves, given.rate_updates)
+        _note_rates(given, rates, table)
+    runs = [
+        Run(row, rates[row], seed, **shape)
+        for seed in given.seeds
+        for row in given.rows
+        if row in rates
+    ]
+    if time.time() < until:
+        run_all(runs, given.updates, given.out, **options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""The long trainings of examples/glorot2010, on networks that take seconds."""
+
+import doctest
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss
+
+from minnet.datasets import make_shapeset
+from minnet.persistence import load_model
+
+# Beside an installed wheel there are no examples.
+pytest.importorskip("examples.glorot2010.runs")
+from examples.glorot2010 import curves, one_run, protocol, runs
+
+ROOT = Path(protocol.__file__).parents[2]
+TINY = {"depth": 2, "width": 20}
+# As main() does for the processes: images are not standardized, which the framework says.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.mark.parametrize("module", [curves, one_run, protocol, runs], ids=lambda m: m.__name__)
+def test_docstrings_run(module):
+    found = doctest.testmod(module)
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize(("row", "scale"), [("tanh", 1.0), ("softsign", 1.0), ("sigmoid", 1.0),
+                                            ("tanh-n", None), ("softsign-n", None)])  # fmt: skip
+def test_weights_are_drawn_as_the_paper_says(row, scale):
+    network = protocol.Run(row, 0.1, depth=2, width=100).network()
+    for layer in network.layers:
+        fan_in, fan_out = layer.W.shape
+        bound = 1 / np.sqrt(fan_in) if scale else np.sqrt(6 / (fan_in + fan_out))
+        # The largest of n uniform numbers is within 10 / n of the bound with certainty enough.
+        assert bound * (1 - 10 / layer.W.size) < np.abs(layer.W).max() <= bound * (1 + 1e-6)
+        assert not layer.b.any()
+    assert network.dtype == np.float32
+    assert network.sizes == [1024, 100, 100, 9]
+
+
+@pytest.mark.parametrize("row", protocol.ROWS)
+def test_every_row_can_be_trained(row, tmp_path):
+    curve = one_run.train(
+        protocol.Run(row, 0.001, **TINY), 20, tmp_path, per_epoch=20, n_measured=50
+    )
+    assert curve.updates == 20
+    assert np.isfinite(curve.column("validation_error")).all()
+
+
+def test_training_is_plain_sgd_on_the_images_that_follow_the_reserved_ones(tmp_path):
+    run = protocol.Run("tanh-n", 0.1, seed=3, **TINY)
+    one_run.train(run, 100, tmp_path, per_epoch=50, every=50, n_measured=50)
+    network = run.network()
+    X, y = make_shapeset(1000, random_state=3, start=20_000)
+    for i in range(0, 1000, 10):
+        network.params -= 0.1 * network.loss_and_grad(X[i : i + 10], y[i : i + 10])[1]
+    trained = load_model(tmp_path / "checkpoints" / f"{run.name}.safetensors").network
+    np.testing.assert_allclose(trained.params, network.params, atol=2e-5)
+    assert np.abs(trained.params - run.network().params).max() > 0.01
+
+
+def test_no_training_sees_what_is_measured():
+    pieces = {piece: protocol.measured_on(piece) for piece in ("test", "validation", "probe")}
+    assert [len(y) for _, y in pieces.values()] == [10_000, 5_000, 300]
+    everything = np.concatenate([X for X, _ in pieces.values()])
+    assert len(everything) <= protocol.Run("tanh", 0.1).first_image()
+    np.testing.assert_array_equal(everything, make_shapeset(len(everything))[0])
+
+
+def test_errors_and_losses_are_those_of_scikit_learn():
+    network = protocol.Run("tanh-n", 0.1, **TINY).network()
+    X, y = make_shapeset(2500)
+    loss, error = one_run.evaluate(network, X, y)
+    p = network.predict(X)
+    assert error == pytest.approx(100 * (1 - accuracy_score(y, p.argmax(axis=1))))
+    assert loss == pytest.approx(log_loss(y, p, labels=range(9)), rel=1e-5)
+
+
+def options(run, folder, **more):
+    settings = {"updates": 3000, "per_epoch": 100, "every": 500, "n_measured": 200}
+    settings |= {"run": {"row": run.row, "rate": run.rate, "seed": run.seed, **TINY}}
+    return [sys.executable, "-m", "examples.glorot2010.one_run", str(folder),
+            json.dumps(settings | more)]  # fmt: skip
+
+
+def without_time(curve):
+    return [point | {"seconds": None} for point in curve.points]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+@pytest.mark.timeout(120)
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
+    run = protocol.Run("softsign", 0.05, seed=1, **TINY)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        straight = one_run.train(
+            run, 3000, tmp_path / "straight", per_epoch=100, every=500, n_measured=200
+        )
+    folder = tmp_path / "killed"
+    for after in (700, 2100):
+        process = subprocess.Popen(options(run, folder, checkpoint_every=0.01), cwd=ROOT,
+                                   env=environment, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        with process:
+            for line in process.stdout:
+                if json.loads(line)["updates"] >= after:
+                    process.send_signal(signal.SIGKILL)
+                    break
+        assert process.returncode == -signal.SIGKILL
+    done = subprocess.run(options(run, folder), cwd=ROOT, env=environment, check=True,
+                          stdout=subprocess.PIPE, text=True)  # fmt: skip
+    said = [json.loads(line)["updates"] for line in done.stdout.splitlines()]
+    assert 700 < said[0] < 3000  # it did not begin anew
+    resumed = curves.Curve.read(folder / f"{run.name}.json")
+    assert without_time(resumed) == without_time(straight)
+    assert resumed.histograms == straight.histograms
+    weights = [
+        load_model(tmp_path / where / "checkpoints" / f"{run.name}.safetensors").network.params
+        for where in ("straight", "killed")
+    ]
+    np.testing.assert_array_equal(*weights)
+    starts = [(session["from"], session["to"]) for session in resumed.sessions]
+    assert starts[0][0] == 0
+    assert starts[-1][1] == 3000
+    assert all(a[1] == b[0] for a, b in zip(starts[:-1], starts[1:], strict=True))
+
+
+@pytest.mark.timeout(180)
+def test_runs_choose_their_rates_and_go_on_where_they_were(tmp_path, capsys):
+    arguments = ["--rows", "tanh,relu-he", "--rates", "0.001,0.1,1000", "--rate-updates", "500",
+                 "--per-epoch", "100", "--depth", "2", "--width", "20", "--every", "500",
+                 "--measured", "300", "--jobs", "2", "--seeds", "0,5",
+                 "--out", str(tmp_path)]  # fmt: skip
+    runs.main([*arguments, "--updates", "1000"])
+    chosen = json.loads((tmp_path / "rates-2x20.json").read_text())
+    by_name = {path.stem: curves.Curve.read(path) for path in tmp_path.glob("*seed*.json")}
+    assert by_name["relu-he-2x20-rate1000-seed0"].diverged
+    assert chosen["relu-he"]["validation_error"]["1000"] is None
+    for row in ("tanh", "relu-he"):
+        errors = {
+            rate: by_name[f"{row}-2x20-rate{rate:g}-seed0"].at("validation_error", 500)
+            for rate in (0.001, 0.1)
+        }
+        assert chosen[row]["chosen"] == min(errors, key=errors.get)
+        for seed in (0, 5):
+            curve = by_name[f"{row}-2x20-rate{chosen[row]['chosen']:g}-seed{seed}"]
+            assert curve.updates == 1000
+            assert [point["updates"] for point in curve.points][-3:] == [200, 500, 1000]
+            assert curve.last("test_error")[0] == 1000
+    capsys.readouterr()
+    runs.main([*arguments, "--updates", "2000"])
+    said = capsys.readouterr().out
+    assert "8,000 updates of 8,000" in said
+    assert len(curves.read_curves(tmp_path)) == len(by_name)
+    name = f"tanh-2x20-rate{chosen['tanh']['chosen']:g}-seed5"
+    longer = curves.Curve.read(tmp_path / f"{name}.json")
+    n = len(by_name[name].points)
+    assert without_time(longer)[:n] == without_time(by_name[name])
+    assert [(s["from"], s["to"]) for s in longer.sessions] == [(0, 1000), (1000, 2000)]
+
+
+def test_a_run_whose_time_is_over_ends_and_goes_on_later(tmp_path):
+    run = protocol.Run("tanh", 0.05, **TINY)
+    settings = {"per_epoch": 100, "every": 500, "n_measured": 200}
+    straight = one_run.train(run, 1000, tmp_path / "straight", **settings)
+    stopped = one_run.train(run, 1000, tmp_path / "stopped", until=1.0, **settings)
+    assert stopped.updates == 100
+    resumed = one_run.train(run, 1000, tmp_path / "stopped", **settings)
+    assert without_time(resumed) == without_time(straight)
+
+
+def test_a_process_that_fails_is_reported(tmp_path):
+    run = protocol.Run("tanh", 0.05, **TINY)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / f"{run.name}.safetensors").write_bytes(b"broken")
+    with pytest.raises(RuntimeError, match=f"{run.name} ended with 1(.|\n)*ValueError"):
+        runs.run_all([run], 100, tmp_path, per_epoch=100, n_measured=100)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--rows", "tanh,gelu"], "--rows must be of softsign"),
+    (["--rates", "0.1,fast"], "--rates must be numbers"),
+    (["--updates", "1500"], "--updates must be a multiple of 1000"),
+    (["--rate-updates", "3000"], "--rate-updates must be a number after which"),
+])  # fmt: skip
+def test_wrong_options_are_told(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        runs.main(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_other_files_are_no_curves(tmp_path):
+    path = tmp_path / "other.json"
+    for text in ("{", "[1]", '{"format": "other"}'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="path must be that of a curve file"):
+            curves.Curve.read(path)
+
+
+@pytest.mark.parametrize(("row", "rate", "message"), [("gelu", 0.1, "row must be one of softsign"),
+                                                      ("tanh", 0, "rate must be a number above 0"),
+                                                      ("tanh", np.nan, "rate must be")])  # fmt: skip
+def test_wrong_runs_are_refused(row, rate, message):
+    with pytest.raises(ValueError, match=message):
+        protocol.Run(row, rate)
