@@ -243,5 +243,5 @@ def paint(scene, X):
     for number in range(2):
         (some,) = np.nonzero(scene["n_objects"] > number)
         painted = level[scene["grey"][some, number]][:, np.newaxis]
-        inside = masks(scene["corners"][some, number]).reshape(len(some), -1)
+        inside = masks(scene["corners"][some, number]).reshape(len(some), SIDE**2)
         X[some] = np.where(inside, painted, X[some])
