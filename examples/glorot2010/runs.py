@@ -7,7 +7,8 @@ From the root of a checkout, ``setup.py build_ext --inplace`` done or minnet ins
 First the learning rate of each row is chosen: each of ``--rates`` is tried for ``--rate-updates`` updates
 with the first seed, and the one with the smallest validation error is taken. Then each row is trained
 with it from each seed. Every training is a process of its own with ``--threads`` threads, and leaves a
-curve, ``NAME.json``, and a checkpoint in the folder ``--out``; ``rates-5x1000.json`` tells how rates were chosen.
+curve, ``NAME.json``, and a checkpoint in the folder ``--out``; ``rates-5x1000.json`` tells how rates were
+chosen.
 
 The same command again goes on where it was, also after a kill or with more updates, and ends with the same
 bits as if nothing had happened. Checkpoints are only good for the machine's kind of processor that wrote
@@ -259,7 +260,9 @@ def _options(arguments):
     add("--minutes", type=float, default=math.inf, help="end after so many, to go on another time")
     add("--out", default="glorot2010_runs", help="folder (default: %(default)s)")
     add("--per-epoch", type=int, default=1000, help="updates from one line of progress to the next")
-    add("--every", type=int, default=25_000, help="updates from one validation to the next, at most")
+    add(
+        "--every", type=int, default=25_000, help="updates from one validation to the next, at most"
+    )
     add("--measured", type=int, help="use so many validation and test images only")
     add("--checkpoint-every", type=float, default=60.0, help="seconds (default: %(default)s)")
     given = parser.parse_args(arguments)
@@ -281,8 +284,8 @@ def _options(arguments):
             )
     if len(given.rates) > 1 and not is_due(given.rate_updates, given.every):
         parser.error(
-            "--rate-updates must be a number after which there is a validation: 1, 2 or 5 times a power of "
-            f"10, or a multiple of {given.every}, got {given.rate_updates}"
+            "--rate-updates must be a number after which there is a validation: 1, 2 or 5 times a "
+            f"power of 10, or a multiple of {given.every}, got {given.rate_updates}"
         )
     return given
 

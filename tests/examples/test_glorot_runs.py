@@ -1,7 +1,7 @@
 """The long trainings of examples/glorot2010, on networks that take seconds."""
 
 import doctest
-import importlib
+import itertools
 import json
 import os
 import signal
@@ -131,7 +131,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     starts = [(session["from"], session["to"]) for session in resumed.sessions]
     assert starts[0][0] == 0
     assert starts[-1][1] == 3000
-    assert all(a[1] == b[0] for a, b in zip(starts[:-1], starts[1:], strict=True))
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(starts))
 
 
 @pytest.mark.timeout(180)
