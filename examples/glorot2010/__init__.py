@@ -3,5 +3,7 @@
 Its experiments again, on the data that the paper made for them, Shapeset-3x2. From the checkout's root:
 
 ``python -m examples.glorot2010.runs``
-    Table 1: the long trainings, several side by side, each resumed after a kill.
+    The long trainings of Table 1, several side by side, each resumed after a kill.
+``python -m examples.glorot2010.table1``
+    The table, Figure 11 and the ranking (claim C9) from the curves that these left.
 """

@@ -35,7 +35,7 @@ from examples.glorot2010.protocol import PAPER_ROWS, ROWS, Run
 
 __all__ = ["choose_rates", "run_all"]
 
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
 # Libraries that would each take all cores.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _ROOT = Path(__file__).parents[2]

@@ -1,0 +1,271 @@
+"""Table 1 and Figure 11: test error on Shapeset-3x2 against updates, beside the paper's final numbers.
+
+``python -m examples.glorot2010.table1 --curves FOLDER --out FOLDER`` draws what runs.py has measured, and
+writes ``table1.json``, ``table1.md`` and ``table1.png``.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from examples.glorot2010.claims import Verdict, judged
+from examples.glorot2010.curves import read_curves
+from examples.glorot2010.protocol import PAPER, PAPER_ROWS, PRIOR_ERROR, ROWS
+from examples.glorot2010.statistics import error_interval, separated
+
+__all__ = ["chosen", "compared_at", "draw", "markdown", "summarize", "verdict"]
+
+#: Where the repository keeps the curves of the long runs.
+COMMITTED = Path(__file__).parent / "data"
+
+_COLORS = dict(
+    zip(PAPER_ROWS, ("#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73"), strict=True)
+)
+_LINES = dict(zip(PAPER_ROWS, ("-", "--", "-", "--", "-."), strict=True))
+_TIE = 2.0  # points: the paper's three best rows are 0.7 apart
+
+
+def chosen(curves, depth=5, width=1000):
+    """Return the curves of each row at its learning rate: the one that most updates were made with.
+
+    Parameters
+    ----------
+    curves : list of Curve
+    depth, width : int
+        Only networks of this size.
+
+    Returns
+    -------
+    dict of str to list of Curve
+        Sorted by seed; the rows in the order of the paper, then the others.
+    """
+    found = {}
+    for row in ROWS:
+        of_row = [
+            c
+            for c in curves
+            if (c.run["row"], c.run["depth"], c.run["width"]) == (row, depth, width)
+            and not c.diverged
+            and c.points
+        ]
+        if of_row:
+            made = {}
+            for curve in of_row:
+                made[curve.run["rate"]] = made.get(curve.run["rate"], 0) + curve.updates
+            rate = max(made, key=made.get)
+            of_rate = [c for c in of_row if c.run["rate"] == rate]
+            found[row] = sorted(of_rate, key=lambda c: c.run["seed"])
+    return found
+
+
+def _tested(curve):
+    return {p["updates"]: p["test_error"] for p in curve.points if p["test_error"] is not None}
+
+
+def compared_at(rows):
+    """Return the largest number of updates at which all curves of all rows have a test error, or None."""
+    every = [set(_tested(curve)) for curves in rows.values() for curve in curves]
+    common = set.intersection(*every) if every else set()
+    return max(common, default=None)
+
+
+def summarize(rows):
+    """Return the table's numbers.
+
+    Parameters
+    ----------
+    rows : dict of str to list of Curve
+        As :func:`chosen` returns it.
+
+    Returns
+    -------
+    dict
+        ``compared_at``: updates at which rows are compared, None if there is no such number. ``rows``: of
+        each row its learning rate, the errors by seed there with mean and half width of the 95 %
+        interval, the last ones, and the paper's.
+    """
+    updates = compared_at(rows)
+    table = {}
+    for row, curves in rows.items():
+        tested = [_tested(curve) for curve in curves]
+        entry = {
+            "name": ROWS[row][0],
+            "rate": curves[0].run["rate"],
+            "seeds": [curve.run["seed"] for curve in curves],
+            "hours": round(sum(curve.seconds for curve in curves) / 3600, 3),
+            "paper": PAPER.get(row),
+        }
+        if updates is not None:
+            errors = [by_updates[updates] for by_updates in tested]
+            mean, half = error_interval(errors)
+            entry |= {"errors": errors, "mean": round(mean, 3), "half_width": round(half, 3)}
+        lasts = [max(by_updates) for by_updates in tested if by_updates]
+        if lasts:
+            last = max(lasts)
+            errors = [by_updates[last] for by_updates in tested if last in by_updates]
+            mean, half = error_interval(errors)
+            entry["last"] = {
+                "updates": last,
+                "n_seeds": len(errors),
+                "mean": round(mean, 3),
+                "half_width": round(half, 3),
+            }
+        table[row] = entry
+    return {"compared_at": updates, "rows": table}
+
+
+def verdict(summary):
+    """Return the verdict on C9, the ranking; None while a row of the paper is missing.
+
+    Three parts: the means of tanh N, softsign N and softsign are within 2 points; each of them is
+    significantly better than tanh; tanh is significantly better than sigmoid, by 10 points or more.
+    Significant: p < 0.005, two-sided, as in the paper.
+    """
+    rows = summary["rows"]
+    if summary["compared_at"] is None or not set(PAPER_ROWS) <= set(rows):
+        return None
+    errors = {row: rows[row]["errors"] for row in PAPER_ROWS}
+
+    def tie(a, b):
+        return abs(separated(errors[a], errors[b])[0]) <= _TIE
+
+    def better(a, b, by=0.0):
+        difference, significant = separated(errors[a], errors[b])
+        return significant and difference > by
+
+    best = ("tanh-n", "softsign-n", "softsign")
+    parts = [
+        all(tie(a, b) for a in best for b in best),
+        all(better(row, "tanh") for row in best),
+        better("tanh", "sigmoid", by=10.0),
+    ]
+    order = sorted(PAPER_ROWS, key=lambda row: rows[row]["mean"])
+    measured = " < ".join(
+        f"{rows[row]['name']} {rows[row]['mean']:.2f} ± {rows[row]['half_width']:.2f}"
+        for row in order
+    )
+    said = (
+        "the three best rows tie",
+        "each of them is better than tanh",
+        "tanh is far better than sigmoid",
+    )
+    measured += " %: " + "; ".join(
+        f"{text}: {'yes' if part else 'no'}" for text, part in zip(said, parts, strict=True)
+    )
+    n = {len(errors[row]) for row in PAPER_ROWS}
+    seeds = f"{min(n)} seed{'s' * (n != {1})}" + " or more" * (len(n) > 1)
+    basis = f"long runs, {summary['compared_at']:,} updates of the paper's 5,000,000, {seeds}"
+    return Verdict("C9", judged(parts), measured, basis)
+
+
+def draw(rows, summary, ax=None):
+    """Draw test error against updates, the paper's final errors and the line of the prior.
+
+    Returns
+    -------
+    Axes
+    """
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(8.5, 5.2), layout="constrained")
+    others = iter(("#CC79A7", "#7F7F7F", "#8C564B", "#BCBD22", "#17BECF", "#9467BD", "#000000"))
+    for row, curves in rows.items():
+        color = _COLORS.get(row) or next(others)
+        _draw_validation(ax, curves, color)
+        steps = sorted({updates for curve in curves for updates in _tested(curve)})
+        errors = [[t[n] for t in map(_tested, curves) if n in t] for n in steps]
+        if not steps:
+            continue
+        middle, half = np.transpose([error_interval(e) for e in errors])
+        label = f"{ROWS[row][0]} (rate {curves[0].run['rate']:g}, {len(curves)} seeds)"
+        ax.plot(steps, middle, _LINES.get(row, ":"), color=color, marker="o", ms=3, label=label)
+        ax.fill_between(steps, middle - half, middle + half, color=color, alpha=0.18, lw=0)
+    ax.axhline(PRIOR_ERROR, color="0.4", lw=0.8)
+    ax.set(xscale="log", xlabel="updates of 10 images", ylim=(0, 95))
+    ax.set_ylabel("test error, % (thin: on validation images)")
+    lowest, highest = ax.get_xlim()
+    highest = max(highest, 5e6) * 1.6
+    ax.set_xlim(lowest, highest)
+    ax.text(
+        lowest * 1.05, PRIOR_ERROR + 0.8, "always the same class: 83.33 %", fontsize=8, color="0.3"
+    )
+    for row, error in PAPER.items():
+        ax.plot(5e6, error, marker="*", ms=11, color=_COLORS[row], mec="k", mew=0.4, ls="")
+    ax.text(5e6, 3, "★ the paper", ha="center", fontsize=8)
+    ax.grid(alpha=0.3, which="both")
+    ax.set_title("Shapeset-3x2, 5 hidden layers of 1000: ours and the paper's", loc="left")
+    ax.legend(fontsize=8, loc="lower left")
+    return ax
+
+
+def _draw_validation(ax, curves, color):
+    """Draw the mean validation error where all curves have one."""
+    errors = [
+        dict(zip(c.column("updates"), c.column("validation_error"), strict=True)) for c in curves
+    ]
+    steps = [n for n in sorted(set.intersection(*map(set, errors))) if n]
+    means = [np.mean([of_one[n] for of_one in errors]) for n in steps]
+    ax.plot(steps, means, color=color, lw=0.8, alpha=0.8)
+
+
+def markdown(summary):
+    """Return the table in Markdown."""
+    updates = summary["compared_at"]
+    head = "no common number of" if updates is None else f"{updates:,}"
+    lines = [
+        f"| row | learning rate | seeds | error after {head} updates, % | last measured, % | paper, % |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry in summary["rows"].values():
+        at = f"{entry['mean']:.2f} ± {entry['half_width']:.2f}" if "mean" in entry else ""
+        last = entry.get("last")
+        shown = (
+            f"{last['mean']:.2f} ± {last['half_width']:.2f} ({last['updates']:,}, "
+            f"{last['n_seeds']} seed{'s' * (last['n_seeds'] != 1)})"
+            if last
+            else ""
+        )
+        paper = "" if entry["paper"] is None else f"{entry['paper']:.2f}"
+        cells = [entry["name"], f"{entry['rate']:g}", len(entry["seeds"]), at, shown, paper]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def make(folder, out):
+    """Write table, numbers and picture; return the summary."""
+    rows = chosen(read_curves(folder))
+    if not rows:
+        raise ValueError(
+            f"curves must be a folder with curve files of runs.py, got {str(folder)!r}"
+        )
+    summary = summarize(rows)
+    found = verdict(summary)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    record = summary | {"verdict": found and found.record()}
+    (out / "table1.json").write_text(json.dumps(record, indent=1) + "\n")
+    (out / "table1.md").write_text(markdown(summary))
+    figure = draw(rows, summary).figure
+    figure.savefig(out / "table1.png", dpi=130)
+    import matplotlib.pyplot as plt
+
+    plt.close(figure)
+    return record
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--curves", default=COMMITTED, help="folder (default: %(default)s)")
+    parser.add_argument("--out", default="glorot2010_report", help="folder (default: %(default)s)")
+    given = parser.parse_args(arguments)
+    record = make(given.curves, given.out)
+    print(markdown(record))
+    if record["verdict"]:
+        print(Verdict(*(record["verdict"][k] for k in ("claim", "outcome", "measured", "basis"))))
+
+
+if __name__ == "__main__":
+    main()
