@@ -11,16 +11,19 @@ BENCH := .venv-bench
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
 PIP_ARGS ?=
+PAPER_UPDATES ?= 20000
+PAPER_ARGS ?=
 
 # An editable installation rebuilds nothing by itself: a change of these installs again.
 BUILD_SOURCES := setup.py pyproject.toml \
     $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test fuzz sanitize coverage lint docs wheel bench bench-pipeline dev clean
+.PHONY: help demo test paper fuzz sanitize coverage lint docs wheel bench bench-pipeline dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
 	@echo "make test      run all tests"
+	@echo "make paper     re-run Glorot & Bengio (2010), reduced: writes glorot2010_report/; PAPER_UPDATES=100000 for longer"
 	@echo "make fuzz      feed 2,000 broken model files to load_model; FUZZ_ARGS='--files 20000 --seed 1' for more"
 	@echo "make sanitize  run the extension's tests under AddressSanitizer and UBSan, in a copy"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
@@ -36,6 +39,10 @@ demo: $(STAMPS)/run
 
 test: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# In at most half an hour on two cores. What was trained is not trained again.
+paper: $(STAMPS)/run
+	MPLBACKEND=Agg $(BIN)/python -m examples.glorot2010.figures --updates $(PAPER_UPDATES) $(PAPER_ARGS)
 
 fuzz: $(STAMPS)/run
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/persistence/fuzz.py $(FUZZ_ARGS)

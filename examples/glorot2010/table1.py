@@ -196,7 +196,9 @@ def draw(rows, summary, ax=None):
         ax.plot(5e6, error, marker="*", ms=11, color=_COLORS[row], mec="k", mew=0.4, ls="")
     ax.text(5e6, 3, "★ the paper", ha="center", fontsize=8)
     ax.grid(alpha=0.3, which="both")
-    ax.set_title("Shapeset-3x2, 5 hidden layers of 1000: ours and the paper's", loc="left")
+    widths = {curve.run["width"] for curves in rows.values() for curve in curves}
+    size = f"5 hidden layers of {', '.join(map(str, sorted(widths)))}"
+    ax.set_title(f"Shapeset-3x2, {size}: ours (lines) and the paper's (stars)", loc="left")
     ax.legend(fontsize=8, loc="lower left")
     return ax
 

@@ -1,0 +1,83 @@
+"""Figure 5: the cost over two weights, cross-entropy beside quadratic cost."""
+
+import numpy as np
+
+from examples.glorot2010.claims import Verdict, judged
+from examples.glorot2010.curves import plain
+from examples.glorot2010.initial import show_interval
+from minnet import Dense, Network
+from minnet.lab.displays import LossSurfaceDisplay
+
+TITLE = "Cost over two weights of a tanh network with one hidden layer, random inputs and targets"
+PAPER = "There are clearly more severe plateaus with the quadratic cost."
+
+N_NETWORKS = 20
+_FLAT = 0.05  # of the largest slope of the same surface
+_COSTS = ("cross-entropy", "quadratic cost")
+
+
+def surface(seed):
+    """Return a display of both costs for random inputs and targets, with its weights as axes."""
+    rng = np.random.default_rng(seed)
+    X, T = rng.normal(size=(100, 5)), rng.integers(2, size=100)
+    network = Network([Dense(5, "tanh"), Dense(2)], init="glorot_uniform")
+    network.initialize(5, random_state=seed)
+    import matplotlib.pyplot as plt
+
+    display = LossSurfaceDisplay.from_estimator(
+        network, X, T, loss=["log_loss", "squared_error"], span=10.0, n_points=41, kind="surface"
+    )
+    plt.close(display.figure_)
+    return display
+
+
+def flat_share(display):
+    """Return which share of the plane is flat: a slope of less than 5 % of the largest, by cost."""
+    found = {}
+    for name, losses in display.losses.items():
+        slopes = np.hypot(*np.gradient(losses, display.y, display.x))
+        found[name] = float((slopes < _FLAT * slopes.max()).mean())
+    return found
+
+
+def measure(source):
+    """Return the flat shares of all networks, and the surfaces of the first."""
+    first = surface(0)
+    shares = [flat_share(first), *(flat_share(surface(seed)) for seed in range(1, N_NETWORKS))]
+    return {
+        "x": plain(first.x),
+        "y": plain(first.y),
+        "losses": {name: plain(values) for name, values in first.losses.items()},
+        "labels": list(first.labels),
+        "here": plain(first.here),
+        "flat": {name: [share[name] for share in shares] for name in _COSTS},
+    }
+
+
+def draw(numbers):
+    """Draw the first network's surfaces."""
+    losses = {name: np.array(values) for name, values in numbers["losses"].items()}
+    x, y = np.array(numbers["x"]), np.array(numbers["y"])
+    display = LossSurfaceDisplay(x, y, losses, tuple(numbers["labels"]), tuple(numbers["here"]))
+    display.plot(kind="surface")
+    for ax in display.axes_:
+        ax.locator_params(nbins=4)
+    return display.figure_
+
+
+def verdicts(numbers):
+    """Return the verdict on C10: the quadratic cost is flat in more of the plane.
+
+    Its parts: on average, by more than the 95 % interval of the differences; and in three quarters of the
+    networks.
+    """
+    entropy, quadratic = (np.array(numbers["flat"][name]) for name in _COSTS)
+    more = quadratic - entropy
+    half = 2.093 * more.std(ddof=1) / np.sqrt(len(more))  # Student's, 19 degrees of freedom
+    parts = [more.mean() > half, (more > 0).mean() >= 0.75]
+    said = (
+        f"flat (slope below 5 % of the largest) in a share of {show_interval(quadratic)} of the plane "
+        f"with the quadratic cost and {show_interval(entropy)} with cross-entropy; more in "
+        f"{int((more > 0).sum())} of {len(more)} networks"
+    )
+    return [Verdict("C10", judged(parts), said, f"{len(more)} random networks and data sets")]

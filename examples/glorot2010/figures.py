@@ -1,0 +1,135 @@
+"""The paper's figures, each as a picture, its numbers and verdicts, and a report of all.
+
+``python -m examples.glorot2010.figures --figure 6,7`` makes some of them, without ``--figure`` all. What
+needs trained networks is drawn from the curve files of the repository's long runs, and, with
+``--updates N``, from those of shorter ones, too, which are trained first.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import time
+from pathlib import Path
+
+from examples.glorot2010 import report
+from examples.glorot2010.curves import read_curves
+from examples.glorot2010.protocol import PAPER_ROWS, Run
+from examples.glorot2010.runs import run_all
+from examples.glorot2010.source import Source
+from examples.glorot2010.table1 import COMMITTED, chosen
+
+__all__ = ["PARTS", "TRAINED", "make"]
+
+#: Module of each part.
+PARTS = {
+    "2": "figure02",
+    "3": "figure03",
+    "4": "figure04",
+    "5": "figure05",
+    "6": "figure06",
+    "7": "figure07",
+    "8": "figure08",
+    "9": "figure09",
+    "10": "figure10",
+    "11": "figure11",
+    "jacobians": "jacobians",
+    "shapes": "layer_shapes",
+}
+#: Those that need curves of trained networks.
+TRAINED = ("2", "3", "4", "9", "10", "11")
+
+_NEEDED = [*((row, 5) for row in PAPER_ROWS), ("sigmoid", 4)]
+
+
+def make(part, source, folder, suffix=""):
+    """Measure and draw a part: a picture and a file of numbers in a folder.
+
+    Parameters
+    ----------
+    part : str
+        Of :data:`PARTS`.
+    source : Source
+    folder : path-like
+    suffix : str, default=""
+        Of the files' names.
+
+    Returns
+    -------
+    dict
+        ``part``, ``title``, ``paper``, ``picture`` (its file name), ``caption`` (what was measured) and
+        ``verdicts``; ``picture`` is None where curves are missing.
+    """
+    module = importlib.import_module(f"examples.glorot2010.{PARTS[part]}")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"part": part, "title": module.TITLE, "paper": module.PAPER, "picture": None}
+    record |= {"caption": source.label if part in TRAINED else "", "verdicts": []}
+    numbers = module.measure(source)
+    if numbers is None:
+        return record
+    import matplotlib.pyplot as plt
+
+    name = PARTS[part] + suffix
+    figure = module.draw(numbers)
+    figure.savefig(folder / f"{name}.png", dpi=120)
+    plt.close(figure)
+    record["picture"] = f"{name}.png"
+    record["verdicts"] = [verdict.record() for verdict in module.verdicts(numbers)]
+    (folder / f"{name}.json").write_text(json.dumps(record | {"numbers": numbers}) + "\n")
+    return record
+
+
+def train_short(updates, width, jobs, committed, folder):
+    """Train what the figures need, one seed of each, at the rates of the long runs; return the curves."""
+    runs = []
+    for row, depth in _NEEDED:
+        of_row = chosen(committed, depth).get(row) or chosen(committed).get(row)
+        rate = of_row[0].run["rate"] if of_row else 0.1
+        runs.append(Run(row, rate, 0, depth, width))
+    found = run_all(runs, updates, folder, jobs=jobs, every=5000, per_epoch=1000)
+    return list(found.values())
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--figure", default=",".join(PARTS), help="of %(default)s")
+    add("--curves", default=COMMITTED, help="folder of curve files (default: %(default)s)")
+    add("--updates", type=int, help="train networks for so many updates, too")
+    add("--width", type=int, default=1000, help="units of a layer (default: %(default)s)")
+    add("--seeds", type=int, default=5, help="networks before training (default: %(default)s)")
+    add("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
+    add("--out", default="glorot2010_report", help="folder (default: %(default)s)")
+    given = parser.parse_args(arguments)
+    parts = given.figure.split(",")
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        parser.error(f"--figure must be of {', '.join(PARTS)}, got {', '.join(unknown)}")
+    if given.updates is not None and (given.updates < 1000 or given.updates % 1000):
+        parser.error(f"--updates must be a multiple of 1000, got {given.updates}")
+    seeds = tuple(range(given.seeds))
+    committed = read_curves(given.curves)
+    sources = {"": Source(committed, "long runs", given.width, seeds)}
+    if given.updates is not None and set(parts) & set(TRAINED):
+        folder = Path(given.out) / "runs"
+        curves = train_short(given.updates, given.width, given.jobs, committed, folder)
+        short = Source(curves, "reduced protocol", given.width, seeds)
+        sources = {"": short, "_long": sources[""]} if committed else {"": short}
+    records = []
+    for part in parts:
+        began = time.perf_counter()
+        for suffix, source in sources.items() if part in TRAINED else [("", sources[""])]:
+            records.append(make(part, source, given.out, suffix))
+            for verdict in records[-1]["verdicts"]:
+                print(f"    {verdict['claim']} {verdict['outcome']}: {verdict['measured']}")
+        missing = "" if records[-1]["picture"] else ": no curves for it"
+        print(f"{part}: {time.perf_counter() - began:.1f} s{missing}", flush=True)
+    report.write(records, given.out)
+    print(f"{Path(given.out) / 'report.html'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Tanh networks before training, standard and normalized: Figures 6, 7 and 8, claims C1 and C2."""
+
+import functools
+
+import numpy as np
+
+from examples.glorot2010.claims import Verdict, judged
+from examples.glorot2010.curves import plain
+from examples.glorot2010.protocol import ROWS, Run, measured_on
+from examples.glorot2010.statistics import mean_interval
+from minnet.lab import probe
+from minnet.lab.displays import ActivationHistogramDisplay, GradientHistogramDisplay
+from minnet.lab.theory import MeanField
+
+__all__ = [
+    "INITS",
+    "basis",
+    "draw_histograms",
+    "measure",
+    "predicted",
+    "show_interval",
+    "verdicts_on_gradients",
+]
+
+#: Rows of Table 1 by what they are called here.
+INITS = {"standard": "tanh", "normalized": "tanh-n"}
+SHRINK = 1 / np.sqrt(3)
+
+_NAMES = {"Y": "activation", "dZ": "back-propagated gradient", "dW": "weight gradient"}
+
+
+@functools.cache
+def measure(seeds=(0, 1, 2, 3, 4), depth=5, width=1000):
+    """Probe networks that were not trained on the 300 images.
+
+    Parameters
+    ----------
+    seeds : tuple of int
+    depth, width : int
+
+    Returns
+    -------
+    dict
+        Of each initialization: ``sd`` of activations "Y", back-propagated gradients "dZ" and weight
+        gradients "dW", a list for each seed with an entry for each hidden layer; the first seed's
+        ``histograms``; and ``predicted``, the activations' sd by theory.
+    """
+    X, y = measured_on("probe")
+    found = {"seeds": list(seeds), "depth": depth, "width": width}
+    for init, row in INITS.items():
+        seen = [probe(Run(row, 1.0, seed, depth, width).network(), X, y) for seed in seeds]
+        found[init] = {
+            "sd": {name: [plain(m[name, "sd"][:depth]) for m in seen] for name in _NAMES},
+            "predicted": plain(predicted(init, X, depth, width)),
+            "histograms": {
+                name: [plain(part[:depth], 4) for part in seen[0].histogram(name)]
+                for name in _NAMES
+            },
+        }
+    return found
+
+
+def predicted(init, X, depth=5, width=1000):
+    """Return the standard deviation of each hidden layer's activations by mean-field theory.
+
+    The images are what they are: given one, the first layer's pre-activations are normal, of variance
+    ``|x|^2 Var W``, and those of the next layers by the variance map. Then the mean over images.
+    """
+    name = ROWS[INITS[init]][2]
+    first = MeanField.from_initializer(name, "tanh", X.shape[1], width)
+    others = MeanField.from_initializer(name, "tanh", width)
+    squares = np.einsum("ij,ij->i", X, X, dtype=np.float64) / X.shape[1]
+    # The map is smooth: a few variances stand for all images.
+    levels = np.quantile(squares, (np.arange(32) + 0.5) / 32)
+    variances = [others.variances(first.weight_variance * level, depth)[1:] for level in levels]
+    return np.sqrt(np.mean(variances, axis=0) / others.weight_variance)
+
+
+def draw_histograms(numbers, quantity):
+    """Draw the paper's two panels: standard on top, normalized below, a line for each layer."""
+    import matplotlib.pyplot as plt
+
+    display = ActivationHistogramDisplay if quantity == "Y" else GradientHistogramDisplay
+    figure, axes = plt.subplots(2, 1, figsize=(7, 7), layout="constrained")
+    layers = [f"layer {i + 1}" for i in range(numbers["depth"])]
+    for ax, init in zip(axes, INITS, strict=True):
+        density, edges = map(np.array, numbers[init]["histograms"][quantity])
+        sd = numbers[init]["sd"][quantity][0]
+        display(density, edges, layers, quantity, sd).plot(ax=ax, kind="lines")
+        ax.set_title(f"{init} initialization", loc="left")
+        limit = 1.02 if quantity == "Y" else 3.5 * max(sd)
+        ax.set(xlim=(-limit, limit), xlabel="")
+    axes[1].set_xlabel(f"{_NAMES[quantity]} (tanh, before training)")
+    return figure
+
+
+def show_interval(values, digits=3):
+    """Return "mean ± half width" of values over seeds; the value alone where there is one.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.initial import show_interval
+    >>> show_interval([1.0, 2.0, 3.0])
+    '2.000 ± 2.484'
+    >>> show_interval([1.0])
+    '1.000'
+    """
+    mean, half = mean_interval(values)
+    if len(values) == 1:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+
+
+def basis(numbers):
+    n, shape = len(numbers["seeds"]), f"{numbers['depth']} x {numbers['width']}"
+    return f"before training, {shape}, 300 images, {n} seeds"
+
+
+def shrinkage(numbers, init, quantity):
+    """Return by what factor the sd changes a layer, towards where the signal goes; an entry for a seed.
+
+    Geometric mean over the hidden layers: upwards for activations, downwards for gradients.
+    """
+    sd = np.array(numbers[init]["sd"][quantity])
+    factors = (sd[:, -1] / sd[:, 0]) ** (1 / (sd.shape[1] - 1))
+    return factors if quantity == "Y" else 1 / factors
+
+
+def verdicts_on_gradients(numbers):
+    """Return the verdicts on C1 and C2.
+
+    C1: gradients shrink by 1/sqrt(3) a layer within 10 %; activations by that or up to 15 % more, since
+    tanh takes its part; weight gradients of all hidden layers within a factor of 2. C2: the gradients of
+    all hidden layers are within a factor of 2; activations of all layers within 5 % of the theory.
+    """
+    found = []
+    back = shrinkage(numbers, "standard", "dZ")
+    forth = shrinkage(numbers, "standard", "Y")
+    dW = np.array(numbers["standard"]["sd"]["dW"])
+    spread = dW.max(axis=1) / dW.min(axis=1)
+    parts = [
+        abs(back.mean() / SHRINK - 1) < 0.10,
+        0.85 < forth.mean() / SHRINK < 1.05,
+        spread.mean() < 2,
+    ]
+    said = (
+        f"a layer multiplies gradients by {show_interval(back)} and activations by "
+        f"{show_interval(forth)} (1/sqrt(3) = 0.577); largest over smallest sd of weight gradients "
+        f"{show_interval(spread, 2)}"
+    )
+    found.append(Verdict("C1", judged(parts), said, basis(numbers)))
+    back = shrinkage(numbers, "normalized", "dZ")
+    sd = np.array(numbers["normalized"]["sd"]["Y"])
+    theory = np.array(numbers["normalized"]["predicted"])
+    off = np.abs(sd.mean(axis=0) / theory - 1).max()
+    sizes = np.array(numbers["normalized"]["sd"]["dZ"])
+    spread = sizes.max(axis=1) / sizes.min(axis=1)
+    said = (
+        f"a layer multiplies gradients by {show_interval(back)}, largest over smallest "
+        f"{show_interval(spread, 2)}; sd of activations "
+        f"{', '.join(f'{v:.3f}' for v in sd.mean(axis=0))}, by theory "
+        f"{', '.join(f'{v:.3f}' for v in theory)}: at most {100 * off:.1f} % off"
+    )
+    parts = [spread.mean() < 2, off < 0.05]
+    found.append(Verdict("C2", judged(parts), said, basis(numbers)))
+    return found

@@ -1,0 +1,40 @@
+"""Where the figures' numbers come from: networks before training, and curves of trained ones."""
+
+from dataclasses import dataclass, field
+
+from examples.glorot2010.table1 import chosen
+
+__all__ = ["Source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What figures may measure.
+
+    Parameters
+    ----------
+    curves : list of Curve, default=()
+        Of trained networks, as :func:`examples.glorot2010.curves.read_curves` reads them.
+    label : str, default="long runs"
+        What they are called in verdicts.
+    width : int, default=1000
+        Units of a hidden layer: of the curves to take, and of the networks before training.
+    seeds : tuple of int
+        Of the networks before training.
+    """
+
+    curves: list = field(default_factory=list)
+    label: str = "long runs"
+    width: int = 1000
+    seeds: tuple = (0, 1, 2, 3, 4)
+
+    def trained(self, row, depth=5):
+        """Return the curves of a row, one for each seed, at its learning rate; empty if there are none."""
+        return chosen(self.curves, depth, self.width).get(row, [])
+
+    def basis(self, curves):
+        """Return what a verdict on curves is based on."""
+        made = sorted({curve.updates for curve in curves})
+        span = f"{made[0]:,}" if len(made) == 1 else f"{made[0]:,} to {made[-1]:,}"
+        n = len(curves)
+        return f"{self.label}, {span} updates, {n} network{'s' * (n != 1)}"

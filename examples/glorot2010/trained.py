@@ -1,0 +1,85 @@
+"""Layers through training, from curve files: what Figures 2, 3, 4, 9 and 10 have in common."""
+
+import numpy as np
+
+__all__ = ["draw_layers", "hidden", "record"]
+
+_MARKERS = "osD^v"
+
+
+def hidden(curve, name):
+    """Return what a probe saw of the hidden layers, (n_points, depth), and after how many updates.
+
+    With batch normalization a layer has two rows: the second one counts.
+    """
+    values = curve.layers(name)
+    updates = np.array([p["updates"] for p in curve.points if p.get("layers")])
+    per_layer = (values.shape[1] - 1) // curve.run["depth"]
+    return updates, values[:, per_layer - 1 : -1 : per_layer]
+
+
+def record(curves, names):
+    """Return the hidden layers' values of some curves, as JSON has them.
+
+    Parameters
+    ----------
+    curves : list of Curve
+    names : sequence of str
+        Such as "Y_p98".
+
+    Returns
+    -------
+    list of dict
+        Of each curve: row, seed, rate, ``updates`` and the names.
+    """
+    found = []
+    for curve in curves:
+        updates, _ = hidden(curve, names[0])
+        entry = {key: curve.run[key] for key in ("row", "depth", "seed", "rate")}
+        entry["updates"] = updates.tolist()
+        found.append(entry | {name: hidden(curve, name)[1].tolist() for name in names})
+    return found
+
+
+def draw_layers(ax, entry, *, middle=None, band=None, dashed=None, label="activation", log=False):
+    """Draw the layers of a network through training, a color for each.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    entry : dict
+        Of :func:`record`.
+    middle : str
+        What the line with markers shows.
+    band : str, optional
+        Half the height of the band around it.
+    dashed : str, optional
+        What a line without markers shows.
+    label : str
+        Of the vertical axis.
+    log : bool
+        Whether that axis is logarithmic.
+    """
+    import matplotlib.pyplot as plt
+
+    updates = np.array(entry["updates"])
+    values = np.array(entry[middle])
+    colors = plt.colormaps["viridis"](np.linspace(0.1, 0.88, values.shape[1]))
+    for i, color in enumerate(colors):
+        style = {"color": color, "marker": _MARKERS[i % 5], "ms": 3.5, "lw": 1.3}
+        ax.plot(updates, values[:, i], label=f"layer {i + 1}", **style)
+        if band is not None:
+            half = np.array(entry[band])[:, i]
+            ax.fill_between(
+                updates, values[:, i] - half, values[:, i] + half, color=color, alpha=0.15
+            )
+        if dashed is not None:
+            ax.plot(updates, np.array(entry[dashed])[:, i], color=color, lw=1, ls="--")
+    # From 0 on, but early changes are to be seen.
+    ax.set_xscale("symlog", linthresh=1000, linscale=0.5)
+    ax.set_xlim(0, 1.05 * updates[-1])
+    ax.set_xticks([0, *(10**k for k in range(3, 8) if 10**k <= 1.05 * updates[-1])])
+    if log:
+        ax.set_yscale("log")
+    ax.set(xlabel="updates", ylabel=label)
+    ax.grid(alpha=0.3)

@@ -1,0 +1,281 @@
+"""The figures of examples/glorot2010: pictures of small networks, and verdicts on made-up numbers."""
+
+import doctest
+import importlib
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("examples.glorot2010.figures")
+from examples.glorot2010 import (
+    figure02,
+    figure03,
+    figure04,
+    figure05,
+    figure09,
+    figures,
+    initial,
+    jacobians,
+    layer_shapes,
+    report,
+)
+from examples.glorot2010.claims import CLAIMS, OUTCOMES, Verdict, judged
+from examples.glorot2010.curves import read_curves
+from examples.glorot2010.one_run import train
+from examples.glorot2010.protocol import Run, measured_on
+from examples.glorot2010.source import Source
+from minnet import Dense, Network
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+WIDTH = 30
+
+
+@pytest.fixture(autouse=True)
+def _without_windows(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Return a source with networks of 30 units that were trained for 1000 updates."""
+    folder = tmp_path_factory.mktemp("curves")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONWARNINGS", "ignore")
+        for row, depth in figures._NEEDED:
+            train(Run(row, 0.1, 0, depth, WIDTH), 1000, folder, every=500, n_measured=200)
+    return Source(read_curves(folder), "a test", WIDTH, (0, 1))
+
+
+@pytest.mark.parametrize("name", ["figure04", "initial"])
+def test_docstrings_run(name):
+    module = importlib.import_module(f"examples.glorot2010.{name}")
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("part", figures.PARTS)
+def test_each_part_is_drawn_and_kept(part, trained, tmp_path):
+    record = figures.make(part, trained, tmp_path)
+    assert (tmp_path / record["picture"]).stat().st_size > 5000
+    kept = json.loads((tmp_path / record["picture"]).with_suffix(".json").read_text())
+    assert kept["numbers"]
+    assert {key: kept[key] for key in record} == record
+    for verdict in record["verdicts"]:
+        assert verdict["statement"] == CLAIMS[verdict["claim"]]
+        assert verdict["outcome"] in OUTCOMES
+        assert "nan" not in verdict["measured"]
+
+
+@pytest.mark.parametrize("part", figures.TRAINED)
+def test_parts_without_curves_have_no_picture(part, tmp_path):
+    record = figures.make(part, Source([], "nothing", WIDTH), tmp_path)
+    assert record["picture"] is None
+    assert record["verdicts"] == []
+
+
+def test_the_report_has_all_claims_and_pictures(trained, tmp_path):
+    records = [figures.make(part, trained, tmp_path) for part in ("7", "3")]
+    records.append(figures.make("2", Source([], "nothing", WIDTH), tmp_path))
+    report.write(records, tmp_path)
+    markdown, page = ((tmp_path / f"report.{kind}").read_text() for kind in ("md", "html"))
+    for claim in CLAIMS:
+        assert f"| {claim}. " in markdown
+        assert f"<td>{claim}</td>" in page
+    assert "](figure07.png)" in markdown
+    assert page.count("data:image/png;base64,") == 2
+    assert "No curves for it (nothing)" in markdown
+    assert "No curves for it (nothing)" in page
+
+
+def test_later_verdicts_take_the_place_of_earlier_ones():
+    found = [
+        {"verdicts": [Verdict("C4", outcome, "", "").record()]} for outcome in ("not", "partly")
+    ]
+    assert report._judged(found)["C4"]["outcome"] == "partly"
+    assert report._judged(found)["C5"] is None
+
+
+# ---- before training
+
+
+@pytest.mark.parametrize("init", initial.INITS)
+def test_predicted_activations_are_those_of_a_wide_network(init):
+    X, _ = measured_on("probe")
+    row = Run(initial.INITS[init], 1.0).describe()
+    network = Network([Dense(3000, "tanh") for _ in range(3)], init=row["init"])
+    network.loss = "squared_error"
+    network.initialize(X.shape[1], random_state=0, dtype="float32")
+    measured = [Y.std() for Y in network.forward(X, return_all=True)]
+    np.testing.assert_allclose(initial.predicted(init, X, depth=3, width=3000), measured, rtol=0.03)
+
+
+def at_start(standard, normalized):
+    """Return numbers of two networks whose sd change by these factors a layer."""
+    numbers = {"seeds": [0, 1], "depth": 5, "width": 1000}
+    for init, (up, down) in {"standard": standard, "normalized": normalized}.items():
+        Y, dZ = [0.3 * up**i for i in range(5)], [0.01 * down ** (4 - i) for i in range(5)]
+        numbers[init] = {"sd": {"Y": [Y, Y], "dZ": [dZ, dZ], "dW": [[1.0] * 5] * 2}, "predicted": Y}
+    return numbers
+
+
+@pytest.mark.parametrize(("standard", "normalized", "outcomes"), [
+    ((0.57, 0.57), (0.9, 0.9), ["reproduced", "reproduced"]),
+    ((0.57, 0.8), (0.9, 0.8), ["partly", "partly"]),
+])  # fmt: skip
+def test_verdicts_on_gradients(standard, normalized, outcomes):
+    found = initial.verdicts_on_gradients(at_start(standard, normalized))
+    assert [verdict.outcome for verdict in found] == outcomes
+    assert f"gradients by {standard[1]:.3f} ± 0.000" in found[0].measured
+
+
+@pytest.mark.parametrize(("means", "outcome"), [
+    ((0.5, 0.8), "reproduced"), ((0.49, 0.72), "partly"), ((0.8, 0.5), "not")
+])  # fmt: skip
+def test_verdict_on_jacobians(means, outcome):
+    numbers = {"seeds": [0, 1], "depth": 5}
+    for init, mean in zip(initial.INITS, means, strict=True):
+        numbers[init] = [{"mean": [mean] * 4}] * 2
+    assert jacobians.verdicts(numbers)[0].outcome == outcome
+
+
+def test_verdict_on_shapes_is_partly_at_most():
+    numbers = {"seeds": [0, 1], "shapes": {"shrinking": [3, 2], "growing": [2, 3]}}
+    numbers["standard"] = dict.fromkeys(numbers["shapes"], [[1.0, 9.0]] * 2)
+    numbers["normalized"] = dict.fromkeys(numbers["shapes"], [[1.0, 2.0]] * 2)
+    assert layer_shapes.verdicts(numbers)[0].outcome == "partly"
+    numbers["normalized"]["growing"] = [[1.0, 8.0]] * 2
+    assert layer_shapes.verdicts(numbers)[0].outcome == "not"
+
+
+# ---- through training
+
+
+def sigmoid(top, error):
+    means = [[0.5, 0.5, 0.6, t] for t in top]
+    updates = [0, 10_000, 100_000, 1_000_000][: len(top)]
+    return {"Y_mean": means, "updates": updates, "validation_error": [83.0, error]}
+
+
+@pytest.mark.parametrize(("four", "five", "outcome"), [
+    (sigmoid([0.5, 0.2, 0.02, 0.3], 70.0), sigmoid([0.5, 0.01], 82.9), "reproduced"),
+    (sigmoid([0.5, 0.2, 0.02, 0.01], 83.0), sigmoid([0.5, 0.01], 82.9), "partly"),
+    (sigmoid([0.5, 0.4, 0.5, 0.3], 70.0), sigmoid([0.5, 0.3], 60.0), "not"),
+])  # fmt: skip
+def test_verdict_on_sigmoid(four, five, outcome):
+    numbers = {"4": [four], "5": [five], "basis 4": "a", "basis 5": "b"}
+    assert figure02.verdicts(numbers)[0].outcome == outcome
+
+
+@pytest.mark.parametrize(("tanh", "softsign", "outcome"), [
+    ([1.0, 0.9, 0.8, 0.6, 0.7], [0.8, 0.78, 0.79, 0.8, 0.5], "reproduced"),
+    ([0.6, 0.9, 0.8, 0.6, 0.7], [0.8, 0.78, 0.79, 0.8, 0.5], "partly"),
+    ([0.6, 0.7, 0.6, 0.7, 0.7], [0.8, 0.3, 0.79, 0.8, 0.5], "not"),
+])  # fmt: skip
+def test_verdict_on_saturation(tanh, softsign, outcome):
+    numbers = {
+        "tanh": [{"Y_p98": [[0.0] * 5, tanh]}],
+        "softsign": [{"Y_p98": [[0.0] * 5, softsign]}],
+    }
+    assert figure03.verdicts(numbers | {"basis": ""})[0].outcome == outcome
+
+
+EDGES = np.linspace(-1, 1, 41).tolist()
+
+
+def density(*peaks):
+    """Return a histogram that is dense about |activation| = each of the peaks."""
+    places = np.abs(np.add(EDGES[1:], EDGES[:-1]) / 2)
+    found = sum(np.exp(-(((places - peak) / 0.08) ** 2)) for peak in peaks)
+    return (found / (found.sum() * 0.05)).tolist()
+
+
+def test_bands_are_shares_of_a_sample():
+    Y = np.tanh(np.random.default_rng(0).normal(size=200_000))
+    found = figure04.bands(*np.histogram(Y, 200, range=(-1, 1), density=True))
+    for name, (low, high) in figure04._BANDS.items():
+        share = ((np.abs(Y) > low) & (np.abs(Y) < high)).mean() / (2 * (high - low))
+        assert found[name] == pytest.approx(share, rel=0.01)
+
+
+@pytest.mark.parametrize(("tanh", "softsign", "outcome"), [
+    ([(1.0,), (0.0,)], [(0.7,), (0.7,)], "reproduced"),
+    ([(1.0,), (0.0,)], [(0.7,), (0.0,)], "partly"),
+    ([(0.45,), (0.45,)], [(0.45,), (0.95,)], "not"),
+])  # fmt: skip
+def test_verdict_on_histograms(tanh, softsign, outcome):
+    numbers = {"basis": ""}
+    for row, peaks in (("tanh", tanh), ("softsign", softsign)):
+        numbers[row] = [{"density": [density(*p) for p in peaks], "edges": [EDGES] * len(peaks)}]
+    assert figure04.verdicts(numbers)[0].outcome == outcome
+
+
+def gradients(dZ, dW):
+    return [{"updates": [0, 1000, 50_000], "dZ_sd": dZ, "dW_sd": dW}]
+
+
+@pytest.mark.parametrize(("dZ", "dW", "outcomes"), [
+    ([[1, 9], [9, 1], [9, 1]], [[1, 1], [3, 1], [9, 1]], ["reproduced", "reproduced"]),
+    ([[1, 9], [1, 9], [9, 1]], [[1, 1], [1, 3], [1, 9]], ["partly", "partly"]),
+    ([[9, 1], [1, 9], [1, 9]], [[1, 1], [1, 1], [1, 1.01]], ["not", "not"]),
+])  # fmt: skip
+def test_verdicts_through_training(dZ, dW, outcomes):
+    alike = gradients(dZ, [[1, 1], [1.1, 1], [1.2, 1]])
+    numbers = {"standard": gradients(dZ, dW), "normalized": alike, "basis": ""}
+    assert [verdict.outcome for verdict in figure09.verdicts(numbers)] == outcomes
+
+
+# ---- the cost
+
+
+class _Surface:
+    x = y = np.linspace(-1, 1, 41)
+
+    def __init__(self, **losses):
+        self.losses = losses
+
+
+def test_the_flat_share_of_a_surface():
+    x = _Surface.x
+    ramp = np.clip(x, 0, None) + np.zeros((41, 1))  # flat in the left half
+    found = figure05.flat_share(_Surface(ramp=ramp, plane=x + x[:, np.newaxis]))
+    assert found["ramp"] == pytest.approx(20 / 41)
+    assert found["plane"] == 0
+
+
+@pytest.mark.parametrize(("quadratic", "outcome"), [(0.3, "reproduced"), (0.1, "not")])
+def test_verdict_on_plateaus(quadratic, outcome):
+    noise = 0.01 * np.random.default_rng(0).normal(size=(2, 20))
+    flat = {"cross-entropy": 0.2 + noise[0], "quadratic cost": quadratic + noise[1]}
+    assert figure05.verdicts({"flat": flat})[0].outcome == outcome
+
+
+# ---- all of it
+
+
+def test_figures_are_made_by_name(tmp_path, capsys):
+    arguments = ["--figure", "6,10", "--updates", "1000", "--width", "20", "--seeds", "2",
+                 "--jobs", "2", "--curves", str(tmp_path / "none"),
+                 "--out", str(tmp_path / "out")]  # fmt: skip
+    figures.main(arguments)
+    assert {path.name for path in (tmp_path / "out").glob("*.*")} == {
+        "figure06.png", "figure06.json", "figure10.png", "figure10.json", "report.md", "report.html"
+    }  # fmt: skip
+    numbers = json.loads((tmp_path / "out" / "figure10.json").read_text())["numbers"]
+    assert numbers["tanh-n"][0]["updates"][-1] == 1000
+    assert "reduced protocol, 1,000 updates, 1 network" in numbers["basis"]
+
+
+@pytest.mark.parametrize("arguments", [["--figure", "1"], ["--updates", "500"]])
+def test_wrong_options_are_told(arguments, capsys):
+    with pytest.raises(SystemExit):
+        figures.main(arguments)
+    assert f"{arguments[0]} must be" in capsys.readouterr().err
+
+
+def test_outcomes():
+    assert judged([True]) == "reproduced"
+    with pytest.raises(ValueError, match="claim must be one of C1"):
+        Verdict("C13", "not", "", "")
+    with pytest.raises(ValueError, match="outcome must be one of reproduced"):
+        Verdict("C1", "yes", "", "")
