@@ -6,6 +6,7 @@ It prints a line of JSON after every thousand updates.
 import argparse
 import dataclasses
 import json
+import signal
 import time
 import warnings
 from pathlib import Path
@@ -56,9 +57,9 @@ class _Measure(Callback):
     with the same outcome.
     """
 
-    def __init__(self, curve, path, *, every, n_measured, until, n_threads):
+    def __init__(self, curve, path, *, every, n_measured, is_over, n_threads):
         self.curve, self.path = curve, path
-        self.every, self.until = every, until
+        self.every, self._is_over = every, is_over
         pieces = {"test": "test_error", "validation": "validation_error"}
         self._pieces = {name: measured_on(piece, n_measured) for piece, name in pieces.items()}
         self._probed = measured_on("probe")
@@ -86,7 +87,7 @@ class _Measure(Callback):
         said = {"updates": trainer.n_steps, "loss": trainer.loss_curve[-1]}
         error = self.curve.last("validation_error")
         print(json.dumps(said | {"validation_error": error and error[1]}), flush=True)
-        return time.time() > self.until
+        return self._is_over()
 
     def _note(self, trainer):
         session = self.curve.sessions[-1]
@@ -114,8 +115,8 @@ class _Measure(Callback):
 
 
 def train(
-    run, updates, folder, *, per_epoch=1000, every=25_000, n_measured=None, until=np.inf,
-    checkpoint_every=60.0, n_threads=1,
+    run, updates, folder, *, per_epoch=1000, every=25_000, n_measured=None,
+    is_over=lambda: False, checkpoint_every=60.0, n_threads=1,
 ):  # fmt: skip
     """Train one run up to so many updates, or take it up where a checkpoint has it.
 
@@ -132,8 +133,8 @@ def train(
         Validation error is measured so often at least, and test error half as often.
     n_measured : int, default=None
         Measure on the first n images only.
-    until : float, default=inf
-        End after this time, as ``time.time()`` tells it.
+    is_over : callable, optional
+        Training ends where it returns True; it is asked after every ``per_epoch`` updates.
     checkpoint_every : float, default=60
         Seconds from one checkpoint to the next.
     n_threads : int, default=1
@@ -154,7 +155,7 @@ def train(
     options = {"shuffle": False, "n_iter_no_change": 10**9, "n_threads": n_threads}
     trainer = Trainer(run.network(), run.optimizer(), batch_size=BATCH_SIZE, **options)
     measure = _Measure(
-        curve, path, every=every, n_measured=n_measured, until=until, n_threads=n_threads
+        curve, path, every=every, n_measured=n_measured, is_over=is_over, n_threads=n_threads
     )
     # An "epoch" is made in ten pieces, so that the generator runs beside the training.
     n_batches = 10 if per_epoch % 10 == 0 else 1
@@ -181,11 +182,14 @@ def train(
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
-    parser.add_argument("options", help="a JSON object: run, and the keywords of train()")
+    parser.add_argument("options", help="a JSON object: run, until, and the keywords of train()")
     given = parser.parse_args(arguments)
     options = json.loads(given.options)
     run = Run(**options.pop("run"))
-    options["until"] = options.get("until") or np.inf
+    until, asked = options.pop("until", None) or np.inf, []
+    # Ctrl-C: not in the middle of a measurement, after which there would be no checkpoint.
+    signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    options["is_over"] = lambda: bool(asked) or time.time() > until
     warnings.simplefilter("ignore", UserWarning)  # of inputs that are not standardized, for one
     curve = train(run, options.pop("updates"), given.folder, **options)
     ended = {"updates": curve.updates, "diverged": curve.diverged, "run": dataclasses.asdict(run)}

@@ -302,8 +302,13 @@ def _note_rates(given, rates, table):
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
+def _interrupt(number, frame):
+    raise KeyboardInterrupt
+
+
 def main(arguments=None):
     given = _options(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)  # a time limit from outside ends all as Ctrl-C does
     until = time.time() + 60 * given.minutes
     shape = {"depth": given.depth, "width": given.width}
     options = {
@@ -330,4 +335,7 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("ended; the same command goes on from here")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -168,11 +169,31 @@ def test_runs_choose_their_rates_and_go_on_where_they_were(tmp_path, capsys):
     assert [(s["from"], s["to"]) for s in longer.sessions] == [(0, 1000), (1000, 2000)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to be handled")
+@pytest.mark.timeout(120)
+def test_ending_all_runs_ends_each_with_a_checkpoint(tmp_path):
+    command = [sys.executable, "-m", "examples.glorot2010.runs", "--rows", "tanh,softsign",
+               "--rates", "0.1", "--updates", "100000000", "--per-epoch", "1000", "--depth", "2",
+               "--width", "20", "--jobs", "2", "--measured", "100", "--out", str(tmp_path)]  # fmt: skip
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        while len(list(tmp_path.glob("*.json"))) < 2 and process.poll() is None:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert "the same command goes on from here" in said
+    for path in tmp_path.glob("*.json"):
+        made = curves.Curve.read(path).updates
+        saved = load_model(tmp_path / "checkpoints" / f"{path.stem}.safetensors")
+        assert saved.n_steps == made > 0  # nothing is lost
+        assert saved.run.stopped == "callback"
+
+
 def test_a_run_whose_time_is_over_ends_and_goes_on_later(tmp_path):
     run = protocol.Run("tanh", 0.05, **TINY)
     settings = {"per_epoch": 100, "every": 500, "n_measured": 200}
     straight = one_run.train(run, 1000, tmp_path / "straight", **settings)
-    stopped = one_run.train(run, 1000, tmp_path / "stopped", until=1.0, **settings)
+    stopped = one_run.train(run, 1000, tmp_path / "stopped", is_over=lambda: True, **settings)
     assert stopped.updates == 100
     resumed = one_run.train(run, 1000, tmp_path / "stopped", **settings)
     assert without_time(resumed) == without_time(straight)
