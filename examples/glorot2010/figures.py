@@ -14,6 +14,7 @@ from pathlib import Path
 
 from examples.glorot2010 import report
 from examples.glorot2010.curves import read_curves
+from examples.glorot2010.fixed_set import N_FIXED
 from examples.glorot2010.protocol import PAPER_ROWS, Run
 from examples.glorot2010.runs import run_all
 from examples.glorot2010.source import Source
@@ -34,12 +35,13 @@ PARTS = {
     "10": "figure10",
     "11": "figure11",
     "jacobians": "jacobians",
+    "fixed": "fixed_set",
     "shapes": "layer_shapes",
 }
 #: Those that need curves of trained networks.
-TRAINED = ("2", "3", "4", "9", "10", "11")
+TRAINED = ("2", "3", "4", "9", "10", "11", "fixed")
 
-_NEEDED = [*((row, 5) for row in PAPER_ROWS), ("sigmoid", 4)]
+_NEEDED = [*((row, 5, 0) for row in PAPER_ROWS), ("sigmoid", 4, 0), ("tanh-n", 5, N_FIXED)]
 
 
 def make(part, source, folder, suffix=""):
@@ -83,10 +85,10 @@ def make(part, source, folder, suffix=""):
 def train_short(updates, width, jobs, committed, folder):
     """Train what the figures need, one seed of each, at the rates of the long runs; return the curves."""
     runs = []
-    for row, depth in _NEEDED:
+    for row, depth, fixed in _NEEDED:
         of_row = chosen(committed, depth).get(row) or chosen(committed).get(row)
         rate = of_row[0].run["rate"] if of_row else 0.1
-        runs.append(Run(row, rate, 0, depth, width))
+        runs.append(Run(row, rate, 0, depth, width, fixed))
     found = run_all(runs, updates, folder, jobs=jobs, every=5000, per_epoch=1000)
     return list(found.values())
 

@@ -17,7 +17,6 @@ from examples.glorot2010.curves import LAYER_COLUMNS, Curve, machine, plain, ver
 from examples.glorot2010.protocol import BATCH_SIZE, Run, measured_on
 from minnet import Trainer
 from minnet.callbacks import Callback, Checkpoint
-from minnet.datasets import ShapesetStream
 from minnet.lab import probe
 
 __all__ = ["is_due", "train"]
@@ -159,14 +158,11 @@ def train(
     )
     # An "epoch" is made in ten pieces, so that the generator runs beside the training.
     n_batches = 10 if per_epoch % 10 == 0 else 1
-    stream = ShapesetStream(
-        per_epoch * BATCH_SIZE // n_batches, random_state=run.seed, start=run.first_image()
-    )
     # The checkpoint comes first: when it is there, the curve knows where to go on.
     callbacks = [Checkpoint(checkpoint, every=checkpoint_every), measure]
     try:
         trainer.fit_stream(
-            iter(stream),
+            run.stream(per_epoch * BATCH_SIZE // n_batches),
             n_epochs=updates // per_epoch,
             batches_per_epoch=n_batches,
             callbacks=callbacks,

@@ -6,8 +6,11 @@ fresh images, plain stochastic gradient descent with a constant learning rate, f
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from minnet import SGD, Adam, BatchNorm, Dense, Network
-from minnet.datasets import SHAPESET_CLASSES, make_shapeset
+from minnet.datasets import SHAPESET_CLASSES, ShapesetStream, make_shapeset
+from minnet.random import Stream, draw_key
 
 __all__ = ["BATCH_SIZE", "PAPER", "PAPER_ROWS", "PRIOR_ERROR", "ROWS", "Run", "measured_on"]
 
@@ -87,6 +90,8 @@ class Run:
         Of the weights and of the sequence of images.
     depth, width : int
         Hidden layers, and their units.
+    fixed : int, default=0
+        Train on so many images, over and over; 0 for fresh images all the time.
 
     Examples
     --------
@@ -100,6 +105,7 @@ class Run:
     seed: int = 0
     depth: int = 5
     width: int = 1000
+    fixed: int = 0
 
     def __post_init__(self):
         if self.row not in ROWS:
@@ -110,7 +116,8 @@ class Run:
     @property
     def name(self):
         """What its files are called."""
-        return f"{self.row}-{self.depth}x{self.width}-rate{self.rate:g}-seed{self.seed}"
+        fixed = f"-fixed{self.fixed}" if self.fixed else ""
+        return f"{self.row}-{self.depth}x{self.width}{fixed}-rate{self.rate:g}-seed{self.seed}"
 
     def network(self):
         """Return the network as it starts, float32."""
@@ -128,9 +135,14 @@ class Run:
         """Return the optimizer with the run's learning rate."""
         return {"sgd": SGD, "adam": Adam}[ROWS[self.row][-1]](self.rate)
 
-    def first_image(self):
-        """Return the number of the first image to train on; the sequence is that of the seed."""
-        return _N_RESERVED
+    def stream(self, batch_size):
+        """Return the batches to train on: of the sequence of the seed, after the reserved images."""
+        if self.fixed:
+            X, y = make_shapeset(
+                self.fixed, random_state=self.seed, start=_N_RESERVED, dtype="uint8"
+            )
+            return _Repeated(X, y, batch_size, self.seed)
+        return iter(ShapesetStream(batch_size, random_state=self.seed, start=_N_RESERVED))
 
     def describe(self):
         """Return what a curve file says of the run."""
@@ -146,5 +158,31 @@ class Run:
             "depth": self.depth,
             "width": self.width,
             "batch_size": BATCH_SIZE,
-            "data": "shapeset-3x2, fresh images",
+            "fixed": self.fixed,
         }
+
+
+class _Repeated:
+    """Batches of a fixed set of images, in another order in each pass; endless, and able to skip."""
+
+    def __init__(self, X, y, batch_size, seed):
+        if len(X) % batch_size:
+            raise ValueError(f"fixed must be a multiple of {batch_size}, got {len(X)}")
+        self._X, self._y, self._size = X, y, batch_size
+        self._key, self._next, self._order = draw_key(seed), 0, (-1, None)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        number, place = divmod(self._next, len(self._X) // self._size)
+        if self._order[0] != number:
+            stream = Stream(self._key, "order of a fixed set", number)
+            self._order = number, stream.permutation(len(self._X))
+        rows = self._order[1][place * self._size : (place + 1) * self._size]
+        self._next += 1
+        return (2 * self._X[rows].astype(np.float64) / 255 - 1).astype(np.float32), self._y[rows]
+
+    def skip(self, n):
+        """Pass over the next n batches."""
+        self._next += n

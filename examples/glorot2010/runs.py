@@ -255,6 +255,7 @@ def _options(arguments):
     add("--seeds", default="0", help="default: %(default)s")
     add("--depth", type=int, default=5, help="hidden layers (default: %(default)s)")
     add("--width", type=int, default=1000, help="units of each (default: %(default)s)")
+    add("--fixed", type=int, default=0, help="train on so many images over and over (default: no)")
     add("--jobs", type=int, default=1, help="runs side by side (default: %(default)s)")
     add("--threads", type=int, default=1, help="of each run (default: %(default)s)")
     add("--minutes", type=float, default=math.inf, help="end after so many, to go on another time")
@@ -292,7 +293,8 @@ def _options(arguments):
 
 def _note_rates(given, rates, table):
     """Write how the rates were chosen, beside what other calls wrote of other rows; print it."""
-    path = Path(given.out) / f"rates-{given.depth}x{given.width}.json"
+    fixed = f"-fixed{given.fixed}" if given.fixed else ""
+    path = Path(given.out) / f"rates-{given.depth}x{given.width}{fixed}.json"
     record = json.loads(path.read_text()) if path.exists() else {}
     for row, errors in table.items():
         how = {"updates": given.rate_updates, "seed": given.seeds[0], "validation_error": errors}
@@ -310,7 +312,7 @@ def main(arguments=None):
     given = _options(arguments)
     signal.signal(signal.SIGTERM, _interrupt)  # a time limit from outside ends all as Ctrl-C does
     until = time.time() + 60 * given.minutes
-    shape = {"depth": given.depth, "width": given.width}
+    shape = {"depth": given.depth, "width": given.width, "fixed": given.fixed}
     options = {
         "jobs": given.jobs, "until": until, "n_threads": given.threads, "every": given.every,
         "per_epoch": given.per_epoch, "n_measured": given.measured,

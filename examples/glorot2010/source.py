@@ -21,16 +21,19 @@ class Source:
         Units of a hidden layer: of the curves to take, and of the networks before training.
     seeds : tuple of int
         Of the networks before training.
+    svm_sizes : tuple of int
+        Training images of the SVMs.
     """
 
     curves: list = field(default_factory=list)
     label: str = "long runs"
     width: int = 1000
     seeds: tuple = (0, 1, 2, 3, 4)
+    svm_sizes: tuple = (1000, 2000, 4000, 8000)
 
-    def trained(self, row, depth=5):
+    def trained(self, row, depth=5, fixed=0):
         """Return the curves of a row, one for each seed, at its learning rate; empty if there are none."""
-        return chosen(self.curves, depth, self.width).get(row, [])
+        return chosen(self.curves, depth, self.width, fixed).get(row, [])
 
     def basis(self, curves):
         """Return what a verdict on curves is based on."""

@@ -27,7 +27,7 @@ _LINES = dict(zip(PAPER_ROWS, ("-", "--", "-", "--", "-."), strict=True))
 _TIE = 2.0  # points: the paper's three best rows are 0.7 apart
 
 
-def chosen(curves, depth=5, width=1000):
+def chosen(curves, depth=5, width=1000, fixed=0):
     """Return the curves of each row at its learning rate: the one that most updates were made with.
 
     Parameters
@@ -35,6 +35,8 @@ def chosen(curves, depth=5, width=1000):
     curves : list of Curve
     depth, width : int
         Only networks of this size.
+    fixed : int, default=0
+        Only those that were trained on so many images over and over; 0 for fresh ones.
 
     Returns
     -------
@@ -46,7 +48,8 @@ def chosen(curves, depth=5, width=1000):
         of_row = [
             c
             for c in curves
-            if (c.run["row"], c.run["depth"], c.run["width"]) == (row, depth, width)
+            if [c.run[key] for key in ("row", "depth", "width", "fixed")]
+            == [row, depth, width, fixed]
             and not c.diverged
             and c.points
         ]

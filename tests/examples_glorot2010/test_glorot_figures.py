@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.svm import SVC
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("examples.glorot2010.figures")
@@ -16,6 +17,7 @@ from examples.glorot2010 import (
     figure05,
     figure09,
     figures,
+    fixed_set,
     initial,
     jacobians,
     layer_shapes,
@@ -27,6 +29,7 @@ from examples.glorot2010.one_run import train
 from examples.glorot2010.protocol import Run, measured_on
 from examples.glorot2010.source import Source
 from minnet import Dense, Network
+from minnet.datasets import make_shapeset
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 WIDTH = 30
@@ -43,12 +46,13 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("curves")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONWARNINGS", "ignore")
-        for row, depth in figures._NEEDED:
-            train(Run(row, 0.1, 0, depth, WIDTH), 1000, folder, every=500, n_measured=200)
-    return Source(read_curves(folder), "a test", WIDTH, (0, 1))
+        for row, depth, fixed in figures._NEEDED:
+            run = Run(row, 0.1, 0, depth, WIDTH, fixed)
+            train(run, 1000, folder, every=500, n_measured=200)
+    return Source(read_curves(folder), "a test", WIDTH, (0, 1), (200, 400))
 
 
-@pytest.mark.parametrize("name", ["figure04", "initial"])
+@pytest.mark.parametrize("name", ["figure04", "initial", "fixed_set"])
 def test_docstrings_run(name):
     module = importlib.import_module(f"examples.glorot2010.{name}")
     assert doctest.testmod(module).failed == 0
@@ -248,6 +252,26 @@ def test_verdict_on_plateaus(quadratic, outcome):
     noise = 0.01 * np.random.default_rng(0).normal(size=(2, 20))
     flat = {"cross-entropy": 0.2 + noise[0], "quadratic cost": quadratic + noise[1]}
     assert figure05.verdicts({"flat": flat})[0].outcome == outcome
+
+
+# ---- the fixed set
+
+
+def test_svm_errors_are_those_of_a_plain_svm():
+    (found,) = fixed_set.svm_errors((300,), n_test=1500)
+    X, y = make_shapeset(300, start=20_000)
+    model = SVC(C=found["C"], gamma=found["gamma"]).fit(X, y)
+    X_test, y_test = measured_on("test", 1500)
+    assert found["error"] == pytest.approx(100 * (1 - model.score(X_test, y_test)), abs=0.2)
+
+
+@pytest.mark.parametrize(("network", "stream", "svm", "outcome"), [
+    (50.0, 15.6, 60.0, "reproduced"), (50.0, 45.0, 60.0, "partly"), (75.0, 74.0, 60.0, "not")
+])  # fmt: skip
+def test_verdict_on_the_fixed_set(network, stream, svm, outcome):
+    numbers = {"svm": [{"n": 8000, "error": 70.0}], "svm extrapolated": svm, "basis": "",
+               "network": [{"test_error": network}], "stream": [[1000, stream]]}  # fmt: skip
+    assert fixed_set.verdicts(numbers)[0].outcome == outcome
 
 
 # ---- all of it

@@ -73,8 +73,30 @@ def test_no_training_sees_what_is_measured():
     pieces = {piece: protocol.measured_on(piece) for piece in ("test", "validation", "probe")}
     assert [len(y) for _, y in pieces.values()] == [10_000, 5_000, 300]
     everything = np.concatenate([X for X, _ in pieces.values()])
-    assert len(everything) <= protocol.Run("tanh", 0.1).first_image()
+    first = next(iter(protocol.Run("tanh", 0.1).stream(10)))[0]
+    assert not (everything[:, np.newaxis, ::37] == first[:, ::37]).all(axis=-1).any()
     np.testing.assert_array_equal(everything, make_shapeset(len(everything))[0])
+
+
+def test_a_fixed_set_comes_whole_in_each_pass_in_another_order():
+    run = protocol.Run("tanh", 0.1, seed=2, fixed=300)
+    stream = run.stream(100)
+    batches = [next(stream) for _ in range(6)]
+    X, y = make_shapeset(300, random_state=2, start=20_000)
+    for i in (0, 3):
+        seen = np.concatenate([batch for batch, _ in batches[i : i + 3]])
+        order = [int(np.flatnonzero((image == X).all(axis=1))[0]) for image in seen]
+        assert sorted(order) == list(range(300))
+        labels = np.concatenate([batch for _, batch in batches[i : i + 3]])
+        np.testing.assert_array_equal(labels, y[order])
+        assert order != sorted(order)
+    assert (batches[0][1] != batches[3][1]).any()
+    skipped = run.stream(100)
+    skipped.skip(4)
+    for a, b in zip(next(skipped), batches[4], strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="fixed must be a multiple of 7"):
+        run.stream(7)
 
 
 def test_errors_and_losses_are_those_of_scikit_learn():
