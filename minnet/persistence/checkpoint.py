@@ -121,7 +121,7 @@ class Checkpoint(Callback):
 
     def at_step(self, trainer):
         """Write a checkpoint, if it is time."""
-        self._fits[trainer].save_if_due(trainer)
+        self._fits[trainer].at_step(trainer)
 
     def end(self, trainer):
         """Write the last checkpoint."""
@@ -158,6 +158,7 @@ class _Fit:
         else:
             self.save(trainer, first=True)
         self._pace = Pace(trainer)
+        self._look_again(trainer)
 
     def take_up(self, trainer):
         model = load_model(self.path)
@@ -177,11 +178,14 @@ class _Fit:
         trainer.take_up(saved)
 
     def next_step(self, trainer):
-        if not trainer.run.pauses_exactly:
-            return None
-        if self._due is None or trainer.n_steps >= self._due:
-            self._due = self._pace.after(trainer, self._saved + self.every - time.monotonic())
-        return self._due
+        return self._due if trainer.run.pauses_exactly else None
+
+    def at_step(self, trainer):
+        self.save_if_due(trainer)
+        self._look_again(trainer)
+
+    def _look_again(self, trainer):
+        self._due = self._pace.after(trainer, self._saved + self.every - time.monotonic())
 
     def save_if_due(self, trainer):
         if time.monotonic() - self._saved >= self.every:

@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
 from minnet import Dense, MinNetClassifier, Network, Trainer, load_model, save_model
-from minnet.callbacks import Checkpoint
+from minnet.callbacks import Callback, Checkpoint
 
 SCRIPT = Path(__file__).parent / "killed_fit.py"
 DIGITS = load_digits(return_X_y=True)
@@ -50,7 +50,7 @@ def test_a_fit_that_was_killed_ends_with_the_same_bits(kind, tmp_path):
     done = []
     for _ in range(4):  # 20 times over the kinds
         child = run(kind, path)
-        moment = chance.uniform(0.0, 0.5)
+        moment = chance.uniform(0.0, 0.4)
         time.sleep(moment)
         child.send_signal(signal.SIGKILL)
         child.communicate()
@@ -60,8 +60,9 @@ def test_a_fit_that_was_killed_ends_with_the_same_bits(kind, tmp_path):
             done.append(getattr(model, "_trainer", model).n_steps)
     assert done == sorted(done)
     assert done[-1] > 0
-    assert outcome(run(kind, path)) == outcome(whole)
-    assert outcome(run(kind, path)) == outcome(run(kind, "-"))  # complete: nothing is left to do
+    expected = outcome(whole)
+    assert outcome(run(kind, path)) == expected
+    assert outcome(run(kind, path)) == expected  # complete: nothing is left to do
 
 
 def classifier(**params):
@@ -82,6 +83,27 @@ class Interrupting:
     def __call__(self, trainer):
         if trainer.n_epochs == self.epoch:
             raise KeyboardInterrupt
+
+
+def test_there_are_checkpoints_within_an_epoch(tmp_path):
+    path, seen = tmp_path / "t.safetensors", []
+
+    class Looking(Callback):
+        due = 0
+
+        def next_step(self, trainer):
+            return self.due
+
+        def at_step(self, trainer):
+            seen.append(load_model(path).n_steps)
+            self.due = trainer.n_steps + 10
+
+    net = Network([Dense(8, "tanh"), Dense(10)]).initialize(64, random_state=0)
+    trainer = Trainer(net, batch_size=2)
+    trainer.fit(X, Y, max_epochs=1, callbacks=[Checkpoint(path, every=0), Looking()])
+    assert trainer.n_steps == 200
+    assert len(set(seen)) > 5
+    assert max(seen) < 200
 
 
 def test_ctrl_c_then_again(tmp_path):
