@@ -144,15 +144,15 @@ class Trainer:
         self._runner = make_backend(backend, network, n_threads)
         self.n_epochs = self.n_steps = self.n_parts = self.n_seen = self.no_improvement_count = 0
         self.n_steps_before = 0
-        self.run = None
+        self.run = self._source = self._named = None
         self.loss_curve, self.validation_scores, self.validation_loss_curve = [], [], []
         self.best_loss, self.best_score = np.inf, -np.inf
 
     def __getstate__(self):
-        return vars(self) | {"_runner": None, "_source": None}
+        return vars(self) | {"_runner": None, "_source": None, "_named": None}
 
     def __setstate__(self, state):
-        vars(self).update(state, _runner=None, _source=None)
+        vars(self).update(state, _runner=None, _source=None, _named=None)
 
     def fit(
         self,
@@ -287,9 +287,10 @@ class Trainer:
         callbacks = [as_callback(callback) for callback in callbacks]
         if self.verbose == 1:
             callbacks.append(Progress(max_epochs, source.X))
-        self._source = source
+        self._source, self._named = source, None
         try:
-            for callback in callbacks:
+            fresh.fingerprint = self.fingerprint() if any(c.takes_up for c in callbacks) else ""
+            for callback in sorted(callbacks, key=lambda c: not c.takes_up):
                 callback.begin(self)  # which may put another run in its place: one to be taken up
             run = self.run
             with Interrupts() as interrupts, source:
@@ -397,7 +398,7 @@ class Trainer:
 
     def run_epoch(self, X, T, sample_weight=None):
         """Take the steps of one epoch over data that were checked; note its loss."""
-        self.run = Run()
+        self.run, self._named = Run(), None
         try:
             with Interrupts() as interrupts:
                 self._run_epoch([(X, T, sample_weight)], (), interrupts)
@@ -472,11 +473,13 @@ class Trainer:
 
     def _pause(self, callbacks, n_steps):
         """Let the callbacks whose step it is do their work; return after how many steps to pause next."""
-        for callback in callbacks:
-            if callback.next_step(self) == self.n_steps:
+        # What a callback said last counts too: it may name the step after this one by now.
+        for callback, named in zip(callbacks, self._named or [None] * len(callbacks), strict=True):
+            if self.n_steps in (named, callback.next_step(self)):
                 callback.at_step(self)
-        wanted = [callback.next_step(self) for callback in callbacks]
-        return min([n_steps, *(step - self.n_steps for step in wanted if step is not None)])
+        self._named = [callback.next_step(self) for callback in callbacks]
+        later = [step - self.n_steps for step in self._named if step is not None]
+        return min([n_steps, *(step for step in later if step > 0)])
 
     def check_stall(self, validated=False):
         """Count epochs without improvement; return whether training should stop.

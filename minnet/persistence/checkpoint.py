@@ -86,6 +86,8 @@ class Checkpoint(Callback):
     30
     """
 
+    takes_up = True
+
     def __init__(self, path, *, every=60.0, resume=True):
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"path must be a string or a path, got {path!r}")
@@ -103,10 +105,9 @@ class Checkpoint(Callback):
 
     def begin(self, trainer):
         """Take up what the file has; write the first checkpoint."""
-        trainer.run.fingerprint = fingerprint = trainer.fingerprint()
         path = os.fspath(self.path)
         if os.path.isdir(path):
-            path = os.path.join(path, f"fit-{fingerprint}.safetensors")
+            path = os.path.join(path, f"fit-{trainer.run.fingerprint}.safetensors")
         estimator = self._estimators.get(threading.get_ident())
         fit = self._fits[trainer] = _Fit(path, estimator, self.every)
         fit.begin(trainer, resume=self.resume and os.path.exists(path))

@@ -18,7 +18,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
 from minnet import Dense, MinNetClassifier, Network, Trainer, load_model, save_model
-from minnet.callbacks import Callback, Checkpoint
+from minnet.callbacks import Callback, Checkpoint, History, TensorBoard, TimeLimit
+from minnet.lab import Probe
 
 SCRIPT = Path(__file__).parent / "killed_fit.py"
 DIGITS = load_digits(return_X_y=True)
@@ -120,6 +121,79 @@ def test_ctrl_c_then_again(tmp_path):
     assert_array_equal(again.network.params, whole.network.params)
     assert again.loss_curve == whole.loss_curve
     assert again.validation_scores == whole.validation_scores
+
+
+class PowerCut(Callback):
+    """Breaks a training at a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def next_step(self, trainer):
+        return self.step
+
+    def at_step(self, trainer):
+        if trainer.n_steps == self.step:
+            raise MemoryError("the power is gone")
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("kind", ["TimeLimit", "History", "Probe", "TensorBoard"])
+def test_other_callbacks_begin_where_the_training_is_taken_up(kind, place, tmp_path):
+    make = {
+        "TimeLimit": lambda: TimeLimit(1000),
+        "History": History,
+        "Probe": lambda: Probe(X, Y, steps=2),
+        "TensorBoard": lambda: TensorBoard(tmp_path / "board"),
+    }[kind]
+
+    def fit_with(other, *more):
+        callbacks = [other, Checkpoint(path, every=0)]
+        callbacks = callbacks if place == "before" else callbacks[::-1]
+        return classifier(batch_size=40).set_callbacks(*callbacks, *more).fit(X, Y)
+
+    path = tmp_path / "c.safetensors"
+    whole = classifier(batch_size=40).fit(X, Y)
+    with pytest.raises(MemoryError, match="power"):
+        fit_with(make(), PowerCut(25))
+    other = make()
+    again = fit_with(other)
+    assert_array_equal(again.network_.params, whole.network_.params)
+    assert again.loss_curve_ == whole.loss_curve_
+    if kind == "History":
+        assert other.to_dict()["epoch"] == [3, 4, 5, 6]
+    if kind == "Probe":
+        first = other.recording[0].step
+        assert 20 <= first <= 26
+        assert [m.step for m in other.recording] == list(range(first, 61, 2))
+    if kind == "TimeLimit":
+        assert not other.reached
+
+
+def test_a_time_limit_before_a_checkpoint_counts_from_where_the_training_is_taken_up(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "c.safetensors", every=0)
+    limit = TimeLimit(0.01)
+    net = classifier(max_iter=10**6, n_iter_no_change=10**6, batch_size=10)
+    done = []
+    for _ in range(3):
+        with pytest.warns(UserWarning, match="training ended there"):
+            net.set_callbacks(limit, checkpoint).fit(X, Y)
+        done.append(net._trainer.n_steps)
+    assert done == sorted(set(done))
+
+
+def test_two_checkpoints_of_one_fit(tmp_path):
+    paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    whole = classifier().fit(X, Y)
+    two = [Checkpoint(path, every=0) for path in paths]
+    with pytest.raises(MemoryError, match="power"):
+        classifier().set_callbacks(*two, PowerCut(3)).fit(X, Y)
+    for _ in range(2):  # begun anew from both, and complete in both
+        again = classifier().set_callbacks(*two).fit(X, Y)
+        assert_array_equal(again.network_.params, whole.network_.params)
+    for path in paths:
+        alone = classifier().set_callbacks(Checkpoint(path)).fit(X, Y)
+        assert_array_equal(alone.network_.params, whole.network_.params)
 
 
 def test_a_complete_fit_is_there_at_once(tmp_path):
