@@ -10,7 +10,7 @@ from numbers import Real
 from minnet.callbacks import Callback
 from minnet.callbacks._pace import Pace
 from minnet.callbacks._per_fit import PerFit
-from minnet.persistence.files import load_model, save_model
+from minnet.persistence.files import read_model, save_model
 
 __all__ = ["Checkpoint"]
 
@@ -39,7 +39,8 @@ class Checkpoint(Callback):
     -----
     The file is one of :func:`minnet.save_model`: the estimator, fitted as far as it got, or the Trainer,
     with the optimizer's state and the place in the order of the samples. :func:`minnet.load_model` reads
-    it, so that what is there can be used while the fit goes on. It is replaced as a whole, so a process
+    it, with the best weights so far where early stopping is on, so that what is there can be used while the
+    fit goes on. It is replaced as a whole, so a process
     that is killed while it writes leaves the checkpoint before.
 
     To end with the same bits, the fit must be the same: ``random_state`` a whole number, the same
@@ -101,6 +102,9 @@ class Checkpoint(Callback):
     def __getstate__(self):
         return vars(self) | {"_estimators": {}}
 
+    def __repr__(self):
+        return f"Checkpoint({os.fspath(self.path)!r}, every={self.every!r}, resume={self.resume!r})"
+
     # ---- what a Trainer asks
 
     def begin(self, trainer):
@@ -122,7 +126,7 @@ class Checkpoint(Callback):
 
     def at_step(self, trainer):
         """Write a checkpoint, if it is time."""
-        self._fits[trainer].save_if_due(trainer)
+        self._fits[trainer].at_step(trainer)
 
     def end(self, trainer):
         """Write the last checkpoint."""
@@ -159,9 +163,10 @@ class _Fit:
         else:
             self.save(trainer, first=True)
         self._pace = Pace(trainer)
+        self._look_again(trainer)
 
     def take_up(self, trainer):
-        model = load_model(self.path)
+        model = read_model(self.path)
         saved = getattr(model, "_trainer", model)
         run = getattr(saved, "run", None)
         if run is None:
@@ -178,11 +183,14 @@ class _Fit:
         trainer.take_up(saved)
 
     def next_step(self, trainer):
-        if not trainer.run.pauses_exactly:
-            return None
-        if self._due is None or trainer.n_steps >= self._due:
-            self._due = self._pace.after(trainer, self._saved + self.every - time.monotonic())
-        return self._due
+        return self._due if trainer.run.pauses_exactly else None
+
+    def at_step(self, trainer):
+        self.save_if_due(trainer)
+        self._look_again(trainer)
+
+    def _look_again(self, trainer):
+        self._due = self._pace.after(trainer, self._saved + self.every - time.monotonic())
 
     def save_if_due(self, trainer):
         if time.monotonic() - self._saved >= self.every:

@@ -109,7 +109,9 @@ class TestClosingLine:
     @pytest.mark.filterwarnings("ignore:Solver")
     def test_divergence(self, capsys):
         network = Network([Dense(1)], loss="squared_error").initialize(64, random_state=0)
-        trainer = Trainer(network, SGD(1e200), verbose=1)
+        trainer = Trainer(
+            network, SGD(1e-3), verbose=1, learning_rate=lambda step: 1e200 * (step > 60)
+        )
         trainer.fit(X, y.astype(float), validate=lambda network: 0.5)
         assert capsys.readouterr().out.endswith(": diverged.\n")
 
