@@ -314,14 +314,15 @@ class Trainer:
                     warnings.warn(str(stop) or "Training interrupted by user.", stacklevel=3)
             for callback in callbacks:
                 callback.end(self)
-            self._take_best(run)
+            self._say_if_none_was_best(run)
+            self.leave()
             return run.stopped
         except BaseException:
             for callback in callbacks:
                 callback.abort(self)
             raise
         finally:
-            self.run = self._source = None
+            self.run = self._source = self._named = None
 
     def fingerprint(self):
         """Return what tells the training that is about to begin from others, in 16 letters.
@@ -348,8 +349,17 @@ class Trainer:
         self.n_steps, self.n_steps_before = saved.n_steps, saved.n_steps_before
         self.no_improvement_count = saved.no_improvement_count
         self.run = saved.run
-        if self.run.stopped not in ("stalled", "diverged"):  # there may be more to do now
+        stalled = (
+            self.run.stopped == "stalled" and self.no_improvement_count > self.n_iter_no_change
+        )
+        if not stalled and self.run.stopped != "diverged":  # there may be more to do now
             self.run.stopped = None
+
+    def leave(self):
+        """Come out of a training that is not gone on with, at the best weights where some were kept."""
+        run, self.run = self.run, None
+        if run.best is not None and (self.best_score > -np.inf or not self.is_finite()):
+            self.network.params[...], self.network.state[...] = run.best
 
     def _judge(self, validate, stopping, callbacks):
         """Validate after an epoch, note what is best; return the reason to stop, if there is one."""
@@ -372,13 +382,9 @@ class Trainer:
             return "stalled"
         return "callback" if any(isinstance(a, bool | np.bool_) and a for a in answers) else None
 
-    def _take_best(self, run):
-        """Go back to the best weights, where some were kept and one of them was the best."""
-        if run.best is None:
-            return
-        if self.best_score > -np.inf or not self.is_finite():
-            self.network.params[...], self.network.state[...] = run.best
-        elif len(self.validation_scores) > run.first_score:
+    def _say_if_none_was_best(self, run):
+        none = self.best_score == -np.inf and self.is_finite()
+        if run.best is not None and none and len(self.validation_scores) > run.first_score:
             warnings.warn(
                 "The validation score was NaN or minus infinity in every epoch, so that none is the best: "
                 "the weights of the last one were kept.",
@@ -403,7 +409,7 @@ class Trainer:
             with Interrupts() as interrupts:
                 self._run_epoch([(X, T, sample_weight)], (), interrupts)
         finally:
-            self.run = None
+            self.run = self._named = None
 
     def _run_epoch(self, parts, callbacks, interrupts):
         """Take the steps of one epoch, or of what is left of it; return False where there are no rows."""

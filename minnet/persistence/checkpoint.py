@@ -10,7 +10,7 @@ from numbers import Real
 from minnet.callbacks import Callback
 from minnet.callbacks._pace import Pace
 from minnet.callbacks._per_fit import PerFit
-from minnet.persistence.files import load_model, save_model
+from minnet.persistence.files import read_model, save_model
 
 __all__ = ["Checkpoint"]
 
@@ -39,7 +39,8 @@ class Checkpoint(Callback):
     -----
     The file is one of :func:`minnet.save_model`: the estimator, fitted as far as it got, or the Trainer,
     with the optimizer's state and the place in the order of the samples. :func:`minnet.load_model` reads
-    it, so that what is there can be used while the fit goes on. It is replaced as a whole, so a process
+    it, with the best weights so far where early stopping is on, so that what is there can be used while the
+    fit goes on. It is replaced as a whole, so a process
     that is killed while it writes leaves the checkpoint before.
 
     To end with the same bits, the fit must be the same: ``random_state`` a whole number, the same
@@ -100,6 +101,9 @@ class Checkpoint(Callback):
 
     def __getstate__(self):
         return vars(self) | {"_estimators": {}}
+
+    def __repr__(self):
+        return f"Checkpoint({os.fspath(self.path)!r}, every={self.every!r}, resume={self.resume!r})"
 
     # ---- what a Trainer asks
 
@@ -162,7 +166,7 @@ class _Fit:
         self._look_again(trainer)
 
     def take_up(self, trainer):
-        model = load_model(self.path)
+        model = read_model(self.path)
         saved = getattr(model, "_trainer", model)
         run = getattr(saved, "run", None)
         if run is None:

@@ -205,9 +205,35 @@ def test_a_complete_fit_is_there_at_once(tmp_path):
     assert_array_equal(again.network_.params, first.network_.params)
     assert again.n_iter_ == first.n_iter_
     assert again.validation_scores_ == first.validation_scores_
-    loaded = load_model(path)  # it has the weights of the end; the best ones are in it, too
+    loaded = load_model(path)
     assert loaded.n_iter_ == first.n_iter_
-    assert (loaded.predict(X) == Y).mean() > 0.5
+    assert_array_equal(loaded.network_.params, first.network_.params)  # the best ones
+    save_model(loaded, path)  # which is a model, and no training any more
+    with pytest.raises(ValueError, match="not in training"):
+        fit(classifier(**options, learning_rate_init=0.05), path)
+
+
+def test_a_checkpoint_in_the_middle_is_read_with_the_best_weights_so_far(tmp_path):
+    path = tmp_path / "c.safetensors"
+    options = {"early_stopping": True, "max_iter": 30, "learning_rate_init": 0.3}
+    with pytest.raises(MemoryError, match="power"):
+        net = classifier(**options, batch_size=40)
+        net.set_callbacks(Checkpoint(path, every=0), PowerCut(9 * 20 + 3)).fit(X, Y)
+    model = load_model(path)
+    best = int(np.argmax(model.validation_scores_)) + 1
+    assert best < model.n_iter_
+    same = classifier(**options | {"max_iter": best}, batch_size=40).fit(X, Y)
+    assert_array_equal(model.network_.params, same.network_.params)
+
+
+def test_a_stall_that_is_none_by_the_arguments_now_is_gone_on_from(tmp_path):
+    path = tmp_path / "c.safetensors"
+    impatient = fit(classifier(max_iter=12, tol=0.05, n_iter_no_change=1), path)
+    assert impatient.n_iter_ < 12
+    whole = classifier(max_iter=12, tol=0.05, n_iter_no_change=50).fit(X, Y)
+    again = fit(classifier(max_iter=12, tol=0.05, n_iter_no_change=50), path)
+    assert again.n_iter_ == 12
+    assert_array_equal(again.network_.params, whole.network_.params)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +289,7 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
         fit(classifier(), path)
     with pytest.raises(ValueError, match=r"a checkpoint cannot keep this training: .*scoring"):
         fit(classifier(scoring=lambda est, X, y: 0.0, early_stopping=True), tmp_path / "d")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="No such file or directory: '[^']*folder'$"):
         fit(classifier(), tmp_path / "no" / "folder")
 
 
