@@ -39,9 +39,9 @@ class Checkpoint(Callback):
     -----
     The file is one of :func:`minnet.save_model`: the estimator, fitted as far as it got, or the Trainer,
     with the optimizer's state and the place in the order of the samples. :func:`minnet.load_model` reads
-    it, with the best weights so far where early stopping is on, so that what is there can be used while the
-    fit goes on. It is replaced as a whole, so a process
-    that is killed while it writes leaves the checkpoint before.
+    it, with the best weights so far where early stopping is on, so that what is there can be used while
+    the fit goes on. It is replaced as a whole, so a process that is killed while it writes leaves the
+    checkpoint before.
 
     To end with the same bits, the fit must be the same: ``random_state`` a whole number, the same
     arguments, data, backend and kernels. Network, optimizer, batch size, random key, the shape of the data

@@ -216,9 +216,10 @@ def test_a_complete_fit_is_there_at_once(tmp_path):
 def test_a_checkpoint_in_the_middle_is_read_with_the_best_weights_so_far(tmp_path):
     path = tmp_path / "c.safetensors"
     options = {"early_stopping": True, "max_iter": 30, "learning_rate_init": 0.3}
+    net = classifier(**options, batch_size=40)
+    net.set_callbacks(Checkpoint(path, every=0), PowerCut(9 * 20 + 3))
     with pytest.raises(MemoryError, match="power"):
-        net = classifier(**options, batch_size=40)
-        net.set_callbacks(Checkpoint(path, every=0), PowerCut(9 * 20 + 3)).fit(X, Y)
+        net.fit(X, Y)
     model = load_model(path)
     best = int(np.argmax(model.validation_scores_)) + 1
     assert best < model.n_iter_
@@ -289,7 +290,7 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
         fit(classifier(), path)
     with pytest.raises(ValueError, match=r"a checkpoint cannot keep this training: .*scoring"):
         fit(classifier(scoring=lambda est, X, y: 0.0, early_stopping=True), tmp_path / "d")
-    with pytest.raises(FileNotFoundError, match="No such file or directory: '[^']*folder'$"):
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '[^']*folder'$"):
         fit(classifier(), tmp_path / "no" / "folder")
 
 

@@ -9,8 +9,8 @@ import pytest
 from models import difference
 
 from minnet import save_model
-from minnet.persistence.files import read_model
 from minnet.persistence.container import ArrayReader, write_container
+from minnet.persistence.files import read_model
 
 safetensors = pytest.importorskip("safetensors.numpy")
 
