@@ -44,8 +44,9 @@ class Checkpoint(Callback):
     checkpoint before.
 
     To end with the same bits, the fit must be the same: ``random_state`` a whole number, the same
-    arguments, data, backend and kernels. Network, optimizer, batch size, random key, the shape of the data
-    and some of their rows are compared, and a file of another fit is refused. ``max_iter`` may grow.
+    arguments, data, backend and kernels. Network, optimizer, batch size, random key, validation, the shape
+    of the data and some of their rows are compared, and a file of another fit is refused. ``max_iter`` and
+    ``n_iter_no_change`` may grow.
 
     Where X is sparse and the optimizer plain SGD, checkpoints are between epochs only, since pausing
     within one would change how sums are rounded.

@@ -280,6 +280,31 @@ def test_other_data_are_refused(tmp_path, change):
         classifier().set_callbacks(Checkpoint(path)).fit(**data)
 
 
+@pytest.mark.parametrize("change", ["none", "watched", "scoring", "rows", "labels", "weights"])
+def test_another_validation_is_refused(tmp_path, change):
+    path = tmp_path / "c.safetensors"
+    params, held = {"early_stopping": True}, {"X_val": X[:90], "y_val": Y[:90]}
+    net = classifier(**params).set_callbacks(Checkpoint(path)).fit(X, Y, **held)
+    if change == "none":
+        params, held = {}, {}
+    elif change == "watched":
+        params = {}
+    elif change == "scoring":
+        params["scoring"] = "loss"
+    elif change == "rows":
+        held = {"X_val": X[:80], "y_val": Y[:80]}
+    elif change == "labels":
+        held["y_val"] = np.roll(Y[:90], 1)
+    else:
+        held["sample_weight_val"] = np.arange(1, 91)
+    other = classifier(**params).set_callbacks(Checkpoint(path))
+    with pytest.raises(ValueError, match="checkpoint of the same fit"):
+        other.fit(X, Y, **held)
+    again = classifier(early_stopping=True, max_iter=7).set_callbacks(Checkpoint(path))
+    again.fit(X, Y, X_val=X[:90], y_val=Y[:90])
+    assert again.validation_scores_[:6] == net.validation_scores_
+
+
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     path = tmp_path / "c.safetensors"
     save_model(classifier().fit(X, Y), path)
