@@ -95,6 +95,8 @@ class Checkpoint(Callback):
             raise TypeError(f"path must be a string or a path, got {path!r}")
         if not isinstance(every, Real) or isinstance(every, bool) or not every >= 0:
             raise ValueError(f"every must be a number of seconds of at least 0, got {every!r}")
+        if not isinstance(resume, bool):
+            raise TypeError(f"resume must be True or False, got {resume!r}")
         self.path = path
         self.every = every
         self.resume = resume

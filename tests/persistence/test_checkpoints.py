@@ -320,10 +320,16 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given", [{"path": 3}, {"path": "a", "every": -1}, {"path": "a", "every": "b"}]
+    "given",
+    [
+        {"path": 3},
+        {"path": "a", "every": -1},
+        {"path": "a", "every": "b"},
+        {"path": "a", "resume": "no"},
+    ],
 )
 def test_arguments(given):
-    with pytest.raises((TypeError, ValueError), match=r"(path|every) must be"):
+    with pytest.raises((TypeError, ValueError), match=r"(path|every|resume) must be"):
         Checkpoint(**given)
 
 
