@@ -28,8 +28,9 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path-like
-        A file; or a folder that exists, in which each training gets a file of its own, named by its
-        arguments and data: that is for grid searches, whose fits must not share one.
+        A file; or a folder (one that exists; with a slash at its end it is made if need be), in which each
+        training gets a file of its own, named by its arguments and data: that is for grid searches, whose
+        fits must not share one.
     every : float, default=60.0
         Seconds between checkpoints, within epochs too. There is one at the beginning and one at the end.
     resume : bool, default=True
@@ -113,6 +114,9 @@ class Checkpoint(Callback):
     def begin(self, trainer):
         """Take up what the file has; write the first checkpoint."""
         path = os.fspath(self.path)
+        if path.endswith((os.sep, os.altsep or os.sep)):
+            os.makedirs(path, exist_ok=True)
+        path = os.path.abspath(path)  # for the whole fit, should it change the working directory
         if os.path.isdir(path):
             path = os.path.join(path, f"fit-{trainer.run.fingerprint}.safetensors")
         estimator = self._estimators.get(threading.get_ident())

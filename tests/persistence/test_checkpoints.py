@@ -373,6 +373,26 @@ def test_searches_take_a_folder(tmp_path):
     assert len(os.listdir(tmp_path)) == 5
 
 
+def test_a_path_with_a_slash_at_its_end_is_a_folder(tmp_path):
+    path = os.path.join(tmp_path, "new", "")
+    fit(classifier(), path)
+    fit(classifier(random_state=1), path)
+    assert len(os.listdir(path)) == 2
+
+
+def test_a_fit_that_changes_the_working_directory_keeps_its_file(tmp_path, monkeypatch):
+    class Elsewhere(Callback):
+        def end_epoch(self, trainer):
+            os.chdir(tmp_path / "b")
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    net = classifier().set_callbacks(Checkpoint("c.safetensors", every=0), Elsewhere()).fit(X, Y)
+    assert os.listdir(tmp_path / "b") == []
+    assert load_model(tmp_path / "a" / "c.safetensors").n_iter_ == net.n_iter_
+
+
 def test_a_warm_start_has_a_file_of_its_own(tmp_path):
     est = classifier(warm_start=True).set_callbacks(Checkpoint(tmp_path))
     plain = classifier(warm_start=True)
