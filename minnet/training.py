@@ -289,7 +289,8 @@ class Trainer:
             callbacks.append(Progress(max_epochs, source.X))
         self._source, self._named = source, None
         try:
-            fresh.fingerprint = self.fingerprint() if any(c.takes_up for c in callbacks) else ""
+            if any(callback.takes_up for callback in callbacks):
+                fresh.fingerprint = self.fingerprint(validate, stopping)
             for callback in sorted(callbacks, key=lambda c: not c.takes_up):
                 callback.begin(self)  # which may put another run in its place: one to be taken up
             run = self.run
@@ -324,11 +325,12 @@ class Trainer:
         finally:
             self.run = self._source = self._named = None
 
-    def fingerprint(self):
+    def fingerprint(self, validate=None, stopping=False):
         """Return what tells the training that is about to begin from others, in 16 letters.
 
         It is made of the network's configuration and random key, the options that decide what steps are
-        taken, what was done before, and the data: their shape, their targets, and some of their rows.
+        taken, what was done before, and the data: their shape, their targets, and some of their rows. If
+        ``validate`` has a method ``digest``, what that returns counts, too.
         """
         network = self.network
         options = ("initial_rate", "batch_size", "shuffle", "clip_value", "clip_norm",
@@ -336,6 +338,11 @@ class Trainer:
         parts = [network, network.sizes, network.dtype.name, network.key, type(self.optimizer)]
         parts += [self.optimizer.get_config() | {"learning_rate": self.initial_rate}, self.schedule]
         parts += [getattr(self, name) for name in options] + [self._source.digest()]
+        parts += [
+            stopping,
+            validate is not None,
+            validate.digest() if hasattr(validate, "digest") else 0,
+        ]
         return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:16]
 
     def take_up(self, saved):

@@ -28,8 +28,9 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path-like
-        A file; or a folder that exists, in which each training gets a file of its own, named by its
-        arguments and data: that is for grid searches, whose fits must not share one.
+        A file; or a folder (one that exists; with a slash at its end it is made if need be), in which each
+        training gets a file of its own, named by its arguments and data: that is for grid searches, whose
+        fits must not share one.
     every : float, default=60.0
         Seconds between checkpoints, within epochs too. There is one at the beginning and one at the end.
     resume : bool, default=True
@@ -44,8 +45,9 @@ class Checkpoint(Callback):
     checkpoint before.
 
     To end with the same bits, the fit must be the same: ``random_state`` a whole number, the same
-    arguments, data, backend and kernels. Network, optimizer, batch size, random key, the shape of the data
-    and some of their rows are compared, and a file of another fit is refused. ``max_iter`` may grow.
+    arguments, data, backend and kernels. Network, optimizer, batch size, random key, validation, the shape
+    of the data and some of their rows are compared, and a file of another fit is refused. ``max_iter`` and
+    ``n_iter_no_change`` may grow.
 
     Where X is sparse and the optimizer plain SGD, checkpoints are between epochs only, since pausing
     within one would change how sums are rounded.
@@ -94,6 +96,8 @@ class Checkpoint(Callback):
             raise TypeError(f"path must be a string or a path, got {path!r}")
         if not isinstance(every, Real) or isinstance(every, bool) or not every >= 0:
             raise ValueError(f"every must be a number of seconds of at least 0, got {every!r}")
+        if not isinstance(resume, bool):
+            raise TypeError(f"resume must be True or False, got {resume!r}")
         self.path = path
         self.every = every
         self.resume = resume
@@ -110,6 +114,9 @@ class Checkpoint(Callback):
     def begin(self, trainer):
         """Take up what the file has; write the first checkpoint."""
         path = os.fspath(self.path)
+        if path.endswith((os.sep, os.altsep or os.sep)):
+            os.makedirs(path, exist_ok=True)
+        path = os.path.abspath(path)  # for the whole fit, should it change the working directory
         if os.path.isdir(path):
             path = os.path.join(path, f"fit-{trainer.run.fingerprint}.safetensors")
         estimator = self._estimators.get(threading.get_ident())

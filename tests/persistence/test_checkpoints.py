@@ -280,6 +280,31 @@ def test_other_data_are_refused(tmp_path, change):
         classifier().set_callbacks(Checkpoint(path)).fit(**data)
 
 
+@pytest.mark.parametrize("change", ["none", "watched", "scoring", "rows", "labels", "weights"])
+def test_another_validation_is_refused(tmp_path, change):
+    path = tmp_path / "c.safetensors"
+    params, held = {"early_stopping": True}, {"X_val": X[:90], "y_val": Y[:90]}
+    net = classifier(**params).set_callbacks(Checkpoint(path)).fit(X, Y, **held)
+    if change == "none":
+        params, held = {}, {}
+    elif change == "watched":
+        params = {}
+    elif change == "scoring":
+        params["scoring"] = "loss"
+    elif change == "rows":
+        held = {"X_val": X[:80], "y_val": Y[:80]}
+    elif change == "labels":
+        held["y_val"] = np.roll(Y[:90], 1)
+    else:
+        held["sample_weight_val"] = np.arange(1, 91)
+    other = classifier(**params).set_callbacks(Checkpoint(path))
+    with pytest.raises(ValueError, match="checkpoint of the same fit"):
+        other.fit(X, Y, **held)
+    again = classifier(early_stopping=True, max_iter=7).set_callbacks(Checkpoint(path))
+    again.fit(X, Y, X_val=X[:90], y_val=Y[:90])
+    assert again.validation_scores_[:6] == net.validation_scores_
+
+
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     path = tmp_path / "c.safetensors"
     save_model(classifier().fit(X, Y), path)
@@ -295,10 +320,16 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given", [{"path": 3}, {"path": "a", "every": -1}, {"path": "a", "every": "b"}]
+    "given",
+    [
+        {"path": 3},
+        {"path": "a", "every": -1},
+        {"path": "a", "every": "b"},
+        {"path": "a", "resume": "no"},
+    ],
 )
 def test_arguments(given):
-    with pytest.raises((TypeError, ValueError), match=r"(path|every) must be"):
+    with pytest.raises((TypeError, ValueError), match=r"(path|every|resume) must be"):
         Checkpoint(**given)
 
 
@@ -340,6 +371,26 @@ def test_searches_take_a_folder(tmp_path):
     again = GridSearchCV(est, grid, cv=2).fit(X, Y)
     assert_array_equal(again.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
     assert len(os.listdir(tmp_path)) == 5
+
+
+def test_a_path_with_a_slash_at_its_end_is_a_folder(tmp_path):
+    path = os.path.join(tmp_path, "new", "")
+    fit(classifier(), path)
+    fit(classifier(random_state=1), path)
+    assert len(os.listdir(path)) == 2
+
+
+def test_a_fit_that_changes_the_working_directory_keeps_its_file(tmp_path, monkeypatch):
+    class Elsewhere(Callback):
+        def end_epoch(self, trainer):
+            os.chdir(tmp_path / "b")
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    net = classifier().set_callbacks(Checkpoint("c.safetensors", every=0), Elsewhere()).fit(X, Y)
+    assert os.listdir(tmp_path / "b") == []
+    assert load_model(tmp_path / "a" / "c.safetensors").n_iter_ == net.n_iter_
 
 
 def test_a_warm_start_has_a_file_of_its_own(tmp_path):
