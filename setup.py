@@ -67,6 +67,8 @@ class BuildKernels(build_ext):
             extension.extra_link_args += SANITIZERS if SANITIZE else []
             extension.define_macros += [("MINNET_DEBUG", str(int(DEBUG)))]
             extension.define_macros += [(f"MINNET_HAVE_{level.upper()}", "1") for level in levels]
+            if extension.name == "minnet_ext._shapeset" and not self.msvc:  # as in compile_levels
+                extension.extra_compile_args += ["-ffp-contract=off"]
         super().build_extensions()
 
     def build_extension(self, extension):
@@ -177,7 +179,7 @@ def extensions():
             include_dirs=[str(KERNELS)],
             depends=[*headers, "minnet_ext/_runtime.pxd"],
         )
-        for name in ("_runtime", "_random", "_train")
+        for name in ("_runtime", "_random", "_shapeset", "_train")
     ]
     return cythonize(modules, compiler_directives=DIRECTIVES, build_dir="build/cython", force=DEBUG)
 

@@ -46,7 +46,7 @@ def __getattr__(name):
     """Open what stands beside the framework when it is first asked for: importing minnet does not."""
     import importlib
 
-    if name in ("export", "lab"):
+    if name in ("datasets", "export", "lab"):
         return importlib.import_module(f"minnet.{name}")
     if name in ("load_model", "save_model"):
         return getattr(importlib.import_module("minnet.persistence"), name)
