@@ -49,7 +49,7 @@ def write_atomically(path):
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError) and temporary in (error.filename, error.filename2):
-            error.filename, error.filename2 = path, None  # not the other name
+            raise OSError(error.errno, error.strerror, path) from error  # not the other name
         raise
     _sync_folder(folder)
 

@@ -25,7 +25,8 @@ class ReadAhead:
     """Iterates over ``prepare(item)`` of each item, of which a thread keeps the next ones ready.
 
     The compiled kernels let other threads run while they compute, so that reading, decompressing and
-    checking cost no time as long as they take less than the training.
+    checking cost little time as long as they take less than the training. Python code that computes for
+    milliseconds at a stretch does cost time: the training waits for the interpreter after each part.
 
     Parameters
     ----------

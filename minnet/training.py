@@ -144,15 +144,15 @@ class Trainer:
         self._runner = make_backend(backend, network, n_threads)
         self.n_epochs = self.n_steps = self.n_parts = self.n_seen = self.no_improvement_count = 0
         self.n_steps_before = 0
-        self.run = None
+        self.run = self._source = self._named = None
         self.loss_curve, self.validation_scores, self.validation_loss_curve = [], [], []
         self.best_loss, self.best_score = np.inf, -np.inf
 
     def __getstate__(self):
-        return vars(self) | {"_runner": None, "_source": None}
+        return vars(self) | {"_runner": None, "_source": None, "_named": None}
 
     def __setstate__(self, state):
-        vars(self).update(state, _runner=None, _source=None)
+        vars(self).update(state, _runner=None, _source=None, _named=None)
 
     def fit(
         self,
@@ -287,9 +287,11 @@ class Trainer:
         callbacks = [as_callback(callback) for callback in callbacks]
         if self.verbose == 1:
             callbacks.append(Progress(max_epochs, source.X))
-        self._source = source
+        self._source, self._named = source, None
         try:
-            for callback in callbacks:
+            if any(callback.takes_up for callback in callbacks):
+                fresh.fingerprint = self.fingerprint(validate, stopping)
+            for callback in sorted(callbacks, key=lambda c: not c.takes_up):
                 callback.begin(self)  # which may put another run in its place: one to be taken up
             run = self.run
             with Interrupts() as interrupts, source:
@@ -313,20 +315,22 @@ class Trainer:
                     warnings.warn(str(stop) or "Training interrupted by user.", stacklevel=3)
             for callback in callbacks:
                 callback.end(self)
-            self._take_best(run)
+            self._say_if_none_was_best(run)
+            self.leave()
             return run.stopped
         except BaseException:
             for callback in callbacks:
                 callback.abort(self)
             raise
         finally:
-            self.run = self._source = None
+            self.run = self._source = self._named = None
 
-    def fingerprint(self):
+    def fingerprint(self, validate=None, stopping=False):
         """Return what tells the training that is about to begin from others, in 16 letters.
 
         It is made of the network's configuration and random key, the options that decide what steps are
-        taken, what was done before, and the data: their shape, their targets, and some of their rows.
+        taken, what was done before, and the data: their shape, their targets, and some of their rows. If
+        ``validate`` has a method ``digest``, what that returns counts, too.
         """
         network = self.network
         options = ("initial_rate", "batch_size", "shuffle", "clip_value", "clip_norm",
@@ -334,6 +338,11 @@ class Trainer:
         parts = [network, network.sizes, network.dtype.name, network.key, type(self.optimizer)]
         parts += [self.optimizer.get_config() | {"learning_rate": self.initial_rate}, self.schedule]
         parts += [getattr(self, name) for name in options] + [self._source.digest()]
+        parts += [
+            stopping,
+            validate is not None,
+            validate.digest() if hasattr(validate, "digest") else 0,
+        ]
         return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:16]
 
     def take_up(self, saved):
@@ -347,8 +356,17 @@ class Trainer:
         self.n_steps, self.n_steps_before = saved.n_steps, saved.n_steps_before
         self.no_improvement_count = saved.no_improvement_count
         self.run = saved.run
-        if self.run.stopped not in ("stalled", "diverged"):  # there may be more to do now
+        stalled = (
+            self.run.stopped == "stalled" and self.no_improvement_count > self.n_iter_no_change
+        )
+        if not stalled and self.run.stopped != "diverged":  # there may be more to do now
             self.run.stopped = None
+
+    def leave(self):
+        """Come out of a training that is not gone on with, at the best weights where some were kept."""
+        run, self.run = self.run, None
+        if run.best is not None and (self.best_score > -np.inf or not self.is_finite()):
+            self.network.params[...], self.network.state[...] = run.best
 
     def _judge(self, validate, stopping, callbacks):
         """Validate after an epoch, note what is best; return the reason to stop, if there is one."""
@@ -371,13 +389,9 @@ class Trainer:
             return "stalled"
         return "callback" if any(isinstance(a, bool | np.bool_) and a for a in answers) else None
 
-    def _take_best(self, run):
-        """Go back to the best weights, where some were kept and one of them was the best."""
-        if run.best is None:
-            return
-        if self.best_score > -np.inf or not self.is_finite():
-            self.network.params[...], self.network.state[...] = run.best
-        elif len(self.validation_scores) > run.first_score:
+    def _say_if_none_was_best(self, run):
+        none = self.best_score == -np.inf and self.is_finite()
+        if run.best is not None and none and len(self.validation_scores) > run.first_score:
             warnings.warn(
                 "The validation score was NaN or minus infinity in every epoch, so that none is the best: "
                 "the weights of the last one were kept.",
@@ -397,12 +411,12 @@ class Trainer:
 
     def run_epoch(self, X, T, sample_weight=None):
         """Take the steps of one epoch over data that were checked; note its loss."""
-        self.run = Run()
+        self.run, self._named = Run(), None
         try:
             with Interrupts() as interrupts:
                 self._run_epoch([(X, T, sample_weight)], (), interrupts)
         finally:
-            self.run = None
+            self.run = self._named = None
 
     def _run_epoch(self, parts, callbacks, interrupts):
         """Take the steps of one epoch, or of what is left of it; return False where there are no rows."""
@@ -472,11 +486,13 @@ class Trainer:
 
     def _pause(self, callbacks, n_steps):
         """Let the callbacks whose step it is do their work; return after how many steps to pause next."""
-        for callback in callbacks:
-            if callback.next_step(self) == self.n_steps:
+        # What a callback said last counts too: it may name the step after this one by now.
+        for callback, named in zip(callbacks, self._named or [None] * len(callbacks), strict=True):
+            if self.n_steps in (named, callback.next_step(self)):
                 callback.at_step(self)
-        wanted = [callback.next_step(self) for callback in callbacks]
-        return min([n_steps, *(step - self.n_steps for step in wanted if step is not None)])
+        self._named = [callback.next_step(self) for callback in callbacks]
+        later = [step - self.n_steps for step in self._named if step is not None]
+        return min([n_steps, *(step for step in later if step > 0)])
 
     def check_stall(self, validated=False):
         """Count epochs without improvement; return whether training should stop.

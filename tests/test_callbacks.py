@@ -69,6 +69,30 @@ class TestOrder:
         for noting, expected in ((one, [1, 5]), (two, [1, 2, 5])):
             assert [step for what, step in noting.calls if what == "at_step"] == expected
 
+    def test_a_step_that_is_past_is_no_pause(self):
+        class Always(Noting):
+            def next_step(self, trainer):
+                return 4
+
+            def at_step(self, trainer):
+                self._note("at_step", trainer)
+
+        always = Always()
+        a_trainer().fit(X, T, max_epochs=3, callbacks=[always, Noting(steps=[5])])
+        assert [step for what, step in always.calls if what == "at_step"] == [4]
+
+    def test_the_next_step_may_be_named_as_soon_as_one_is_reached(self):
+        class EveryTwo(Noting):
+            def next_step(self, trainer):
+                return (trainer.n_steps // 2 + 1) * 2
+
+            def at_step(self, trainer):
+                self._note("at_step", trainer)
+
+        every = EveryTwo()
+        a_trainer().fit(X, T, max_epochs=3, callbacks=[every, Noting(steps=[5])])
+        assert [step for what, step in every.calls if what == "at_step"] == [2, 4, 6, 8]
+
     def test_where_an_epoch_pauses_changes_no_bit(self):
         results = []
         for steps in ([], [1], list(range(40))):

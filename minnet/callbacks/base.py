@@ -37,6 +37,12 @@ class Callback:
     belongs to one fit is kept apart by its trainer. And it sends copies to other processes: what cannot
     be pickled, such as an open file, is opened in ``begin`` and not kept as an attribute.
 
+    Attributes
+    ----------
+    takes_up : bool
+        Whether ``begin`` may put the trainer into the middle of a training, as a checkpoint's does: then
+        it is called before that of the others, which shall see where the training begins.
+
     Examples
     --------
     >>> import numpy as np
@@ -55,6 +61,8 @@ class Callback:
     True
     """
 
+    takes_up = False
+
     def begin(self, trainer):
         """Get ready for a training."""
 
@@ -62,11 +70,11 @@ class Callback:
         """Do something before an epoch."""
 
     def next_step(self, trainer):
-        """Return at which number of steps (``trainer.n_steps``) the epoch is to pause; None for not."""
+        """Return at which number of steps (``trainer.n_steps``) to pause; None or a past one for not."""
         return None
 
     def at_step(self, trainer):
-        """Do something at the step that :meth:`next_step` named, after which it names a later one."""
+        """Do something at the step that :meth:`next_step` named."""
 
     def end_epoch(self, trainer):
         """Do something after an epoch; True ends the training."""

@@ -10,16 +10,20 @@
     Small grey images from a folder with a subfolder for each class.
 ``load_digits_splits``
     scikit-learn's digits, where the sets above are not at hand.
+``ImageGridDisplay``
+    Images with their labels, drawn.
 """
 
 from minnet.datasets.cifar10 import fetch_cifar10, load_cifar10
 from minnet.datasets.digits import load_digits_splits
+from minnet.datasets.display import ImageGridDisplay
 from minnet.datasets.image_folder import load_image_folder
 from minnet.datasets.mnist import fetch_mnist, load_idx, load_mnist
 from minnet.datasets.shapeset import SHAPESET_CLASSES, ShapesetStream, make_shapeset
 
 __all__ = [
     "SHAPESET_CLASSES",
+    "ImageGridDisplay",
     "ShapesetStream",
     "fetch_cifar10",
     "fetch_mnist",

@@ -48,7 +48,8 @@ def fetch_cifar10(*, data_home=None, cache=True, dtype="float32"):
     ----------
     data_home, cache
         As in :func:`sklearn.datasets.fetch_openml`, which downloads, once, and checks the download. It
-        is some 650 MB of text, which takes minutes to read: :func:`load_cifar10` takes seconds.
+        is hundreds of megabytes of text, and gigabytes of numbers on the way: :func:`load_cifar10` needs
+        neither.
     dtype : {"float32", "float64", "uint8"}, default="float32"
         uint8: the pixels 0 to 255. Otherwise they are divided by 255.
 

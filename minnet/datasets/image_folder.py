@@ -23,9 +23,9 @@ def load_image_folder(folder, *, size=37, dtype="float32"):
     Glorot & Bengio (2010) used 37 x 37 grey images of ten classes, chosen from ImageNet, which are not
     public. This reads what stands in for them: any pictures, sorted into subfolders.
 
-    Each image is turned upright, where its camera noted that it is not, and to grey (ITU-R 601-2: 0.299 red
-    + 0.587 green + 0.114 blue; transparency is ignored). The largest square in its middle is resized by
-    Pillow's Lanczos filter.
+    Each image is turned upright, where its camera noted that it is not, and to grey (ITU-R 601-2: 0.299
+    red + 0.587 green + 0.114 blue; transparency is ignored). The largest square in its middle is resized
+    by Pillow's Lanczos filter.
 
     Parameters
     ----------
@@ -107,7 +107,10 @@ def _small(pillow, path, size):
                 raise ValueError("it has more than 8 bits a channel")
             upright = ImageOps.exif_transpose(image)
             grey = upright.convert("RGB" if upright.mode == "P" else upright.mode).convert("L")
-            square = ImageOps.fit(grey, (size, size), pillow.Resampling.LANCZOS)
+            side = min(grey.size)
+            left, top = ((length - side) // 2 for length in grey.size)
+            square = grey.crop((left, top, left + side, top + side))
+            square = square.resize((size, size), pillow.Resampling.LANCZOS)
             return np.asarray(square).ravel()
     except (
         OSError,

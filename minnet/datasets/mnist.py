@@ -109,9 +109,9 @@ def load_mnist(folder, *, dtype="float32", check=True):
     """
     dtype = check_dtype(dtype)
     check = check_flag("check", check)
+    paths = [_find(Path(folder), stem) for stem in _FILES]
     found = []
-    for stem, digest in _FILES.items():
-        path = _find(Path(folder), stem)
+    for path, (stem, digest) in zip(paths, _FILES.items(), strict=True):
         array = load_idx(path)
         if array.dtype != np.uint8 or array.ndim != int(stem[-7]):
             raise ValueError(

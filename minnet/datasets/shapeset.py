@@ -65,26 +65,20 @@ def make_shapeset(n_samples=100, *, random_state=0, start=0, dtype="float32", re
         Only if asked for. Each is an array of n_samples rows; what there is for each object has two
         columns, and -1 or NaN where there is no second object:
 
-        bright : bool
-            Whether the objects are bright on a dark background.
-        n_objects : int, 1 or 2
-        background : int
-            Grey of the background.
-        kind : int, (n_samples, 2)
-            0, 1, 2: triangle, quadrilateral, ellipse. The second object is painted over the first.
-        grey : int, (n_samples, 2)
-        rotation, orientation : int, (n_samples, 2)
-            In steps of 2 pi / 255: the rotation before the shape is stretched, and its direction.
-        scale : float64, (n_samples, 2, 2)
-            The two full axes, in pixels, the longer one first.
-        centre : float64, (n_samples, 2, 2)
-            Its x and y, in pixels from the upper left corner.
-        corners : float64, (n_samples, 2, 20, 2)
-            x and y of the polygon's corners; the last one is repeated up to 20.
-        label : int
-            y.
-        rejections : int
-            How many second objects were drawn anew because they hid too much of the first.
+        * ``bright``, bool: whether the objects are bright on a dark background;
+        * ``n_objects``, 1 or 2;
+        * ``background``, its grey;
+        * ``kind`` (n_samples, 2): 0, 1, 2 for triangle, quadrilateral, ellipse; the second object is
+          painted over the first;
+        * ``grey`` (n_samples, 2);
+        * ``rotation`` and ``orientation`` (n_samples, 2), in steps of 2 pi / 255: the rotation before the
+          shape is stretched, and its direction;
+        * ``scale`` (n_samples, 2, 2): the two full axes, in pixels, the longer one first;
+        * ``centre`` (n_samples, 2, 2): x and y, in pixels from the upper left corner;
+        * ``corners`` (n_samples, 2, 20, 2): x and y of the polygon's corners; the last one is repeated up
+          to 20;
+        * ``label``, which is y;
+        * ``rejections``: how many second objects were drawn anew because they hid too much of the first.
 
     References
     ----------

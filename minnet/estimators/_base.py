@@ -187,11 +187,8 @@ class BaseMinNet(Explained, Solvers, CallbackSupportMixin, BaseEstimator, metacl
             check_parameters(self)
             epochs = 0 if self.solver == "lbfgs" else self.max_iter
             context = self._init_callback_context(max_subtasks=epochs)
-            metadata = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val,
-                        "sample_weight_val": sample_weight_val}  # fmt: skip
-            metadata = {
-                name: value for name, value in metadata.items() if value is not None
-            } or None
+            # Scorers of callbacks take it as it is: nothing that they do not know, such as X_val.
+            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
             data = {"X": X, "y": y, "metadata": metadata}
             context.call_on_fit_task_begin(estimator=self, **data)
             warm = self.warm_start and hasattr(self, "network_")

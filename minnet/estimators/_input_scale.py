@@ -25,11 +25,12 @@ def warn_of_scale(X):
         X = X.tocsr() if sparse.issparse(X) else X
         X = X[:: -(-X.shape[0] // _N_ROWS)]
     columns, whole = root_mean_squares(X)
+    # One digit: the fits of a search have nearly the same rows, and shall not say it in many words.
     scaler = "MaxAbsScaler" if sparse.issparse(X) else "StandardScaler"
     if columns.max() > _LARGE:
-        what = f"column {columns.argmax()} has a root mean square of {columns.max():.3g}"
+        what = f"column {columns.argmax()} has a root mean square of {columns.max():.1g}"
     elif 0 < whole < _SMALL:
-        what = f"their root mean square is {whole:.3g}"
+        what = f"their root mean square is {whole:.1g}"
     else:
         return
     warnings.warn(

@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from minnet._checks import check_sparse
+from minnet._reading import InMemory
 from minnet.backends import make_backend
 from minnet.estimators._data import validate, validate_weight
 from minnet.estimators._targets import columns
@@ -66,6 +67,12 @@ class ValidationSet:
         if estimator.scoring == "loss":
             return -loss, loss
         return self._score(network), loss
+
+    def digest(self):
+        """Return what tells it from other sets and scores, in texts and numbers."""
+        scoring = self.estimator.scoring
+        data = InMemory((self.X, self.T, self.weights)).digest()
+        return scoring if isinstance(scoring, str | None) else "function", data
 
     def _score(self, network):
         """Return what the scorer says of an estimator with this network."""

@@ -6,7 +6,9 @@ second implementation of anything.
 
 import copy
 import math
+import threading
 import time
+from dataclasses import dataclass, field
 from numbers import Integral
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy as np
 from minnet._checks import check_whole
 from minnet.activations import Identity
 from minnet.callbacks import Callback
+from minnet.callbacks._per_fit import PerFit
 from minnet.lab.jacobians import layer_jacobians, singular_values
 from minnet.lab.measurement import Measurement, Recording
 from minnet.lab.rows import describe, row_indices
@@ -261,7 +264,7 @@ class Probe(Callback):
     Attributes
     ----------
     recording : Recording
-        What was measured in the last training, also if that was interrupted.
+        What was measured in the training that began last, also if that was interrupted.
     seconds : float
         How long the measurements took.
 
@@ -287,84 +290,108 @@ class Probe(Callback):
         self.n_jacobians = _check_count("n_jacobians", n_jacobians, 0)
         self.recording = Recording()
         self.seconds = 0.0
-        self._estimator = None
+        self._estimators, self._fits = {}, PerFit()
+
+    def __getstate__(self):
+        return vars(self) | {"_estimators": {}}
+
+    def __repr__(self):
+        return f"<Probe of {np.shape(self.X)[0]} rows: {self.recording!r}>"
 
     # ---- what a Trainer asks
 
     def begin(self, trainer):
         """Start a new recording."""
         network, given = trainer.network, (self.X, self.y, self.sample_weight)
-        if self._estimator is not None:
-            self._batch = batch_for(self._estimator, network, *given)
+        estimator = self._estimators.get(threading.get_ident())
+        if estimator is not None:
+            batch = batch_for(estimator, network, *given)
         elif self.y is None:
-            self._batch = network.check_X(self.X), None, None
+            batch = network.check_X(self.X), None, None
         else:
-            self._batch = network.check_batch(*given)
-        self.recording, self.seconds = Recording(), 0.0
-        self._first, self._resumed, self._trained = trainer.n_steps, None, 0.0
+            batch = network.check_batch(*given)
+        fit = self._fits[trainer] = _Fit(batch, first=trainer.n_steps)
+        self.recording, self.seconds = fit.recording, 0.0
 
     def next_step(self, trainer):
         """Return the number of steps at which training is to pause for :meth:`at_step`, or None."""
-        made = trainer.n_steps
+        made, fit = trainer.n_steps, self._fits[trainer]
         if isinstance(self.steps, int):
-            return -(-made // self.steps) * self.steps if not self._has(made) else made + self.steps
+            return -(-made // self.steps) * self.steps if not fit.has(made) else made + self.steps
         if self.steps is not None:
-            return next(
-                (s for s in self.steps if s > made or (s == made and not self._has(s))), None
-            )
-        return self._due if len(self.recording) else made
+            return next((s for s in self.steps if s > made or (s == made and not fit.has(s))), None)
+        return fit.due if len(fit.recording) else made
 
     def at_step(self, trainer):
         """Measure, if it is time."""
-        now = time.perf_counter()
-        if self._resumed is not None:
-            self._trained += now - self._resumed
+        fit, now = self._fits[trainer], time.perf_counter()
+        if fit.resumed is not None:
+            fit.trained += now - fit.resumed
         made = trainer.n_steps
         if self.steps is not None:
-            self._measure(trainer)
+            self._measure(trainer, fit)
         else:
-            n = len(self.recording)
-            cost = self.seconds / n if n else 0.0
-            if self.seconds + cost <= _BUDGET * self._trained or not n:
-                self._measure(trainer)
-                cost = self.seconds / len(self.recording)
+            n = len(fit.recording)
+            cost = fit.seconds / n if n else 0.0
+            if fit.seconds + cost <= _BUDGET * fit.trained or not n:
+                self._measure(trainer, fit)
+                cost = fit.seconds / len(fit.recording)
             # When the time will be there, by the pace so far; at most twice as far on, for the pace of
             # the first steps tells little.
-            missing = (self.seconds + cost) / _BUDGET - self._trained
-            here = made - self._first
-            pace = self._trained / here if here else math.inf
-            self._due = made + max(1, min(here, math.ceil(missing / pace)))
-        self._resumed = time.perf_counter()
+            missing = (fit.seconds + cost) / _BUDGET - fit.trained
+            here = made - fit.first
+            pace = fit.trained / here if here else math.inf
+            fit.due = made + max(1, min(here, math.ceil(missing / pace)))
+        fit.resumed = time.perf_counter()
 
     def end(self, trainer):
         """Measure the end of the training."""
-        if not self._has(trainer.n_steps):
-            self._measure(trainer)
-        self._batch = None
+        fit = self._fits.pop(trainer)
+        if not fit.has(trainer.n_steps):
+            self._measure(trainer, fit)
 
-    def _has(self, step):
-        return len(self.recording) > 0 and self.recording[-1].step == step
+    def abort(self, trainer):
+        """Let go of the batch."""
+        self._fits.pop(trainer, None)
 
-    def _measure(self, trainer):
+    def _measure(self, trainer, fit):
         began = time.perf_counter()
         clip = {"clip_value": trainer.clip_value, "clip_norm": trainer.clip_norm}
         # A copy of the optimizer: what the step would be is found by taking it.
         optimizer = copy.deepcopy(trainer.optimizer)
-        subject = Subject(trainer.network, *self._batch, optimizer, clip)
-        self.recording.measurements.append(
+        subject = Subject(trainer.network, *fit.batch, optimizer, clip)
+        fit.recording.measurements.append(
             measure(subject, trainer.n_steps, self.n_bins, self.n_jacobians)
         )
-        self.seconds += time.perf_counter() - began
+        fit.seconds += time.perf_counter() - began
+        if fit.recording is self.recording:
+            self.seconds = fit.seconds
 
     # ---- what scikit-learn's estimators call
 
     def setup(self, estimator, context):
         """Take note of whose labels ``y`` are."""
-        self._estimator = estimator
+        self._estimators[threading.get_ident()] = estimator
 
     def teardown(self, estimator, context):
         """Let go of the estimator."""
-        self._estimator = None
+        self._estimators.pop(threading.get_ident(), None)
+
+
+@dataclass
+class _Fit:
+    """What belongs to one training: others may go on in other threads."""
+
+    batch: tuple
+    first: int  # step
+    recording: Recording = field(default_factory=Recording)
+    seconds: float = 0.0
+    trained: float = 0.0  # seconds
+    resumed: float | None = None
+    due: int | None = None
+
+    def has(self, step):
+        return len(self.recording) > 0 and self.recording[-1].step == step
 
 
 def _check_steps(steps):

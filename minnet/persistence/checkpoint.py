@@ -10,7 +10,7 @@ from numbers import Real
 from minnet.callbacks import Callback
 from minnet.callbacks._pace import Pace
 from minnet.callbacks._per_fit import PerFit
-from minnet.persistence.files import load_model, save_model
+from minnet.persistence.files import read_model, save_model
 
 __all__ = ["Checkpoint"]
 
@@ -28,8 +28,9 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path-like
-        A file; or a folder that exists, in which each training gets a file of its own, named by its
-        arguments and data: that is for grid searches, whose fits must not share one.
+        A file; or a folder (one that exists; with a slash at its end it is made if need be), in which each
+        training gets a file of its own, named by its arguments and data: that is for grid searches, whose
+        fits must not share one.
     every : float, default=60.0
         Seconds between checkpoints, within epochs too. There is one at the beginning and one at the end.
     resume : bool, default=True
@@ -39,12 +40,14 @@ class Checkpoint(Callback):
     -----
     The file is one of :func:`minnet.save_model`: the estimator, fitted as far as it got, or the Trainer,
     with the optimizer's state and the place in the order of the samples. :func:`minnet.load_model` reads
-    it, so that what is there can be used while the fit goes on. It is replaced as a whole, so a process
-    that is killed while it writes leaves the checkpoint before.
+    it, with the best weights so far where early stopping is on, so that what is there can be used while
+    the fit goes on. It is replaced as a whole, so a process that is killed while it writes leaves the
+    checkpoint before.
 
     To end with the same bits, the fit must be the same: ``random_state`` a whole number, the same
-    arguments, data, backend and kernels. Network, optimizer, batch size, random key, the shape of the data
-    and some of their rows are compared, and a file of another fit is refused. ``max_iter`` may grow.
+    arguments, data, backend and kernels. Network, optimizer, batch size, random key, validation, the shape
+    of the data and some of their rows are compared, and a file of another fit is refused. ``max_iter`` and
+    ``n_iter_no_change`` may grow.
 
     Where X is sparse and the optimizer plain SGD, checkpoints are between epochs only, since pausing
     within one would change how sums are rounded.
@@ -86,11 +89,15 @@ class Checkpoint(Callback):
     30
     """
 
+    takes_up = True
+
     def __init__(self, path, *, every=60.0, resume=True):
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"path must be a string or a path, got {path!r}")
         if not isinstance(every, Real) or isinstance(every, bool) or not every >= 0:
             raise ValueError(f"every must be a number of seconds of at least 0, got {every!r}")
+        if not isinstance(resume, bool):
+            raise TypeError(f"resume must be True or False, got {resume!r}")
         self.path = path
         self.every = every
         self.resume = resume
@@ -99,14 +106,19 @@ class Checkpoint(Callback):
     def __getstate__(self):
         return vars(self) | {"_estimators": {}}
 
+    def __repr__(self):
+        return f"Checkpoint({os.fspath(self.path)!r}, every={self.every!r}, resume={self.resume!r})"
+
     # ---- what a Trainer asks
 
     def begin(self, trainer):
         """Take up what the file has; write the first checkpoint."""
-        trainer.run.fingerprint = fingerprint = trainer.fingerprint()
         path = os.fspath(self.path)
+        if path.endswith((os.sep, os.altsep or os.sep)):
+            os.makedirs(path, exist_ok=True)
+        path = os.path.abspath(path)  # for the whole fit, should it change the working directory
         if os.path.isdir(path):
-            path = os.path.join(path, f"fit-{fingerprint}.safetensors")
+            path = os.path.join(path, f"fit-{trainer.run.fingerprint}.safetensors")
         estimator = self._estimators.get(threading.get_ident())
         fit = self._fits[trainer] = _Fit(path, estimator, self.every)
         fit.begin(trainer, resume=self.resume and os.path.exists(path))
@@ -121,7 +133,7 @@ class Checkpoint(Callback):
 
     def at_step(self, trainer):
         """Write a checkpoint, if it is time."""
-        self._fits[trainer].save_if_due(trainer)
+        self._fits[trainer].at_step(trainer)
 
     def end(self, trainer):
         """Write the last checkpoint."""
@@ -158,9 +170,10 @@ class _Fit:
         else:
             self.save(trainer, first=True)
         self._pace = Pace(trainer)
+        self._look_again(trainer)
 
     def take_up(self, trainer):
-        model = load_model(self.path)
+        model = read_model(self.path)
         saved = getattr(model, "_trainer", model)
         run = getattr(saved, "run", None)
         if run is None:
@@ -177,11 +190,14 @@ class _Fit:
         trainer.take_up(saved)
 
     def next_step(self, trainer):
-        if not trainer.run.pauses_exactly:
-            return None
-        if self._due is None or trainer.n_steps >= self._due:
-            self._due = self._pace.after(trainer, self._saved + self.every - time.monotonic())
-        return self._due
+        return self._due if trainer.run.pauses_exactly else None
+
+    def at_step(self, trainer):
+        self.save_if_due(trainer)
+        self._look_again(trainer)
+
+    def _look_again(self, trainer):
+        self._due = self._pace.after(trainer, self._saved + self.every - time.monotonic())
 
     def save_if_due(self, trainer):
         if time.monotonic() - self._saved >= self.every:

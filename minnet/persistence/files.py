@@ -11,7 +11,7 @@ from minnet.persistence.models import describe, restore
 from minnet.persistence.record import Record, parse_json, shorten
 from minnet.persistence.values import Decoder, Encoder
 
-__all__ = ["FORMAT", "load_model", "save_model"]
+__all__ = ["FORMAT", "load_model", "read_model", "save_model"]
 
 #: Version of what the files say. A reader takes its own and all older ones.
 FORMAT = 1
@@ -94,7 +94,21 @@ def load_model(path):
     See Also
     --------
     save_model : Writes it, with an example.
+
+    Notes
+    -----
+    Of a checkpoint (:class:`minnet.callbacks.Checkpoint`) it is what the fit would have come to if it had
+    been interrupted there: with early stopping the best weights so far.
     """
+    model = read_model(path)
+    trainer = getattr(model, "_trainer", model)
+    if getattr(trainer, "run", None) is not None:
+        trainer.leave()
+    return model
+
+
+def read_model(path):
+    """Read a model as :func:`load_model` does, but leave a training that was saved in the middle of it."""
     path = os.fsdecode(path)
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError(f"path must be that of a file, got {path!r}")

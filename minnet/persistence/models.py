@@ -312,7 +312,7 @@ def _take_backend_of_here(options, warn=True):
         warnings.warn(
             f"the model was saved with backend={name!r}, which is not installed here: 'auto' takes its "
             "place, and may differ in the last bits",
-            stacklevel=6,  # the call of load_model
+            stacklevel=7,  # the call of load_model
         )
 
 

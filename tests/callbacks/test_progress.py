@@ -109,7 +109,9 @@ class TestClosingLine:
     @pytest.mark.filterwarnings("ignore:Solver")
     def test_divergence(self, capsys):
         network = Network([Dense(1)], loss="squared_error").initialize(64, random_state=0)
-        trainer = Trainer(network, SGD(1e200), verbose=1)
+        trainer = Trainer(
+            network, SGD(1e-3), verbose=1, learning_rate=lambda step: 1e200 * (step > 60)
+        )
         trainer.fit(X, y.astype(float), validate=lambda network: 0.5)
         assert capsys.readouterr().out.endswith(": diverged.\n")
 
@@ -226,7 +228,7 @@ if __name__ == "__main__":
     command = [sys.executable, "-W", "ignore", "-c", code]
     run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     lines = [line for line in run.stdout.splitlines(keepends=True) if line.strip()]
-    # Whole lines and nothing else: five, of which one was missing twice, for a reason unknown.
+    # Whole lines and nothing else. Usually five; that one was missing was seen twice, nobody knows why.
     assert 3 <= len(lines) <= 5
     assert {closing(line)[0] for line in lines} == {"3"}
 

@@ -18,6 +18,7 @@ from minnet.losses import Huber
 pytestmark = pytest.mark.filterwarnings(
     "error",
     "ignore::sklearn.exceptions.ConvergenceWarning",  # no RuntimeWarning of NumPy comes out
+    "ignore:X is far from unit scale",
 )
 
 BACKENDS = [name for name in list_backends() if name != "auto"]

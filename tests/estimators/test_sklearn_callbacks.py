@@ -178,3 +178,14 @@ def test_a_callback_of_ones_own_needs_no_more_than_it_has():
     counting = Counting()
     MinNetClassifier((5,), max_iter=3).set_callbacks(counting).fit(X, y)
     assert counting.epochs == 3
+
+
+def test_a_validation_set_is_no_metadata_of_the_scorers():
+    monitor = ScoringMonitor(scoring="accuracy")
+    weights = np.arange(len(y)) + 1.0
+    held = {"X_val": X[:20], "y_val": y[:20], "sample_weight_val": weights[:20]}
+    clf = MinNetClassifier((5,), max_iter=3, random_state=0).set_callbacks(monitor)
+    clf.fit(X, y, sample_weight=weights, **held)
+    scores = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert len(scores) == 3
+    assert scores[-1] == clf.score(X, y, sample_weight=weights)

@@ -215,7 +215,7 @@ def test_a_pipeline_transforms_it():
     assert net.validation_scores_[-1] != score
 
 
-def test_callbacks_see_it_as_metadata():
+def test_callbacks_get_no_metadata_but_the_weights_of_the_fit():
     seen = []
 
     class Callback:
@@ -232,10 +232,12 @@ def test_callbacks_see_it_as_metadata():
             pass
 
     est = MinNetRegressor(**SMALL).set_callbacks(Callback())
+    weights = np.arange(len(R[TRAIN])) + 1.0
     est.fit(X[TRAIN], R[TRAIN], X_val=XV, y_val=RV)
-    assert len(seen) == 9  # eight epochs and the fit
-    assert all(given.keys() == {"X_val", "y_val"} for given in seen)
-    assert seen[0]["X_val"] is XV
+    est.fit(X[TRAIN], R[TRAIN], sample_weight=weights, X_val=XV, y_val=RV)
+    assert seen[:9] == [None] * 9  # eight epochs and the fit
+    assert all(given.keys() == {"sample_weight"} for given in seen[9:])
+    assert seen[-1]["sample_weight"] is weights
 
 
 # ---- what is wrong with it

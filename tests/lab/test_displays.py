@@ -110,6 +110,7 @@ def test_every_display_takes_every_model_and_axes(maker, model, style):
 def test_every_display_is_tested():
     made = {type(make(MODELS["network"])).__name__ for make in MAKERS.values()}
     elsewhere = {"LossCurveDisplay", "SaturationDisplay", "DecisionBoundaryDisplay"}
+    elsewhere |= {"LearningRateDisplay"}
     assert made | elsewhere == set(displays.__all__)
 
 
@@ -577,7 +578,7 @@ def test_shapes_of_images():
     odd = Network([Dense(3)]).initialize(7)
     with pytest.raises(ValueError, match="with the 7 features in it"):
         FirstLayerWeightsDisplay.from_estimator(odd)
-    with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_images must be a whole number of at least 1, got 0"):
         FirstLayerWeightsDisplay.from_estimator(network(), n_images=0)
 
 

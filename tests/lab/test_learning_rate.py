@@ -119,7 +119,10 @@ def test_the_same_again():
         ({"low": 0}, "low must be a finite number above 0, got 0"),
         ({"high": np.inf}, "high must be"),
         ({"low": 1, "high": 1}, "high must be a finite number above 1, got 1"),
-        ({"n_steps": 9}, "n_steps must be a whole number of at least 10 and at most 1000000, got 9"),
+        (
+            {"n_steps": 9},
+            "n_steps must be a whole number of at least 10 and at most 1000000, got 9",
+        ),
         ({"batch_size": 0}, "batch_size must be"),
     ],
 )

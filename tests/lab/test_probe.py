@@ -1,6 +1,7 @@
 """Measurements against numbers computed by hand from the formulas."""
 
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network
+from minnet.callbacks import Callback
 from minnet.lab import Measurement, Probe, Recording, jacobians, probe
 from minnet.layers import Layer
 from minnet.training import Trainer
@@ -498,3 +500,33 @@ def test_an_estimator_trains_as_without(recwarn):
     watched.fit(digits, y)
     for a, b in zip(plain.coefs_, watched.coefs_, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_one_probe_may_watch_fits_in_threads():
+    labels = np.array(["a", "b", "c"])[T]
+    together = threading.Barrier(4)
+
+    class AtOnce(Callback):
+        def begin_epoch(self, trainer):
+            together.wait(timeout=60)
+
+    watching = Probe(X[:20], labels[:20], steps=2)
+    failed = []
+
+    def fit(seed):
+        try:
+            est = MinNetClassifier((5,), max_iter=10, n_iter_no_change=10, batch_size=40)
+            est.set_params(random_state=seed).set_callbacks(watching, AtOnce()).fit(X, labels)
+        except Exception as error:
+            failed.append(error)
+            together.abort()
+
+    threads = [threading.Thread(target=fit, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert watching.recording.steps.tolist() == list(range(0, 31, 2))
+    assert pickle.loads(pickle.dumps(watching)).recording.steps.tolist() == list(range(0, 31, 2))

@@ -18,7 +18,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
 from minnet import Dense, MinNetClassifier, Network, Trainer, load_model, save_model
-from minnet.callbacks import Checkpoint
+from minnet.callbacks import Callback, Checkpoint, History, TensorBoard, TimeLimit
+from minnet.lab import Probe
 
 SCRIPT = Path(__file__).parent / "killed_fit.py"
 DIGITS = load_digits(return_X_y=True)
@@ -50,7 +51,7 @@ def test_a_fit_that_was_killed_ends_with_the_same_bits(kind, tmp_path):
     done = []
     for _ in range(4):  # 20 times over the kinds
         child = run(kind, path)
-        moment = chance.uniform(0.0, 0.5)
+        moment = chance.uniform(0.0, 0.4)
         time.sleep(moment)
         child.send_signal(signal.SIGKILL)
         child.communicate()
@@ -60,8 +61,9 @@ def test_a_fit_that_was_killed_ends_with_the_same_bits(kind, tmp_path):
             done.append(getattr(model, "_trainer", model).n_steps)
     assert done == sorted(done)
     assert done[-1] > 0
-    assert outcome(run(kind, path)) == outcome(whole)
-    assert outcome(run(kind, path)) == outcome(run(kind, "-"))  # complete: nothing is left to do
+    expected = outcome(whole)
+    assert outcome(run(kind, path)) == expected
+    assert outcome(run(kind, path)) == expected  # complete: nothing is left to do
 
 
 def classifier(**params):
@@ -84,6 +86,27 @@ class Interrupting:
             raise KeyboardInterrupt
 
 
+def test_there_are_checkpoints_within_an_epoch(tmp_path):
+    path, seen = tmp_path / "t.safetensors", []
+
+    class Looking(Callback):
+        due = 0
+
+        def next_step(self, trainer):
+            return self.due
+
+        def at_step(self, trainer):
+            seen.append(load_model(path).n_steps)
+            self.due = trainer.n_steps + 10
+
+    net = Network([Dense(8, "tanh"), Dense(10)]).initialize(64, random_state=0)
+    trainer = Trainer(net, batch_size=2)
+    trainer.fit(X, Y, max_epochs=1, callbacks=[Checkpoint(path, every=0), Looking()])
+    assert trainer.n_steps == 200
+    assert len(set(seen)) > 5
+    assert max(seen) < 200
+
+
 def test_ctrl_c_then_again(tmp_path):
     def trainer():
         net = Network([Dense(8, "tanh"), Dense(10)]).initialize(64, random_state=0)
@@ -100,6 +123,79 @@ def test_ctrl_c_then_again(tmp_path):
     assert again.validation_scores == whole.validation_scores
 
 
+class PowerCut(Callback):
+    """Breaks a training at a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def next_step(self, trainer):
+        return self.step
+
+    def at_step(self, trainer):
+        if trainer.n_steps == self.step:
+            raise MemoryError("the power is gone")
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("kind", ["TimeLimit", "History", "Probe", "TensorBoard"])
+def test_other_callbacks_begin_where_the_training_is_taken_up(kind, place, tmp_path):
+    make = {
+        "TimeLimit": lambda: TimeLimit(1000),
+        "History": History,
+        "Probe": lambda: Probe(X, Y, steps=2),
+        "TensorBoard": lambda: TensorBoard(tmp_path / "board"),
+    }[kind]
+
+    def fit_with(other, *more):
+        callbacks = [other, Checkpoint(path, every=0)]
+        callbacks = callbacks if place == "before" else callbacks[::-1]
+        return classifier(batch_size=40).set_callbacks(*callbacks, *more).fit(X, Y)
+
+    path = tmp_path / "c.safetensors"
+    whole = classifier(batch_size=40).fit(X, Y)
+    with pytest.raises(MemoryError, match="power"):
+        fit_with(make(), PowerCut(25))
+    other = make()
+    again = fit_with(other)
+    assert_array_equal(again.network_.params, whole.network_.params)
+    assert again.loss_curve_ == whole.loss_curve_
+    if kind == "History":
+        assert other.to_dict()["epoch"] == [3, 4, 5, 6]
+    if kind == "Probe":
+        first = other.recording[0].step
+        assert 20 <= first <= 26
+        assert [m.step for m in other.recording] == list(range(first, 61, 2))
+    if kind == "TimeLimit":
+        assert not other.reached
+
+
+def test_a_time_limit_before_a_checkpoint_counts_from_where_the_training_is_taken_up(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "c.safetensors", every=0)
+    limit = TimeLimit(0.01)
+    net = classifier(max_iter=10**6, n_iter_no_change=10**6, batch_size=10)
+    done = []
+    for _ in range(3):
+        with pytest.warns(UserWarning, match="training ended there"):
+            net.set_callbacks(limit, checkpoint).fit(X, Y)
+        done.append(net._trainer.n_steps)
+    assert done == sorted(set(done))
+
+
+def test_two_checkpoints_of_one_fit(tmp_path):
+    paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    whole = classifier().fit(X, Y)
+    two = [Checkpoint(path, every=0) for path in paths]
+    with pytest.raises(MemoryError, match="power"):
+        classifier().set_callbacks(*two, PowerCut(3)).fit(X, Y)
+    for _ in range(2):  # begun anew from both, and complete in both
+        again = classifier().set_callbacks(*two).fit(X, Y)
+        assert_array_equal(again.network_.params, whole.network_.params)
+    for path in paths:
+        alone = classifier().set_callbacks(Checkpoint(path)).fit(X, Y)
+        assert_array_equal(alone.network_.params, whole.network_.params)
+
+
 def test_a_complete_fit_is_there_at_once(tmp_path):
     path = tmp_path / "c.safetensors"
     options = {"early_stopping": True, "max_iter": 200, "n_iter_no_change": 3}
@@ -109,9 +205,36 @@ def test_a_complete_fit_is_there_at_once(tmp_path):
     assert_array_equal(again.network_.params, first.network_.params)
     assert again.n_iter_ == first.n_iter_
     assert again.validation_scores_ == first.validation_scores_
-    loaded = load_model(path)  # it has the weights of the end; the best ones are in it, too
+    loaded = load_model(path)
     assert loaded.n_iter_ == first.n_iter_
-    assert (loaded.predict(X) == Y).mean() > 0.5
+    assert_array_equal(loaded.network_.params, first.network_.params)  # the best ones
+    save_model(loaded, path)  # which is a model, and no training any more
+    with pytest.raises(ValueError, match="not in training"):
+        fit(classifier(**options, learning_rate_init=0.05), path)
+
+
+def test_a_checkpoint_in_the_middle_is_read_with_the_best_weights_so_far(tmp_path):
+    path = tmp_path / "c.safetensors"
+    options = {"early_stopping": True, "max_iter": 30, "learning_rate_init": 0.3}
+    net = classifier(**options, batch_size=40)
+    net.set_callbacks(Checkpoint(path, every=0), PowerCut(9 * 20 + 3))
+    with pytest.raises(MemoryError, match="power"):
+        net.fit(X, Y)
+    model = load_model(path)
+    best = int(np.argmax(model.validation_scores_)) + 1
+    assert best < model.n_iter_
+    same = classifier(**options | {"max_iter": best}, batch_size=40).fit(X, Y)
+    assert_array_equal(model.network_.params, same.network_.params)
+
+
+def test_a_stall_that_is_none_by_the_arguments_now_is_gone_on_from(tmp_path):
+    path = tmp_path / "c.safetensors"
+    impatient = fit(classifier(max_iter=12, tol=0.05, n_iter_no_change=1), path)
+    assert impatient.n_iter_ < 12
+    whole = classifier(max_iter=12, tol=0.05, n_iter_no_change=50).fit(X, Y)
+    again = fit(classifier(max_iter=12, tol=0.05, n_iter_no_change=50), path)
+    assert again.n_iter_ == 12
+    assert_array_equal(again.network_.params, whole.network_.params)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +280,31 @@ def test_other_data_are_refused(tmp_path, change):
         classifier().set_callbacks(Checkpoint(path)).fit(**data)
 
 
+@pytest.mark.parametrize("change", ["none", "watched", "scoring", "rows", "labels", "weights"])
+def test_another_validation_is_refused(tmp_path, change):
+    path = tmp_path / "c.safetensors"
+    params, held = {"early_stopping": True}, {"X_val": X[:90], "y_val": Y[:90]}
+    net = classifier(**params).set_callbacks(Checkpoint(path)).fit(X, Y, **held)
+    if change == "none":
+        params, held = {}, {}
+    elif change == "watched":
+        params = {}
+    elif change == "scoring":
+        params["scoring"] = "loss"
+    elif change == "rows":
+        held = {"X_val": X[:80], "y_val": Y[:80]}
+    elif change == "labels":
+        held["y_val"] = np.roll(Y[:90], 1)
+    else:
+        held["sample_weight_val"] = np.arange(1, 91)
+    other = classifier(**params).set_callbacks(Checkpoint(path))
+    with pytest.raises(ValueError, match="checkpoint of the same fit"):
+        other.fit(X, Y, **held)
+    again = classifier(early_stopping=True, max_iter=7).set_callbacks(Checkpoint(path))
+    again.fit(X, Y, X_val=X[:90], y_val=Y[:90])
+    assert again.validation_scores_[:6] == net.validation_scores_
+
+
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     path = tmp_path / "c.safetensors"
     save_model(classifier().fit(X, Y), path)
@@ -167,15 +315,21 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
         fit(classifier(), path)
     with pytest.raises(ValueError, match=r"a checkpoint cannot keep this training: .*scoring"):
         fit(classifier(scoring=lambda est, X, y: 0.0, early_stopping=True), tmp_path / "d")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '[^']*folder'$"):
         fit(classifier(), tmp_path / "no" / "folder")
 
 
 @pytest.mark.parametrize(
-    "given", [{"path": 3}, {"path": "a", "every": -1}, {"path": "a", "every": "b"}]
+    "given",
+    [
+        {"path": 3},
+        {"path": "a", "every": -1},
+        {"path": "a", "every": "b"},
+        {"path": "a", "resume": "no"},
+    ],
 )
 def test_arguments(given):
-    with pytest.raises((TypeError, ValueError), match=r"(path|every) must be"):
+    with pytest.raises((TypeError, ValueError), match=r"(path|every|resume) must be"):
         Checkpoint(**given)
 
 
@@ -217,6 +371,26 @@ def test_searches_take_a_folder(tmp_path):
     again = GridSearchCV(est, grid, cv=2).fit(X, Y)
     assert_array_equal(again.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
     assert len(os.listdir(tmp_path)) == 5
+
+
+def test_a_path_with_a_slash_at_its_end_is_a_folder(tmp_path):
+    path = os.path.join(tmp_path, "new", "")
+    fit(classifier(), path)
+    fit(classifier(random_state=1), path)
+    assert len(os.listdir(path)) == 2
+
+
+def test_a_fit_that_changes_the_working_directory_keeps_its_file(tmp_path, monkeypatch):
+    class Elsewhere(Callback):
+        def end_epoch(self, trainer):
+            os.chdir(tmp_path / "b")
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    net = classifier().set_callbacks(Checkpoint("c.safetensors", every=0), Elsewhere()).fit(X, Y)
+    assert os.listdir(tmp_path / "b") == []
+    assert load_model(tmp_path / "a" / "c.safetensors").n_iter_ == net.n_iter_
 
 
 def test_a_warm_start_has_a_file_of_its_own(tmp_path):

@@ -196,7 +196,7 @@ DESCRIPTIONS = [
     (
         (*TRAINER, "schedule"),
         {"schedule": "InvScaling", "config": {"power_t": "x"}},
-        "must have numbers as power_t",
+        "power_t must be at least 0",
     ),
     (
         (*TRAINER, "schedule"),

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from models import difference
 
-from minnet import load_model, save_model
+from minnet import save_model
 from minnet.persistence.container import ArrayReader, write_container
+from minnet.persistence.files import read_model
 
 safetensors = pytest.importorskip("safetensors.numpy")
 
@@ -71,7 +72,7 @@ def test_a_model_survives_being_written_again_by_the_library(model, tmp_path):
         metadata = file.metadata()
     given = safetensors.load_file(tmp_path / "model")
     safetensors.save_file(given, tmp_path / "again", metadata)
-    assert difference(load_model(tmp_path / "again"), model) is None
+    assert difference(read_model(tmp_path / "again"), model) is None
 
 
 def test_other_programs_find_the_weights_by_name(tmp_path):

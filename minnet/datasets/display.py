@@ -1,0 +1,160 @@
+"""Labelled images side by side."""
+
+import math
+
+import numpy as np
+
+from minnet._checks import check_whole
+
+__all__ = ["ImageGridDisplay"]
+
+
+class ImageGridDisplay:
+    """Images of a data set with their labels, in rows and columns.
+
+    Made by :meth:`from_data`.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, height, width) or (n_images, height, width, 3)
+        Colours between 0 and 1; greys of any range, which is that of all images together.
+    labels : list of str
+        What is written below each.
+    n_columns : int, default=10
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+    figure_ : matplotlib figure
+    im_ : matplotlib.image.AxesImage
+        All images in one, with gaps between them.
+    text_ : list of matplotlib.text.Text
+        The labels.
+
+    Examples
+    --------
+    >>> from minnet.datasets import ImageGridDisplay, SHAPESET_CLASSES, make_shapeset
+    >>> X, y = make_shapeset(60)
+    >>> display = ImageGridDisplay.from_data(X, y, target_names=SHAPESET_CLASSES)
+    >>> display.images.shape, display.labels[0]
+    ((60, 32, 32), 'ellipse')
+    """
+
+    def __init__(self, images, labels, n_columns=10):
+        self.images = images
+        self.labels = labels
+        self.n_columns = n_columns
+
+    @classmethod
+    def from_data(
+        cls, X, y, *, target_names=None, n_images=60, n_columns=10, shape=None, ax=None, **kwargs
+    ):
+        """Draw the first images of a data set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A row is a square grey image, row by row, or a colour image, as three grey ones.
+        y : array-like of shape (n_samples,)
+        target_names : sequence of str, optional
+            Names of the classes 0, 1, ...; otherwise y itself is written.
+        n_images : int, default=60
+            At most.
+        n_columns : int, default=10
+        shape : tuple (height, width), optional
+            Of images that are not square.
+        ax : matplotlib axes, optional
+        **kwargs
+            For ``imshow``.
+
+        Returns
+        -------
+        display : ImageGridDisplay
+        """
+        n_images = check_whole("n_images", n_images)
+        n_columns = check_whole("n_columns", n_columns)
+        X, y = np.asarray(X), np.asarray(y)
+        if X.ndim != 2 or not len(X) or y.shape != (len(X),):
+            raise ValueError(
+                "X and y must have the shapes (n_samples, n_features) and (n_samples,), got "
+                f"{X.shape} and {y.shape}"
+            )
+        X, y = X[:n_images], y[:n_images]
+        if target_names is not None and not set(y.tolist()) <= set(range(len(target_names))):
+            raise ValueError(
+                f"target_names must have a name for each class, got {target_names!r:.200}"
+            )
+        names = [str(label if target_names is None else target_names[label]) for label in y]
+        return cls(_images(X, shape), names, n_columns).plot(ax=ax, **kwargs)
+
+    def plot(self, *, ax=None, **kwargs):
+        """Draw the images.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+        **kwargs
+            For ``imshow``.
+
+        Returns
+        -------
+        self
+        """
+        from minnet.lab.displays._style import axes_of
+
+        n, height, width = self.images.shape[:3]
+        n_rows = -(-n // self.n_columns)
+        lines = max(label.count(" + ") for label in self.labels) + 1
+        gap = width // 8
+        text = round(height * 0.2) * lines  # room for the labels
+        size = 0.95 * self.n_columns, 0.95 * n_rows * (height + text + gap) / (width + gap)
+        self.ax_, self.figure_ = axes_of(ax, figsize=size)
+        step = height + text + gap, width + gap
+        whole = np.full(
+            (n_rows * step[0], self.n_columns * step[1], *self.images.shape[3:]), np.nan
+        )
+        self.text_ = []
+        for i, (image, label) in enumerate(zip(self.images, self.labels, strict=True)):
+            top, left = (
+                place * length
+                for place, length in zip(divmod(i, self.n_columns), step, strict=True)
+            )
+            whole[top : top + height, left : left + width] = image
+            written = self.ax_.text(
+                left + width / 2 - 0.5,
+                top + height + 0.5,
+                label.replace(" + ", "\n+ "),
+                ha="center",
+                va="top",
+                fontsize=6.5,
+                linespacing=1.0,
+            )
+            self.text_.append(written)
+        if self.images.ndim == 4:  # what is between colours is transparent
+            alpha = ~np.isnan(whole[..., :1])
+            whole = np.concatenate([np.nan_to_num(whole), alpha], axis=-1)
+        self.im_ = self.ax_.imshow(whole, **{"cmap": "gray", "interpolation": "nearest"} | kwargs)
+        self.ax_.set_axis_off()
+        return self
+
+
+def _images(X, shape):
+    """Return rows as pictures."""
+    n, n_features = X.shape
+    if shape is None:
+        n_channels = (
+            3 if n_features % 3 == 0 and math.isqrt(n_features // 3) ** 2 * 3 == n_features else 1
+        )
+        side = math.isqrt(n_features // n_channels)
+        shape = side, side
+    else:
+        n_channels = n_features // math.prod(shape)
+    if n_channels not in (1, 3) or n_channels * math.prod(shape) != n_features:
+        raise ValueError(
+            f"shape must be (height, width) of images of {n_features} pixels, or of a third of it for "
+            f"colours, got {shape}"
+        )
+    if n_channels == 1:
+        return X.reshape(n, *shape)
+    colours = np.moveaxis(X.reshape(n, 3, *shape), 1, -1)
+    return colours / 255 if colours.dtype == np.uint8 else colours
