@@ -19,6 +19,7 @@ from examples.glorot2010.protocol import PAPER_ROWS, Run
 from examples.glorot2010.runs import run_all
 from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED, chosen
+from minnet.datasets import load_cifar10, load_mnist
 
 __all__ = ["PARTS", "TRAINED", "make"]
 
@@ -34,6 +35,7 @@ PARTS = {
     "9": "figure09",
     "10": "figure10",
     "11": "figure11",
+    "12": "figure12",
     "jacobians": "jacobians",
     "fixed": "fixed_set",
     "shapes": "layer_shapes",
@@ -103,6 +105,9 @@ def main(arguments=None):
     add("--updates", type=int, help="train networks for so many updates, too")
     add("--width", type=int, default=1000, help="units of a layer (default: %(default)s)")
     add("--seeds", type=int, default=5, help="networks before training (default: %(default)s)")
+    add("--mnist", help="folder with MNIST's files, for figure 12 (default: digits)")
+    add("--cifar10", help="folder with CIFAR-10's files, for figure 12")
+    add("--epochs", type=int, default=10, help="on these (default: %(default)s)")
     add("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
     add("--out", default="glorot2010_report", help="folder (default: %(default)s)")
     given = parser.parse_args(arguments)
@@ -114,11 +119,15 @@ def main(arguments=None):
         parser.error(f"--updates must be a multiple of 1000, got {given.updates}")
     seeds = tuple(range(given.seeds))
     committed = read_curves(given.curves)
-    sources = {"": Source(committed, "long runs", given.width, seeds)}
+    loaders = ((load_mnist, given.mnist), (load_cifar10, given.cifar10))
+    sets = [load(folder) for load, folder in loaders if folder]
+    shared = {"width": given.width, "seeds": seeds, "sets": tuple(sets), "epochs": given.epochs}
+    shared["jobs"] = given.jobs
+    sources = {"": Source(committed, "long runs", **shared)}
     if given.updates is not None and set(parts) & set(TRAINED):
         folder = Path(given.out) / "runs"
         curves = train_short(given.updates, given.width, given.jobs, committed, folder)
-        short = Source(curves, "reduced protocol", given.width, seeds)
+        short = Source(curves, "reduced protocol", **shared)
         sources = {"": short, "_long": sources[""]} if committed else {"": short}
     records = []
     for part in parts:

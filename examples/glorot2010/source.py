@@ -21,6 +21,12 @@ class Source:
         Units of a hidden layer: of the curves to take, and of the networks before training.
     seeds : tuple of int
         Of the networks before training.
+    sets : tuple of Bunch
+        Other data sets, of :mod:`minnet.datasets`; without any, scikit-learn's digits.
+    epochs : int
+        On those.
+    jobs : int
+        Processes at a time.
     svm_sizes : tuple of int
         Training images of the SVMs.
     """
@@ -29,6 +35,9 @@ class Source:
     label: str = "long runs"
     width: int = 1000
     seeds: tuple = (0, 1, 2, 3, 4)
+    sets: tuple = ()
+    epochs: int = 10
+    jobs: int = 1
     svm_sizes: tuple = (1000, 2000, 4000, 8000)
 
     def trained(self, row, depth=5, fixed=0):

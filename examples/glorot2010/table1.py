@@ -20,10 +20,8 @@ __all__ = ["chosen", "compared_at", "draw", "markdown", "summarize", "verdict"]
 #: Where the repository keeps the curves of the long runs.
 COMMITTED = Path(__file__).parent / "data"
 
-_COLORS = dict(
-    zip(PAPER_ROWS, ("#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73"), strict=True)
-)
-_LINES = dict(zip(PAPER_ROWS, ("-", "--", "-", "--", "-."), strict=True))
+COLORS = dict(zip(PAPER_ROWS, ("#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73"), strict=True))
+LINES = dict(zip(PAPER_ROWS, ("-", "--", "-", "--", "-."), strict=True))
 _TIE = 2.0  # points: the paper's three best rows are 0.7 apart
 
 
@@ -176,7 +174,7 @@ def draw(rows, summary, ax=None):
         _, ax = plt.subplots(figsize=(8.5, 5.2), layout="constrained")
     others = iter(("#CC79A7", "#7F7F7F", "#8C564B", "#BCBD22", "#17BECF", "#9467BD", "#000000"))
     for row, curves in rows.items():
-        color = _COLORS.get(row) or next(others)
+        color = COLORS.get(row) or next(others)
         _draw_validation(ax, curves, color)
         steps = sorted({updates for curve in curves for updates in _tested(curve)})
         errors = [[t[n] for t in map(_tested, curves) if n in t] for n in steps]
@@ -184,7 +182,7 @@ def draw(rows, summary, ax=None):
             continue
         middle, half = np.transpose([error_interval(e) for e in errors])
         label = f"{ROWS[row][0]} (rate {curves[0].run['rate']:g}, {len(curves)} seeds)"
-        ax.plot(steps, middle, _LINES.get(row, ":"), color=color, marker="o", ms=3, label=label)
+        ax.plot(steps, middle, LINES.get(row, ":"), color=color, marker="o", ms=3, label=label)
         ax.fill_between(steps, middle - half, middle + half, color=color, alpha=0.18, lw=0)
     ax.axhline(PRIOR_ERROR, color="0.4", lw=0.8)
     ax.set(xscale="log", xlabel="updates of 10 images", ylim=(0, 95))
@@ -196,7 +194,7 @@ def draw(rows, summary, ax=None):
         lowest * 1.05, PRIOR_ERROR + 0.8, "always the same class: 83.33 %", fontsize=8, color="0.3"
     )
     for row, error in PAPER.items():
-        ax.plot(5e6, error, marker="*", ms=11, color=_COLORS[row], mec="k", mew=0.4, ls="")
+        ax.plot(5e6, error, marker="*", ms=11, color=COLORS[row], mec="k", mew=0.4, ls="")
     ax.text(5e6, 3, "★ the paper", ha="center", fontsize=8)
     ax.grid(alpha=0.3, which="both")
     widths = {curve.run["width"] for curves in rows.values() for curve in curves}

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from sklearn.svm import SVC
+from sklearn.utils import Bunch
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("examples.glorot2010.figures")
@@ -16,6 +17,7 @@ from examples.glorot2010 import (
     figure04,
     figure05,
     figure09,
+    figure12,
     figures,
     fixed_set,
     initial,
@@ -29,7 +31,7 @@ from examples.glorot2010.one_run import train
 from examples.glorot2010.protocol import Run, measured_on
 from examples.glorot2010.source import Source
 from minnet import Dense, Network
-from minnet.datasets import make_shapeset
+from minnet.datasets import load_digits_splits, make_shapeset
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 WIDTH = 30
@@ -49,7 +51,7 @@ def trained(tmp_path_factory):
         for row, depth, fixed in figures._NEEDED:
             run = Run(row, 0.1, 0, depth, WIDTH, fixed)
             train(run, 1000, folder, every=500, n_measured=200)
-    return Source(read_curves(folder), "a test", WIDTH, (0, 1), (200, 400))
+    return Source(read_curves(folder), "a test", WIDTH, (0, 1), epochs=2, svm_sizes=(200, 400))
 
 
 @pytest.mark.parametrize("name", ["figure04", "initial", "fixed_set"])
@@ -272,6 +274,26 @@ def test_verdict_on_the_fixed_set(network, stream, svm, outcome):
     numbers = {"svm": [{"n": 8000, "error": 70.0}], "svm extrapolated": svm, "basis": "",
                "network": [{"test_error": network}], "stream": [[1000, stream]]}  # fmt: skip
     assert fixed_set.verdicts(numbers)[0].outcome == outcome
+
+
+# ---- other data sets
+
+
+def test_other_sets_are_trained_at_their_best_rate():
+    digits = load_digits_splits()
+    source = Source([], "", WIDTH, (0, 1), sets=(Bunch(**digits | {"name": "MNIST"}),), epochs=3)
+    (found,) = figure12.measure(source).values()
+    assert found["updates"] == [120, 240, 360]
+    for row, of_row in found["rows"].items():
+        assert np.shape(of_row["test_error"]) == (2, 3)
+        at_rate = {
+            rate: figure12.train(digits, row, rate, 0, WIDTH, 3)[0][-1] for rate in figure12.RATES
+        }
+        assert at_rate[of_row["rate"]] == min(at_rate.values())
+    assert min(found["rows"]["tanh-n"]["test_error"][0]) < 15
+    (ax,) = figure12.draw({"MNIST": found}).axes
+    stars = {line.get_ydata()[0] for line in ax.lines if line.get_marker() == "*"}
+    assert stars == {1.64, 1.72, 1.76, 2.21}
 
 
 # ---- all of it
