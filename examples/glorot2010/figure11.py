@@ -6,8 +6,8 @@ from examples.glorot2010.curves import Curve
 
 TITLE = "Test error on Shapeset-3x2 during training, 5 hidden layers"
 PAPER = (
-    "In decreasing order of the final error: sigmoid, tanh, softsign, softsign N, tanh N. Not re-run "
-    "here: the paper's reference curve of fine-tuning after denoising-autoencoder pre-training."
+    "In decreasing order of the final error: sigmoid, tanh, softsign, softsign N, tanh N; and, for "
+    "reference, fine-tuning after pre-training with denoising autoencoders."
 )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from examples.glorot2010 import report
 from examples.glorot2010.curves import read_curves
+from examples.glorot2010.depths import DEPTHS
 from examples.glorot2010.fixed_set import N_FIXED
 from examples.glorot2010.protocol import PAPER_ROWS, Run
 from examples.glorot2010.runs import run_all
@@ -21,7 +22,7 @@ from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED, chosen
 from minnet.datasets import load_cifar10, load_mnist
 
-__all__ = ["PARTS", "TRAINED", "make"]
+__all__ = ["NEEDED", "PARTS", "make"]
 
 #: Module of each part.
 PARTS = {
@@ -38,12 +39,20 @@ PARTS = {
     "12": "figure12",
     "jacobians": "jacobians",
     "fixed": "fixed_set",
+    "depths": "depths",
     "shapes": "layer_shapes",
 }
-#: Those that need curves of trained networks.
-TRAINED = ("2", "3", "4", "9", "10", "11", "fixed")
-
-_NEEDED = [*((row, 5, 0) for row in PAPER_ROWS), ("sigmoid", 4, 0), ("tanh-n", 5, N_FIXED)]
+#: Of those that need trained networks, which: row, hidden layers, and images of a fixed set or 0.
+NEEDED = {
+    "2": [("sigmoid", 4, 0), ("sigmoid", 5, 0)],
+    "3": [("tanh", 5, 0), ("softsign", 5, 0)],
+    "4": [("tanh", 5, 0), ("softsign", 5, 0)],
+    "9": [("tanh", 5, 0), ("tanh-n", 5, 0)],
+    "10": [("tanh-n", 5, 0)],
+    "11": [(row, 5, 0) for row in PAPER_ROWS],
+    "fixed": [("tanh-n", 5, 0), ("tanh-n", 5, N_FIXED)],
+    "depths": [(row, depth, 0) for depth in DEPTHS for row in ("sigmoid", "tanh", "tanh-n")],
+}
 
 
 def make(part, source, folder, suffix=""):
@@ -68,7 +77,7 @@ def make(part, source, folder, suffix=""):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     record = {"part": part, "title": module.TITLE, "paper": module.PAPER, "picture": None}
-    record |= {"caption": source.label if part in TRAINED else "", "verdicts": []}
+    record |= {"caption": source.label if part in NEEDED else "", "verdicts": []}
     numbers = module.measure(source)
     if numbers is None:
         return record
@@ -84,10 +93,15 @@ def make(part, source, folder, suffix=""):
     return record
 
 
-def train_short(updates, width, jobs, committed, folder):
-    """Train what the figures need, one seed of each, at the rates of the long runs; return the curves."""
+def train_short(parts, updates, width, jobs, committed, folder):
+    """Train what parts need, one seed of each; return the curves.
+
+    Learning rates are those of the long runs, 0.1 where there are none.
+    """
     runs = []
-    for row, depth, fixed in _NEEDED:
+    needed = dict.fromkeys(each for part in parts for each in NEEDED.get(part, ()))
+    # The longest first: no core is to wait for one at the end.
+    for row, depth, fixed in sorted(needed, key=lambda each: -each[1]):
         of_row = chosen(committed, depth).get(row) or chosen(committed).get(row)
         rate = of_row[0].run["rate"] if of_row else 0.1
         runs.append(Run(row, rate, 0, depth, width, fixed))
@@ -124,15 +138,15 @@ def main(arguments=None):
     shared = {"width": given.width, "seeds": seeds, "sets": tuple(sets), "epochs": given.epochs}
     shared["jobs"] = given.jobs
     sources = {"": Source(committed, "long runs", **shared)}
-    if given.updates is not None and set(parts) & set(TRAINED):
+    if given.updates is not None and set(parts) & set(NEEDED):
         folder = Path(given.out) / "runs"
-        curves = train_short(given.updates, given.width, given.jobs, committed, folder)
+        curves = train_short(parts, given.updates, given.width, given.jobs, committed, folder)
         short = Source(curves, "reduced protocol", **shared)
         sources = {"": short, "_long": sources[""]} if committed else {"": short}
     records = []
     for part in parts:
         began = time.perf_counter()
-        for suffix, source in sources.items() if part in TRAINED else [("", sources[""])]:
+        for suffix, source in sources.items() if part in NEEDED else [("", sources[""])]:
             records.append(make(part, source, given.out, suffix))
             for verdict in records[-1]["verdicts"]:
                 print(f"    {verdict['claim']} {verdict['outcome']}: {verdict['measured']}")

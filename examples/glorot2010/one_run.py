@@ -152,7 +152,8 @@ def train(
     if not checkpoint.exists():  # a curve alone cannot be gone on with
         curve = Curve(run.describe())
     options = {"shuffle": False, "n_iter_no_change": 10**9, "n_threads": n_threads}
-    trainer = Trainer(run.network(), run.optimizer(), batch_size=BATCH_SIZE, **options)
+    network = run.network(pretrained=not checkpoint.exists())
+    trainer = Trainer(network, run.optimizer(), batch_size=BATCH_SIZE, **options)
     measure = _Measure(
         curve, path, every=every, n_measured=n_measured, is_over=is_over, n_threads=n_threads
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minnet import SGD, Adam, BatchNorm, Dense, Network
+from minnet import SGD, Adam, BatchNorm, Dense, Network, pretrain
 from minnet.datasets import SHAPESET_CLASSES, ShapesetStream, make_shapeset
 from minnet.random import Stream, draw_key
 
@@ -33,13 +33,15 @@ PAPER_ROWS = tuple(PAPER)
 
 _CRITICAL = {"name": "edge_of_chaos", "bias_variance": 0.05}
 
-#: Of each row its name in pictures, activation, initializer, what follows a layer, and optimizer.
+#: Of each row its name in pictures, activation, initializer, what else there is, and optimizer.
+#: The paper does not say of which kind the pre-trained networks of its Figure 11 are.
 ROWS = {
     "softsign": ("Softsign", "softsign", "standard", None, "sgd"),
     "softsign-n": ("Softsign N", "softsign", "glorot_uniform", None, "sgd"),
     "tanh": ("Tanh", "tanh", "standard", None, "sgd"),
     "tanh-n": ("Tanh N", "tanh", "glorot_uniform", None, "sgd"),
     "sigmoid": ("Sigmoid", "sigmoid", "standard", None, "sgd"),
+    "tanh-n-pretrained": ("Tanh N, pre-trained", "tanh", "glorot_uniform", "pretrained", "sgd"),
     # after the paper
     "relu-he": ("ReLU, He", "relu", "he_normal", None, "sgd"),
     "tanh-orthogonal": ("Tanh, orthogonal", "tanh", "orthogonal", None, "sgd"),
@@ -54,6 +56,8 @@ ROWS = {
 # seed, from image _N_RESERVED on.
 _PIECES = {"test": (0, 10_000), "validation": (10_000, 5_000), "probe": (15_000, 300)}
 _N_RESERVED = 20_000
+# Pre-training takes images that no training comes to.
+_N_PRETRAINING, _PRETRAINING_FROM = 20_000, 1 << 40
 
 
 def measured_on(piece, n=None):
@@ -119,8 +123,14 @@ class Run:
         fixed = f"-fixed{self.fixed}" if self.fixed else ""
         return f"{self.row}-{self.depth}x{self.width}{fixed}-rate{self.rate:g}-seed{self.seed}"
 
-    def network(self):
-        """Return the network as it starts, float32."""
+    def network(self, pretrained=True):
+        """Return the network as it starts, float32.
+
+        Parameters
+        ----------
+        pretrained : bool, default=True
+            False leaves pre-training out, where a checkpoint replaces the weights anyway.
+        """
         _, activation, init, extra, _ = ROWS[self.row]
         if extra == "batchnorm":
             hidden = [Dense(self.width), BatchNorm(activation)] * self.depth
@@ -129,7 +139,11 @@ class Run:
         network = Network([*hidden, Dense(N_CLASSES)], init=init)  # biases 0, but for "critical"
         network.initialize(N_FEATURES, random_state=self.seed, dtype="float32")
         # Of what follows the reserved images: adapt looks at data for LSUV alone.
-        return network.adapt(make_shapeset(1000, start=_N_RESERVED - 1000)[0])
+        network.adapt(make_shapeset(1000, start=_N_RESERVED - 1000)[0])
+        if extra == "pretrained" and pretrained:
+            X, _ = make_shapeset(_N_PRETRAINING, random_state=self.seed, start=_PRETRAINING_FROM)
+            pretrain(network, X, corruption=0.25, n_epochs=5)  # Adam; masks by the network's key
+        return network
 
     def optimizer(self):
         """Return the optimizer with the run's learning rate."""

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 pytest.importorskip("matplotlib")
 pytest.importorskip("examples.glorot2010.figures")
 from examples.glorot2010 import (
+    depths,
     figure02,
     figure03,
     figure04,
@@ -26,7 +27,7 @@ from examples.glorot2010 import (
     report,
 )
 from examples.glorot2010.claims import CLAIMS, OUTCOMES, Verdict, judged
-from examples.glorot2010.curves import read_curves
+from examples.glorot2010.curves import Curve, read_curves
 from examples.glorot2010.one_run import train
 from examples.glorot2010.protocol import Run, measured_on
 from examples.glorot2010.source import Source
@@ -48,7 +49,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("curves")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONWARNINGS", "ignore")
-        for row, depth, fixed in figures._NEEDED:
+        for row, depth, fixed in {each for needed in figures.NEEDED.values() for each in needed}:
             run = Run(row, 0.1, 0, depth, WIDTH, fixed)
             train(run, 1000, folder, every=500, n_measured=200)
     return Source(read_curves(folder), "a test", WIDTH, (0, 1), epochs=2, svm_sizes=(200, 400))
@@ -73,7 +74,7 @@ def test_each_part_is_drawn_and_kept(part, trained, tmp_path):
         assert "nan" not in verdict["measured"]
 
 
-@pytest.mark.parametrize("part", figures.TRAINED)
+@pytest.mark.parametrize("part", figures.NEEDED)
 def test_parts_without_curves_have_no_picture(part, tmp_path):
     record = figures.make(part, Source([], "nothing", WIDTH), tmp_path)
     assert record["picture"] is None
@@ -274,6 +275,21 @@ def test_verdict_on_the_fixed_set(network, stream, svm, outcome):
     numbers = {"svm": [{"n": 8000, "error": 70.0}], "svm extrapolated": svm, "basis": "",
                "network": [{"test_error": network}], "stream": [[1000, stream]]}  # fmt: skip
     assert fixed_set.verdicts(numbers)[0].outcome == outcome
+
+
+def test_depths_are_compared_after_the_same_updates():
+    def curve(depth, last, error):
+        found = Curve(Run("tanh", 0.1, 0, depth, WIDTH).describe())
+        for updates in (0, 1000, last):
+            found.add({"updates": updates, "validation_error": error + updates})
+        return found
+
+    source = Source([curve(1, 2000, 5.0), curve(3, 5000, 7.0)], "", WIDTH)
+    found = depths.measure(source)["tanh"]
+    assert found["updates"] == 1000
+    errors = {depth: entry["validation_error"] for depth, entry in found["depths"].items()}
+    assert errors == {"1": [1005.0], "3": [1007.0]}
+    assert depths.measure(Source([curve(5, 2000, 5.0)], "", WIDTH)) is None
 
 
 # ---- other data sets
