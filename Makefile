@@ -11,7 +11,7 @@ BENCH := .venv-bench
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
 PIP_ARGS ?=
-PAPER_UPDATES ?= 20000
+PAPER_UPDATES ?= 40000
 PAPER_ARGS ?=
 
 # An editable installation rebuilds nothing by itself: a change of these installs again.
@@ -23,7 +23,7 @@ BUILD_SOURCES := setup.py pyproject.toml \
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
 	@echo "make test      run all tests"
-	@echo "make paper     re-run Glorot & Bengio (2010), reduced: writes glorot2010_report/; PAPER_UPDATES=100000 for longer"
+	@echo "make paper     re-run Glorot & Bengio (2010), reduced: writes glorot2010_report/; PAPER_UPDATES=200000 for longer"
 	@echo "make fuzz      feed 2,000 broken model files to load_model; FUZZ_ARGS='--files 20000 --seed 1' for more"
 	@echo "make sanitize  run the extension's tests under AddressSanitizer and UBSan, in a copy"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"

@@ -69,8 +69,8 @@ def bands(density, edges):
 def verdicts(numbers):
     """Return the verdict on C6.
 
-    Its parts, each of all seeds: every layer of tanh is denser at 0 or at its bounds (0.9 to 1) than in
-    between (0.35 to 0.55); its first layer is densest at the bounds; every layer of softsign is denser
+    Its parts, each of all seeds. Tanh: every layer is denser at 0 or at its bounds (0.9 to 1) than in
+    between (0.35 to 0.55), and the first one is densest at the bounds. Softsign: every layer is denser
     from 0.6 to 0.8 than from 0.9 to 1, and most of them denser there than from 0.35 to 0.55.
     """
     seen = {
@@ -82,8 +82,8 @@ def verdicts(numbers):
     }
     tanh, softsign = seen["tanh"], seen["softsign"]
     parts = [
-        all(max(b["zero"], b["bound"]) > b["middle"] for layers in tanh for b in layers),
-        all(max(layers[0], key=layers[0].get) == "bound" for layers in tanh),
+        all(max(b["zero"], b["bound"]) > b["middle"] for layers in tanh for b in layers)
+        and all(max(layers[0], key=layers[0].get) == "bound" for layers in tanh),
         all(b["knee"] > b["bound"] for layers in softsign for b in layers)
         and all(
             sum(b["knee"] > b["middle"] for b in layers) > len(layers) / 2 for layers in softsign

@@ -177,6 +177,8 @@ def test_verdict_on_sigmoid(four, five, outcome):
 @pytest.mark.parametrize(("tanh", "softsign", "outcome"), [
     ([1.0, 0.9, 0.8, 0.6, 0.7], [0.8, 0.78, 0.79, 0.8, 0.5], "reproduced"),
     ([0.6, 0.9, 0.8, 0.6, 0.7], [0.8, 0.78, 0.79, 0.8, 0.5], "partly"),
+    ([1.0, 0.9, 0.8, 0.6, 0.7], [0.9, 0.7, 0.79, 0.8, 0.5], "partly"),
+    ([0.5, 0.3, 0.2, 0.1, 0.1], [0.4, 0.2, 0.1, 0.1, 0.1], "not"),  # as they start
     ([0.6, 0.7, 0.6, 0.7, 0.7], [0.8, 0.3, 0.79, 0.8, 0.5], "not"),
 ])  # fmt: skip
 def test_verdict_on_saturation(tanh, softsign, outcome):
@@ -224,6 +226,7 @@ def gradients(dZ, dW):
 @pytest.mark.parametrize(("dZ", "dW", "outcomes"), [
     ([[1, 9], [9, 1], [9, 1]], [[1, 1], [3, 1], [9, 1]], ["reproduced", "reproduced"]),
     ([[1, 9], [1, 9], [9, 1]], [[1, 1], [1, 3], [1, 9]], ["partly", "partly"]),
+    ([[1, 9], [1, 9], [2, 3]], [[1, 1], [1, 3], [1, 9]], ["not", "partly"]),
     ([[9, 1], [1, 9], [1, 9]], [[1, 1], [1, 1], [1, 1.01]], ["not", "not"]),
 ])  # fmt: skip
 def test_verdicts_through_training(dZ, dW, outcomes):
