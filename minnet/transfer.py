@@ -15,7 +15,7 @@ def copy_weights(source, target, layers=None):
     Parameters
     ----------
     source, target : Network, or estimator
-        Initialized or fitted; see :meth:`minnet.MinNetClassifier.initialize` for an estimator that is to
+        Initialized or fitted; see ``MinNetClassifier.initialize`` for an estimator that is to
         begin with these weights. They may differ in dtype.
     layers : None, int, list of int or dict, default=None
         Which layers of ``network.layers`` (a Dropout counts, too): None for all, a number for so many
