@@ -10,6 +10,12 @@ PAPER = (
     "0.8 on both sides, where it bends and is not yet flat."
 )
 _BANDS = {"zero": (0.0, 0.15), "middle": (0.35, 0.55), "knee": (0.6, 0.8), "bound": (0.9, 1.0)}
+_PLACES = {
+    "zero": "at 0",
+    "middle": "from 0.35 to 0.55",
+    "knee": "from 0.6 to 0.8",
+    "bound": "at 1",
+}
 
 
 def measure(source):
@@ -90,8 +96,8 @@ def verdicts(numbers):
         ),
     ]
     said = "; ".join(
-        f"{row}, density from layer 1 up at 0 / 0.35 to 0.55 / 0.6 to 0.8 / 0.9 to 1: "
-        + ", ".join(" / ".join(f"{b[name]:.2f}" for name in _BANDS) for b in seen[row][0])
-        for row in seen
+        f"{row}, layers 1 to {len(layers[0])} of the first network are densest "
+        + ", ".join(_PLACES[max(b, key=b.get)] for b in layers[0])
+        for row, layers in seen.items()
     )
     return [Verdict("C6", judged(parts), said, numbers["basis"])]

@@ -85,7 +85,8 @@ def summarize(rows):
     dict
         ``compared_at``: updates at which rows are compared, None if there is no such number. ``rows``: of
         each row its learning rate, the errors by seed there with mean and half width of the 95 %
-        interval, the last ones, and the paper's.
+        interval, the difference from tanh N and whether it is significant (p < 0.005), the last ones,
+        and the paper's.
     """
     updates = compared_at(rows)
     table = {}
@@ -114,6 +115,11 @@ def summarize(rows):
                 "half_width": round(half, 3),
             }
         table[row] = entry
+    if "tanh-n" in table and updates is not None:
+        for row, entry in table.items():
+            difference, significant = separated(table["tanh-n"]["errors"], entry["errors"])
+            if row != "tanh-n":
+                entry["against"] = {"difference": round(difference, 3), "significant": significant}
     return {"compared_at": updates, "rows": table}
 
 
@@ -181,7 +187,8 @@ def draw(rows, summary, ax=None):
         if not steps:
             continue
         middle, half = np.transpose([error_interval(e) for e in errors])
-        label = f"{ROWS[row][0]} (rate {curves[0].run['rate']:g}, {len(curves)} seeds)"
+        seeds = f"{len(curves)} seed{'s' * (len(curves) != 1)}"
+        label = f"{ROWS[row][0]} (rate {curves[0].run['rate']:g}, {seeds})"
         ax.plot(steps, middle, LINES.get(row, ":"), color=color, marker="o", ms=3, label=label)
         ax.fill_between(steps, middle - half, middle + half, color=color, alpha=0.18, lw=0)
     ax.axhline(PRIOR_ERROR, color="0.4", lw=0.8)
@@ -219,11 +226,14 @@ def markdown(summary):
     updates = summary["compared_at"]
     head = "no common number of" if updates is None else f"{updates:,}"
     lines = [
-        f"| row | learning rate | seeds | error after {head} updates, % | last measured, % | paper, % |",
-        "|---|---|---|---|---|---|",
+        f"| row | learning rate | seeds | error after {head} updates, % | from Tanh N | last measured, % "
+        "| paper, % |",
+        "|---|---|---|---|---|---|---|",
     ]
     for entry in summary["rows"].values():
         at = f"{entry['mean']:.2f} ± {entry['half_width']:.2f}" if "mean" in entry else ""
+        against = entry.get("against")
+        apart = f"{against['difference']:+.2f}" + "*" * against["significant"] if against else ""
         last = entry.get("last")
         shown = (
             f"{last['mean']:.2f} ± {last['half_width']:.2f} ({last['updates']:,}, "
@@ -232,8 +242,9 @@ def markdown(summary):
             else ""
         )
         paper = "" if entry["paper"] is None else f"{entry['paper']:.2f}"
-        cells = [entry["name"], f"{entry['rate']:g}", len(entry["seeds"]), at, shown, paper]
+        cells = [entry["name"], f"{entry['rate']:g}", len(entry["seeds"]), at, apart, shown, paper]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
+    lines += ["", "Intervals of 95 %, of seeds and test images. \\*: p < 0.005."]
     return "\n".join(lines) + "\n"
 
 

@@ -74,7 +74,11 @@ def test_the_papers_own_numbers_are_the_papers_ranking(tmp_path):
     assert json.loads((tmp_path / "out" / "table1.json").read_text()) == record
     assert (tmp_path / "out" / "table1.png").stat().st_size > 10_000
     lines = (tmp_path / "out" / "table1.md").read_text().splitlines()
-    assert len(lines) == 2 + 5
+    assert len(lines) == 2 + 5 + 2
+    assert record["rows"]["tanh"]["against"]["significant"]
+    assert record["rows"]["tanh"]["against"]["difference"] == pytest.approx(11.55, abs=1)
+    assert not record["rows"]["softsign-n"]["against"]["significant"]
+    assert "against" not in record["rows"]["tanh-n"]
     assert lines[2].startswith("| Softsign | 0.1 | 3 | 16.")
 
 
