@@ -49,6 +49,11 @@ def draw(numbers):
     return table1.draw(rows, numbers["summary"]).figure
 
 
+def table(numbers):
+    """Return Table 1 as rows of texts."""
+    return table1.table(numbers["summary"])
+
+
 def verdicts(numbers):
     """Return the verdict on C9, if all rows are there."""
     record = numbers["verdict"]

@@ -70,14 +70,15 @@ def make(part, source, folder, suffix=""):
     Returns
     -------
     dict
-        ``part``, ``title``, ``paper``, ``picture`` (its file name), ``caption`` (what was measured) and
-        ``verdicts``; ``picture`` is None where curves are missing.
+        ``part``, ``title``, ``paper``, ``picture`` (its file name), ``caption`` (what was measured),
+        ``table`` (rows of texts, or None) and ``verdicts``; ``picture`` is None where curves are missing.
     """
     module = importlib.import_module(f"examples.glorot2010.{PARTS[part]}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     record = {"part": part, "title": module.TITLE, "paper": module.PAPER, "picture": None}
-    record |= {"caption": source.label if part in NEEDED else "", "verdicts": []}
+    record |= {"caption": source.label if part in NEEDED else ""}
+    record |= {"verdicts": [], "table": None}
     numbers = module.measure(source)
     if numbers is None:
         return record
@@ -88,6 +89,7 @@ def make(part, source, folder, suffix=""):
     figure.savefig(folder / f"{name}.png", dpi=120)
     plt.close(figure)
     record["picture"] = f"{name}.png"
+    record["table"] = module.table(numbers) if hasattr(module, "table") else None
     record["verdicts"] = [verdict.record() for verdict in module.verdicts(numbers)]
     (folder / f"{name}.json").write_text(json.dumps(record | {"numbers": numbers}) + "\n")
     return record
@@ -115,6 +117,7 @@ def main(arguments=None):
     )
     add = parser.add_argument
     add("--figure", default=",".join(PARTS), help="of %(default)s")
+    add("--table", choices=["1"], help="the table and Figure 11 only, of which it is the end")
     add("--curves", default=COMMITTED, help="folder of curve files (default: %(default)s)")
     add("--updates", type=int, help="train networks for so many updates, too")
     add("--width", type=int, default=1000, help="units of a layer (default: %(default)s)")
@@ -125,7 +128,7 @@ def main(arguments=None):
     add("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
     add("--out", default="glorot2010_report", help="folder (default: %(default)s)")
     given = parser.parse_args(arguments)
-    parts = given.figure.split(",")
+    parts = ["11"] if given.table else given.figure.split(",")
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         parser.error(f"--figure must be of {', '.join(PARTS)}, got {', '.join(unknown)}")

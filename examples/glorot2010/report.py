@@ -6,7 +6,7 @@ from pathlib import Path
 
 from examples.glorot2010.claims import CLAIMS
 
-__all__ = ["write"]
+__all__ = ["markdown_table", "write"]
 
 _HEAD = "Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks"
 _INTRO = (
@@ -56,20 +56,36 @@ def _judged(records):
     return {claim: found.get(claim) for claim in CLAIMS}
 
 
+def markdown_table(rows):
+    """Return the lines of a table in Markdown, its head in the first row.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.report import markdown_table
+    >>> markdown_table([["a", "b"], ["1", "2"]])
+    ['| a | b |', '|---|---|', '| 1 | 2 |']
+    """
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
+
+
+def _html_table(rows):
+    lines = []
+    for i, row in enumerate(rows):
+        tag = "td" if i else "th"
+        cells = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+        lines.append(f"<tr>{cells}</tr>")
+    return "<table>\n" + "\n".join(lines) + "\n</table>\n"
+
+
 def _markdown(records):
-    lines = [
-        f"# {_HEAD}",
-        "",
-        _INTRO,
-        "",
-        "| claim | verdict | measured | from |",
-        "|---|---|---|---|",
-    ]
+    rows = [["claim", "verdict", "measured", "from"]]
     for claim, verdict in _judged(records).items():
         cells = ("open", "", "")
         if verdict:
             cells = (verdict["outcome"], verdict["measured"], verdict["basis"])
-        lines.append(f"| {claim}. {CLAIMS[claim]} | " + " | ".join(cells) + " |")
+        rows.append([f"{claim}. {CLAIMS[claim]}", *cells])
+    lines = [f"# {_HEAD}", "", _INTRO, "", *markdown_table(rows)]
     for record, is_new in _with_headings(records):
         if is_new:
             lines += ["", f"## {_name(record)}", "", f"> The paper: {record['paper']}"]
@@ -78,6 +94,7 @@ def _markdown(records):
             continue
         lines += ["", f"![{record['title']}]({record['picture']})"]
         lines += ["", f"From the {record['caption']}."] if record["caption"] else []
+        lines += ["", *markdown_table(record["table"])] if record["table"] else []
         for verdict in record["verdicts"]:
             lines += ["", f"**{verdict['claim']}: {verdict['outcome']}.** {verdict['measured']} "
                       f"({verdict['basis']})."]  # fmt: skip
@@ -105,6 +122,7 @@ def _html(records, folder):
             title = html.escape(record["title"], quote=True)
             body += f'<img alt="{title}" src="data:image/png;base64,{picture}">\n'
             body += f"<p>From the {record['caption']}.</p>\n" if record["caption"] else ""
+            body += _html_table(record["table"]) if record["table"] else ""
         else:
             body += f"<p>No curves for it ({record['caption']}).</p>\n"
         for verdict in record["verdicts"]:

@@ -13,15 +13,19 @@ import numpy as np
 from examples.glorot2010.claims import Verdict, judged
 from examples.glorot2010.curves import read_curves
 from examples.glorot2010.protocol import PAPER, PAPER_ROWS, PRIOR_ERROR, ROWS
+from examples.glorot2010.report import markdown_table
 from examples.glorot2010.statistics import error_interval, separated
 
-__all__ = ["chosen", "compared_at", "draw", "markdown", "summarize", "verdict"]
+__all__ = ["chosen", "compared_at", "draw", "markdown", "summarize", "table", "verdict"]
 
 #: Where the repository keeps the curves of the long runs.
 COMMITTED = Path(__file__).parent / "data"
 
 COLORS = dict(zip(PAPER_ROWS, ("#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73"), strict=True))
 LINES = dict(zip(PAPER_ROWS, ("-", "--", "-", "--", "-."), strict=True))
+#: Below the table.
+NOTE = "Intervals of 95 %, of seeds and test images. *: p < 0.005."
+
 _TIE = 2.0  # points: the paper's three best rows are 0.7 apart
 
 
@@ -221,31 +225,30 @@ def _draw_validation(ax, curves, color):
     ax.plot(steps, means, color=color, lw=0.8, alpha=0.8)
 
 
-def markdown(summary):
-    """Return the table in Markdown."""
+def table(summary):
+    """Return the table as rows of texts, the head first."""
     updates = summary["compared_at"]
     head = "no common number of" if updates is None else f"{updates:,}"
-    lines = [
-        f"| row | learning rate | seeds | error after {head} updates, % | from Tanh N | last measured, % "
-        "| paper, % |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    rows = [["row", "learning rate", "seeds", f"error after {head} updates, %", "from Tanh N",
+             "last measured, %", "paper, %"]]  # fmt: skip
     for entry in summary["rows"].values():
         at = f"{entry['mean']:.2f} ± {entry['half_width']:.2f}" if "mean" in entry else ""
-        against = entry.get("against")
+        against, last = entry.get("against"), entry.get("last")
         apart = f"{against['difference']:+.2f}" + "*" * against["significant"] if against else ""
-        last = entry.get("last")
-        shown = (
-            f"{last['mean']:.2f} ± {last['half_width']:.2f} ({last['updates']:,}, "
-            f"{last['n_seeds']} seed{'s' * (last['n_seeds'] != 1)})"
-            if last
-            else ""
-        )
+        shown = ""
+        if last:
+            seeds = f"{last['n_seeds']} seed{'s' * (last['n_seeds'] != 1)}"
+            shown = f"{last['mean']:.2f} ± {last['half_width']:.2f} ({last['updates']:,}, {seeds})"
         paper = "" if entry["paper"] is None else f"{entry['paper']:.2f}"
         cells = [entry["name"], f"{entry['rate']:g}", len(entry["seeds"]), at, apart, shown, paper]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    lines += ["", "Intervals of 95 %, of seeds and test images. \\*: p < 0.005."]
-    return "\n".join(lines) + "\n"
+        rows.append([str(cell) for cell in cells])
+    return rows
+
+
+def markdown(summary):
+    """Return the table in Markdown."""
+    lines = markdown_table(table(summary))
+    return "\n".join([*lines, "", NOTE.replace("*", r"\*")]) + "\n"
 
 
 def make(folder, out):

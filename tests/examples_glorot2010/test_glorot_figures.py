@@ -55,7 +55,7 @@ def trained(tmp_path_factory):
     return Source(read_curves(folder), "a test", WIDTH, (0, 1), epochs=2, svm_sizes=(200, 400))
 
 
-@pytest.mark.parametrize("name", ["figure04", "initial", "fixed_set"])
+@pytest.mark.parametrize("name", ["figure04", "initial", "fixed_set", "report"])
 def test_docstrings_run(name):
     module = importlib.import_module(f"examples.glorot2010.{name}")
     assert doctest.testmod(module).failed == 0
@@ -82,7 +82,7 @@ def test_parts_without_curves_have_no_picture(part, tmp_path):
 
 
 def test_the_report_has_all_claims_and_pictures(trained, tmp_path):
-    records = [figures.make(part, trained, tmp_path) for part in ("7", "3")]
+    records = [figures.make(part, trained, tmp_path) for part in ("7", "11")]
     records.append(figures.make("2", Source([], "nothing", WIDTH), tmp_path))
     report.write(records, tmp_path)
     markdown, page = ((tmp_path / f"report.{kind}").read_text() for kind in ("md", "html"))
@@ -90,6 +90,8 @@ def test_the_report_has_all_claims_and_pictures(trained, tmp_path):
         assert f"| {claim}. " in markdown
         assert f"<td>{claim}</td>" in page
     assert "](figure07.png)" in markdown
+    assert "| Tanh N | 0.1 | 1 |" in markdown
+    assert "<tr><td>Tanh N</td><td>0.1</td><td>1</td>" in page
     assert page.count("data:image/png;base64,") == 2
     assert "No curves for it (nothing)" in markdown
     assert "No curves for it (nothing)" in page
@@ -329,6 +331,16 @@ def test_figures_are_made_by_name(tmp_path, capsys):
     numbers = json.loads((tmp_path / "out" / "figure10.json").read_text())["numbers"]
     assert numbers["tanh-n"][0]["updates"][-1] == 1000
     assert "reduced protocol, 1,000 updates, 1 network" in numbers["basis"]
+
+
+def test_table_1_is_made_from_committed_curves(trained, tmp_path, capsys):
+    for curve in trained.curves:
+        name = "-".join(str(value) for value in curve.run.values())
+        curve.write(tmp_path / f"{name[:100]}.json")
+    figures.main(["--table", "1", "--curves", str(tmp_path), "--width", str(WIDTH),
+                  "--out", str(tmp_path / "out")])  # fmt: skip
+    assert "C9 " in capsys.readouterr().out
+    assert "## Figure 11" in (tmp_path / "out" / "report.md").read_text()
 
 
 @pytest.mark.parametrize("arguments", [["--figure", "1"], ["--updates", "500"]])
