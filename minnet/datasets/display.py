@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minnet._checks import check_whole
+from minnet._checks import check_whole, is_whole
 
 __all__ = ["ImageGridDisplay"]
 
@@ -79,11 +79,16 @@ class ImageGridDisplay:
                 "X and y must have the shapes (n_samples, n_features) and (n_samples,), got "
                 f"{X.shape} and {y.shape}"
             )
+        if X.dtype.kind not in "buif":
+            raise ValueError(f"X must be an array of real numbers, got one of {X.dtype}")
         X, y = X[:n_images], y[:n_images]
-        if target_names is not None and not set(y.tolist()) <= set(range(len(target_names))):
-            raise ValueError(
-                f"target_names must have a name for each class, got {target_names!r:.200}"
-            )
+        if target_names is not None:
+            named = isinstance(target_names, list | tuple | np.ndarray)
+            if not named or not set(y.tolist()) <= set(range(len(target_names))):
+                raise ValueError(
+                    "target_names must be a list with a name for each class, got "
+                    f"{target_names!r:.200}"
+                )
         names = [str(label if target_names is None else target_names[label]) for label in y]
         return cls(_images(X, shape), names, n_columns).plot(ax=ax, **kwargs)
 
@@ -148,6 +153,9 @@ def _images(X, shape):
         side = math.isqrt(n_features // n_channels)
         shape = side, side
     else:
+        pair = isinstance(shape, list | tuple) and len(shape) == 2 and all(map(is_whole, shape))
+        if not pair:
+            raise ValueError(f"shape must be (height, width), got {shape!r:.200}")
         n_channels = n_features // math.prod(shape)
     if n_channels not in (1, 3) or n_channels * math.prod(shape) != n_features:
         raise ValueError(

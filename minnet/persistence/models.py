@@ -255,7 +255,7 @@ def _restore_trainer(record, network, decoder, warn=True):
     for name in _CURVES if "n_steps_before" in records else _OLD_CURVES:
         curve = decoder.arrays.array(name, f"the array {name!r}", _FLOAT64, ndim=1)
         records[name] = curve.tolist()
-    records.setdefault("n_parts", records["n_epochs"])  # there were no streams in old files
+    records.setdefault("n_parts", records.get("n_epochs", 0))  # there were no streams in old files
     run = restore_run(record.record("run"), network, decoder) if "run" in record else None
     record.done()
 

@@ -68,7 +68,7 @@ def make_call(name, replaced):
                 signal.signal(signal.SIGALRM, handler)
     except Exception as error:
         allowed = ALLOWED + ((MemoryError,) if HUGE & set(replaced.values()) else ())
-        allowed += (OSError,) if "path" in replaced else ()
+        allowed += (OSError,) if {"path", "folder"} & set(replaced) else ()
         if name.endswith(".score"):  # what scikit-learn's metrics make of a hostile y is theirs
             allowed += (UnboundLocalError, OverflowError, NotImplementedError)
         if not isinstance(error, allowed):

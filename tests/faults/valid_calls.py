@@ -34,6 +34,7 @@ from minnet import (
     Trainer,
     activations,
     callbacks,
+    datasets,
     initializers,
     lab,
     layers,
@@ -74,7 +75,10 @@ PROTOCOLS = {
     optimizers.Optimizer: {"prepare", "update"},
     optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
     trace.Trace: {"of"},
-    Trainer: {"check_stall", "continue_from", "fingerprint", "raise_if_diverged", "run_epoch", "take_up"},
+    Trainer: {
+        "check_stall", "continue_from", "fingerprint", "leave", "raise_if_diverged", "run_epoch",
+        "take_up",
+    },
     user_activations.UserActivation: {"compiled"},
     object: {"copy", "get_config", "get_metadata_routing"},
 }  # fmt: skip
@@ -98,12 +102,18 @@ def public():
             name = _key(value)
             if value in (minnet._buffers.all_finite, optimizers.clip_gradients):
                 continue  # of arrays that were checked, for each prediction and each step
+            if name in _OF_WHOLE_SETS:
+                continue
             if inspect.isclass(value):
                 found.update(_methods(value, name))
                 if inspect.isabstract(value) or not _takes_arguments(value):
                     continue
             found[name] = value
     return found
+
+
+#: What needs the network or files of many megabytes: tests/datasets has their hostile files.
+_OF_WHOLE_SETS = ("fetch_mnist", "fetch_cifar10", "load_mnist", "load_cifar10")
 
 
 def _key(value):
@@ -894,6 +904,57 @@ CALLS.update(
         ),
         "LearningRateDisplay.from_estimator": _drawn(
             displays.LearningRateDisplay, X=X, y=CLASS, sample_weight=WEIGHT, **_RANGE
+        ),
+    }
+)  # fmt: skip
+
+
+# ---- data sets
+
+
+def _idx_file():
+    path = Path("good-idx")
+    path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]))
+    return Call(datasets.load_idx, {"path": path})
+
+
+def _image_folder():
+    for name in ("a", "b"):
+        folder = Path("good-images", name)
+        folder.mkdir(parents=True, exist_ok=True)
+        pyplot.imsave(folder / "one.png", np.eye(8))
+    return Call(
+        datasets.load_image_folder, {"folder": "good-images", "size": 5, "dtype": "float32"}
+    )
+
+
+_IMAGES = {
+    "X": np.ones((6, 16)),
+    "y": np.arange(6) % 3,
+    "n_images": 4,
+    "n_columns": 2,
+    "shape": (4, 4),
+}
+CALLS.update(
+    {
+        "make_shapeset": _new(
+            datasets.make_shapeset, n_samples=3, random_state=0, start=5, dtype="float32",
+            return_details=False,
+        ),
+        "ShapesetStream": _new(
+            datasets.ShapesetStream, batch_size=3, random_state=0, start=5, dtype="float32"
+        ),
+        "load_digits_splits": _new(datasets.load_digits_splits, dtype="float32"),
+        "load_idx": _idx_file,
+        "load_image_folder": _image_folder,
+        "ImageGridDisplay": _new(
+            datasets.ImageGridDisplay, images=np.ones((4, 3, 3)), labels=list("abab"), n_columns=2
+        ),
+        "ImageGridDisplay.plot": _plot(
+            lambda: datasets.ImageGridDisplay(np.ones((4, 3, 3)), list("abab"), n_columns=2)
+        ),
+        "ImageGridDisplay.from_data": _drawn(
+            datasets.ImageGridDisplay, "from_data", dict, target_names=None, **_IMAGES
         ),
     }
 )  # fmt: skip
