@@ -60,7 +60,7 @@ def test_colours_are_three_images_one_after_the_other():
         ({"X": np.zeros((2, 15))}, r"shape must be \(height, width\) of images of 15 pixels"),
         ({"shape": (5, 5)}, r"shape must be .* got \(5, 5\)"),
         ({"shape": (2, 4)}, r"shape must be .* got \(2, 4\)"),
-        ({"target_names": ["one"]}, "target_names must have a name for each class"),
+        ({"target_names": ["one"]}, "target_names must be a list with a name for each class"),
         ({"n_images": 0}, "n_images must be a whole number of at least 1"),
         ({"n_columns": 1.5}, "n_columns must be a whole number"),
     ],
