@@ -181,7 +181,10 @@ class Recording:
     def __init__(self, measurements=()):
         try:
             self.measurements = list(measurements)
-        except (TypeError, NotImplementedError):
+        except (
+            TypeError,
+            NotImplementedError,
+        ):  # iter() of a BSR matrix or a memoryview raises the latter
             raise TypeError(
                 f"measurements must be a list of Measurement, got {measurements!r:.200}"
             ) from None

@@ -1,11 +1,8 @@
 """The pictures: what is drawn is what was measured or what the formula says."""
 
-import warnings
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -580,40 +577,3 @@ def test_shapes_of_images():
         FirstLayerWeightsDisplay.from_estimator(odd)
     with pytest.raises(ValueError, match="n_images must be a whole number of at least 1, got 0"):
         FirstLayerWeightsDisplay.from_estimator(network(), n_images=0)
-
-
-# ---- what is not minnet's
-
-
-def test_scikit_learns_decision_boundary():
-    model = classifier().fit(X[:, :2], y)
-    display = DecisionBoundaryDisplay.from_estimator(model, X[:, :2], grid_resolution=20)
-    grid = np.column_stack([display.xx0.ravel(), display.xx1.ravel()])
-    assert_allclose(display.response.ravel(), model.predict_proba(grid)[:, 1])
-
-
-def test_without_matplotlib(monkeypatch):
-    import builtins
-
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"pip install 'minnet-learn\[plot\]'"):
-        PhaseDiagramDisplay.from_activation("tanh", sigma_w=[1.0], sigma_b=[0.1])
-
-
-def test_variances_of_a_network_whose_output_weights_are_zeros():
-    layers = [Dense(30, "tanh"), Dense(30, "tanh"), Dense(3, init="zeros")]
-    network = Network(layers).initialize(8, random_state=0)
-    X = np.random.default_rng(0).normal(size=(50, 8))
-    y = np.arange(50) % 3
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        VarianceByDepthDisplay.from_estimator(network, X, y)
-    with pytest.raises(ValueError, match="not all 0"):
-        VarianceByDepthDisplay.from_estimator(network, X, y, direction="backward")

@@ -242,7 +242,11 @@ def _of_weights(network, weights):
         weights = [
             (operator.index(layer), tuple(map(operator.index, place))) for layer, place in weights
         ]
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (
+        TypeError,
+        ValueError,
+        NotImplementedError,
+    ) as error:  # the last from iter() of a BSR matrix
         raise ValueError(_WEIGHTS.format(weights)) from error
     if len(weights) != 2:
         raise ValueError(_WEIGHTS.format(weights))

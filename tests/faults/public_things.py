@@ -1,0 +1,119 @@
+"""What is public in minnet, found by looking."""
+
+import importlib
+import inspect
+import pkgutil
+
+import matplotlib
+
+matplotlib.use("Agg")  # before minnet.lab.displays opens it
+
+
+import minnet
+from minnet import (
+    Network,
+    Trainer,
+    activations,
+    callbacks,
+    initializers,
+    layers,
+    losses,
+    optimizers,
+    trace,
+    user_activations,
+)
+from minnet.lab import displays, theory
+
+__all__ = ["PROTOCOLS", "public"]
+
+
+#: Methods that minnet calls and others override: they get arguments that were checked before, run in
+#: every step, and check nothing themselves.
+PROTOCOLS = {
+    activations.Activation: {"derivative"},
+    callbacks.Callback: {
+        "begin", "begin_epoch", "next_step", "at_step", "end_epoch", "end", "abort",
+        "on_fit_task_begin", "on_fit_task_end", "setup", "teardown",
+    },
+    initializers.Initializer: {"adapt", "draw", "for_layer", "formula"},
+    layers.Layer: {"backward", "bind", "forward", "output_size", "parameters", "state", "update_state"},
+    losses.Loss: {"gradient", "pieces", "predict", "value"},
+    Network: {"draws", "forward_backward", "forward_training", "views"},
+    optimizers.Optimizer: {"prepare", "update"},
+    optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
+    trace.Trace: {"of"},
+    Trainer: {
+        "check_stall", "continue_from", "fingerprint", "leave", "raise_if_diverged", "run_epoch",
+        "take_up",
+    },
+    user_activations.UserActivation: {"compiled"},
+    object: {"copy", "get_config", "get_metadata_routing"},
+}  # fmt: skip
+
+
+def public():
+    """Return the names of all public functions, classes and methods, with the objects."""
+    modules = [
+        importlib.import_module(f"minnet.{module.name}")
+        for module in pkgutil.iter_modules(minnet.__path__)
+        if not module.name.startswith("_") and module.name != "backends"
+    ]
+    found = {}
+    for module in (minnet, *modules, theory, displays):
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if not callable(value) or not value.__module__.startswith("minnet"):
+                continue
+            if isinstance(value, type) and issubclass(value, BaseException):
+                continue
+            name = key_of(value)
+            if value in (minnet._buffers.all_finite, optimizers.clip_gradients):
+                continue  # of arrays that were checked, for each prediction and each step
+            if name in _OF_WHOLE_SETS:
+                continue
+            if inspect.isclass(value):
+                found.update(_methods(value, name))
+                if inspect.isabstract(value) or not takes_arguments(value):
+                    continue
+            found[name] = value
+    return found
+
+
+#: What needs the network or files of many megabytes: tests/datasets has their hostile files.
+_OF_WHOLE_SETS = ("fetch_mnist", "fetch_cifar10", "load_mnist", "load_cifar10")
+
+
+def key_of(value):
+    """Return the name of a call: the module's too, where several have one of the name."""
+    module = value.__module__.removeprefix("minnet.").split(".")[0]
+    return f"{module}.{value.__name__}" if value.__name__ in _TWICE else value.__name__
+
+
+_TWICE = {"Identity", "Constant"}
+
+
+def takes_arguments(cls):
+    return cls.__init__ is not object.__init__
+
+
+def _methods(cls, name):
+    skipped = set().union(*(names for base, names in PROTOCOLS.items() if issubclass(cls, base)))
+    if cls is initializers.Initializer:
+        skipped.add("__call__")  # called of each subclass, which say what is drawn
+    for method in dir(cls):
+        value = inspect.getattr_static(cls, method)
+        owner = next(base for base in cls.__mro__ if method in vars(base))
+        if isinstance(value, classmethod | staticmethod):
+            value = value.__func__
+        value = getattr(value, "fn", value)  # of scikit-learn's available_if
+        if method in skipped or not inspect.isfunction(value):
+            continue
+        if method == "__call__" and not issubclass(cls, initializers.Initializer):
+            continue
+        if method.startswith("_") and method != "__call__":
+            continue
+        if not owner.__module__.startswith("minnet") and method not in ("score", "set_params"):
+            continue
+        of = key_of(owner) if owner.__module__.startswith("minnet") else name
+        # The calls of initializers differ by class in what they draw.
+        yield f"{name if method == '__call__' else of}.{method}", value
