@@ -3,9 +3,11 @@
 Each function returns a Trainee whose ``train(n_epochs)`` shuffles, takes the steps and returns the mean
 loss of each epoch. All start from Glorot's uniform law (scikit-learn from its own, which is close to it)
 and do the same work: a new order in every epoch, gather, forward, loss, backward, update; a last batch
-that is shorter than the others is a step too.
+that is shorter than the others is a step too. Of an endless workload nothing is shuffled: each epoch has
+new images, which all have made by minnet's generator while they are timed.
 """
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable
@@ -65,16 +67,48 @@ def _arguments(workload, variant):
 def minnet(workload, variant, threads, **options):
     from minnet import MinNetClassifier
 
+    if workload.endless:
+        return _endless(workload, variant, threads)
     X, y = workload.data(variant.dtype)
     model = MinNetClassifier(**_arguments(workload, variant), init="glorot_uniform", **options)
     return _fit(model, X, y)
 
 
+def _endless(workload, variant, threads):
+    from minnet import SGD, Dense, Network, Trainer
+    from minnet.datasets import ShapesetStream
+
+    hidden = [Dense(width, workload.activation) for width in workload.hidden]
+    network = Network([*hidden, Dense(workload.n_classes)], init="glorot_uniform")
+    network.initialize(workload.n_features, random_state=0, dtype=variant.dtype)
+    trainer = Trainer(
+        network, SGD(variant.rate(workload)), batch_size=workload.batch, n_threads=threads,
+        shuffle=False, n_iter_no_change=np.inf,
+    )  # fmt: skip
+    images = iter(ShapesetStream(workload.n_samples, dtype=variant.dtype))
+
+    def train(n_epochs):
+        trainer.fit_stream(images, n_epochs=n_epochs, batches_per_epoch=1)
+        return list(trainer.loss_curve[-n_epochs:])
+
+    return Trainee(train, False, lambda: [layer.W for layer in network.layers])
+
+
 def sklearn(workload, variant, threads):
     from sklearn.neural_network import MLPClassifier
 
-    X, y = workload.data(variant.dtype)
-    return _fit(MLPClassifier(**_arguments(workload, variant)), X, y)
+    model = MLPClassifier(**_arguments(workload, variant))
+    if not workload.endless:
+        return _fit(model, *workload.data(variant.dtype))
+    model.set_params(shuffle=False)
+    epochs, classes = itertools.count(), np.arange(workload.n_classes)
+
+    def train(n_epochs):
+        for epoch in itertools.islice(epochs, n_epochs):
+            model.partial_fit(*workload.data(variant.dtype, epoch), classes)
+        return list(model.loss_curve_[-n_epochs:])
+
+    return Trainee(train, False, lambda: list(model.coefs_))
 
 
 def torch(workload, variant, threads):
@@ -142,9 +176,17 @@ def torch(workload, variant, threads):
             losses.add_(loss.detach(), alpha=len(i))
         return losses.item() / workload.n_samples
 
+    epochs = itertools.count()
+
+    def order():
+        nonlocal X, y
+        if not workload.endless:
+            return torch.randperm(workload.n_samples)
+        X, y = map(torch.from_numpy, workload.data(variant.dtype, next(epochs)))
+        return torch.arange(workload.n_samples)
+
     def train(n_epochs):
-        n, batch = workload.n_samples, workload.batch
-        return [steps(torch.randperm(n).split(batch)) for _ in range(n_epochs)]
+        return [steps(order().split(workload.batch)) for _ in range(n_epochs)]
 
     # minnet and scikit-learn's BLAS leave small products to one thread; PyTorch must be told. It is
     # tried at learning rate 0, so that training starts where that of the others does.
@@ -255,11 +297,17 @@ def jax(workload, variant, threads):
     compiled = jax.jit(epoch, donate_argnums=(0, 1))
     carry = params, state
 
+    epochs = itertools.count()
+
     def train(n_epochs):
-        nonlocal carry
+        nonlocal carry, data
         curve = []
         for _ in range(n_epochs):
             order = rng.permutation(n).astype(np.int32)
+            if workload.endless:
+                images, labels = workload.data(variant.dtype, next(epochs))
+                data = jnp.asarray(images), jnp.asarray(labels, dtype="int32")
+                order = np.arange(n, dtype=np.int32)
             carry, loss = compiled(*carry, data, order)
             curve.append(loss)
         jax.block_until_ready(carry)

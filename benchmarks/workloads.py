@@ -1,4 +1,4 @@
-"""What is trained: six workloads, five ways to train each, and the arithmetic that a step needs."""
+"""What is trained: seven workloads, five ways to train each, and the arithmetic that a step needs."""
 
 from dataclasses import dataclass, replace
 
@@ -26,6 +26,7 @@ class Workload:
     goal: float = 0.0  # ratio to the best peer that minnet is to reach with plain SGD
     sklearn_goal: float = 0.0
     nonzeros: int = 0  # of a row, where the data are sparse
+    endless: bool = False  # every epoch has fresh images, which each contestant has to have made
 
     @property
     def shape(self):
@@ -34,8 +35,9 @@ class Workload:
         if len(widths) > 2 and len(set(widths)) == 1:
             widths = [f"{widths[0]} ×{len(widths)}"]
         kind = f" CSR, {self.nonzeros} a row" if self.nonzeros else ""
+        samples = "endless" if self.endless else f"{self.n_samples:,}"
         return (
-            f"{self.n_samples:,} × {self.n_features:,}{kind} → {', '.join(widths)} → "
+            f"{samples} × {self.n_features:,}{kind} → {', '.join(widths)} → "
             f"{self.n_classes} ({self.activation})"
         )
 
@@ -72,8 +74,12 @@ class Workload:
             products[0] = min(products[0], self.nonzeros * self.batch * self.sizes[1])
         return 3 * sum(products) * itemsize
 
-    def data(self, dtype="float32"):
-        """Return X and the labels y; the same in every process."""
+    def data(self, dtype="float32", epoch=0):
+        """Return X and the labels y; the same in every process, and in every epoch unless endless."""
+        if self.endless:
+            from minnet.datasets import make_shapeset
+
+            return make_shapeset(self.n_samples, start=epoch * self.n_samples, dtype=dtype)
         if self.name == "digits":
             from sklearn.datasets import load_digits
 
@@ -114,6 +120,7 @@ WORKLOADS = {
         Workload("digits", 1_797, 64, (64,), 10, 32, "tanh", 0.1, 2.5, 40),
         Workload("mnist-shaped", 60_000, 784, (256,), 10, 128, "relu", 0.05, 2.7, 3.8),
         Workload("paper", 2_000, 1024, (1000,) * 5, 9, 10, "tanh", 0.01, 4.5, 9),
+        Workload("shapeset", 2_000, 1024, (1000,) * 5, 9, 10, "tanh", 0.01, 4, 0, endless=True),
         Workload("wide", 8_192, 1024, (2048, 2048), 10, 512, "relu", 0.05, 1.2, 1.3),
         Workload("sparse", 10_000, 50_000, (100,), 20, 64, "relu", 0.1, 10, 10, nonzeros=80),
     )

@@ -135,7 +135,9 @@ class Curve:
             record = json.loads(Path(path).read_text())
             if record["format"] != _FORMAT:
                 raise KeyError("format")
-            curve = cls({"fixed": 0} | record["run"])  # which the first files do not say
+            curve = cls(
+                {"fixed": 0, "shape": "equal"} | record["run"]
+            )  # which the first files do not say
             for name in ("points", "sessions", "histograms", "diverged"):
                 setattr(curve, name, record[name])
         except (ValueError, TypeError, KeyError) as error:

@@ -6,6 +6,7 @@ needs trained networks is drawn from the curve files of the repository's long ru
 """
 
 import argparse
+import dataclasses
 import importlib
 import json
 import os
@@ -42,16 +43,16 @@ PARTS = {
     "depths": "depths",
     "shapes": "layer_shapes",
 }
-#: Of those that need trained networks, which: row, hidden layers, and images of a fixed set or 0.
+#: Of those that need trained networks, which; learning rates are for where nothing better is known.
 NEEDED = {
-    "2": [("sigmoid", 4, 0), ("sigmoid", 5, 0)],
-    "3": [("tanh", 5, 0), ("softsign", 5, 0)],
-    "4": [("tanh", 5, 0), ("softsign", 5, 0)],
-    "9": [("tanh", 5, 0), ("tanh-n", 5, 0)],
-    "10": [("tanh-n", 5, 0)],
-    "11": [(row, 5, 0) for row in PAPER_ROWS],
-    "fixed": [("tanh-n", 5, 0), ("tanh-n", 5, N_FIXED)],
-    "depths": [(row, depth, 0) for depth in DEPTHS for row in ("sigmoid", "tanh", "tanh-n")],
+    "2": [Run("sigmoid", depth=4), Run("sigmoid")],
+    "3": [Run("tanh"), Run("softsign")],
+    "4": [Run("tanh"), Run("softsign")],
+    "9": [Run("tanh"), Run("tanh-n")],
+    "10": [Run("tanh-n")],
+    "11": [Run(row) for row in PAPER_ROWS],
+    "fixed": [Run("tanh-n"), Run("tanh-n", fixed=N_FIXED)],
+    "depths": [Run(row, depth=depth) for depth in DEPTHS for row in ("sigmoid", "tanh", "tanh-n")],
 }
 
 
@@ -98,15 +99,15 @@ def make(part, source, folder, suffix=""):
 def train_short(parts, updates, width, jobs, committed, folder):
     """Train what parts need, one seed of each; return the curves.
 
-    Learning rates are those of the long runs, 0.1 where there are none.
+    Learning rates are those of the long runs.
     """
     runs = []
     needed = dict.fromkeys(each for part in parts for each in NEEDED.get(part, ()))
     # The longest first: no core is to wait for one at the end.
-    for row, depth, fixed in sorted(needed, key=lambda each: -each[1]):
-        of_row = chosen(committed, depth).get(row) or chosen(committed).get(row)
-        rate = of_row[0].run["rate"] if of_row else 0.1
-        runs.append(Run(row, rate, 0, depth, width, fixed))
+    for run in sorted(needed, key=lambda each: -each.depth):
+        of_row = chosen(committed, run.depth).get(run.row) or chosen(committed).get(run.row)
+        rate = of_row[0].run["rate"] if of_row else run.rate
+        runs.append(dataclasses.replace(run, width=width, rate=rate))
     found = run_all(runs, updates, folder, jobs=jobs, every=5000, per_epoch=1000)
     return list(found.values())
 
@@ -140,16 +141,17 @@ def main(arguments=None):
     sets = [load(folder) for load, folder in loaders if folder]
     shared = {"width": given.width, "seeds": seeds, "sets": tuple(sets), "epochs": given.epochs}
     shared["jobs"] = given.jobs
-    sources = {"": Source(committed, "long runs", **shared)}
+    long = Source(committed, "long runs", **shared)
+    sources = {"": long}
     if given.updates is not None and set(parts) & set(NEEDED):
         folder = Path(given.out) / "runs"
         curves = train_short(parts, given.updates, given.width, given.jobs, committed, folder)
         short = Source(curves, "reduced protocol", **shared)
-        sources = {"": short, "_long": sources[""]} if committed else {"": short}
+        sources = {"": short, "_long": long} if committed else {"": short}
     records = []
     for part in parts:
         began = time.perf_counter()
-        for suffix, source in sources.items() if part in NEEDED else [("", sources[""])]:
+        for suffix, source in sources.items() if part in NEEDED else [("", long)]:
             records.append(make(part, source, given.out, suffix))
             for verdict in records[-1]["verdicts"]:
                 print(f"    {verdict['claim']} {verdict['outcome']}: {verdict['measured']}")

@@ -12,7 +12,9 @@ from minnet import SGD, Adam, BatchNorm, Dense, Network, pretrain
 from minnet.datasets import SHAPESET_CLASSES, ShapesetStream, make_shapeset
 from minnet.random import Stream, draw_key
 
-__all__ = ["BATCH_SIZE", "PAPER", "PAPER_ROWS", "PRIOR_ERROR", "ROWS", "Run", "measured_on"]
+__all__ = [
+    "BATCH_SIZE", "PAPER", "PAPER_ROWS", "PRIOR_ERROR", "ROWS", "SHAPES", "Run", "measured_on",
+]  # fmt: skip
 
 BATCH_SIZE = 10
 N_FEATURES = 32 * 32
@@ -52,6 +54,13 @@ ROWS = {
     "tanh-n-adam": ("Tanh N, Adam", "tanh", "glorot_uniform", None, "adam"),
 }
 
+#: Sizes of the hidden layers, from the first to the last one, as shares of the width.
+SHAPES = {
+    "equal": lambda depth: np.ones(depth),
+    "shrinking": lambda depth: np.arange(depth, 0, -1) / depth,
+    "growing": lambda depth: np.arange(1, depth + 1) / depth,
+}
+
 # Images of sequence 0 that no training sees, the same for all runs. Training takes the sequence of its
 # seed, from image _N_RESERVED on.
 _PIECES = {"test": (0, 10_000), "validation": (10_000, 5_000), "probe": (15_000, 300)}
@@ -88,40 +97,59 @@ class Run:
     ----------
     row : str
         Of :data:`ROWS`.
-    rate : float
+    rate : float, default=0.1
         Learning rate.
     seed : int
         Of the weights and of the sequence of images.
     depth, width : int
-        Hidden layers, and their units.
+        Hidden layers, and the units of the largest one.
     fixed : int, default=0
         Train on so many images, over and over; 0 for fresh images all the time.
+    shape : {"equal", "shrinking", "growing"}
+        Whether all hidden layers have ``width`` units, or layer ``i`` of ``d`` has the share
+        ``(d + 1 - i) / d`` or ``i / d`` of them.
 
     Examples
     --------
     >>> from examples.glorot2010.protocol import Run
     >>> Run("tanh-n", 0.03, seed=1).name
     'tanh-n-5x1000-rate0.03-seed1'
+    >>> Run("tanh-n", 0.03, shape="shrinking").widths
+    [1000, 800, 600, 400, 200]
     """
 
     row: str
-    rate: float
+    rate: float = 0.1
     seed: int = 0
     depth: int = 5
     width: int = 1000
     fixed: int = 0
+    shape: str = "equal"
 
     def __post_init__(self):
         if self.row not in ROWS:
             raise ValueError(f"row must be one of {', '.join(ROWS)}, got {self.row!r}")
         if not 0 < self.rate < float("inf"):
             raise ValueError(f"rate must be a number above 0, got {self.rate!r}")
+        if self.shape not in SHAPES:
+            raise ValueError(f"shape must be one of {', '.join(SHAPES)}, got {self.shape!r}")
 
     @property
     def name(self):
         """What its files are called."""
+        return f"{self.row}-{self.kind}-rate{self.rate:g}-seed{self.seed}"
+
+    @property
+    def kind(self):
+        """What a file name says of sizes and images."""
+        shape = f"-{self.shape}" if self.shape != "equal" else ""
         fixed = f"-fixed{self.fixed}" if self.fixed else ""
-        return f"{self.row}-{self.depth}x{self.width}{fixed}-rate{self.rate:g}-seed{self.seed}"
+        return f"{self.depth}x{self.width}{shape}{fixed}"
+
+    @property
+    def widths(self):
+        """Units of each hidden layer."""
+        return [round(self.width * share) for share in SHAPES[self.shape](self.depth)]
 
     def network(self, pretrained=True):
         """Return the network as it starts, float32.
@@ -133,9 +161,11 @@ class Run:
         """
         _, activation, init, extra, _ = ROWS[self.row]
         if extra == "batchnorm":
-            hidden = [Dense(self.width), BatchNorm(activation)] * self.depth
+            hidden = [
+                layer for width in self.widths for layer in (Dense(width), BatchNorm(activation))
+            ]
         else:
-            hidden = [Dense(self.width, activation)] * self.depth
+            hidden = [Dense(width, activation) for width in self.widths]
         network = Network([*hidden, Dense(N_CLASSES)], init=init)  # biases 0, but for "critical"
         network.initialize(N_FEATURES, random_state=self.seed, dtype="float32")
         # Of what follows the reserved images: adapt looks at data for LSUV alone.
@@ -173,6 +203,7 @@ class Run:
             "width": self.width,
             "batch_size": BATCH_SIZE,
             "fixed": self.fixed,
+            "shape": self.shape,
         }
 
 

@@ -31,7 +31,7 @@ from pathlib import Path
 
 from examples.glorot2010.curves import Curve
 from examples.glorot2010.one_run import is_due
-from examples.glorot2010.protocol import PAPER_ROWS, ROWS, Run
+from examples.glorot2010.protocol import PAPER_ROWS, ROWS, SHAPES, Run
 
 __all__ = ["choose_rates", "run_all"]
 
@@ -256,6 +256,7 @@ def _options(arguments):
     add("--depth", type=int, default=5, help="hidden layers (default: %(default)s)")
     add("--width", type=int, default=1000, help="units of each (default: %(default)s)")
     add("--fixed", type=int, default=0, help="train on so many images over and over (default: no)")
+    add("--shape", default="equal", choices=list(SHAPES), help="of the hidden layers' sizes")
     add("--jobs", type=int, default=1, help="runs side by side (default: %(default)s)")
     add("--threads", type=int, default=1, help="of each run (default: %(default)s)")
     add("--minutes", type=float, default=math.inf, help="end after so many, to go on another time")
@@ -293,8 +294,7 @@ def _options(arguments):
 
 def _note_rates(given, rates, table):
     """Write how the rates were chosen, beside what other calls wrote of other rows; print it."""
-    fixed = f"-fixed{given.fixed}" if given.fixed else ""
-    path = Path(given.out) / f"rates-{given.depth}x{given.width}{fixed}.json"
+    path = Path(given.out) / f"rates-{Run(given.rows[0], **_size(given)).kind}.json"
     record = json.loads(path.read_text()) if path.exists() else {}
     for row, errors in table.items():
         how = {"updates": given.rate_updates, "seed": given.seeds[0], "validation_error": errors}
@@ -302,6 +302,10 @@ def _note_rates(given, rates, table):
         print(f"{row}: learning rate {rates.get(row)}, of {errors}", flush=True)
     lines = [f'"{row}": {json.dumps(record[row])}' for row in sorted(record)]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _size(given):
+    return {name: getattr(given, name) for name in ("depth", "width", "fixed", "shape")}
 
 
 def _interrupt(number, frame):
@@ -312,7 +316,7 @@ def main(arguments=None):
     given = _options(arguments)
     signal.signal(signal.SIGTERM, _interrupt)  # a time limit from outside ends all as Ctrl-C does
     until = time.time() + 60 * given.minutes
-    shape = {"depth": given.depth, "width": given.width, "fixed": given.fixed}
+    size = _size(given)
     options = {
         "jobs": given.jobs, "until": until, "n_threads": given.threads, "every": given.every,
         "per_epoch": given.per_epoch, "n_measured": given.measured,
@@ -321,13 +325,13 @@ def main(arguments=None):
     rates = dict.fromkeys(given.rows, given.rates[0])
     if len(given.rates) > 1:
         tried = [
-            Run(row, rate, given.seeds[0], **shape) for rate in given.rates for row in given.rows
+            Run(row, rate, given.seeds[0], **size) for rate in given.rates for row in given.rows
         ]
         curves = run_all(tried, given.rate_updates, given.out, **options)
         rates, table = choose_rates(curves, given.rate_updates)
         _note_rates(given, rates, table)
     runs = [
-        Run(row, rates[row], seed, **shape)
+        Run(row, rates[row], seed, **size)
         for seed in given.seeds
         for row in given.rows
         if row in rates

@@ -40,9 +40,9 @@ class Source:
     jobs: int = 1
     svm_sizes: tuple = (1000, 2000, 4000, 8000)
 
-    def trained(self, row, depth=5, fixed=0):
+    def trained(self, row, depth=5, fixed=0, shape="equal"):
         """Return the curves of a row, one for each seed, at its learning rate; empty if there are none."""
-        return chosen(self.curves, depth, self.width, fixed).get(row, [])
+        return chosen(self.curves, depth, self.width, fixed, shape).get(row, [])
 
     def basis(self, curves):
         """Return what a verdict on curves is based on."""

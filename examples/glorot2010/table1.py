@@ -29,7 +29,7 @@ NOTE = "Intervals of 95 %, of seeds and test images. *: p < 0.005."
 _TIE = 2.0  # points: the paper's three best rows are 0.7 apart
 
 
-def chosen(curves, depth=5, width=1000, fixed=0):
+def chosen(curves, depth=5, width=1000, fixed=0, shape="equal"):
     """Return the curves of each row at its learning rate: the one that most updates were made with.
 
     Parameters
@@ -39,6 +39,8 @@ def chosen(curves, depth=5, width=1000, fixed=0):
         Only networks of this size.
     fixed : int, default=0
         Only those that were trained on so many images over and over; 0 for fresh ones.
+    shape : str, default="equal"
+        Only those with hidden layers of such sizes.
 
     Returns
     -------
@@ -50,8 +52,8 @@ def chosen(curves, depth=5, width=1000, fixed=0):
         of_row = [
             c
             for c in curves
-            if [c.run[key] for key in ("row", "depth", "width", "fixed")]
-            == [row, depth, width, fixed]
+            if [c.run[key] for key in ("row", "depth", "width", "fixed", "shape")]
+            == [row, depth, width, fixed, shape]
             and not c.diverged
             and c.points
         ]

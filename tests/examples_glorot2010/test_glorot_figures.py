@@ -1,5 +1,6 @@
 """The figures of examples/glorot2010: pictures of small networks, and verdicts on made-up numbers."""
 
+import dataclasses
 import doctest
 import importlib
 import json
@@ -49,8 +50,10 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("curves")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONWARNINGS", "ignore")
-        for row, depth, fixed in {each for needed in figures.NEEDED.values() for each in needed}:
-            run = Run(row, 0.1, 0, depth, WIDTH, fixed)
+        runs = {run for needed in figures.NEEDED.values() for run in needed}
+        runs |= {Run(row, shape="growing") for row in ("tanh", "tanh-n")}
+        for run in runs:
+            run = dataclasses.replace(run, width=WIDTH)
             train(run, 1000, folder, every=500, n_measured=200)
     return Source(read_curves(folder), "a test", WIDTH, (0, 1), epochs=2, svm_sizes=(200, 400))
 
@@ -148,13 +151,35 @@ def test_verdict_on_jacobians(means, outcome):
     assert jacobians.verdicts(numbers)[0].outcome == outcome
 
 
-def test_verdict_on_shapes_is_partly_at_most():
-    numbers = {"seeds": [0, 1], "shapes": {"shrinking": [3, 2], "growing": [2, 3]}}
+@pytest.mark.parametrize(
+    ("normalized", "errors", "outcome"),
+    [
+        (2.0, {}, "partly"),
+        (8.0, {}, "not"),
+        (2.0, {"shrinking": (80.0, 60.0)}, "partly"),
+        (2.0, {"shrinking": (80.0, 60.0), "growing": (80.0, 60.0)}, "reproduced"),
+        (2.0, {"shrinking": (80.0, 60.0), "growing": (60.0, 80.0)}, "partly"),
+        (8.0, {"shrinking": (80.0, 80.0), "growing": (60.0, 60.0)}, "not"),
+    ],
+)
+def test_verdict_on_shapes(normalized, errors, outcome):
+    numbers = {"seeds": [0, 1], "shapes": {"shrinking": [3, 2], "growing": [2, 3]}, "errors": {}}
     numbers["standard"] = dict.fromkeys(numbers["shapes"], [[1.0, 9.0]] * 2)
-    numbers["normalized"] = dict.fromkeys(numbers["shapes"], [[1.0, 2.0]] * 2)
-    assert layer_shapes.verdicts(numbers)[0].outcome == "partly"
-    numbers["normalized"]["growing"] = [[1.0, 8.0]] * 2
-    assert layer_shapes.verdicts(numbers)[0].outcome == "not"
+    numbers["normalized"] = dict.fromkeys(numbers["shapes"], [[1.0, normalized]] * 2)
+    for shape, (standard, other) in errors.items():
+        both = {"standard": [standard], "normalized": [other]}
+        numbers["errors"][shape] = {"updates": 1000, "label": "a test"} | both
+    assert layer_shapes.verdicts(numbers)[0].outcome == outcome
+
+
+def test_errors_of_shapes_are_those_of_the_curves(trained):
+    numbers = layer_shapes.measure(trained)
+    found = {curve.run["row"]: curve for curve in trained.curves if curve.run["shape"] == "growing"}
+    errors = numbers["errors"]["growing"]
+    assert errors["updates"] == 1000
+    assert errors["normalized"] == [found["tanh-n"].at("test_error", 1000)]
+    assert set(numbers["errors"]) == {"equal", "growing"}
+    assert numbers["shapes"]["growing"] == [6, 12, 18, 24, 30]
 
 
 # ---- through training
