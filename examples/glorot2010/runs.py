@@ -5,8 +5,9 @@ From the root of a checkout, ``setup.py build_ext --inplace`` done or minnet ins
     python -m examples.glorot2010.runs --rows tanh,tanh-n --updates 1000000 --seeds 0,1,2 --jobs 4
 
 First the learning rate of each row is chosen: each of ``--rates`` is tried for ``--rate-updates`` updates
-with the first seed, and the one with the smallest validation error is taken. Then each row is trained
-with it from each seed. Every training is a process of its own with ``--threads`` threads, and leaves a
+with the first seed, and the one with the smallest validation error is taken. With several numbers, such as
+``--rate-updates 20000,100000``, the better half (of five: two) goes on to the next one. Then each row is trained with it
+from each seed. Every training is a process of its own with ``--threads`` threads, and leaves a
 curve, ``NAME.json``, and a checkpoint in the folder ``--out``; ``rates-5x1000.json`` tells how rates were
 chosen.
 
@@ -29,11 +30,13 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
 from examples.glorot2010.curves import Curve
 from examples.glorot2010.one_run import is_due
 from examples.glorot2010.protocol import PAPER_ROWS, ROWS, SHAPES, Run
 
-__all__ = ["choose_rates", "run_all"]
+__all__ = ["rank_rates", "run_all"]
 
 RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
 # Libraries that would each take all cores.
@@ -206,8 +209,8 @@ def _clock(seconds):
     return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02d}:{int(seconds) % 60:02d}"
 
 
-def choose_rates(curves, updates):
-    """Return the rate of each row with the smallest validation error after so many updates.
+def rank_rates(curves, updates):
+    """Return the rates of each row by their validation error after so many updates, the smallest first.
 
     Parameters
     ----------
@@ -216,31 +219,31 @@ def choose_rates(curves, updates):
 
     Returns
     -------
-    rates : dict of str to float
-        Rows of which no rate got so far are left out.
+    ranked : dict of str to list of float
+        Without rates with which training diverged or did not get so far, and rows where none did.
     table : dict of str to dict
-        Of each row the validation error by rate; None where training diverged or did not get so far.
+        Of each row the validation error by rate; None where there is none.
 
     Examples
     --------
     >>> from examples.glorot2010.curves import Curve
     >>> from examples.glorot2010.protocol import Run
-    >>> from examples.glorot2010.runs import choose_rates
+    >>> from examples.glorot2010.runs import rank_rates
     >>> curves = {Run("tanh", rate): Curve({}) for rate in (0.01, 0.1)}
     >>> for curve, error in zip(curves.values(), (70.0, 65.0)):
     ...     curve.add({"updates": 1000, "validation_error": error})
-    >>> choose_rates(curves, 1000)
-    ({'tanh': 0.1}, {'tanh': {'0.01': 70.0, '0.1': 65.0}})
+    >>> rank_rates(curves, 1000)
+    ({'tanh': [0.1, 0.01]}, {'tanh': {'0.01': 70.0, '0.1': 65.0}})
     """
-    table, rates = {}, {}
+    table, ranked = {}, {}
     for run, curve in curves.items():
         error = None if curve.diverged else curve.at("validation_error", updates)
         table.setdefault(run.row, {})[f"{run.rate:g}"] = error
     for row, errors in table.items():
         found = {rate: error for rate, error in errors.items() if error is not None}
         if found:
-            rates[row] = float(min(found, key=found.get))
-    return rates, table
+            ranked[row] = [float(rate) for rate in sorted(found, key=found.get)]
+    return ranked, table
 
 
 def _options(arguments):
@@ -251,7 +254,7 @@ def _options(arguments):
     add("--rows", default=",".join(PAPER_ROWS), help=f"of {', '.join(ROWS)}")
     add("--updates", type=int, default=500_000, help="of each run (default: %(default)s)")
     add("--rates", default=",".join(map(str, RATES)), help="to choose from (default: %(default)s)")
-    add("--rate-updates", type=int, default=20_000, help="to choose after (default: %(default)s)")
+    add("--rate-updates", default="20000", help="to choose after (default: %(default)s)")
     add("--seeds", default="0", help="default: %(default)s")
     add("--depth", type=int, default=5, help="hidden layers (default: %(default)s)")
     add("--width", type=int, default=1000, help="units of each (default: %(default)s)")
@@ -272,19 +275,22 @@ def _options(arguments):
     unknown = [row for row in given.rows if row not in ROWS]
     if unknown:
         parser.error(f"--rows must be of {', '.join(ROWS)}, got {', '.join(unknown)}")
-    for name, kind in (("rates", float), ("seeds", int)):
+    for name, kind in (("rates", float), ("seeds", int), ("rate_updates", int)):
         try:
             values = [kind(value) for value in getattr(given, name).split(",")]
         except ValueError:
+            name = name.replace("_", "-")
             parser.error(f"--{name} must be numbers, got {getattr(given, name)!r}")
         setattr(given, name, list(dict.fromkeys(values)))
     for name in ("updates", "rate_updates"):
-        n = getattr(given, name)
-        if n < given.per_epoch or n % given.per_epoch:
-            parser.error(
-                f"--{name.replace('_', '-')} must be a multiple of {given.per_epoch}, got {n}"
-            )
-    if len(given.rates) > 1 and not is_due(given.rate_updates, given.every):
+        for n in np.atleast_1d(getattr(given, name)):
+            if n < given.per_epoch or n % given.per_epoch:
+                parser.error(
+                    f"--{name.replace('_', '-')} must be a multiple of {given.per_epoch}, got {n}"
+                )
+    if given.rate_updates != sorted(given.rate_updates):
+        parser.error(f"--rate-updates must ascend, got {given.rate_updates}")
+    if len(given.rates) > 1 and not all(is_due(n, given.every) for n in given.rate_updates):
         parser.error(
             "--rate-updates must be a number after which there is a validation: 1, 2 or 5 times a "
             f"power of 10, or a multiple of {given.every}, got {given.rate_updates}"
@@ -292,14 +298,34 @@ def _options(arguments):
     return given
 
 
-def _note_rates(given, rates, table):
+def _choose(given, size, options):
+    """Try rates, the better half for longer; return the best one of each row, and note all errors."""
+    left, tables = dict.fromkeys(given.rows, given.rates), {}
+    for updates in given.rate_updates:
+        # The same rate of all rows, then the next one: whoever ends early has seen every row.
+        tried = [
+            Run(row, rate, given.seeds[0], **size)
+            for rate in given.rates
+            for row in given.rows
+            if rate in left.get(row, ())
+        ]
+        ranked, table = rank_rates(run_all(tried, updates, given.out, **options), updates)
+        left = {row: rates[: max(1, len(rates) // 2)] for row, rates in ranked.items()}
+        for row, errors in table.items():
+            tables.setdefault(row, {})[str(updates)] = errors
+    rates = {row: of_row[0] for row, of_row in left.items()}
+    _note_rates(given, rates, tables)
+    return rates
+
+
+def _note_rates(given, rates, tables):
     """Write how the rates were chosen, beside what other calls wrote of other rows; print it."""
     path = Path(given.out) / f"rates-{Run(given.rows[0], **_size(given)).kind}.json"
     record = json.loads(path.read_text()) if path.exists() else {}
-    for row, errors in table.items():
-        how = {"updates": given.rate_updates, "seed": given.seeds[0], "validation_error": errors}
+    for row, of_row in tables.items():
+        how = {"seed": given.seeds[0], "validation_error": of_row}
         record[row] = {"chosen": rates.get(row), **how}
-        print(f"{row}: learning rate {rates.get(row)}, of {errors}", flush=True)
+        print(f"{row}: learning rate {rates.get(row)}, of {of_row}", flush=True)
     lines = [f'"{row}": {json.dumps(record[row])}' for row in sorted(record)]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
@@ -324,12 +350,7 @@ def main(arguments=None):
     }  # fmt: skip
     rates = dict.fromkeys(given.rows, given.rates[0])
     if len(given.rates) > 1:
-        tried = [
-            Run(row, rate, given.seeds[0], **size) for rate in given.rates for row in given.rows
-        ]
-        curves = run_all(tried, given.rate_updates, given.out, **options)
-        rates, table = choose_rates(curves, given.rate_updates)
-        _note_rates(given, rates, table)
+        rates = _choose(given, size, options)
     runs = [
         Run(row, rates[row], seed, **size)
         for seed in given.seeds
