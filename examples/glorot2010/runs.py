@@ -6,10 +6,10 @@ From the root of a checkout, ``setup.py build_ext --inplace`` done or minnet ins
 
 First the learning rate of each row is chosen: each of ``--rates`` is tried for ``--rate-updates`` updates
 with the first seed, and the one with the smallest validation error is taken. With several numbers, such as
-``--rate-updates 20000,100000``, the better half (of five: two) goes on to the next one. Then each row is trained with it
-from each seed. Every training is a process of its own with ``--threads`` threads, and leaves a
-curve, ``NAME.json``, and a checkpoint in the folder ``--out``; ``rates-5x1000.json`` tells how rates were
-chosen.
+``--rate-updates 20000,100000``, the better half (of five: two) goes on to the next one. Then each row is
+trained with it from each seed. Every training is a process of its own with ``--threads`` threads, and
+leaves a curve, ``NAME.json``, and a checkpoint in the folder ``--out``; ``rates-5x1000.json`` tells how
+rates were chosen.
 
 The same command again goes on where it was, also after a kill or with more updates, and ends with the same
 bits as if nothing had happened. Checkpoints are only good for the machine's kind of processor that wrote
