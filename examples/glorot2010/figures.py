@@ -52,7 +52,11 @@ NEEDED = {
     "10": [Run("tanh-n")],
     "11": [Run(row) for row in PAPER_ROWS],
     "fixed": [Run("tanh-n"), Run("tanh-n", fixed=N_FIXED)],
-    "depths": [Run(row, depth=depth) for depth in DEPTHS for row in ("sigmoid", "tanh", "tanh-n")],
+    "depths": [
+        Run(row, depth=depth)
+        for depth in DEPTHS
+        for row in ("sigmoid", "tanh", "tanh-n", "softsign")
+    ],
 }
 
 
