@@ -30,6 +30,7 @@ from minnet.lab.spectra import (
     largest_singular_value,
     marchenko_pastur,
     marchenko_pastur_mean,
+    orthogonal_jacobian_density,
     quarter_circle,
     quarter_circle_mean,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "length_fluctuation",
     "marchenko_pastur",
     "marchenko_pastur_mean",
+    "orthogonal_jacobian_density",
     "predict_variances",
     "quarter_circle",
     "quarter_circle_mean",
