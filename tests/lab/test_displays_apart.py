@@ -64,7 +64,7 @@ def test_orthogonal_layers_have_their_own_law_of_singular_values():
     widths, init = (300, 200, 250), "orthogonal"
     layers = [*(Dense(width, "tanh") for width in widths), Dense(2)]
     network = Network(layers, init=init).initialize(300, random_state=0)
-    display = SingularValuesDisplay.from_estimator(network, X, n_samples=4, n_bins=12)
+    display = SingularValuesDisplay.from_estimator(network, X, n_samples=10, n_bins=12)
     assert display.orthogonal.tolist() == [True, True, True]
     assert len(display.lines_) == 2  # none is known of the layer that widens
     for row, line in enumerate(display.lines_):
@@ -73,7 +73,7 @@ def test_orthogonal_layers_have_their_own_law_of_singular_values():
         x, drawn = line.get_data()
         assert_allclose(x, np.repeat(patch.edges, 2)[1:-1])  # mean densities, bin by bin
         law = np.nan_to_num(drawn - patch.baseline)
-        assert abs(law - np.repeat(heights, 2)).max() < 0.12 * heights.max()
+        assert abs(law - np.repeat(heights, 2)).max() < 0.2 * heights.max()
     assert len(display.plot(law="weights").lines_) == 0
     normal = Network(layers, init="lecun_normal").initialize(300, random_state=0)
     assert not SingularValuesDisplay.from_estimator(normal, X, n_samples=1).orthogonal.any()
