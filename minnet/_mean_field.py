@@ -5,7 +5,13 @@ from scipy.optimize import brentq
 
 from minnet._gaussian import gaussian_mean
 
-__all__ = ["critical_point", "mean_square", "mean_square_slope", "slope_of_map"]
+__all__ = [
+    "critical_point",
+    "find_critical_point",
+    "mean_square",
+    "mean_square_slope",
+    "slope_of_map",
+]
 
 
 def mean_square(activation, q):
@@ -70,9 +76,9 @@ def critical_point(activation, bias_variance):
     >>> round(weight_variance, 5), round(q, 4)
     (1.76095, 0.57)
     """
-    found = _find(activation, bias_variance)
+    found = find_critical_point(activation, bias_variance)
     if found is None:
-        others = (b for b in _BIAS_VARIANCES if _find(activation, b) is not None)
+        others = (b for b in _BIAS_VARIANCES if find_critical_point(activation, b) is not None)
         other = next(others, None)
         raise ValueError(
             f"bias_variance must be one at which {activation!r} is critical for some weight variance, "
@@ -89,8 +95,8 @@ def critical_point(activation, bias_variance):
 _BIAS_VARIANCES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-def _find(activation, bias_variance):
-    """Return the critical point, or None."""
+def find_critical_point(activation, bias_variance):
+    """Return what :func:`critical_point` does, or None."""
     if bias_variance == 0 and abs(float(activation(np.zeros(1))[0])) < 1e-12:
         # Near 0 the activation is a straight line, or two that meet there.
         slope = mean_square_slope(activation, 1e-30 if 0.0 in activation.kinks else 0.0)

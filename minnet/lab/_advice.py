@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from minnet._mean_field import find_critical_point
 from minnet.activations import get_activation
-from minnet.initializers import EdgeOfChaos
 
 __all__ = ["other_weights"]
 
@@ -55,7 +55,7 @@ def other_weights(m, network, larger):
 def _edge(layer):
     """Return the critical weight variance without biases, or None."""
     try:
-        activation = get_activation(getattr(layer, "activation", "identity"))
-        return EdgeOfChaos(activation).weight_variance()
+        found = find_critical_point(get_activation(getattr(layer, "activation", "identity")), 0.0)
     except Exception:  # a user's own may be anything
         return None
+    return None if found is None else found[0]

@@ -315,8 +315,9 @@ def _forward(X, network, m):
     rms, sd = m["Z", "rms"][rows], m["Z", "sd"][rows]
     huge = np.flatnonzero(rms > _ABSOLUTE)
     ratio = sd[-1] / sd[0] if sd[0] > 0 else 1.0
-    smaller = other_weights(m, network, larger=False)
-    cure = f"{smaller}." if smaller else "Put in BatchNorm, or use fewer layers."
+    if huge.size or ratio > _RATIO:
+        smaller = other_weights(m, network, larger=False)
+        cure = f"{smaller}." if smaller else "Put in BatchNorm, or use fewer layers."
     if ratio > _RATIO:
         at = int(m.index[rows[huge[0] if huge.size else _first_beyond(sd / sd[0], _RATIO)]])
         sentence = (
