@@ -46,6 +46,7 @@ _CAUSES = {
 _LARGE_INPUT = 5.0  # root mean square of all of X
 _LARGE_COLUMN = 30.0  # of one column
 _SMALL_INPUT = 1e-3
+_OFFSET = 20.0  # means of columns, in standard deviations
 _DEAD_SHARE = 0.5  # and half the chance deviation of as many units
 _DEAD_AFTER_LEARNING = 0.9
 _LEARNED = 0.5  # of the loss of the best constant
@@ -108,7 +109,8 @@ def diagnose(model, X, y, sample_weight=None, *, optimizer=None):
     code                        figure, and what is too much of it
     =========================== ==================================================================
     ``unscaled_inputs``         root mean square of ``X``: over 5 (a column: over 30), below 0.001; of the
-                                numbers that are stored if it is sparse
+                                numbers that are stored if it is sparse. Or the means of the columns
+                                over their standard deviations: 20
     ``not_finite``              parameters, activations or gradients that are NaN or infinite: any
     ``symmetric_units``         share of a hidden layer's units with a twin, of equal weights and equal
                                 gradients: 0.5
@@ -208,10 +210,27 @@ def _unscaled_inputs(X):
         what = f"Column {columns.argmax()} of the inputs has" if one else "The inputs have"
     elif whole < _SMALL_INPUT:
         figure, threshold, what = whole, _SMALL_INPUT, "The inputs have"
+    elif (offset := _offset(X)) > _OFFSET:
+        return Finding(
+            "unscaled_inputs", None, offset, _OFFSET,
+            f"The means of the columns of the inputs are {offset:.3g} times their standard deviations: "
+            "all samples look alike to the layers.",
+            advice,
+        )  # fmt: skip
     else:
         return None
     sentence = f"{what} a root mean square of {figure:.3g}, where the layers expect about 1."
     return Finding("unscaled_inputs", None, float(figure), threshold, sentence, advice)
+
+
+def _offset(X):
+    """Return how far the columns that vary lie from 0, in units of their spread; 0 if sparse."""
+    if sparse.issparse(X) or X.shape[0] < _FEWEST_ROWS:
+        return 0.0
+    squares = np.square(X.mean(axis=0, dtype=np.float64))
+    variances = X.var(axis=0, dtype=np.float64)
+    vary = variances > 1e-12 * squares
+    return float(np.sqrt(squares[vary].sum() / variances[vary].sum())) if vary.any() else 0.0
 
 
 def _symmetric_units(network, gradients):

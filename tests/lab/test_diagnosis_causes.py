@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from minnet import MinNetClassifier, MinNetRegressor
-from minnet.lab import diagnose
+from minnet.lab import diagnose, probe
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -179,3 +179,35 @@ def test_the_advice_is_something_else_than_what_is_there(code, model):
         assert "BatchNorm" in finding.advice
         mended.set_params(batch_norm=True)
     assert code not in codes(diagnose(mended, DIGITS, DIGIT))
+
+
+# ---- inputs
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(3.0, 0.1), (4.0, 0.01), (-1.0, 0.02)])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_inputs_far_from_0_beside_their_spread(mean, sd, activation):
+    A = np.random.default_rng(0).normal(mean, sd, size=(400, 20))
+    first = diagnose(classifier(3, activation), A, np.arange(400) % 2).findings[0]
+    assert first.code == "unscaled_inputs"
+    assert first.figure == pytest.approx(abs(mean) / sd, rel=0.02)
+    assert "StandardScaler" in first.advice
+    piped = make_pipeline(StandardScaler(), classifier(3, activation))
+    assert not diagnose(piped, A, np.arange(400) % 2)
+
+
+def test_constant_columns_and_positive_inputs_are_no_alarm():
+    raw, digit = load_digits(return_X_y=True)
+    with_ones = np.c_[raw / 16, np.full(len(raw), 4.0)]
+    assert not diagnose(classifier(2, "relu"), with_ones, digit)
+    assert not diagnose(classifier(2, "relu"), np.ones((50, 5)), np.arange(50) % 2)
+
+
+# ---- a batch smaller than a mini-batch
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_small_batch_is_no_reason_for_a_warning():
+    model = classifier(1, "relu", batch_size=500)
+    assert not diagnose(model, DIGITS[:300], DIGIT[:300])
+    assert probe(model, DIGITS[:300], DIGIT[:300])["update_ratio"].min() > 0
