@@ -6,7 +6,9 @@ from minnet.lab._finding import Finding
 
 __all__ = ["loss_of_constant", "loss_of_data", "loss_too_high"]
 
-_TIMES = 5.0  # the loss of the best constant, for numbers
+# Times the loss of the best constant, for numbers.
+_OF_ZEROS = 5.0
+_OF_OUTPUTS = 10.0  # those of weights drawn at random stray
 _LARGE_TARGET = 10.0  # standard deviation
 
 
@@ -88,7 +90,7 @@ def loss_too_high(subject, m, best):
                 f"The targets have a standard deviation of {sd:.3g}, where new networks' answers have 1.",
                 "Scale the targets: scale_targets=True of a MinNetRegressor.",
             )  # fmt: skip
-    if best is None or not best > 0 or loss <= _TIMES * best:
+    if best is None or not best > 0 or loss <= _OF_ZEROS * best:
         return None
     weights = subject.weights
     p = np.full(len(T), 1 / len(T)) if weights is None else weights / weights.sum()
@@ -96,16 +98,18 @@ def loss_too_high(subject, m, best):
     sentence = (
         f"The loss is {loss:.3g}, where the best answer that is the same for all has {best:.3g}"
     )
-    if of_zeros > _TIMES * best:
+    if of_zeros > _OF_ZEROS * best:
         scale = "scale_targets=True of a MinNetRegressor, or "
         return Finding(
-            "unscaled_targets", last, loss, _TIMES * best,
+            "unscaled_targets", last, loss, _OF_ZEROS * best,
             f"{sentence}, and answers of 0, where new networks start, have {of_zeros:.3g}.",
             f"Center the targets: {scale if network.loss_.output == 'identity' else ''}start the output's "
             'biases where they are, bias_init="output_prior".',
         )  # fmt: skip
+    if loss <= _OF_OUTPUTS * best:
+        return None
     return Finding(
-        "initial_loss_too_high", last, loss, _TIMES * best,
+        "initial_loss_too_high", last, loss, _OF_OUTPUTS * best,
         f"{sentence}: the outputs are far from the targets.",
         "Draw smaller weights for the output layer, and start its biases at the mean of the targets: "
         'bias_init="output_prior".',

@@ -126,7 +126,7 @@ def diagnose(model, X, y, sample_weight=None, *, optimizer=None):
                                 loss over that of the best constant: 5, if answers of 0 have such a loss
     ``initial_loss_too_high``   for classes: the loss, which should be the entropy of the class prior; over
                                 c + max(c, 1), where c is the loss of logits that are all 0. For
-                                numbers: the loss over that of the best constant: 5, otherwise
+                                numbers: the loss over that of the best constant: 10, otherwise
     ``learning_rate_too_high``  the step of a weight matrix over the size of it, or over that of weights of
                                 variance 1 / fan_in if it is less: 0.5, with momentum as if it went on
     ``learning_rate_too_low``   the step over the size of the matrix: 1e-5 in every layer

@@ -81,6 +81,14 @@ def test_outputs_far_from_the_targets_by_any_loss(loss):
     assert not diagnose(regressor(1, loss=loss), X, SCALED)
 
 
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("activation", ["selu", "relu", "elu"])
+def test_outputs_of_fresh_regressors_raise_no_alarm(activation, seed):
+    """Random output weights give answers that stray, by twice the targets' deviation at times."""
+    model = regressor(2, activation, width=100).set_params(random_state=seed)
+    assert not diagnose(model, X, SCALED)
+
+
 def test_counts():
     counts = np.random.default_rng(0).poisson(np.exp(SCALED))
     assert not diagnose(regressor(1, loss="poisson"), X, counts)
