@@ -94,3 +94,12 @@ def test_saturation_is_measured_often_enough_for_a_curve(batch_size):
     assert last <= 10 * (1 if batch_size == "auto" else 13)  # of at most 40 epochs
     assert len(display.steps) >= min(last, 15)
     assert np.diff(display.steps).max() <= max(1, last // 4)
+
+
+def test_saturation_of_a_solver_without_steps():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    model = MinNetClassifier((5,), "tanh", solver="lbfgs")
+    with pytest.raises(
+        ValueError, match="solver must be 'sgd' or 'adam' for a Probe .* got 'lbfgs'"
+    ):
+        SaturationDisplay.from_estimator(model, X, X[:, 0] > 0)

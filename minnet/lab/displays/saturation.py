@@ -128,6 +128,8 @@ class SaturationDisplay:
                 "estimator must be a MinNetClassifier, a MinNetRegressor or a Pipeline that ends in one, "
                 f"got {estimator!r:.200}"
             )
+        if last.solver == "lbfgs":
+            raise ValueError("solver must be 'sgd' or 'adam' for a Probe to watch it, got 'lbfgs'")
         X = X.tocsr() if sparse.issparse(X) else X
         if X_probe is None:
             if not sparse.issparse(X) and np.ndim(X) == 0:
