@@ -468,6 +468,6 @@ def _learning_rate(subject, grads, m, learned):
             "of their size, where about 0.001 to 0.01 is usual.",
             f"Raise clip_norm: the gradient has a norm of {norm:.3g}, and {limit:g} are left of it."
             if clipped
-            else "Raise learning_rate_init.",
+            else f"Raise learning_rate_init to about {rate * 0.01 / max(worst, 1e-300):.1g}.",
         )  # fmt: skip
     return None

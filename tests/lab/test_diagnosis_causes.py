@@ -142,6 +142,16 @@ def test_small_weights_do_not_make_a_rate_too_high():
 # ---- advice
 
 
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_the_advised_higher_rate_trains(solver):
+    model = classifier(2, "tanh", solver=solver, learning_rate_init=1e-9, max_iter=30)
+    finding = diagnose(model, DIGITS, DIGIT).findings[0]
+    advised = float(finding.advice.split("about ")[1].rstrip("."))
+    model.set_params(learning_rate_init=advised)
+    assert not diagnose(model, DIGITS, DIGIT)
+    assert model.fit(DIGITS, DIGIT).score(DIGITS, DIGIT) > 0.9
+
+
 def test_biases_that_saturate_are_named():
     model = classifier(2, "logistic", bias_init=30.0)
     finding = diagnose(model, DIGITS, DIGIT).findings[0]

@@ -100,6 +100,6 @@ def test_saturation_of_a_solver_without_steps():
     X = np.random.default_rng(0).normal(size=(50, 3))
     model = MinNetClassifier((5,), "tanh", solver="lbfgs")
     with pytest.raises(
-        ValueError, match="solver must be 'sgd' or 'adam' for a Probe .* got 'lbfgs'"
+        ValueError, match=r"solver must be 'sgd' or 'adam' for a Probe .* got 'lbfgs'"
     ):
         SaturationDisplay.from_estimator(model, X, X[:, 0] > 0)
