@@ -26,10 +26,7 @@ def loss_of_data(subject, m):
 
 def loss_of_constant(network, T, weights):
     """Return the loss of the best answer that does not look at the input; None if it is not known."""
-    loss, p = (
-        network.loss_,
-        np.full(len(T), 1 / len(T)) if weights is None else weights / sum(weights),
-    )
+    loss, p = network.loss_, _shares(T, weights)
     name = type(loss).__name__
     tiny = 1e-300
     if loss.output == "softmax":
@@ -54,6 +51,11 @@ def loss_of_constant(network, T, weights):
     else:
         return None
     return _of_answer(loss, Z, T, p)
+
+
+def _shares(T, weights):
+    """Return the share of each sample."""
+    return np.full(len(T), 1 / len(T)) if weights is None else weights / weights.sum()
 
 
 def _of_answer(loss, Z, T, p):
@@ -92,9 +94,7 @@ def loss_too_high(subject, m, best):
             )  # fmt: skip
     if best is None or not best > 0 or loss <= _OF_ZEROS * best:
         return None
-    weights = subject.weights
-    p = np.full(len(T), 1 / len(T)) if weights is None else weights / weights.sum()
-    of_zeros = _of_answer(network.loss_, 0.0, T, p)
+    of_zeros = _of_answer(network.loss_, 0.0, T, _shares(T, subject.weights))
     sentence = (
         f"The loss is {loss:.3g}, where the best answer that is the same for all has {best:.3g}"
     )
