@@ -5,7 +5,13 @@ from scipy.optimize import brentq
 
 from minnet._gaussian import gaussian_mean
 
-__all__ = ["critical_point", "mean_square", "mean_square_slope", "slope_of_map"]
+__all__ = [
+    "critical_point",
+    "find_critical_point",
+    "mean_square",
+    "mean_square_slope",
+    "slope_of_map",
+]
 
 
 def mean_square(activation, q):
@@ -70,6 +76,27 @@ def critical_point(activation, bias_variance):
     >>> round(weight_variance, 5), round(q, 4)
     (1.76095, 0.57)
     """
+    found = find_critical_point(activation, bias_variance)
+    if found is None:
+        others = (b for b in _BIAS_VARIANCES if find_critical_point(activation, b) is not None)
+        other = next(others, None)
+        raise ValueError(
+            f"bias_variance must be one at which {activation!r} is critical for some weight variance, "
+            f"got {bias_variance!r}: "
+            + (
+                "none from 0 to 10 was found"
+                if other is None
+                else f"it may be {other:g}, for example"
+            )
+        )
+    return found
+
+
+_BIAS_VARIANCES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+def find_critical_point(activation, bias_variance):
+    """Return what :func:`critical_point` does, or None."""
     if bias_variance == 0 and abs(float(activation(np.zeros(1))[0])) < 1e-12:
         # Near 0 the activation is a straight line, or two that meet there.
         slope = mean_square_slope(activation, 1e-30 if 0.0 in activation.kinks else 0.0)
@@ -91,10 +118,7 @@ def critical_point(activation, bias_variance):
         q = brentq(excess, grid[k], grid[k + 1], xtol=1e-14)
         if slope_of_map(activation, weight_variance(q), q) < 1 + 1e-3:
             return weight_variance(q), q
-    raise ValueError(
-        f"bias_variance must be one at which {activation!r} is critical for some weight variance, "
-        f"got {bias_variance!r}"
-    )
+    return None
 
 
 def slope_of_map(activation, weight_variance, q):

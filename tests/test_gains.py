@@ -327,11 +327,18 @@ def test_edge_of_chaos_of_a_users_own():
         ),
         (
             lambda: EdgeOfChaos("relu", 0.1)((3, 2)),
-            "bias_variance must be one at which Relu() is critical for some weight variance, got 0.1",
+            "bias_variance must be one at which Relu() is critical for some weight variance, got 0.1: it "
+            "may be 0, for example",
         ),
         (
             lambda: EdgeOfChaos("gelu")((3, 2)),
-            "bias_variance must be one at which Gelu() is critical for some weight variance, got 0.0",
+            "bias_variance must be one at which Gelu() is critical for some weight variance, got 0.0: it "
+            "may be 0.2, for example",
+        ),
+        (
+            lambda: EdgeOfChaos("softplus")((3, 2)),
+            "bias_variance must be one at which Softplus() is critical for some weight variance, got "
+            "0.0: none from 0 to 10 was found",
         ),
         (
             lambda: EdgeOfChaos()((3, 2)),

@@ -10,6 +10,9 @@ import numpy as np
 from scipy import sparse
 
 from minnet._input_scale import root_mean_squares
+from minnet.lab._advice import other_weights
+from minnet.lab._finding import Finding
+from minnet.lab._initial_loss import loss_of_constant, loss_of_data, loss_too_high
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import measure, one_pass
 from minnet.lab.subject import subject_of
@@ -34,9 +37,16 @@ CODES = (
     "learning_rate_too_low",
 )
 
+#: What alone makes a finding, so that it would send the reader the wrong way.
+_CAUSES = {
+    "unscaled_targets": ("exploding_forward",),
+    "learning_rate_too_low": ("dead_units", "exploding_forward"),
+}
+
 _LARGE_INPUT = 5.0  # root mean square of all of X
 _LARGE_COLUMN = 30.0  # of one column
 _SMALL_INPUT = 1e-3
+_OFFSET = 20.0  # means of columns, in standard deviations
 _DEAD_SHARE = 0.5  # and half the chance deviation of as many units
 _DEAD_AFTER_LEARNING = 0.9
 _LEARNED = 0.5  # of the loss of the best constant
@@ -47,39 +57,6 @@ _RATIO = 20.0  # by which a standard deviation changes from the first hidden lay
 _ABSOLUTE = 1e3  # root mean square of pre-activations
 _UPDATE_HIGH = 0.5  # of its size, a weight matrix a step
 _UPDATE_LOW = 1e-5
-_LOSS_OF_NUMBERS = 5.0  # times that of the best constant
-_LARGE_TARGET = 10.0  # standard deviation
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes
-    ----------
-    code : str
-        Such as "vanishing_backward".
-    layer : int or None
-        Index in ``network.layers`` of the layer where it begins; None for the network as a whole.
-    figure : float
-        What was measured.
-    threshold : float
-        What the figure was compared with.
-    sentence : str
-        What is wrong, with the figure.
-    advice : str
-        What to change.
-    """
-
-    code: str
-    layer: int | None
-    figure: float
-    threshold: float
-    sentence: str
-    advice: str
-
-    def __str__(self):
-        return f"{self.sentence} {self.advice}"
 
 
 @dataclass(frozen=True)
@@ -132,7 +109,8 @@ def diagnose(model, X, y, sample_weight=None, *, optimizer=None):
     code                        figure, and what is too much of it
     =========================== ==================================================================
     ``unscaled_inputs``         root mean square of ``X``: over 5 (a column: over 30), below 0.001; of the
-                                numbers that are stored if it is sparse
+                                numbers that are stored if it is sparse. Or the means of the columns
+                                over their standard deviations: 20
     ``not_finite``              parameters, activations or gradients that are NaN or infinite: any
     ``symmetric_units``         share of a hidden layer's units with a twin, of equal weights and equal
                                 gradients: 0.5
@@ -145,12 +123,13 @@ def diagnose(model, X, y, sample_weight=None, *, optimizer=None):
     ``exploding_backward``      sd of dC/ds in the first hidden layer over the last: 20
     ``vanishing_backward``      the same: 1/20
     ``unscaled_targets``        for numbers: the sd of the targets: 10 (not with the Poisson loss); or the
-                                quadratic loss over that of the best constant: 5
+                                loss over that of the best constant: 5, if answers of 0 have such a loss
     ``initial_loss_too_high``   for classes: the loss, which should be the entropy of the class prior; over
-                                c + max(c, 1), where c is the loss of logits that are all 0
-    ``learning_rate_too_high``  the step of a weight matrix over the size of it: 0.5, with momentum as
-                                if it went on
-    ``learning_rate_too_low``   the same: 1e-5 in every layer
+                                c + max(c, 1), where c is the loss of logits that are all 0. For
+                                numbers: the loss over that of the best constant: 10, otherwise
+    ``learning_rate_too_high``  the step of a weight matrix over the size of it, or over that of weights of
+                                variance 1 / fan_in if it is less: 0.5, with momentum as if it went on
+    ``learning_rate_too_low``   the step over the size of the matrix: 1e-5 in every layer
     =========================== ==================================================================
 
     Where the loss is less than half of that of the best constant answer the network has learned: then
@@ -181,17 +160,19 @@ def diagnose(model, X, y, sample_weight=None, *, optimizer=None):
     measurement = measure(subject, passed=passed)
     found = [_unscaled_inputs(subject.X), _not_finite(network, measurement)]
     if found[1] is None:
-        best = _loss_of_constant(network, subject.T, subject.weights)
+        best = loss_of_constant(network, subject.T, subject.weights)
         # Once a network has learned, gradients come from few samples, and weights may be large.
-        learned = best is not None and measurement.loss < _LEARNED * best
+        learned = best is not None and loss_of_data(subject, measurement) < _LEARNED * best
         found += [
             _symmetric_units(network, network.views(passed[1])),
             _dead_units(subject.X, measurement, learned),
-            *([] if learned else _signals(subject.X, measurement)),
-            _loss_too_high(subject, measurement, best),
-            _learning_rate(subject.optimizer, measurement, learned),
+            *([] if learned else _signals(subject.X, network, measurement)),
+            loss_too_high(subject, measurement, best),
+            _learning_rate(subject, passed[1], measurement, learned),
         ]
     found = [finding for finding in found if finding is not None]
+    codes = {finding.code for finding in found}
+    found = [f for f in found if not codes & set(_CAUSES.get(f.code, ()))]
     return Report(sorted(found, key=lambda finding: CODES.index(finding.code)), measurement)
 
 
@@ -229,10 +210,27 @@ def _unscaled_inputs(X):
         what = f"Column {columns.argmax()} of the inputs has" if one else "The inputs have"
     elif whole < _SMALL_INPUT:
         figure, threshold, what = whole, _SMALL_INPUT, "The inputs have"
+    elif (offset := _offset(X)) > _OFFSET:
+        return Finding(
+            "unscaled_inputs", None, offset, _OFFSET,
+            f"The means of the columns of the inputs are {offset:.3g} times their standard deviations: "
+            "all samples look alike to the layers.",
+            advice,
+        )  # fmt: skip
     else:
         return None
     sentence = f"{what} a root mean square of {figure:.3g}, where the layers expect about 1."
     return Finding("unscaled_inputs", None, float(figure), threshold, sentence, advice)
+
+
+def _offset(X):
+    """Return how far the columns that vary lie from 0, in units of their spread; 0 if sparse."""
+    if sparse.issparse(X) or X.shape[0] < _FEWEST_ROWS:
+        return 0.0
+    squares = np.square(X.mean(axis=0, dtype=np.float64))
+    variances = X.var(axis=0, dtype=np.float64)
+    vary = variances > 1e-12 * squares
+    return float(np.sqrt(squares[vary].sum() / variances[vary].sum())) if vary.any() else 0.0
 
 
 def _symmetric_units(network, gradients):
@@ -248,7 +246,9 @@ def _symmetric_units(network, gradients):
             continue
         # Weights and biases of a unit, and their gradients, are a column.
         of_units = [name for name in arrays if arrays[name].shape[-1:] == (units,)]
-        columns = [_rounded(a[name].reshape(-1, units)) for name in of_units for a in (arrays, by)]
+        own = np.vstack([arrays[name].reshape(-1, units) for name in of_units])
+        columns = [_rounded(own, axis=0), np.round(_logarithm(abs(own).max(axis=0)), 5)]
+        columns += [_rounded(by[name].reshape(-1, units)) for name in of_units]
         _, counts = np.unique(np.vstack(columns), axis=1, return_counts=True)
         share = counts[counts > 1].sum() / counts.sum()
         if share >= _TWIN_SHARE and (worst is None or share > worst[1]):
@@ -264,10 +264,15 @@ def _symmetric_units(network, gradients):
     )  # fmt: skip
 
 
-def _rounded(array):
+def _rounded(array, axis=None):
     """Return an array in units of its largest element, in which rounding errors do not show."""
-    largest = np.abs(array).max()
-    return np.round(array / largest, 5) if largest > 0 else np.zeros_like(array)
+    largest = np.abs(array).max(axis=axis)
+    return np.round(array / np.where(largest > 0, largest, 1), 5)
+
+
+def _logarithm(sizes):
+    """Return logarithms, 0 for 0."""
+    return np.log(np.where(sizes > 0, sizes, 1))
 
 
 def _dead_units(X, m, learned):
@@ -295,12 +300,12 @@ def _dead_units(X, m, learned):
     )  # fmt: skip
 
 
-def _signals(X, m):
+def _signals(X, network, m):
     """Find what goes wrong with signals and gradients on their way through the layers."""
     if m.layers:
-        yield from _forward(X, m)
+        yield from _forward(X, network, m)
         yield _saturated(m)
-        yield from _backward(m)
+        yield from _backward(network, m)
 
 
 def _saturated(m):
@@ -315,11 +320,13 @@ def _saturated(m):
         "saturated", layer, float(share[row]), _SATURATED_SHARE,
         f"Saturated from layer {layer} on: {share[row]:.0%} of its {m.activations[row]} have less than "
         f"5 % of the largest slope{count}.",
-        "Draw smaller weights (init=\"glorot\"), or put a BatchNorm before the activation.",
+        "Draw smaller biases: bias_init=\"zeros\"."
+        if m["b", "rms"][row] ** 2 > 0.5 * m["Z", "rms"][row] ** 2
+        else "Draw smaller weights (init=\"glorot\"), or put a BatchNorm before the activation.",
     )  # fmt: skip
 
 
-def _forward(X, m):
+def _forward(X, network, m):
     """Find pre-activations that grow or fade with depth."""
     rows = np.flatnonzero(m.hidden)
     if not rows.size:
@@ -328,14 +335,25 @@ def _forward(X, m):
     huge = np.flatnonzero(rms > _ABSOLUTE)
     ratio = sd[-1] / sd[0] if sd[0] > 0 else 1.0
     if huge.size or ratio > _RATIO:
+        smaller = other_weights(m, network, larger=False)
+        cure = f"{smaller}." if smaller else "Put in BatchNorm, or use fewer layers."
+    if ratio > _RATIO:
         at = int(m.index[rows[huge[0] if huge.size else _first_beyond(sd / sd[0], _RATIO)]])
-        figure, threshold = (ratio, _RATIO) if ratio > _RATIO else (rms.max(), _ABSOLUTE)
         sentence = (
             f"Signals explode going forward: the sd of the pre-activations goes from {sd[0]:.3g} to "
             f"{sd[-1]:.3g} over {_layers(len(rows))}{_per_layer(ratio, len(rows))}."
         )
-        advice = f"Draw smaller weights: init={_advised(m)}."
-        yield Finding("exploding_forward", at, float(figure), threshold, sentence, advice)
+        yield Finding("exploding_forward", at, float(ratio), _RATIO, sentence, cure)
+        return
+    if huge.size:
+        at = int(m.index[rows[huge[0]]])
+        figure = float(rms[huge[0]])
+        sentence = (
+            f"The pre-activations of layer {at} are huge: their root mean square is {figure:.3g}."
+        )
+        if root_mean_squares(X)[1] > _LARGE_INPUT:
+            cure = "Scale the inputs."
+        yield Finding("exploding_forward", at, figure, _ABSOLUTE, sentence, cure)
         return
     # Weights may be too small in the first layer, too. Sparse inputs are small on average.
     inputs = 0.0 if sparse.issparse(X) else float(np.sqrt(np.square(X, dtype=np.float64).mean()))
@@ -347,7 +365,12 @@ def _forward(X, m):
             f"Signals vanish going forward: the sd of the pre-activations goes from {of_inputs} to "
             f"{sd[-1]:.3g} over {_layers(len(rows))}{_per_layer(ratio, len(rows))}."
         )
-        advice = f"Draw larger weights: init={_advised(m)}; or put in BatchNorm."
+        larger = other_weights(m, network, larger=True)
+        advice = (
+            f"{larger}; or put in BatchNorm."
+            if larger
+            else "Put in BatchNorm, or use fewer layers."
+        )
         yield Finding(
             "vanishing_forward", at, float(sd.min() / start), 1 / _RATIO, sentence, advice
         )
@@ -357,7 +380,7 @@ def _layers(n):
     return f"{n} hidden layers" if n > 1 else "one hidden layer"
 
 
-def _backward(m):
+def _backward(network, m):
     """Find gradients that grow or fade going back."""
     rows = np.flatnonzero(m.hidden)
     if rows.size < 2:
@@ -372,9 +395,8 @@ def _backward(m):
     )
     if ratio > _RATIO:
         at = int(m.index[rows[len(rows) - 1 - _first_beyond(sd[::-1] / sd[-1], _RATIO)]])
-        advice = (
-            f"Draw smaller weights: init={_advised(m)}; clip_norm keeps training from diverging."
-        )
+        smaller = other_weights(m, network, larger=False) or "Put in BatchNorm, or use fewer layers"
+        advice = f"{smaller}; clip_norm keeps training from diverging."
         yield Finding(
             "exploding_backward", at, float(ratio), _RATIO,
             f"Gradients explode going back: {numbers}.", advice,
@@ -385,12 +407,16 @@ def _backward(m):
                 rows[len(rows) - 1 - _first_beyond(sd[-1] / np.maximum(sd[::-1], 1e-300), _RATIO)]
             ]
         )
-        cure = (
-            "Use tanh or relu, for the slope of the logistic sigmoid is at most 1/4; or fewer layers, "
-            'BatchNorm, or init={"name": "glorot_uniform", "gain": 4}.'
-            if "sigmoid" in m.activations
-            else f"Draw larger weights: init={_advised(m)}; use fewer layers, or put in BatchNorm."
-        )
+        larger = other_weights(m, network, larger=True)
+        if "sigmoid" in m.activations:
+            cure = (
+                "Use tanh or relu, for the slope of the logistic sigmoid is at most 1/4; or fewer "
+                'layers, BatchNorm, or init={"name": "glorot_uniform", "gain": 4}.'
+            )
+        elif larger:
+            cure = f"{larger}; use fewer layers, or put in BatchNorm."
+        else:
+            cure = "Use fewer layers, or put in BatchNorm."
         yield Finding(
             "vanishing_backward", at, float(ratio), 1 / _RATIO,
             f"Gradients vanish going back: {numbers}.", cure,
@@ -409,104 +435,39 @@ def _per_layer(ratio, n_layers):
     return f", a factor {ratio ** (1 / (n_layers - 1)):.3g} a layer"
 
 
-def _advised(m):
-    """Return the initializer that fits most hidden layers."""
-    hidden = [name for name, is_hidden in zip(m.activations, m.hidden, strict=True) if is_hidden]
-    rectifiers = sum(
-        name in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus") for name in hidden
-    )
-    return '"he_normal"' if 2 * rectifiers > len(hidden) else '"glorot"'
-
-
-def _loss_too_high(subject, m, best):
-    """Find a loss far above that of the best constant prediction."""
-    network, T, weights = subject.network, subject.T, subject.weights
-    if not m.layers:
-        return None
-    l2 = sum(
-        float(np.square(network.params[row.slice], dtype=np.float64).sum())
-        for row in network.parameter_table
-        if row.is_weight
-    )
-    total = len(T) if weights is None else weights.sum()
-    loss = m.loss - 0.5 * network.alpha / total * l2
-    last = int(m.index[-1])
-    if network.loss_.output == "identity":
-        sd = float(np.sqrt(T.astype(np.float64).var(axis=0).sum()))
-        if sd > _LARGE_TARGET:
-            return Finding(
-                "unscaled_targets", last, sd, _LARGE_TARGET,
-                f"The targets have a standard deviation of {sd:.3g}, where new networks' answers have 1.",
-                "Scale the targets (sklearn.compose.TransformedTargetRegressor).",
-            )  # fmt: skip
-    if best is None:
-        return None
-    if network.loss_.output in ("softmax", "logistic"):
-        # Beside the loss of logits that are all 0, where a good start is: it is above the entropy if the
-        # classes are of uneven frequency.
-        k = network.sizes[-1]
-        chance = np.log(k) if network.loss_.output == "softmax" else k * np.log(2)
-        threshold = float(chance + max(chance, 1.0))
-        if loss <= threshold:
-            return None
-        return Finding(
-            "initial_loss_too_high", last, loss, threshold,
-            f"The loss is {loss:.3g}, where always answering with the frequencies of the classes has "
-            f"{best:.3g}: the network is sure, and wrong.",
-            "Draw smaller weights for the output layer, and start its biases at the frequencies: "
-            "bias_init=\"output_prior\".",
-        )  # fmt: skip
-    if not best > 0 or loss <= _LOSS_OF_NUMBERS * best:
-        return None
-    return Finding(
-        "unscaled_targets", last, loss, _LOSS_OF_NUMBERS * best,
-        f"The loss is {loss:.3g}, where always answering with the mean has {best:.3g}.",
-        "Scale the targets (sklearn.compose.TransformedTargetRegressor), or start the output's biases at "
-        'their mean: bias_init="output_prior".',
-    )  # fmt: skip
-
-
-def _loss_of_constant(network, T, weights):
-    """Return the loss of the best answer that does not look at the input; None if it is not known."""
-    p = np.full(len(T), 1 / len(T)) if weights is None else weights / weights.sum()
-    output, name = network.loss_.output, type(network.loss_).__name__
-    tiny = 1e-300
-    if output == "softmax":
-        prior = np.bincount(T, weights=p, minlength=network.sizes[-1])
-    else:
-        prior = p @ T.astype(np.float64)
-    if name in ("SoftmaxCrossEntropy", "SigmoidCrossEntropy"):
-        entropy = -(prior * np.log(np.maximum(prior, tiny))).sum()
-        if output == "logistic":
-            entropy -= ((1 - prior) * np.log(np.maximum(1 - prior, tiny))).sum()
-        return float(entropy)
-    if name == "SquaredError" and output == "identity":
-        return 0.5 * float((p @ np.square(T.astype(np.float64) - prior)).sum())
-    return None
-
-
-def _learning_rate(optimizer, m, learned):
+def _learning_rate(subject, grads, m, learned):
     """Find steps that are large or small beside the weights that they change."""
+    optimizer = subject.optimizer
     if optimizer is None or not m.layers or not np.isfinite(m["update_ratio"]).any():
         return None
     ratios = m["update_ratio"]
     momentum = optimizer.momentum if type(optimizer) is SGD else 0.0
     ratios = ratios / max(1 - momentum, 1e-3)
     rate = optimizer.learning_rate
-    row = int(np.nanargmax(ratios))
-    worst, layer = float(ratios[row]), int(m.index[row])
+    # Weights near 0 take any step: a step is large if it is so beside weights of variance 1 / fan_in, too.
+    size = m["W", "rms"] * np.sqrt(m.fan_in)
+    beside = ratios * np.minimum(size, 1.0)
+    row = int(np.nanargmax(beside))
+    worst, layer = float(beside[row]), int(m.index[row])
     if worst > _UPDATE_HIGH:
+        of = "their size" if size[row] >= 1 else "the size that weights usually have"
         return Finding(
             "learning_rate_too_high", layer, worst, _UPDATE_HIGH,
             f"At learning rate {rate:g} a step changes the weights of layer {layer} by {worst:.2g} of "
-            "their size, where about 0.001 to 0.01 is usual.",
+            f"{of}, where about 0.001 to 0.01 is usual.",
             f"Lower learning_rate_init to about {rate * 0.01 / worst:.1g}.",
         )  # fmt: skip
+    row = int(np.nanargmax(ratios))
+    worst, layer = float(ratios[row]), int(m.index[row])
     if worst < _UPDATE_LOW and not learned:  # near a minimum small steps are right
+        norm, limit = float(np.linalg.norm(grads)), (subject.clip or {}).get("clip_norm")
+        clipped = type(optimizer) is SGD and limit is not None and norm > limit
         return Finding(
             "learning_rate_too_low", layer, worst, _UPDATE_LOW,
             f"At learning rate {rate:g} no step changes the weights of a layer by more than {worst:.2g} "
             "of their size, where about 0.001 to 0.01 is usual.",
-            "Raise learning_rate_init.",
+            f"Raise clip_norm: the gradient has a norm of {norm:.3g}, and {limit:g} are left of it."
+            if clipped
+            else f"Raise learning_rate_init to about {rate * 0.01 / max(worst, 1e-300):.1g}.",
         )  # fmt: skip
     return None

@@ -9,7 +9,7 @@ a class of large dimensional random matrices"); Pennington, Schoenholz & Ganguli
 """
 
 import numpy as np
-from scipy.special import hyp2f1
+from scipy.special import hyp2f1, ndtri
 
 from minnet._checks import as_numbers, check_real, check_whole
 from minnet._gaussian import gaussian_nodes
@@ -22,9 +22,12 @@ __all__ = [
     "largest_singular_value",
     "marchenko_pastur",
     "marchenko_pastur_mean",
+    "orthogonal_jacobian_density",
     "quarter_circle",
     "quarter_circle_mean",
 ]
+
+_QUANTILES = 2**16
 
 
 def quarter_circle(s, scale=1.0):
@@ -189,6 +192,49 @@ def jacobian_density(s, activation, q, weight_variance=1.0, ratio=1.0):
     m = _stieltjes(x, t, weights * ratio)
     density = 2 * s.ravel() * m.imag / np.pi / weight_variance / min(ratio, 1)
     return np.where(s > 0, density.reshape(s.shape), 0.0)
+
+
+def orthogonal_jacobian_density(edges, activation, q, weight_variance=1.0):
+    r"""Return the density of the singular values of a layer's Jacobian if its weights are orthogonal.
+
+    The columns of :math:`W` are orthonormal times :math:`\sigma_w`, so that those of :math:`W D` are the
+    slopes, :math:`\sigma_w |f'(z)|` with normal z of variance q: for a layer that does not widen.
+
+    Parameters
+    ----------
+    edges : array_like of float, shape (n_bins + 1,)
+        Ascending. Densities are means between them: a rectifier's law is all in two places.
+    activation : str or Activation
+    q : float
+        Variance of the layer's pre-activations.
+    weight_variance : float, default=1.0
+        :math:`\sigma_w^2`, fan_in times the variance of a weight: the square of the gain.
+
+    Returns
+    -------
+    density : ndarray of shape (n_bins,)
+        Values that are 0 count only if the first edge is 0.
+
+    See Also
+    --------
+    jacobian_density : The same for independent weights.
+
+    Examples
+    --------
+    Half of a rectifier's are 0, and the others the gain:
+
+    >>> orthogonal_jacobian_density([0.0, 0.5, 1.0, 1.5], "relu", q=1.0, weight_variance=2.0)
+    array([1., 0., 1.])
+    """
+    weight_variance = check_real("weight_variance", weight_variance, 0, left=False)
+    q = check_real("q", q, 0)
+    activation, edges = get_activation(activation), as_numbers("edges", edges)
+    if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
+        raise ValueError(f"edges must be two or more numbers that ascend, got {edges!r:.200}")
+    # So many quantiles of the normal law.
+    Z = np.sqrt(q) * ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
+    slopes = np.sqrt(weight_variance) * np.abs(activation.derivative(Z, activation(Z)))
+    return np.histogram(slopes, edges)[0] / (_QUANTILES * np.diff(edges))
 
 
 def _squared_derivatives(activation, q):

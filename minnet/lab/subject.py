@@ -116,7 +116,10 @@ def _of_estimator(estimator, X, y, sample_weight, optimizer):
         X, T, weights = batch_for(estimator, network, X, y, sample_weight)
     trainer = getattr(estimator, "_trainer", None)
     if optimizer is None and estimator.solver != "lbfgs":
-        trainer = trainer or estimator._new_trainer(network, X.shape[0])
+        if trainer is None:
+            # What is looked at may be less than a mini-batch of the training.
+            least = 1 if estimator.batch_size == "auto" else estimator.batch_size
+            trainer = estimator._new_trainer(network, max(X.shape[0], least))
         optimizer = trainer.optimizer
     clip = {"clip_value": estimator.clip_value, "clip_norm": estimator.clip_norm}
     return Subject(network, X, T, weights, _given(optimizer), clip)

@@ -20,7 +20,7 @@ from minnet._checks import check_real, check_whole, is_real
 from minnet._gaussian import gaussian_mean, gaussian_nodes
 from minnet._mean_field import critical_point, mean_square, mean_square_slope, slope_of_map
 from minnet.activations import Activation, get_activation
-from minnet.initializers import resolve_fans
+from minnet.initializers import get_initializer, resolve_fans
 from minnet.lab.finite_width import VarianceBand, length_fluctuation, variance_band
 from minnet.lab.prediction import Prediction, predict_variances
 from minnet.lab.spectra import (
@@ -30,10 +30,13 @@ from minnet.lab.spectra import (
     largest_singular_value,
     marchenko_pastur,
     marchenko_pastur_mean,
+    orthogonal_jacobian_density,
     quarter_circle,
     quarter_circle_mean,
 )
 from minnet.lab.weights import weight_mean, weight_variance
+from minnet.layers import Dense
+from minnet.network import Network
 
 __all__ = [
     "MeanField",
@@ -46,6 +49,7 @@ __all__ = [
     "length_fluctuation",
     "marchenko_pastur",
     "marchenko_pastur_mean",
+    "orthogonal_jacobian_density",
     "predict_variances",
     "quarter_circle",
     "quarter_circle_mean",
@@ -358,7 +362,8 @@ class MeanField:
         ----------
         initializer : str, dict, Initializer, array or callable
             See :func:`minnet.initializers.get_initializer`; its variance is
-            :func:`minnet.lab.theory.weight_variance`.
+            :func:`minnet.lab.theory.weight_variance`. One that asks its layer, such as "edge_of_chaos" or
+            one with ``gain="auto"``, is told this activation.
         activation : str or Activation
         fan_in : int
         fan_out : int, optional
@@ -376,11 +381,16 @@ class MeanField:
         0.3333
         >>> round(MeanField.from_initializer("he", "relu", 500).chi(1.0), 4)
         1.0
+        >>> round(MeanField.from_initializer("edge_of_chaos", "tanh", 500).weight_variance, 4)
+        1.0
         """
         fans = resolve_fans((), fans=(fan_in, fan_in if fan_out is None else fan_out))
+        inside = Network([Dense(fans[0], activation), Dense(fans[1], activation)])
+        initializer = get_initializer(initializer, name="initializer").for_layer(inside, 1)
         bias_variance = 0.0
         if bias_init is not None:
             shape = (fans[1],)
+            bias_init = get_initializer(bias_init, name="bias_init").for_layer(inside, 1)
             bias_variance = weight_variance(bias_init, *fans, shape=shape)
             mean = weight_mean(bias_init, *fans, shape=shape)
             bias_variance += mean * mean

@@ -117,7 +117,7 @@ def test_targets_that_are_not_scaled():
     assert diagnose(raw, X, (y - y.mean()) / y.std()).findings == []
     y = y / y.std()
     biased = MinNetRegressor(bias_init=["zeros", y.mean() + 5], random_state=0)
-    assert diagnose(biased, X, y).findings[0].code == "unscaled_targets"
+    assert diagnose(biased, X, y).findings[0].code == "initial_loss_too_high"
     biased.set_params(bias_init=["zeros", y.mean()])
     assert diagnose(biased, X, y).findings == []
 

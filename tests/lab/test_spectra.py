@@ -149,3 +149,23 @@ def test_orthogonal_products_keep_every_direction():
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("activation", "q", "shape"),
+    [("tanh", 0.7, (400, 400)), ("sigmoid", 2.0, (500, 300)), ("relu", 1.0, (400, 400))],
+)
+def test_orthogonal_layers_have_the_law_of_their_slopes(activation, q, shape):
+    from minnet.initializers import Orthogonal
+
+    f, values = get_activation(activation), []
+    for seed in range(5):
+        z = np.random.default_rng(seed).normal(0, np.sqrt(q), shape[1])
+        W = Orthogonal(1.3)(shape, rng=seed)
+        values.append(np.linalg.svd(W * f.derivative(z, f(z)), compute_uv=False))
+    values = np.concatenate(values)
+    edges = np.linspace(0.01, 1.4, 15)  # zeros of a rectifier are in none
+    density = theory.orthogonal_jacobian_density(edges, activation, q, 1.69)
+    shares = np.histogram(values, edges)[0] / len(values)
+    assert_allclose(density * np.diff(edges), shares, atol=5 * np.sqrt(0.25 / len(values)))
+    assert shares.sum() == pytest.approx(0.5 if activation == "relu" else 1, abs=0.06)

@@ -20,6 +20,7 @@ from minnet.network import Network
 __all__ = ["SaturationDisplay"]
 
 _KINDS = ("saturated", "activations", "dead")
+_N_MEASUREMENTS = 100
 
 
 class SaturationDisplay:
@@ -105,7 +106,8 @@ class SaturationDisplay:
         X_probe : array-like, default=None
             The rows to measure, the first 300 of ``X`` unless given. The paper has a fixed set of 300.
         steps : None, int or list of int, default=None
-            When to measure, see :class:`minnet.lab.Probe`.
+            When to measure, see :class:`minnet.lab.Probe`. None measures up to some hundred times, most
+            often at the start: enough for a curve, wherever training ends.
         kind : {"saturated", "activations", "dead"}, default="saturated"
         ax : matplotlib axes, optional
         **kwargs
@@ -126,6 +128,8 @@ class SaturationDisplay:
                 "estimator must be a MinNetClassifier, a MinNetRegressor or a Pipeline that ends in one, "
                 f"got {estimator!r:.200}"
             )
+        if last.solver == "lbfgs":
+            raise ValueError("solver must be 'sgd' or 'adam' for a Probe to watch it, got 'lbfgs'")
         X = X.tocsr() if sparse.issparse(X) else X
         if X_probe is None:
             if not sparse.issparse(X) and np.ndim(X) == 0:
@@ -138,7 +142,7 @@ class SaturationDisplay:
             if len(model) > 1:
                 X = model[:-1].fit_transform(X, y)
                 X_probe = model[:-1].transform(X_probe)
-        watch = Probe(X_probe, steps=steps)
+        watch = Probe(X_probe, steps=_steps(last, X) if steps is None else steps)
         last.set_callbacks(watch).fit(X, y)
         return cls.from_recording(watch.recording, kind=kind, ax=ax, **kwargs)
 
@@ -196,3 +200,13 @@ class SaturationDisplay:
         # Beside the axes: curves go everywhere.
         layer_legend(ax, self.lines_, self.layers, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return self
+
+
+def _steps(estimator, X):
+    """Return at which steps to measure a training that may end early."""
+    n_samples = X.shape[0] if sparse.issparse(X) else len(X)
+    batch_size = 200 if estimator.batch_size == "auto" else estimator.batch_size
+    last = estimator.max_iter * -(-n_samples // min(batch_size, n_samples))
+    return np.unique(
+        np.append(0, np.geomspace(1, max(last, 2), _N_MEASUREMENTS).astype(int))
+    ).tolist()

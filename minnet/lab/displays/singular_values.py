@@ -7,13 +7,14 @@ from minnet.lab.displays._ridges import ridges
 from minnet.lab.displays._style import axes_of
 from minnet.lab.jacobians import jacobians
 from minnet.lab.prediction import predict_variances
-from minnet.lab.spectra import jacobian_density, marchenko_pastur
+from minnet.lab.spectra import jacobian_density, marchenko_pastur, orthogonal_jacobian_density
 from minnet.lab.subject import subject_of
 from minnet.layers import Dense
 
 __all__ = ["SingularValuesDisplay"]
 
 _LAWS = ("weights", "jacobian", None)
+_ZERO = 1e-9  # of the largest
 
 
 class SingularValuesDisplay:
@@ -22,7 +23,9 @@ class SingularValuesDisplay:
     ``law="jacobian"`` is the law of :math:`W D`, with the derivatives at the pre-activations' predicted
     variance: :func:`minnet.lab.theory.jacobian_density`. ``law="weights"`` is that of :math:`W` alone, of
     which the derivatives take: the quarter circle where the layer is square,
-    :func:`minnet.lab.theory.marchenko_pastur` otherwise.
+    :func:`minnet.lab.theory.marchenko_pastur` otherwise. Orthogonal weights stretch all directions alike,
+    and what is left are the derivatives, :func:`minnet.lab.theory.orthogonal_jacobian_density`; where such
+    a layer widens no law is drawn.
 
     Parameters
     ----------
@@ -36,6 +39,8 @@ class SingularValuesDisplay:
     activations : list of Activation
     variances : ndarray of shape (n_layers,)
         Of pre-activations, predicted; NaN where theory knows nothing.
+    orthogonal : ndarray of bool, shape (n_layers,)
+        Whether all singular values of the weights are equal.
 
     Attributes
     ----------
@@ -56,13 +61,14 @@ class SingularValuesDisplay:
     array([1. , 0.5])
     """
 
-    def __init__(self, values, layers, scales, ratios, activations, variances):
+    def __init__(self, values, layers, scales, ratios, activations, variances, orthogonal):
         self.values = values
         self.layers = layers
         self.scales = scales
         self.ratios = ratios
         self.activations = activations
         self.variances = variances
+        self.orthogonal = orthogonal
 
     @classmethod
     def from_estimator(
@@ -122,6 +128,7 @@ class SingularValuesDisplay:
             np.array([layer.W.shape[1] / layer.W.shape[0] for layer in layers]),
             [layer.activation for layer in layers],
             np.array([variances[places[row]] for row in kept]),
+            np.array([_is_orthogonal(layer.W) for layer in layers]),
         )
         return display.plot(ax=ax, law=law, n_bins=n_bins, **kwargs)
 
@@ -151,7 +158,7 @@ class SingularValuesDisplay:
         edges = np.linspace(0, 1.02 * max(np.max(values) for values in self.values), n_bins + 1)
         densities, notes = zip(*(_histogram(values, edges) for values in self.values), strict=True)
         x = np.linspace(0, edges[-1], 401)[1:]
-        laws = [self._law(row, law, x) for row in range(n)]
+        laws = [self._law(row, law, x, edges) for row in range(n)]
         self.patches_, self.lines_ = ridges(ax, densities, [edges] * n, self.layers, notes, laws)
         for patch in self.patches_:
             patch.set(**kwargs)
@@ -168,24 +175,35 @@ class SingularValuesDisplay:
         ax.set_xlabel("singular value of the layer's Jacobian")
         return self
 
-    def _law(self, row, law, x):
+    def _law(self, row, law, x, edges):
         """Return x and the density there, or None."""
-        scale, ratio = self.scales[row], self.ratios[row]
-        if law is None or scale == 0:
+        scale, ratio, orthogonal = self.scales[row], self.ratios[row], self.orthogonal[row]
+        if law is None or scale == 0 or (orthogonal and (law == "weights" or ratio > 1)):
             return None
         if law == "weights":
             return x, marchenko_pastur(x, ratio, scale)
         q = self.variances[row]
         if not np.isfinite(q):
             return None
+        if orthogonal:
+            # By the histogram's bins: much or all of it may be in one place. Zeros are in no bin.
+            bins = np.append(_ZERO * edges[-1], edges[1:])
+            density = orthogonal_jacobian_density(bins, self.activations[row], q, scale**2)
+            return np.repeat(edges, 2)[1:-1], np.repeat(density, 2)
         return x, jacobian_density(x, self.activations[row], q, scale**2, ratio)
 
 
 def _histogram(values, edges):
     """Return the density of the values, those that are 0 left out of the bins, and a note on them."""
     values = np.ravel(values)
-    some = values > 1e-9 * edges[-1]
+    some = values > _ZERO * edges[-1]
     density = np.histogram(values[some], edges)[0] / (values.size * np.diff(edges))
     note = f"mean {values.mean():.2f}\nrms {np.sqrt(np.mean(values**2)):.2f}"
     zeros = 1 - some.mean()
     return density, f"{zeros:.0%} are 0\n{note}" if zeros > 0 else note
+
+
+def _is_orthogonal(W):
+    """Return whether all singular values are equal, but for rounding."""
+    s = np.linalg.svd(np.asarray(W, dtype=np.float64), compute_uv=False)
+    return bool(len(s) > 1 and s[-1] > (1 - 1e-4) * s[0])
