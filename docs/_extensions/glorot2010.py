@@ -21,7 +21,7 @@ from examples.glorot2010 import figures, inventory
 from examples.glorot2010.curves import read_curves
 from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED
-from examples.glorot2010.wording import claims_table, heading, origin, verdict_words
+from examples.glorot2010.wording import claims_table, heading, origin, rule_words, verdict_words
 
 FOLDER = Path("_build") / "glorot2010"
 
@@ -65,6 +65,8 @@ class Part(SphinxDirective):
             outcome, measured = verdict_words(verdict)
             text = nodes.paragraph("", "", nodes.strong("", outcome), nodes.Text(f" {measured}"))
             found.append(nodes.container("", text, classes=["verdict", verdict["outcome"]]))
+        if record["verdicts"]:
+            found.append(_paragraph(rule_words(record), classes=["rule"]))
         return found
 
 

@@ -12,6 +12,7 @@ PAPER = (
 )
 
 
+RULES = table1.verdict  # whose docstring has them
 _PRETRAINED = "tanh-n-pretrained"
 _NAMES = ("updates", "validation_error", "test_error")
 

@@ -9,6 +9,7 @@ takes long to measure from records, which ``--records keep`` writes.
 import argparse
 import dataclasses
 import importlib
+import inspect
 import json
 import os
 import shutil
@@ -85,8 +86,8 @@ def make(part, source, folder, suffix="", records=None):
     dict
         ``part``, ``title``, ``paper``, ``picture`` (its file name), ``caption`` (what was measured),
         ``table`` (rows of texts, or None), ``remarks`` (sentences), ``verdicts``, ``kept`` (whether it is
-        drawn from a record) and ``measured`` (seconds, versions and machine). ``picture`` is None where
-        curves or a record are missing, and ``missing`` says so.
+        drawn from a record), ``measured`` (seconds, versions and machine) and ``rule`` (by which it is
+        judged). ``picture`` is None where curves or a record are missing, and ``missing`` says so.
     """
     module = importlib.import_module(f"examples.glorot2010.{PARTS[part]}")
     folder = Path(folder)
@@ -94,6 +95,7 @@ def make(part, source, folder, suffix="", records=None):
     record = {"part": part, "title": module.TITLE, "paper": module.PAPER, "picture": None}
     record |= {"caption": source.label if part in FROM_CURVES else "", "kept": False}
     record |= {"verdicts": [], "table": None, "remarks": [], "measured": None, "missing": None}
+    record["rule"] = _rule(getattr(module, "RULES", module.verdicts))
     kept = None if records is None else Path(records) / f"{PARTS[part]}.json"
     if kept is not None and kept.exists():
         before = json.loads(kept.read_text())
@@ -120,6 +122,12 @@ def make(part, source, folder, suffix="", records=None):
     record["verdicts"] = [verdict.record() for verdict in module.verdicts(numbers)]
     (folder / f"{name}.json").write_text(json.dumps(record | {"numbers": numbers}) + "\n")
     return record
+
+
+def _rule(function):
+    """Return what a docstring says after its first paragraph, on a line."""
+    _, _, rest = inspect.getdoc(function).partition("\n\n")
+    return " ".join(rest.replace("``", "").split())
 
 
 def train_short(parts, updates, width, jobs, committed, folder):

@@ -33,7 +33,10 @@ def measure(source):
 
 
 def verdicts(numbers):
-    """Return the verdict on C3: the means round to 0.8 and 0.5."""
+    """Return the verdict on C3.
+
+    Its parts: the means round to 0.8 and to 0.5.
+    """
     means = {init: [np.mean(one["mean"]) for one in numbers[init]] for init in INITS}
     parts = [round(np.mean(means[init]), 1) == expected for init, expected in
              (("normalized", 0.8), ("standard", 0.5))]  # fmt: skip

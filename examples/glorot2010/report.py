@@ -4,7 +4,7 @@ import base64
 import html
 from pathlib import Path
 
-from examples.glorot2010.wording import claims_table, heading, origin, verdict_words
+from examples.glorot2010.wording import claims_table, heading, origin, rule_words, verdict_words
 
 __all__ = ["markdown_table", "write"]
 
@@ -88,6 +88,7 @@ def _markdown(records, tables):
         for verdict in record["verdicts"]:
             outcome, measured = verdict_words(verdict)
             lines += ["", f"**{outcome}** {measured}"]
+        lines += ["", f"*{rule_words(record)}*"] if record["verdicts"] else []
     for title, (rows, remark) in tables.items():
         lines += ["", f"## {title}", "", *markdown_table(rows)]
         lines += ["", remark] if remark else []
@@ -119,6 +120,8 @@ def _html(records, tables, folder):
         for verdict in record["verdicts"]:
             outcome, measured = map(html.escape, verdict_words(verdict))
             body += f"<p><b>{outcome}</b> {measured}</p>\n"
+        if record["verdicts"]:
+            body += f"<p><i>{html.escape(rule_words(record))}</i></p>\n"
     for title, (rows, remark) in tables.items():
         body += f"<h2>{html.escape(title)}</h2>\n{_html_table(rows)}{_paragraph(remark)}"
     return (

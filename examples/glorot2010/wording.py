@@ -3,7 +3,7 @@
 from examples.glorot2010.claims import CLAIMS
 from examples.glorot2010.curves import duration
 
-__all__ = ["claims_table", "heading", "origin", "verdict_words"]
+__all__ = ["claims_table", "heading", "origin", "rule_words", "verdict_words"]
 
 
 def heading(record):
@@ -54,6 +54,19 @@ def verdict_words(verdict):
         f"{verdict['claim']}: {verdict['outcome']}.",
         f"{verdict['measured']} ({verdict['basis']}).",
     )
+
+
+def rule_words(record):
+    """Return by which rule the verdicts of a part's record are given.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.wording import rule_words
+    >>> rule_words({"rule": "Its parts: a and b.", "verdicts": [{}]})
+    'The rule of the verdict. Its parts: a and b.'
+    """
+    many = len(record["verdicts"]) > 1
+    return f"The rule{'s' * many} of the verdict{'s' * many}. {record['rule']}"
 
 
 def claims_table(records):

@@ -98,6 +98,19 @@ def test_records_of_short_runs_are_not_kept(capsys):
     assert "--records keep is for the long runs" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("part", figures.PARTS)
+def test_what_is_judged_has_a_rule(part, tmp_path):
+    record = figures.make(part, Source([], width=8, seeds=(0, 1)), tmp_path, records=tmp_path)
+    judged = [verdict["claim"] for verdict in record["verdicts"]]
+    assert bool(record["rule"]) or not judged
+    assert "  " not in record["rule"]
+    assert "\n" not in record["rule"]
+    expected = {"5": ["C10"], "7": ["C1", "C2"], "jacobians": ["C3"], "shapes": ["C11"]}
+    assert judged == expected.get(part, [])
+    words = {"2": "above 0.1 later", "11": "within 2 points", "fixed": "50.47", "7": "C2: "}
+    assert words.get(part, "") in record["rule"]
+
+
 # ---- Figure 1
 
 
