@@ -9,6 +9,7 @@ records have changed, not when minnet has; ``make clean`` forgets it.
 """
 
 import functools
+import hashlib
 import json
 from pathlib import Path
 from typing import ClassVar
@@ -21,7 +22,14 @@ from examples.glorot2010 import figures, inventory
 from examples.glorot2010.curves import read_curves
 from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED
-from examples.glorot2010.wording import claims_table, heading, origin, rule_words, verdict_words
+from examples.glorot2010.wording import (
+    OUTCOME_WORDS,
+    claims_table,
+    heading,
+    origin,
+    rule_words,
+    verdict_words,
+)
 
 FOLDER = Path("_build") / "glorot2010"
 
@@ -41,21 +49,24 @@ class Part(SphinxDirective):
         if part == "claims":
             return _claims([drawn.record(part) for part in figures.PARTS])
         if part == "trainings":
-            return _tables(inventory.tables(_curves(folder), folder))
+            return _tables(inventory.tables(drawn.trained(), folder))
         if part not in figures.PARTS:
             raise self.error(f"no part {part!r}: {', '.join(figures.PARTS)}, claims, trainings")
         return self.shown(drawn.record(part))
 
     def shown(self, record):
         """Return a part's statement, picture, table and verdicts."""
-        quote = nodes.block_quote("", _paragraph(f"The paper: {record['paper']}"))
-        found = [quote]
+        found = []
+        if record["paper"]:
+            found.append(nodes.block_quote("", _paragraph(f"The paper: {record['paper']}")))
         if record["picture"]:
             path = f"/{FOLDER.as_posix()}/{record['picture']}"
             alt = self.options.get("alt", record["title"])
             caption = f"{heading(record)}. {origin(record)}".strip()
-            picture = nodes.image(uri=path, alt=alt, classes=["glorot2010"])
-            found.append(nodes.figure("", picture, nodes.caption("", caption)))
+            picture = nodes.image(uri=path, alt=alt)
+            found.append(
+                nodes.figure("", picture, nodes.caption("", caption), classes=["glorot2010"])
+            )
         else:
             found.append(nodes.note("", _paragraph(record["missing"])))
         if record["table"]:
@@ -90,19 +101,24 @@ class Drawn:
         mpl.use("agg")
         with mpl.rc_context():
             mpl.rcdefaults()
-            source = Source(_curves(self.curves), "long runs", self.width)
+            source = Source(self.trained(), "long runs", self.width)
             record = figures.make(part, source, self.folder, records=self.curves / "records")
         path.write_text(json.dumps([key, record]))
         return record
 
+    def trained(self):
+        """Return the curves."""
+        return _read(self.curves, self._key())
+
     def _key(self):
-        """Return what the parts depend on: the code, the curves and the records."""
+        """Return what the parts depend on: width, code, curves and records, as they are now."""
         paths = [*Path(figures.__file__).parent.glob("*.py"), *self.curves.glob("**/*.json")]
-        return [str(self.width), *sorted(f"{path} {path.stat().st_mtime_ns}" for path in paths)]
+        state = sorted(f"{path} {path.stat().st_mtime_ns}" for path in paths)
+        return f"{self.width} {hashlib.sha256(' '.join(state).encode()).hexdigest()}"
 
 
-@functools.cache
-def _curves(folder):
+@functools.lru_cache(maxsize=1)
+def _read(folder, key):
     return read_curves(folder)
 
 
@@ -125,7 +141,8 @@ def _table(rows, classes=()):
 def _claims(records):
     rows = [["", "claim", "verdict", "measured", "from"]]
     for line in claims_table(records):
-        outcome = nodes.strong("", line["outcome"], classes=["outcome", line["outcome"]])
+        classes = ["outcome", line["outcome"]]
+        outcome = nodes.strong("", OUTCOME_WORDS[line["outcome"]], classes=classes)
         cells = (
             line["statement"],
             nodes.paragraph("", "", outcome),
@@ -139,8 +156,8 @@ def _claims(records):
 def _tables(tables):
     found = []
     for title, (rows, remark) in tables.items():
-        found.append(_paragraph(f"{title}:"))
-        found += [_table(rows), _paragraph(remark)]
+        found += [nodes.rubric("", title), _table(rows)]
+        found += [_paragraph(remark)] if remark else []
     return found or [nodes.note("", _paragraph("There are no curves."))]
 
 

@@ -47,7 +47,7 @@ def draw(numbers):
     """Draw both sets, one above the other."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 1, figsize=(9, 6), layout="constrained")
+    figure, axes = plt.subplots(2, 1, figsize=(9, 5), layout="constrained")
     for ax, found in zip(axes, numbers, strict=True):
         X, names = np.array(found["images"]), list(dict.fromkeys(found["labels"]))
         y = [names.index(label) for label in found["labels"]]

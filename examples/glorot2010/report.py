@@ -4,7 +4,14 @@ import base64
 import html
 from pathlib import Path
 
-from examples.glorot2010.wording import claims_table, heading, origin, rule_words, verdict_words
+from examples.glorot2010.wording import (
+    OUTCOME_WORDS,
+    claims_table,
+    heading,
+    origin,
+    rule_words,
+    verdict_words,
+)
 
 __all__ = ["markdown_table", "write"]
 
@@ -73,12 +80,13 @@ def _html_table(rows):
 def _markdown(records, tables):
     rows = [["claim", "verdict", "measured", "from"]]
     for line in claims_table(records):
-        cells = (line["outcome"], line["measured"], line["basis"])
+        cells = (OUTCOME_WORDS[line["outcome"]], line["measured"], line["basis"])
         rows.append([f"{line['claim']}. {line['statement']}", *cells])
     lines = [f"# {_HEAD}", "", _INTRO, "", *markdown_table(rows)]
     for record, is_new in _with_headings(records):
         if is_new:
-            lines += ["", f"## {heading(record)}", "", f"> The paper: {record['paper']}"]
+            lines += ["", f"## {heading(record)}"]
+            lines += ["", f"> The paper: {record['paper']}"] if record["paper"] else []
         if record["picture"]:
             lines += ["", f"![{record['title']}]({record['picture']})"]
         lines += ["", origin(record)] if origin(record) else []
@@ -100,7 +108,7 @@ def _html(records, tables, folder):
     for line in claims_table(records):
         said = {key: html.escape(text) for key, text in line.items()}
         rows += f"<tr><td>{said['claim']}</td><td>{said['statement']}</td>"
-        rows += f'<td class="{said["outcome"]}">{said["outcome"]}</td>'
+        rows += f'<td class="{said["outcome"]}">{OUTCOME_WORDS[line["outcome"]]}</td>'
         rows += f"<td>{said['measured']}</td><td>{said['basis']}</td></tr>\n"
     body = (
         f"<h1>{html.escape(_HEAD)}</h1><p>{html.escape(_INTRO).replace('`', '')}</p>\n<table><tr><th></th>"
@@ -109,7 +117,8 @@ def _html(records, tables, folder):
     for record, is_new in _with_headings(records):
         if is_new:
             body += f"<h2>{html.escape(heading(record))}</h2>\n"
-            body += f"<blockquote>The paper: {html.escape(record['paper'])}</blockquote>\n"
+            if record["paper"]:
+                body += f"<blockquote>The paper: {html.escape(record['paper'])}</blockquote>\n"
         if record["picture"]:
             picture = base64.b64encode((folder / record["picture"]).read_bytes()).decode()
             title = html.escape(record["title"], quote=True)

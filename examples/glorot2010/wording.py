@@ -3,7 +3,11 @@
 from examples.glorot2010.claims import CLAIMS
 from examples.glorot2010.curves import duration
 
-__all__ = ["claims_table", "heading", "origin", "rule_words", "verdict_words"]
+__all__ = ["OUTCOME_WORDS", "claims_table", "heading", "origin", "rule_words", "verdict_words"]
+
+OUTCOME_WORDS = {
+    "reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced", "open": "open",
+}  # fmt: skip
 
 
 def heading(record):
@@ -51,7 +55,7 @@ def verdict_words(verdict):
     ('C3: reproduced.', '0.79 and 0.49 (3 seeds).')
     """
     return (
-        f"{verdict['claim']}: {verdict['outcome']}.",
+        f"{verdict['claim']}: {OUTCOME_WORDS[verdict['outcome']]}.",
         f"{verdict['measured']} ({verdict['basis']}).",
     )
 
