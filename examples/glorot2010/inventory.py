@@ -74,7 +74,7 @@ def where(curves):
         f"{said} {', '.join(sorted({s['versions'][name] for s in sessions}))}"
         for name, said in names.items()
     ]
-    threads = ", ".join(map(str, sorted({s["threads"] for s in sessions})))
+    threads = " or ".join(map(str, sorted({s["threads"] for s in sessions})))
     return (
         f"On {', '.join(sorted(machines))}, {threads} thread{'s' * (threads != '1')} a training, several "
         f"side by side, measurements included; {', '.join(used)}."
@@ -82,7 +82,7 @@ def where(curves):
 
 
 def rates(folder):
-    """Return how learning rates were chosen, as rows of texts, the head first.
+    """Return how learning rates were chosen, as rows of texts, the head first: a line for each stage.
 
     Parameters
     ----------
@@ -93,13 +93,16 @@ def rates(folder):
     for path in sorted(Path(folder).glob("rates-*.json")):
         kind = path.stem.removeprefix("rates-")
         found |= {(kind, row): how for row, how in json.loads(path.read_text()).items()}
-    tried = sorted({rate for how in found.values() for rate in how["validation_error"]}, key=float)
-    rows = [["network", "hidden layers", *tried, "chosen", "after updates"]]
+    every = [errors for how in found.values() for errors in how["validation_error"].values()]
+    tried = sorted({rate for errors in every for rate in errors}, key=float)
+    rows = [["network", "hidden layers", "after updates", *tried, "chosen"]]
     for kind, row in sorted(found, key=lambda key: (len(key[0]), key[0], list(ROWS).index(key[1]))):
-        how = found[kind, row]
         size = ", ".join(kind.replace("fixed", "images: ").split("-")).replace("x", " x ")
-        errors = [how["validation_error"].get(rate) for rate in tried]
-        cells = ["" if error is None else f"{error:.2f}" for error in errors]
-        best = "none" if how["chosen"] is None else f"{how['chosen']:g}"
-        rows.append([ROWS[row][0], size, *cells, best, f"{how['updates']:,}"])
+        how, stages = found[kind, row], found[kind, row]["validation_error"]
+        for updates, errors in stages.items():
+            cells = ["" if errors.get(rate) is None else f"{errors[rate]:.2f}" for rate in tried]
+            best = ""
+            if updates == max(stages, key=int):
+                best = "none" if how["chosen"] is None else f"{how['chosen']:g}"
+            rows.append([ROWS[row][0], size, f"{int(updates):,}", *cells, best])
     return rows

@@ -68,6 +68,6 @@ def draw(numbers):
     for value in (0.8, 0.5):
         ax.axhline(value, color="0.5", lw=0.8, ls=":")
     ax.set(xlabel="layer", ylabel="singular values", ylim=(0.3, 1.05), xticks=layers)
-    ax.text(layers[0], 0.81, "the paper: 0.8 and 0.5", fontsize=8, color="0.3")
+    ax.text(layers[0], 0.51, "the paper: 0.8 and 0.5", fontsize=8, color="0.3")
     ax.legend(fontsize=8)
     return figure

@@ -16,6 +16,7 @@ from examples.glorot2010.curves import Curve
 from examples.glorot2010.protocol import Run
 from examples.glorot2010.source import Source
 from examples.glorot2010.statistics import separated
+from examples.glorot2010.trained import draw_layers
 from examples.glorot2010.wording import origin
 from minnet.datasets import SHAPESET_CLASSES, make_shapeset
 
@@ -111,6 +112,18 @@ def test_what_is_judged_has_a_rule(part, tmp_path):
     assert words.get(part, "") in record["rule"]
 
 
+@pytest.mark.parametrize("lengths", [(3, 5), (5, 3)])
+def test_panels_of_trainings_of_other_lengths_show_all_of_both(lengths):
+    from matplotlib.pyplot import close, subplots
+
+    figure, axes = subplots(2, 1, sharex=True)
+    for ax, n in zip(axes, lengths, strict=True):
+        entry = {"updates": [10**i for i in range(n)], "Y_p98": [[0.5, 0.6]] * n}
+        draw_layers(ax, entry, middle="Y_p98")
+    assert [ax.get_xlim() for ax in axes] == [(0, pytest.approx(1.05e4))] * 2
+    close(figure)
+
+
 # ---- Figure 1
 
 
@@ -197,17 +210,19 @@ def test_the_table_of_trainings():
 
 
 def test_the_table_of_rates_is_what_runs_wrote(tmp_path):
-    how = {"updates": 20_000, "seed": 0}
-    record = {"tanh": how | {"chosen": 0.1, "validation_error": {"0.1": 70.0, "0.01": 75.25}}}
-    record["sigmoid"] = how | {"chosen": None, "validation_error": {"0.3": None}}
+    stages = {"20000": {"0.1": 70.0, "0.01": 75.25, "0.3": None}, "100000": {"0.1": 60.0}}
+    record = {"tanh": {"seed": 0, "chosen": 0.1, "validation_error": stages}}
+    record["sigmoid"] = {"seed": 0, "chosen": None, "validation_error": {"20000": {"0.3": None}}}
     (tmp_path / "rates-5x1000.json").write_text(json.dumps(record))
     other = {"tanh-n": copy.deepcopy(record["tanh"])}
+    del other["tanh-n"]["validation_error"]["100000"]
     (tmp_path / "rates-5x1000-growing-fixed100.json").write_text(json.dumps(other))
     assert inventory.rates(tmp_path) == [
-        ["network", "hidden layers", "0.01", "0.1", "0.3", "chosen", "after updates"],
-        ["Tanh", "5 x 1000", "75.25", "70.00", "", "0.1", "20,000"],
-        ["Sigmoid", "5 x 1000", "", "", "", "none", "20,000"],
-        ["Tanh N", "5 x 1000, growing, images: 100", "75.25", "70.00", "", "0.1", "20,000"],
+        ["network", "hidden layers", "after updates", "0.01", "0.1", "0.3", "chosen"],
+        ["Tanh", "5 x 1000", "20,000", "75.25", "70.00", "", ""],
+        ["Tanh", "5 x 1000", "100,000", "", "60.00", "", "0.1"],
+        ["Sigmoid", "5 x 1000", "20,000", "", "", "", "none"],
+        ["Tanh N", "5 x 1000, growing, images: 100", "20,000", "75.25", "70.00", "", "0.1"],
     ]
     assert inventory.tables([], tmp_path / "none") == {}
     tables = inventory.tables([curve("tanh", (70,))], tmp_path)
