@@ -63,7 +63,11 @@ def remarks(numbers):
     # Rows differ in how long they were trained.
     parts = [f"{kind} Tanh N: {'; '.join(names)}" for kind, names in said.items() if names]
     text = ". ".join(part[0].upper() + part[1:] for part in parts)
-    return [table1.NOTE, f"Each with p < 0.005; differences in points. {text}."]
+    how = (
+        "Each with p < 0.005; differences in points. A row of a single seed is taken to scatter as the "
+        "other's seeds do; where both have one, images alone are counted."
+    )
+    return [table1.NOTE, f"{text}. {how}"]
 
 
 def verdicts(numbers):

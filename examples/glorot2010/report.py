@@ -18,7 +18,7 @@ __all__ = ["markdown_table", "write"]
 _HEAD = "Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks"
 _INTRO = (
     "Re-run with minnet on Shapeset-3x2, by `python -m examples.glorot2010.figures`. Verdicts are by "
-    "rules that stand in the code beside each measurement; intervals are of 95 % over seeds."
+    "rules that are printed below the figures; intervals are of 95 % over seeds."
 )
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
