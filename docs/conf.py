@@ -6,6 +6,7 @@ from pathlib import Path
 
 # The repository itself, so that the pages can be built without an installation too.
 sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -24,6 +25,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "glorot2010",  # _extensions: the figures of the chapter on it
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates"]

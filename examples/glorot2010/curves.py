@@ -11,7 +11,7 @@ import numpy as np
 
 from minnet._atomic import write_atomically
 
-__all__ = ["COLUMNS", "Curve", "machine", "read_curves", "versions"]
+__all__ = ["COLUMNS", "Curve", "duration", "machine", "read_curves", "versions"]
 
 COLUMNS = (
     "updates", "train_loss", "validation_loss", "validation_error", "test_error", "seconds",
@@ -158,6 +158,20 @@ def plain(values, digits=6):
     if np.ndim(values):
         return [plain(value, digits) for value in values]
     return float(f"{values:.{digits}g}") if math.isfinite(values) else None
+
+
+def duration(seconds):
+    """Return a time as one says it.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.curves import duration
+    >>> duration(4.0), duration(250.0), duration(9000.0)
+    ('4 s', '4 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def versions():

@@ -7,6 +7,7 @@ PAPER = (
     "Standard initialization (top): the peak at 0 is the smaller the higher the layer. Normalized "
     "(bottom): the layers are alike."
 )
+RULES = initial.verdicts_on_gradients  # whose docstring has them
 
 
 def measure(source):

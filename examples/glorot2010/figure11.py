@@ -3,6 +3,7 @@
 from examples.glorot2010 import table1
 from examples.glorot2010.claims import Verdict
 from examples.glorot2010.curves import Curve
+from examples.glorot2010.protocol import PAPER_ROWS
 
 TITLE = "Test error on Shapeset-3x2 during training, 5 hidden layers"
 PAPER = (
@@ -11,47 +12,77 @@ PAPER = (
 )
 
 
+RULES = table1.verdict  # whose docstring has them
+_PRETRAINED = "tanh-n-pretrained"
+_NAMES = ("updates", "validation_error", "test_error")
+
+
 def measure(source):
-    """Return the table's numbers and the curves; None without curves that have a test error."""
-    rows = table1.chosen(source.curves, width=source.width)
-    summary = table1.summarize(rows)
+    """Return the table's numbers and the curves; None without curves that have a test error.
+
+    What came after the paper is in :mod:`examples.glorot2010.later`.
+    """
+    found = table1.chosen(source.curves, width=source.width)
+    rows = {row: curves for row, curves in found.items() if row in (*PAPER_ROWS, _PRETRAINED)}
+    # The reference may be shorter: the rows of the table are compared without it.
+    summary = table1.summarize({row: rows[row] for row in rows if row in PAPER_ROWS})
     if summary["compared_at"] is None:
         return None
-    found = table1.verdict(summary)
+    verdict, pair = table1.verdict(summary), {}
+    if {"tanh-n", _PRETRAINED} <= set(rows):
+        pair = table1.summarize({row: rows[row] for row in ("tanh-n", _PRETRAINED)})
     return {
         "summary": summary,
-        "verdict": found and found.record(),
+        "pretrained": pair if pair.get("compared_at") else None,
+        "verdict": verdict and verdict.record(),
         "label": source.label,
-        "curves": {
-            row: [
-                {"run": c.run, **{name: _listed(c, name) for name in
-                                  ("updates", "validation_error", "test_error")}}
-                for c in curves
-            ]
-            for row, curves in rows.items()
-        },
-    }  # fmt: skip
+        "curves": listed(rows),
+    }
 
 
-def _listed(curve, name):
-    return [point[name] for point in curve.points]
+def listed(rows):
+    """Return curves by row as JSON has them."""
+    return {
+        row: [
+            {"run": c.run} | {name: [p[name] for p in c.points] for name in _NAMES} for c in curves
+        ]
+        for row, curves in rows.items()
+    }
+
+
+def unlisted(entries):
+    """Return what :func:`listed` was given, as far as it has it."""
+    rows = {}
+    for row, of_row in entries.items():
+        rows[row] = [Curve(entry["run"]) for entry in of_row]
+        for curve, entry in zip(rows[row], of_row, strict=True):
+            for values in zip(*(entry[name] for name in _NAMES), strict=True):
+                curve.add(dict(zip(_NAMES, values, strict=True)))
+    return rows
 
 
 def draw(numbers):
     """Draw the curves and the paper's final errors."""
-    rows = {}
-    for row, entries in numbers["curves"].items():
-        rows[row] = [Curve(entry["run"]) for entry in entries]
-        for curve, entry in zip(rows[row], entries, strict=True):
-            names = ("updates", "validation_error", "test_error")
-            for values in zip(*(entry[name] for name in names), strict=True):
-                curve.add(dict(zip(names, values, strict=True)))
-    return table1.draw(rows, numbers["summary"]).figure
+    return table1.draw(unlisted(numbers["curves"]), numbers["summary"]).figure
 
 
 def table(numbers):
     """Return Table 1 as rows of texts."""
     return table1.table(numbers["summary"])
+
+
+def remarks(numbers):
+    """Return what the table's intervals are, and how pre-training did."""
+    said, pair = [table1.NOTE], numbers["pretrained"]
+    if pair:
+        plain, trained = pair["rows"]["tanh-n"], pair["rows"][_PRETRAINED]
+        sure = "p < 0.005" if trained["against"]["significant"] else "not significant"
+        said.append(
+            f"After {pair['compared_at']:,} updates, with pre-training {trained['mean']:.2f} ± "
+            f"{trained['half_width']:.2f} %, without {plain['mean']:.2f} ± {plain['half_width']:.2f} %: "
+            f"a difference of {trained['against']['difference']:+.2f}, {sure}."
+        )
+    return said
 
 
 def verdicts(numbers):

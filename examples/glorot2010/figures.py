@@ -2,31 +2,35 @@
 
 ``python -m examples.glorot2010.figures --figure 6,7`` makes some of them, without ``--figure`` all. What
 needs trained networks is drawn from the curve files of the repository's long runs, and, with
-``--updates N``, from those of shorter ones, too, which are trained first.
+``--updates N``, from those of shorter ones, too, which are trained first. The documentation draws what
+takes long to measure from records, which ``--records keep`` writes.
 """
 
 import argparse
 import dataclasses
 import importlib
+import inspect
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
-from examples.glorot2010 import report
-from examples.glorot2010.curves import read_curves
+from examples.glorot2010 import inventory, report
+from examples.glorot2010.curves import machine, read_curves, versions
 from examples.glorot2010.depths import DEPTHS
 from examples.glorot2010.fixed_set import N_FIXED
 from examples.glorot2010.protocol import PAPER_ROWS, Run
 from examples.glorot2010.runs import run_all
 from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED, chosen
-from minnet.datasets import load_cifar10, load_mnist
+from minnet.datasets import load_cifar10, load_image_folder, load_mnist
 
-__all__ = ["NEEDED", "PARTS", "make"]
+__all__ = ["NEEDED", "PARTS", "RECORDED", "RECORDS", "make"]
 
 #: Module of each part.
 PARTS = {
+    "1": "figure01",
     "2": "figure02",
     "3": "figure03",
     "4": "figure04",
@@ -42,6 +46,7 @@ PARTS = {
     "fixed": "fixed_set",
     "depths": "depths",
     "shapes": "layer_shapes",
+    "later": "later",
 }
 #: Of those that need trained networks, which; learning rates are for where nothing better is known.
 NEEDED = {
@@ -58,9 +63,14 @@ NEEDED = {
         for row in ("sigmoid", "tanh", "tanh-n", "softsign")
     ],
 }
+#: Those whose numbers are of curves; of the long runs alone for the last one, whose rows are too many.
+FROM_CURVES = (*NEEDED, "later")
+#: Those that take minutes to measure, and where their records are kept.
+RECORDED = ("12", "fixed")
+RECORDS = COMMITTED / "records"
 
 
-def make(part, source, folder, suffix=""):
+def make(part, source, folder, suffix="", records=None):
     """Measure and draw a part: a picture and a file of numbers in a folder.
 
     Parameters
@@ -71,22 +81,39 @@ def make(part, source, folder, suffix=""):
     folder : path-like
     suffix : str, default=""
         Of the files' names.
+    records : path-like, optional
+        A folder with files of numbers of earlier calls: if it has one of the part, this is drawn and
+        nothing measured; parts of :data:`RECORDED` are not measured without one either.
 
     Returns
     -------
     dict
         ``part``, ``title``, ``paper``, ``picture`` (its file name), ``caption`` (what was measured),
-        ``table`` (rows of texts, or None) and ``verdicts``; ``picture`` is None where curves are missing.
+        ``table`` (rows of texts, or None), ``remarks`` (sentences), ``verdicts``, ``kept`` (whether it is
+        drawn from a record), ``measured`` (seconds, versions and machine) and ``rule`` (by which it is
+        judged). ``picture`` is None where curves or a record are missing, and ``missing`` says so.
     """
     module = importlib.import_module(f"examples.glorot2010.{PARTS[part]}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     record = {"part": part, "title": module.TITLE, "paper": module.PAPER, "picture": None}
-    record |= {"caption": source.label if part in NEEDED else ""}
-    record |= {"verdicts": [], "table": None}
-    numbers = module.measure(source)
-    if numbers is None:
-        return record
+    record |= {"caption": source.label if part in FROM_CURVES else "", "kept": False}
+    record |= {"verdicts": [], "table": None, "remarks": [], "measured": None, "missing": None}
+    record["rule"] = _rule(getattr(module, "RULES", module.verdicts))
+    kept = None if records is None else Path(records) / f"{PARTS[part]}.json"
+    if kept is not None and kept.exists():
+        before = json.loads(kept.read_text())
+        record |= {key: before[key] for key in ("caption", "measured")} | {"kept": True}
+        numbers = before["numbers"]
+    elif kept is not None and part in RECORDED:
+        return record | {"missing": "No record of it."}
+    else:
+        began = time.perf_counter()
+        numbers = module.measure(source)
+        if numbers is None:
+            return record | {"missing": f"No curves for it ({source.label})."}
+        seconds = round(time.perf_counter() - began, 2)
+        record["measured"] = {"seconds": seconds, "versions": versions(), "machine": machine()}
     import matplotlib.pyplot as plt
 
     name = PARTS[part] + suffix
@@ -95,9 +122,16 @@ def make(part, source, folder, suffix=""):
     plt.close(figure)
     record["picture"] = f"{name}.png"
     record["table"] = module.table(numbers) if hasattr(module, "table") else None
+    record["remarks"] = module.remarks(numbers) if hasattr(module, "remarks") else []
     record["verdicts"] = [verdict.record() for verdict in module.verdicts(numbers)]
     (folder / f"{name}.json").write_text(json.dumps(record | {"numbers": numbers}) + "\n")
     return record
+
+
+def _rule(function):
+    """Return what a docstring says after its first paragraph, on a line."""
+    _, _, rest = inspect.getdoc(function).partition("\n\n")
+    return " ".join(rest.replace("``", "").split())
 
 
 def train_short(parts, updates, width, jobs, committed, folder):
@@ -129,9 +163,13 @@ def main(arguments=None):
     add("--seeds", type=int, default=5, help="networks before training (default: %(default)s)")
     add("--mnist", help="folder with MNIST's files, for figure 12 (default: digits)")
     add("--cifar10", help="folder with CIFAR-10's files, for figure 12")
+    add("--images", help="folder with a subfolder of images for each class, for figure 1")
     add("--epochs", type=int, default=10, help="on these (default: %(default)s)")
     add("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
     add("--out", default="glorot2010_report", help="folder (default: %(default)s)")
+    kept = ", ".join(RECORDED)
+    add("--records", choices=["keep", "draw"], help=f"keep {kept} for the documentation; draw "
+        f"from what was kept, not measuring {kept}")  # fmt: skip
     given = parser.parse_args(arguments)
     parts = ["11"] if given.table else given.figure.split(",")
     unknown = [part for part in parts if part not in PARTS]
@@ -139,12 +177,15 @@ def main(arguments=None):
         parser.error(f"--figure must be of {', '.join(PARTS)}, got {', '.join(unknown)}")
     if given.updates is not None and (given.updates < 1000 or given.updates % 1000):
         parser.error(f"--updates must be a multiple of 1000, got {given.updates}")
+    if given.records == "keep" and given.updates is not None:
+        parser.error("--records keep is for the long runs, not for --updates")
     seeds = tuple(range(given.seeds))
     committed = read_curves(given.curves)
     loaders = ((load_mnist, given.mnist), (load_cifar10, given.cifar10))
     sets = [load(folder) for load, folder in loaders if folder]
     shared = {"width": given.width, "seeds": seeds, "sets": tuple(sets), "epochs": given.epochs}
     shared["jobs"] = given.jobs
+    shared["images"] = load_image_folder(given.images) if given.images else None
     long = Source(committed, "long runs", **shared)
     sources = {"": long}
     if given.updates is not None and set(parts) & set(NEEDED):
@@ -156,12 +197,17 @@ def main(arguments=None):
     for part in parts:
         began = time.perf_counter()
         for suffix, source in sources.items() if part in NEEDED else [("", long)]:
-            records.append(make(part, source, given.out, suffix))
+            drawn = RECORDS if given.records == "draw" else None
+            records.append(make(part, source, given.out, suffix, drawn))
+            if given.records == "keep" and part in RECORDED and records[-1]["picture"]:
+                RECORDS.mkdir(parents=True, exist_ok=True)
+                shutil.copy(Path(given.out) / f"{PARTS[part]}.json", RECORDS)
             for verdict in records[-1]["verdicts"]:
                 print(f"    {verdict['claim']} {verdict['outcome']}: {verdict['measured']}")
-        missing = "" if records[-1]["picture"] else ": no curves for it"
-        print(f"{part}: {time.perf_counter() - began:.1f} s{missing}", flush=True)
-    report.write(records, given.out)
+        missing = records[-1]["missing"]
+        print(f"{part}: {time.perf_counter() - began:.1f} s. {missing or ''}", flush=True)
+    curves = [curve for source in sources.values() for curve in source.curves]
+    report.write(records, given.out, inventory.tables(curves, given.curves))
     print(f"{Path(given.out) / 'report.html'}")
 
 

@@ -4,14 +4,21 @@ import base64
 import html
 from pathlib import Path
 
-from examples.glorot2010.claims import CLAIMS
+from examples.glorot2010.wording import (
+    OUTCOME_WORDS,
+    claims_table,
+    heading,
+    origin,
+    rule_words,
+    verdict_words,
+)
 
 __all__ = ["markdown_table", "write"]
 
 _HEAD = "Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks"
 _INTRO = (
     "Re-run with minnet on Shapeset-3x2, by `python -m examples.glorot2010.figures`. Verdicts are by "
-    "rules that stand in the code beside each measurement; intervals are of 95 % over seeds."
+    "rules that are printed below the figures; intervals are of 95 % over seeds."
 )
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -23,7 +30,7 @@ padding: .3rem .6rem; text-align: left; vertical-align: top } .reproduced { back
 """
 
 
-def write(records, folder):
+def write(records, folder, tables=None):
     """Write ``report.md`` and ``report.html``.
 
     Parameters
@@ -32,14 +39,12 @@ def write(records, folder):
         Of :func:`examples.glorot2010.figures.make`.
     folder : path-like
         Where the pictures are.
+    tables : dict, optional
+        Of :func:`examples.glorot2010.inventory.tables`, for the end.
     """
-    folder = Path(folder)
-    (folder / "report.md").write_text(_markdown(records), encoding="utf-8")
-    (folder / "report.html").write_text(_html(records, folder), encoding="utf-8")
-
-
-def _name(record):
-    return f"Figure {record['part']}: " * record["part"].isdigit() + record["title"]
+    folder, tables = Path(folder), tables or {}
+    (folder / "report.md").write_text(_markdown(records, tables), encoding="utf-8")
+    (folder / "report.html").write_text(_html(records, tables, folder), encoding="utf-8")
 
 
 def _with_headings(records):
@@ -48,12 +53,6 @@ def _with_headings(records):
     return [
         (record, record["part"] != before) for record, before in zip(records, parts, strict=False)
     ]
-
-
-def _judged(records):
-    """Return the verdict on each claim, the last one if there are several, None where there is none."""
-    found = {verdict["claim"]: verdict for record in records for verdict in record["verdicts"]}
-    return {claim: found.get(claim) for claim in CLAIMS}
 
 
 def markdown_table(rows):
@@ -78,57 +77,67 @@ def _html_table(rows):
     return "<table>\n" + "\n".join(lines) + "\n</table>\n"
 
 
-def _markdown(records):
+def _markdown(records, tables):
     rows = [["claim", "verdict", "measured", "from"]]
-    for claim, verdict in _judged(records).items():
-        cells = ("open", "", "")
-        if verdict:
-            cells = (verdict["outcome"], verdict["measured"], verdict["basis"])
-        rows.append([f"{claim}. {CLAIMS[claim]}", *cells])
+    for line in claims_table(records):
+        cells = (OUTCOME_WORDS[line["outcome"]], line["measured"], line["basis"])
+        rows.append([f"{line['claim']}. {line['statement']}", *cells])
     lines = [f"# {_HEAD}", "", _INTRO, "", *markdown_table(rows)]
     for record, is_new in _with_headings(records):
         if is_new:
-            lines += ["", f"## {_name(record)}", "", f"> The paper: {record['paper']}"]
-        if not record["picture"]:
-            lines += ["", f"No curves for it ({record['caption']})."]
-            continue
-        lines += ["", f"![{record['title']}]({record['picture']})"]
-        lines += ["", f"From the {record['caption']}."] if record["caption"] else []
+            lines += ["", f"## {heading(record)}"]
+            lines += ["", f"> The paper: {record['paper']}"] if record["paper"] else []
+        if record["picture"]:
+            lines += ["", f"![{record['title']}]({record['picture']})"]
+        lines += ["", origin(record)] if origin(record) else []
         lines += ["", *markdown_table(record["table"])] if record["table"] else []
+        for remark in record["remarks"]:
+            lines += ["", remark.replace("*", r"\*")]
         for verdict in record["verdicts"]:
-            lines += ["", f"**{verdict['claim']}: {verdict['outcome']}.** {verdict['measured']} "
-                      f"({verdict['basis']})."]  # fmt: skip
+            outcome, measured = verdict_words(verdict)
+            lines += ["", f"**{outcome}** {measured}"]
+        lines += ["", f"*{rule_words(record)}*"] if record["verdicts"] else []
+    for title, (rows, remark) in tables.items():
+        lines += ["", f"## {title}", "", *markdown_table(rows)]
+        lines += ["", remark] if remark else []
     return "\n".join(lines) + "\n"
 
 
-def _html(records, folder):
+def _html(records, tables, folder):
     rows = ""
-    for claim, verdict in _judged(records).items():
-        outcome = verdict["outcome"] if verdict else "open"
-        cells = (verdict["measured"], verdict["basis"]) if verdict else ("", "")
-        rows += f"<tr><td>{claim}</td><td>{html.escape(CLAIMS[claim])}</td>"
-        rows += f'<td class="{outcome}">{outcome}</td>'
-        rows += "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>\n"
+    for line in claims_table(records):
+        said = {key: html.escape(text) for key, text in line.items()}
+        rows += f"<tr><td>{said['claim']}</td><td>{said['statement']}</td>"
+        rows += f'<td class="{said["outcome"]}">{OUTCOME_WORDS[line["outcome"]]}</td>'
+        rows += f"<td>{said['measured']}</td><td>{said['basis']}</td></tr>\n"
     body = (
         f"<h1>{html.escape(_HEAD)}</h1><p>{html.escape(_INTRO).replace('`', '')}</p>\n<table><tr><th></th>"
         f"<th>claim</th><th>verdict</th><th>measured</th><th>from</th></tr>\n{rows}</table>\n"
     )
     for record, is_new in _with_headings(records):
         if is_new:
-            body += f"<h2>{html.escape(_name(record))}</h2>\n"
-            body += f"<blockquote>The paper: {html.escape(record['paper'])}</blockquote>\n"
+            body += f"<h2>{html.escape(heading(record))}</h2>\n"
+            if record["paper"]:
+                body += f"<blockquote>The paper: {html.escape(record['paper'])}</blockquote>\n"
         if record["picture"]:
             picture = base64.b64encode((folder / record["picture"]).read_bytes()).decode()
             title = html.escape(record["title"], quote=True)
             body += f'<img alt="{title}" src="data:image/png;base64,{picture}">\n'
-            body += f"<p>From the {record['caption']}.</p>\n" if record["caption"] else ""
-            body += _html_table(record["table"]) if record["table"] else ""
-        else:
-            body += f"<p>No curves for it ({record['caption']}).</p>\n"
+        body += _paragraph(origin(record))
+        body += _html_table(record["table"]) if record["table"] else ""
+        body += "".join(map(_paragraph, record["remarks"]))
         for verdict in record["verdicts"]:
-            text = html.escape(f"{verdict['measured']} ({verdict['basis']}).")
-            body += f"<p><b>{verdict['claim']}: {verdict['outcome']}.</b> {text}</p>\n"
+            outcome, measured = map(html.escape, verdict_words(verdict))
+            body += f"<p><b>{outcome}</b> {measured}</p>\n"
+        if record["verdicts"]:
+            body += f"<p><i>{html.escape(rule_words(record))}</i></p>\n"
+    for title, (rows, remark) in tables.items():
+        body += f"<h2>{html.escape(title)}</h2>\n{_html_table(rows)}{_paragraph(remark)}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Glorot &amp; Bengio (2010) '
         f"re-run</title><style>{_STYLE}</style></head><body>\n{body}</body></html>\n"
     )
+
+
+def _paragraph(text):
+    return f"<p>{html.escape(text)}</p>\n" if text else ""

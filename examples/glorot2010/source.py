@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from sklearn.utils import Bunch
+
 from examples.glorot2010.table1 import chosen
 
 __all__ = ["Source"]
@@ -29,6 +31,9 @@ class Source:
         Processes at a time.
     svm_sizes : tuple of int
         Training images of the SVMs.
+    images : Bunch, optional
+        Of :func:`minnet.datasets.load_image_folder`: what Figure 1 shows in the place of the images
+        that are not public; scikit-learn's digits without.
     """
 
     curves: list = field(default_factory=list)
@@ -39,6 +44,7 @@ class Source:
     epochs: int = 10
     jobs: int = 1
     svm_sizes: tuple = (1000, 2000, 4000, 8000)
+    images: Bunch | None = None
 
     def trained(self, row, depth=5, fixed=0, shape="equal"):
         """Return the curves of a row, one for each seed, at its learning rate; empty if there are none."""

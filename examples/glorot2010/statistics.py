@@ -62,8 +62,9 @@ def separated(a, b, n_images=10_000, alpha=0.005):
     r"""Return the difference of two rows' mean errors, ``b - a``, and whether it is significant.
 
     Welch's standard error over seeds and the binomial one of the images, added in squares; Student's law
-    with Welch's degrees of freedom where both rows have two seeds or more, otherwise the normal law on the
-    images alone. The images are the same for both rows: taking them as two samples errs towards "no".
+    with Welch's degrees of freedom. Where one row has a single seed, it is taken to scatter as the other
+    row's do; where both have, the normal law on the images alone. The images are the same for both rows:
+    taking them as two samples errs towards "no".
 
     Parameters
     ----------
@@ -90,12 +91,17 @@ def separated(a, b, n_images=10_000, alpha=0.005):
     difference = float(b.mean() - a.mean())
     p = np.clip([a.mean() / 100, b.mean() / 100], 0.0, 1.0)
     of_images = 1e4 * float((p * (1 - p)).sum()) / n_images
-    if len(a) < 2 or len(b) < 2:
+    several = [errors for errors in (a, b) if len(errors) > 1]
+    if not several:
         quantile, square = stats.norm.ppf(1 - alpha / 2), of_images
     else:
-        parts = np.array([a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)])
+        if len(several) == 2:
+            parts = np.array([errors.var(ddof=1) / len(errors) for errors in several])
+        else:
+            parts = several[0].var(ddof=1) * np.array([1 / len(a) + 1 / len(b)])
         square = parts.sum() + of_images
         # What the images add has as good as infinitely many degrees of freedom.
-        degrees = square**2 / max((parts**2 / [len(a) - 1, len(b) - 1]).sum(), 1e-300)
+        of_parts = np.array([len(errors) - 1 for errors in several])
+        degrees = square**2 / max((parts**2 / of_parts).sum(), 1e-300)
         quantile = stats.t.ppf(1 - alpha / 2, degrees)
     return difference, bool(abs(difference) > quantile * math.sqrt(square))

@@ -77,8 +77,11 @@ def draw_layers(ax, entry, *, middle=None, band=None, dashed=None, label="activa
             ax.plot(updates, np.array(entry[dashed])[:, i], color=color, lw=1, ls="--")
     # From 0 on, but early changes are to be seen.
     ax.set_xscale("symlog", linthresh=1000, linscale=0.5)
-    ax.set_xlim(0, 1.05 * updates[-1])
-    ax.set_xticks([0, *(10**k for k in range(3, 8) if 10**k <= 1.05 * updates[-1])])
+    # Panels that share the axis may be of trainings of other lengths.
+    panels = ax.get_shared_x_axes().get_siblings(ax)
+    last = 1.05 * max(panel.dataLim.x1 for panel in panels if panel.lines)
+    ax.set_xlim(0, last)
+    ax.set_xticks([0, *(10**k for k in range(3, 8) if 10**k <= last)])
     if log:
         ax.set_yscale("log")
     ax.set(xlabel="updates", ylabel=label)

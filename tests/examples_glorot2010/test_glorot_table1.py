@@ -46,6 +46,27 @@ def test_equal_rows_are_rarely_separated_and_distant_ones_are():
     assert all(statistics.separated(seeds(0.16), seeds(0.27))[1] for _ in range(50))
 
 
+@pytest.mark.parametrize("n", [3, 5])
+def test_a_single_seed_is_as_uncertain_as_those_of_the_other_row(n):
+    rng = np.random.default_rng(2)
+
+    def seeds(p, n):
+        return 100 * rng.binomial(10_000, p + rng.normal(0, 0.01, n)) / 10_000
+
+    equal = [statistics.separated(seeds(0.16, n), seeds(0.16, 1))[1] for _ in range(2000)]
+    assert np.mean(equal) < 0.02  # alpha = 0.005, and 0.2 if images alone were counted
+    swapped = [statistics.separated(seeds(0.16, 1), seeds(0.16, n))[1] for _ in range(2000)]
+    assert np.mean(swapped) < 0.02
+    assert all(statistics.separated(seeds(0.16, n), seeds(0.9, 1))[1] for _ in range(50))
+    # As many degrees of freedom as Student's test of two samples of the same variance.
+    a, b = [10.0, 20.0, 30.0], [45.5]
+    t = statistics.stats.t.ppf(1 - 0.05 / 2, 2) * 10 * np.sqrt(1 / 3 + 1)
+    for off, significant in ((-0.1, False), (0.1, True)):
+        found = statistics.separated(a, [20 + t + off], n_images=10**12, alpha=0.05)
+        assert found == (pytest.approx(t + off), significant)
+    assert statistics.separated(a, b)[1] is False
+
+
 def write(folder, finals, *, seeds=(0, 1, 2), rate=0.1, spread=0.3):
     rng = np.random.default_rng(2)
     for row, error in finals.items():

@@ -1,0 +1,75 @@
+"""What came after the paper, on the same axes: does any of it beat tanh N?"""
+
+from examples.glorot2010 import figure11, table1
+from examples.glorot2010.protocol import PAPER_ROWS, ROWS
+
+TITLE = "Test error of what came after the paper, 5 hidden layers"
+PAPER = ""  # it could say nothing of it
+LATER = tuple(row for row in ROWS if row not in (*PAPER_ROWS, "tanh-n-pretrained"))
+
+
+def measure(source):
+    """Return the curves, and each row beside tanh N; None without tanh N and a later row.
+
+    A row is compared after as many updates as both it and tanh N have a test error.
+    """
+    found = table1.chosen(source.curves, width=source.width)
+    rows = {row: found[row] for row in ("tanh-n", *LATER) if row in found}
+    pairs = {}
+    for row in LATER:
+        if {row, "tanh-n"} <= set(rows):
+            pair = table1.summarize({"tanh-n": rows["tanh-n"], row: rows[row]})
+            if pair["compared_at"] is not None:
+                pairs[row] = pair
+    if not pairs:
+        return None
+    kept = {row: curves for row, curves in rows.items() if row in ("tanh-n", *pairs)}
+    return {"pairs": pairs, "curves": figure11.listed(kept), "label": source.label}
+
+
+def draw(numbers):
+    """Draw the curves and the paper's final errors."""
+    summary = {"compared_at": None, "rows": {}}  # there is a number for each pair
+    return table1.draw(figure11.unlisted(numbers["curves"]), summary).figure
+
+
+def table(numbers):
+    """Return each row beside tanh N, as rows of texts."""
+    rows = [["row", "learning rate", "seeds", "updates", "test error, %", "Tanh N there, %",
+             "difference"]]  # fmt: skip
+    for row, pair in numbers["pairs"].items():
+        own, plain = pair["rows"][row], pair["rows"]["tanh-n"]
+        cells = [
+            own["name"],
+            f"{own['rate']:g}",
+            str(len(own["seeds"])),
+            f"{pair['compared_at']:,}",
+        ]
+        cells += [f"{entry['mean']:.2f} ± {entry['half_width']:.2f}" for entry in (own, plain)]
+        against = own["against"]
+        rows.append([*cells, f"{against['difference']:+.2f}" + "*" * against["significant"]])
+    return rows
+
+
+def remarks(numbers):
+    """Return what the table's intervals are, and which rows are better than tanh N."""
+    said = {"better than": [], "not told apart from": [], "worse than": []}
+    for row, pair in numbers["pairs"].items():
+        against = pair["rows"][row]["against"]
+        kind = "not told apart from"
+        if against["significant"]:
+            kind = "better than" if against["difference"] < 0 else "worse than"
+        said[kind].append(f"{ROWS[row][0]} ({against['difference']:+.2f})")
+    # Rows differ in how long they were trained.
+    parts = [f"{kind} Tanh N: {'; '.join(names)}" for kind, names in said.items() if names]
+    text = ". ".join(part[0].upper() + part[1:] for part in parts)
+    how = (
+        "Each with p < 0.005; differences in points. A row of a single seed is taken to scatter as the "
+        "other's seeds do; where both have one, images alone are counted."
+    )
+    return [table1.NOTE, f"{text}. {how}"]
+
+
+def verdicts(numbers):
+    """Return none: the paper could not claim anything of it."""
+    return []

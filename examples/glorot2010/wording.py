@@ -1,0 +1,95 @@
+"""How measurements are said: the report and the documentation's chapter use the same words."""
+
+from examples.glorot2010.claims import CLAIMS
+from examples.glorot2010.curves import duration
+
+__all__ = ["OUTCOME_WORDS", "claims_table", "heading", "origin", "rule_words", "verdict_words"]
+
+OUTCOME_WORDS = {
+    "reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced", "open": "open",
+}  # fmt: skip
+
+
+def heading(record):
+    """Return the heading of a part's record.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.wording import heading
+    >>> heading({"part": "6", "title": "Activations"}), heading({"part": "fixed", "title": "Errors"})
+    ('Figure 6: Activations', 'Errors')
+    """
+    return f"Figure {record['part']}: " * record["part"].isdigit() + record["title"]
+
+
+def origin(record):
+    """Return a sentence on where a part's numbers are from; empty for those measured on the spot.
+
+    Parameters
+    ----------
+    record : dict
+        Of :func:`examples.glorot2010.figures.make`.
+    """
+    if record["picture"] is None:
+        return record["missing"]
+    said = f"From the {record['caption']}. " if record["caption"] else ""
+    if record["kept"]:
+        made = record["measured"]
+        names = ("minnet-learn", "numpy", "scikit-learn")
+        used = ", ".join(f"{name} {made['versions'][name]}" for name in names)
+        said += (
+            f"Drawn from a record, not measured again: {used}, on {made['machine']['processor']}, in "
+            f"{duration(made['seconds'])}."
+        )
+    return said.strip()
+
+
+def verdict_words(verdict):
+    """Return a verdict's record as two texts: claim and outcome, and what was measured.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.claims import Verdict
+    >>> from examples.glorot2010.wording import verdict_words
+    >>> verdict_words(Verdict("C3", "reproduced", "0.79 and 0.49", "3 seeds").record())
+    ('C3: reproduced.', '0.79 and 0.49 (3 seeds).')
+    """
+    return (
+        f"{verdict['claim']}: {OUTCOME_WORDS[verdict['outcome']]}.",
+        f"{verdict['measured']} ({verdict['basis']}).",
+    )
+
+
+def rule_words(record):
+    """Return by which rule the verdicts of a part's record are given.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.wording import rule_words
+    >>> rule_words({"rule": "Its parts: a and b.", "verdicts": [{}]})
+    'The rule of the verdict. Its parts: a and b.'
+    """
+    many = len(record["verdicts"]) > 1
+    return f"The rule{'s' * many} of the verdict{'s' * many}. {record['rule']}"
+
+
+def claims_table(records):
+    """Return the verdict on each claim, the last one where there are several.
+
+    Parameters
+    ----------
+    records : list of dict
+        Of :func:`examples.glorot2010.figures.make`.
+
+    Returns
+    -------
+    list of dict
+        ``claim``, ``statement``, ``outcome`` ("open" where there is no verdict), ``measured`` and
+        ``basis``.
+    """
+    found = {verdict["claim"]: verdict for record in records for verdict in record["verdicts"]}
+    none = {"outcome": "open", "measured": "", "basis": ""}
+    return [
+        {"claim": claim, "statement": statement} | none | found.get(claim, {})
+        for claim, statement in CLAIMS.items()
+    ]
