@@ -45,7 +45,10 @@ def _errors(source, shape):
     made = compared_at(rows)
     if made is None:
         return None
-    errors = {init: [c.at("test_error", made) for c in curves] for init, curves in rows.items()}
+    errors = {
+        init: [error for c in curves if (error := c.at("test_error", made)) is not None]
+        for init, curves in rows.items()
+    }
     rates = {init: curves[0].run["rate"] for init, curves in rows.items()}
     return {"label": source.label, "updates": made, "rates": rates} | errors
 

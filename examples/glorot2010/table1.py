@@ -6,6 +6,7 @@ writes ``table1.json``, ``table1.md`` and ``table1.png``.
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ _TIE = 2.0  # points: the paper's three best rows are 0.7 apart
 
 def chosen(curves, depth=5, width=1000, fixed=0, shape="equal"):
     """Return the curves of each row at its learning rate: the one that most updates were made with.
+
+    Of rates with equally many, the one with the smallest last validation error.
 
     Parameters
     ----------
@@ -58,9 +61,11 @@ def chosen(curves, depth=5, width=1000, fixed=0, shape="equal"):
             and c.points
         ]
         if of_row:
-            made = {}
+            made = {}  # of each rate its updates, and what speaks for it where these are equal
             for curve in of_row:
-                made[curve.run["rate"]] = made.get(curve.run["rate"], 0) + curve.updates
+                n, best = made.get(curve.run["rate"], (0, -math.inf))
+                error = curve.last("validation_error") or (0, math.inf)
+                made[curve.run["rate"]] = n + curve.updates, max(best, -error[1])
             rate = max(made, key=made.get)
             of_rate = [c for c in of_row if c.run["rate"] == rate]
             found[row] = sorted(of_rate, key=lambda c: c.run["seed"])
@@ -72,8 +77,8 @@ def _tested(curve):
 
 
 def compared_at(rows):
-    """Return the largest number of updates at which all curves of all rows have a test error, or None."""
-    every = [set(_tested(curve)) for curves in rows.values() for curve in curves]
+    """Return the largest number of updates at which each row has a test error, of any seed, or None."""
+    every = [set().union(*map(_tested, curves)) for curves in rows.values()]
     common = set.intersection(*every) if every else set()
     return max(common, default=None)
 
@@ -90,9 +95,9 @@ def summarize(rows):
     -------
     dict
         ``compared_at``: updates at which rows are compared, None if there is no such number. ``rows``: of
-        each row its learning rate, the errors by seed there with mean and half width of the 95 %
-        interval, the difference from tanh N and whether it is significant (p < 0.005), the last ones,
-        and the paper's.
+        each row its learning rate, the seeds that got there, their errors with mean and half width of the
+        95 % interval, the difference from tanh N and whether it is significant (p < 0.005), the last
+        errors, and the paper's.
     """
     updates = compared_at(rows)
     table = {}
@@ -106,8 +111,10 @@ def summarize(rows):
             "paper": PAPER.get(row),
         }
         if updates is not None:
-            errors = [by_updates[updates] for by_updates in tested]
+            there = [i for i, by_updates in enumerate(tested) if updates in by_updates]
+            errors = [tested[i][updates] for i in there]
             mean, half = error_interval(errors)
+            entry["seeds"] = [entry["seeds"][i] for i in there]
             entry |= {"errors": errors, "mean": round(mean, 3), "half_width": round(half, 3)}
         lasts = [max(by_updates) for by_updates in tested if by_updates]
         if lasts:

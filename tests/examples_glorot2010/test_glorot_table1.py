@@ -103,6 +103,30 @@ def test_the_papers_own_numbers_are_the_papers_ranking(tmp_path):
     assert lines[2].startswith("| Softsign | 0.1 | 3 | 16.")
 
 
+def test_rows_are_compared_where_each_has_a_seed(tmp_path):
+    write(tmp_path, PAPER, seeds=(0, 1))
+    short = tmp_path / f"{Run('tanh-n', 0.1, 1).name}.json"
+    curve = Curve.read(short)
+    curve.points = [point for point in curve.points if point["updates"] <= 50_000]
+    curve.write(short)
+    summary = table1.summarize(table1.chosen(table1.read_curves(tmp_path)))
+    assert summary["compared_at"] == 100_000
+    assert summary["rows"]["tanh-n"]["seeds"] == [0]
+    assert len(summary["rows"]["tanh-n"]["errors"]) == 1
+    assert summary["rows"]["tanh"]["seeds"] == [0, 1]
+
+
+def test_of_rates_with_equally_many_updates_the_better_one_is_chosen():
+    curves = []
+    for rate, error in ((0.01, 70.0), (0.1, 60.0), (0.3, 65.0)):
+        curves.append(Curve(Run("tanh", rate).describe()))
+        curves[-1].add({"updates": 1000, "validation_error": error})
+        curves[-1].sessions = [{"from": 0, "to": 1000, "seconds": 1.0}]
+    assert table1.chosen(curves)["tanh"] == [curves[1]]
+    curves[0].sessions[0]["to"] = 2000
+    assert table1.chosen(curves)["tanh"] == [curves[0]]
+
+
 @pytest.mark.parametrize(("changes", "outcome"), [
     ({"tanh": 15.0}, "partly"),  # tanh is no worse: sigmoid still is, and the three best tie
     ({"softsign": 19.0}, "partly"),
@@ -116,18 +140,16 @@ def test_other_rankings_are_not_called_reproduced(tmp_path, changes, outcome):
 
 def test_rows_are_compared_where_all_were_tested(tmp_path):
     write(tmp_path, PAPER)
-    path = tmp_path / f"{Run('sigmoid', 0.1, 1).name}.json"
-    curve = Curve.read(path)
-    curve.cut(60_000)
-    curve.write(path)
-    rows = table1.chosen(table1.read_curves(tmp_path))
-    summary = table1.summarize(rows)
+    for seed in (0, 1, 2):
+        path = tmp_path / f"{Run('sigmoid', 0.1, seed).name}.json"
+        curve = Curve.read(path)
+        curve.cut(60_000)
+        curve.write(path)
+    summary = table1.summarize(table1.chosen(table1.read_curves(tmp_path)))
     assert summary["compared_at"] == 50_000
-    assert summary["rows"]["sigmoid"]["last"] == {
-        "updates": 100_000, "n_seeds": 2, **{k: summary["rows"]["sigmoid"]["last"][k]
-                                             for k in ("mean", "half_width")}
-    }  # fmt: skip
-    assert summary["rows"]["sigmoid"]["last"]["mean"] == pytest.approx(82.61, abs=1)
+    last = summary["rows"]["tanh"]["last"]
+    assert (last["updates"], last["n_seeds"]) == (100_000, 3)
+    assert last["mean"] == pytest.approx(27.15, abs=1)
 
 
 def test_there_is_no_verdict_while_a_row_is_missing(tmp_path):
