@@ -68,8 +68,10 @@ def mup(layers, base_width, optimizer="adam", *, output=True, zero_output=True):
     Notes
     -----
     Widths should be large, and Adam's ``epsilon`` small against the gradients, which fall as 1 / m.
-    ``weight_decay`` is multiplied by the learning rate of its layer, as in AdamW; muP keeps their product,
-    so divide it by m_in yourself if it matters.
+    ``weight_decay`` is multiplied by the learning rate of its layer, as in AdamW, so that under Adam it
+    falls as 1 / m_in. The authors' code multiplies it by m_in, which keeps the product: do so yourself if
+    it matters. It is one number for all layers, though; for the first, whose rate does not fall, it is
+    then m times too large.
 
     Examples
     --------

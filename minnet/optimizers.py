@@ -71,7 +71,7 @@ class SGD(Optimizer):
     r"""Stochastic gradient descent, with momentum :math:`V = \mu V + g`, :math:`W = W - \eta V`.
 
     With Nesterov's momentum the step is :math:`\eta (g + \mu V)` with the new :math:`V`. These are
-    PyTorch's forms (Sutskever, Martens, Dahl and Hinton, 2013); scikit-learn keeps :math:`-\eta V`
+    PyTorch's forms; Sutskever, Martens, Dahl and Hinton (2013) and scikit-learn keep :math:`-\eta V`
     instead, which is the same while the learning rate is constant.
 
     Parameters

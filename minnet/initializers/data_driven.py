@@ -41,7 +41,9 @@ class LSUV(Initializer):
     With biases of 0, as in the paper and as ``bias_init="auto"`` has them here, Z is linear in W: the
     first scaling is exact, and the second look only confirms it. Given biases are kept, and more
     rounds may be needed. Where Z does not vary at all, the weights stay as they were drawn, with a
-    warning. The paper has tol 0.1 and up to 10 rounds; its code has 0.02 and 20.
+    warning. The defaults are those of the authors' code for Keras. Their code for Caffe has 0.02 and
+    20; that for PyTorch compares the standard deviation with ``tol``, not the variance, and shifts the
+    biases to a mean of 0 as well.
 
     Examples
     --------
@@ -109,8 +111,7 @@ class OutputPrior(Initializer):
 
     for the share p of each class, or the mean of the targets, under the sample weights. So training
     need not begin by learning how frequent the classes are; with output weights of 0 the first loss
-    is the entropy of the classes. Bengio 2012, "Practical recommendations for gradient-based training of
-    deep architectures".
+    is the entropy of the classes. Goodfellow, Bengio & Courville 2016, "Deep learning", section 8.4.
 
     For ``bias_init``. The biases of the other layers are 0.
 

@@ -132,6 +132,9 @@ class Sparse(Initializer):
 
     Notes
     -----
+    That is for sigmoids, with biases of 0. For tanh, ``init=Sparse(std=0.25), bias_init=0.5`` stands
+    in for them (Sutskever, Martens, Dahl & Hinton 2013, section 3.1).
+
     Lasagne's ``sparsity`` is the ``fraction`` here (cut off instead of rounded), torch's the fraction
     of *zeros* (and, on a ``torch.nn.Linear``, counted per input). Caffe's ``gaussian`` with
     ``sparse`` keeps each weight with probability ``sparse / fan_out``: the number is random, and on
@@ -314,10 +317,10 @@ class ZerO(Initializer):
 
     Notes
     -----
-    Any seed gives the same weights. A layer that more than doubles has units with equal weights,
-    which only the layers above tell apart. Named ``"zero_hadamard"``; ``"zeros"`` is all zeros. The
-    authors' code has :math:`2^{-m / 2}` for the factor, as a Hadamard matrix is orthogonal with it;
-    that is the paper's divided by :math:`\sqrt 2`.
+    Any seed gives the same weights. A layer that widens beyond the next power of two (``fan_in``
+    itself, if it is one) has units with equal weights, which only the layers above tell apart. Named
+    ``"zero_hadamard"``; ``"zeros"`` is all zeros. The authors' code has :math:`2^{-m / 2}` for the
+    factor, as a Hadamard matrix is orthogonal with it; that is the paper's divided by :math:`\sqrt 2`.
 
     Examples
     --------

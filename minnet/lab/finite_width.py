@@ -10,9 +10,11 @@ independent and normal, with variance :math:`q = \sigma_w^2 |h|^2 / n_\text{belo
           + E\, \frac{\sigma_w^4}{n} \left(E f^4 - (E f^2)^2\right) .
 
 For a rectifier or a linear network this is exact, and multiplies up to :math:`\prod (1 + 5/n)` and
-:math:`\prod (1 + 2/n)` (Hanin & Rolnick 2018, arXiv:1803.01719). For two inputs whose pre-activations have
-the correlation :math:`c`, the covariance takes the place of the variance; its powers of :math:`c` come
-from Mehler's formula.
+:math:`\prod (1 + 2/n)`. That the sum of :math:`1/n` decides is in Hanin & Rolnick 2018
+(arXiv:1803.01719), the 5 in Hanin & Nica 2018 (arXiv:1812.05994): the logarithm of a rectifier network's
+squared gradient is nearly normal, with variance :math:`5 \sum 1/n`. For two inputs whose pre-activations
+have the correlation :math:`c`, the covariance takes the place of the variance; its powers of :math:`c`
+come from Mehler's formula.
 """
 
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ def length_fluctuation(widths, rectifier=True):
               \prod_j (1 + 2 / n_j) \text{ for a linear network}
 
     Exact for normal weights that keep the mean length (He's, for ReLU), biases 0, and the input given:
-    1 is no fluctuation. Depth over width decides (Hanin & Rolnick 2018).
+    1 is no fluctuation. Depth over width decides (Hanin & Rolnick 2018, Hanin & Nica 2018).
 
     Parameters
     ----------

@@ -77,7 +77,8 @@ class MeanField:
 
     Examples
     --------
-    At a bias variance of 0.05, tanh is critical for a weight variance of 1.76 (Poole et al. 2016):
+    At a bias variance of 0.05, that of Schoenholz et al. (2017), tanh is critical for a weight variance of
+    1.76:
 
     >>> critical = MeanField.critical("tanh", bias_variance=0.05)
     >>> round(critical.weight_variance, 3), round(critical.fixed_variance(), 3)
