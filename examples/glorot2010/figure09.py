@@ -27,7 +27,9 @@ def draw(numbers):
     """Draw the first seed's networks, the standard initialization on top."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 1, figsize=(7, 7), layout="constrained", sharex=True)
+    figure, axes = plt.subplots(
+        2, 1, figsize=(7, 7), layout="constrained", sharex=True, sharey=True
+    )
     for ax, init in zip(axes, INITS, strict=True):
         draw_layers(ax, numbers[init][0], middle="dW_sd", label="sd of weight gradients", log=True)
         ax.set_title(f"{init} initialization", loc="left")
