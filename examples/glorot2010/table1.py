@@ -83,6 +83,12 @@ def compared_at(rows):
     return max(common, default=None)
 
 
+def _at(updates, errors):
+    mean, half = error_interval(errors)
+    found = {"updates": updates, "n_seeds": len(errors)}
+    return found | {"mean": round(mean, 3), "half_width": round(half, 3)}
+
+
 def summarize(rows):
     """Return the table's numbers.
 
@@ -96,8 +102,8 @@ def summarize(rows):
     dict
         ``compared_at``: updates at which rows are compared, None if there is no such number. ``rows``: of
         each row its learning rate, the seeds that got there, their errors with mean and half width of the
-        95 % interval, the difference from tanh N and whether it is significant (p < 0.005), the last
-        errors, and the paper's.
+        95 % interval, the difference from tanh N and whether it is significant (p < 0.005), the means
+        wherever test errors were counted, ``course``, and the paper's.
     """
     updates = compared_at(rows)
     table = {}
@@ -116,17 +122,10 @@ def summarize(rows):
             mean, half = error_interval(errors)
             entry["seeds"] = [entry["seeds"][i] for i in there]
             entry |= {"errors": errors, "mean": round(mean, 3), "half_width": round(half, 3)}
-        lasts = [max(by_updates) for by_updates in tested if by_updates]
-        if lasts:
-            last = max(lasts)
-            errors = [by_updates[last] for by_updates in tested if last in by_updates]
-            mean, half = error_interval(errors)
-            entry["last"] = {
-                "updates": last,
-                "n_seeds": len(errors),
-                "mean": round(mean, 3),
-                "half_width": round(half, 3),
-            }
+        entry["course"] = [
+            _at(updates, [by_updates[updates] for by_updates in tested if updates in by_updates])
+            for updates in sorted(set().union(*tested))
+        ]
         table[row] = entry
     if "tanh-n" in table and updates is not None:
         for row, entry in table.items():
@@ -235,22 +234,27 @@ def _draw_validation(ax, curves, color):
 
 
 def table(summary):
-    """Return the table as rows of texts, the head first."""
+    """Return the table as rows of texts, the head first.
+
+    It has the errors where rows are compared, and after 1, 2, 5, 10, 20, 50, ... thousand updates.
+    """
     updates = summary["compared_at"]
-    head = "no common number of" if updates is None else f"{updates:,}"
-    rows = [["row", "learning rate", "seeds", f"error after {head} updates, %", "from Tanh N",
-             "last measured, %", "paper, %"]]  # fmt: skip
-    for entry in summary["rows"].values():
-        at = f"{entry['mean']:.2f} ± {entry['half_width']:.2f}" if "mean" in entry else ""
-        against, last = entry.get("against"), entry.get("last")
-        apart = f"{against['difference']:+.2f}" + "*" * against["significant"] if against else ""
-        shown = ""
-        if last:
-            seeds = f"{last['n_seeds']} seed{'s' * (last['n_seeds'] != 1)}"
-            shown = f"{last['mean']:.2f} ± {last['half_width']:.2f} ({last['updates']:,}, {seeds})"
-        paper = "" if entry["paper"] is None else f"{entry['paper']:.2f}"
-        cells = [entry["name"], f"{entry['rate']:g}", len(entry["seeds"]), at, apart, shown, paper]
-        rows.append([str(cell) for cell in cells])
+    courses = [{at["updates"]: at for at in entry["course"]} for entry in summary["rows"].values()]
+    every = sorted(set().union(*courses))
+    shown = [n for n in every if n == updates or str(n).rstrip("0") in ("1", "2", "5")]
+    head = [f"error after {n:,} updates, %" for n in shown[:1]] + [f"{n:,}" for n in shown[1:]]
+    apart = "from Tanh N" + (f" at {updates:,}" if updates is not None else "")
+    rows = [["row", "learning rate", "seeds", *head, apart, "paper, at 5,000,000"]]
+    for entry, course in zip(summary["rows"].values(), courses, strict=True):
+        cells = [entry["name"], f"{entry['rate']:g}", str(len(entry["seeds"]))]
+        for n in shown:
+            at = course.get(n)
+            cells.append(f"{at['mean']:.2f} ± {at['half_width']:.2f}" if at else "")
+        against = entry.get("against")
+        cells.append(
+            f"{against['difference']:+.2f}" + "*" * against["significant"] if against else ""
+        )
+        rows.append([*cells, "" if entry["paper"] is None else f"{entry['paper']:.2f}"])
     return rows
 
 

@@ -100,7 +100,8 @@ def test_the_papers_own_numbers_are_the_papers_ranking(tmp_path):
     assert record["rows"]["tanh"]["against"]["difference"] == pytest.approx(11.55, abs=1)
     assert not record["rows"]["softsign-n"]["against"]["significant"]
     assert "against" not in record["rows"]["tanh-n"]
-    assert lines[2].startswith("| Softsign | 0.1 | 3 | 16.")
+    assert lines[2].startswith("| Softsign | 0.1 | 3 | 80.")
+    assert "| 16." in lines[2]
 
 
 def test_rows_are_compared_where_each_has_a_seed(tmp_path):
@@ -147,9 +148,13 @@ def test_rows_are_compared_where_all_were_tested(tmp_path):
         curve.write(path)
     summary = table1.summarize(table1.chosen(table1.read_curves(tmp_path)))
     assert summary["compared_at"] == 50_000
-    last = summary["rows"]["tanh"]["last"]
-    assert (last["updates"], last["n_seeds"]) == (100_000, 3)
-    assert last["mean"] == pytest.approx(27.15, abs=1)
+    course = summary["rows"]["tanh"]["course"]
+    assert [at["updates"] for at in course] == [50_000, 100_000]
+    assert course[-1]["mean"] == pytest.approx(27.15, abs=1)
+    head, *_, last = table1.table(summary)
+    assert head[3:5] == ["error after 50,000 updates, %", "100,000"]
+    assert head[5] == "from Tanh N at 50,000"
+    assert (last[0], last[4], last[-1]) == ("Sigmoid", "", "82.61")
 
 
 def test_there_is_no_verdict_while_a_row_is_missing(tmp_path):
