@@ -332,6 +332,10 @@ CALLS = {
         theory.jacobian_density, s=np.linspace(0, 2, 5), activation="tanh", q=1.0, weight_variance=1.5,
         ratio=1.0,
     ),
+    "orthogonal_jacobian_density": _new(
+        theory.orthogonal_jacobian_density, edges=np.linspace(0, 2, 5), activation="tanh", q=1.0,
+        weight_variance=1.5,
+    ),
     "jacobian_mean_square": lambda: Call(
         theory.jacobian_mean_square, {"network": theory.MeanField("tanh", 1.5), "q": 1.0, "n_layers": 2}
     ),
