@@ -13,7 +13,7 @@ PAPER = (
 
 
 RULES = table1.verdict  # whose docstring has them
-_PRETRAINED = "tanh-n-pretrained"
+_PRETRAINED = "sigmoid-pretrained"
 _NAMES = ("updates", "validation_error", "test_error")
 
 
@@ -78,8 +78,8 @@ def remarks(numbers):
         plain, trained = pair["rows"]["tanh-n"], pair["rows"][_PRETRAINED]
         sure = "p < 0.005" if trained["against"]["significant"] else "not significant"
         said.append(
-            f"After {pair['compared_at']:,} updates, with pre-training {trained['mean']:.2f} ± "
-            f"{trained['half_width']:.2f} %, without {plain['mean']:.2f} ± {plain['half_width']:.2f} %: "
+            f"After {pair['compared_at']:,} updates, sigmoid after pre-training {trained['mean']:.2f} ± "
+            f"{trained['half_width']:.2f} %, tanh N {plain['mean']:.2f} ± {plain['half_width']:.2f} %: "
             f"a difference of {trained['against']['difference']:+.2f}, {sure}."
         )
     return said

@@ -177,13 +177,13 @@ def test_without_later_rows_there_is_nothing_to_compare(rows):
 
 def test_the_table_has_the_papers_rows_and_a_remark_on_pretraining():
     curves = [curve("tanh-n", (60, 50, 40)), curve("tanh", (70, 60, 50)), curve("relu-he", (9,))]
-    source = Source([*curves, curve("tanh-n-pretrained", (55, 44))])
+    source = Source([*curves, curve("sigmoid-pretrained", (55, 44))])
     numbers = figure11.measure(source)
     assert numbers["summary"]["compared_at"] == 3000
     assert set(numbers["summary"]["rows"]) == {"tanh", "tanh-n"}
-    assert set(numbers["curves"]) == {"tanh", "tanh-n", "tanh-n-pretrained"}
+    assert set(numbers["curves"]) == {"tanh", "tanh-n", "sigmoid-pretrained"}
     _, said = figure11.remarks(numbers)
-    assert "After 2,000 updates, with pre-training 44.00 ± 0.97 %, without 50.00" in said
+    assert "After 2,000 updates, sigmoid after pre-training 44.00 ± 0.97 %, tanh N 50.00" in said
     assert "-6.00, p < 0.005" in said
     assert len(figure11.remarks(figure11.measure(Source(curves)))) == 1
 

@@ -70,7 +70,7 @@ def test_training_is_plain_sgd_on_the_images_that_follow_the_reserved_ones(tmp_p
 
 
 def test_pretraining_changes_the_hidden_layers_and_is_left_out_on_resuming(tmp_path):
-    run = protocol.Run("tanh-n-pretrained", 0.05, **TINY)
+    run = protocol.Run("sigmoid-pretrained", 0.05, **TINY)
     start, plain = run.network(), run.network(pretrained=False)
     losses = start.reconstruction_losses
     assert all(losses[i][-1] < losses[i][0] for i in (0, 1))
