@@ -33,24 +33,27 @@ def measure(source):
             found[init][shape] = [
                 plain(probe(run.network(), X, y)["dZ", "sd"][: run.depth]) for run in runs
             ]
-    trained = {shape: _errors(source, shape) for shape in ("equal", *_SHAPES)}
-    return found | {"errors": {shape: each for shape, each in trained.items() if each}}
+    return found | {"errors": _errors(source)}
 
 
-def _errors(source, shape):
-    """Return test errors of both initializations after the same number of updates; None without."""
-    rows = {init: source.trained(row, shape=shape) for init, row in INITS.items()}
-    if not all(rows.values()):
-        return None
+def _errors(source):
+    """Return test errors of both initializations by shape, all after the same number of updates."""
+    rows = {
+        (shape, init): source.trained(row, shape=shape)
+        for shape in ("equal", *_SHAPES)
+        for init, row in INITS.items()
+    }
+    shapes = [shape for shape, _ in rows if all(rows[shape, init] for init in INITS)]
+    rows = {key: curves for key, curves in rows.items() if key[0] in shapes}
     made = compared_at(rows)
     if made is None:
-        return None
-    errors = {
-        init: [error for c in curves if (error := c.at("test_error", made)) is not None]
-        for init, curves in rows.items()
-    }
-    rates = {init: curves[0].run["rate"] for init, curves in rows.items()}
-    return {"label": source.label, "updates": made, "rates": rates} | errors
+        return {}
+    found = {shape: {"label": source.label, "updates": made, "rates": {}} for shape in shapes}
+    for (shape, init), curves in rows.items():
+        found[shape]["rates"][init] = curves[0].run["rate"]
+        errors = (curve.at("test_error", made) for curve in curves)
+        found[shape][init] = [error for error in errors if error is not None]
+    return found
 
 
 def verdicts(numbers):
@@ -123,8 +126,9 @@ def _draw_errors(ax, errors):
         middle, half = zip(*(error_interval(found[init]) for found in errors.values()), strict=True)
         places = np.arange(len(errors)) + 0.16 * (i - 0.5)
         ax.errorbar(places, middle, half, fmt="o", capsize=4, color=color, label=init)
-    names = [f"{shape}\n{found['updates']:,}" for shape, found in errors.items()]
-    ax.set_xticks(range(len(errors)), names)
-    ax.set(xlabel="layers, and updates", ylabel="test error, %", xlim=(-0.5, len(errors) - 0.5))
-    ax.set_title("after training, 95 %", loc="left")
+    ax.set_xticks(range(len(errors)), list(errors))
+    ax.set(xlabel="layers", ylabel="test error, %, and its 95 % interval")
+    ax.set_xlim(-0.5, len(errors) - 0.5)
+    updates = next(iter(errors.values()))["updates"]
+    ax.set_title(f"after {updates:,} updates", loc="left")
     ax.grid(alpha=0.3)
