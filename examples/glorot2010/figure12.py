@@ -100,7 +100,7 @@ def draw(numbers):
     """Draw a panel for each data set, with the paper's final errors where it has them."""
     import matplotlib.pyplot as plt
 
-    size = (6.2 * len(numbers), 4.4)
+    size = (6.4 * len(numbers), 5.0)
     figure, axes = plt.subplots(1, len(numbers), figsize=size, layout="constrained", squeeze=False)
     for ax, (name, found) in zip(axes[0], numbers.items(), strict=True):
         for row, of_row in found["rows"].items():
@@ -117,7 +117,9 @@ def draw(numbers):
         ax.set(xscale="log", yscale="log", xlabel="updates of 10 images", ylabel="test error, %")
         ax.set_title(name, loc="left")
         ax.grid(alpha=0.3, which="both")
-        ax.legend(fontsize=8, loc="lower left", title="at the end, 95 %; bands: all seeds")
+        # Below the axes: lines may go everywhere.
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
+        ax.legend(fontsize=8, title="at the end, 95 %; bands: all seeds", **below)
     return figure
 
 
