@@ -19,6 +19,7 @@ PAPER = (
     "The gains were the same when the layer size increased or decreased with the layer's number."
 )
 _SHAPES = ("shrinking", "growing")
+_ALIKE = 0.75
 
 
 def measure(source):
@@ -59,9 +60,10 @@ def _errors(source):
 def verdicts(numbers):
     """Return the verdict on C11.
 
-    Two parts, each for both shapes. Before training the range of the layers' gradients (largest over
+    Three parts, each for both shapes. Before training the range of the layers' gradients (largest over
     smallest sd) is smaller with the normalized initialization by a factor of 2 or more. After training its
-    test error is smaller, significantly (p < 0.005). Without errors the verdict is "partly" at most.
+    test error is smaller, significantly (p < 0.005), and by at least three quarters of what equal layers
+    gain. Without errors of all three the verdict is "partly" at most.
     """
     parts, said = [], []
     for shape in numbers["shapes"]:
@@ -76,9 +78,10 @@ def verdicts(numbers):
         )
     basis = f"before training, {len(numbers['seeds'])} seeds"
     errors = numbers["errors"]
-    better = []
+    better, gains = [], {}
     for shape, found in errors.items():
         difference, significant = separated(found["standard"], found["normalized"])
+        gains[shape] = -difference
         if shape in numbers["shapes"]:
             better.append(significant and difference < 0)
         mean, half = zip(*(error_interval(found[init]) for init in INITS), strict=True)
@@ -88,11 +91,14 @@ def verdicts(numbers):
         )
         seeds = [len(found[init]) for init in INITS]
         basis += f"; {shape}: {found['label']}, {' and '.join(map(str, seeds))} networks"
-    if len(better) < len(numbers["shapes"]):
+    if not {"equal", *numbers["shapes"]} <= set(gains):
         outcome = "partly" if all(parts) else "not"
         said.append("errors after training are open")
     else:
-        outcome = judged([*parts, *better])
+        alike = [gains[shape] >= _ALIKE * gains["equal"] for shape in numbers["shapes"]]
+        listed = ", ".join(f"{gain:.1f} ({shape})" for shape, gain in gains.items())
+        said.append(f"gains {listed} points")
+        outcome = judged([*parts, *better, *alike])
     return [Verdict("C11", outcome, "; ".join(said), basis)]
 
 

@@ -36,9 +36,8 @@ PAPER_ROWS = tuple(PAPER)
 _CRITICAL = {"name": "edge_of_chaos", "bias_variance": 0.05}
 
 #: Of each row its name in pictures, activation, initializer, what else there is, and optimizer.
-#: The paper does not say of which kind the pre-trained networks of its Figure 11 are. Here sigmoid: a
-#: stack of tanh autoencoders makes two values of the images (measured: 98 % or more of the units of layers
-#: 3 to 5 at their bounds after five epochs), and no fine-tuning came out of that.
+#: The paper does not say of which kind the pre-trained networks of its Figure 11 are. Here sigmoid: the
+#: upper layers of a stack of tanh autoencoders saturate on these images.
 ROWS = {
     "softsign": ("Softsign", "softsign", "standard", None, "sgd"),
     "softsign-n": ("Softsign N", "softsign", "glorot_uniform", None, "sgd"),

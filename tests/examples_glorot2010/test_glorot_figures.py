@@ -169,9 +169,14 @@ def test_verdict_on_jacobians(means, outcome):
         (2.0, {}, "partly"),
         (8.0, {}, "not"),
         (2.0, {"shrinking": (80.0, 60.0)}, "partly"),
-        (2.0, {"shrinking": (80.0, 60.0), "growing": (80.0, 60.0)}, "reproduced"),
-        (2.0, {"shrinking": (80.0, 60.0), "growing": (60.0, 80.0)}, "partly"),
-        (8.0, {"shrinking": (80.0, 80.0), "growing": (60.0, 60.0)}, "not"),
+        (2.0, {"shrinking": (80.0, 60.0), "growing": (80.0, 60.0)}, "partly"),
+        (2.0, dict.fromkeys(("equal", "shrinking", "growing"), (80.0, 60.0)), "reproduced"),
+        (
+            2.0,
+            {"equal": (80.0, 50.0), "shrinking": (80.0, 60.0), "growing": (80.0, 60.0)},
+            "partly",
+        ),
+        (8.0, {"equal": (80.0, 60.0), "shrinking": (60.0, 80.0), "growing": (60.0, 80.0)}, "not"),
     ],
 )
 def test_verdict_on_shapes(normalized, errors, outcome):
