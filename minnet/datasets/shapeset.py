@@ -1,5 +1,7 @@
 """Shapeset-3x2: one or two of three shapes, in endlessly many images."""
 
+import threading
+
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -166,26 +168,34 @@ class ShapesetStream:
 
 
 class _Batches:
-    """An iterator of batches that knows the number of its next image."""
+    """An iterator of batches that knows the number of its next image; threads may share it."""
 
     def __init__(self, stream, position, batch_size, dtype):
         self.position = position
         self._made = stream, batch_size, dtype
+        self._lock = threading.Lock()  # another thread may ask while images are made
+
+    def __reduce__(self):
+        stream, batch_size, dtype = self._made
+        return _Batches, (stream, self.position, batch_size, dtype)
 
     def __iter__(self):
         return self
 
     def __next__(self):
         stream, batch_size, dtype = self._made
-        if self.position + batch_size > _LAST:
-            raise StopIteration  # after 4e15 images
-        batch = _make(stream, self.position, batch_size, dtype)
-        self.position += batch_size
+        with self._lock:
+            if self.position + batch_size > _LAST:
+                raise StopIteration  # after 4e15 images
+            batch = _make(stream, self.position, batch_size, dtype)
+            self.position += batch_size
         return batch
 
     def skip(self, n):
         """Pass over the next n batches."""
-        self.position += check_whole("n", n, low=0) * self._made[1]
+        n_images = check_whole("n", n, low=0) * self._made[1]
+        with self._lock:
+            self.position += n_images
 
 
 def _stream(key):

@@ -1,8 +1,11 @@
 """Shapeset-3x2: every rule against a plain rewriting of it, pieces against the whole, C against NumPy."""
 
+import copy
 import math
+import pickle
 import sys
 import threading
+import time
 import zlib
 
 import numpy as np
@@ -226,6 +229,35 @@ def test_a_stream_is_the_sequence_in_batches(code):
     assert_array_equal(next(batches)[0], X[500:600])
     assert_array_equal(next(iter(stream))[0], X[:100])  # another iterator begins anew
     assert repr(stream) == "ShapesetStream(100, random_state=2, start=50, dtype='float32')"
+
+
+def test_threads_that_share_an_iterator_get_each_batch_once(monkeypatch):
+    def slow(stream, start, n, dtype):
+        time.sleep(0.002)  # other threads run meanwhile, as they do while images are made
+        return start
+
+    monkeypatch.setattr(shapeset, "_make", slow)
+    batches, got = iter(ShapesetStream(10)), []
+    threads = [
+        threading.Thread(target=lambda: got.extend(next(batches) for _ in range(5)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == list(range(0, 200, 10))
+
+
+def test_a_copied_or_pickled_iterator_goes_on_where_it_was():
+    batches = iter(ShapesetStream(5, random_state=4))
+    next(batches)
+    X, y = make_shapeset(5, random_state=4, start=5)
+    for other in (copy.copy(batches), copy.deepcopy(batches), pickle.loads(pickle.dumps(batches))):
+        got = next(other)
+        assert_array_equal(got[0], X)
+        assert_array_equal(got[1], y)
+    assert batches.position == 5
 
 
 def test_training_on_the_stream_is_training_on_its_batches():
