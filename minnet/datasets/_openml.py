@@ -1,7 +1,10 @@
 """Fetching from OpenML, by scikit-learn."""
 
+from http.client import HTTPException
 from importlib.util import find_spec
+from json import JSONDecodeError
 
+import numpy as np
 from sklearn import datasets
 
 __all__ = ["fetch"]
@@ -28,7 +31,15 @@ def fetch(what, data_id, data_home, cache, instead):
             cache=cache,
             as_frame=False,
             parser="pandas" if find_spec("pandas") else "liac-arff",
+            # Nominal columns as they are read, not as categories: scikit-learn 1.9 takes those for
+            # strings, and pandas 3.1 makes numbers of digits.
+            read_csv_kwargs={"dtype": None},
         )
-    except OSError as error:  # urllib's errors are such
+    # No network: OSError, as urllib's errors are. A download that breaks off: HTTPException or EOFError. A
+    # page that another server put in its place, for a password say: JSONDecodeError.
+    except (OSError, HTTPException, EOFError, JSONDecodeError) as error:
         raise OSError(f"{what} could not be fetched from OpenML ({error}): {instead}") from error
-    return found.data, found.target
+    target = found.target
+    if target.dtype.kind == "O":  # strings, in the quotes of the file maybe
+        target = np.array([str(label).strip("'") for label in target])
+    return found.data, target
