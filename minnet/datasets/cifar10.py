@@ -11,6 +11,11 @@ from minnet._checks import check_flag
 from minnet.datasets._openml import fetch
 from minnet.datasets._splits import check_dtype, check_labels, check_pixels, splits, warn_of_order
 
+try:
+    from lzma import LZMAError as _LZMAError
+except ImportError:  # Python may be built without it, and then reads no such archive
+    _LZMAError = OSError
+
 __all__ = ["fetch_cifar10", "load_cifar10"]
 
 #: MD5 of the files, as of the archive cifar-10-binary.tar.gz.
@@ -143,7 +148,7 @@ def _contents(path):
     """Return the bytes of each file, by its name."""
     if path.is_dir():
         for folder in (path, path / _FOLDER):
-            if (folder / "test_batch.bin").is_file():
+            if any((folder / name).is_file() for name in _FILES):
                 return _of_folder(folder)
         if (path / _ARCHIVE).is_file():
             return _of_archive(path / _ARCHIVE)
@@ -177,10 +182,11 @@ def _of_archive(path):
                 if member.isreg() and name in _FILES and name not in found:
                     _check_size(path, name, member.size)
                     found[name] = archive.extractfile(member).read()
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, _LZMAError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # not of the contents
-        raise ValueError(f"{path} must be a whole tar archive, got: {error}") from error
+        reason = str(error).partition("\n")[0].rstrip(":")  # what follows is a line for each format
+        raise ValueError(f"{path} must be a whole tar archive, got: {reason}") from error
     missing = [name for name in _FILES if name not in found]
     if missing:
         raise ValueError(f"{path} must have {', '.join(missing)}, got none: {_INSTEAD}")

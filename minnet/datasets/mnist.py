@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minnet._checks import check_flag
+from minnet._checks import LARGEST_SIZE, check_flag
 from minnet.datasets._openml import fetch
 from minnet.datasets._splits import check_dtype, check_labels, check_pixels, splits, warn_of_order
 
@@ -88,7 +88,8 @@ def load_mnist(folder, *, dtype="float32", check=True):
     ----------
     folder : path
         With ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-        ``t10k-labels-idx1-ubyte``, each as it is or compressed (``.gz``).
+        ``t10k-labels-idx1-ubyte``, each as it is or compressed (``.gz``). Some programs unpack them as
+        ``train-images.idx3-ubyte`` and so on: that is read, too.
     dtype : {"float32", "float64", "uint8"}, default="float32"
         As in :func:`fetch_mnist`.
     check : bool, default=True
@@ -125,11 +126,14 @@ def load_mnist(folder, *, dtype="float32", check=True):
             )
         found.append(array)
     images = [array.reshape(len(array), math.prod(array.shape[1:])) for array in found[::2]]
+    if found[0].shape[1:] != found[2].shape[1:]:
+        raise ValueError(f"the images in {folder} must have one size, got {found[0].shape[1:]} and "
+                         f"{found[2].shape[1:]}")  # fmt: skip
     labels = []
     for X, y, part in zip(images, found[1::2], ("train", "t10k"), strict=True):
-        if X.shape[1] != images[0].shape[1] or not X.size:
-            raise ValueError(f"the images in {folder} must have one size, got {found[0].shape[1:]} and "
-                             f"{found[2].shape[1:]}")  # fmt: skip
+        if not X.size:
+            shape = found[0 if part == "train" else 2].shape
+            raise ValueError(f"{part}-images in {folder} must have pixels, got the shape {shape}")
         labels.append(check_labels(f"{part}-labels in {folder}", y, len(X), 256))
     X, y = np.concatenate(images), np.concatenate(labels)
     n_valid = len(images[0]) // 6
@@ -204,6 +208,8 @@ def _read(path, stream, length, compressed):
             f"{path} must have {wanted} bytes of data for its shape {shape}, "
             f"got {'at most ' * compressed}{most}"
         )
+    if math.prod(filter(None, shape)) * dtype.itemsize > LARGEST_SIZE:  # beside a size of zero
+        raise ValueError(f"{path} must have sizes that an array can have, got {shape}")
     data = bytearray()
     while len(data) < wanted:
         piece = stream.read(min(_PIECE, wanted - len(data)))
