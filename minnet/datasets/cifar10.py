@@ -3,6 +3,7 @@
 import hashlib
 import tarfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,6 @@ import numpy as np
 from minnet._checks import check_flag
 from minnet.datasets._openml import fetch
 from minnet.datasets._splits import check_dtype, check_labels, check_pixels, splits, warn_of_order
-
-try:
-    from lzma import LZMAError as _LZMAError
-except ImportError:  # Python may be built without it, and then reads no such archive
-    _LZMAError = OSError
 
 __all__ = ["fetch_cifar10", "load_cifar10"]
 
@@ -34,6 +30,12 @@ _ARCHIVE = "cifar-10-binary.tar.gz"
 _FOLDER = "cifar-10-batches-bin"
 _RECORD = 1 + 3 * 32 * 32  # a label and the pixels
 _PER_FILE = 10_000
+#: What a broken archive raises when it is read.
+_BROKEN: tuple[type[Exception], ...] = (tarfile.TarError, EOFError, zlib.error, OSError)
+with suppress(ImportError):  # Python may be built without it, and then reads no such archive
+    from lzma import LZMAError
+
+    _BROKEN = (*_BROKEN, LZMAError)
 _SIZES = (40_000, 10_000, 10_000)
 _INSTEAD = (
     f"download {_ARCHIVE} (the binary version, https://www.cs.toronto.edu/~kriz/cifar.html), and give the "
@@ -182,7 +184,7 @@ def _of_archive(path):
                 if member.isreg() and name in _FILES and name not in found:
                     _check_size(path, name, member.size)
                     found[name] = archive.extractfile(member).read()
-    except (tarfile.TarError, EOFError, zlib.error, _LZMAError, OSError) as error:
+    except _BROKEN as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # not of the contents
         reason = str(error).partition("\n")[0].rstrip(":")  # what follows is a line for each format
