@@ -149,11 +149,18 @@ def _digest(records):
 def _contents(path):
     """Return the bytes of each file, by its name."""
     if path.is_dir():
-        for folder in (path, path / _FOLDER):
-            if any((folder / name).is_file() for name in _FILES):
+        there = {
+            folder: [(folder / name).is_file() for name in _FILES]
+            for folder in (path, path / _FOLDER)
+        }
+        for folder in there:
+            if all(there[folder]):
                 return _of_folder(folder)
         if (path / _ARCHIVE).is_file():
             return _of_archive(path / _ARCHIVE)
+        for folder in there:
+            if any(there[folder]):
+                return _of_folder(folder)  # which says what is missing
         if (path / "test_batch").is_file() or (path / "cifar-10-batches-py").is_dir():
             raise ValueError(
                 f"{path} must have CIFAR-10's binary version, got the Python version, whose pickles can "

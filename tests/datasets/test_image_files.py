@@ -335,6 +335,8 @@ def test_archives_that_are_none(tmp_path, batches):
         (tmp_path / missing).unlink()
         with pytest.raises(FileNotFoundError, match=rf"must have {missing}, got none"):
             load_cifar10(tmp_path)
+    write_archive(path, members)  # which has them all
+    assert len(load_cifar10(tmp_path).X_test) == 20
 
 
 # ---- digits
