@@ -145,6 +145,7 @@ class _State:
                 said = {"updates": curve.updates, "diverged": curve.diverged}
             self._said[run] = said
         self._first = {run: said["updates"] for run, said in self._said.items()}
+        self._n_open = sum(not self.is_done(run) for run in runs)
 
     def path(self, run):
         return self.folder / f"{run.name}.json"
@@ -196,7 +197,7 @@ class _State:
         line = f"{_clock(seconds)}: {total:,} updates of {total + sum(left.values()):,}"
         if new > 0:
             # The longest run cannot be split, and the others share what processes there are.
-            pace = new / seconds / max(1, min(self._jobs, len(made)))
+            pace = new / seconds / max(1, min(self._jobs, self._n_open))
             longest = max(max(left.values()), sum(left.values()) / self._jobs)
             line += f", {new / seconds:,.0f} a second, {_clock(longest / pace)} left"
         with self._lock:

@@ -322,6 +322,21 @@ def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path, monkeypatch, caps
     assert state.is_done(run)
 
 
+def test_the_time_left_is_that_of_the_runs_that_are_left(tmp_path, monkeypatch, capsys):
+    done, left = (protocol.Run(row, 0.1, **TINY) for row in ("tanh", "softsign"))
+    curve = curves.Curve(done.describe())
+    curve.sessions = [{"from": 0, "to": 1000, "seconds": 1.0}]
+    curve.write(tmp_path / f"{done.name}.json")
+    now = [100.0]
+    monkeypatch.setattr(runs.time, "monotonic", lambda: now[0])
+    state = runs._State([done, left], dict.fromkeys((done, left), 1000), tmp_path, 2)
+    lines = [json.dumps({"updates": updates}) for updates in (100, 500)]
+    state.watch(left, SimpleNamespace(stdout=lines, stderr=io.StringIO(), wait=lambda: 0))
+    now[0] += 10  # seconds for 500 - 0 updates
+    state.say()
+    assert "1,500 updates of 2,000, 50 a second, 0:00:10 left" in capsys.readouterr().out
+
+
 def test_rates_are_not_chosen_where_time_was_over_before(tmp_path, capsys, monkeypatch):
     arguments = ["--rows", "tanh", "--rates", "0.01,0.1", "--rate-updates", "200", "--per-epoch", "100",
                  "--depth", "2", "--width", "20", "--minutes", "0", "--out", str(tmp_path)]  # fmt: skip
