@@ -232,11 +232,26 @@ def test_verdict_on_sigmoid(four, five, outcome):
     ([0.6, 0.7, 0.6, 0.7, 0.7], [0.8, 0.3, 0.79, 0.8, 0.5], "not"),
 ])  # fmt: skip
 def test_verdict_on_saturation(tanh, softsign, outcome):
-    numbers = {
-        "tanh": [{"Y_p98": [[0.0] * 5, tanh]}],
-        "softsign": [{"Y_p98": [[0.0] * 5, softsign]}],
-    }
-    assert figure03.verdicts(numbers | {"basis": ""})[0].outcome == outcome
+    assert saturation([[0.0] * 5, tanh], [[0.0] * 5, softsign]) == outcome
+
+
+def saturation(*through_training):
+    numbers = {"basis": ""}
+    for row, values in zip(("tanh", "softsign"), through_training, strict=True):
+        numbers[row] = [{"Y_p98": values, "updates": [1000 * i for i in range(len(values))]}]
+    return figure03.verdicts(numbers)[0].outcome
+
+
+def test_saturation_is_judged_through_training():
+    """In the end all of tanh's layers may be saturated, and softsign's together after all."""
+    tanh = [[0.5] * 5, [1, 0.5, 0.4, 0.4, 0], [1, 1, 0.5, 0.4, 0], [1, 1, 1, 1, 1]]
+    other_order = [[0.5, 1, 0.4, 0.4, 0] if i == 1 else row for i, row in enumerate(tanh)]
+    together = [[0.5 + 0.1 * i] * 5 for i in range(4)]
+    in_turn = [[0.5] * 5, [0.8, 0.3, 0.2, 0.1, 0], [0.8, 0.8, 0.2, 0.1, 0], [0.8] * 5]
+    assert saturation(tanh, together) == "reproduced"
+    assert saturation(other_order, together) == "partly"
+    assert saturation(tanh, in_turn) == "partly"
+    assert saturation(other_order, in_turn) == "not"
 
 
 EDGES = np.linspace(-1, 1, 41).tolist()
@@ -352,7 +367,7 @@ def test_verdict_on_the_fixed_set(network, stream, svm, outcome):
     assert fixed_set.verdicts(numbers)[0].outcome == outcome
 
 
-def test_the_fixed_set_is_beside_the_networks_that_were_trained_longest(monkeypatch):
+def test_the_fixed_set_is_beside_fresh_images_after_as_many_updates(monkeypatch):
     def curve(seed, errors, fixed=0):
         found = Curve(Run("tanh-n", 0.1, seed, fixed=fixed).describe())
         for i, error in enumerate(errors, 1):
@@ -363,9 +378,12 @@ def test_the_fixed_set_is_beside_the_networks_that_were_trained_longest(monkeypa
     monkeypatch.setattr(
         fixed_set, "svm_errors", lambda sizes: [{"n": 1, "error": 9}, {"n": 2, "error": 8}]
     )
-    curves = [curve(0, (60, 50, 30)), curve(1, (61,)), curve(2, (60, 50, 31))]
-    numbers = fixed_set.measure(Source([*curves, curve(0, (50,), fixed_set.N_FIXED)], ""))
-    assert numbers["stream"] == [[3000, 30], [3000, 31]]
+    curves = [curve(0, (60, 50, 30, 9)), curve(1, (61,)), curve(2, (60, 50, 31))]
+    numbers = fixed_set.measure(Source([*curves, curve(0, (55, 51, 52), fixed_set.N_FIXED)], ""))
+    assert numbers["stream"] == [[3000, 30], [3000, 31]]  # not the 9, nor the seed that ended early
+    assert numbers["network"][0]["updates"] == 2000  # the best one
+    (ax,) = fixed_set.draw(numbers).axes
+    assert ax.get_xticklabels()[-1].get_text() == "endless"  # no number of images
     (verdict,) = fixed_set.verdicts(numbers)
     assert "with fresh images 30.50 % after 3,000 updates" in verdict.measured
     assert fixed_set.remarks(numbers)[0].startswith("Here the SVM is trained on at most 2 images")
