@@ -79,4 +79,4 @@ def _mean_range(entry, until):
     updates, values = np.array(entry["updates"]), np.array(entry["Y_p98"])[:, :4]
     there = updates <= until
     ranges = (values.max(axis=1) - values.min(axis=1))[there]
-    return np.trapezoid(ranges, updates[there]) / max(until, 1)
+    return np.trapezoid(ranges, updates[there]) / max(updates[there][-1], 1)
