@@ -248,7 +248,7 @@ def main(arguments=None):
     signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
     options["is_over"] = lambda: bool(asked) or time.time() > until
     warnings.simplefilter("ignore", UserWarning)  # of inputs that are not standardized, for one
-    warnings.filterwarnings("always", message="the checkpoint ")
+    warnings.filterwarnings("default", message="the checkpoint ")  # once
     warnings.showwarning = _tell
     curve = train(run, options.pop("updates"), given.folder, **options)
     ended = {"updates": curve.updates, "diverged": curve.diverged, "run": dataclasses.asdict(run)}
