@@ -16,7 +16,8 @@ CLAIMS = {
     "does not leave it.",
     "C5": "Tanh, standard initialization: the layers saturate one after the other, the first one first; "
     "softsign's saturate together.",
-    "C6": "At the end of training tanh has activations at -1, 0 and 1, softsign between 0.6 and 0.8.",
+    "C6": "At the end of training tanh's activations gather at -1, 0 or 1, softsign's between 0.6 and 0.8 "
+    "and between -0.8 and -0.6.",
     "C7": "Standard initialization: that lower layers have smaller back-propagated gradients is reversed "
     "very quickly by training.",
     "C8": "The layers' weight gradients become different in training with the standard initialization, "

@@ -1,4 +1,4 @@
-"""Section 2.3: how deep? Errors of networks with one to five hidden layers."""
+"""How deep? Errors of networks with one to five hidden layers."""
 
 from examples.glorot2010.protocol import PRIOR_ERROR, ROWS
 from examples.glorot2010.statistics import error_interval

@@ -11,11 +11,13 @@ PAPER = (
     "Tanh: layer 1 saturates first, then layer 2, and so on. Softsign: the layers saturate less, and "
     "together, fast at first and then slowly."
 )
+_ROWS = ("tanh", "softsign")
+_SATURATED = 0.95
 
 
 def measure(source):
     """Return the layers of both kinds of networks; None while one is missing."""
-    curves = {row: source.trained(row) for row in ("tanh", "softsign")}
+    curves = {row: source.trained(row) for row in _ROWS}
     if not all(curves.values()):
         return None
     found = {row: record(c, ("Y_p98", "Y_sd", "saturated")) for row, c in curves.items()}
@@ -27,7 +29,7 @@ def draw(numbers):
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(2, 1, figsize=(7, 7), layout="constrained", sharex=True)
-    for ax, row in zip(axes, ("tanh", "softsign"), strict=True):
+    for ax, row in zip(axes, _ROWS, strict=True):
         draw_layers(ax, numbers[row][0], middle="Y_p98", dashed="Y_sd")
         ax.set_ylim(0, 1.02)
         ax.set_title(row, loc="left")
@@ -38,25 +40,43 @@ def draw(numbers):
 
 
 def verdicts(numbers):
-    """Return the verdict on C5, from the last measurement.
+    """Return the verdict on C5.
 
-    Its parts, each of all seeds: tanh's first layer is saturated (a 98th percentile above 0.95) and layers
-    1 to 4 are in that order (the fifth is the one that the output pulls at); softsign's percentiles of
-    these layers are less than half as far apart as tanh's, and the largest is smaller than tanh's.
+    Its parts, each of all seeds, in layers 1 to 4 (the fifth is the one that the output pulls at): the
+    98th percentile of tanh's first layer comes above 0.95, before that of the second, and no other before
+    that of the layer below it; softsign's percentiles are less than half as far apart as tanh's, in the
+    mean over the updates that both have, and in the end the largest is smaller than tanh's.
     """
-    last = {
-        row: np.array([e["Y_p98"][-1][:4] for e in numbers[row]]) for row in ("tanh", "softsign")
-    }
-    spread = {row: values.max(axis=1) - values.min(axis=1) for row, values in last.items()}
-    largest = {row: values.max(axis=1) for row, values in last.items()}
+    last = {row: np.array([e["Y_p98"][-1][:4] for e in numbers[row]]) for row in _ROWS}
+    times = np.array([_saturated_after(e) for e in numbers["tanh"]])
+    until = min(e["updates"][-1] for row in _ROWS for e in numbers[row])
+    apart = {row: np.array([_mean_range(e, until) for e in numbers[row]]) for row in _ROWS}
+    in_order = (times[:, 0] < times[:, 1]) & (times[:, 1:-1] <= times[:, 2:]).all(axis=1)
     parts = [
-        last["tanh"][:, 0].min() > 0.95 and bool((np.diff(last["tanh"], axis=1) < 0).all()),
-        spread["softsign"].max() < spread["tanh"].min() / 2
-        and largest["softsign"].max() < largest["tanh"].min(),
+        bool(in_order.all()),
+        apart["softsign"].max() < apart["tanh"].min() / 2
+        and last["softsign"].max(axis=1).max() < last["tanh"].max(axis=1).min(),
     ]
     said = "; ".join(
-        f"{row}: 98th percentiles {', '.join(f'{v:.3f}' for v in last[row].mean(axis=0))} in layers 1 to "
-        f"4, {show_interval(spread[row])} apart"
-        for row in last
+        f"{row}: 98th percentiles in the end {', '.join(f'{v:.3f}' for v in last[row].mean(axis=0))} in "
+        f"layers 1 to 4, {show_interval(apart[row])} apart in the mean over {until:,} updates"
+        for row in _ROWS
     )
+    first = ", ".join(f"{int(t):,} updates" if np.isfinite(t) else "not yet" for t in times[0])
+    said += f"; tanh's layers came above {_SATURATED} after: {first}"
     return [Verdict("C5", judged(parts), said, numbers["basis"])]
+
+
+def _saturated_after(entry):
+    """Return after how many updates each of layers 1 to 4 was first seen to be saturated, or inf."""
+    above = np.array(entry["Y_p98"])[:, :4] > _SATURATED
+    updates = np.array(entry["updates"], float)
+    return np.where(above.any(axis=0), updates[above.argmax(axis=0)], np.inf)
+
+
+def _mean_range(entry, until):
+    """Return how far the percentiles of layers 1 to 4 are apart, in the mean over so many updates."""
+    updates, values = np.array(entry["updates"]), np.array(entry["Y_p98"])[:, :4]
+    there = updates <= until
+    ranges = (values.max(axis=1) - values.min(axis=1))[there]
+    return np.trapezoid(ranges, updates[there]) / max(updates[there][-1], 1)

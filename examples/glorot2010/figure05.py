@@ -5,6 +5,7 @@ import numpy as np
 from examples.glorot2010.claims import Verdict, judged
 from examples.glorot2010.curves import plain
 from examples.glorot2010.initial import show_interval
+from examples.glorot2010.statistics import mean_interval
 from minnet import Dense, Network
 from minnet.lab.displays import LossSurfaceDisplay
 
@@ -73,8 +74,8 @@ def verdicts(numbers):
     """
     entropy, quadratic = (np.array(numbers["flat"][name]) for name in _COSTS)
     more = quadratic - entropy
-    half = 2.093 * more.std(ddof=1) / np.sqrt(len(more))  # Student's, 19 degrees of freedom
-    parts = [more.mean() > half, (more > 0).mean() >= 0.75]
+    mean, half = mean_interval(more)
+    parts = [mean > half, (more > 0).mean() >= 0.75]
     said = (
         f"flat (slope below 5 % of the largest) in a share of {show_interval(quadratic)} of the plane "
         f"with the quadratic cost and {show_interval(entropy)} with cross-entropy; more in "

@@ -10,9 +10,12 @@ import argparse
 import dataclasses
 import importlib
 import inspect
+import io
 import json
 import os
 import shutil
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -24,7 +27,9 @@ from examples.glorot2010.protocol import PAPER_ROWS, Run
 from examples.glorot2010.runs import run_all
 from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED, chosen
+from minnet._atomic import write_atomically
 from minnet.datasets import load_cifar10, load_image_folder, load_mnist
+from minnet.lab.displays._style import pyplot
 
 __all__ = ["NEEDED", "PARTS", "RECORDED", "RECORDS", "make"]
 
@@ -93,6 +98,7 @@ def make(part, source, folder, suffix="", records=None):
         drawn from a record), ``measured`` (seconds, versions and machine) and ``rule`` (by which it is
         judged). ``picture`` is None where curves or a record are missing, and ``missing`` says so.
     """
+    plt = pyplot()  # or say how to get it, before anything is measured
     module = importlib.import_module(f"examples.glorot2010.{PARTS[part]}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,17 +120,18 @@ def make(part, source, folder, suffix="", records=None):
             return record | {"missing": f"No curves for it ({source.label})."}
         seconds = round(time.perf_counter() - began, 2)
         record["measured"] = {"seconds": seconds, "versions": versions(), "machine": machine()}
-    import matplotlib.pyplot as plt
-
     name = PARTS[part] + suffix
-    figure = module.draw(numbers)
-    figure.savefig(folder / f"{name}.png", dpi=120)
+    figure, drawn = module.draw(numbers), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=120)
     plt.close(figure)
+    with write_atomically(folder / f"{name}.png") as file:
+        file.write(drawn.getvalue())
     record["picture"] = f"{name}.png"
     record["table"] = module.table(numbers) if hasattr(module, "table") else None
     record["remarks"] = module.remarks(numbers) if hasattr(module, "remarks") else []
     record["verdicts"] = [verdict.record() for verdict in module.verdicts(numbers)]
-    (folder / f"{name}.json").write_text(json.dumps(record | {"numbers": numbers}) + "\n")
+    with write_atomically(folder / f"{name}.json") as file:
+        file.write((json.dumps(record | {"numbers": numbers}) + "\n").encode())
     return record
 
 
@@ -171,14 +178,20 @@ def main(arguments=None):
     add("--records", choices=["keep", "draw"], help=f"keep {kept} for the documentation; draw "
         f"from what was kept, not measuring {kept}")  # fmt: skip
     given = parser.parse_args(arguments)
-    parts = ["11"] if given.table else given.figure.split(",")
+    parts = ["11"] if given.table else list(dict.fromkeys(given.figure.split(",")))
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         parser.error(f"--figure must be of {', '.join(PARTS)}, got {', '.join(unknown)}")
     if given.updates is not None and (given.updates < 1000 or given.updates % 1000):
         parser.error(f"--updates must be a multiple of 1000, got {given.updates}")
+    for name in ("width", "seeds", "epochs", "jobs"):
+        if getattr(given, name) < 1:
+            parser.error(f"--{name} must be at least 1, got {getattr(given, name)}")
     if given.records == "keep" and given.updates is not None:
         parser.error("--records keep is for the long runs, not for --updates")
+    if not Path(given.curves).is_dir():
+        parser.error(f"--curves must be a folder, got {str(given.curves)!r}")
+    pyplot()  # before anything is trained
     seeds = tuple(range(given.seeds))
     committed = read_curves(given.curves)
     loaders = ((load_mnist, given.mnist), (load_cifar10, given.cifar10))
@@ -191,8 +204,13 @@ def main(arguments=None):
     if given.updates is not None and set(parts) & set(NEEDED):
         folder = Path(given.out) / "runs"
         curves = train_short(parts, given.updates, given.width, given.jobs, committed, folder)
-        short = Source(curves, "reduced protocol", **shared)
-        sources = {"": short, "_long": long} if committed else {"": short}
+        longest = max((curve.updates for curve in committed), default=0)
+        is_short = given.updates < longest or not committed
+        own = Source(curves, "reduced protocol" if is_short else "own runs", **shared)
+        # The last verdict on a claim counts: that of the longer trainings.
+        sources = {"": own, "_long": long} if is_short else {"_long": long, "": own}
+        if not committed:
+            del sources["_long"]
     records = []
     for part in parts:
         began = time.perf_counter()
@@ -212,4 +230,10 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # let trainings end, too
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("ended; what was trained is not trained again")
+    except (ImportError, OSError, RuntimeError, ValueError) as error:  # what a user can mend
+        sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Section 4.2.1: singular values of the layers' Jacobians before training, tanh."""
+"""Singular values of the layers' Jacobians before training, tanh."""
 
 import numpy as np
 

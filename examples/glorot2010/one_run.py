@@ -1,9 +1,10 @@
 """One training in a process of its own: ``python -m examples.glorot2010.one_run``, which runs.py calls.
 
-It prints a line of JSON after every thousand updates.
+It prints a line of JSON after every thousand updates, and one for each warning.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import signal
@@ -62,12 +63,12 @@ class _Measure(Callback):
         pieces = {"test": "test_error", "validation": "validation_error"}
         self._pieces = {name: measured_on(piece, n_measured) for piece, name in pieces.items()}
         self._probed = measured_on("probe")
-        self._n_threads = n_threads
+        self.n_threads = n_threads
 
     def begin(self, trainer):
         """Go on where the checkpoint is."""
         self.curve.cut(trainer.n_steps)
-        where = {"threads": self._n_threads, "backend": trainer.ran, **machine()}
+        where = {"threads": self.n_threads, "backend": trainer.ran, **machine()}
         self._before = self.curve.seconds
         self._began = time.perf_counter()
         self.curve.sessions.append(
@@ -85,7 +86,10 @@ class _Measure(Callback):
         self.curve.write(self.path)
         said = {"updates": trainer.n_steps, "loss": trainer.loss_curve[-1]}
         error = self.curve.last("validation_error")
-        print(json.dumps(said | {"validation_error": error and error[1]}), flush=True)
+        try:
+            print(json.dumps(said | {"validation_error": error and error[1]}), flush=True)
+        except BrokenPipeError:  # who asked for the training was killed: nobody would end it
+            return True
         return self._is_over()
 
     def _note(self, trainer):
@@ -125,9 +129,11 @@ def train(
     updates : int
         A multiple of ``per_epoch``.
     folder : path-like
-        For ``NAME.json``, the curve, and ``checkpoints/NAME.safetensors``.
+        For ``NAME.json``, the curve, and ``checkpoints/NAME.safetensors``. While another process trains
+        the same run there, this one waits.
     per_epoch : int, default=1000
-        After so many updates the loss is noted and progress printed.
+        After so many updates the loss is noted and progress printed. It must be that of the curve that is
+        gone on with: images come in pieces of a tenth of it.
     every : int, default=25000
         Validation error is measured so often at least, and test error half as often.
     n_measured : int, default=None
@@ -141,22 +147,35 @@ def train(
     Returns
     -------
     Curve
+
+    Raises
+    ------
+    ValueError
+        If ``per_epoch`` is not that of the curve, or curve or checkpoint are damaged.
     """
     folder = Path(folder)
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     path = folder / f"{run.name}.json"
     checkpoint = folder / "checkpoints" / f"{run.name}.safetensors"
-    curve = Curve.read(path) if path.exists() else Curve(run.describe())
-    if curve.diverged or curve.updates >= updates:
-        return curve
-    if not checkpoint.exists():  # a curve alone cannot be gone on with
-        curve = Curve(run.describe())
-    options = {"shuffle": False, "n_iter_no_change": 10**9, "n_threads": n_threads}
+    with _alone(checkpoint, is_over) as alone:
+        curve = Curve.read(path) if path.exists() else Curve(run.describe())
+        if not alone or curve.diverged or curve.updates >= updates:
+            return curve
+        if not checkpoint.exists():  # a curve alone cannot be gone on with
+            curve = Curve(run.describe())
+        _check_per_epoch(per_epoch, curve)
+        measure = _Measure(
+            curve, path, every=every, n_measured=n_measured, is_over=is_over, n_threads=n_threads
+        )
+        _fit(run, updates, checkpoint, measure, per_epoch, checkpoint_every)
+    return curve
+
+
+def _fit(run, updates, checkpoint, measure, per_epoch, checkpoint_every):
+    """Train, and let the curve say so if numbers become infinite."""
+    options = {"shuffle": False, "n_iter_no_change": 10**9, "n_threads": measure.n_threads}
     network = run.network(pretrained=not checkpoint.exists())
     trainer = Trainer(network, run.optimizer(), batch_size=BATCH_SIZE, **options)
-    measure = _Measure(
-        curve, path, every=every, n_measured=n_measured, is_over=is_over, n_threads=n_threads
-    )
     # An "epoch" is made in ten pieces, so that the generator runs beside the training.
     n_batches = 10 if per_epoch % 10 == 0 else 1
     # The checkpoint comes first: when it is there, the curve knows where to go on.
@@ -171,9 +190,50 @@ def train(
     except ValueError as error:
         if not str(error).startswith("Solver produced non-finite"):
             raise
-        curve.diverged = True
-        curve.write(path)
-    return curve
+        measure.curve.diverged = True
+        measure.curve.write(measure.path)
+
+
+def _check_per_epoch(per_epoch, curve):
+    """Refuse to count the images that were trained on in pieces of another size."""
+    known = [p["updates"] // p["epochs"] for p in curve.points if p["epochs"]]
+    if known and known[-1] != per_epoch:
+        raise ValueError(
+            f"per_epoch must be {known[-1]}, with which the training began that is gone on with, got "
+            f"{per_epoch}"
+        )
+
+
+@contextlib.contextmanager
+def _alone(checkpoint, is_over):
+    """Wait while another process writes the checkpoint; yield False where time was over before that."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield True
+        return
+    with checkpoint.with_suffix(".lock").open("a") as file:
+        waiting = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waiting and is_over():
+                    yield False
+                    return
+                if not waiting:
+                    warnings.warn(
+                        f"the checkpoint {str(checkpoint)!r} is written by another process: waiting until "
+                        "that one has ended",
+                        stacklevel=2,
+                    )
+                waiting = True
+                time.sleep(0.2)
+                continue
+            except OSError:  # a file system without locks
+                pass
+            break
+        yield True
 
 
 def main(arguments=None):
@@ -188,9 +248,18 @@ def main(arguments=None):
     signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
     options["is_over"] = lambda: bool(asked) or time.time() > until
     warnings.simplefilter("ignore", UserWarning)  # of inputs that are not standardized, for one
+    warnings.filterwarnings("default", message="the checkpoint ")  # once
+    warnings.showwarning = _tell
     curve = train(run, options.pop("updates"), given.folder, **options)
     ended = {"updates": curve.updates, "diverged": curve.diverged, "run": dataclasses.asdict(run)}
-    print(json.dumps(ended), flush=True)
+    with contextlib.suppress(BrokenPipeError):
+        print(json.dumps(ended), flush=True)
+
+
+def _tell(message, *_):
+    """Show a warning as a line of JSON."""
+    with contextlib.suppress(BrokenPipeError):
+        print(json.dumps({"warning": str(message)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from examples.glorot2010.wording import (
     rule_words,
     verdict_words,
 )
+from minnet._atomic import write_atomically
 
 __all__ = ["markdown_table", "write"]
 
 _HEAD = "Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks"
 _INTRO = (
     "Re-run with minnet on Shapeset-3x2, by `python -m examples.glorot2010.figures`. Verdicts are by "
-    "rules that are printed below the figures; intervals are of 95 % over seeds."
+    "rules that are printed below the figures; intervals are of 95 %, over seeds and, for errors, images."
 )
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -43,8 +44,10 @@ def write(records, folder, tables=None):
         Of :func:`examples.glorot2010.inventory.tables`, for the end.
     """
     folder, tables = Path(folder), tables or {}
-    (folder / "report.md").write_text(_markdown(records, tables), encoding="utf-8")
-    (folder / "report.html").write_text(_html(records, tables, folder), encoding="utf-8")
+    pages = {"report.md": _markdown(records, tables), "report.html": _html(records, tables, folder)}
+    for name, text in pages.items():
+        with write_atomically(folder / name) as file:
+            file.write(text.encode())
 
 
 def _with_headings(records):

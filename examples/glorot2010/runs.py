@@ -35,6 +35,7 @@ import numpy as np
 from examples.glorot2010.curves import Curve
 from examples.glorot2010.one_run import is_due
 from examples.glorot2010.protocol import PAPER_ROWS, ROWS, SHAPES, Run
+from minnet._atomic import write_atomically
 
 __all__ = ["rank_rates", "run_all"]
 
@@ -144,6 +145,7 @@ class _State:
                 said = {"updates": curve.updates, "diverged": curve.diverged}
             self._said[run] = said
         self._first = {run: said["updates"] for run, said in self._said.items()}
+        self._n_open = sum(not self.is_done(run) for run in runs)
 
     def path(self, run):
         return self.folder / f"{run.name}.json"
@@ -164,6 +166,9 @@ class _State:
         reader.start()
         for line in process.stdout:
             said = json.loads(line)
+            if "warning" in said:
+                print(f"{run.name}: {said['warning']}", flush=True)
+                continue
             # A checkpoint may be behind the curve that was there.
             self._first[run] = min(self._first[run], said["updates"])
             self._said[run] = said
@@ -192,7 +197,7 @@ class _State:
         line = f"{_clock(seconds)}: {total:,} updates of {total + sum(left.values()):,}"
         if new > 0:
             # The longest run cannot be split, and the others share what processes there are.
-            pace = new / seconds / max(1, min(self._jobs, len(made)))
+            pace = new / seconds / max(1, min(self._jobs, self._n_open))
             longest = max(max(left.values()), sum(left.values()) / self._jobs)
             line += f", {new / seconds:,.0f} a second, {_clock(longest / pace)} left"
         with self._lock:
@@ -282,6 +287,7 @@ def _options(arguments):
             name = name.replace("_", "-")
             parser.error(f"--{name} must be numbers, got {getattr(given, name)!r}")
         setattr(given, name, list(dict.fromkeys(values)))
+    _check_ranges(parser, given)
     for name in ("updates", "rate_updates"):
         for n in np.atleast_1d(getattr(given, name)):
             if n < given.per_epoch or n % given.per_epoch:
@@ -298,8 +304,26 @@ def _options(arguments):
     return given
 
 
+_LEAST = {
+    "depth": 1, "width": 1, "fixed": 0, "jobs": 1, "threads": 1, "per_epoch": 1, "every": 1,
+    "measured": 1, "seeds": 0, "checkpoint_every": 0, "minutes": 0,
+}  # fmt: skip
+
+
+def _check_ranges(parser, given):
+    for name, least in _LEAST.items():
+        value = getattr(given, name)
+        if value is not None and not np.all(np.greater_equal(value, least)):
+            parser.error(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
+    if not all(0 < rate < math.inf for rate in given.rates):
+        parser.error(f"--rates must be numbers above 0, got {given.rates}")
+
+
 def _choose(given, size, options):
-    """Try rates, the better half for longer; return the best one of each row, and note all errors."""
+    """Try rates, the better half for longer; return the best one of each row, and note all errors.
+
+    Where time is over before all have been tried, nothing is chosen and nothing noted.
+    """
     left, tables = dict.fromkeys(given.rows, given.rates), {}
     for updates in given.rate_updates:
         # The same rate of all rows, then the next one: whoever ends early has seen every row.
@@ -309,7 +333,14 @@ def _choose(given, size, options):
             for row in given.rows
             if rate in left.get(row, ())
         ]
-        ranked, table = rank_rates(run_all(tried, updates, given.out, **options), updates)
+        curves = run_all(tried, updates, given.out, **options)
+        if not all(run in curves and _has(curves[run], updates) for run in tried):
+            print(
+                "time is over, and rates are still being tried: the same command goes on",
+                flush=True,
+            )
+            return {}
+        ranked, table = rank_rates(curves, updates)
         left = {row: rates[: max(1, len(rates) // 2)] for row, rates in ranked.items()}
         for row, errors in table.items():
             tables.setdefault(row, {})[str(updates)] = errors
@@ -318,16 +349,24 @@ def _choose(given, size, options):
     return rates
 
 
+def _has(curve, updates):
+    return curve.diverged or curve.updates >= updates
+
+
 def _note_rates(given, rates, tables):
     """Write how the rates were chosen, beside what other calls wrote of other rows; print it."""
     path = Path(given.out) / f"rates-{Run(given.rows[0], **_size(given)).kind}.json"
-    record = json.loads(path.read_text()) if path.exists() else {}
+    try:
+        record = json.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: remove it, and rates are noted anew") from error
     for row, of_row in tables.items():
         how = {"seed": given.seeds[0], "validation_error": of_row}
         record[row] = {"chosen": rates.get(row), **how}
         print(f"{row}: learning rate {rates.get(row)}, of {of_row}", flush=True)
     lines = [f'"{row}": {json.dumps(record[row])}' for row in sorted(record)]
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    with write_atomically(path) as file:
+        file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def _size(given):
@@ -366,3 +405,9 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit("ended; the same command goes on from here")
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # a folder, a damaged file, a failed training
+        sys.exit(str(error))

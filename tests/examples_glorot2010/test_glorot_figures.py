@@ -2,8 +2,11 @@
 
 import dataclasses
 import doctest
+import errno
 import importlib
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -30,7 +33,7 @@ from examples.glorot2010 import (
 from examples.glorot2010.claims import CLAIMS, OUTCOMES, Verdict, judged
 from examples.glorot2010.curves import Curve, read_curves
 from examples.glorot2010.one_run import train
-from examples.glorot2010.protocol import Run, measured_on
+from examples.glorot2010.protocol import PAPER_ROWS, Run, measured_on
 from examples.glorot2010.source import Source
 from examples.glorot2010.wording import claims_table
 from minnet import Dense, Network
@@ -209,8 +212,11 @@ def sigmoid(top, error):
 
 
 @pytest.mark.parametrize(("four", "five", "outcome"), [
-    (sigmoid([0.5, 0.2, 0.02, 0.3], 70.0), sigmoid([0.5, 0.01], 82.9), "reproduced"),
+    (sigmoid([0.5, 0.2, 0.02, 0.3], 70.0), sigmoid([0.5, 0.01, 0.01, 0.01], 82.9), "reproduced"),
+    # five layers for a shorter time than four took to come back, or four never did
+    (sigmoid([0.5, 0.2, 0.02, 0.3], 70.0), sigmoid([0.5, 0.01], 82.9), "partly"),
     (sigmoid([0.5, 0.2, 0.02, 0.01], 83.0), sigmoid([0.5, 0.01], 82.9), "partly"),
+    (sigmoid([0.5, 0.4], 83.0), sigmoid([0.5, 0.4], 82.9), "not"),  # nothing happened yet
     (sigmoid([0.5, 0.4, 0.5, 0.3], 70.0), sigmoid([0.5, 0.3], 60.0), "not"),
 ])  # fmt: skip
 def test_verdict_on_sigmoid(four, five, outcome):
@@ -226,11 +232,26 @@ def test_verdict_on_sigmoid(four, five, outcome):
     ([0.6, 0.7, 0.6, 0.7, 0.7], [0.8, 0.3, 0.79, 0.8, 0.5], "not"),
 ])  # fmt: skip
 def test_verdict_on_saturation(tanh, softsign, outcome):
-    numbers = {
-        "tanh": [{"Y_p98": [[0.0] * 5, tanh]}],
-        "softsign": [{"Y_p98": [[0.0] * 5, softsign]}],
-    }
-    assert figure03.verdicts(numbers | {"basis": ""})[0].outcome == outcome
+    assert saturation([[0.0] * 5, tanh], [[0.0] * 5, softsign]) == outcome
+
+
+def saturation(*through_training):
+    numbers = {"basis": ""}
+    for row, values in zip(("tanh", "softsign"), through_training, strict=True):
+        numbers[row] = [{"Y_p98": values, "updates": [1000 * i for i in range(len(values))]}]
+    return figure03.verdicts(numbers)[0].outcome
+
+
+def test_saturation_is_judged_through_training():
+    """In the end all of tanh's layers may be saturated, and softsign's together after all."""
+    tanh = [[0.5] * 5, [1, 0.5, 0.4, 0.4, 0], [1, 1, 0.5, 0.4, 0], [1, 1, 1, 1, 1]]
+    other_order = [[0.5, 1, 0.4, 0.4, 0] if i == 1 else row for i, row in enumerate(tanh)]
+    together = [[0.5 + 0.1 * i] * 5 for i in range(4)]
+    in_turn = [[0.5] * 5, [0.8, 0.3, 0.2, 0.1, 0], [0.8, 0.8, 0.2, 0.1, 0], [0.8] * 5]
+    assert saturation(tanh, together) == "reproduced"
+    assert saturation(other_order, together) == "partly"
+    assert saturation(tanh, in_turn) == "partly"
+    assert saturation(other_order, in_turn) == "not"
 
 
 EDGES = np.linspace(-1, 1, 41).tolist()
@@ -275,8 +296,23 @@ def gradients(dZ, dW):
 ])  # fmt: skip
 def test_verdicts_through_training(dZ, dW, outcomes):
     alike = gradients(dZ, [[1, 1], [1.1, 1], [1.2, 1]])
-    numbers = {"standard": gradients(dZ, dW), "normalized": alike, "basis": ""}
-    assert [verdict.outcome for verdict in figure09.verdicts(numbers)] == outcomes
+    numbers = {"standard": gradients(dZ, dW), "normalized": alike}
+    numbers |= {"basis": "both", "basis standard": "one"}
+    found = figure09.verdicts(numbers)
+    assert [verdict.outcome for verdict in found] == outcomes
+    # C7 is of the standard one alone.
+    assert [verdict.basis for verdict in found] == ["one", "both"]
+
+
+def test_both_parts_of_c8_are_asked_for():
+    """That gradients differ with one initialization is not enough: with the other they must not."""
+    dZ = [[1, 9], [9, 1], [9, 1]]
+    standard = gradients(dZ, [[1, 1], [6, 1], [9, 1]])
+    for late, outcome in (([1.2, 1], "reproduced"), ([4, 1], "partly")):
+        normalized = gradients(dZ, [[1, 1], late, late])
+        numbers = {"standard": standard, "normalized": normalized}
+        numbers |= {"basis": "", "basis standard": ""}
+        assert figure09.verdicts(numbers)[1].outcome == outcome
 
 
 # ---- the cost
@@ -295,6 +331,13 @@ def test_the_flat_share_of_a_surface():
     found = figure05.flat_share(_Surface(ramp=ramp, plane=x + x[:, np.newaxis]))
     assert found["ramp"] == pytest.approx(20 / 41)
     assert found["plane"] == 0
+
+
+def test_the_interval_of_plateaus_is_that_of_the_number_of_networks():
+    """Of three differences with a mean of 3 sd / sqrt(3), Student's interval (t = 4.3) has 0."""
+    more = 0.1 + 0.1 / 3 * np.sqrt(3) * np.array([-1, 0, 1])
+    flat = {"cross-entropy": np.zeros(3), "quadratic cost": more}
+    assert figure05.verdicts({"flat": flat})[0].outcome == "partly"
 
 
 @pytest.mark.parametrize(("quadratic", "outcome"), [(0.3, "reproduced"), (0.1, "not")])
@@ -322,6 +365,28 @@ def test_verdict_on_the_fixed_set(network, stream, svm, outcome):
     numbers = {"svm": [{"n": 8000, "error": 70.0}], "svm extrapolated": svm, "basis": "",
                "network": [{"test_error": network}], "stream": [[1000, stream]]}  # fmt: skip
     assert fixed_set.verdicts(numbers)[0].outcome == outcome
+
+
+def test_the_fixed_set_is_beside_fresh_images_after_as_many_updates(monkeypatch):
+    def curve(seed, errors, fixed=0):
+        found = Curve(Run("tanh-n", 0.1, seed, fixed=fixed).describe())
+        for i, error in enumerate(errors, 1):
+            found.add({"updates": 1000 * i, "validation_error": error, "test_error": error})
+        found.sessions = [{"from": 0, "to": 1000 * len(errors), "seconds": 1.0}]
+        return found
+
+    monkeypatch.setattr(
+        fixed_set, "svm_errors", lambda sizes: [{"n": 1, "error": 9}, {"n": 2, "error": 8}]
+    )
+    curves = [curve(0, (60, 50, 30, 9)), curve(1, (61,)), curve(2, (60, 50, 31))]
+    numbers = fixed_set.measure(Source([*curves, curve(0, (55, 51, 52), fixed_set.N_FIXED)], ""))
+    assert numbers["stream"] == [[3000, 30], [3000, 31]]  # not the 9, nor the seed that ended early
+    assert numbers["network"][0]["updates"] == 2000  # the best one
+    (ax,) = fixed_set.draw(numbers).axes
+    assert ax.get_xticklabels()[-1].get_text() == "endless"  # no number of images
+    (verdict,) = fixed_set.verdicts(numbers)
+    assert "with fresh images 30.50 % after 3,000 updates" in verdict.measured
+    assert fixed_set.remarks(numbers)[0].startswith("Here the SVM is trained on at most 2 images")
 
 
 def test_depths_are_compared_after_the_same_updates():
@@ -363,6 +428,7 @@ def test_other_sets_are_trained_at_their_best_rate():
 
 
 def test_figures_are_made_by_name(tmp_path, capsys):
+    (tmp_path / "none").mkdir()
     arguments = ["--figure", "6,10", "--updates", "1000", "--width", "20", "--seeds", "2",
                  "--jobs", "2", "--curves", str(tmp_path / "none"),
                  "--out", str(tmp_path / "out")]  # fmt: skip
@@ -385,7 +451,65 @@ def test_table_1_is_made_from_committed_curves(trained, tmp_path, capsys):
     assert "## Figure 11" in (tmp_path / "out" / "report.md").read_text()
 
 
-@pytest.mark.parametrize("arguments", [["--figure", "13"], ["--updates", "500"]])
+@pytest.mark.parametrize(("updates", "label"), [(1000, "long runs"), (3000, "own runs")])
+def test_the_longer_trainings_have_the_last_word(updates, label, tmp_path, monkeypatch):
+    def curve(row, made):
+        found = Curve(Run(row, 0.1, width=WIDTH).describe())
+        found.add({"updates": made, "validation_error": 50.0, "test_error": 50.0})
+        where = {"processor": "P", "cores": 2, "threads": 1}
+        where["versions"] = {"minnet-learn": "1", "numpy": "2", "python": "3"}
+        found.sessions = [{"from": 0, "to": made, "seconds": 1.0} | where]
+        return found
+
+    for row in PAPER_ROWS:
+        curve(row, 2000).write(tmp_path / f"{row}.json")
+    own = [curve(row, updates) for row in PAPER_ROWS]
+    monkeypatch.setattr(figures, "train_short", lambda *args: own)
+    figures.main(["--figure", "11", "--updates", str(updates), "--width", str(WIDTH),
+                  "--curves", str(tmp_path), "--out", str(tmp_path / "out")])  # fmt: skip
+    lines = (tmp_path / "out" / "report.md").read_text().splitlines()
+    (claim,) = [line for line in lines if line.startswith("| C9.")]
+    assert f"{label}, {max(updates, 2000):,} updates" in claim
+
+
+def test_figures_need_matplotlib_before_anything_else(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setattr(figures, "train_short", None)
+    with pytest.raises(ImportError, match=r"minnet-learn\[plot\]"):
+        figures.main(["--figure", "10", "--updates", "1000", "--out", str(tmp_path / "out")])
+    with pytest.raises(ImportError, match=r"minnet-learn\[plot\]"):
+        figures.make("5", Source(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_the_files_that_were_there(tmp_path, monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    source = Source([], width=8, seeds=(0, 1))
+    records = [figures.make("6", source, tmp_path)]
+    report.write(records, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(before) == 4
+    monkeypatch.setattr("minnet._atomic.os.fdopen", lambda descriptor, mode: Full())
+    with pytest.raises(OSError, match="No space left"):
+        figures.make("6", source, tmp_path)
+    with pytest.raises(OSError, match="No space left"):
+        report.write(records, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["width", "seeds", "epochs", "jobs"])
+def test_numbers_out_of_range_are_told(name, capsys):
+    with pytest.raises(SystemExit):
+        figures.main([f"--{name}", "0"])
+    assert f"--{name} must be at least 1, got 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--figure", "13"], ["--updates", "500"], ["--curves", "no folder"]]
+)
 def test_wrong_options_are_told(arguments, capsys):
     with pytest.raises(SystemExit):
         figures.main(arguments)

@@ -1,15 +1,20 @@
 """The long trainings of examples/glorot2010, on networks that take seconds."""
 
 import doctest
+import errno
+import io
 import itertools
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -242,6 +247,116 @@ def test_a_run_whose_time_is_over_ends_and_goes_on_later(tmp_path):
     assert without_time(resumed) == without_time(straight)
 
 
+def test_pieces_of_another_size_are_refused(tmp_path):
+    """Images are counted in them: others would come again, or be left out."""
+    run = protocol.Run("tanh", 0.05, **TINY)
+    settings = {"every": 500, "n_measured": 200}
+    one_run.train(run, 200, tmp_path, per_epoch=100, **settings)
+    before = (tmp_path / f"{run.name}.json").read_bytes()
+    for other in (50, 200):
+        with pytest.raises(ValueError, match=f"per_epoch must be 100, .* got {other}"):
+            one_run.train(run, 400, tmp_path, per_epoch=other, **settings)
+    assert (tmp_path / f"{run.name}.json").read_bytes() == before
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    run = protocol.Run("tanh", 0.05, **TINY)
+    settings = {"per_epoch": 100, "every": 500, "n_measured": 200}
+    one_run.train(run, 100, tmp_path, **settings)
+    (lock,) = (tmp_path / "checkpoints").glob("*.lock")
+    with lock.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.warns(UserWarning, match="is written by another process"):
+            curve = one_run.train(run, 200, tmp_path, is_over=lambda: True, **settings)
+        assert curve.updates == 100
+        # What the other one does meanwhile is not done again, nor lost.
+        (tmp_path / "other").mkdir()
+        there = one_run.train(run, 200, tmp_path / "other", **settings)
+        ahead = threading.Timer(
+            0.3, lambda: (there.write(tmp_path / f"{run.name}.json"), other.close())
+        )
+        ahead.start()
+        with pytest.warns(UserWarning, match="is written by another process"):
+            curve = one_run.train(run, 200, tmp_path, **settings)
+    assert curve.points == there.points
+    assert curve.sessions == there.sessions
+
+
+def test_a_training_ends_with_a_checkpoint_when_nobody_listens(tmp_path, monkeypatch):
+    def closed(*args, **options):
+        raise BrokenPipeError
+
+    run = protocol.Run("tanh", 0.05, **TINY)
+    settings = {"per_epoch": 100, "every": 500, "n_measured": 200}
+    straight = one_run.train(run, 300, tmp_path / "straight", **settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(one_run, "print", closed, raising=False)
+        curve = one_run.train(run, 300, tmp_path / "orphan", **settings)
+    assert curve.updates == 100
+    checkpoint = tmp_path / "orphan" / "checkpoints" / f"{run.name}.safetensors"
+    assert load_model(checkpoint).n_steps == 100
+    resumed = one_run.train(run, 300, tmp_path / "orphan", **settings)
+    assert without_time(resumed) == without_time(straight)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path, monkeypatch, capsys):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = protocol.Run("tanh", 0.05, **TINY)
+    monkeypatch.setattr(signal, "signal", lambda *args: None)
+    monkeypatch.setattr("minnet.persistence.checkpoint.save_model", full)
+    with warnings.catch_warnings():
+        one_run.main(options(run, tmp_path, updates=100)[3:])
+    lines = capsys.readouterr().out.splitlines()
+    told = [line for line in lines if "could not be written" in json.loads(line).get("warning", "")]
+    assert told
+    # And whoever started the process passes it on.
+    process = SimpleNamespace(stdout=lines, stderr=io.StringIO(), wait=lambda: 0)
+    state = runs._State([run], {run: 100}, tmp_path, 1)
+    state.watch(run, process)
+    said = capsys.readouterr().out
+    assert said.startswith(f"{run.name}: the checkpoint '{tmp_path}")
+    assert not state.failures
+    assert state.is_done(run)
+
+
+def test_the_time_left_is_that_of_the_runs_that_are_left(tmp_path, monkeypatch, capsys):
+    done, left = (protocol.Run(row, 0.1, **TINY) for row in ("tanh", "softsign"))
+    curve = curves.Curve(done.describe())
+    curve.sessions = [{"from": 0, "to": 1000, "seconds": 1.0}]
+    curve.write(tmp_path / f"{done.name}.json")
+    now = [100.0]
+    monkeypatch.setattr(runs.time, "monotonic", lambda: now[0])
+    state = runs._State([done, left], dict.fromkeys((done, left), 1000), tmp_path, 2)
+    lines = [json.dumps({"updates": updates}) for updates in (100, 500)]
+    state.watch(left, SimpleNamespace(stdout=lines, stderr=io.StringIO(), wait=lambda: 0))
+    now[0] += 10  # seconds for 500 - 0 updates
+    state.say()
+    assert "1,500 updates of 2,000, 50 a second, 0:00:10 left" in capsys.readouterr().out
+
+
+def test_rates_are_not_chosen_where_time_was_over_before(tmp_path, capsys, monkeypatch):
+    arguments = ["--rows", "tanh", "--rates", "0.01,0.1", "--rate-updates", "200", "--per-epoch", "100",
+                 "--depth", "2", "--width", "20", "--minutes", "0", "--out", str(tmp_path)]  # fmt: skip
+    monkeypatch.setattr(signal, "signal", lambda *args: None)
+    runs.main([*arguments, "--updates", "1000"])
+    assert "rates are still being tried" in capsys.readouterr().out
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_the_command_ends_with_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / f"{protocol.Run('tanh', 0.1).name}.json").write_text("{")
+    arguments = ["--rows", "tanh", "--rates", "0.1", "--out", str(tmp_path)]
+    monkeypatch.setattr(signal, "signal", lambda *args: None)
+    monkeypatch.setattr(sys, "argv", ["runs.py", *arguments])
+    monkeypatch.delitem(sys.modules, "examples.glorot2010.runs")
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("examples.glorot2010.runs", run_name="__main__")
+    assert end.value.code.startswith("path must be that of a curve file, got ")
+
+
 def test_a_process_that_fails_is_reported(tmp_path):
     run = protocol.Run("tanh", 0.05, **TINY)
     (tmp_path / "checkpoints").mkdir()
@@ -255,6 +370,17 @@ def test_a_process_that_fails_is_reported(tmp_path):
     (["--rates", "0.1,fast"], "--rates must be numbers"),
     (["--updates", "1500"], "--updates must be a multiple of 1000"),
     (["--rate-updates", "3000"], "--rate-updates must be a number after which"),
+    (["--rates", "0"], "--rates must be numbers above 0"),
+    (["--rates", "0.1,nan"], "--rates must be numbers above 0"),
+    (["--jobs", "0"], "--jobs must be at least 1, got 0"),
+    (["--threads", "0"], "--threads must be at least 1"),
+    (["--width", "0"], "--width must be at least 1"),
+    (["--depth", "-1"], "--depth must be at least 1"),
+    (["--seeds", "0,-1"], "--seeds must be at least 0"),
+    (["--per-epoch", "0"], "--per-epoch must be at least 1"),
+    (["--every", "0"], "--every must be at least 1"),
+    (["--measured", "0"], "--measured must be at least 1"),
+    (["--minutes", "nan"], "--minutes must be at least 0"),
 ])  # fmt: skip
 def test_wrong_options_are_told(arguments, message, capsys):
     with pytest.raises(SystemExit):

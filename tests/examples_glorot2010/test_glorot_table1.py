@@ -132,6 +132,7 @@ def test_of_rates_with_equally_many_updates_the_better_one_is_chosen():
     ({"tanh": 15.0}, "partly"),  # tanh is no worse: sigmoid still is, and the three best tie
     ({"softsign": 19.0}, "partly"),
     (dict.fromkeys(PAPER, 83.3) | {"softsign": 60.0}, "not"),
+    (dict.fromkeys(PAPER, 83.3), "not"),  # that nothing has been learned is no tie of the best
 ])  # fmt: skip
 def test_other_rankings_are_not_called_reproduced(tmp_path, changes, outcome):
     write(tmp_path, PAPER | changes)
