@@ -20,12 +20,11 @@ def measure(source):
     """Return the layers of networks with 4 and 5 hidden layers; None while there are none with 4."""
     found = {}
     for depth in (4, 5):
-        curves = source.trained("sigmoid", depth)
+        curves = source.longest("sigmoid", depth)
         found[str(depth)] = record(curves, ("Y_mean", "Y_sd"))
         for entry, curve in zip(found[str(depth)], curves, strict=True):
-            entry["validation_error"] = curve.column(
-                "validation_error", "validation_error"
-            ).tolist()
+            for name, column in (("validated", "updates"), ("validation_error",) * 2):
+                entry[name] = curve.column(column, "validation_error").tolist()
         found[f"basis {depth}"] = source.basis(curves) if curves else ""
     return found if found["4"] else None
 
@@ -47,42 +46,42 @@ def verdicts(numbers):
     Its parts, each of all seeds: with 4 layers the mean of the top layer falls below 0.1 within the first
     tenth of 2,000,000 updates (100 epochs, if they are of 20,000 updates); it comes back above 0.1 later,
     and the error falls 3 points below that of always the same class; with 5 layers the error does not, in
-    at least as many updates as the networks with 4 layers took to come back.
+    at least as many updates as it took with 4 layers.
     """
-    fell, left, back = [], [], []
+    fell, left = [], []
     for entry in numbers["4"]:
         top, updates = np.array(entry["Y_mean"])[:, -1], np.array(entry["updates"])
         below = np.flatnonzero(top < _FALLEN)
         fell.append(len(below) > 0 and updates[below[0]] <= 200_000)
-        left.append(fell[-1] and top[-1] > _FALLEN and _learned(entry))
-        back.append(_came_back(top, updates))
+        left.append(fell[-1] and top[-1] > _FALLEN and _learned_after(entry) < np.inf)
+    learned = [_learned_after(entry) for entry in numbers["4"]]
     parts = [all(fell), all(left)]
-    lowest = ", ".join(f"{np.array(e['Y_mean'])[:, -1].min():.3f}" for e in numbers["4"])
-    said = (
-        f"4 layers: lowest mean of the top layer {lowest}; it left 0 again in {sum(left)} of {len(left)} "
-        f"networks, validation error {_errors(numbers['4'])} %"
-    )
+    said = "4 layers: " + "; ".join(map(_course, numbers["4"]))
     basis = numbers["basis 4"]
     if numbers["5"]:
         # Shorter trainings could not have shown the contrary.
         made = min(entry["updates"][-1] for entry in numbers["5"])
-        parts.append(made >= max(back) and not any(map(_learned, numbers["5"])))
-        said += f"; 5 layers: {_errors(numbers['5'])} %"
+        never = all(_learned_after(entry) == np.inf for entry in numbers["5"])
+        parts.append(made >= max(learned) and never)
+        said += "; 5 layers: " + "; ".join(map(_course, numbers["5"]))
         basis += f"; 5 layers: {numbers['basis 5']}"
     return [Verdict("C4", judged(parts), said, basis)]
 
 
-def _came_back(top, updates):
-    """Return after how many updates the top layer was first seen to have left 0; inf if it was not."""
-    fallen = np.flatnonzero(top < _FALLEN)
-    above = np.flatnonzero(top > _FALLEN)
-    above = above[above > fallen[0]] if len(fallen) else above[:0]
-    return updates[above[0]] if len(above) else np.inf
+def _learned_after(entry):
+    """Return after how many updates the error was first seen below the plateau; inf if it is on it."""
+    errors = np.array(entry["validation_error"])
+    below = errors < PRIOR_ERROR - _LEARNED
+    return entry["validated"][below.argmax()] if below[-1] else np.inf
 
 
-def _learned(entry):
-    return entry["validation_error"][-1] < PRIOR_ERROR - _LEARNED
-
-
-def _errors(entries):
-    return ", ".join(f"{entry['validation_error'][-1]:.2f}" for entry in entries)
+def _course(entry):
+    """Return what the top layer and the error did, in words."""
+    top, after = np.array(entry["Y_mean"])[:, -1], _learned_after(entry)
+    plateau = (
+        f"left the plateau after {after:,.0f} updates" if after < np.inf else "did not leave it"
+    )
+    return (
+        f"mean of the top layer at least {top.min():.4f}, in the end {top[-1]:.4f}; the error {plateau}: "
+        f"{entry['validation_error'][-1]:.2f} %"
+    )

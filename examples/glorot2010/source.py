@@ -50,6 +50,12 @@ class Source:
         """Return the curves of a row, one for each seed, at its learning rate; empty if there are none."""
         return chosen(self.curves, depth, self.width, fixed, shape).get(row, [])
 
+    def longest(self, row, depth=5):
+        """Return those curves of a row that got as far as any: the others know nothing of later times."""
+        curves = self.trained(row, depth)
+        furthest = max((curve.updates for curve in curves), default=0)
+        return [curve for curve in curves if curve.updates == furthest]
+
     def basis(self, curves):
         """Return what a verdict on curves is based on."""
         made = sorted({curve.updates for curve in curves})

@@ -205,16 +205,32 @@ def test_errors_of_shapes_are_those_of_the_curves(trained):
 # ---- through training
 
 
+def test_the_longest_trainings_of_a_row():
+    """A seed that ended early says nothing of the end of training."""
+    curves = []
+    for seed, updates in ((0, 2000), (1, 1000), (2, 2000)):
+        curves.append(Curve(Run("tanh", 0.1, seed, width=10).describe()))
+        curves[-1].add({"updates": updates, "validation_error": 70.0})
+        curves[-1].sessions.append({"to": updates})
+    source = Source(curves, width=10)
+    assert [curve.run["seed"] for curve in source.longest("tanh")] == [0, 2]
+    assert [curve.run["seed"] for curve in source.trained("tanh")] == [0, 1, 2]
+    assert source.longest("sigmoid") == []
+
+
 def sigmoid(top, error):
     means = [[0.5, 0.5, 0.6, t] for t in top]
     updates = [0, 10_000, 100_000, 1_000_000][: len(top)]
-    return {"Y_mean": means, "updates": updates, "validation_error": [83.0, error]}
+    # A last error below the plateau was there before, too.
+    errors = [83.0] + [error] * (len(top) - 1)
+    return {"Y_mean": means, "updates": updates, "validated": updates, "validation_error": errors}
 
 
 @pytest.mark.parametrize(("four", "five", "outcome"), [
     (sigmoid([0.5, 0.2, 0.02, 0.3], 70.0), sigmoid([0.5, 0.01, 0.01, 0.01], 82.9), "reproduced"),
-    # five layers for a shorter time than four took to come back, or four never did
-    (sigmoid([0.5, 0.2, 0.02, 0.3], 70.0), sigmoid([0.5, 0.01], 82.9), "partly"),
+    # five layers for a shorter time than four took to leave the plateau, or four never did
+    (sigmoid([0.5, 0.2, 0.02, 0.3], 70.0), sigmoid([0.5], 82.9), "partly"),
+    (sigmoid([0.5, 0.2, 0.02, 0.03], 70.0), sigmoid([0.5, 0.01], 82.9), "partly"),  # top stays at 0
     (sigmoid([0.5, 0.2, 0.02, 0.01], 83.0), sigmoid([0.5, 0.01], 82.9), "partly"),
     (sigmoid([0.5, 0.4], 83.0), sigmoid([0.5, 0.4], 82.9), "not"),  # nothing happened yet
     (sigmoid([0.5, 0.4, 0.5, 0.3], 70.0), sigmoid([0.5, 0.3], 60.0), "not"),
