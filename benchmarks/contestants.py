@@ -74,6 +74,9 @@ def minnet(workload, variant, threads, **options):
     return _fit(model, X, y)
 
 
+_PIECES = 10  # of an epoch of endless images
+
+
 def _endless(workload, variant, threads):
     from minnet import SGD, Dense, Network, Trainer
     from minnet.datasets import ShapesetStream
@@ -85,10 +88,11 @@ def _endless(workload, variant, threads):
         network, SGD(variant.rate(workload)), batch_size=workload.batch, n_threads=threads,
         shuffle=False, n_iter_no_change=np.inf,
     )  # fmt: skip
-    images = iter(ShapesetStream(workload.n_samples, dtype=variant.dtype))
+    # In small pieces: images that wait for their turn drive weights out of the cache.
+    images = iter(ShapesetStream(workload.n_samples // _PIECES, dtype=variant.dtype))
 
     def train(n_epochs):
-        trainer.fit_stream(images, n_epochs=n_epochs, batches_per_epoch=1)
+        trainer.fit_stream(images, n_epochs=n_epochs, batches_per_epoch=_PIECES)
         return list(trainer.loss_curve[-n_epochs:])
 
     return Trainee(train, False, lambda: [layer.W for layer in network.layers])
@@ -105,7 +109,7 @@ def sklearn(workload, variant, threads):
 
     def train(n_epochs):
         for epoch in itertools.islice(epochs, n_epochs):
-            model.partial_fit(*workload.data(variant.dtype, epoch), classes)
+            model.partial_fit(*workload.data(variant.dtype, epoch), classes=classes)
         return list(model.loss_curve_[-n_epochs:])
 
     return Trainee(train, False, lambda: list(model.coefs_))

@@ -1,6 +1,6 @@
 """How fast are Shapeset's images made, and what do they cost a training? Written to the terminal.
 
-    python -m benchmarks.shapeset [--rounds 5] [--seconds 0.5] [--steps 1000] [--threads N]
+    python -m benchmarks.shapeset [--rounds 5] [--seconds 0.5] [--steps 1000] [--threads N] [--piece 1000]
 
 First, images a second on one core, by the processor time of the thread that makes them: the best and the
 median of the rounds, compiled, and in NumPy as where minnet is installed without its extension. Then
@@ -20,7 +20,6 @@ from minnet import SGD, Dense, Network, Trainer, random
 from minnet.datasets import ShapesetStream, make_shapeset, shapeset
 
 BATCH = 10
-PER_PART = 1000  # images of a batch of the stream
 
 
 def rates(make, n, seconds, rounds):
@@ -44,13 +43,15 @@ def making(options):
             make_shapeset(n, start=start, dtype=dtype)
 
         if shapeset._ext is not None:
-            results[f"compiled, {dtype}"] = rates(make, PER_PART, options.seconds, options.rounds)
+            results[f"compiled, {dtype}"] = rates(
+                make, options.piece, options.seconds, options.rounds
+            )
     compiled = shapeset._ext, random._ext
     shapeset._ext = random._ext = None
     try:
         results["NumPy, float32"] = rates(
             lambda n, start: make_shapeset(n, start=start),
-            PER_PART,
+            options.piece,
             options.seconds,
             options.rounds,
         )
@@ -69,11 +70,12 @@ def trainer(threads):
 
 def training(options, per_second):
     """Print what the images cost in the training of the paper's network."""
-    n_parts = max(1, options.steps * BATCH // PER_PART)
-    n_steps = n_parts * PER_PART // BATCH
-    stream = ShapesetStream(PER_PART)
-    X, y = make_shapeset(n_parts * PER_PART)
-    parts = [(X[i : i + PER_PART], y[i : i + PER_PART]) for i in range(0, len(X), PER_PART)]
+    n = options.piece
+    n_parts = max(1, options.steps * BATCH // n)
+    n_steps = n_parts * n // BATCH
+    stream = ShapesetStream(n)
+    X, y = make_shapeset(n_parts * n)
+    parts = [(X[i : i + n], y[i : i + n]) for i in range(0, len(X), n)]
     memory, ratios = [], []
     for round_ in range(options.rounds):
         taken = {}
@@ -91,7 +93,9 @@ def training(options, per_second):
     print(
         f"its {BATCH} images: {1e6 * BATCH / per_second:.1f} us, {BATCH / per_second / step:.2%} of it"
     )
-    print(f"a fit on the stream takes x {middle:.3f} ({low:.3f}-{high:.3f}) of one in memory")
+    print(
+        f"a fit on the stream, {n} at a time, takes x {middle:.3f} ({low:.3f}-{high:.3f}) of one in memory"
+    )
 
 
 def main():
@@ -100,6 +104,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.5, help="of each round of images")
     parser.add_argument("--steps", type=int, default=1000, help="of each fit")
     parser.add_argument("--threads", type=int, default=None, help="of the training")
+    parser.add_argument("--piece", type=int, default=1000, help="images that are made at once")
     options = parser.parse_args()
     print(f"load of the last minute before: {load():.1f}")
     training(options, making(options))
