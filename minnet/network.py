@@ -85,10 +85,8 @@ class Network(Drawn):
     def __init__(self, layers, loss="log_loss", init="auto", bias_init="auto", alpha=0.0):
         try:
             layers = list(layers)
-        except (
-            TypeError,
-            NotImplementedError,
-        ):  # iter() of a BSR matrix or a memoryview raises the latter
+        # NotImplementedError is what iter() of SciPy's BSR matrices and of memoryviews raises.
+        except (TypeError, NotImplementedError):
             raise TypeError(f"layers must be a list of layers, got {layers!r:.200}") from None
         if not layers:
             raise ValueError("layers must have at least one layer, got an empty list")

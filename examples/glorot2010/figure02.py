@@ -23,8 +23,9 @@ def measure(source):
         curves = source.longest("sigmoid", depth)
         found[str(depth)] = record(curves, ("Y_mean", "Y_sd"))
         for entry, curve in zip(found[str(depth)], curves, strict=True):
-            for name, column in (("validated", "updates"), ("validation_error",) * 2):
-                entry[name] = curve.column(column, "validation_error").tolist()
+            entry["validated"] = curve.column("updates", "validation_error").tolist()
+            errors = curve.column("validation_error", "validation_error")
+            entry["validation_error"] = errors.tolist()
         found[f"basis {depth}"] = source.basis(curves) if curves else ""
     return found if found["4"] else None
 

@@ -405,9 +405,6 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit("ended; the same command goes on from here")
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # a folder, a damaged file, a failed training
+    # A folder that cannot be written, a training that failed, a damaged file.
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(str(error))

@@ -121,11 +121,13 @@ class ShapesetStream:
     without making them, so that a training that is resumed goes on at once where it was.
 
     A batch is made in one call that lets other threads run: ``fit_stream`` makes the next ones while it
-    trains. Batches of a stream are cut into the mini-batches of the training, so let them be large.
+    trains. Batches of a stream are cut into the mini-batches of the training. Some hundreds of images are
+    enough for one: larger ones that wait drive a large network's weights out of the processor's cache
+    (``benchmarks/SHAPESET.md``).
 
     Parameters
     ----------
-    batch_size : int, default=1000
+    batch_size : int, default=250
         Images of a batch.
     random_state : int, RandomState instance or None, default=0
         Which sequence of images, as in :func:`make_shapeset`; looked at once, here.
@@ -149,7 +151,7 @@ class ShapesetStream:
     True
     """
 
-    def __init__(self, batch_size=1000, *, random_state=0, start=0, dtype="float32"):
+    def __init__(self, batch_size=250, *, random_state=0, start=0, dtype="float32"):
         self.batch_size = check_whole("batch_size", batch_size)
         self.random_state = random_state
         self.start = check_whole("start", start, low=0, high=_LAST - 1)

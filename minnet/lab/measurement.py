@@ -181,10 +181,8 @@ class Recording:
     def __init__(self, measurements=()):
         try:
             self.measurements = list(measurements)
-        except (
-            TypeError,
-            NotImplementedError,
-        ):  # iter() of a BSR matrix or a memoryview raises the latter
+        # NotImplementedError is what iter() of SciPy's BSR matrices and of memoryviews raises.
+        except (TypeError, NotImplementedError):
             raise TypeError(
                 f"measurements must be a list of Measurement, got {measurements!r:.200}"
             ) from None

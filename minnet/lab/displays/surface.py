@@ -242,11 +242,8 @@ def _of_weights(network, weights):
         weights = [
             (operator.index(layer), tuple(map(operator.index, place))) for layer, place in weights
         ]
-    except (
-        TypeError,
-        ValueError,
-        NotImplementedError,
-    ) as error:  # the last from iter() of a BSR matrix
+    # NotImplementedError is what iter() of SciPy's BSR matrices raises.
+    except (TypeError, ValueError, NotImplementedError) as error:
         raise ValueError(_WEIGHTS.format(weights)) from error
     if len(weights) != 2:
         raise ValueError(_WEIGHTS.format(weights))
