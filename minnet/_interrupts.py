@@ -22,6 +22,7 @@ class Interrupts:
     Examples
     --------
     >>> import signal
+    >>> before = signal.signal(signal.SIGINT, signal.default_int_handler)  # none in the background
     >>> done = []
     >>> try:
     ...     with Interrupts() as interrupts:
@@ -33,6 +34,7 @@ class Interrupts:
     ...     done.append("interrupted")
     >>> done
     [True, 'interrupted']
+    >>> _ = signal.signal(signal.SIGINT, before)
     """
 
     def __init__(self):
