@@ -49,8 +49,8 @@ fuzz: $(STAMPS)/run
 
 # Python itself is not instrumented: the sanitizer's library is loaded first, and leaks are not looked for.
 SANITIZE_DIR := build/sanitize
-SANITIZE_TESTS := tests/test_random.py tests/test_ext.py tests/test_ext_kernels.py tests/test_parity.py tests/test_sparse.py \
-    tests/test_user_activations_training.py tests/datasets/test_shapeset.py
+SANITIZE_TESTS := tests/random/test_random.py tests/backends/test_ext.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_sparse.py \
+    tests/user_activations/test_user_activations_training.py tests/datasets/test_shapeset.py
 SANITIZE_ARGS ?= -q -x -p no:cacheprovider -k 'not numba'
 
 sanitize: $(STAMPS)/run

@@ -8,8 +8,8 @@
 True
 """
 
-from minnet._config import show_config
 from minnet._version import __version__
+from minnet.backends.configuration import show_config
 from minnet.estimators import MinNetClassifier, MinNetRegressor, MinNetTransformer
 from minnet.gradcheck import check_gradients
 from minnet.layers import BatchNorm, Dense, Dropout

@@ -22,8 +22,8 @@ array([12.])
 import numpy as np
 from scipy.special import expit, ndtr
 
-from minnet._checks import is_real
-from minnet._configured import Configured, suggest
+from minnet.common.checks import is_real
+from minnet.common.configured import Configured, suggest
 
 __all__ = [
     "Activation",
@@ -338,7 +338,7 @@ _BY_NAME = {
 }
 
 
-_REGISTERED: dict[str, Activation] = {}  # those of users: see minnet/user_activations.py
+_REGISTERED: dict[str, Activation] = {}  # those of users: see minnet/user_activations/activation.py
 
 
 def list_activations():

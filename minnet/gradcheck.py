@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minnet._checks import check_real, check_whole
+from minnet.common.checks import check_real, check_whole
 from minnet.network import Network
 
 __all__ = ["GradientCheck", "check_gradients"]
@@ -88,7 +88,7 @@ def check_gradients(
     --------
     >>> import numpy as np
 
-    from minnet._checks import check_real, check_whole
+    from minnet.common.checks import check_real, check_whole
     from minnet.network import Network
     >>> from minnet import Dense, Network, check_gradients
     >>> net = Network([Dense(5, "tanh"), Dense(3)], alpha=0.1).initialize(4, random_state=0)

@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from minnet._checks import check_flag, is_real, is_whole
-from minnet._configured import Configured
 from minnet.activations import Identity, get_activation
+from minnet.common.checks import check_flag, is_real, is_whole
+from minnet.common.configured import Configured
 
 __all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "Parameter"]
 

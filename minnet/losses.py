@@ -13,8 +13,8 @@ Targets are class indices of shape (n_samples,) where the output is a softmax, a
 import numpy as np
 from scipy.special import expit, log_softmax, softmax, xlogy
 
-from minnet._checks import as_numbers, check_real, is_real
-from minnet._configured import Configured, suggest
+from minnet.common.checks import as_numbers, check_real, is_real
+from minnet.common.configured import Configured, suggest
 
 __all__ = [
     "AbsoluteError",

@@ -21,7 +21,7 @@ from numbers import Real
 
 import numpy as np
 
-from minnet._checks import check_whole, is_whole
+from minnet.common.checks import check_whole, is_whole
 from minnet.layers import BatchNorm, Dense, Layer
 from minnet.network import Network
 from minnet.training import Trainer

@@ -5,18 +5,15 @@ import copy
 import numpy as np
 from scipy import sparse
 
-from minnet import _initialization
-from minnet._buffers import aligned_zeros, all_finite, next_aligned
-from minnet._checks import as_numbers, check_real, check_sparse, check_whole, is_real
-from minnet._drawing import Drawn
-from minnet._summary import summarize
-from minnet.initializers import materialize
+from minnet.common.buffers import aligned_zeros, all_finite, next_aligned
+from minnet.common.checks import as_numbers, check_real, check_sparse, check_whole, is_real
+from minnet.common.displayed import Displayed
+from minnet.initializers import materialize, of_network
 from minnet.initializers.base import check_values
 from minnet.layers import Context, Dense, Layer
 from minnet.losses import get_loss
 from minnet.parameter_table import ParameterRow
 from minnet.random import Stream, draw_key
-from minnet.trace import Trace
 
 __all__ = ["Network"]
 
@@ -25,7 +22,7 @@ __all__ = ["Network"]
 _SMALLEST_SUM = 1e-290
 
 
-class Network(Drawn):
+class Network(Displayed):
     r"""Layers in a row and a loss on the output of the last.
 
     The objective of a batch of :math:`B` samples out of a fit of :math:`N` samples with weights
@@ -147,7 +144,7 @@ class Network(Drawn):
             sizes.append(int(layer.output_size(sizes[-1])))
         declared = [layer.parameters(n) for layer, n in zip(self.layers, sizes, strict=False)]
         loss = get_loss(self.loss, sizes[-1])
-        initializers = _initialization.resolve(self, declared)
+        initializers = of_network.resolve(self, declared)
 
         table, init, arrays, offset = [], {}, [], 0
         ordinals = self._ordinals()
@@ -199,7 +196,7 @@ class Network(Drawn):
         (None, Tanh())
         """
         check_whole("layer_index", layer_index, 0, len(self.layers) - 1)
-        return _initialization.activation_below(self.layers, layer_index)
+        return of_network.activation_below(self.layers, layer_index)
 
     def activation_above(self, layer_index):
         """Return the activation that the output of a layer goes through.
@@ -213,7 +210,7 @@ class Network(Drawn):
         Relu()
         """
         check_whole("layer_index", layer_index, 0, len(self.layers) - 1)
-        return _initialization.activation_above(self.layers, layer_index)
+        return of_network.activation_above(self.layers, layer_index)
 
     def adapt(self, X, T=None, sample_weight=None):
         """Show data to the initializers that look at them, after :meth:`initialize`.
@@ -256,7 +253,7 @@ class Network(Drawn):
         X, T, sample_weight = self.check_batch(X, T, sample_weight, targets=T is not None)
         before = self.params.copy()
         try:
-            _initialization.adapt(self, X, T, sample_weight)
+            of_network.adapt(self, X, T, sample_weight)
         except BaseException:
             self.params[...] = before
             raise
@@ -436,44 +433,6 @@ class Network(Drawn):
         """Return the objective alone, as :meth:`loss_and_grad` does."""
         X, T, sample_weight = self.check_batch(X, T, sample_weight)
         return self._objective(X, T, sample_weight, None, None, 0)[0]
-
-    def trace(self, X, T, sample_weight=None):
-        """Return the whole of one batch, forward and backward, as a table for teaching.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from minnet import Dense, Network
-        >>> net = Network([Dense(2, "tanh"), Dense(2)]).initialize(n_features=3, random_state=0)
-        >>> trace = net.trace(np.eye(3), [0, 1, 1])
-        >>> trace.layers[0]["dW"].shape
-        (3, 2)
-        """
-        X, T, sample_weight = self.check_batch(X, T, sample_weight)
-        loss, _, contexts = self.forward_backward(X, T, sample_weight)
-        return Trace.of(self.layers, contexts, loss)
-
-    def summary(self):
-        """Return a table of the layers as text: units, activation, initializers, parameters.
-
-        Examples
-        --------
-        >>> from minnet import Dense, Dropout, Network
-        >>> print(Network([Dense(50, "tanh"), Dropout(0.2), Dense(3)]).initialize(4, 0).summary())
-        Network: 4 inputs, 3 outputs
-        --------------------------------------------------------------------------
-        layer                units  activation  array  initializer      parameters
-        --------------------------------------------------------------------------
-        0 Dense                 50  tanh        W      GlorotUniform()         200
-                                                b      GlorotUniform()          50
-        1 Dropout(rate=0.2)     50                                               0
-        2 Dense                  3  identity    W      GlorotUniform()         150
-                                                b      Zeros()                   3
-        --------------------------------------------------------------------------
-        403 parameters: 403 trained, 0 frozen; float64 (3.22 kB)
-        loss SoftmaxCrossEntropy(), output softmax
-        """
-        return summarize(self)
 
     # ---- checks and copies
 

@@ -4,10 +4,10 @@ import copy
 
 from scipy import sparse
 
-from minnet._buffers import all_finite
-from minnet._checks import check_whole, is_real
-from minnet._configured import suggest
 from minnet.activations import Identity, Sigmoid
+from minnet.common.buffers import all_finite
+from minnet.common.checks import check_whole, is_real
+from minnet.common.configured import suggest
 from minnet.layers import Context, Dense, Dropout
 from minnet.network import Network
 from minnet.optimizers import get_optimizer

@@ -79,7 +79,7 @@ SAME = [(own_softsign, "softsign"), (own_relu, "relu"), (own_leaky_relu, LeakyRe
 
 def forget_numba(monkeypatch):
     """Let nothing be compiled, and nothing have been."""
-    monkeypatch.setitem(sys.modules, "minnet._loops", None)
+    monkeypatch.setitem(sys.modules, "minnet.user_activations.loops", None)
     for activation in ALL:
         monkeypatch.setattr(activation, "_loops", {})
 

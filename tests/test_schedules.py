@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from minnet import SGD, Adam, Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
 from minnet.backends import list_backends
-from minnet.optimizers import ByStep, Constant, Cosine, FunctionOfStep, StepDecay, WarmUp
+from minnet.schedules import ByStep, Constant, Cosine, FunctionOfStep, StepDecay, WarmUp
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

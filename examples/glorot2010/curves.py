@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minnet._atomic import write_atomically
+from minnet.common.atomic import write_atomically
 
 __all__ = ["COLUMNS", "Curve", "duration", "machine", "read_curves", "versions"]
 

@@ -12,7 +12,7 @@ from examples.glorot2010.wording import (
     rule_words,
     verdict_words,
 )
-from minnet._atomic import write_atomically
+from minnet.common.atomic import write_atomically
 
 __all__ = ["markdown_table", "write"]
 

@@ -35,7 +35,7 @@ import numpy as np
 from examples.glorot2010.curves import Curve
 from examples.glorot2010.one_run import is_due
 from examples.glorot2010.protocol import PAPER_ROWS, ROWS, SHAPES, Run
-from minnet._atomic import write_atomically
+from minnet.common.atomic import write_atomically
 
 __all__ = ["rank_rates", "run_all"]
 

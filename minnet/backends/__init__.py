@@ -12,8 +12,8 @@ import importlib
 import importlib.util
 from numbers import Integral
 
-from minnet._configured import suggest
 from minnet.backends.hyper import Hyper
+from minnet.common.configured import suggest
 
 __all__ = ["Hyper", "list_backends", "make_backend"]
 

@@ -5,10 +5,10 @@ import time
 import numpy as np
 from scipy import sparse
 
-from minnet._checks import check_sparse
 from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
 from minnet.backends.program import USER, CannotLowerError, describe, lower, lower_loss
+from minnet.common.checks import check_sparse
 from minnet.optimizers import SGD, Adam
 from minnet.user_activations import CannotCompileError
 from minnet_ext import _train, effective_n_threads
@@ -109,7 +109,7 @@ class CythonBackend:
                 optimizer.step += upto - start
                 seconds = (time.perf_counter() - began) / (upto - start)
                 start, n_steps = upto, max(1, int(_SECONDS_A_CALL / max(seconds, 1e-7)))
-                if hyper.interrupted:
+                if hyper.stopped():
                     break
             self._pace = steps, n_steps
         finally:

@@ -1,10 +1,10 @@
 """What the steps of one epoch are told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from minnet._interrupts import Interrupts
 from minnet.optimizers import Optimizer
 
 __all__ = ["Hyper"]
@@ -29,8 +29,8 @@ class Hyper:
     clip_value, clip_norm : float or None
     weight_decay : float
         Decoupled: each step multiplies the weights by ``1 - rate * weight_decay``.
-    interrupts : Interrupts or None
-        A backend looks between steps whether Ctrl-C came, and returns early then.
+    interrupted : callable or None
+        A backend asks between steps whether to return early: Ctrl-C came.
     """
 
     batch_size: int
@@ -42,9 +42,8 @@ class Hyper:
     clip_value: float | None = None
     clip_norm: float | None = None
     weight_decay: float = 0.0
-    interrupts: Interrupts | None = None
+    interrupted: Callable[[], bool] | None = None
 
-    @property
-    def interrupted(self):
+    def stopped(self):
         """Return whether to take no further step."""
-        return self.interrupts is not None and self.interrupts.came
+        return self.interrupted is not None and self.interrupted()

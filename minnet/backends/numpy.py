@@ -120,7 +120,7 @@ class NumpyBackend:
                 optimizer.update(network.params, grads, rates)
                 for layer, ctx in zip(network.layers, contexts, strict=True):
                     layer.update_state(ctx)
-                if hyper.interrupted:
+                if hyper.stopped():
                     return losses[: step + 1 - start]
         return losses
 

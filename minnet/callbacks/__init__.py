@@ -14,10 +14,10 @@ Probe               measures the layers through a training (:class:`minnet.lab.P
 =================== ==================================================================================
 """
 
-from minnet.callbacks.base import Callback, StopTraining, as_callback
 from minnet.callbacks.history import History
 from minnet.callbacks.tensorboard import TensorBoard
 from minnet.callbacks.time_limit import TimeLimit
+from minnet.training.callback import Callback, StopTraining, as_callback
 
 __all__ = [
     "Callback",
@@ -33,7 +33,7 @@ __all__ = [
 def __getattr__(name):
     """Open what stands beside the framework when it is first asked for."""
     if name == "Checkpoint":
-        from minnet.persistence.checkpoint import Checkpoint
+        from minnet.callbacks.checkpoint import Checkpoint
 
         return Checkpoint
     raise AttributeError(f"module 'minnet.callbacks' has no attribute {name!r}")

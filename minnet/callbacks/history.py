@@ -1,8 +1,8 @@
 """The figures of every epoch, kept."""
 
-from minnet.callbacks._epoch import FIGURES, Epoch
-from minnet.callbacks._per_fit import PerFit
-from minnet.callbacks.base import Callback
+from minnet.callbacks.epoch import FIGURES, Epoch
+from minnet.callbacks.per_fit import PerFit
+from minnet.training.callback import Callback
 
 __all__ = ["History"]
 

@@ -4,9 +4,9 @@ import math
 import os
 import time
 
-from minnet.callbacks._epoch import Epoch
-from minnet.callbacks._per_fit import PerFit
-from minnet.callbacks.base import Callback
+from minnet.callbacks.epoch import Epoch
+from minnet.callbacks.per_fit import PerFit
+from minnet.training.callback import Callback
 
 __all__ = ["TensorBoard"]
 

@@ -5,9 +5,9 @@ import time
 import warnings
 from numbers import Real
 
-from minnet.callbacks._pace import Pace
-from minnet.callbacks._per_fit import PerFit
-from minnet.callbacks.base import Callback, StopTraining
+from minnet.callbacks.per_fit import PerFit
+from minnet.training.callback import Callback, StopTraining
+from minnet.training.pace import Pace
 
 __all__ = ["TimeLimit"]
 

@@ -22,7 +22,7 @@ from math import factorial
 
 import numpy as np
 
-from minnet._elementary import cos_sin
+from minnet.random.elementary import cos_sin
 
 __all__ = ["ATTEMPTS", "KINDS", "LABELS", "SIDE", "WORDS", "levels", "paint", "scenes", "tables"]
 

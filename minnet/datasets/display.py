@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minnet._checks import check_whole, is_whole
+from minnet.common.checks import check_whole, is_whole
 
 __all__ = ["ImageGridDisplay"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from minnet._checks import check_whole
+from minnet.common.checks import check_whole
 from minnet.datasets._splits import check_dtype
 
 __all__ = ["load_image_folder"]

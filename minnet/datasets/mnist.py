@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minnet._checks import LARGEST_SIZE, check_flag
+from minnet.common.checks import LARGEST_SIZE, check_flag
 from minnet.datasets._openml import fetch
 from minnet.datasets._splits import check_dtype, check_labels, check_pixels, splits, warn_of_order
 

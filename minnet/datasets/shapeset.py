@@ -5,7 +5,7 @@ import threading
 import numpy as np
 from sklearn.utils import Bunch
 
-from minnet._checks import check_flag, check_whole
+from minnet.common.checks import check_flag, check_whole
 from minnet.datasets import _scenes
 from minnet.datasets._splits import check_dtype
 from minnet.random import Stream, draw_key

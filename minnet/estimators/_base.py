@@ -16,12 +16,10 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from minnet._buffers import all_finite
-from minnet._divergence import finite_logits
 from minnet._version import __version__
 from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends, make_backend
-from minnet.callbacks import Callback
+from minnet.common.buffers import all_finite
 from minnet.estimators._architecture import build_layers, check_initializers
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._coefs import Parameters
@@ -37,7 +35,9 @@ from minnet.estimators._validation import check_given
 from minnet.layers import BatchNorm, Dropout
 from minnet.losses import get_loss
 from minnet.network import Network
-from minnet.optimizers import Schedule
+from minnet.schedules import Schedule
+from minnet.training.callback import Callback
+from minnet.training.divergence import finite_logits
 
 _OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 

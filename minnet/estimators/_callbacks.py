@@ -2,7 +2,7 @@
 
 import copy
 
-from minnet.callbacks import Callback
+from minnet.training.callback import Callback
 
 __all__ = ["EpochTasks"]
 

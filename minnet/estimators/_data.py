@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from minnet._checks import check_sparse
+from minnet.common.checks import check_sparse
 
 __all__ = ["check_parameters", "validate", "validate_weight"]
 

@@ -2,9 +2,8 @@
 
 from sklearn.utils.validation import check_is_fitted
 
-from minnet._drawing import attributes_with_drawing
-from minnet._summary import summarize
 from minnet.backends import make_backend
+from minnet.common.displayed import views
 from minnet.estimators._hidden import first_layers, position_of
 
 __all__ = ["Explained"]
@@ -16,7 +15,7 @@ class Explained:
     def summary(self):
         """Return a table of the fitted network's layers as text; see :meth:`minnet.Network.summary`."""
         check_is_fitted(self, "network_")
-        return summarize(self.network_, type(self).__name__)
+        return views().summarize(self.network_, type(self).__name__)
 
     def activations(self, X, layer=-1):
         """Return what a hidden layer gives out: the features that the network has learned.
@@ -61,4 +60,4 @@ class Explained:
         attributes = super()._get_fitted_attr_html(doc_link)
         if "network_" not in vars(self):  # as a parameter of a fitted estimator
             return attributes
-        return attributes_with_drawing(attributes, self.network_, type(self).__name__)
+        return views().attributes_with_drawing(attributes, self.network_, type(self).__name__)

@@ -5,7 +5,7 @@ import warnings
 
 from scipy import sparse
 
-from minnet._input_scale import root_mean_squares
+from minnet.common.scale import root_mean_squares
 
 __all__ = ["warn_of_scale"]
 

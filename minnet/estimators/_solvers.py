@@ -4,9 +4,9 @@ import warnings
 
 from minnet.backends import make_backend
 from minnet.estimators._validation import split
-from minnet.lbfgs import minimize_lbfgs
 from minnet.optimizers import SGD, Adam
 from minnet.training import Trainer
+from minnet.training.lbfgs import minimize_lbfgs
 
 __all__ = ["Solvers"]
 

@@ -3,10 +3,10 @@
 import sys
 import time
 
-from minnet._reading import Batches, unpack
 from minnet.estimators._callbacks import EpochTasks
 from minnet.estimators._fit_info import fit_info
 from minnet.estimators._validation import check_given
+from minnet.training.reading import Batches, unpack
 
 __all__ = ["fit_stream"]
 

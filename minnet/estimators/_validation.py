@@ -13,12 +13,12 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
-from minnet._checks import check_sparse
-from minnet._reading import InMemory
 from minnet.backends import make_backend
+from minnet.common.checks import check_sparse
 from minnet.estimators._data import validate, validate_weight
 from minnet.estimators._targets import columns
 from minnet.random import Stream
+from minnet.training.reading import InMemory
 
 __all__ = ["ValidationSet", "check_given", "split"]
 

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from minnet._drawing import attributes_with_drawing
+from minnet.common.displayed import views
 from minnet.estimators._architecture import build_layers
 from minnet.estimators._base import BaseMinNet
 from minnet.estimators._hidden import position_of
@@ -183,7 +183,7 @@ class MinNetTransformer(
         if not hasattr(self, "_n_features_out"):
             return attributes
         title, network = type(self).__name__, self.estimator_.network_
-        return attributes_with_drawing(attributes, network, title, self._n_layers())
+        return views().attributes_with_drawing(attributes, network, title, self._n_layers())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -7,8 +7,8 @@ import textwrap
 import numpy as np
 
 from minnet import activations
-from minnet._atomic import write_atomically
 from minnet._version import __version__
+from minnet.common.atomic import write_atomically
 from minnet.export.description import describe
 from minnet.layers import Dense
 

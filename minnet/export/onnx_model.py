@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from minnet._atomic import write_atomically
 from minnet._version import __version__
+from minnet.common.atomic import write_atomically
 from minnet.export.description import describe
 from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minnet._checks import is_finite_real, is_whole
-from minnet._configured import Configured, suggest
+from minnet.common.checks import is_finite_real, is_whole
+from minnet.common.configured import Configured, suggest
 from minnet.random import Stream, as_stream
 
 Array = np.ndarray[Any, Any]

@@ -6,7 +6,6 @@ import math
 from functools import lru_cache
 from typing import Any
 
-from minnet._mean_field import critical_point
 from minnet.activations import Activation, get_activation
 from minnet.initializers.base import (
     Array,
@@ -19,6 +18,7 @@ from minnet.initializers.base import (
     require_matrix,
     resolve_fans,
 )
+from minnet.initializers.mean_field import critical_point
 from minnet.initializers.structured import Orthogonal
 from minnet.random import Stream
 

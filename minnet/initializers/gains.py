@@ -6,10 +6,10 @@ import math
 import numbers
 from typing import Any
 
-from minnet._configured import suggest
-from minnet._gaussian import gaussian_mean
 from minnet.activations import get_activation
+from minnet.common.configured import suggest
 from minnet.initializers.base import Initializer, check_number
+from minnet.initializers.gaussian import gaussian_mean
 
 _GAINS = {
     "identity": 1.0,

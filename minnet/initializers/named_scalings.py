@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minnet._checks import check_flag
+from minnet.common.checks import check_flag
 from minnet.initializers.base import check_choice, check_number
 from minnet.initializers.gains import Gained, check_gain, resolve_gain
 from minnet.initializers.variance_scaling import MODES, NamedScaling, VarianceScaling

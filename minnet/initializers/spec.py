@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet._configured import suggest
+from minnet.common.configured import suggest
 from minnet.initializers.base import Array, Fans, Initializer, Shape, check_values
 from minnet.initializers.data_driven import LSUV, OutputPrior
 from minnet.initializers.edge_of_chaos import EdgeOfChaos

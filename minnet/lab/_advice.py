@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from minnet._mean_field import find_critical_point
 from minnet.activations import get_activation
+from minnet.initializers.mean_field import find_critical_point
 
 __all__ = ["other_weights"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minnet._gaussian import gaussian_nodes
+from minnet.initializers.gaussian import gaussian_nodes
 
 __all__ = ["Step", "propagate"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from minnet._input_scale import root_mean_squares
+from minnet.common.scale import root_mean_squares
 from minnet.lab._advice import other_weights
 from minnet.lab._finding import Finding
 from minnet.lab._initial_loss import loss_of_constant, loss_of_data, loss_too_high

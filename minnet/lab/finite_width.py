@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minnet._checks import as_numbers, check_real, check_whole
+from minnet.common.checks import as_numbers, check_real, check_whole
 from minnet.lab._chain import Step, propagate
 
 _OF_FIELDS = ("activation", "weight_variance", "bias_variance")

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from sklearn.pipeline import Pipeline
 
-from minnet._checks import check_real, check_whole
 from minnet.backends import Hyper, make_backend
+from minnet.common.checks import check_real, check_whole
 from minnet.lab.subject import subject_of
 from minnet.network import Network
 from minnet.optimizers import get_optimizer

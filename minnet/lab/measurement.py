@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from minnet._atomic import write_atomically
-from minnet._configured import suggest
+from minnet.common.atomic import write_atomically
+from minnet.common.configured import suggest
 
 __all__ = ["Measurement", "Recording"]
 

@@ -13,14 +13,14 @@ from numbers import Integral
 
 import numpy as np
 
-from minnet._checks import check_whole
 from minnet.activations import Identity
-from minnet.callbacks import Callback
-from minnet.callbacks._per_fit import PerFit
+from minnet.callbacks.per_fit import PerFit
+from minnet.common.checks import check_whole
 from minnet.lab.jacobians import layer_jacobians, singular_values
 from minnet.lab.measurement import Measurement, Recording
 from minnet.lab.rows import describe, row_indices
 from minnet.lab.subject import Subject, batch_for, step_of, subject_of
+from minnet.training.callback import Callback
 
 __all__ = ["Probe", "probe"]
 

@@ -11,9 +11,9 @@ a class of large dimensional random matrices"); Pennington, Schoenholz & Ganguli
 import numpy as np
 from scipy.special import hyp2f1, ndtri
 
-from minnet._checks import as_numbers, check_real, check_whole
-from minnet._gaussian import gaussian_nodes
 from minnet.activations import get_activation
+from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.initializers.gaussian import gaussian_nodes
 
 __all__ = [
     "jacobian_density",

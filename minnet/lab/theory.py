@@ -16,11 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from minnet._checks import check_real, check_whole, is_real
-from minnet._gaussian import gaussian_mean, gaussian_nodes
-from minnet._mean_field import critical_point, mean_square, mean_square_slope, slope_of_map
 from minnet.activations import Activation, get_activation
+from minnet.common.checks import check_real, check_whole, is_real
 from minnet.initializers import get_initializer, resolve_fans
+from minnet.initializers.gaussian import gaussian_mean, gaussian_nodes
+from minnet.initializers.mean_field import (
+    critical_point,
+    mean_square,
+    mean_square_slope,
+    slope_of_map,
+)
 from minnet.lab.finite_width import VarianceBand, length_fluctuation, variance_band
 from minnet.lab.prediction import Prediction, predict_variances
 from minnet.lab.spectra import (

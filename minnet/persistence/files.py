@@ -4,8 +4,8 @@ import json
 import os
 import stat
 
-from minnet._atomic import write_atomically
 from minnet._version import __version__
+from minnet.common.atomic import write_atomically
 from minnet.persistence.container import ArrayReader, write_container
 from minnet.persistence.models import describe, restore
 from minnet.persistence.record import Record, parse_json, shorten

@@ -9,16 +9,16 @@ from sklearn import config_context
 from sklearn.utils._metadata_requests import SIMPLE_METHODS
 
 from minnet import estimators
-from minnet._buffers import aligned_zeros, next_aligned
 from minnet.backends import _NEEDS, list_backends
+from minnet.common.buffers import aligned_zeros, next_aligned
 from minnet.estimators._architecture import check_initializers
 from minnet.estimators._targets import Labels
 from minnet.losses import get_loss
 from minnet.network import Network
-from minnet.optimizers import Schedule
 from minnet.parameter_table import ParameterRow
 from minnet.persistence.record import Record, shorten
 from minnet.persistence.runs import describe_run, restore_run
+from minnet.schedules import Schedule
 from minnet.training import Trainer
 
 __all__ = ["describe", "restore"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minnet._run import Run
+from minnet.training.run import Run
 
 __all__ = ["describe_run", "restore_run"]
 

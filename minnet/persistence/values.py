@@ -18,8 +18,8 @@ import math
 
 import numpy as np
 
-from minnet import activations, initializers, layers, losses, optimizers
-from minnet._configured import Configured, _parameters
+from minnet import activations, initializers, layers, losses, optimizers, schedules
+from minnet.common.configured import Configured, _parameters
 from minnet.persistence.container import can_hold
 from minnet.persistence.record import Record, shorten
 
@@ -43,7 +43,7 @@ _SCALARS = (
     "float32", "float64", "str",
 )  # fmt: skip
 
-_OF_FUNCTIONS = (initializers.FromFunction, optimizers.FunctionOfStep)
+_OF_FUNCTIONS = (initializers.FromFunction, schedules.FunctionOfStep)
 
 NUMBERS = tuple(np.dtype(name) for name in _SCALARS[:-1])
 
@@ -89,7 +89,7 @@ def _registry():
             initializers.get_initializer,
         ),
         "optimizer": _exported(optimizers, optimizers.Optimizer),
-        "schedule": _exported(optimizers, optimizers.Schedule),
+        "schedule": _exported(schedules, schedules.Schedule),
     }
 
 

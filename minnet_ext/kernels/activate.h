@@ -1,7 +1,7 @@
 /* Activations and their derivatives, a row at a time; rows are padded to whole vectors.
  *
  * The formulas of minnet/activations.py; exp and tanh after Moshier's Cephes, erfc is the C library's.
- * NaN stays NaN.  Largest errors found, in ulp of either width, over all numbers (tests/test_ext_kernels.py
+ * NaN stays NaN.  Largest errors found, in ulp of either width, over all numbers (tests/backends/test_ext_kernels.py
  * checks them): exp 1.6, tanh 1.7, sigmoid 2.8, softsign 1.5, elu 2.3, selu 3.1, lecun_tanh 3.7,
  * softplus 2.3, its derivative 4.4, silu 3.1 where its sigmoid is a normal number.  gelu has 2.1
  * for |z| < 1 and loses z^2 / 2 ulp in the left tail.  Derivatives made of y err by some ulp of the largest

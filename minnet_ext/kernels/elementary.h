@@ -1,4 +1,4 @@
-/* Logarithm, and cosine with sine, step for step as minnet/_elementary.py (constants and sources
+/* Logarithm, and cosine with sine, step for step as minnet/random/elementary.py (constants and sources
  * there), so that both give the same bits.  Errors below 0.9 ulp and 1.7 ulp.
  *
  * Included once for each width of real.h.

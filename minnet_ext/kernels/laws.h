@@ -1,6 +1,6 @@
 /* From random words to values: words, uniform, normal, truncated normal.
  *
- * The same numbers, to the last bit, as the _fill_* functions of minnet/random.py, which say what
+ * The same numbers, to the last bit, as the _fill_* functions of minnet/random/streams.py, which say what
  * each law is.  Measured on one core of a Zen 5 server, v3 / baseline / scalar, ns a value:
  * uniform float32 0.7 / 1.3 / 2.0, float64 1.6 / 3.2 / 4.6; normal float32 1.3 / 2.2 / 3.1,
  * float64 3.3 / 5.9 / 9.9; truncated normal on +-2 6 / 11 / 15.

@@ -1,5 +1,5 @@
 /* Inverse of the normal distribution function: Wichura's AS 241 (PPND16) in float64, step for
- * step as minnet/_elementary.py.  Relative error 1e-15.
+ * step as minnet/random/elementary.py.  Relative error 1e-15.
  */
 #ifndef MINNET_NDTRI_H
 #define MINNET_NDTRI_H

@@ -16,7 +16,7 @@
 typedef struct {
     uint32_t key[2];     /* low and high half of the 64-bit key */
     uint32_t stream[2];  /* counter words 2 and 3: index, CRC-32 of the name */
-    double p[8];         /* in the order of minnet/random.py's _fill_* functions */
+    double p[8];         /* in the order of minnet/random/streams.py's _fill_* functions */
 } minnet_draw;
 
 /* Writes values start, ..., start + n - 1 of a draw to out.  Any piece equals that piece of the

@@ -1,4 +1,4 @@
-/* A user's activation: functions that minnet/_loops.py has compiled, called on many numbers at a time.
+/* A user's activation: functions that minnet/user_activations/loops.py has compiled, called on many numbers at a time.
  *
  * The numbers are copied to the stack, some rows side by side, and back: a loop that was compiled without
  * knowing where its arrays lie runs on vectors only where they do not overlap, and Y may be Z; a tile of a

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 
 from minnet import SGD, Dense, MinNetClassifier, Network, Trainer
 from minnet.callbacks import Callback, History
-from minnet.optimizers import StepDecay
+from minnet.schedules import StepDecay
 
 X, y = load_iris(return_X_y=True)
 pytestmark = pytest.mark.filterwarnings("ignore:.*converge")

@@ -247,7 +247,7 @@ def test_lbfgs_whose_minimum_float32_cannot_hold(monkeypatch):
     def minimize(objective, theta, **options):
         return OptimizeResult(x=np.full_like(theta, 1e200), fun=1.0, nit=3, status=0)
 
-    monkeypatch.setattr("minnet.lbfgs.minimize", minimize)
+    monkeypatch.setattr("minnet.training.lbfgs.minimize", minimize)
     reg = MinNetRegressor(hidden_layer_sizes=(), solver="lbfgs")
     assert reg.fit(X, NUMBER).coefs_[0][0, 0] == 1e200
     message = (

@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor
 from minnet.losses import SquaredError
-from minnet.optimizers import FunctionOfStep, StepDecay
+from minnet.schedules import FunctionOfStep, StepDecay
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -508,7 +508,7 @@ def test_a_full_disk_leaves_the_files_that_were_there(tmp_path, monkeypatch):
     report.write(records, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert len(before) == 4
-    monkeypatch.setattr("minnet._atomic.os.fdopen", lambda descriptor, mode: Full())
+    monkeypatch.setattr("minnet.common.atomic.os.fdopen", lambda descriptor, mode: Full())
     with pytest.raises(OSError, match="No space left"):
         figures.make("6", source, tmp_path)
     with pytest.raises(OSError, match="No space left"):

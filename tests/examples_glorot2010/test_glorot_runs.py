@@ -305,7 +305,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path, monkeypatch, caps
 
     run = protocol.Run("tanh", 0.05, **TINY)
     monkeypatch.setattr(signal, "signal", lambda *args: None)
-    monkeypatch.setattr("minnet.persistence.checkpoint.save_model", full)
+    monkeypatch.setattr("minnet.callbacks.checkpoint.save_model", full)
     with warnings.catch_warnings():
         one_run.main(options(run, tmp_path, updates=100)[3:])
     lines = capsys.readouterr().out.splitlines()

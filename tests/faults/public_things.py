@@ -67,7 +67,7 @@ def public():
             if isinstance(value, type) and issubclass(value, BaseException):
                 continue
             name = key_of(value)
-            if value in (minnet._buffers.all_finite, optimizers.clip_gradients):
+            if value in (minnet.common.buffers.all_finite, optimizers.clip_gradients):
                 continue  # of arrays that were checked, for each prediction and each step
             if name in _OF_WHOLE_SETS:
                 continue

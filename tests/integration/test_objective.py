@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network, Trainer
-from minnet.lbfgs import minimize_lbfgs
+from minnet.training.lbfgs import minimize_lbfgs
 
 N, K = 12, 3
 REPEATS = np.array([1, 3, 0, 2, 1, 4, 0, 1, 2, 1, 1, 2])

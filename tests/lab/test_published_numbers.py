@@ -1,7 +1,7 @@
 """Numbers of the literature on initialization that no other test has, to the digits that are known.
 
-The others: gains and critical variances in tests/test_gains.py, the laws of initializers in
-tests/test_initializers.py and test_structured_initializers.py, theory in tests/lab/test_theory.py.
+The others: gains and critical variances in tests/initializers/test_gains.py, the laws of initializers in
+test_initializers.py and test_structured_initializers.py beside it, theory in tests/lab/test_theory.py.
 """
 
 import math
@@ -11,9 +11,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from minnet import Dense, Network
-from minnet._gaussian import gaussian_mean
 from minnet.activations import get_activation
 from minnet.initializers import EdgeOfChaos, GlorotUniform, LecunNormal, Orthogonal, variance_gain
+from minnet.initializers.gaussian import gaussian_mean
 from minnet.lab import theory
 from minnet.lab.theory import MeanField
 

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose
 from scipy import integrate, stats
 
 from minnet import Dense, Network
-from minnet._gaussian import gaussian_mean
 from minnet.activations import Tanh, get_activation, list_activations
+from minnet.initializers.gaussian import gaussian_mean
 from minnet.lab import theory
 from minnet.lab.theory import MeanField
 

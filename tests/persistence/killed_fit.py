@@ -11,7 +11,7 @@ from scipy import sparse
 
 from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network, Trainer
 from minnet.callbacks import Callback, Checkpoint
-from minnet.optimizers import Cosine
+from minnet.schedules import Cosine
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3000, 40))

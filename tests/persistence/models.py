@@ -16,9 +16,9 @@ from minnet import (
     Network,
     Trainer,
 )
-from minnet._run import Run
 from minnet.activations import Elu, LeakyRelu
 from minnet.initializers import GlorotUniform
+from minnet.training.run import Run
 
 FAST = {"max_iter": 4, "random_state": 0, "hidden_layer_sizes": (7, 5)}
 

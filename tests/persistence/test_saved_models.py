@@ -12,7 +12,7 @@ from models import classifier, data, difference, fitted, regressor
 import minnet
 from minnet import Dense, Dropout, MinNetClassifier, Network, Trainer, load_model, save_model
 from minnet.losses import Huber, Quantile
-from minnet.optimizers import StepDecay, WarmUp
+from minnet.schedules import StepDecay, WarmUp
 
 
 @pytest.fixture
@@ -377,7 +377,7 @@ def below(cls):
 
 def test_every_class_of_minnet_with_a_configuration_can_be_kept():
     """A class that is added later must be exported by the module of its kind."""
-    from minnet._configured import Configured
+    from minnet.common.configured import Configured
     from minnet.persistence.values import _registry
 
     known = {cls for classes in _registry().values() for cls in classes.values()}

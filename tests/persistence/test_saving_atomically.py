@@ -11,7 +11,7 @@ import pytest
 from models import classifier, data, difference, fitted
 
 from minnet import MinNetClassifier, load_model, save_model
-from minnet import _atomic as atomic
+from minnet.common import atomic
 
 posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX systems")
 
@@ -110,7 +110,7 @@ def test_it_is_on_the_disk_before_it_takes_the_name(tmp_path, monkeypatch):
 KILLED = """
 import os, sys, signal
 from minnet import MinNetClassifier, save_model
-from minnet import _atomic as atomic
+from minnet.common import atomic
 def die(*args):
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(atomic.os, sys.argv[2], die)

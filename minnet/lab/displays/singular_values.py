@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minnet._checks import check_whole
+from minnet.common.checks import check_whole
 from minnet.lab.displays._ridges import ridges
 from minnet.lab.displays._style import axes_of
 from minnet.lab.jacobians import jacobians

@@ -1,0 +1,222 @@
+"""Checkpoints: a training that was killed goes on where it was."""
+
+import errno
+import os
+import threading
+import time
+import warnings
+from numbers import Real
+
+from minnet.callbacks.per_fit import PerFit
+from minnet.persistence.files import read_model, save_model
+from minnet.training.callback import Callback
+from minnet.training.pace import Pace
+
+__all__ = ["Checkpoint"]
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Checkpoint(Callback):
+    """Writes a training into a file as it goes, and takes it up from there when it is run again.
+
+    For ``Trainer.fit(callbacks=[...])`` or ``estimator.set_callbacks(...)``, with the solvers "sgd" and
+    "adam"; ``fit`` and ``fit_stream``, not ``partial_fit``. A script that was killed is simply run again:
+    the fit ends with the same bits as if nothing had happened. Where a fit is already complete in the
+    file, its outcome is there at once.
+
+    Parameters
+    ----------
+    path : path-like
+        A file; or a folder (one that exists; with a slash at its end it is made if need be), in which each
+        training gets a file of its own, named by its arguments and data: that is for grid searches, whose
+        fits must not share one.
+    every : float, default=60.0
+        Seconds between checkpoints, within epochs too. There is one at the beginning and one at the end.
+    resume : bool, default=True
+        Whether to take up what the file has. False begins anew and replaces it.
+
+    Notes
+    -----
+    The file is one of :func:`minnet.save_model`: the estimator, fitted as far as it got, or the Trainer,
+    with the optimizer's state and the place in the order of the samples. :func:`minnet.load_model` reads
+    it, with the best weights so far where early stopping is on, so that what is there can be used while
+    the fit goes on. It is replaced as a whole, so a process that is killed while it writes leaves the
+    checkpoint before.
+
+    To end with the same bits, the fit must be the same: ``random_state`` a whole number, the same
+    arguments, data, backend and kernels. Network, optimizer, batch size, random key, validation, the shape
+    of the data and some of their rows are compared, and a file of another fit is refused. ``max_iter`` and
+    ``n_iter_no_change`` may grow.
+
+    Where X is sparse and the optimizer plain SGD, checkpoints are between epochs only, since pausing
+    within one would change how sums are rounded.
+
+    Warns
+    -----
+    UserWarning
+        If a checkpoint cannot be written, since the disk is full for example. The training goes on and
+        tries again; the last complete checkpoint stays.
+
+    Raises
+    ------
+    ValueError
+        When a training begins: if the file is not a checkpoint of this training, or if the model has a
+        part that a file cannot keep.
+    OSError
+        When a training begins, if the file cannot be written for another reason than a full disk.
+
+    See Also
+    --------
+    minnet.save_model : What the file can keep.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from minnet import MinNetClassifier, load_model
+    >>> from minnet.callbacks import Checkpoint
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = MinNetClassifier((32,), max_iter=15, n_iter_no_change=15, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "digits.safetensors")
+    ...     _ = clf.set_callbacks(Checkpoint(path)).fit(X / 16, y)
+    ...     clf.set_params(max_iter=30)  # what was done is not done again
+    ...     _ = clf.fit(X / 16, y)
+    ...     load_model(path).n_iter_
+    MinNetClassifier(hidden_layer_sizes=(32,), max_iter=30, n_iter_no_change=15,
+                     random_state=0)
+    30
+    """
+
+    takes_up = True
+
+    def __init__(self, path, *, every=60.0, resume=True):
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"path must be a string or a path, got {path!r}")
+        if not isinstance(every, Real) or isinstance(every, bool) or not every >= 0:
+            raise ValueError(f"every must be a number of seconds of at least 0, got {every!r}")
+        if not isinstance(resume, bool):
+            raise TypeError(f"resume must be True or False, got {resume!r}")
+        self.path = path
+        self.every = every
+        self.resume = resume
+        self._estimators, self._fits = {}, PerFit()
+
+    def __getstate__(self):
+        return vars(self) | {"_estimators": {}}
+
+    def __repr__(self):
+        return f"Checkpoint({os.fspath(self.path)!r}, every={self.every!r}, resume={self.resume!r})"
+
+    # ---- what a Trainer asks
+
+    def begin(self, trainer):
+        """Take up what the file has; write the first checkpoint."""
+        path = os.fspath(self.path)
+        if path.endswith((os.sep, os.altsep or os.sep)):
+            os.makedirs(path, exist_ok=True)
+        path = os.path.abspath(path)  # for the whole fit, should it change the working directory
+        if os.path.isdir(path):
+            path = os.path.join(path, f"fit-{trainer.run.fingerprint}.safetensors")
+        estimator = self._estimators.get(threading.get_ident())
+        fit = self._fits[trainer] = _Fit(path, estimator, self.every)
+        fit.begin(trainer, resume=self.resume and os.path.exists(path))
+
+    def begin_epoch(self, trainer):
+        """Write a checkpoint, if it is time."""
+        self._fits[trainer].save_if_due(trainer)
+
+    def next_step(self, trainer):
+        """Return when to look at the clock."""
+        return self._fits[trainer].next_step(trainer)
+
+    def at_step(self, trainer):
+        """Write a checkpoint, if it is time."""
+        self._fits[trainer].at_step(trainer)
+
+    def end(self, trainer):
+        """Write the last checkpoint."""
+        fit = self._fits.pop(trainer)
+        if not trainer.run.judging:
+            fit.save(trainer)
+
+    def abort(self, trainer):
+        """Leave the last checkpoint as it is."""
+        self._fits.pop(trainer, None)
+
+    # ---- what scikit-learn's estimators ask of a callback
+
+    def setup(self, estimator, context):
+        """Take note of whose fit it is."""
+        self._estimators[threading.get_ident()] = estimator
+
+    def teardown(self, estimator, context):
+        """Let go of the estimator."""
+        self._estimators.pop(threading.get_ident(), None)
+
+
+class _Fit:
+    """One training and its file."""
+
+    def __init__(self, path, estimator, every):
+        self.path, self.estimator, self.every = path, estimator, every
+        self._saved = time.monotonic()  # when
+        self._pace = self._due = None
+
+    def begin(self, trainer, resume):
+        if resume:
+            self.take_up(trainer)
+        else:
+            self.save(trainer, first=True)
+        self._pace = Pace(trainer)
+        self._look_again(trainer)
+
+    def take_up(self, trainer):
+        model = read_model(self.path)
+        saved = getattr(model, "_trainer", model)
+        run = getattr(saved, "run", None)
+        if run is None:
+            raise ValueError(
+                f"path must be that of a checkpoint, got {self.path!r}, which has a model that was not "
+                "in training"
+            )
+        if run.fingerprint != trainer.run.fingerprint:
+            raise ValueError(
+                f"path must be that of a checkpoint of the same fit, got {self.path!r}, where the data, "
+                "the arguments or the random key are others (random_state must be a whole number): give "
+                "another path, a folder, or resume=False"
+            )
+        trainer.take_up(saved)
+
+    def next_step(self, trainer):
+        return self._due if trainer.run.pauses_exactly else None
+
+    def at_step(self, trainer):
+        self.save_if_due(trainer)
+        self._look_again(trainer)
+
+    def _look_again(self, trainer):
+        self._due = self._pace.after(trainer, self._saved + self.every - time.monotonic())
+
+    def save_if_due(self, trainer):
+        if time.monotonic() - self._saved >= self.every:
+            self.save(trainer)
+
+    def save(self, trainer, first=False):
+        model = trainer
+        if self.estimator is not None:
+            model = self.estimator._as_fitted(trainer.network, trainer.run.n_epochs, trainer)
+        try:
+            save_model(model, self.path)
+        except OSError as error:
+            if first and error.errno not in _NO_ROOM:
+                raise
+            warnings.warn(
+                f"the checkpoint {self.path!r} could not be written ({error}): the training goes on, and "
+                "the last complete checkpoint stays",
+                stacklevel=2,
+            )
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"a checkpoint cannot keep this training: {error}") from error
+        self._saved = time.monotonic()

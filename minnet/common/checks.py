@@ -1,0 +1,148 @@
+"""Checks of single numbers that many modules share."""
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+#: The largest size that an array's axis can have.
+LARGEST_SIZE = 2**63 - 1
+
+
+def is_real(value: Any) -> bool:
+    """Say whether value is a real number that a float can hold; a bool is none.
+
+    Examples
+    --------
+    >>> is_real(2), is_real(True), is_real(10**400)
+    (True, False, False)
+    """
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
+
+
+def is_finite_real(value: Any) -> bool:
+    """Say whether value is a finite real number."""
+    return is_real(value) and math.isfinite(value)
+
+
+def is_whole(value: Any, low: int = 1, high: int = LARGEST_SIZE) -> bool:
+    """Say whether value is a whole number of at least ``low`` that an array's size can be."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return whole and low <= value <= high
+
+
+def check_whole(name: str, value: Any, low: int = 1, high: int = LARGEST_SIZE) -> int:
+    """Return a whole number of at least ``low`` as an int, or say what is wrong.
+
+    Examples
+    --------
+    >>> check_whole("n_bins", 0)
+    Traceback (most recent call last):
+        ...
+    ValueError: n_bins must be a whole number of at least 1, got 0
+    """
+    if not is_whole(value, low, high):
+        most = f" and at most {high}" if high < LARGEST_SIZE else ""
+        raise ValueError(
+            f"{name} must be a whole number of at least {low}{most}, got {value!r:.100}"
+        )
+    return int(value)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return True or False, or say that value is neither."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def check_real(
+    name: str, value: Any, low: float = -math.inf, high: float = math.inf, left: bool = True
+) -> float:
+    """Return a finite number from ``low`` to ``high`` as a float, or say what is wrong.
+
+    ``left`` says whether ``low`` itself is allowed.
+
+    Examples
+    --------
+    >>> check_real("scale", -1, low=0)
+    Traceback (most recent call last):
+        ...
+    ValueError: scale must be a finite number of at least 0, got -1
+    """
+    valid = is_finite_real(value) and low <= value <= high
+    if not valid or (value == low and not left):
+        bounds = f" {'of at least' if left else 'above'} {low:g}" if low > -math.inf else ""
+        bounds += f"{' and' if bounds else ' of'} at most {high:g}" if high < math.inf else ""
+        raise ValueError(f"{name} must be a finite number{bounds}, got {value!r}")
+    return float(value)
+
+
+def check_bounded(
+    name: str, value: Any, low: float, high: float, left: bool = True, right: bool = False
+) -> float:
+    """Return the number as a float; ``left`` and ``right`` say which bounds are allowed themselves."""
+    valid = is_real(value) and low <= value <= high
+    if not valid or (value == low and not left) or (value == high and not right):
+        bounds = (
+            f"{'at least' if left else 'above'} {low} and {'at most' if right else 'below'} {high}"
+        )
+        raise ValueError(f"{name} must be {bounds}, got {value!r}")
+    return float(value)
+
+
+def as_numbers(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
+    """Return an array-like as an array of real numbers of the dtype, or say what is wrong.
+
+    Examples
+    --------
+    >>> as_numbers("X", [[1, 2j]])
+    Traceback (most recent call last):
+        ...
+    ValueError: X must be real numbers, got an array of complex128
+    """
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "cmMV":
+            raise ValueError(f"{name} must be real numbers, got an array of {array.dtype}")
+        with np.errstate(over="ignore"):  # an infinity is found by who wants finite numbers
+            return array.astype(dtype, copy=False)
+    except (OverflowError, TypeError) as error:
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from error
+
+
+def check_sparse(name: str, X: Any) -> None:
+    """Raise if the numbers in a sparse matrix lead out of its arrays.
+
+    SciPy does not look at all of them when a matrix is made, and follows them when it computes:
+    a wrong one reads and writes memory that is not the matrix's, and may end the process.
+    """
+    if X.format == "coo":
+        for axis, places in enumerate(X.coords):
+            if places.size and not 0 <= places.min() <= places.max() < X.shape[axis]:
+                raise ValueError(f"{name} must be a valid sparse matrix, got places out of bounds")
+    if X.format not in ("csr", "csc", "bsr"):
+        return
+    n_major, n_minor = X.shape[::-1] if X.format == "csc" else (X.shape[0], X.shape[-1])
+    if X.format == "bsr":
+        n_major, n_minor = n_major // X.blocksize[0], n_minor // X.blocksize[1]
+    if X.ndim == 1:
+        n_major = 1
+    indptr, indices = X.indptr, X.indices
+    if len(indptr) != n_major + 1 or indptr[0] < 0 or (indptr[1:] < indptr[:-1]).any():
+        raise ValueError(
+            f"{name} must be a valid {X.format.upper()} matrix, got row pointers that are not ascending"
+        )
+    used = indices[indptr[0] : indptr[-1]]
+    beyond = indptr[-1] > min(len(indices), len(X.data))
+    if beyond or (used.size and not 0 <= used.min() <= used.max() < n_minor):
+        raise ValueError(
+            f"{name} must be a valid {X.format.upper()} matrix, got indices out of bounds"
+        )

@@ -1,0 +1,75 @@
+"""How a network shows itself: the views stand beside the core and are opened when first asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from sklearn import get_config
+
+__all__ = ["Displayed", "views"]
+
+
+def views() -> ModuleType:
+    """Return :mod:`minnet.views`; named in a string, since the core does not depend on it."""
+    return importlib.import_module("minnet.views")
+
+
+class Displayed:
+    """Mixin of a network: its table, its trace, and its drawing in notebooks."""
+
+    def summary(self) -> str:
+        """Return a table of the layers as text: units, activation, initializers, parameters.
+
+        Examples
+        --------
+        >>> from minnet import Dense, Dropout, Network
+        >>> print(Network([Dense(50, "tanh"), Dropout(0.2), Dense(3)]).initialize(4, 0).summary())
+        Network: 4 inputs, 3 outputs
+        --------------------------------------------------------------------------
+        layer                units  activation  array  initializer      parameters
+        --------------------------------------------------------------------------
+        0 Dense                 50  tanh        W      GlorotUniform()         200
+                                                b      GlorotUniform()          50
+        1 Dropout(rate=0.2)     50                                               0
+        2 Dense                  3  identity    W      GlorotUniform()         150
+                                                b      Zeros()                   3
+        --------------------------------------------------------------------------
+        403 parameters: 403 trained, 0 frozen; float64 (3.22 kB)
+        loss SoftmaxCrossEntropy(), output softmax
+        """
+        return views().summarize(self)
+
+    def trace(self, X: Any, T: Any, sample_weight: Any = None) -> Any:
+        """Return the whole of one batch, forward and backward, as a table for teaching.
+
+        Returns
+        -------
+        minnet.views.Trace
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from minnet import Dense, Network
+        >>> net = Network([Dense(2, "tanh"), Dense(2)]).initialize(n_features=3, random_state=0)
+        >>> trace = net.trace(np.eye(3), [0, 1, 1])
+        >>> trace.layers[0]["dW"].shape
+        (3, 2)
+        """
+        return views().Trace.of_batch(self, X, T, sample_weight)
+
+    @property
+    def _repr_html_(self) -> Callable[[], str | None]:
+        if get_config()["display"] != "diagram":
+            raise AttributeError(
+                "_repr_html_ is there with sklearn.set_config(display='diagram') only"
+            )
+        return self._draw
+
+    def _draw(self) -> str | None:
+        try:
+            return views().draw(self, type(self).__name__)
+        except (TypeError, ValueError):  # of an argument that initialize refuses
+            return None

@@ -1,0 +1,262 @@
+"""Learning-rate schedules: the rate of each update, and what follows an epoch or a stall."""
+
+import numpy as np
+
+from minnet.common.checks import check_bounded, check_whole
+from minnet.common.configured import Configured, suggest
+
+__all__ = [
+    "Adaptive",
+    "ByStep",
+    "Constant",
+    "Cosine",
+    "FunctionOfStep",
+    "InvScaling",
+    "Schedule",
+    "StepDecay",
+    "WarmUp",
+    "get_schedule",
+]
+
+
+class Schedule(Configured):
+    """Base of the learning-rate schedules."""
+
+    def rates(self, current, initial, step, n_steps, n_seen):
+        """Return the rates of the next ``n_steps`` updates.
+
+        Parameters
+        ----------
+        current, initial : float
+            The rate now, and that of the optimizer at the start.
+        step : int
+            Updates made before, those of earlier calls of ``fit`` and ``partial_fit`` included.
+        n_steps : int
+        n_seen : int
+            Samples seen before.
+
+        Returns
+        -------
+        ndarray of shape (n_steps,)
+        """
+        return np.full(n_steps, current)
+
+    def after_epoch(self, current, initial, step, n_seen):
+        """Return the rate that follows an epoch."""
+        return current
+
+    def reduce(self, current):
+        """Return the rate after a stall, or None to stop training."""
+        return None
+
+
+class ByStep(Schedule):
+    r"""Base of the schedules that multiply the initial rate by a factor that depends on the step.
+
+    The rate of update :math:`t` = 0, 1, 2, ... is :math:`\eta_0 f(t)`. A subclass defines ``factors``. An
+    epoch has ``ceil(n_samples / batch_size)`` updates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Triangle(ByStep):
+    ...     def factors(self, steps):
+    ...         return 1 - np.abs(steps % 4 - 2) / 2
+    >>> Triangle().rates(0.0, 0.5, 1, n_steps=4, n_seen=0)
+    array([0.25, 0.5 , 0.25, 0.  ])
+    """
+
+    def factors(self, steps):
+        """Return the factors of the updates ``steps``, an array of whole numbers from 0."""
+        raise TypeError(f"{type(self).__name__} must define factors(steps).")
+
+    def rates(self, current, initial, step, n_steps, n_seen):
+        factors = np.asarray(self.factors(np.arange(step, step + n_steps)), dtype=np.float64)
+        if factors.shape != (n_steps,) or not (np.isfinite(factors).all() and (factors >= 0).all()):
+            raise ValueError(
+                f"learning_rate must have {n_steps} finite factors of at least 0 from step {step} "
+                f"on, got {factors.tolist()} from {self!r}"
+            )
+        return initial * factors
+
+
+class Constant(Schedule):
+    """The initial learning rate, always."""
+
+
+class InvScaling(Schedule):
+    r"""scikit-learn's inverse scaling: :math:`\eta_0 / (t + 1)^p` after ``t`` samples, epoch by epoch.
+
+    Parameters
+    ----------
+    power_t : float, default=0.5
+    """
+
+    def __init__(self, power_t=0.5):
+        self.power_t = check_bounded("power_t", power_t, 0, np.inf)
+
+    def rates(self, current, initial, step, n_steps, n_seen):
+        return np.full(n_steps, self.after_epoch(current, initial, step, n_seen))
+
+    def after_epoch(self, current, initial, step, n_seen):
+        try:
+            return initial / (n_seen + 1) ** self.power_t
+        except OverflowError:
+            return 0.0
+
+
+class Adaptive(Schedule):
+    """scikit-learn's adaptive rate: divided by 5 at a stall, until it is at most 1e-6."""
+
+    def reduce(self, current):
+        return None if current <= 1e-6 else current / 5
+
+
+class FunctionOfStep(Schedule):
+    """A user's function: ``function(step)`` is the learning rate of update ``step`` = 0, 1, 2, ...
+
+    Parameters
+    ----------
+    function : callable
+    """
+
+    def __init__(self, function):
+        self.function = function
+
+    def rates(self, current, initial, step, n_steps, n_seen):
+        rates = np.array([self.function(i) for i in range(step, step + n_steps)], dtype=np.float64)
+        if rates.shape != (n_steps,) or not (np.isfinite(rates).all() and (rates >= 0).all()):
+            raise ValueError(
+                f"learning_rate must return a finite number of at least 0, got {rates.tolist()} "
+                f"from step {step}"
+            )
+        return rates
+
+
+class StepDecay(ByStep):
+    r"""Multiply the rate by a factor after every so many updates.
+
+    .. math:: \eta_t = \eta_0\, \gamma^{\lfloor t / s \rfloor}
+
+    with :math:`\gamma` = ``factor`` and :math:`s` = ``n_steps``: the policy "step" of Caffe's solver,
+    which calls them ``gamma`` and ``stepsize``.
+
+    Parameters
+    ----------
+    n_steps : int
+        Updates between two drops, at least 1.
+    factor : float, default=0.1
+        Above 0 and at most 1.
+
+    Examples
+    --------
+    >>> StepDecay(2, factor=0.5).rates(0.8, 0.8, 0, n_steps=6, n_seen=0)
+    array([0.8, 0.8, 0.4, 0.4, 0.2, 0.2])
+    """
+
+    def __init__(self, n_steps, factor=0.1):
+        self.n_steps = check_whole("n_steps", n_steps)
+        self.factor = check_bounded("factor", factor, 0, 1, left=False, right=True)
+
+    def factors(self, steps):
+        return self.factor ** (steps // self.n_steps)
+
+
+class Cosine(ByStep):
+    r"""Half a period of a cosine, from the initial rate down to a fraction of it.
+
+    .. math:: \eta_t = \eta_0 \left( f + \tfrac12 (1 - f)
+              \left(1 + \cos \frac{\pi \min(t, T)}{T} \right) \right)
+
+    with :math:`T` = ``n_steps`` and :math:`f` = ``final``: equation 5 of Loshchilov and Hutter (2017,
+    SGDR), without restarts. From update ``n_steps`` on the rate stays.
+
+    Parameters
+    ----------
+    n_steps : int
+        Updates until the rate is at its end, at least 1.
+    final : float, default=0.0
+        What is left of the initial rate, at least 0 and at most 1.
+
+    Examples
+    --------
+    >>> Cosine(4).rates(1.0, 1.0, 0, n_steps=6, n_seen=0).round(3)
+    array([1.   , 0.854, 0.5  , 0.146, 0.   , 0.   ])
+    """
+
+    def __init__(self, n_steps, final=0.0):
+        self.n_steps = check_whole("n_steps", n_steps)
+        self.final = check_bounded("final", final, 0, 1, right=True)
+
+    def factors(self, steps):
+        done = np.minimum(steps, self.n_steps) / self.n_steps
+        return self.final + (1 - self.final) * 0.5 * (1 + np.cos(np.pi * done))
+
+
+class WarmUp(ByStep):
+    r"""Raise the rate in a straight line over the first updates, then follow another schedule.
+
+    .. math:: \eta_t = \eta_0 \left( a + (1 - a) \frac{t + 1}{n} \right) \quad (t < n), \qquad
+              \eta_t = \eta_0 f(t - n) \quad (t \ge n)
+
+    with :math:`n` = ``n_steps``, :math:`a` = ``start`` and the factor :math:`f` of ``then``, which counts
+    its updates from the end of the warm-up on: the gradual warm-up of Goyal et al. (2017), section 2.2.
+
+    Parameters
+    ----------
+    n_steps : int
+        Updates of the warm-up, at least 1; the last of them has the whole rate.
+    then : ByStep or None, default=None
+        StepDecay, Cosine, WarmUp or your own; None keeps the rate.
+    start : float, default=0.0
+        The fraction of the rate where the line begins, at least 0 and at most 1.
+
+    Examples
+    --------
+    >>> WarmUp(4, then=Cosine(2)).rates(1.0, 1.0, 0, n_steps=7, n_seen=0)
+    array([0.25, 0.5 , 0.75, 1.  , 1.  , 0.5 , 0.  ])
+    """
+
+    def __init__(self, n_steps, then=None, start=0.0):
+        self.n_steps = check_whole("n_steps", n_steps)
+        if then is not None and not isinstance(then, ByStep):
+            raise TypeError(
+                f"then must be None or a schedule by step (StepDecay, Cosine, WarmUp), got {then!r}"
+            )
+        self.then = then
+        self.start = check_bounded("start", start, 0, 1, right=True)
+
+    def factors(self, steps):
+        rising = self.start + (1 - self.start) * ((steps + 1) / self.n_steps)
+        if self.then is None:
+            return np.where(steps < self.n_steps, rising, 1.0)
+        after = self.then.factors(np.maximum(steps - self.n_steps, 0))
+        return np.where(steps < self.n_steps, rising, after)
+
+
+def get_schedule(spec, power_t=0.5):
+    """Turn "constant", "invscaling", "adaptive", a function of the step or a Schedule into a schedule.
+
+    Examples
+    --------
+    >>> get_schedule("invscaling", power_t=0.25)
+    InvScaling(power_t=0.25)
+    """
+    if isinstance(spec, Schedule):
+        return spec
+    if isinstance(spec, type):
+        raise TypeError(f"learning_rate must be a Schedule object, got the class {spec.__name__}")
+    if callable(spec):
+        return FunctionOfStep(spec)
+    names = {
+        "constant": Constant(),
+        "invscaling": InvScaling(power_t),
+        "adaptive": Adaptive(),
+    }
+    if not isinstance(spec, str):
+        raise TypeError(
+            f"learning_rate must be a name, a Schedule or a function of the step, got {spec!r}"
+        )
+    if spec not in names:
+        raise ValueError(suggest(spec, names, kind="learning_rate"))
+    return names[spec]

@@ -1,0 +1,5 @@
+"""Training: epochs over mini-batches, and what stops, watches, interrupts and resumes them."""
+
+from minnet.training.trainer import Trainer
+
+__all__ = ["Trainer"]

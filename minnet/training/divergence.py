@@ -1,0 +1,74 @@
+"""Where a network's numbers became NaN or infinite: what the errors about it say."""
+
+import numpy as np
+
+from minnet.common.buffers import all_finite
+
+__all__ = ["divergence", "finite_logits"]
+
+_ROWS = 1024
+
+
+def divergence(network, loss, X, when, cure):
+    """Return the sentences about a fit whose numbers are no longer finite; None where all are.
+
+    Parameters
+    ----------
+    network : Network
+    loss : float
+        The last objective.
+    X : array or CSR matrix, or None
+        Inputs of the fit, as ``Network.check_batch`` returns them: in these is looked for the layer
+        where a loss overflows.
+    when : str
+        Such as "in epoch 3".
+    cure : str
+        What to try, besides scaling the inputs.
+    """
+    rows = network.parameter_table
+    at = next((r.layer for r in rows if not all_finite(network.params[r.slice])), None)
+    if at is None and np.isfinite(loss):
+        return None
+    what, scaled = "parameter weights" if at is not None else "losses", "inputs"
+    if at is None and X is not None:
+        at = _first_overflow(network, X)
+    if at is not None:
+        where = _named(network, at)
+    else:
+        where = f"the loss on {_named(network, len(network.layers) - 1)}"
+        if network.loss_.output in ("identity", "exp"):
+            scaled = "inputs and the targets"
+    return (
+        f"Solver produced non-finite {what}. The input data may contain large values and need to be "
+        f"preprocessed. It happened in {where} {when}: scale the {scaled}{cure}."
+    )
+
+
+def finite_logits(network, backend, X):
+    """Return the logits that a backend computes for ``X``; or raise where some are not finite."""
+    Z = backend.forward(X)
+    if np.isfinite(Z).all():
+        return Z
+    at = _first_overflow(network, X)
+    where = _named(network, len(network.layers) - 1 if at is None else at)
+    raise ValueError(
+        f"X must give finite numbers in every layer, got NaN or infinity in {where}, in {network.dtype}: "
+        "scale the inputs as those of the fit were, and look for NaN and infinity in coefs_."
+    )
+
+
+def _first_overflow(network, X):
+    """Return the index of the first layer with outputs for ``X`` that are not finite, or None."""
+    first = None
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for start in range(0, X.shape[0], _ROWS):
+            outputs = network.forward(X[start : start + _ROWS], return_all=True)
+            for i, Y in enumerate(outputs[:first]):
+                if not np.isfinite(Y).all():
+                    first = i
+                    break
+    return first
+
+
+def _named(network, i):
+    return f"layer {i} ({type(network.layers[i]).__name__})"

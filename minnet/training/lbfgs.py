@@ -1,0 +1,130 @@
+"""Full-batch training by SciPy's L-BFGS-B."""
+
+import warnings
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+from sklearn.exceptions import ConvergenceWarning
+
+from minnet.backends import make_backend
+from minnet.common.checks import check_real
+from minnet.training.divergence import divergence
+
+__all__ = ["minimize_lbfgs"]
+
+
+def minimize_lbfgs(
+    network,
+    X,
+    T,
+    sample_weight=None,
+    *,
+    max_iter=200,
+    max_fun=15000,
+    tol=1e-4,
+    verbose=False,
+    backend="auto",
+    n_threads=None,
+):
+    """Minimize a network's objective over all data; its parameters change in place.
+
+    The minimization runs in float64, whatever the network's dtype; the result is rounded to it.
+
+    Parameters
+    ----------
+    network : Network
+        Initialized, without layers that act otherwise in training (Dropout, BatchNorm).
+    X, T, sample_weight
+        As :meth:`minnet.Network.loss_and_grad` takes them.
+    max_iter, max_fun : int
+        Most iterations and evaluations of the objective.
+    tol : float
+        Stop when no element of the projected gradient is larger.
+    verbose : bool or int
+        Print a line an iteration.
+    backend : str
+        What computes objective and gradient, see :func:`minnet.backends.list_backends`.
+    n_threads : int or None
+        Its threads.
+
+    Returns
+    -------
+    n_iter : int
+    loss : float
+
+    Raises
+    ------
+    ValueError
+        If data do not fit, or if the minimum or its parameters, rounded to the network's dtype, are not
+        finite. The network is then as it was.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a limit is reached first.
+    UserWarning
+        If Ctrl-C came: the parameters are then those after the last whole iteration.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, Network
+    >>> from minnet.training.lbfgs import minimize_lbfgs
+    >>> X = np.random.default_rng(0).normal(size=(50, 2))
+    >>> net = Network([Dense(1)], loss="squared_error").initialize(2, random_state=0)
+    >>> n_iter, loss = minimize_lbfgs(net, X, X @ [3.0, -1.0], tol=1e-8)
+    >>> net.layers[0].W.ravel().round(4)
+    array([ 3., -1.])
+    """
+    tol = check_real("tol", tol, low=0)
+    wide = network.astype("float64")
+    data = wide.check_batch(X, T, sample_weight)
+    runner = make_backend(backend, wide, n_threads)
+
+    def objective(theta):
+        wide.params[...] = theta
+        return runner.loss_and_grad(*data)
+
+    # After the last iteration that was completed: what is left if Ctrl-C comes.
+    result = OptimizeResult(x=wide.params.copy(), fun=np.inf, nit=0, status=0)
+
+    def note(intermediate_result):
+        nonlocal result
+        x, fun = intermediate_result.x.copy(), intermediate_result.fun
+        result = OptimizeResult(x=x, fun=fun, nit=result.nit + 1, status=0)
+        if verbose:
+            print(f"Iteration {result.nit}, loss = {fun:.8f}")
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            result = minimize(
+                objective,
+                wide.params.copy(),
+                method="L-BFGS-B",
+                jac=True,
+                options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+                callback=note,
+            )
+        except KeyboardInterrupt:
+            if not result.nit:
+                result.fun = objective(result.x)[0]
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+    wide.params[...] = result.x
+    when = f"in iteration {result.nit} of lbfgs"
+    diverged = divergence(wide, result.fun, data[0], when, cure="")
+    if diverged:
+        raise ValueError(diverged)
+    if result.status != 0:
+        warnings.warn(
+            f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}): "
+            f"{result.message}. Increase max_iter or max_fun, or scale the data.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(network.dtype)
+    diverged = divergence(narrow, result.fun, None, f"{when}, in {network.dtype}", cure="")
+    if diverged:
+        raise ValueError(diverged)
+    network.params[...] = narrow.params
+    return min(int(result.nit), max_iter), float(result.fun)

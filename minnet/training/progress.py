@@ -1,0 +1,257 @@
+"""What verbose=1 shows: how far a training is."""
+
+import contextlib
+import math
+import multiprocessing
+import os
+import sys
+import threading
+import time
+import warnings
+
+from scipy import sparse
+
+from minnet.optimizers import SGD
+from minnet.training.callback import Callback
+from minnet.training.pace import Pace
+
+__all__ = ["Progress", "say"]
+
+_SILENT = 2.0  # seconds: a shorter training has its closing line alone
+_REFRESH = 0.2  # seconds from one look of the bar to the next
+_LINE = 2.0  # seconds from one line to the next where there is no bar, at least ...
+_LINE_SHARE = 0.05  # ... and at least this share of the time so far: a night is no thousand lines
+
+_REASONS = {
+    "max_epochs": "the maximum number of epochs is reached",
+    "callback": "ended by a callback",
+    "interrupted": "interrupted",
+    "diverged": "diverged",
+    "end_of_stream": "the stream has ended",
+}
+
+
+class Progress(Callback):
+    """Shows a bar with epoch, loss, validation score, rows per second and time left; then a closing line.
+
+    The bar is tqdm's, on ``sys.stderr`` if that is a terminal, or the notebook's. Without tqdm, in a log
+    file and the like there is a line every two seconds or more instead, and in other processes and
+    threads than the main ones, where fits would write over each other, the closing line alone.
+
+    Parameters
+    ----------
+    max_epochs : int
+        Of the training: what 100 % are. It may end before.
+    X : array or sparse matrix, default=None
+        The rows of an epoch; None where they come in parts.
+    """
+
+    def __init__(self, max_epochs, X=None):
+        self._max_epochs = max_epochs
+        self._n_rows = None if X is None else X.shape[0]  # of an epoch
+        self._dense = X is not None and not sparse.issparse(X)
+        self._bar = None
+
+    def begin(self, trainer):
+        """Start the clock."""
+        self._began = self._looked = time.perf_counter()
+        self._epochs_before, self._seen_before = trainer.n_epochs, trainer.n_seen
+        self._validated_before = len(trainer.validation_scores)
+        self._seen, self._steps = trainer.n_seen, trainer.n_steps
+        self._pace = Pace(trainer)
+        self._due = self._pace.after(trainer, _REFRESH) if self._may_pause(trainer) else None
+        self._done_before = trainer.run.n_epochs  # where a checkpoint was taken up
+        self._in_epoch, self._wait = False, _SILENT
+        self._loss, self._n_losses = 0.0, 0
+        self._place = _place()
+
+    def begin_epoch(self, trainer):
+        """Note that an epoch begins."""
+        self._epoch_seen, self._in_epoch = trainer.n_seen, True
+
+    def next_step(self, trainer):
+        """Return at which step to look next, if it is time to; None where pausing would change bits."""
+        self._look(trainer)
+        return self._due
+
+    def at_step(self, trainer):
+        """Name the next step to look at."""
+        self._due = self._pace.after(trainer, _REFRESH)
+
+    def end_epoch(self, trainer):
+        """Show the figures of the epoch."""
+        self._in_epoch, self._n_rows = False, trainer.n_seen - self._epoch_seen
+        self._look(trainer)
+
+    def end(self, trainer):
+        """Take the bar away and print the closing line."""
+        if self._bar is not None:
+            self._bar.n = self._bar.total  # a notebook leaves an incomplete bar there, in red
+        self._close()
+        seconds = time.perf_counter() - self._began
+        n = trainer.n_epochs - self._epochs_before
+        epochs = f"{n} epoch{'s' * (n != 1)} in {_duration(seconds)}"
+        say(", ".join([epochs, *self._figures(trainer, 8)]) + f": {_reason(trainer)}.")
+
+    def abort(self, trainer):
+        """Take the bar away; a notebook leaves it there, in red."""
+        self._close()
+
+    def _may_pause(self, trainer):
+        """Return whether pausing changes no bit.
+
+        Plain SGD scales the weights of sparse rows when it pauses, which rounds them.
+        """
+        optimizer = trainer.optimizer
+        plain = type(optimizer) is SGD and not optimizer.momentum
+        return self._dense or not plain or not trainer.network.alpha
+
+    def _look(self, trainer):
+        now = time.perf_counter()
+        if now - self._looked < self._wait:
+            return
+        if self._place is None:
+            self._wait = math.inf
+            return
+        elapsed, self._looked = now - self._began, now
+        if self._place == "bar" and self._bar is None:
+            self._bar = _open_bar(self._max_epochs, self._done_before, elapsed)
+            if self._bar is None:
+                self._place = "lines"
+        done = self._done(trainer)
+        epoch = f"Epoch {min(int(done) + 1, self._max_epochs)}/{self._max_epochs}"
+        figures = self._figures(trainer)
+        if self._place == "lines":
+            self._wait = max(_LINE, _LINE_SHARE * elapsed)
+            now_done = done - self._done_before
+            if now_done:
+                left = elapsed * (self._max_epochs - done) / now_done
+                figures.append(f"{_duration(left)} left")
+            say(", ".join([f"{epoch}, {_duration(elapsed)}", *figures]))
+            return
+        self._wait = _REFRESH
+        self._bar.n = done
+        self._bar.set_description_str(epoch, refresh=False)
+        self._bar.set_postfix_str(", ".join(figures), refresh=False)
+        self._bar.refresh()
+
+    def _rows(self, trainer):
+        """Return the rows seen in this training; the trainer counts them part by part."""
+        if trainer.n_seen != self._seen:
+            self._seen, self._steps = trainer.n_seen, trainer.n_steps
+        rows = (trainer.n_steps - self._steps) * trainer.batch_size
+        if self._n_rows is not None:
+            rows = min(rows, self._n_rows)  # the last batch may be short
+        return trainer.n_seen - self._seen_before + rows
+
+    def _done(self, trainer):
+        """Return how many epochs are done, as a number with a fraction."""
+        done = self._done_before + trainer.n_epochs - self._epochs_before
+        if self._in_epoch and self._n_rows:
+            rows = self._rows(trainer) - (self._epoch_seen - self._seen_before)
+            done += min(rows / self._n_rows, 1 - 1e-9)
+        return done
+
+    def _figures(self, trainer, digits=4):
+        """Return loss and score of the last epoch, or of the first one so far, and the mean speed."""
+        found = []
+        if trainer.n_epochs > self._epochs_before:
+            found.append(f"loss = {trainer.loss_curve[-1]:.{digits}f}")
+        elif self._in_epoch and trainer.run.losses:
+            found.append(f"loss = {self._loss_so_far(trainer):.{digits}f}")
+        if len(trainer.validation_scores) > self._validated_before:
+            found.append(f"validation score = {trainer.validation_scores[-1]:.4f}")
+        rows, seconds = self._rows(trainer), time.perf_counter() - self._began
+        return [*found, f"{rows / max(seconds, 1e-9):,.0f} rows/s"]
+
+    def _loss_so_far(self, trainer):
+        """Return the mean loss of the first epoch's steps."""
+        run = trainer.run
+        self._loss += sum(float(losses.sum()) for losses in run.losses[self._n_losses :])
+        self._n_losses = len(run.losses)
+        return self._loss / (run.n_rows + run.start * trainer.batch_size)
+
+    def _close(self):
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _reason(trainer):
+    """Return why the training has ended."""
+    stopped = trainer.run.stopped
+    if stopped == "stalled":
+        scored = trainer.run.best is not None
+        return f"the {'validation score' if scored else 'loss'} did not improve any more"
+    return _REASONS[stopped]
+
+
+def say(text):
+    """Print a line at once, for which a bar on the screen makes room."""
+    tqdm = sys.modules.get("tqdm")
+    if tqdm is None:
+        print(text, flush=True)
+    else:
+        tqdm.tqdm.write(text)
+        sys.stdout.flush()  # a process of a search may end without doing so
+
+
+def _place():
+    """Return where progress is shown: "bar", "lines", or None for nowhere."""
+    in_front = (
+        multiprocessing.current_process().name == "MainProcess"
+        and multiprocessing.parent_process() is None
+        and threading.current_thread() is threading.main_thread()
+    )
+    if not in_front:
+        return None
+    return "bar" if _in_notebook() or getattr(sys.stderr, "isatty", bool)() else "lines"
+
+
+def _in_notebook():
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and "IPKernelApp" in shell.config
+
+
+def _open_bar(n_epochs, initial, elapsed):
+    """Return tqdm's bar for a training that began ``elapsed`` seconds ago, or None without tqdm."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without widgets the bar is text
+            from tqdm.auto import tqdm
+    except ImportError:
+        return None
+
+    class Bar(tqdm):
+        monitor_interval = 0  # no thread that looks after bars which do not move
+
+    look = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+    bar = Bar(
+        total=n_epochs,
+        initial=initial,
+        leave=False,
+        bar_format=look,
+        delay=1e-9,  # so that it is not drawn before it has its figures
+        **_size(),
+    )
+    bar.start_t -= elapsed
+    return bar
+
+
+def _size():
+    """Return the size of a terminal that does not know its own; tqdm would draw nothing there."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if 0 in os.get_terminal_size(sys.stderr.fileno()):
+            return {"ncols": 80, "nrows": 24}
+    return {"dynamic_ncols": True}
+
+
+def _duration(seconds):
+    """Return "1.2 s", "3 min 20 s" or "2 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
