@@ -6,7 +6,7 @@ import sys
 from benchmarks.comparison import render as render_rows
 from benchmarks.runner import Record, environment
 
-__all__ = ["ROWS", "render"]
+__all__ = ["IMPORTS", "ROWS", "render", "timed"]
 
 IMPORTS = {
     "minnet": "import minnet",
@@ -22,12 +22,17 @@ print(time.perf_counter() - began)
 """
 
 
+def timed(statement):
+    """Return a program that prints the seconds that a statement takes."""
+    return _TIMED.format(statement)
+
+
 def _run(options):
     records = {name: Record({}) for name in IMPORTS}
     for turn in range(-1, options.rounds):  # the first round reads the files from the disk
         for name, code in IMPORTS.items():
             done = subprocess.run(
-                [sys.executable, "-P", "-c", _TIMED.format(code)],
+                [sys.executable, "-P", "-c", timed(code)],
                 env=environment(options.threads), capture_output=True, text=True, check=True,
             )  # fmt: skip
             if turn >= 0:

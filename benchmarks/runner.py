@@ -51,6 +51,7 @@ class Job:
     prepare: str
     arguments: dict
     threads: int | None = None  # None: those of the options
+    python: str = sys.executable
 
 
 def environment(threads):
@@ -62,10 +63,10 @@ def environment(threads):
 class Worker:
     """A process of benchmarks/worker.py; used by ``with``."""
 
-    def __init__(self, name, threads, cpus=None):
+    def __init__(self, name, threads, cpus=None, python=sys.executable):
         self.name = name
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START.format(str(ROOT))],
+            [python, "-P", "-c", _START.format(str(ROOT))],
             env=environment(threads), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             preexec_fn=lambda: _pin(cpus or threads),
         )  # fmt: skip
@@ -132,7 +133,7 @@ def alternate(jobs, options, workers=None):
     made = workers is None
     if made:
         workers = {
-            job.name: Worker(job.name, job.threads or options.threads, options.threads)
+            job.name: Worker(job.name, job.threads or options.threads, options.threads, job.python)
             for job in jobs
         }
     try:
