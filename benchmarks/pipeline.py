@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.contestants import faster_threads
-from benchmarks.report import quartile_text, ratio_text, table
+from benchmarks.report import quartile_text, ratio_text, table, wrapped
 from benchmarks.runner import Job, Options, alternate, ratios
 
 HERE = Path(__file__).parent
@@ -231,7 +231,7 @@ def main():
     if arguments.print or arguments.only:
         print(text)
         return
-    (HERE / "PIPELINE.md").write_text(text)
+    (HERE / "PIPELINE.md").write_text(wrapped(text))
     print(f"wrote {HERE / 'PIPELINE.md'}", file=sys.stderr)
 
 

@@ -199,7 +199,7 @@ def markdown(rows, options, seconds):
         "",
         f"- {datetime.date.today()}; " + ", ".join(" ".join(item) for item in versions.items()),
         f"- `{options.command}`, {seconds / 60:.0f} minutes",
-        f"- overall: {count(rows)}",
+        f"- overall: {count(rows)}".replace("; ", ";\n  "),
     ]
     for setting in options.settings:
         chosen = [row for row in rows if row.setting == setting]

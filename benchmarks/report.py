@@ -1,8 +1,10 @@
 """Numbers and tables as text."""
 
+import textwrap
+
 import numpy as np
 
-__all__ = ["figure", "quartile_text", "ratio_text", "table"]
+__all__ = ["figure", "quartile_text", "ratio_text", "table", "wrapped"]
 
 
 def figure(seconds):
@@ -32,3 +34,16 @@ def table(head, rows):
     """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def wrapped(text):
+    """Return a report with its long lines of prose broken; rows of tables must be one line."""
+    lines = []
+    for line in text.split("\n"):
+        if line.startswith("|") or len(line) < 120:
+            lines.append(line)
+        else:
+            hanging = "  " if line.startswith("- ") else ""
+            lines += textwrap.wrap(line, 118, subsequent_indent=hanging,
+                                   break_long_words=False, break_on_hyphens=False)  # fmt: skip
+    return "\n".join(lines)

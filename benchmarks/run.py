@@ -26,6 +26,7 @@ from benchmarks import (
     threads,
     training,
 )
+from benchmarks.report import wrapped
 from benchmarks.runner import Options
 
 HERE = Path(__file__).parent
@@ -85,7 +86,7 @@ def report(results, options, seconds, load):
         f"{seconds / 60:.0f} minutes\n{how}"
     )
     parts += [text for section in SECTIONS if (text := section.render(results, best))]
-    return "\n".join(parts)
+    return wrapped("\n".join(parts))
 
 
 def main():
