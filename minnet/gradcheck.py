@@ -152,6 +152,6 @@ def _pieces(network, X, T, sample_weight):
     Z, contexts = network.forward_training(X, sample_weight)
     pieces = list(network.loss_.pieces(Z, T))
     for layer, ctx in zip(network.layers, contexts, strict=True):
-        for kink in getattr(getattr(layer, "activation", None), "kinks", ()):
+        for kink in getattr(layer.activation, "kinks", ()):
             pieces.append(kink < ctx.Z)
     return pieces

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.activations import Identity, get_activation
+from minnet.activations import Activation, Identity, get_activation
 from minnet.common.checks import check_flag, is_real, is_whole
 from minnet.common.configured import Configured
 
@@ -88,10 +88,36 @@ class Layer(Configured):
         False freezes the layer: its parameters and state do not change in training.
     lr_factor : float
         What the learning rate is multiplied with for its parameters.
+    activation : Activation or None
+        The function that its outputs went through last; None means that it has none.
+
+    Notes
+    -----
+    What kind of layer it is, the rest of minnet asks by these attributes of the class, never by its name.
+    A layer of your own sets those that are true of it.
+
+    fully_connected : bool, default=False
+        It computes :math:`f(X W + b)` with its parameters ``W`` (n_inputs, units) and ``b`` (units,).
+    accepts_sparse : bool, default=False
+        ``forward`` takes a CSR matrix for ``X`` where it is the first layer; others get a dense array.
+    normalizes : bool, default=False
+        It takes mean and scale of its inputs away, in training those of the batch, so that a bias right
+        below it does nothing.
+    only_in_training : bool, default=False
+        It does nothing in prediction: its output is its input.
+    differs_in_training : bool, default=False
+        The same input gives another output in training than in prediction, or in each pass.
     """
 
     trainable = True
     lr_factor = 1.0
+    activation: Activation | None = None
+
+    fully_connected = False
+    accepts_sparse = False
+    normalizes = False
+    only_in_training = False
+    differs_in_training = False
 
     def output_size(self, n_inputs):
         """Return the number of outputs for ``n_inputs`` inputs."""
@@ -172,6 +198,9 @@ class Dense(Layer):
     Dense(256, activation=Tanh(), init='orthogonal')
     """
 
+    fully_connected = True
+    accepts_sparse = True
+
     def __init__(
         self,
         units,
@@ -235,6 +264,9 @@ class Dropout(Layer):
     Dropout(rate=0.2)
     """
 
+    only_in_training = True
+    differs_in_training = True
+
     def __init__(self, rate=0.5):
         if not is_real(rate) or not 0 <= rate < 1:
             raise ValueError(f"rate of Dropout must be at least 0 and below 1, got {rate!r}")
@@ -284,6 +316,9 @@ class BatchNorm(Layer):
     >>> BatchNorm("tanh")
     BatchNorm(activation=Tanh())
     """
+
+    normalizes = True
+    differs_in_training = True
 
     def __init__(
         self, activation=Identity(), momentum=0.9, epsilon=1e-5, *, trainable=True, lr_factor=1.0

@@ -22,7 +22,7 @@ from numbers import Real
 import numpy as np
 
 from minnet.common.checks import check_whole, is_whole
-from minnet.layers import BatchNorm, Dense, Layer
+from minnet.layers import Layer
 from minnet.network import Network
 from minnet.training import Trainer
 
@@ -96,7 +96,7 @@ def mup(layers, base_width, optimizer="adam", *, output=True, zero_output=True):
             raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r}")
     if not isinstance(optimizer, str) or optimizer not in ("adam", "sgd"):
         raise ValueError(f"optimizer must be 'adam' or 'sgd', got {optimizer!r}")
-    dense = [i for i, layer in enumerate(layers) if isinstance(layer, Dense)]
+    dense = [i for i, layer in enumerate(layers) if layer.fully_connected]
     hidden = dense[:-1] if output else dense
     if not hidden:
         raise ValueError(f"layers must have a hidden Dense layer, got {layers!r}")
@@ -109,11 +109,11 @@ def mup(layers, base_width, optimizer="adam", *, output=True, zero_output=True):
         below = ratio
         if i in bases:
             ratio = layer.units / bases[i]
-        if isinstance(layer, Dense):
+        if layer.fully_connected:
             ours = 1.0 if i not in bases else ratio
             init = _init(below, zero_output) if i not in bases else _HIDDEN
             scaled.append(_scaled_dense(layer, optimizer, below, ours, whole, init))
-        elif isinstance(layer, BatchNorm):
+        elif layer.normalizes:
             factor = whole * (ratio if optimizer == "sgd" else 1.0)
             scaled.append(_changed(layer, lr_factor=layer.lr_factor * factor))
         else:
@@ -221,4 +221,4 @@ def coordinate_check(
 def _sizes(network, X):
     contexts = network.forward_training(X)[1]
     of_dense = zip(network.layers, contexts, strict=True)
-    return [float(np.abs(ctx.Z).mean()) for layer, ctx in of_dense if isinstance(layer, Dense)]
+    return [float(np.abs(ctx.Z).mean()) for layer, ctx in of_dense if layer.fully_connected]

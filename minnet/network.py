@@ -10,7 +10,7 @@ from minnet.common.checks import as_numbers, check_real, check_sparse, check_who
 from minnet.common.displayed import Displayed
 from minnet.initializers import materialize, of_network
 from minnet.initializers.base import check_values
-from minnet.layers import Context, Dense, Layer
+from minnet.layers import Context, Layer
 from minnet.losses import get_loss
 from minnet.parameter_table import ParameterRow
 from minnet.random import Stream, draw_key
@@ -253,7 +253,7 @@ class Network(Displayed):
         X, T, sample_weight = self.check_batch(X, T, sample_weight, targets=T is not None)
         before = self.params.copy()
         try:
-            of_network.adapt(self, X, T, sample_weight)
+            of_network.adapt(self, X, T, sample_weight, _forward_adapting)
         except BaseException:
             self.params[...] = before
             raise
@@ -448,7 +448,7 @@ class Network(Displayed):
             if X.dtype.kind == "c":
                 raise ValueError(f"X must be real numbers, got a matrix of {X.dtype}")
             X = X.astype(self.dtype, copy=False)
-            X = X.tocsr() if isinstance(self.layers[0], Dense) else X.toarray()
+            X = X.tocsr() if self.layers[0].accepts_sparse else X.toarray()
         elif type(X) is not np.ndarray or X.dtype != self.dtype:
             X = as_numbers("X", X, self.dtype)
         if X.ndim != 2 or X.shape[1] != self.sizes[0]:
@@ -521,6 +521,11 @@ class Network(Displayed):
             aligned = aligned_zeros(params.size, self.dtype)
             aligned[...] = params
             self._bind(aligned, states)
+
+
+def _forward_adapting(layer, X, weights):
+    # As in training, but nothing is dropped: a batch normalization has no averages yet.
+    return layer.forward(X, Context(training=layer.normalizes, weights=weights))
 
 
 def _check_dtype(dtype):

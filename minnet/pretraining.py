@@ -4,7 +4,7 @@ import copy
 
 from scipy import sparse
 
-from minnet.activations import Identity, Sigmoid
+from minnet.activations import Sigmoid
 from minnet.common.buffers import all_finite
 from minnet.common.checks import check_whole, is_real
 from minnet.common.configured import suggest
@@ -171,7 +171,7 @@ def pretrain(
 def _check_arguments(network, corruption, loss, n_epochs):
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, got {network!r}")
-    if sum(isinstance(layer, Dense) for layer in network.layers) < 2:
+    if sum(layer.fully_connected for layer in network.layers) < 2:
         raise ValueError(
             f"network must have a hidden Dense layer besides that of the output, got {network!r}"
         )
@@ -202,9 +202,9 @@ def _blocks(network):
     """
     blocks = [(None, [])]
     for i, layer in enumerate(network.layers):
-        if isinstance(layer, Dense):
+        if layer.fully_connected:
             blocks.append((i, [layer]))
-        elif not isinstance(layer, Dropout):
+        elif not layer.only_in_training:
             blocks[-1][1].append(layer)
     return [(i, layers) for i, layers in blocks[:-1] if layers]
 
@@ -212,7 +212,7 @@ def _blocks(network):
 def _unset(layer):
     """Return a copy of a layer whose values cost nothing to make: they are replaced."""
     layer = layer.copy()
-    if isinstance(layer, Dense):
+    if layer.fully_connected:
         layer.init = layer.bias_init = "zeros"
     return layer
 
@@ -230,7 +230,7 @@ def _choose_loss(loss, H, below, where):
         if below is None:
             within = H.min() >= 0 and H.max() <= 1
         else:
-            within = isinstance(getattr(below[-1], "activation", Identity()), Sigmoid)
+            within = isinstance(below[-1].activation, Sigmoid)
         return "cross_entropy" if within else "squared_error"
     if loss == "cross_entropy" and not (H.min() >= 0 and H.max() <= 1):
         raise ValueError(

@@ -5,10 +5,13 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import minnet
 from minnet import BatchNorm, Dense, Dropout, Network, activations, check_gradients
+from minnet.activations import Identity
 from minnet.layers import Context, Layer, Parameter
+from minnet.mup import mup
 
 
 @pytest.fixture
@@ -339,3 +342,83 @@ def test_a_users_own_layer(rng):
     assert check_gradients(network, X, T).ok
     restored = pickle.loads(pickle.dumps(network))
     np.testing.assert_array_equal(restored.forward(X), network.forward(X))
+
+
+class Noise(Layer):
+    """Adds noise in training."""
+
+    only_in_training = True
+    differs_in_training = True
+
+    def forward(self, X, ctx):
+        return X + ctx.uniform(X.shape) if ctx.training else X
+
+    def backward(self, dY, ctx):
+        return dY
+
+
+class Standardize(Layer):
+    """Standardizes by the batch, as a batch normalization without parameters."""
+
+    normalizes = True
+    differs_in_training = True
+    activation = activations.Relu()
+
+    def __init__(self, lr_factor=1.0):
+        self.lr_factor = lr_factor
+
+    def forward(self, X, ctx):
+        return self.activation((X - X.mean(axis=0)) / X.std(axis=0)) if ctx.training else X
+
+    def backward(self, dY, ctx):
+        return dY
+
+
+class Density(Layer):
+    """Takes the matrix as it comes: its number of stored entries, as one feature."""
+
+    accepts_sparse = True
+
+    def output_size(self, n_inputs):
+        return 1
+
+    def forward(self, X, ctx):
+        return np.full((X.shape[0], 1), getattr(X, "nnz", -1.0))
+
+
+class TestKindsOfAUsersOwnLayer:
+    """What a layer says of its kind counts, whatever its class is."""
+
+    def test_activations_are_looked_for_through_them(self):
+        network = Network([Dense(4), Noise(), Standardize(), Noise(), Dense(3)])
+        assert network.activation_above(0) == network.activation_below(4) == activations.Relu()
+        assert Network([Dense(4), Scale(), Standardize()]).activation_above(0) == Identity()
+
+    @pytest.mark.parametrize(("above", "drawn"), [(Noise(), True), (Standardize(), False)])
+    def test_a_bias_below_what_normalizes_starts_at_zero(self, above, drawn):
+        network = Network([Dense(4), above, Dense(3)]).initialize(5, random_state=0)
+        assert network.layers[0].b.any() == drawn
+
+    def test_initializers_see_what_the_batch_makes_normal_and_no_noise(self, rng):
+        X = rng.normal(size=(200, 5))
+        layers = [Noise(), Dense(4), Standardize(), Dense(3, init="lsuv")]
+        network = Network(layers, "squared_error").initialize(5, random_state=0).adapt(X)
+        Z = network.layers[1].forward(X, Context())
+        Y = network.layers[2].forward(Z, Context(training=True)) @ network.layers[3].W
+        np.testing.assert_allclose(Y.var(), 1, rtol=1e-6)
+
+    @pytest.mark.parametrize(("layer", "stored"), [(Density(), 2.0), (Noise(), None)])
+    def test_a_sparse_matrix_comes_to_those_that_take_one(self, layer, stored):
+        X = sparse.csr_array(np.diag([1.0, 0.0, 2.0]))
+        Y = Network([layer], "squared_error").initialize(3).forward(X)
+        np.testing.assert_array_equal(Y, X.toarray() if stored is None else np.full((3, 1), stored))
+
+    @pytest.mark.parametrize("layer", [Noise(), Standardize()])
+    def test_lbfgs_refuses_what_differs_in_training(self, layer):
+        model = minnet.MinNetClassifier(layers=[Dense(4, "tanh"), layer], solver="lbfgs")
+        with pytest.raises(ValueError, match=f"for a network with {type(layer).__name__}"):
+            model.fit(np.eye(4), [0, 1, 0, 1])
+
+    def test_the_scale_of_what_normalizes_learns_at_the_rate_of_the_width(self):
+        layers = mup([Dense(64), Standardize(), Noise(), Dense(3)], 16, optimizer="sgd")
+        assert [layer.lr_factor for layer in layers] == [4.0, 4.0, 1.0, 0.25]

@@ -32,7 +32,6 @@ from minnet.estimators._kept import KeptBackend
 from minnet.estimators._solvers import Solvers
 from minnet.estimators._stream import fit_stream
 from minnet.estimators._validation import check_given
-from minnet.layers import BatchNorm, Dropout
 from minnet.losses import get_loss
 from minnet.network import Network
 from minnet.schedules import Schedule
@@ -363,7 +362,7 @@ class BaseMinNet(Explained, Solvers, CallbackSupportMixin, BaseEstimator, metacl
         network = Network(layers, self._loss(), self.init, self.bias_init, self.alpha)
         if self.solver == "lbfgs":
             for layer in network.layers:
-                if isinstance(layer, BatchNorm | Dropout):
+                if layer.differs_in_training:
                     raise ValueError(
                         "solver must be 'sgd' or 'adam' for a network with "
                         f"{type(layer).__name__}, got 'lbfgs'"

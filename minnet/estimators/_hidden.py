@@ -3,7 +3,6 @@
 import re
 from numbers import Integral
 
-from minnet.layers import BatchNorm, Dropout
 from minnet.losses import SquaredError
 from minnet.network import Network
 
@@ -22,7 +21,9 @@ def hidden_layers(layers):
     >>> hidden_layers([Dropout(), Dense(9), BatchNorm("relu"), Dense(5), Dropout(), Dense(3)])
     [2, 4]
     """
-    begins = [i for i, layer in enumerate(layers) if not isinstance(layer, BatchNorm | Dropout)]
+    begins = [
+        i for i, layer in enumerate(layers) if not (layer.normalizes or layer.only_in_training)
+    ]
     return [i - 1 for i in begins[1:]]
 
 

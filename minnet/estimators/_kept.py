@@ -38,5 +38,6 @@ def _parts(name, network, n_threads):
     parts = [name, n_threads, network, network.loss_]
     for layer in network.layers:
         parts += vars(layer).values()
-        parts += vars(getattr(layer, "activation", layer)).values()
+        if layer.activation is not None:
+            parts += vars(layer.activation).values()
     return parts

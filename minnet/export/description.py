@@ -147,7 +147,7 @@ def describe(model, dtype=None):
     kept, sizes = [], network.sizes[:1]
     for i, layer in enumerate(all_layers):
         _check_layer(i, layer)
-        if type(layer) is not layers.Dropout:
+        if not layer.only_in_training:
             kept.append(layer)
             sizes.append(network.sizes[i + 1])
     return Description(
@@ -191,7 +191,7 @@ def _check_layer(i, layer):
             "an export knows the layers Dense, Dropout and BatchNorm, got "
             f"{type(layer).__name__} as layers[{i}]"
         )
-    activation = getattr(layer, "activation", None)
+    activation = layer.activation
     if activation is not None and type(activation) not in _ACTIVATIONS:
         name = getattr(activation, "name", type(activation).__name__)
         raise TypeError(f"an export knows minnet's own activations, got {name} in layers[{i}]")

@@ -10,7 +10,6 @@ from minnet import activations
 from minnet._version import __version__
 from minnet.common.atomic import write_atomically
 from minnet.export.description import describe
-from minnet.layers import Dense
 
 __all__ = ["to_numpy_source"]
 
@@ -122,7 +121,7 @@ class _Source:
         return "\n".join(lines)
 
     def _add_layer(self, layer, number):
-        if type(layer) is Dense:
+        if layer.fully_connected:
             fan_in, fan_out = layer.W.shape
             self.steps.append(f"    # dense layer, {fan_in} -> {fan_out}")
             Z = self._arrays(number, {"Y @ W": layer.W, " + b": layer.b})

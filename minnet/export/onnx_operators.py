@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from minnet import activations
-from minnet.layers import Dense
 
 __all__ = ["Operators", "add_classifier", "add_predictions", "onnx_classes"]
 
@@ -94,7 +93,7 @@ class Operators(ABC):
 def _add_logits(op, description, X):
     """Add the layers, from the input named ``X``; return the name of the logits."""
     for layer in description.layers:
-        if type(layer) is Dense:
+        if layer.fully_connected:
             Z = op("Gemm", X, layer.W, layer.b)
         else:
             sigma = np.sqrt(layer.running_var + description.dtype.type(layer.epsilon))

@@ -4,7 +4,6 @@ import numpy as np
 
 from minnet.activations import Identity, LeakyRelu, name_of
 from minnet.initializers import auto_initializer, get_initializer
-from minnet.layers import BatchNorm, Context, Dropout
 
 __all__ = ["activation_above", "activation_below", "adapt", "resolve"]
 
@@ -90,7 +89,7 @@ def _auto_bias(layers, i, specs, weights, automatic):
     takes a bias away.
     """
     above = layers[i + 1] if i + 1 < len(layers) else None
-    if above is None or isinstance(above, BatchNorm):
+    if above is None or above.normalizes:
         return "zeros"
     for place in weights:
         where = f"layers[{i}].{place[1]}"
@@ -101,11 +100,11 @@ def _auto_bias(layers, i, specs, weights, automatic):
 
 def activation_above(layers, i):
     """Return the activation that the output of layer ``i`` goes through; see ``Network``."""
-    activation = getattr(layers[i], "activation", Identity())
+    activation = layers[i].activation or Identity()
     for above in layers[i + 1 :]:
-        if not isinstance(activation, Identity) or not isinstance(above, BatchNorm | Dropout):
+        if not isinstance(activation, Identity) or not (above.normalizes or above.only_in_training):
             break
-        activation = getattr(above, "activation", activation)
+        activation = above.activation or activation
     return activation
 
 
@@ -113,12 +112,12 @@ def activation_below(layers, i):
     """Return the activation whose output comes into layer ``i``; see ``Network``."""
     for below in reversed(layers[:i]):
         # A linear batch normalization has made mean 0 and variance 1 of whatever was below it.
-        if hasattr(below, "activation"):
+        if below.activation is not None:
             return below.activation
     return None
 
 
-def adapt(network, X, T, sample_weight):
+def adapt(network, X, T, sample_weight, forward):
     """Call the ``adapt`` of the network's initializers; see ``Network.adapt``.
 
     Parameters
@@ -127,6 +126,8 @@ def adapt(network, X, T, sample_weight):
         Its parameters change in place.
     X, T, sample_weight
         As the network computes with them.
+    forward : callable
+        ``forward(layer, Y, weights)`` is the output of a layer, which drops nothing.
     """
     waiting = {}
     for row in network.parameter_table:
@@ -146,8 +147,7 @@ def adapt(network, X, T, sample_weight):
                 initializer.adapt(network, i, None, T, sample_weight)
             _check_finite(network, i, initializer)
         if looking and i < looking[-1]:
-            # As in training, but nothing is dropped: a batch normalization has no averages yet.
-            Y = layer.forward(Y, Context(training=isinstance(layer, BatchNorm), weights=p))
+            Y = forward(layer, Y, p)
 
 
 def _some_rows(n, sample_weight):

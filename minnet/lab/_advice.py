@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minnet.activations import get_activation
+from minnet.activations import Identity
 from minnet.initializers.mean_field import find_critical_point
 
 __all__ = ["other_weights"]
@@ -55,7 +55,7 @@ def other_weights(m, network, larger):
 def _edge(layer):
     """Return the critical weight variance without biases, or None."""
     try:
-        found = find_critical_point(get_activation(getattr(layer, "activation", "identity")), 0.0)
+        found = find_critical_point(layer.activation or Identity(), 0.0)
     except Exception:  # a user's own may be anything
         return None
     return None if found is None else found[0]

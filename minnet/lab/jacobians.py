@@ -11,7 +11,7 @@ import numpy as np
 
 from minnet.lab.rows import describe, row_indices
 from minnet.lab.subject import subject_of
-from minnet.layers import Context, Dropout
+from minnet.layers import Context
 from minnet.random import Stream, draw_key
 
 __all__ = ["Jacobians", "jacobians"]
@@ -126,7 +126,7 @@ def layer_jacobians(network, x):
         n_outputs = network.sizes[i + 1]
         ctx = Context(training=False, needs_dX=True)
         Y = layer.forward(np.repeat(x, n_outputs, axis=0), ctx)
-        if not isinstance(layer, Dropout):
+        if not layer.only_in_training:
             matrices[i] = layer.backward(np.eye(n_outputs, dtype=network.dtype), ctx)
         x = Y[:1]
     return matrices

@@ -14,6 +14,7 @@ from minnet.layers import BatchNorm, Dense, Dropout
 
 __all__ = ["Prediction", "predict_variances"]
 
+_KNOWN = (Dense, Dropout, BatchNorm)  # themselves: a subclass may compute something else
 _MOST_ROWS = 256  # of X, whose inner products are taken
 _N_GROUPS = 32  # of inputs by their lengths
 _NEGLIGIBLE_MEAN = 0.1  # of a weight: its square times fan_in, against the variance
@@ -149,13 +150,14 @@ def _rows(network):
     rows, kept, stopped = [], 1.0, ""
     for i, layer in enumerate(network.layers):
         fan_in = network.sizes[i]
-        if isinstance(layer, Dense | BatchNorm):
+        if layer.fully_connected or layer.normalizes:
             rows.append(_Row(i, network.sizes[i + 1]))
         if stopped:
             continue
-        if type(layer) is Dropout:
+        known = type(layer) in _KNOWN
+        if known and layer.only_in_training:
             kept *= 1 - layer.rate
-        elif type(layer) is Dense:
+        elif known and layer.fully_connected:
             mean, variance = _law(network, i, "W")
             # Of a matrix that is there, or was drawn to be measured, the mean is 0 up to chance.
             chance = 9 * variance / layer.W.size
@@ -167,11 +169,11 @@ def _rows(network):
             row.weight_variance = variance * (fan_in if len(rows) > 1 else 1) / kept
             row.step = _Shifted(layer.activation, row.shift) if row.shift else layer.activation
             kept = 1.0
-        elif type(layer) is BatchNorm and layer.trainable and kept == 1:
+        elif known and layer.trainable and kept == 1:
             rows[-1].step, rows[-1].normalized = layer.activation, True
         else:
             stopped = f"layers[{i}] is {layer!r}"
-            if type(layer) is BatchNorm:
+            if known:
                 stopped += ", frozen or with a Dropout below it"
     return rows, stopped
 

@@ -125,7 +125,7 @@ def _row(layer, ctx, gradients, moved, n_bins):
         row.update(_statistics(name, values, n_bins))
     for name in ("W", "b"):  # their histograms are not kept
         del row[f"{name}_density"], row[f"{name}_edges"]
-    row["saturated"], row["dead"] = _slopes(getattr(layer, "activation", None), ctx)
+    row["saturated"], row["dead"] = _slopes(layer.activation, ctx)
     row["update_ratio"] = math.nan
     if moved and weight is not None:
         size = np.linalg.norm(weight.astype(np.float64))

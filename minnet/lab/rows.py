@@ -1,7 +1,6 @@
 """Which layers of a network a measurement has as its rows, and what they are called."""
 
 from minnet.activations import Identity, name_of
-from minnet.layers import BatchNorm, Dense, Dropout
 
 __all__ = ["describe", "row_indices"]
 
@@ -14,7 +13,7 @@ def row_indices(contexts):
 def describe(network, rows):
     """Return what a measurement says about its rows, the layers at these places."""
     layers = [network.layers[i] for i in rows]
-    activations = [getattr(layer, "activation", Identity()) for layer in layers]
+    activations = [layer.activation or Identity() for layer in layers]
     names = ["" if isinstance(a, Identity) else name_of(a) for a in activations]
     labels = []
     for i, layer, name in zip(rows, layers, names, strict=True):
@@ -32,6 +31,5 @@ def describe(network, rows):
 
 def _is_hidden(network, i):
     """Return whether layer ``i`` is not one that a BatchNorm above normalizes."""
-    above = [layer for layer in network.layers[i + 1 :] if not isinstance(layer, Dropout)]
-    normalized = isinstance(network.layers[i], Dense) and above and isinstance(above[0], BatchNorm)
-    return not normalized
+    above = [layer for layer in network.layers[i + 1 :] if not layer.only_in_training]
+    return not (network.layers[i].fully_connected and above and above[0].normalizes)

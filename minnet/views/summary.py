@@ -107,7 +107,7 @@ def layer_rows(network):
         trainable[row.layer] = row.trainable
     rows = []
     for i, layer in enumerate(network.layers):
-        activation = getattr(layer, "activation", None)
+        activation = layer.activation
         kind = type(layer).__name__
         arrays = [ArrayRow(name, shape, inits[i, name]) for name, (shape, _) in declared[i].items()]
         rows.append(

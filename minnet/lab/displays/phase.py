@@ -7,7 +7,6 @@ from minnet.common.checks import as_numbers
 from minnet.initializers.mean_field import mean_square, mean_square_slope
 from minnet.lab.displays._style import OKABE_ITO, axes_of, foreground, is_dark
 from minnet.lab.subject import network_of
-from minnet.layers import BatchNorm, Dense
 
 __all__ = ["PhaseDiagramDisplay"]
 
@@ -118,9 +117,9 @@ class PhaseDiagramDisplay:
         display : PhaseDiagramDisplay
         """
         network = network_of(estimator, X, y)
-        hidden = [layer for layer in network.layers[:-1] if isinstance(layer, Dense)]
+        hidden = [layer for layer in network.layers[:-1] if layer.fully_connected]
         activations = {layer.activation for layer in hidden}
-        if len(activations) != 1 or any(isinstance(layer, BatchNorm) for layer in network.layers):
+        if len(activations) != 1 or any(layer.normalizes for layer in network.layers):
             raise ValueError(
                 "estimator must have hidden Dense layers of one activation and no BatchNorm, got "
                 f"{network.layers}"

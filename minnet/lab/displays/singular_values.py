@@ -9,7 +9,6 @@ from minnet.lab.jacobians import jacobians
 from minnet.lab.prediction import predict_variances
 from minnet.lab.spectra import jacobian_density, marchenko_pastur, orthogonal_jacobian_density
 from minnet.lab.subject import subject_of
-from minnet.layers import Dense
 
 __all__ = ["SingularValuesDisplay"]
 
@@ -116,7 +115,7 @@ class SingularValuesDisplay:
         kept = [
             row
             for row, place in enumerate(places)
-            if found.hidden[row] and isinstance(network.layers[place], Dense)
+            if found.hidden[row] and network.layers[place].fully_connected
         ]
         if not kept:
             raise ValueError("estimator must have a hidden Dense layer, got none")

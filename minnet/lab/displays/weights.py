@@ -5,7 +5,6 @@ import numpy as np
 from minnet.common.checks import check_whole, is_whole
 from minnet.lab.displays._style import axes_of, color_bar, is_dark, pyplot
 from minnet.lab.subject import network_of
-from minnet.layers import Dense
 
 __all__ = ["FirstLayerWeightsDisplay"]
 
@@ -65,7 +64,7 @@ class FirstLayerWeightsDisplay:
         display : FirstLayerWeightsDisplay
         """
         network = network_of(estimator, X, y)
-        first = next((layer for layer in network.layers if isinstance(layer, Dense)), None)
+        first = next((layer for layer in network.layers if layer.fully_connected), None)
         if first is None:
             raise ValueError(f"estimator must have a Dense layer, got {network.layers}")
         n_images = check_whole("n_images", n_images)
