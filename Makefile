@@ -18,13 +18,14 @@ PAPER_ARGS ?=
 BUILD_SOURCES := setup.py pyproject.toml \
     $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test paper fuzz sanitize coverage lint docs wheel bench bench-pipeline dev clean
+.PHONY: help demo test paper fuzz kernels sanitize coverage lint docs wheel bench bench-pipeline dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
 	@echo "make test      run all tests"
 	@echo "make paper     re-run Glorot & Bengio (2010), reduced: writes glorot2010_report/; PAPER_UPDATES=200000 for longer"
 	@echo "make fuzz      feed 2,000 broken model files to load_model; FUZZ_ARGS='--files 20000 --seed 1' for more"
+	@echo "make kernels   compile in place what has changed in minnet_ext, for one CPU level: LEVEL=v4"
 	@echo "make sanitize  run the extension's tests under AddressSanitizer and UBSan, in a copy"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
 	@echo "make lint      ruff and mypy"
@@ -47,13 +48,19 @@ paper: $(STAMPS)/run
 fuzz: $(STAMPS)/run
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/persistence/fuzz.py $(FUZZ_ARGS)
 
+# In seconds after a change of one kernel; objects are kept in build/.
+LEVEL ?=
+
+kernels: $(STAMPS)/cython
+	MINNET_LEVELS=$(LEVEL) $(BIN)/python setup.py --quiet build_ext --inplace
+
 # Python itself is not instrumented: the sanitizer's library is loaded first, and leaks are not looked for.
 SANITIZE_DIR := build/sanitize
 SANITIZE_TESTS := tests/random/test_random.py tests/backends/test_ext.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_sparse.py \
     tests/user_activations/test_user_activations_training.py tests/datasets/test_shapeset.py
 SANITIZE_ARGS ?= -q -x -p no:cacheprovider -k 'not numba'
 
-sanitize: $(STAMPS)/run
+sanitize: $(STAMPS)/run $(STAMPS)/cython
 	rm -rf $(SANITIZE_DIR) && mkdir -p $(SANITIZE_DIR)
 	cp -r setup.py pyproject.toml README.md LICENSE minnet minnet_ext tests $(SANITIZE_DIR)
 	rm -f $(SANITIZE_DIR)/minnet_ext/*.so
@@ -104,6 +111,11 @@ $(STAMPS)/venv:
 
 $(STAMPS)/run: $(STAMPS)/venv $(BUILD_SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,plot]'
+	@touch $@
+
+# What pyproject.toml requires for a build, to build without a copy of everything.
+$(STAMPS)/cython: $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'setuptools>=77' 'Cython>=3.1'
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/run

@@ -8,15 +8,20 @@ MINNET_DEBUG=1
     Check bounds in Cython code, compile without optimization.
 MINNET_NO_OPENMP=1
     Leave OpenMP out even where the compiler has it.
+MINNET_LEVELS=v4
+    Compile the kernels for this CPU level alone (or several: "v3,v4") and for "scalar": what a change of
+    a kernel is tried with; `make kernels` does it in place.
 MINNET_SANITIZE=1
     Compile with AddressSanitizer and UndefinedBehaviorSanitizer; `make sanitize` does it in a copy.
 """
 
 import os
 import platform
+import re
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -26,6 +31,7 @@ from setuptools.errors import CCompilerError, ExecError
 PURE = os.environ.get("MINNET_PURE", "0") not in ("", "0")
 DEBUG = os.environ.get("MINNET_DEBUG", "0") not in ("", "0")
 NO_OPENMP = os.environ.get("MINNET_NO_OPENMP", "0") not in ("", "0")
+LEVELS = [name for name in os.environ.get("MINNET_LEVELS", "").split(",") if name]
 SANITIZE = os.environ.get("MINNET_SANITIZE", "0") not in ("", "0")
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
@@ -52,7 +58,7 @@ NO_COMPILER = (
 
 
 class BuildKernels(build_ext):
-    """Compile level.c once for each CPU level and link the objects into `_runtime`."""
+    """Compile the kernels once for each CPU level and width of number; link them into `_runtime`."""
 
     def build_extensions(self):
         self.msvc = self.compiler.compiler_type == "msvc"
@@ -74,11 +80,18 @@ class BuildKernels(build_ext):
     def build_extension(self, extension):
         if extension.name == "minnet_ext._runtime":
             extension.extra_objects = self.compile_levels()
+            extension.depends = [*extension.depends, *extension.extra_objects]
+        told = [extension.extra_compile_args, extension.extra_link_args, extension.define_macros]
+        stamp = Path(self.build_temp, extension.name + ".flags")
+        force, self.force = self.force, self.force or changed(stamp, repr(told))
         super().build_extension(extension)
+        self.force = force
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(repr(told))
 
     def common_flags(self):
         if self.msvc:
-            return ["/O2"]
+            return ["/O2", "/std:c11"]
         if SANITIZE:
             return ["-std=c11", "-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
         return ["-std=c11", "-O0" if DEBUG else "-O3", "-g" if DEBUG else "-g0"]
@@ -95,26 +108,51 @@ class BuildKernels(build_ext):
         ):
             levels["v3"] = v3
             levels["v4"] = [*v3, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]
-        return levels
+        unknown = set(LEVELS) - set(levels)
+        if unknown:
+            raise SystemExit(
+                f"MINNET_LEVELS must be of {', '.join(levels)} with this compiler, got {LEVELS}"
+            )
+        return {name: levels[name] for name in levels if name in ("scalar", *(LEVELS or levels))}
 
     def compile_levels(self):
+        """Compile what has changed, several units at a time; return the objects of all."""
+        units = [
+            (source, os.path.join(self.build_temp, level, width), defines, own + flags)
+            for level, flags in self.levels().items()
+            for source, width, defines, own in self.units(level)
+        ]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(lambda unit: self.compile_unit(*unit), units))
+
+    def units(self, level):
+        """Yield the sources of a level, each with its width, macros and flags."""
         # errno and trapping are promises of sqrt that nothing here uses. Contraction of a * b + c to
         # FMA is what makes training fast, but would make the bits of a draw depend on the CPU.
         loose = [] if self.msvc else ["-fno-math-errno", "-fno-trapping-math"]
-        sources = {
-            "level.c": [] if self.msvc else ["-ffp-contract=off"],
-            "training.c": self.openmp if self.msvc else ["-ffp-contract=fast", *self.openmp],
-        }
-        objects = []
-        for level, flags in self.levels().items():
-            for source, own in sources.items():
-                objects += self.compiler.compile(
-                    [str(KERNELS / source)],
-                    output_dir=os.path.join(self.build_temp, level),
-                    macros=[("MINNET_LEVEL", level)],
-                    extra_postargs=self.common_flags() + loose + own + flags,
-                )
-        return objects
+        strict, fast = ([], []) if self.msvc else (["-ffp-contract=off"], ["-ffp-contract=fast"])
+        name = ("MINNET_LEVEL", level)
+        for bits in ("32", "64"):
+            width = [name, ("REAL_BITS", bits)]
+            yield "training.c", bits, width, [*loose, *fast, *self.openmp]
+            yield "draws.c", bits, width, loose + strict
+        yield "level.c", "", [name], []
+
+    def compile_unit(self, source, folder, macros, flags):
+        """Compile one file unless it, the headers it includes and the flags are those of the object."""
+        path = str(KERNELS / source)
+        flags = self.common_flags() + flags
+        (object_file,) = self.compiler.object_filenames([path], output_dir=folder)
+        stamp = Path(object_file + ".flags")
+        newest = max(file.stat().st_mtime for file in included(KERNELS / source))
+        if (
+            changed(stamp, repr((macros, flags)))
+            or not os.path.exists(object_file)
+            or os.path.getmtime(object_file) <= newest
+        ):
+            self.compiler.compile([path], output_dir=folder, macros=macros, extra_postargs=flags)
+            stamp.write_text(repr((macros, flags)))
+        return object_file
 
     def add_openmp(self):
         """Use OpenMP if a program with it compiles, links and is not switched off."""
@@ -158,6 +196,21 @@ class BuildKernels(build_ext):
                 os.chdir(here)
 
 
+def changed(stamp, text):
+    """Whether a file does not hold the text."""
+    return not stamp.exists() or stamp.read_text() != text
+
+
+def included(file, found=None):
+    """Return the file and the kernels' headers that it includes, directly or not."""
+    found = set() if found is None else found
+    if file not in found and file.exists():
+        found.add(file)
+        for name in re.findall(r'^ *# *include "(.+)"', file.read_text(), re.MULTILINE):
+            included(KERNELS / name, found)
+    return found
+
+
 def is_x86_64():
     """Whether the build is for x86-64 (a macOS build may be for another CPU than this one)."""
     target = os.environ.get("ARCHFLAGS") or sysconfig.get_platform()
@@ -171,15 +224,19 @@ def extensions():
         return []
     from Cython.Build import cythonize
 
-    headers = [str(file) for file in sorted(KERNELS.glob("*.[ch]"))]
     modules = [
         Extension(
             f"minnet_ext.{name}",
             [f"minnet_ext/{name}.pyx"],
             include_dirs=[str(KERNELS)],
-            depends=[*headers, "minnet_ext/_runtime.pxd"],
+            depends=[*map(str, included(KERNELS / header)), "minnet_ext/_runtime.pxd"],
         )
-        for name in ("_runtime", "_random", "_shapeset", "_train")
+        for name, header in (
+            ("_runtime", "dispatch.h"),
+            ("_random", "table.h"),
+            ("_shapeset", "table.h"),
+            ("_train", "table.h"),
+        )
     ]
     return cythonize(modules, compiler_directives=DIRECTIVES, build_dir="build/cython", force=DEBUG)
 

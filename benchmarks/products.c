@@ -2,7 +2,7 @@
  *
  *     gcc -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp -mavx2 -mfma -mbmi -mbmi2 \
  *         -mavx512f -mavx512bw -mavx512dq -mavx512vl \
- *         -Iminnet_ext/kernels -DMINNET_LEVEL=v4 -w benchmarks/products.c -o /tmp/products -lm
+ *         -Iminnet_ext/kernels -DMINNET_LEVEL=v4 -DREAL_BITS=32 -w benchmarks/products.c -o /tmp/products -lm
  *     /tmp/products 10 1000 1000 2      # rows of the batch, fan_in, fan_out, activation (program.h)
  *
  * Without the second line of flags: AVX2.  Prints the least time of 15 bursts, and Gflop/s.
@@ -11,9 +11,6 @@
 #include "program.h"
 #include "table.h"
 #include <math.h>
-#define vuint_scalar uint32_t
-#define REAL_BITS 32
-#include "real.h"
 #include "elementary.h"
 #include "activate.h"
 #include "gemm.h"
@@ -45,7 +42,7 @@ int main(int count, char **given) {
     float *Z = numbers((size_t)(M * lz)), *dZ = numbers((size_t)(M * lz)), *dX = numbers((size_t)(M * lx));
     float *scratch = numbers((size_t)PRODUCT_SCRATCH(M));
     const minnet_layer layer = {.activation = activation};
-    const minnet_finish_f32 forward = {&layer, b, Z, Z, lz}, backward = {&layer, NULL, X, X, lx};
+    const minnet_finish forward = {&layer, b, Z, Z, lz}, backward = {&layer, NULL, X, X, lx};
     const minnet_step step = {.clip_value = INFINITY, .rate = 1e-6, .decay = 1, .l2 = 1e-9};
     const double flops = 2.0 * (double)M * (double)K * (double)N;
     const ptrdiff_t some = M > PACK_ROWS ? K : M > FEW_ROWS ? 4 * NR : NR; /* as steps.h does */
@@ -56,11 +53,11 @@ int main(int count, char **given) {
         for (int what = 0; what < 4; what++) {
             const double began = now();
             for (int i = 0; i < times; i++) {
-                if (what == 0) dense_forward_f32(M, K, N, X, lx, W, Z, lz, &forward, scratch, 0, N);
+                if (what == 0) dense_forward(M, K, N, X, lx, W, Z, lz, &forward, scratch, 0, N);
                 for (ptrdiff_t k = 0; k < K && what > 0; k += some) {
                     const ptrdiff_t k1 = k + some < K ? k + some : K;
-                    if (what != 2) dense_backward_f32(M, N, dZ, lz, W, dX, lx, &backward, scratch, k, k1);
-                    if (what != 1) dense_update_f32(&step, M, N, X, lx, dZ, lz, W, NULL, NULL, NULL, k, k1);
+                    if (what != 2) dense_backward(M, N, dZ, lz, W, dX, lx, &backward, scratch, k, k1);
+                    if (what != 1) dense_update(&step, M, N, X, lx, dZ, lz, W, NULL, NULL, NULL, k, k1);
                 }
             }
             const double seconds = (now() - began) / times;

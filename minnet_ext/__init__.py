@@ -3,8 +3,8 @@
 Attributes
 ----------
 cpu_level : str
-    Level of the kernels in use: "v3" (AVX2, FMA, BMI), "baseline" (what every CPU of the
-    architecture has) or "scalar" (plain C).  The environment variable ``MINNET_CPU``, read when
+    Level of the kernels in use: "v4" (AVX-512), "v3" (AVX2, FMA, BMI), "baseline" (what every CPU
+    of the architecture has) or "scalar" (plain C).  The environment variable ``MINNET_CPU``, read when
     this package is imported, names another one; a level that this build or this machine does not
     have is a RuntimeError, so that a typing error does not pass for a choice.
 cpu_levels : tuple of str

@@ -6,8 +6,6 @@
  * softplus 2.3, its derivative 4.4, silu 3.1 where its sigmoid is a normal number.  gelu has 2.1
  * for |z| < 1 and loses z^2 / 2 ulp in the left tail.  Derivatives made of y err by some ulp of the largest
  * value that they take: what saturates has lost the rest in y.
- *
- * Included once for each width of real.h.
  */
 #ifndef MINNET_ACTIVATE_H
 #define MINNET_ACTIVATE_H
@@ -21,21 +19,21 @@ enum activation {
 #define SELU_ALPHA 1.6732632423543772
 #endif
 
-INLINE vreal NAME(absolute)(vreal x) {
-    return NAME(from_bits)(NAME(bits)(x) & (sint)(~((vuint_scalar)1 << (REAL_BITS - 1))));
+INLINE vreal absolute(vreal x) {
+    return from_bits(to_bits(x) & (sint)(~((usint)1 << (REAL_BITS - 1))));
 }
 
-INLINE vreal NAME(copy_sign)(vreal magnitude, vreal sign) {
-    const sint mask = (sint)((vuint_scalar)1 << (REAL_BITS - 1));
-    return NAME(from_bits)(NAME(bits)(magnitude) | (NAME(bits)(sign) & mask));
+INLINE vreal copy_sign(vreal magnitude, vreal sign) {
+    const sint mask = (sint)((usint)1 << (REAL_BITS - 1));
+    return from_bits(to_bits(magnitude) | (to_bits(sign) & mask));
 }
 
 /* e^c / 2^n and n, for c where e^c is a normal number. */
-INLINE vreal NAME(exp_parts)(vreal c, vint *n) {
+INLINE vreal exp_parts(vreal c, vint *n) {
 #if REAL_BITS == 32
     const real magic = 12582912.0f; /* 3 * 2^22: adding it rounds to a whole number, in the low bits */
     vreal k = c * 1.44269504088896341f + magic;
-    *n = NAME(bits)(k) - 0x4B400000;
+    *n = to_bits(k) - 0x4B400000;
     k = k - magic;
     vreal r = c - k * 0.693359375f;
     r = r + k * 2.12194440e-4f;
@@ -48,7 +46,7 @@ INLINE vreal NAME(exp_parts)(vreal c, vint *n) {
 #else
     const real magic = 6755399441055744.0; /* 3 * 2^51 */
     vreal k = c * 1.4426950408889634074 + magic;
-    *n = NAME(bits)(k) - (sint)0x4338000000000000;
+    *n = to_bits(k) - (sint)0x4338000000000000;
     k = k - magic;
     vreal r = c - k * 6.93145751953125e-1;
     r = r - k * 1.42860682030941723212e-6;
@@ -61,7 +59,7 @@ INLINE vreal NAME(exp_parts)(vreal c, vint *n) {
 }
 
 /* e^x; it ends in subnormal numbers, then 0, and in infinity. */
-INLINE vreal NAME(exp)(vreal x) {
+INLINE vreal vexp(vreal x) {
 #if REAL_BITS == 32
     const real low = -103.97208f, high = 88.72283f;
     const int bits = 23, twice_bias = 254;
@@ -69,19 +67,19 @@ INLINE vreal NAME(exp)(vreal x) {
     const real low = -745.13321910194122, high = 709.782712893384;
     const int bits = 52, twice_bias = 2046;
 #endif
-    vreal c = NAME(select)(x < low, NAME(splat)(low), x);
-    c = NAME(select)(c > high, NAME(splat)(high), c);
+    vreal c = where(x < low, splat(low), x);
+    c = where(c > high, splat(high), c);
     vint n;
-    vreal y = NAME(exp_parts)(c, &n);
+    vreal y = exp_parts(c, &n);
     /* two factors 2^(n / 2), since 2^n itself may be out of range where y 2^n is not */
     vuint both = (vuint)(n + twice_bias), half = both >> 1;
-    y = y * NAME(from_bits)((vint)(half << bits)) * NAME(from_bits)((vint)((both - half) << bits));
-    y = NAME(select)(x < low, NAME(splat)(0), y);
-    return NAME(select)(x > high, NAME(splat)((real)INFINITY), y);
+    y = y * from_bits((vint)(half << bits)) * from_bits((vint)((both - half) << bits));
+    y = where(x < low, splat(0), y);
+    return where(x > high, splat((real)INFINITY), y);
 }
 
 /* e^x for x <= 0; what would be less than the smallest normal number is 0. Takes half as long. */
-INLINE vreal NAME(exp_down)(vreal x) {
+INLINE vreal exp_down(vreal x) {
 #if REAL_BITS == 32
     const real low = -87.33654f;
     const int bits = 23, bias = 127;
@@ -90,13 +88,13 @@ INLINE vreal NAME(exp_down)(vreal x) {
     const int bits = 52, bias = 1023;
 #endif
     vint n;
-    vreal y = NAME(exp_parts)(NAME(select)(x < low, NAME(splat)(low), x), &n);
-    y = y * NAME(from_bits)((vint)((vuint)(n + bias) << bits));
-    return NAME(select)(x < low, NAME(splat)(0), y);
+    vreal y = exp_parts(where(x < low, splat(low), x), &n);
+    y = y * from_bits((vint)((vuint)(n + bias) << bits));
+    return where(x < low, splat(0), y);
 }
 
-INLINE vreal NAME(tanh)(vreal x) {
-    vreal a = NAME(absolute)(x), z = x * x;
+INLINE vreal vtanh(vreal x) {
+    vreal a = absolute(x), z = x * x;
 #if REAL_BITS == 32
     vreal p = z * -5.70498872745e-3f + 2.06390887954e-2f;
     p = p * z - 5.37397155531e-2f;
@@ -108,36 +106,36 @@ INLINE vreal NAME(tanh)(vreal x) {
     vreal q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3;
     vreal small = p / q * z * x + x;
 #endif
-    vreal e = NAME(exp_down)(a * (real)-2);
-    vreal large = NAME(copy_sign)(((real)1 - e) / ((real)1 + e), x);
-    return NAME(select)(a < (real)0.625, small, large);
+    vreal e = exp_down(a * (real)-2);
+    vreal large = copy_sign(((real)1 - e) / ((real)1 + e), x);
+    return where(a < (real)0.625, small, large);
 }
 
 /* log(1 + u) for u in [0, 1]. */
-INLINE vreal NAME(log1p)(vreal u) {
+INLINE vreal vlog1p(vreal u) {
     vreal y = u + (real)1;
-    return NAME(log)(y) - ((y - (real)1) - u) / y;
+    return vlog(y) - ((y - (real)1) - u) / y;
 }
 
-INLINE vreal NAME(sigmoid)(vreal z) {
-    vreal e = NAME(exp)(-NAME(absolute)(z)); /* at most 1 */
+INLINE vreal sigmoid(vreal z) {
+    vreal e = vexp(-absolute(z)); /* at most 1 */
     vreal positive = (real)1 / (e + (real)1);
-    return NAME(select)(z < (real)0, e * positive, positive);
+    return where(z < (real)0, e * positive, positive);
 }
 
-INLINE vreal NAME(softplus)(vreal z) {
-    vreal positive = NAME(select)(z < (real)0, NAME(splat)(0), z);
-    return positive + NAME(log1p)(NAME(exp)(-NAME(absolute)(z)));
+INLINE vreal softplus(vreal z) {
+    vreal positive = where(z < (real)0, splat(0), z);
+    return positive + vlog1p(vexp(-absolute(z)));
 }
 
 /* e^z - 1 for z <= 0, by 2t / (1 - t) with t = tanh(z / 2). */
-INLINE vreal NAME(expm1)(vreal z) {
-    vreal t = NAME(tanh)(z * (real)0.5);
+INLINE vreal vexpm1(vreal z) {
+    vreal t = vtanh(z * (real)0.5);
     return t * (real)2 / ((real)1 - t);
 }
 
 /* The normal distribution function. */
-INLINE vreal NAME(normal_cdf)(vreal z) {
+INLINE vreal normal_cdf(vreal z) {
     real part[LANES];
     memcpy(part, &z, sizeof z);
     for (int i = 0; i < LANES; i++) {
@@ -155,52 +153,52 @@ INLINE vreal NAME(normal_cdf)(vreal z) {
 #define EACH(expression)                                                                          \
     for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld) {                                      \
         for (ptrdiff_t i = 0; i < n; i += LANES) {                                                \
-            vreal z = NAME(load)(Z + i);                                                          \
-            NAME(store)(Y + i, expression);                                                       \
+            vreal z = load(Z + i);                                                          \
+            store(Y + i, expression);                                                       \
         }                                                                                         \
     }                                                                                             \
     break;
 
 /* in user.h */
-static void NAME(user_activate)(const minnet_layer *, const real *, real *, ptrdiff_t, ptrdiff_t, ptrdiff_t);
-static void NAME(user_differentiate)(const minnet_layer *, const real *, const real *, ptrdiff_t, real *,
+static void user_activate(const minnet_layer *, const real *, real *, ptrdiff_t, ptrdiff_t, ptrdiff_t);
+static void user_differentiate(const minnet_layer *, const real *, const real *, ptrdiff_t, real *,
                                      ptrdiff_t, ptrdiff_t, ptrdiff_t);
 
 /* Y = f(Z) for some rows of n numbers, n rounded up to whole vectors; Y may be Z. */
-static void NAME(activate)(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_t ld, ptrdiff_t rows,
+static void activate(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_t ld, ptrdiff_t rows,
                            ptrdiff_t n) {
-    const vreal zero = NAME(splat)(0);
+    const vreal zero = splat(0);
     const real parameter = (real)layer->activation_parameter;
     switch (layer->activation) {
     case ACT_IDENTITY:
         if (Y == Z) break;
         EACH(z)
-    case ACT_SIGMOID: EACH(NAME(sigmoid)(z))
-    case ACT_TANH: EACH(NAME(tanh)(z))
-    case ACT_LECUN_TANH: EACH(NAME(tanh)(z * (real)(2.0 / 3.0)) * (real)1.7159)
-    case ACT_SOFTSIGN: EACH(z / (NAME(absolute)(z) + (real)1))
-    case ACT_RELU: EACH(NAME(select)(z <= zero, zero, z))
-    case ACT_LEAKY_RELU: EACH(NAME(select)(z <= zero, z * parameter, z))
-    case ACT_ELU: EACH(NAME(select)(z <= zero, NAME(expm1)(NAME(select)(z > zero, zero, z)) * parameter, z))
-    case ACT_SELU: EACH(NAME(select)(
-        z <= zero, NAME(expm1)(NAME(select)(z > zero, zero, z)) * (real)(SELU_SCALE * SELU_ALPHA),
+    case ACT_SIGMOID: EACH(sigmoid(z))
+    case ACT_TANH: EACH(vtanh(z))
+    case ACT_LECUN_TANH: EACH(vtanh(z * (real)(2.0 / 3.0)) * (real)1.7159)
+    case ACT_SOFTSIGN: EACH(z / (absolute(z) + (real)1))
+    case ACT_RELU: EACH(where(z <= zero, zero, z))
+    case ACT_LEAKY_RELU: EACH(where(z <= zero, z * parameter, z))
+    case ACT_ELU: EACH(where(z <= zero, vexpm1(where(z > zero, zero, z)) * parameter, z))
+    case ACT_SELU: EACH(where(
+        z <= zero, vexpm1(where(z > zero, zero, z)) * (real)(SELU_SCALE * SELU_ALPHA),
         z * (real)SELU_SCALE))
-    case ACT_GELU: EACH(z * NAME(normal_cdf)(z))
-    case ACT_SILU: EACH(z * NAME(sigmoid)(z))
-    case ACT_USER: NAME(user_activate)(layer, Z, Y, ld, rows, n); break;
-    default: EACH(NAME(softplus)(z))
+    case ACT_GELU: EACH(z * normal_cdf(z))
+    case ACT_SILU: EACH(z * sigmoid(z))
+    case ACT_USER: user_activate(layer, Z, Y, ld, rows, n); break;
+    default: EACH(softplus(z))
     }
 }
 
-INLINE vreal NAME(gelu_derivative)(vreal z) {
-    z = NAME(select)(z > (real)40, NAME(splat)(40), z);
-    z = NAME(select)(z < (real)-40, NAME(splat)(-40), z);
-    vreal density = NAME(exp)(z * z * (real)-0.5) * (real)0.39894228040143267794;
-    return NAME(normal_cdf)(z) + z * density;
+INLINE vreal gelu_derivative(vreal z) {
+    z = where(z > (real)40, splat(40), z);
+    z = where(z < (real)-40, splat(-40), z);
+    vreal density = vexp(z * z * (real)-0.5) * (real)0.39894228040143267794;
+    return normal_cdf(z) + z * density;
 }
 
-INLINE vreal NAME(silu_derivative)(vreal z, vreal y) {
-    vreal s = NAME(sigmoid)(z);
+INLINE vreal silu_derivative(vreal z, vreal y) {
+    vreal s = sigmoid(z);
     return s + y * ((real)1 - s);
 }
 
@@ -208,33 +206,33 @@ INLINE vreal NAME(silu_derivative)(vreal z, vreal y) {
 #define EACH(expression)                                                                          \
     for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld, dY += ldy) {                           \
         for (ptrdiff_t i = 0; i < n; i += LANES) {                                                \
-            vreal y = NAME(load)(Y + i), dy = NAME(load)(dY + i);                                 \
+            vreal y = load(Y + i), dy = load(dY + i);                                 \
             (void)y;                                                                              \
-            NAME(store)(dY + i, dy * (expression));                                               \
+            store(dY + i, dy * (expression));                                               \
         }                                                                                         \
     }                                                                                             \
     break;
 
 /* dY = dY f'(Z) for some rows of n numbers; Z is read only where the layer needs it. */
-static void NAME(differentiate)(const minnet_layer *layer, const real *Z, const real *Y, ptrdiff_t ld,
+static void differentiate(const minnet_layer *layer, const real *Z, const real *Y, ptrdiff_t ld,
                                 real *dY, ptrdiff_t ldy, ptrdiff_t rows, ptrdiff_t n) {
-    const vreal zero = NAME(splat)(0), one = NAME(splat)(1);
+    const vreal zero = splat(0), one = splat(1);
     const real parameter = (real)layer->activation_parameter;
     switch (layer->activation) {
     case ACT_IDENTITY: break;
     case ACT_SIGMOID: EACH(y * (one - y))
     case ACT_TANH: EACH(one - y * y)
     case ACT_LECUN_TANH: EACH(((real)1.7159 - y * y * (real)(1 / 1.7159)) * (real)(2.0 / 3.0))
-    case ACT_SOFTSIGN: EACH((one - NAME(absolute)(y)) * (one - NAME(absolute)(y)))
-    case ACT_RELU: EACH(NAME(select)(y > zero, one, zero))
-    case ACT_LEAKY_RELU: EACH(NAME(select)(y > zero, one, NAME(splat)(parameter)))
-    case ACT_ELU: EACH(NAME(select)(y > zero, one, y + parameter))
-    case ACT_SELU: EACH(NAME(select)(y > zero, NAME(splat)((real)SELU_SCALE),
+    case ACT_SOFTSIGN: EACH((one - absolute(y)) * (one - absolute(y)))
+    case ACT_RELU: EACH(where(y > zero, one, zero))
+    case ACT_LEAKY_RELU: EACH(where(y > zero, one, splat(parameter)))
+    case ACT_ELU: EACH(where(y > zero, one, y + parameter))
+    case ACT_SELU: EACH(where(y > zero, splat((real)SELU_SCALE),
                                      y + (real)(SELU_SCALE * SELU_ALPHA)))
-    case ACT_GELU: EACH(NAME(gelu_derivative)(NAME(load)(Z + i)))
-    case ACT_SILU: EACH(NAME(silu_derivative)(NAME(load)(Z + i), y))
-    case ACT_USER: NAME(user_differentiate)(layer, Z, Y, ld, dY, ldy, rows, n); break;
-    default: EACH(-NAME(expm1)(-y)) /* softplus; 1 - e^-y would lose the small ones */
+    case ACT_GELU: EACH(gelu_derivative(load(Z + i)))
+    case ACT_SILU: EACH(silu_derivative(load(Z + i), y))
+    case ACT_USER: user_differentiate(layer, Z, Y, ld, dY, ldy, rows, n); break;
+    default: EACH(-vexpm1(-y)) /* softplus; 1 - e^-y would lose the small ones */
     }
 }
 #undef EACH

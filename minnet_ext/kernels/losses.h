@@ -2,8 +2,6 @@
  *
  * Logarithms and exponentials are computed for whole vectors: along a row for softmax, over all rows and
  * columns one after the other for the rest, so that a single output fills its vectors as well.
- *
- * Included once for each width of real.h.
  */
 #ifndef MINNET_LOSSES_H
 #define MINNET_LOSSES_H
@@ -15,48 +13,48 @@ INLINE int64_t data_row(const minnet_data *data, ptrdiff_t i) {
 #endif
 
 /* A number that may lie at any address: arrays of NumPy need not be aligned. */
-INLINE real NAME(target)(const minnet_data *data, int64_t row, ptrdiff_t j) {
+INLINE real target(const minnet_data *data, int64_t row, ptrdiff_t j) {
     real t;
     memcpy(&t, data->T + row * data->t_row_stride + j * data->t_column_stride, sizeof t);
     return t;
 }
 
 /* P = exp(Z - largest) for n numbers, zeros up to a whole vector; returns their sum. NaN stays to be seen. */
-INLINE real NAME(exponentials)(const real *Z, real *P, ptrdiff_t n, real *largest) {
-    vreal most = NAME(splat)(Z[0]), sum = NAME(splat)(0);
+INLINE real exponentials(const real *Z, real *P, ptrdiff_t n, real *largest) {
+    vreal most = splat(Z[0]), sum = splat(0);
     for (ptrdiff_t j = 0; j < n; j += LANES) {
-        const vreal z = NAME(load_part_over)(NAME(splat)(Z[0]), Z + j, n - j);
-        most = NAME(select)(z > most, z, most);
+        const vreal z = load_part_over(splat(Z[0]), Z + j, n - j);
+        most = where(z > most, z, most);
     }
-    *largest = NAME(largest_of_lanes)(most);
+    *largest = largest_of_lanes(most);
     for (ptrdiff_t j = 0; j < n; j += LANES) {
-        vreal e = NAME(exp_down)(NAME(load)(Z + j) - *largest);
-        NAME(store)(P + j, e);
+        vreal e = exp_down(load(Z + j) - *largest);
+        store(P + j, e);
         if (n - j < LANES) { /* what lies beyond the row is anything */
-            e = NAME(load_part)(P + j, n - j);
-            NAME(store)(P + j, e);
+            e = load_part(P + j, n - j);
+            store(P + j, e);
         }
         sum = sum + e;
     }
-    return NAME(sum_of_lanes)(sum);
+    return sum_of_lanes(sum);
 }
 
 /* Softmax of a row and its loss: dZ = factor (p - 1 of the class). */
-static void NAME(softmax_rows)(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
+static void softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
                                const minnet_data *data, ptrdiff_t from, const real *factor, double *losses) {
     real sums[LOSS_ROWS], largest[LOSS_ROWS], logs[LOSS_ROWS];
-    for (ptrdiff_t m = 0; m < M; m++) sums[m] = NAME(exponentials)(Z + m * ld, dZ + m * ld, n, largest + m);
+    for (ptrdiff_t m = 0; m < M; m++) sums[m] = exponentials(Z + m * ld, dZ + m * ld, n, largest + m);
     for (ptrdiff_t m = M; m % LANES; m++) sums[m] = 1;
     for (ptrdiff_t m = 0; m < M; m += LANES) {
-        const vreal sum = NAME(load)(sums + m);
-        NAME(store)(logs + m, NAME(select)(sum == sum, NAME(log)(sum), sum));
-        NAME(store)(sums + m, (real)1 / sum);
+        const vreal sum = load(sums + m);
+        store(logs + m, where(sum == sum, vlog(sum), sum));
+        store(sums + m, (real)1 / sum);
     }
     for (ptrdiff_t m = 0; m < M; m++) {
         const ptrdiff_t class_ = (ptrdiff_t)data->classes[data_row(data, from + m)];
         real *d = dZ + m * ld;
         const real of_class = (d[class_] * sums[m] - 1) * factor[m];
-        for (ptrdiff_t j = 0; j < n; j += LANES) NAME(store)(d + j, NAME(load)(d + j) * sums[m] * factor[m]);
+        for (ptrdiff_t j = 0; j < n; j += LANES) store(d + j, load(d + j) * sums[m] * factor[m]);
         d[class_] = of_class;
         /* the largest logit last: it may share digits with that of the class that the logarithm lacks */
         losses[m] = factor[m] * ((double)logs[m] + (double)(largest[m] - Z[m * ld + class_]));
@@ -64,13 +62,13 @@ static void NAME(softmax_rows)(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t l
 }
 
 /* Squared error of a softmax. */
-static void NAME(squared_softmax_rows)(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
+static void squared_softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
                                        const minnet_data *data, ptrdiff_t from, const real *factor,
                                        double *losses) {
     for (ptrdiff_t m = 0; m < M; m++) {
         const ptrdiff_t class_ = (ptrdiff_t)data->classes[data_row(data, from + m)];
         real *d = dZ + m * ld, largest;
-        const real inverse = 1 / NAME(exponentials)(Z + m * ld, d, n, &largest);
+        const real inverse = 1 / exponentials(Z + m * ld, d, n, &largest);
         double value = 0, inner = 0;
         for (ptrdiff_t j = 0; j < n; j++) {
             d[j] *= inverse;
@@ -84,41 +82,41 @@ static void NAME(squared_softmax_rows)(ptrdiff_t M, const real *Z, real *dZ, ptr
 }
 
 /* Loss and dZ of each of LANES outputs with logits z and targets t. */
-INLINE vreal NAME(loss_of_lanes)(int64_t loss, double parameter, vreal z, vreal t, vreal *d) {
-    const vreal zero = NAME(splat)(0), p = NAME(splat)((real)parameter);
+INLINE vreal loss_of_lanes(int64_t loss, double parameter, vreal z, vreal t, vreal *d) {
+    const vreal zero = splat(0), p = splat((real)parameter);
     vreal y;
     switch (loss) {
     case LOSS_SIGMOID:
-        *d = NAME(sigmoid)(z) - t;
-        return NAME(softplus)(z) - z * t;
+        *d = sigmoid(z) - t;
+        return softplus(z) - z * t;
     case LOSS_SQUARED_LOGISTIC:
-        y = NAME(sigmoid)(z);
+        y = sigmoid(z);
         *d = (y - t) * y * ((real)1 - y);
         return (y - t) * (y - t) * (real)0.5;
     case LOSS_POISSON:
-        y = NAME(exp)(z);
+        y = vexp(z);
         *d = y - t;
-        return y - t * z + NAME(select)(t > zero, t * NAME(log)(t), zero) - t;
+        return y - t * z + where(t > zero, t * vlog(t), zero) - t;
     case LOSS_SQUARED:
         *d = z - t;
         return *d * *d * (real)0.5;
     case LOSS_HUBER:
         y = z - t;
-        *d = NAME(select)(y > p, p, NAME(select)(y < -p, -p, y));
+        *d = where(y > p, p, where(y < -p, -p, y));
         return *d * (y - *d * (real)0.5);
     case LOSS_QUANTILE:
         y = z - t;
-        *d = NAME(select)(y > zero, NAME(splat)((real)(1 - parameter)), NAME(select)(y < zero, -p, y));
+        *d = where(y > zero, splat((real)(1 - parameter)), where(y < zero, -p, y));
         return *d * y;
     default: /* absolute */
         y = z - t;
-        *d = NAME(select)(y > zero, NAME(splat)(1), NAME(select)(y < zero, NAME(splat)(-1), y));
-        return NAME(absolute)(y);
+        *d = where(y > zero, splat(1), where(y < zero, splat(-1), y));
+        return absolute(y);
     }
 }
 
 /* The losses whose outputs do not know of each other. */
-static void NAME(output_rows)(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
+static void output_rows(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
                               ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
                               const real *factor, double *losses) {
     real z[LANES], t[LANES], values[LANES];
@@ -129,13 +127,13 @@ static void NAME(output_rows)(int64_t loss, double parameter, ptrdiff_t M, const
         int lanes = 0;
         for (; lanes < LANES && m < M; lanes++) {
             z[lanes] = Z[m * ld + j];
-            t[lanes] = NAME(target)(data, data_row(data, from + m), j);
+            t[lanes] = target(data, data_row(data, from + m), j);
             if (++j == n) j = 0, m++;
         }
         for (int i = lanes; i < LANES; i++) z[i] = t[i] = 0;
         vreal d;
-        NAME(store)(values, NAME(loss_of_lanes)(loss, parameter, NAME(load)(z), NAME(load)(t), &d));
-        NAME(store)(z, d);
+        store(values, loss_of_lanes(loss, parameter, load(z), load(t), &d));
+        store(z, d);
         for (int i = 0; i < lanes; i++) {
             losses[to_m] += (double)values[i] * factor[to_m];
             dZ[to_m * ld + to_j] = z[i] * factor[to_m];
@@ -146,17 +144,17 @@ static void NAME(output_rows)(int64_t loss, double parameter, ptrdiff_t M, const
 
 /* Writes factor times the gradient to dZ, and factor times the loss of each row.  Z and dZ are padded to
  * whole vectors. */
-static void NAME(loss_rows)(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
+static void loss_rows(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
                             ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
                             const real *factor, double *losses) {
     for (ptrdiff_t m = 0; m < M; m += LOSS_ROWS) {
         const ptrdiff_t some = M - m < LOSS_ROWS ? M - m : LOSS_ROWS, at = m * ld;
         if (loss == LOSS_SOFTMAX) {
-            NAME(softmax_rows)(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
+            softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
         } else if (loss == LOSS_SQUARED_SOFTMAX) {
-            NAME(squared_softmax_rows)(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
+            squared_softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
         } else {
-            NAME(output_rows)(loss, parameter, some, Z + at, dZ + at, ld, n, data, from + m, factor + m,
+            output_rows(loss, parameter, some, Z + at, dZ + at, ld, n, data, from + m, factor + m,
                               losses + m);
         }
     }

@@ -29,21 +29,21 @@ static const double ndtri_far[2][8] = {
      2.04426310338993978564e-15},
 };
 
-INLINE vf64 ndtri_ratio(vf64 x, const double c[2][8]) {
-    return horner_f64(x, c[0], 8) / horner_f64(x, c[1], 8);
+INLINE vreal ndtri_ratio(vreal x, const double c[2][8]) {
+    return horner(x, c[0], 8) / horner(x, c[1], 8);
 }
 
 /* 0 < p < 1. */
-INLINE vf64 ndtri(vf64 p) {
-    vf64 q = p - 0.5;
-    vf64 value = q * ndtri_ratio(0.180625 - q * q, ndtri_centre);
-    vi64 lower = q < 0.0, tail = from_bits_f64(bits_f64(q) & INT64_MAX) > 0.425;
-    if (any_f64(tail)) { /* one vector in two, for bounds of +-2 */
-        vf64 r = sqrt_f64(-log_f64(select_f64(lower, p, 1.0 - p)));
-        vf64 x = ndtri_ratio(r - 1.6, ndtri_near);
-        vi64 extreme = r > 5.0;
-        if (any_f64(extreme)) x = select_f64(extreme, ndtri_ratio(r - 5.0, ndtri_far), x);
-        value = select_f64(tail, select_f64(lower, -x, x), value);
+INLINE vreal ndtri(vreal p) {
+    vreal q = p - 0.5;
+    vreal value = q * ndtri_ratio(0.180625 - q * q, ndtri_centre);
+    vint lower = q < 0.0, tail = from_bits(to_bits(q) & INT64_MAX) > 0.425;
+    if (any(tail)) { /* one vector in two, for bounds of +-2 */
+        vreal r = vsqrt(-vlog(where(lower, p, 1.0 - p)));
+        vreal x = ndtri_ratio(r - 1.6, ndtri_near);
+        vint extreme = r > 5.0;
+        if (any(extreme)) x = where(extreme, ndtri_ratio(r - 5.0, ndtri_far), x);
+        value = where(tail, where(lower, -x, x), value);
     }
     return value;
 }

@@ -11,7 +11,7 @@
 /* Vectors of blocks worked on at once, to hide the latency of the multiplications; with 4 GCC runs
  * out of registers (20% slower). */
 #define PHILOX_SETS 3
-#define PHILOX_BLOCKS (PHILOX_SETS * LANES_F64)
+#define PHILOX_BLOCKS (PHILOX_SETS * WORD_LANES)
 
 /* Two words of 32 bits that follow each other in memory, as one of 64, and back. */
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -27,9 +27,9 @@
 /* Writes the words of blocks block, block + 1, ...: n of them, rounded up to a multiple of
  * PHILOX_BLOCKS. */
 INLINE void philox(const minnet_draw *draw, uint64_t block, size_t n, uint32_t *words) {
-    uint64_t numbers[LANES_F64];
-    for (int i = 0; i < LANES_F64; i++) numbers[i] = block + (uint64_t)i;
-    vu64 number, m0 = splat_u64(0xD2511F53u), m1 = splat_u64(0xCD9E8D57u);
+    uint64_t numbers[WORD_LANES];
+    for (int i = 0; i < WORD_LANES; i++) numbers[i] = block + (uint64_t)i;
+    vu64 number, m0 = splat_words(0xD2511F53u), m1 = splat_words(0xCD9E8D57u);
     memcpy(&number, numbers, sizeof number);
 
     for (size_t done = 0; done < n; done += PHILOX_BLOCKS) {
@@ -38,9 +38,9 @@ INLINE void philox(const minnet_draw *draw, uint64_t block, size_t n, uint32_t *
         for (int s = 0; s < PHILOX_SETS; s++) {
             c0[s] = number;
             c1[s] = number >> 32;
-            c2[s] = splat_u64(draw->stream[0]);
-            c3[s] = splat_u64(draw->stream[1]);
-            number += LANES_F64;
+            c2[s] = splat_words(draw->stream[0]);
+            c3[s] = splat_words(draw->stream[1]);
+            number += WORD_LANES;
         }
         for (int round = 0; round < 10; round++) {
             for (int s = 0; s < PHILOX_SETS; s++) {
@@ -55,10 +55,10 @@ INLINE void philox(const minnet_draw *draw, uint64_t block, size_t n, uint32_t *
         }
         for (int s = 0; s < PHILOX_SETS; s++) {
             vu64 front = JOIN_WORDS(c0[s], c1[s]), back = JOIN_WORDS(c2[s], c3[s]);
-            vu64 low = zip_low_f64(front, back), high = zip_high_f64(front, back);
+            vu64 low = zip_low_words(front, back), high = zip_high_words(front, back);
             memcpy(words, &low, sizeof low);
             memcpy((char *)words + sizeof low, &high, sizeof high);
-            words += 4 * LANES_F64;
+            words += 4 * WORD_LANES;
         }
     }
 }

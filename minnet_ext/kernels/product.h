@@ -10,8 +10,6 @@
  *
  * One core of a Zen 5 whose peak is 237 Gflop/s (float32), by benchmarks/products.c: 221 for 128 x 784 x 256, 211 for
  * squares of 2048.
- *
- * Included once for each width of real.h.
  */
 #ifndef MINNET_PRODUCT_H
 #define MINNET_PRODUCT_H
@@ -35,62 +33,62 @@ typedef struct {
     const real *bias;
     real *Z, *Y;
     ptrdiff_t ld; /* of Z and Y; with a bias, Z is C */
-} NAME(minnet_finish);
+} minnet_finish;
 
-INLINE void NAME(finish)(const NAME(minnet_finish) *f, real *C, ptrdiff_t ldc, ptrdiff_t m0, ptrdiff_t m1,
+INLINE void finish(const minnet_finish *f, real *C, ptrdiff_t ldc, ptrdiff_t m0, ptrdiff_t m1,
                          ptrdiff_t n, ptrdiff_t width) {
     const ptrdiff_t at = m0 * f->ld + n, rows = m1 - m0;
     C += m0 * ldc + n;
     if (!f->bias) {
-        NAME(differentiate)(f->layer, f->Z + at, f->Y + at, f->ld, C, ldc, rows, width);
+        differentiate(f->layer, f->Z + at, f->Y + at, f->ld, C, ldc, rows, width);
         return;
     }
     for (ptrdiff_t j = 0; j < width; j += LANES) {
-        const vreal bias = NAME(load_part)(f->bias + n + j, width - j);
+        const vreal bias = load_part(f->bias + n + j, width - j);
         for (ptrdiff_t m = 0; m < rows; m++) {
-            NAME(store)(C + m * ldc + j, NAME(load)(C + m * ldc + j) + bias);
+            store(C + m * ldc + j, load(C + m * ldc + j) + bias);
         }
     }
-    NAME(activate)(f->layer, C, f->Y + at, ldc, rows, width);
+    activate(f->layer, C, f->Y + at, ldc, rows, width);
 }
 
 /* panel[k][j] = B[k * ldb + j] for j < width, 0 beyond. */
-static void NAME(pack_straight)(const real *B, ptrdiff_t ldb, ptrdiff_t depth, ptrdiff_t width, real *panel) {
+static void pack_straight(const real *B, ptrdiff_t ldb, ptrdiff_t depth, ptrdiff_t width, real *panel) {
     for (ptrdiff_t k = 0; k < depth; k++) {
         const real *b = B + k * ldb;
         if (width == NR) {
-            NAME(store)(panel + k * NR, NAME(load)(b));
-            NAME(store)(panel + k * NR + LANES, NAME(load)(b + LANES));
+            store(panel + k * NR, load(b));
+            store(panel + k * NR + LANES, load(b + LANES));
             continue;
         }
-        for (int j = 0; j < width; j += LANES) NAME(store)(panel + k * NR + j, NAME(load_part)(b + j, width - j));
+        for (int j = 0; j < width; j += LANES) store(panel + k * NR + j, load_part(b + j, width - j));
     }
 }
 
 /* Turns a square of vectors around: zipping row i with row i + LANES / 2, log2(LANES) times. */
-INLINE void NAME(turn)(vreal *v) {
+INLINE void turn(vreal *v) {
     vreal w[LANES];
     UNROLLED for (int round = 1; round < LANES; round *= 2) {
         UNROLLED for (int i = 0; i < LANES / 2; i++) {
-            const vuint a = (vuint)NAME(bits)(v[i]), b = (vuint)NAME(bits)(v[i + LANES / 2]);
-            w[2 * i] = NAME(from_bits)((vint)NAME(zip_low)(a, b));
-            w[2 * i + 1] = NAME(from_bits)((vint)NAME(zip_high)(a, b));
+            const vuint a = (vuint)to_bits(v[i]), b = (vuint)to_bits(v[i + LANES / 2]);
+            w[2 * i] = from_bits((vint)zip_low(a, b));
+            w[2 * i + 1] = from_bits((vint)zip_high(a, b));
         }
         UNROLLED for (int i = 0; i < LANES; i++) v[i] = w[i];
     }
 }
 
 /* panel[k][j] = B[j * ldb + k] for j < width, 0 beyond. */
-static void NAME(pack_turned)(const real *B, ptrdiff_t ldb, ptrdiff_t depth, ptrdiff_t width, real *panel) {
+static void pack_turned(const real *B, ptrdiff_t ldb, ptrdiff_t depth, ptrdiff_t width, real *panel) {
     if (width < NR) memset(panel, 0, (size_t)(depth * NR) * sizeof(real));
     for (ptrdiff_t j = 0; j < width; j += LANES) {
         const ptrdiff_t some = width - j < LANES ? width - j : LANES;
         ptrdiff_t k = 0;
         for (; some == LANES && k + LANES <= depth; k += LANES) {
             vreal v[LANES];
-            UNROLLED for (int i = 0; i < LANES; i++) v[i] = NAME(load)(B + (j + i) * ldb + k);
-            NAME(turn)(v);
-            UNROLLED for (int i = 0; i < LANES; i++) NAME(store)(panel + (k + i) * NR + j, v[i]);
+            UNROLLED for (int i = 0; i < LANES; i++) v[i] = load(B + (j + i) * ldb + k);
+            turn(v);
+            UNROLLED for (int i = 0; i < LANES; i++) store(panel + (k + i) * NR + j, v[i]);
         }
         for (; k < depth; k++) {
             for (ptrdiff_t i = 0; i < some; i++) panel[k * NR + j + i] = B[(j + i) * ldb + k];
@@ -99,7 +97,7 @@ static void NAME(pack_turned)(const real *B, ptrdiff_t ldb, ptrdiff_t depth, ptr
 }
 
 /* packed[k][i] = A[i * lda + k], MR rows side by side, then the next MR. */
-static void NAME(pack_rows)(const real *A, ptrdiff_t lda, ptrdiff_t rows, ptrdiff_t depth, real *packed) {
+static void pack_rows(const real *A, ptrdiff_t lda, ptrdiff_t rows, ptrdiff_t depth, real *packed) {
     for (ptrdiff_t m = 0; m < rows; m += MR, packed += depth * MR) {
         const ptrdiff_t some = rows - m < MR ? rows - m : MR;
         const real *a = A + m * lda;
@@ -107,9 +105,9 @@ static void NAME(pack_rows)(const real *A, ptrdiff_t lda, ptrdiff_t rows, ptrdif
 #if VBYTES > 16 /* squares of which MR rows count; what a vector has beyond them, the next one overwrites */
         for (; LANES >= MR && some == MR && k + LANES < depth; k += LANES) {
             vreal v[LANES];
-            UNROLLED for (int i = 0; i < LANES; i++) v[i] = NAME(load)(a + (i < MR ? i : 0) * lda + k);
-            NAME(turn)(v);
-            UNROLLED for (int i = 0; i < LANES; i++) NAME(store)(packed + (k + i) * MR, v[i]);
+            UNROLLED for (int i = 0; i < LANES; i++) v[i] = load(a + (i < MR ? i : 0) * lda + k);
+            turn(v);
+            UNROLLED for (int i = 0; i < LANES; i++) store(packed + (k + i) * MR, v[i]);
         }
 #endif
         for (; k < depth; k++) {
@@ -119,8 +117,8 @@ static void NAME(pack_rows)(const real *A, ptrdiff_t lda, ptrdiff_t rows, ptrdif
 }
 
 /* Columns [n0, n1) of C = A B, or of C = A B^T (turned), M x K x N; then what `f` says, if not NULL. */
-static void NAME(product)(ptrdiff_t M, ptrdiff_t K, const real *A, ptrdiff_t lda, const real *B,
-                          ptrdiff_t ldb, int turned, real *C, ptrdiff_t ldc, const NAME(minnet_finish) *f,
+static void product(ptrdiff_t M, ptrdiff_t K, const real *A, ptrdiff_t lda, const real *B,
+                          ptrdiff_t ldb, int turned, real *C, ptrdiff_t ldc, const minnet_finish *f,
                           real *scratch, ptrdiff_t n0, ptrdiff_t n1) {
     real *panel = scratch, *packed = scratch + PANEL_SIZE;
     const int packs = M > PACK_ROWS;
@@ -129,21 +127,21 @@ static void NAME(product)(ptrdiff_t M, ptrdiff_t K, const real *A, ptrdiff_t lda
         const ptrdiff_t m1 = M - m0 < rows_most ? M : m0 + rows_most;
         for (ptrdiff_t k = 0; k < K; k += most) {
             const ptrdiff_t depth = K - k < most ? K - k : most;
-            if (packs) NAME(pack_rows)(A + m0 * lda + k, lda, m1 - m0, depth, packed);
+            if (packs) pack_rows(A + m0 * lda + k, lda, m1 - m0, depth, packed);
             for (ptrdiff_t n = n0; n < n1; n += NR) {
                 const ptrdiff_t width = n1 - n < NR ? n1 - n : NR;
                 if (turned) {
-                    NAME(pack_turned)(B + n * ldb + k, ldb, depth, width, panel);
+                    pack_turned(B + n * ldb + k, ldb, depth, width, panel);
                 } else {
-                    NAME(pack_straight)(B + k * ldb + n, ldb, depth, width, panel);
+                    pack_straight(B + k * ldb + n, ldb, depth, width, panel);
                 }
                 for (ptrdiff_t m = m0; m < m1; m += MR) {
                     const int rows = m1 - m < MR ? (int)(m1 - m) : MR;
                     const real *a = packs ? packed + (m - m0) * depth : A + m * lda + k;
-                    NAME(tile)(rows, width, depth, a, packs ? 1 : lda, packs ? MR : 1, panel, NR, 0,
+                    tile(rows, width, depth, a, packs ? 1 : lda, packs ? MR : 1, panel, NR, 0,
                                C + m * ldc + n, ldc, k == 0 ? TILE_STORE : TILE_UPDATE, 1, 1);
                 }
-                if (f && k + depth == K) NAME(finish)(f, C, ldc, m0, m1, n, width);
+                if (f && k + depth == K) finish(f, C, ldc, m0, m1, n, width);
             }
         }
     }

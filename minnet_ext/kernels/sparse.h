@@ -7,8 +7,6 @@
  *
  * 100 columns of float32, W of 20 MB, one core of a busy Zen 5, its best epoch: 13 ns an entry each way, from the
  * third-level cache.
- *
- * Included once for each width of real.h.
  */
 #ifndef MINNET_SPARSE_H
 #define MINNET_SPARSE_H
@@ -28,13 +26,13 @@ INLINE ptrdiff_t entry_column(const minnet_data *data, ptrdiff_t i) {
 
 #undef LOAD
 #undef STORE
-#define LOAD(from, v) (v < vectors - 1 || part == LANES ? NAME(load)(from) : NAME(load_part)(from, part))
+#define LOAD(from, v) (v < vectors - 1 || part == LANES ? load(from) : load_part(from, part))
 #define STORE(to, x, v)                                                                           \
-    if (v < vectors - 1 || part == LANES) NAME(store)(to, x);                                     \
-    else NAME(store_part)(to, x, part);
+    if (v < vectors - 1 || part == LANES) store(to, x);                                     \
+    else store_part(to, x, part);
 
 /* Fetches the rows of W that come soon. */
-INLINE void NAME(fetch)(const int vectors, const minnet_data *data, ptrdiff_t i, ptrdiff_t stop,
+INLINE void fetch(const int vectors, const minnet_data *data, ptrdiff_t i, ptrdiff_t stop,
                         const real *W, ptrdiff_t N) {
     if (i + AHEAD >= stop) return;
     const real *w = W + entry_column(data, i + AHEAD) * N;
@@ -42,50 +40,50 @@ INLINE void NAME(fetch)(const int vectors, const minnet_data *data, ptrdiff_t i,
 }
 
 /* z = scale (entries [i, stop) of X) W + b on some vectors of columns; the last has `part` lanes. */
-INLINE void NAME(row_product)(const int vectors, int part, const minnet_data *data, ptrdiff_t i,
+INLINE void row_product(const int vectors, int part, const minnet_data *data, ptrdiff_t i,
                               ptrdiff_t stop, const real *W, ptrdiff_t N, real scale, const real *b,
                               real *z) {
     const real *values = (const real *)data->X;
     vreal sum[SPARSE_VECTORS];
-    for (int v = 0; v < vectors; v++) sum[v] = NAME(splat)(0);
+    for (int v = 0; v < vectors; v++) sum[v] = splat(0);
     for (; i < stop; i++) {
         const real *w = W + entry_column(data, i) * N;
-        NAME(fetch)(vectors, data, i, stop, W, N);
-        const vreal x = NAME(splat)(values[i]);
-        for (int v = 0; v < vectors; v++) sum[v] = NAME(rounded)(x, LOAD(w + v * LANES, v)) + sum[v];
+        fetch(vectors, data, i, stop, W, N);
+        const vreal x = splat(values[i]);
+        for (int v = 0; v < vectors; v++) sum[v] = rounded(x, LOAD(w + v * LANES, v)) + sum[v];
     }
-    const vreal s = NAME(splat)(scale);
+    const vreal s = splat(scale);
     for (int v = 0; v < vectors; v++) {
-        NAME(store)(z + v * LANES, NAME(rounded)(sum[v], s) + LOAD(b + v * LANES, v));
+        store(z + v * LANES, rounded(sum[v], s) + LOAD(b + v * LANES, v));
     }
 }
 
 /* Rows of W, by column of X or by slot, lose rate x dz; `changes` (if squared) gains those of W^2. */
-INLINE void NAME(row_update)(const int vectors, int part, const int squared, const minnet_data *data,
+INLINE void row_update(const int vectors, int part, const int squared, const minnet_data *data,
                              ptrdiff_t i, ptrdiff_t stop, const real *dz, real rate, real *W,
                              ptrdiff_t N, const int32_t *slot, real *changes) {
     const real *values = (const real *)data->X;
     vreal d[SPARSE_VECTORS], sum[SPARSE_VECTORS];
     for (int v = 0; v < vectors; v++) {
         d[v] = LOAD(dz + v * LANES, v);
-        sum[v] = squared ? NAME(load)(changes + v * LANES) : NAME(splat)(0);
+        sum[v] = squared ? load(changes + v * LANES) : splat(0);
     }
     for (; i < stop; i++) {
         const ptrdiff_t k = entry_column(data, i);
         real *w = W + (slot ? slot[k] - 1 : k) * N;
-        if (!slot) NAME(fetch)(vectors, data, i, stop, W, N);
-        const vreal x = NAME(splat)(rate * values[i]);
+        if (!slot) fetch(vectors, data, i, stop, W, N);
+        const vreal x = splat(rate * values[i]);
         for (int v = 0; v < vectors; v++) {
-            const vreal before = LOAD(w + v * LANES, v), after = before - NAME(rounded)(x, d[v]);
+            const vreal before = LOAD(w + v * LANES, v), after = before - rounded(x, d[v]);
             STORE(w + v * LANES, after, v)
-            if (squared) sum[v] = NAME(rounded)(after - before, after + before) + sum[v];
+            if (squared) sum[v] = rounded(after - before, after + before) + sum[v];
         }
     }
-    for (int v = 0; v < vectors && squared; v++) NAME(store)(changes + v * LANES, sum[v]);
+    for (int v = 0; v < vectors && squared; v++) store(changes + v * LANES, sum[v]);
 }
 
 /* Z[0..M) x [n0..n1) = scale X W + b of the rows of X at `from` in the order, Y = f(Z). */
-static void NAME(sparse_forward)(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, ptrdiff_t N,
+static void sparse_forward(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, ptrdiff_t N,
                                  const real *W, real scale, const real *b, real *Z, real *Y,
                                  ptrdiff_t ld, const minnet_layer *layer, ptrdiff_t n0, ptrdiff_t n1) {
     for (ptrdiff_t m = 0; m < M && n0 < n1; m++) {
@@ -98,15 +96,15 @@ static void NAME(sparse_forward)(const minnet_data *data, ptrdiff_t from, ptrdif
             real *z = Z + m * ld + n;
 #undef CALL
 #define CALL(V)                                                                                   \
-    case V: NAME(row_product)(V, part, data, i, stop, W + n, N, scale, b + n, z); break;
+    case V: row_product(V, part, data, i, stop, W + n, N, scale, b + n, z); break;
             switch (vectors) { ALL_VECTORS(CALL) }
         }
     }
-    if (n0 < n1) NAME(activate)(layer, Z + n0, Y + n0, ld, M, n1 - n0);
+    if (n0 < n1) activate(layer, Z + n0, Y + n0, ld, M, n1 - n0);
 }
 
 /* W -= rate X^T dZ on columns [n0, n1); W may be the gradient of rows with a slot. */
-static void NAME(sparse_update)(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, ptrdiff_t N,
+static void sparse_update(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, ptrdiff_t N,
                                 const real *dZ, ptrdiff_t ldz, real rate, real *W, const int32_t *slot,
                                 real *changes, ptrdiff_t n0, ptrdiff_t n1) {
     for (ptrdiff_t m = 0; m < M; m++) {
@@ -121,9 +119,9 @@ static void NAME(sparse_update)(const minnet_data *data, ptrdiff_t from, ptrdiff
 #define CALL(V)                                                                                   \
     case V:                                                                                       \
         if (changes) {                                                                            \
-            NAME(row_update)(V, part, 1, data, i, stop, dz, rate, W + n, N, NULL, changes + n - n0); \
+            row_update(V, part, 1, data, i, stop, dz, rate, W + n, N, NULL, changes + n - n0); \
         } else {                                                                                  \
-            NAME(row_update)(V, part, 0, data, i, stop, dz, rate, W + n, N, slot, NULL);          \
+            row_update(V, part, 0, data, i, stop, dz, rate, W + n, N, slot, NULL);          \
         }                                                                                         \
         break;
             switch (vectors) { ALL_VECTORS(CALL) }

@@ -7,8 +7,6 @@
  *
  * W of 50,000 x 100 float32, 64 rows of 80 entries, one core of a Zen 5: 0.15 ms a step with plain SGD,
  * 3.3 ms with momentum, 2.9 ms with Adam.
- *
- * Included once for each width of real.h.
  */
 #ifndef MINNET_SPARSE_STEP_H
 #define MINNET_SPARSE_STEP_H
@@ -49,25 +47,25 @@ static ptrdiff_t sparse_slots(const minnet_data *data, ptrdiff_t from, ptrdiff_t
 #endif
 
 /* squares[v] += the sums in vector v of columns [n0, n1), the first of which is n0 / LANES. */
-static void NAME(add_squares)(double *squares, const real *sums, ptrdiff_t n0, ptrdiff_t n1) {
+static void add_squares(double *squares, const real *sums, ptrdiff_t n0, ptrdiff_t n1) {
     for (ptrdiff_t n = n0; n < n1; n++) squares[n / LANES] += sums[n - n0];
 }
 
 /* Sums of squares of columns [n0, n1) of W. */
-static void NAME(column_squares)(const real *W, ptrdiff_t K, ptrdiff_t N, double *squares, real *sums,
+static void column_squares(const real *W, ptrdiff_t K, ptrdiff_t N, double *squares, real *sums,
                                  ptrdiff_t n0, ptrdiff_t n1) {
     for (ptrdiff_t k = 0; k < K; k += 64) { /* few enough rows to add up in `real` */
         memset(sums, 0, (size_t)(n1 - n0) * sizeof(real));
         for (ptrdiff_t r = k; r < k + 64 && r < K; r++) {
             for (ptrdiff_t n = n0; n < n1; n++) sums[n - n0] += W[r * N + n] * W[r * N + n];
         }
-        NAME(add_squares)(squares, sums, n0, n1);
+        add_squares(squares, sums, n0, n1);
     }
 }
 
 /* Plain SGD on columns [n0, n1) of W / scale, of which `squares` (NULL: not wanted) has the sums of
  * squares; returns the next scale.  `sums` is scratch for n1 - n0 numbers. */
-static double NAME(sparse_lazy_step)(const minnet_step *s, const minnet_data *data, ptrdiff_t from,
+static double sparse_lazy_step(const minnet_step *s, const minnet_data *data, ptrdiff_t from,
                                      ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *dZ, ptrdiff_t ldz,
                                      real *W, double scale, double *squares, real *sums, ptrdiff_t n0,
                                      ptrdiff_t n1) {
@@ -81,31 +79,31 @@ static double NAME(sparse_lazy_step)(const minnet_step *s, const minnet_data *da
     }
     if (n0 >= n1) return scale;
     if (squares) memset(sums, 0, (size_t)(n1 - n0 + LANES - 1) / LANES * LANES * sizeof(real));
-    NAME(sparse_update)(data, from, M, N, dZ, ldz, (real)(s->rate / scale), W, NULL,
+    sparse_update(data, from, M, N, dZ, ldz, (real)(s->rate / scale), W, NULL,
                         squares ? sums : NULL, n0, n1);
-    if (squares) NAME(add_squares)(squares, sums, n0, n1);
+    if (squares) add_squares(squares, sums, n0, n1);
     return scale;
 }
 
 /* Columns [n0, n1) of G = X^T dZ, the n_used rows of it that are not 0. */
-static void NAME(sparse_gradient)(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, ptrdiff_t N,
+static void sparse_gradient(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, ptrdiff_t N,
                                   const real *dZ, ptrdiff_t ldz, real *G, const int32_t *slot,
                                   ptrdiff_t n_used, ptrdiff_t n0, ptrdiff_t n1) {
     if (n0 >= n1) return;
     for (ptrdiff_t j = 0; j < n_used; j++) memset(G + j * N + n0, 0, (size_t)(n1 - n0) * sizeof(real));
-    NAME(sparse_update)(data, from, M, N, dZ, ldz, -1, G, slot, NULL, n0, n1);
+    sparse_update(data, from, M, N, dZ, ldz, -1, G, slot, NULL, n0, n1);
 }
 
 /* Rows [k0, k1) of W take a step with the gradient G, which has the rows with a slot; the others'
  * gradient is 0.  Or (grads) the whole gradient is only noted. */
-static void NAME(sparse_exact_step)(const minnet_step *s, ptrdiff_t N, const real *G, const int32_t *slot,
+static void sparse_exact_step(const minnet_step *s, ptrdiff_t N, const real *G, const int32_t *slot,
                                     real *W, real *V, real *Mo, real *grads, ptrdiff_t k0, ptrdiff_t k1) {
     for (ptrdiff_t k = k0, next; k < k1; k = next) {
         next = k + 1;
         if (slot[k]) {
             const real *g = G + (ptrdiff_t)(slot[k] - 1) * N;
             if (grads) memcpy(grads + k * N, g, (size_t)N * sizeof(real));
-            else NAME(update_run)(s, g, W + k * N, V ? V + k * N : NULL, Mo ? Mo + k * N : NULL, N);
+            else update_run(s, g, W + k * N, V ? V + k * N : NULL, Mo ? Mo + k * N : NULL, N);
             continue;
         }
         while (next < k1 && !slot[next]) next++;
@@ -115,7 +113,7 @@ static void NAME(sparse_exact_step)(const minnet_step *s, ptrdiff_t N, const rea
         }
         for (ptrdiff_t i = k * N; i < next * N; i += LANES) {
             const int part = next * N - i < LANES ? (int)(next * N - i) : LANES;
-            NAME(update_vector)(s, NAME(splat)(0), W + i, V ? V + i : NULL, Mo ? Mo + i : NULL, part);
+            update_vector(s, splat(0), W + i, V ? V + i : NULL, Mo ? Mo + i : NULL, part);
         }
     }
 }

@@ -1,10 +1,8 @@
 /* The loop over steps, and what each layer does in it.  See train.h for the products.
- *
- * Included once for each width of real.h.
  */
 
 /* Batch normalization of columns [n0, n1): statistics, X_hat, Z = gamma X_hat + beta. */
-static void NAME(norm_forward)(const minnet_layer *layer, const minnet_network *net, int of_batch,
+static void norm_forward(const minnet_layer *layer, const minnet_network *net, int of_batch,
                                int update, ptrdiff_t M, const real *X, ptrdiff_t ldx, const real *p, real *X_hat, real *inverse,
                                real *Z, real *Y, ptrdiff_t ld, ptrdiff_t n0, ptrdiff_t n1) {
     const real *gamma = (const real *)net->params + layer->weight;
@@ -32,12 +30,12 @@ static void NAME(norm_forward)(const minnet_layer *layer, const minnet_network *
         }
     }
     if (n0 < n1) {
-        NAME(activate)(layer, Z + n0, Y + n0, ld, M, n1 - n0);
+        activate(layer, Z + n0, Y + n0, ld, M, n1 - n0);
     }
 }
 
 /* dX of columns [n0, n1) from dZ, and the gradients of gamma and beta, n1 - n0 of each. */
-static void NAME(norm_backward)(const minnet_layer *layer, const minnet_network *net, ptrdiff_t M,
+static void norm_backward(const minnet_layer *layer, const minnet_network *net, ptrdiff_t M,
                                 const real *p, const real *X_hat, const real *inverse, const real *dZ,
                                 ptrdiff_t ld, real *dX, ptrdiff_t ldx, real *dgamma, real *dbeta,
                                 ptrdiff_t n0, ptrdiff_t n1) {
@@ -61,65 +59,65 @@ static void NAME(norm_backward)(const minnet_layer *layer, const minnet_network 
 }
 
 /* Gradient of a bias: the sums of columns [n0, n1) of dZ. */
-static void NAME(column_sums)(ptrdiff_t M, const real *dZ, ptrdiff_t ld, real *sums, ptrdiff_t n0,
+static void column_sums(ptrdiff_t M, const real *dZ, ptrdiff_t ld, real *sums, ptrdiff_t n0,
                               ptrdiff_t n1) {
     for (ptrdiff_t n = n0; n < n1; n += LANES) {
-        vreal sum = NAME(splat)(0);
-        for (ptrdiff_t m = 0; m < M; m++) sum = sum + NAME(load)(dZ + m * ld + n);
-        NAME(store)(sums + n - n0, sum);
+        vreal sum = splat(0);
+        for (ptrdiff_t m = 0; m < M; m++) sum = sum + load(dZ + m * ld + n);
+        store(sums + n - n0, sum);
     }
 }
 
 /* dY = dY f'(Z) for some rows of n numbers, all with rows of the same length. */
-INLINE void NAME(through_activation)(const minnet_layer *layer, const real *Z, const real *Y, real *dY,
+INLINE void through_activation(const minnet_layer *layer, const real *Z, const real *Y, real *dY,
                                      ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t n) {
-    NAME(differentiate)(layer, Z, Y, ld, dY, ld, rows, n);
+    differentiate(layer, Z, Y, ld, dY, ld, rows, n);
 }
 
 /* Sum of squares of x / scale. */
-static double NAME(sum_of_squares)(const real *x, ptrdiff_t n, real scale) {
+static double sum_of_squares(const real *x, ptrdiff_t n, real scale) {
     const real inverse = 1 / scale;
     double sum = 0;
     for (ptrdiff_t i = 0; i < n;) { /* few enough at a time to add up in `real` */
         const ptrdiff_t stop = i + SQUARES_PIECE < n ? i + SQUARES_PIECE : n;
-        vreal s[4] = {NAME(splat)(0), NAME(splat)(0), NAME(splat)(0), NAME(splat)(0)};
+        vreal s[4] = {splat(0), splat(0), splat(0), splat(0)};
         for (; i + 4 * LANES <= stop; i += 4 * LANES) {
             UNROLLED for (int j = 0; j < 4; j++) {
-                vreal v = NAME(load)(x + i + j * LANES) * inverse;
+                vreal v = load(x + i + j * LANES) * inverse;
                 s[j] = v * v + s[j];
             }
         }
         for (; i < stop; i += LANES) {
-            vreal v = NAME(load_part)(x + i, stop - i) * inverse;
+            vreal v = load_part(x + i, stop - i) * inverse;
             s[0] = v * v + s[0];
         }
         i = stop;
-        sum += NAME(sum_of_lanes)((s[0] + s[1]) + (s[2] + s[3]));
+        sum += sum_of_lanes((s[0] + s[1]) + (s[2] + s[3]));
     }
     return sum;
 }
 
 /* The same for pieces of x, one after the other; thread t of T makes its share. */
-static ptrdiff_t NAME(squares)(const real *x, ptrdiff_t n, real scale, double *sums, int t, int T) {
+static ptrdiff_t squares(const real *x, ptrdiff_t n, real scale, double *sums, int t, int T) {
     const ptrdiff_t pieces = (n + SQUARES_PIECE - 1) / SQUARES_PIECE;
     ptrdiff_t begin, end;
     share(pieces, 1, t, T, &begin, &end);
     for (ptrdiff_t k = begin; k < end; k++) {
         const ptrdiff_t i = k * SQUARES_PIECE;
-        sums[k] = NAME(sum_of_squares)(x + i, n - i < SQUARES_PIECE ? n - i : SQUARES_PIECE, scale);
+        sums[k] = sum_of_squares(x + i, n - i < SQUARES_PIECE ? n - i : SQUARES_PIECE, scale);
     }
     return pieces;
 }
 
 /* Those of rows [k0, k1) of W, NR rows at a time, k0 a multiple of NR: just before the rows are used anyway. */
-static void NAME(row_squares)(const real *W, ptrdiff_t N, double *sums, ptrdiff_t k0, ptrdiff_t k1) {
+static void row_squares(const real *W, ptrdiff_t N, double *sums, ptrdiff_t k0, ptrdiff_t k1) {
     for (ptrdiff_t k = k0; k < k1; k += NR) {
-        sums[k / NR] = NAME(sum_of_squares)(W + k * N, (k1 - k < NR ? k1 - k : NR) * N, 1);
+        sums[k / NR] = sum_of_squares(W + k * N, (k1 - k < NR ? k1 - k : NR) * N, 1);
     }
 }
 
 /* The largest absolute value of each piece, likewise; NaN counts as 0, which leaves it to be seen. */
-static ptrdiff_t NAME(largest)(const real *x, ptrdiff_t n, double *values, int t, int T) {
+static ptrdiff_t largest(const real *x, ptrdiff_t n, double *values, int t, int T) {
     const ptrdiff_t pieces = (n + SQUARES_PIECE - 1) / SQUARES_PIECE;
     ptrdiff_t begin, end;
     share(pieces, 1, t, T, &begin, &end);
@@ -137,7 +135,7 @@ static ptrdiff_t NAME(largest)(const real *x, ptrdiff_t n, double *values, int t
 
 /* With the whole gradient there: L2 is added, elements are clipped, then the norm; the factor that
  * brings it to clip_norm is returned, the same to every thread. */
-static double NAME(finish_gradient)(const minnet_network *net, const minnet_hyper *hyper, real *grads,
+static double finish_gradient(const minnet_network *net, const minnet_hyper *hyper, real *grads,
                                     ptrdiff_t n_params, double l2, double *partial,
                                     minnet_barrier *barrier, int t, int T) {
     (void)barrier;
@@ -159,13 +157,13 @@ static double NAME(finish_gradient)(const minnet_network *net, const minnet_hype
     }
     if (!(hyper->clip_norm < INFINITY)) return 1;
     double most = 0, sum = 0;
-    ptrdiff_t pieces = NAME(largest)(grads, n_params, partial, t, T);
+    ptrdiff_t pieces = largest(grads, n_params, partial, t, T);
     BARRIER_OF(barrier)
     for (ptrdiff_t k = 0; k < pieces; k++) most = partial[k] > most ? partial[k] : most;
     BARRIER_OF(barrier)
     if (!(most > 0) || !(most < INFINITY)) return 1;
     /* divided by the largest, so that squares do not overflow */
-    NAME(squares)(grads, n_params, (real)most, partial, t, T);
+    squares(grads, n_params, (real)most, partial, t, T);
     BARRIER_OF(barrier)
     for (ptrdiff_t k = 0; k < pieces; k++) sum += partial[k];
     const double norm = most * sqrt(sum);
@@ -173,7 +171,7 @@ static double NAME(finish_gradient)(const minnet_network *net, const minnet_hype
 }
 
 /* The parameters of a layer take a step, or (grads) their gradient is only noted. */
-INLINE minnet_step NAME(step_of)(const minnet_step *common, const minnet_layer *layer,
+INLINE minnet_step step_of(const minnet_step *common, const minnet_layer *layer,
                                  const minnet_hyper *hyper, double rate, int is_weight, double l2) {
     minnet_step s = *common;
     s.rate = common->rate * (is_weight ? layer->lr_factor : layer->bias_lr_factor);
@@ -183,7 +181,7 @@ INLINE minnet_step NAME(step_of)(const minnet_step *common, const minnet_layer *
 }
 
 /* One row of the data, in the network's type and contiguous. */
-INLINE void NAME(gather)(const minnet_data *data, int64_t row, real *to, ptrdiff_t n) {
+INLINE void gather(const minnet_data *data, int64_t row, real *to, ptrdiff_t n) {
     const char *x = data->X + row * data->row_stride;
     if (data->column_stride == (int64_t)sizeof(real)) {
         memcpy(to, x, (size_t)n * sizeof(real));
@@ -193,7 +191,7 @@ INLINE void NAME(gather)(const minnet_data *data, int64_t row, real *to, ptrdiff
 }
 
 /* What the loss of each row of a batch is multiplied with, and its share p in the batch's weights. */
-static void NAME(weigh)(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, real *factor, real *p) {
+static void weigh(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, real *factor, real *p) {
     const double scale = (double)data->n_samples / ((double)M * data->weight_sum);
     double sum = 0;
     for (ptrdiff_t m = 0; m < M; m++) {
@@ -210,7 +208,7 @@ static void NAME(weigh)(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, re
 #define INFERENCE_ROWS 192 /* a multiple of every MR, so many that packing W is 5% of it; a block belongs to one thread */
 
 /* Logits of all rows into `out`, contiguous. */
-static int NAME(infer)(const minnet_network *net, const minnet_data *data, minnet_hyper *hyper, void *to) {
+static int infer(const minnet_network *net, const minnet_data *data, minnet_hyper *hyper, void *to) {
     const ptrdiff_t L = (ptrdiff_t)net->n_layers, n_rows = (ptrdiff_t)data->n_samples;
     const ptrdiff_t rows_most = n_rows < INFERENCE_ROWS ? n_rows : INFERENCE_ROWS;
     const ptrdiff_t blocks = (n_rows + rows_most - 1) / rows_most;
@@ -233,19 +231,19 @@ static int NAME(infer)(const minnet_network *net, const minnet_data *data, minne
         for (ptrdiff_t block = begin; block < end; block++) {
             const ptrdiff_t from = block * rows_most;
             const ptrdiff_t M = n_rows - from < rows_most ? n_rows - from : rows_most;
-            for (ptrdiff_t m = 0; m < M && !data->indptr; m++) NAME(gather)(data, from + m, X + m * widest, n_in);
+            for (ptrdiff_t m = 0; m < M && !data->indptr; m++) gather(data, from + m, X + m * widest, n_in);
             for (ptrdiff_t i = 0; i < L; i++) {
                 const minnet_layer *layer = &net->layers[i];
                 if (layer->kind == LAYER_DROPOUT) continue;
                 if (layer->kind == LAYER_BATCH_NORM) {
-                    NAME(norm_forward)(layer, net, 0, 0, M, X, widest, NULL, spare, inverse, Y, Y, widest, 0,
+                    norm_forward(layer, net, 0, 0, M, X, widest, NULL, spare, inverse, Y, Y, widest, 0,
                                        (ptrdiff_t)layer->n_out);
                 } else if (i == 0 && data->indptr) {
-                    NAME(sparse_forward)(data, from, M, (ptrdiff_t)layer->n_out, params + layer->weight, 1,
+                    sparse_forward(data, from, M, (ptrdiff_t)layer->n_out, params + layer->weight, 1,
                                          params + layer->bias, Y, Y, widest, layer, 0, (ptrdiff_t)layer->n_out);
                 } else {
-                    const NAME(minnet_finish) finish = {layer, params + layer->bias, Y, Y, widest};
-                    NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, X, widest,
+                    const minnet_finish finish = {layer, params + layer->bias, Y, Y, widest};
+                    dense_forward(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, X, widest,
                                         params + layer->weight, Y, widest, &finish, scratch, 0,
                                         (ptrdiff_t)layer->n_out);
                 }
@@ -262,7 +260,7 @@ static int NAME(infer)(const minnet_network *net, const minnet_data *data, minne
     return 0;
 }
 
-static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *data, minnet_hyper *hyper,
+static int64_t train_steps(const minnet_network *net, const minnet_data *data, minnet_hyper *hyper,
                                  int64_t n_params, minnet_fill uniform) {
     const ptrdiff_t L = (ptrdiff_t)net->n_layers;
     const ptrdiff_t batch = (ptrdiff_t)hyper->batch_size;
@@ -333,7 +331,7 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
             s0 = 1;
             share(N0, NR, t, T, &begin, &end);
             if (l2 != 0) {
-                NAME(column_squares)(params + net->layers[0].weight, K0, N0, hyper->lazy + 1, sums, begin, end);
+                column_squares(params + net->layers[0].weight, K0, N0, hyper->lazy + 1, sums, begin, end);
             }
         }
         for (int64_t step = hyper->start; step < hyper->stop; step++) {
@@ -353,11 +351,11 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
             /* ---- the batch */
             share(data->indptr ? 0 : M, 1, t, T, &begin, &end);
             for (ptrdiff_t m = begin; m < end; m++) {
-                NAME(gather)(data, data_row(data, from + m), in[0] + m * ld[0], (ptrdiff_t)net->layers[0].n_in);
+                gather(data, data_row(data, from + m), in[0] + m * ld[0], (ptrdiff_t)net->layers[0].n_in);
             }
             if (t == 0) {
                 if (exact) n_used = sparse_slots(data, from, M, slot, used, n_used);
-                if (M != weighed || data->weights) NAME(weigh)(data, from, M, factor, p);
+                if (M != weighed || data->weights) weigh(data, from, M, factor, p);
                 weighed = M;
             }
             BARRIER
@@ -387,16 +385,16 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
                 } else {
                     share((ptrdiff_t)layer->n_out, NR, t, T, &begin, &end);
                     if (layer->kind == LAYER_BATCH_NORM) {
-                        NAME(norm_forward)(layer, net, (int)layer->trainable, !hyper->gradient, M, in[i], ld[i], p, extra[i + 1], inverse[i + 1],
+                        norm_forward(layer, net, (int)layer->trainable, !hyper->gradient, M, in[i], ld[i], p, extra[i + 1], inverse[i + 1],
                                            Z[i + 1], in[i + 1], ld[i + 1], begin, end);
                     } else if (i == 0 && data->indptr) {
-                        NAME(sparse_forward)(data, from, M, N0, params + layer->weight, (real)s0,
+                        sparse_forward(data, from, M, N0, params + layer->weight, (real)s0,
                                              params + layer->bias, Z[1], in[1], ld[1], layer, begin, end);
                     } else {
-                        const NAME(minnet_finish) finish = {
+                        const minnet_finish finish = {
                             layer, params + layer->bias, Z[i + 1], in[i + 1], ld[i + 1],
                         };
-                        NAME(dense_forward)(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, in[i], ld[i],
+                        dense_forward(M, (ptrdiff_t)layer->n_in, (ptrdiff_t)layer->n_out, in[i], ld[i],
                                             params + layer->weight, Z[i + 1], ld[i + 1], &finish, scratch,
                                             begin, end);
                     }
@@ -409,9 +407,9 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
             share(M, 1, t, T, &begin, &end);
             if (begin < end) {
                 const ptrdiff_t n = (ptrdiff_t)top->n_out, at = begin * ld[L];
-                NAME(loss_rows)(net->loss, net->loss_parameter, end - begin, in[L] + at, d[L] + at, ld[L], n,
+                loss_rows(net->loss, net->loss_parameter, end - begin, in[L] + at, d[L] + at, ld[L], n,
                                 data, from + begin, factor + begin, row_loss + begin);
-                NAME(through_activation)(top, Z[L] + at, in[L] + at, d[L] + at, ld[L], end - begin, n);
+                through_activation(top, Z[L] + at, in[L] + at, d[L] + at, ld[L], end - begin, n);
             }
             double squares = 0; /* of all weights, for the loss: those of sparse rows are always known */
             ptrdiff_t n_squares = 0;
@@ -426,8 +424,8 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
                 const minnet_layer *layer = &net->layers[i];
                 const minnet_layer *below = i > 0 ? &net->layers[i - 1] : NULL;
                 const ptrdiff_t K = (ptrdiff_t)layer->n_in, N = (ptrdiff_t)layer->n_out;
-                const minnet_step of_weight = NAME(step_of)(&common, layer, hyper, rate, 1, l2);
-                const minnet_step of_bias = NAME(step_of)(&common, layer, hyper, rate, 0, l2);
+                const minnet_step of_weight = step_of(&common, layer, hyper, rate, 1, l2);
+                const minnet_step of_bias = step_of(&common, layer, hyper, rate, 0, l2);
                 real *dZ = d[i + 1];
 #define AT(state, offset) ((state) ? (state) + (offset) : NULL)
                 if (layer->kind == LAYER_DROPOUT) {
@@ -439,15 +437,15 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
                     }
                     if (below && begin < end) {
                         const ptrdiff_t at = begin * ld[i];
-                        NAME(through_activation)(below, Z[i] + at, in[i] + at, d[i] + at, ld[i], end - begin, K);
+                        through_activation(below, Z[i] + at, in[i] + at, d[i] + at, ld[i], end - begin, K);
                     }
                 } else if (layer->kind == LAYER_BATCH_NORM) {
                     share(N, NR, t, T, &begin, &end);
                     real *dgamma = sums, *dbeta = sums + widest;
-                    NAME(norm_backward)(layer, net, M, p, extra[i + 1], inverse[i + 1], dZ, ld[i + 1],
+                    norm_backward(layer, net, M, p, extra[i + 1], inverse[i + 1], dZ, ld[i + 1],
                                         below ? d[i] : NULL, ld[i], dgamma, dbeta, begin, end);
                     if (below && begin < end) {
-                        NAME(through_activation)(below, Z[i] + begin, in[i] + begin, d[i] + begin, ld[i], M,
+                        through_activation(below, Z[i] + begin, in[i] + begin, d[i] + begin, ld[i], M,
                                                  end - begin);
                     }
                     const ptrdiff_t g = (ptrdiff_t)layer->weight + begin, b = (ptrdiff_t)layer->bias + begin;
@@ -455,34 +453,34 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
                         memcpy(grads + g, dgamma, (size_t)(end - begin) * sizeof(real));
                         memcpy(grads + b, dbeta, (size_t)(end - begin) * sizeof(real));
                     } else if (layer->trainable && end > begin) {
-                        NAME(update_run)(&of_bias, dgamma, params + g, AT(V, g), AT(Mo, g), end - begin);
-                        NAME(update_run)(&of_bias, dbeta, params + b, AT(V, b), AT(Mo, b), end - begin);
+                        update_run(&of_bias, dgamma, params + g, AT(V, g), AT(Mo, g), end - begin);
+                        update_run(&of_bias, dbeta, params + b, AT(V, b), AT(Mo, b), end - begin);
                     }
                 } else {
                     const ptrdiff_t w = (ptrdiff_t)layer->weight, b = (ptrdiff_t)layer->bias;
                     share(N, NR, t, T, &begin, &end);
                     if (layer->trainable && end > begin) {
-                        NAME(column_sums)(M, dZ, ld[i + 1], sums, begin, end);
+                        column_sums(M, dZ, ld[i + 1], sums, begin, end);
                         if (grads) {
                             memcpy(grads + b + begin, sums, (size_t)(end - begin) * sizeof(real));
                         } else {
-                            NAME(update_run)(&of_bias, sums, params + b + begin, AT(V, b + begin),
+                            update_run(&of_bias, sums, params + b + begin, AT(V, b + begin),
                                              AT(Mo, b + begin), end - begin);
                         }
                     }
                     if (i == 0 && data->indptr && !hyper->lazy && l2 != 0) {
                         share(K, NR, t, T, &begin, &end);
-                        NAME(row_squares)(params + w, N, partial + n_squares, begin, end);
+                        row_squares(params + w, N, partial + n_squares, begin, end);
                         share(N, NR, t, T, &begin, &end);
                     }
                     if (hyper->lazy && i == 0 && layer->trainable) {
-                        s0 = NAME(sparse_lazy_step)(&of_weight, data, from, M, K, N, dZ, ld[1], params + w, s0,
+                        s0 = sparse_lazy_step(&of_weight, data, from, M, K, N, dZ, ld[1], params + w, s0,
                                                     l2 != 0 ? hyper->lazy + 1 : NULL, sums, begin, end);
                     } else if (exact && i == 0) {
-                        NAME(sparse_gradient)(data, from, M, N, dZ, ld[1], G, slot, n_used, begin, end);
+                        sparse_gradient(data, from, M, N, dZ, ld[1], G, slot, n_used, begin, end);
                         BARRIER
                         share(K, NR, t, T, &begin, &end);
-                        NAME(sparse_exact_step)(&of_weight, N, G, slot, params + w, AT(V, w), AT(Mo, w),
+                        sparse_exact_step(&of_weight, N, G, slot, params + w, AT(V, w), AT(Mo, w),
                                                 grads ? grads + w : NULL, begin, end);
                     }
                     share(i == 0 && data->indptr ? 0 : K, NR, t, T, &begin, &end);
@@ -490,14 +488,14 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
                     const ptrdiff_t some = M > PACK_ROWS ? end - begin : M > FEW_ROWS ? 4 * NR : NR;
                     for (ptrdiff_t k = begin; k < end; k += some) {
                         const ptrdiff_t k1 = k + some < end ? k + some : end;
-                        if (l2 != 0) NAME(row_squares)(params + w, N, partial + n_squares, k, k1);
+                        if (l2 != 0) row_squares(params + w, N, partial + n_squares, k, k1);
                         if (below) {
-                            const NAME(minnet_finish) finish = {below, NULL, Z[i], in[i], ld[i]};
-                            NAME(dense_backward)(M, N, dZ, ld[i + 1], params + w, d[i], ld[i], &finish, scratch,
+                            const minnet_finish finish = {below, NULL, Z[i], in[i], ld[i]};
+                            dense_backward(M, N, dZ, ld[i + 1], params + w, d[i], ld[i], &finish, scratch,
                                                  k, k1);
                         }
                         if (layer->trainable) {
-                            NAME(dense_update)(&of_weight, M, N, in[i], ld[i], dZ, ld[i + 1], params + w,
+                            dense_update(&of_weight, M, N, in[i], ld[i], dZ, ld[i + 1], params + w,
                                                AT(V, w), AT(Mo, w), grads ? grads + w : NULL, k, k1);
                         }
                     }
@@ -515,7 +513,7 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
 
             /* ---- the whole gradient, where it is wanted or clipped by its norm */
             if (grads) {
-                const real scale = (real)NAME(finish_gradient)(net, hyper, grads, (ptrdiff_t)n_params, l2,
+                const real scale = (real)finish_gradient(net, hyper, grads, (ptrdiff_t)n_params, l2,
                                                                partial, &barrier, t, T);
                 if (hyper->gradient) continue;
                 for (ptrdiff_t i = 0; i < L; i++) {
@@ -526,13 +524,13 @@ static int64_t NAME(train_steps)(const minnet_network *net, const minnet_data *d
                                                 (ptrdiff_t)layer->n_out};
                     const ptrdiff_t at[2] = {(ptrdiff_t)layer->weight, (ptrdiff_t)layer->bias};
                     for (int k = 0; k < 2; k++) {
-                        minnet_step s = NAME(step_of)(&common, layer, hyper, rate, dense && k == 0, 0);
+                        minnet_step s = step_of(&common, layer, hyper, rate, dense && k == 0, 0);
                         s.clip_value = INFINITY;
                         share(sizes[k], NR, t, T, &begin, &end);
                         if (end <= begin) continue;
                         const ptrdiff_t o = at[k] + begin;
                         for (ptrdiff_t j = 0; j < end - begin; j++) grads[o + j] *= scale;
-                        NAME(update_run)(&s, grads + o, params + o, V ? V + o : NULL, Mo ? Mo + o : NULL, end - begin);
+                        update_run(&s, grads + o, params + o, V ? V + o : NULL, Mo ? Mo + o : NULL, end - begin);
                     }
                 }
                 BARRIER

@@ -1,8 +1,8 @@
 /* The table of kernels: one struct of function pointers per CPU level.
  *
  * level.c fills it in once for each level it is compiled for; dispatch.h picks one of them when
- * minnet_ext is imported; the Cython modules call through it.  A new kernel is a new header,
- * included by level.c, and a new member here.
+ * minnet_ext is imported; the Cython modules call through it.  A new kernel is a function in draws.c or
+ * training.c, declared in entry.h, with a line in level.c and a new member here.
  */
 #ifndef MINNET_TABLE_H
 #define MINNET_TABLE_H

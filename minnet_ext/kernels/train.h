@@ -3,8 +3,6 @@
  * Threads split columns going forward and rows of W going backward, at multiples of tiles; no sum is
  * split, so that any number of threads gives the same bits.  Going backward, a block of rows of W gives its
  * part of dX first and is updated right after, while it is still in the cache.
- *
- * Included once for each width of real.h.
  */
 #ifndef MINNET_TRAIN_H
 #define MINNET_TRAIN_H
@@ -83,8 +81,8 @@ INLINE ptrdiff_t padded(ptrdiff_t n) {
 
 /* Columns [n0, n1) of Z = X W, then what f says.  Sums run over the same blocks of k with few rows as with
  * many, so that a row alone is predicted to the same bits. */
-static void NAME(dense_forward)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *X, ptrdiff_t ldx,
-                                const real *W, real *Z, ptrdiff_t ld, const NAME(minnet_finish) *f,
+static void dense_forward(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *X, ptrdiff_t ldx,
+                                const real *W, real *Z, ptrdiff_t ld, const minnet_finish *f,
                                 real *scratch, ptrdiff_t n0, ptrdiff_t n1) {
     const ptrdiff_t most = block_of(K);
     ptrdiff_t n = n0;
@@ -95,17 +93,17 @@ static void NAME(dense_forward)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const rea
             const ptrdiff_t depth = K - k < most ? K - k : most;
             for (ptrdiff_t m = 0; m < M; m += MR) {
                 const int rows = M - m < MR ? (int)(M - m) : MR;
-                NAME(tile)(rows, width, depth, X + m * ldx + k, ldx, 1, W + k * N + n, N, ahead,
+                tile(rows, width, depth, X + m * ldx + k, ldx, 1, W + k * N + n, N, ahead,
                            Z + m * ld + n, ld, k == 0 ? TILE_STORE : TILE_UPDATE, 1, 1);
             }
         }
-        if (f) NAME(finish)(f, Z, ld, 0, M, n, width);
+        if (f) finish(f, Z, ld, 0, M, n, width);
     }
-    if (n < n1) NAME(product)(M, K, X, ldx, W, N, 0, Z, ld, f, scratch, n, n1);
+    if (n < n1) product(M, K, X, ldx, W, N, 0, Z, ld, f, scratch, n, n1);
 }
 
 /* C = A B, M x K x N, all with contiguous columns: the forward product alone, to be measured. */
-static int NAME(gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *A, ptrdiff_t lda, const real *B,
+static int gemm(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *A, ptrdiff_t lda, const real *B,
                       real *C, minnet_hyper *hyper) {
     const ptrdiff_t size = PRODUCT_SCRATCH(M) + M * NR, whole = N / NR * NR;
     real *memory = malloc((size_t)(size * hyper->n_threads) * sizeof(real));
@@ -115,9 +113,9 @@ static int NAME(gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *A, ptrd
         real *scratch = memory + t * size, *edge = scratch + PRODUCT_SCRATCH(M);
         ptrdiff_t begin, end;
         share(whole, NR, t, T, &begin, &end);
-        NAME(dense_forward)(M, K, N, A, lda, B, C, N, NULL, scratch, begin, end);
+        dense_forward(M, K, N, A, lda, B, C, N, NULL, scratch, begin, end);
         if (t == T - 1 && whole < N) { /* a tile writes whole vectors, which C has no room for */
-            NAME(product)(M, K, A, lda, B + whole, N, 0, edge, NR, NULL, scratch, 0, N - whole);
+            product(M, K, A, lda, B + whole, N, 0, edge, NR, NULL, scratch, 0, N - whole);
             for (ptrdiff_t m = 0; m < M; m++) {
                 memcpy(C + m * N + whole, edge + m * NR, (size_t)(N - whole) * sizeof(real));
             }
@@ -128,11 +126,11 @@ static int NAME(gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *A, ptrd
 }
 
 /* Columns [k0, k1) of dX = dZ W^T, then what f says. */
-static void NAME(dense_backward)(ptrdiff_t M, ptrdiff_t N, const real *dZ, ptrdiff_t ldz, const real *W,
-                                 real *dX, ptrdiff_t ldx, const NAME(minnet_finish) *f, real *scratch,
+static void dense_backward(ptrdiff_t M, ptrdiff_t N, const real *dZ, ptrdiff_t ldz, const real *W,
+                                 real *dX, ptrdiff_t ldx, const minnet_finish *f, real *scratch,
                                  ptrdiff_t k0, ptrdiff_t k1) {
     if (M > FEW_ROWS || N < 8 * LANES) {
-        NAME(product)(M, N, dZ, ldz, W, N, 1, dX, ldx, f, scratch, k0, k1);
+        product(M, N, dZ, ldz, W, N, 1, dX, ldx, f, scratch, k0, k1);
         return;
     }
     /* Few rows: turning W around would cost more than the product. */
@@ -142,39 +140,39 @@ static void NAME(dense_backward)(ptrdiff_t M, ptrdiff_t N, const real *dZ, ptrdi
             const real *a[DOT_A], *b[DOT_B];
             for (int i = 0; i < DOT_A; i++) a[i] = dZ + (m + i < M ? m + i : M - 1) * ldz;
             for (int j = 0; j < DOT_B; j++) b[j] = W + (k + j < k1 ? k + j : k1 - 1) * N;
-            NAME(dots)(N, a, b, sums);
+            dots(N, a, b, sums);
             for (int i = 0; i < DOT_A && m + i < M; i++) {
                 for (int j = 0; j < DOT_B && k + j < k1; j++) dX[(m + i) * ldx + k + j] = sums[i * DOT_B + j];
             }
         }
     }
-    NAME(finish)(f, dX, ldx, 0, M, k0, k1 - k0);
+    finish(f, dX, ldx, 0, M, k0, k1 - k0);
 }
 
 /* Up to MR rows of W from k on, and up to NR columns from n on, take a step with X^T dZ; see dense_update. */
-INLINE void NAME(update_tile)(const minnet_step *s, int plain, ptrdiff_t M, ptrdiff_t N, const real *X,
+INLINE void update_tile(const minnet_step *s, int plain, ptrdiff_t M, ptrdiff_t N, const real *X,
                               ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
                               real *G, ptrdiff_t k, int rows, ptrdiff_t n) {
     const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
     const ptrdiff_t width = N - n < NR ? N - n : NR, at = k * N + n;
-    real tile[MR * NR];
+    real sums[MR * NR];
     if ((plain || G) && (width == NR || width == LANES)) { /* W += -rate X^T dZ, in the tile itself */
-        NAME(tile)(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, (plain ? W : G) + at, N,
+        tile(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, (plain ? W : G) + at, N,
                    plain ? TILE_UPDATE : TILE_STORE, keep, scale);
         return;
     }
-    NAME(tile)(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, tile, NR, TILE_STORE, 0, 0);
+    tile(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, sums, NR, TILE_STORE, 0, 0);
     for (int i = 0; i < rows; i++) {
         for (int j = 0; j < width; j += LANES) {
             const ptrdiff_t part = width - j, o = at + i * N + j;
-            const vreal g = NAME(load)(tile + i * NR + j);
+            const vreal g = load(sums + i * NR + j);
             if (G) {
-                NAME(store_part)(G + o, g, part);
+                store_part(G + o, g, part);
             } else if (plain) {
-                const vreal change = NAME(rounded)(g, NAME(splat)(scale));
-                NAME(store_part)(W + o, NAME(load_part)(W + o, part) * keep + change, part);
+                const vreal change = rounded(g, splat(scale));
+                store_part(W + o, load_part(W + o, part) * keep + change, part);
             } else {
-                NAME(update_vector)(s, g, W + o, V ? V + o : NULL, Mo ? Mo + o : NULL, part);
+                update_vector(s, g, W + o, V ? V + o : NULL, Mo ? Mo + o : NULL, part);
             }
         }
     }
@@ -184,7 +182,7 @@ INLINE void NAME(update_tile)(const minnet_step *s, int plain, ptrdiff_t M, ptrd
  *
  * Few rows of a batch: along the rows of W, as they lie in memory. Many: in blocks of W for which
  * the columns of X and of dZ stay in the second-level cache. */
-static void NAME(dense_update)(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, const real *X,
+static void dense_update(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, const real *X,
                                ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
                                real *G, ptrdiff_t k0, ptrdiff_t k1) {
     const int plain = !G && !V && s->clip_value == INFINITY;
@@ -199,7 +197,7 @@ static void NAME(dense_update)(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, c
                 for (ptrdiff_t m = 0; m < M; m++) x[r * HELD_ROWS + m] = X[m * ldx + k + r];
             }
             for (ptrdiff_t n = 0; n < held; n += HELD * LANES) {
-                NAME(update_held)((int)M, rows, x, dZ + n, ldz, W + k * N + n, N, keep, scale);
+                update_held((int)M, rows, x, dZ + n, ldz, W + k * N + n, N, keep, scale);
             }
         }
     }
@@ -215,7 +213,7 @@ static void NAME(dense_update)(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, c
                         PREFETCH(W + (k + k1 - k0 + i) * N + n);
                         PREFETCH(W + (k + k1 - k0 + i) * N + n + LANES);
                     }
-                    NAME(update_tile)(s, plain, M, N, X, ldx, dZ, ldz, W, V, Mo, G, k, rows, n);
+                    update_tile(s, plain, M, N, X, ldx, dZ, ldz, W, V, Mo, G, k, rows, n);
                 }
             }
         }

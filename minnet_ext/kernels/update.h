@@ -1,6 +1,4 @@
 /* One optimizer step on a run of parameters, given their gradient.
- *
- * Included once for each width of real.h.
  */
 #ifndef MINNET_UPDATE_H
 #define MINNET_UPDATE_H
@@ -18,34 +16,34 @@ typedef struct {
 /* Sums of two products are fused in one way only: see ROUNDED. */
 
 /* W[0..n) gets one step with the gradient g (without L2, which is added here); of n, up to LANES count. */
-INLINE void NAME(update_vector)(const minnet_step *s, vreal g, real *W, real *V, real *M, ptrdiff_t n) {
-    vreal w = NAME(load_part)(W, n), step;
+INLINE void update_vector(const minnet_step *s, vreal g, real *W, real *V, real *M, ptrdiff_t n) {
+    vreal w = load_part(W, n), step;
     g = w * (real)s->l2 + g;
     if (s->clip_value < INFINITY) {
         const real c = (real)s->clip_value;
-        g = NAME(select)(g > c, NAME(splat)(c), g);
-        g = NAME(select)(g < -c, NAME(splat)(-c), g);
+        g = where(g > c, splat(c), g);
+        g = where(g < -c, splat(-c), g);
     }
     if (s->optimizer == OPTIMIZER_ADAM) {
-        vreal m = NAME(load_part)(M, n), v = NAME(load_part)(V, n);
-        m = m * (real)s->beta_1 + NAME(rounded)(g, NAME(splat)((real)(1 - s->beta_1)));
-        v = v * (real)s->beta_2 + NAME(rounded)(g * g, NAME(splat)((real)(1 - s->beta_2)));
-        NAME(store_part)(M, m, n);
-        NAME(store_part)(V, v, n);
-        step = m / (NAME(sqrt)(v * (real)s->correct_v) + (real)s->epsilon);
+        vreal m = load_part(M, n), v = load_part(V, n);
+        m = m * (real)s->beta_1 + rounded(g, splat((real)(1 - s->beta_1)));
+        v = v * (real)s->beta_2 + rounded(g * g, splat((real)(1 - s->beta_2)));
+        store_part(M, m, n);
+        store_part(V, v, n);
+        step = m / (vsqrt(v * (real)s->correct_v) + (real)s->epsilon);
     } else if (s->momentum != 0) {
-        vreal v = NAME(load_part)(V, n) * (real)s->momentum + g;
-        NAME(store_part)(V, v, n);
+        vreal v = load_part(V, n) * (real)s->momentum + g;
+        store_part(V, v, n);
         step = s->nesterov ? v * (real)s->momentum + g : v;
     } else {
         step = g;
     }
-    NAME(store_part)(W, w * (real)s->decay - NAME(rounded)(step, NAME(splat)((real)s->rate)), n);
+    store_part(W, w * (real)s->decay - rounded(step, splat((real)s->rate)), n);
 }
 
 /* The same for a run of any length; V and M may be NULL where the optimizer does not use them. */
-static void NAME(update_run)(const minnet_step *s, const real *g, real *W, real *V, real *M, ptrdiff_t n) {
+static void update_run(const minnet_step *s, const real *g, real *W, real *V, real *M, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i += LANES) {
-        NAME(update_vector)(s, NAME(load_part)(g + i, n - i), W + i, V ? V + i : NULL, M ? M + i : NULL, n - i);
+        update_vector(s, load_part(g + i, n - i), W + i, V ? V + i : NULL, M ? M + i : NULL, n - i);
     }
 }

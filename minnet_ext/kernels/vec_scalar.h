@@ -3,45 +3,53 @@
 #define MINNET_VEC_SCALAR_H
 
 #include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 
 #define INLINE static inline
 
-#define LANES_F32 1
-#define LANES_F64 1
+#define LANES 1
+#define WORD_LANES 1
 
-typedef float vf32;
-typedef double vf64;
-typedef int32_t vi32;
-typedef int64_t vi64;
-typedef uint32_t vu32;
+typedef real vreal;
+typedef sint vint;
+typedef usint vuint;
 typedef uint64_t vu64;
 
 /* A mask is any number other than 0 where the comparison holds. */
-#define DEFINE_SCALAR(N, R, F, I, U)                                                          \
-    INLINE F splat_##N(R x) { return x; }                                                     \
-    INLINE F load_##N(const void *from) { F v; memcpy(&v, from, sizeof v); return v; }        \
-    INLINE void store_##N(void *to, F v) { memcpy(to, &v, sizeof v); }                        \
-    INLINE I bits_##N(F v) { I bits; memcpy(&bits, &v, sizeof v); return bits; }              \
-    INLINE F from_bits_##N(I bits) { F v; memcpy(&v, &bits, sizeof v); return v; }            \
-    INLINE F select_##N(I mask, F a, F b) { return mask ? a : b; }                            \
-    INLINE U even_##N(U a, U b) { (void)b; return a; }                                        \
-    INLINE U odd_##N(U a, U b) { (void)a; return b; }                                         \
-    INLINE U zip_low_##N(U a, U b) { (void)b; return a; }                                     \
-    INLINE U zip_high_##N(U a, U b) { (void)a; return b; }
+INLINE vreal splat(real x) { return x; }
+INLINE vreal load(const void *from) {
+    vreal v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+INLINE void store(void *to, vreal v) { memcpy(to, &v, sizeof v); }
+INLINE vint to_bits(vreal v) {
+    vint bits;
+    memcpy(&bits, &v, sizeof v);
+    return bits;
+}
+INLINE vreal from_bits(vint bits) {
+    vreal v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+INLINE vreal where(vint mask, vreal a, vreal b) { return mask ? a : b; }
+INLINE vuint even(vuint a, vuint b) { return (void)b, a; }
+INLINE vuint odd(vuint a, vuint b) { return (void)a, b; }
+INLINE vuint zip_low(vuint a, vuint b) { return (void)b, a; }
+INLINE vuint zip_high(vuint a, vuint b) { return (void)a, b; }
+INLINE vreal to_real(vint i) { return (vreal)i; }
 
-DEFINE_SCALAR(f32, float, vf32, vi32, vu32)
-DEFINE_SCALAR(f64, double, vf64, vi64, vu64)
-
-INLINE vu64 splat_u64(uint64_t x) { return x; }
-INLINE vf32 to_real_f32(vi32 i) { return (float)i; }
-INLINE vf64 to_real_f64(vi64 i) { return (double)i; }
-INLINE void store_narrow(float *to, vf64 v) { *to = (float)v; }
-INLINE vf32 sqrt_f32(vf32 v) { return sqrtf(v); }
-INLINE vf64 sqrt_f64(vf64 v) { return sqrt(v); }
-INLINE int any_f64(vi64 mask) { return mask != 0; }
+INLINE vu64 splat_words(uint64_t x) { return x; }
+INLINE vu64 zip_low_words(vu64 a, vu64 b) { return (void)b, a; }
+INLINE vu64 zip_high_words(vu64 a, vu64 b) { return (void)a, b; }
 INLINE vu64 mul32(vu64 a, vu64 b) { return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu); }
+
+#if REAL_BITS == 32
+INLINE vreal vsqrt(vreal v) { return sqrtf(v); }
+#else
+INLINE vreal vsqrt(vreal v) { return sqrt(v); }
+INLINE int any(vint mask) { return mask != 0; }
+INLINE void store_narrow(float *to, vreal v) { *to = (float)v; }
+#endif
 
 #endif
