@@ -19,10 +19,11 @@ from minnet import (
     layers,
     losses,
     optimizers,
-    trace,
     user_activations,
 )
 from minnet.lab import displays, theory
+from minnet.training import lbfgs
+from minnet.views import trace
 
 __all__ = ["PROTOCOLS", "public"]
 
@@ -41,7 +42,7 @@ PROTOCOLS = {
     Network: {"draws", "forward_backward", "forward_training", "views"},
     optimizers.Optimizer: {"prepare", "update"},
     optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
-    trace.Trace: {"of"},
+    trace.Trace: {"of_batch"},
     Trainer: {
         "check_stall", "continue_from", "fingerprint", "leave", "raise_if_diverged", "run_epoch",
         "take_up",
@@ -56,10 +57,10 @@ def public():
     modules = [
         importlib.import_module(f"minnet.{module.name}")
         for module in pkgutil.iter_modules(minnet.__path__)
-        if not module.name.startswith("_") and module.name != "backends"
+        if not module.name.startswith("_") and module.name not in ("backends", "common", "views")
     ]
     found = {}
-    for module in (minnet, *modules, theory, displays):
+    for module in (minnet, *modules, trace, lbfgs, theory, displays):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
             if not callable(value) or not value.__module__.startswith("minnet"):

@@ -8,6 +8,7 @@ and has no call is missed by name.
 import copy
 import inspect
 import warnings
+from importlib.util import find_spec
 
 import matplotlib
 
@@ -73,17 +74,22 @@ from minnet import (
     initializers,
     lab,
     layers,
-    lbfgs,
     losses,
     mup,
     optimizers,
     random,
-    trace,
     user_activations,
 )
 from minnet.lab import displays, theory
+from minnet.training import lbfgs
+from minnet.views import trace
 
-__all__ = ["CALLS", "PROTOCOLS", "Call", "public"]
+__all__ = ["CALLS", "PROTOCOLS", "WITHOUT", "Call", "public"]
+
+#: What some calls need beside minnet: packages of the extra "dev", not of "test".
+NEEDED = {"to_onnx": "onnx", "register_skl2onnx": "skl2onnx"}
+#: The calls that cannot be made, since their package is not installed.
+WITHOUT = {name for name, package in NEEDED.items() if find_spec(package) is None}
 
 
 CALLS = {
@@ -145,7 +151,7 @@ CALLS = {
         "loss_and_grad", X=X, T=CLASS, sample_weight=WEIGHT, n_samples=None, weight_sum=None, position=0
     ),
     "Network.objective": _on_network("objective", X=X, T=CLASS, sample_weight=WEIGHT),
-    "Network.trace": _on_network("trace", X=X, T=CLASS, sample_weight=WEIGHT),
+    "Displayed.trace": _on_network("trace", X=X, T=CLASS, sample_weight=WEIGHT),
     "ParameterRow": _new(
         minnet.parameter_table.ParameterRow, layer=0, name="W", offset=0, shape=(2, 3), is_weight=True,
         lr_factor=1.0, trainable=True,
@@ -493,7 +499,7 @@ CALLS.update(
         "copy_weights": _transfer,
         "Explained.activations": _of(_classifier, "activations", X=X, layer=-1),
         "Explained.summary": _of(_classifier, "summary"),
-        "Network.summary": lambda: Call(_network(Dense(5, "tanh")).summary),
+        "Displayed.summary": lambda: Call(_network(Dense(5, "tanh")).summary),
         "MinNetTransformer": _new(minnet.MinNetTransformer, estimator=MinNetClassifier(), layer=-1),
         "MinNetTransformer.fit": _of(_transformer, "fit", X=X, y=CLASS),
         "MinNetTransformer.transform": _of(_transformer, "transform", X=X),
