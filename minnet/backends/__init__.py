@@ -15,7 +15,7 @@ from numbers import Integral
 from minnet.backends.hyper import Hyper
 from minnet.common.configured import suggest
 
-__all__ = ["Hyper", "list_backends", "make_backend"]
+__all__ = ["Hyper", "check_backend", "check_n_threads", "list_backends", "make_backend"]
 
 
 #: More would be a mistake, and a system that cannot start them ends the process.
@@ -37,6 +37,25 @@ def list_backends():
     return tuple(name for name, module in _NEEDS.items() if importlib.util.find_spec(module))
 
 
+def check_backend(name, value):
+    """Return the name of a backend that can run here or "auto", or say what there is."""
+    if not isinstance(value, str) or value not in ("auto", *list_backends()):
+        raise ValueError(suggest(value, ["auto", *list_backends()], kind=name))
+    return value
+
+
+def check_n_threads(name, value):
+    """Return None or a number of threads, or say what it may be."""
+    if value is not None and (
+        not isinstance(value, Integral) or value == 0 or abs(value) > _MOST_THREADS
+    ):
+        raise ValueError(
+            f"{name} must be None or a whole number other than 0, at most {_MOST_THREADS}, got "
+            f"{value!r:.200}"
+        )
+    return value
+
+
 def make_backend(name, network, n_threads=None):
     """Return the backend ``name`` for ``network``; "auto" is the first of :func:`list_backends`.
 
@@ -45,18 +64,10 @@ def make_backend(name, network, n_threads=None):
     ValueError
         If there is no such backend here.
     """
-    if n_threads is not None and (
-        not isinstance(n_threads, Integral) or n_threads == 0 or abs(n_threads) > _MOST_THREADS
-    ):
-        raise ValueError(
-            f"n_threads must be None or a whole number other than 0, at most {_MOST_THREADS}, got "
-            f"{n_threads!r}"
-        )
-    available = list_backends()
-    if isinstance(name, str) and name == "auto":
-        name = available[0]
-    if not isinstance(name, str) or name not in available:
-        raise ValueError(suggest(name, ["auto", *available], kind="backend"))
+    check_n_threads("n_threads", n_threads)
+    check_backend("backend", name)
+    if name == "auto":
+        name = list_backends()[0]
     # Imported where used: the compiled ones may not be there, and Numba is slow to import.
     module = importlib.import_module(f"minnet.backends.{name}")
     return getattr(module, f"{name.title()}Backend")(network, n_threads)

@@ -59,7 +59,7 @@ def check_whole(name: str, value: Any, low: int = 1, high: int = LARGEST_SIZE) -
 def check_flag(name: str, value: Any) -> bool:
     """Return True or False, or say that value is neither."""
     if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
+        raise ValueError(f"{name} must be True or False, got {value!r:.200}")
     return bool(value)
 
 
@@ -81,20 +81,29 @@ def check_real(
     if not valid or (value == low and not left):
         bounds = f" {'of at least' if left else 'above'} {low:g}" if low > -math.inf else ""
         bounds += f"{' and' if bounds else ' of'} at most {high:g}" if high < math.inf else ""
-        raise ValueError(f"{name} must be a finite number{bounds}, got {value!r}")
+        raise ValueError(f"{name} must be a finite number{bounds}, got {value!r:.200}")
     return float(value)
 
 
 def check_bounded(
-    name: str, value: Any, low: float, high: float, left: bool = True, right: bool = False
+    name: str,
+    value: Any,
+    low: float,
+    high: float | None = None,
+    left: bool = True,
+    right: bool = False,
 ) -> float:
-    """Return the number as a float; ``left`` and ``right`` say which bounds are allowed themselves."""
-    valid = is_real(value) and low <= value <= high
-    if not valid or (value == low and not left) or (value == high and not right):
-        bounds = (
-            f"{'at least' if left else 'above'} {low} and {'at most' if right else 'below'} {high}"
-        )
-        raise ValueError(f"{name} must be {bounds}, got {value!r}")
+    """Return the number as a float; ``left`` and ``right`` say which bounds are allowed themselves.
+
+    Without ``high`` it must be finite.
+    """
+    most = math.inf if high is None else high
+    valid = is_real(value) and low <= value <= most
+    if not valid or (value == low and not left) or (value == most and not right):
+        bounds = f"{'at least' if left else 'above'} {low}"
+        if high is not None:
+            bounds += f" and {'at most' if right else 'below'} {high}"
+        raise ValueError(f"{name} must be {bounds}, got {value!r:.200}")
     return float(value)
 
 

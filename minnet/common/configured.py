@@ -90,7 +90,7 @@ def suggest(
     "unknown name 'qqq': it may be one of 'glorot', 'he'"
     """
     options = [str(option) for option in options]
-    unknown = f"unknown {kind} {name!r}" + (f" for {where}" if where else "")
+    unknown = f"unknown {kind} {name!r:.200}" + (f" for {where}" if where else "")
     listed = "may be one of " + ", ".join(repr(option) for option in options)
     typed = name.lower() if isinstance(name, str) else ""
     close = difflib.get_close_matches(typed, options, n=1, cutoff=0.5)

@@ -4,7 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Run"]
+from minnet.common.fields import count, flag, one_of, optional, text
+
+__all__ = ["REASONS", "Run"]
+
+#: Why a training ended.
+REASONS = ("stalled", "max_epochs", "callback", "diverged", "end_of_stream", "interrupted")
 
 
 @dataclass
@@ -38,14 +43,14 @@ class Run:
         "interrupted".
     """
 
-    n_epochs: int = 0
-    part: int = 0
-    start: int = 0
+    n_epochs: int = count()
+    part: int = count()
+    start: int = count()
     losses: list = field(default_factory=list)
-    n_rows: int = 0
-    first_score: int = 0
+    n_rows: int = count()
+    first_score: int = count()
     best: tuple[np.ndarray, np.ndarray] | None = None
-    judging: bool = False
-    pauses_exactly: bool = True
-    fingerprint: str = ""
-    stopped: str | None = None
+    judging: bool = flag(default=False)
+    pauses_exactly: bool = flag(default=True)
+    fingerprint: str = text(default="")
+    stopped: str | None = optional(one_of(*REASONS), default=None)

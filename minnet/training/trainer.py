@@ -8,8 +8,19 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from minnet.backends import Hyper, make_backend
-from minnet.common.checks import check_whole, is_real
+from minnet.backends import Hyper, check_backend, check_n_threads, make_backend
+from minnet.common.checks import check_whole
+from minnet.common.fields import (
+    checked,
+    count,
+    curve,
+    either,
+    flag,
+    number,
+    optional,
+    real,
+    whole,
+)
 from minnet.network import Network
 from minnet.optimizers import SGD, get_optimizer
 from minnet.random import Stream
@@ -97,6 +108,30 @@ class Trainer:
     array([ 1., -2.,  3.])
     """
 
+    # What it was told, and what it remembers: checked when set, and kept in files.
+    batch_size: int = whole()
+    shuffle: bool = flag()
+    tol: float = number(0)
+    n_iter_no_change: float = either(whole(0), number(np.inf), what="a whole number or infinite")
+    clip_value: float | None = optional(number(0, left=False))
+    clip_norm: float | None = optional(number(0, left=False))
+    weight_decay: float = real(0)
+    backend: str = checked(check_backend)
+    n_threads: int | None = checked(check_n_threads)
+    verbose: int = either(flag(), whole(0), what="True, False or a whole number")
+    n_epochs: int = count()
+    n_steps: int = count()
+    n_steps_before: int = count()
+    n_parts: int = count()
+    n_seen: int = count()
+    no_improvement_count: int = count()
+    initial_rate: float = number(0)
+    best_loss: float = number()
+    best_score: float = number()
+    loss_curve: list[float] = curve()
+    validation_scores: list[float] = curve()
+    validation_loss_curve: list[float] = curve()
+
     def __init__(
         self,
         network,
@@ -115,18 +150,10 @@ class Trainer:
         n_threads=None,
         verbose=False,
     ):
-        batch_size = check_whole("batch_size", batch_size)
-        for name, value in (("clip_value", clip_value), ("clip_norm", clip_norm)):
-            if value is not None and not (is_real(value) and value > 0):
-                raise ValueError(f"{name} must be None or above 0, got {value!r}")
-        if not (is_real(weight_decay) and 0 <= weight_decay < np.inf):
-            raise ValueError(f"weight_decay must be at least 0, got {weight_decay!r}")
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, got {network!r:.200}")
         if not hasattr(network, "params"):
             raise ValueError("network must be initialized: call initialize(n_features) first")
-        if not is_real(tol) or tol < 0:
-            raise ValueError(f"tol must be a number of at least 0, got {tol!r:.200}")
         self.network = network
         self.optimizer = get_optimizer(optimizer)
         self.optimizer.prepare(network.params)

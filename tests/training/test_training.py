@@ -1,5 +1,6 @@
 """minnet.training: when it stops, what it says, and what it leaves behind."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network, Trainer
+from minnet.common.fields import fields
 from minnet.schedules import Schedule
 
 N = 40
@@ -589,3 +591,40 @@ def test_data_are_checked_before_the_first_step(X, T):
             trainer.fit(*data)
     np.testing.assert_array_equal(trainer.network.params, before)
     assert trainer.n_epochs == 0
+
+
+WRONG = {
+    "batch_size": [0, -1, 2.5, True, "32", None, 2**63],
+    "shuffle": [0, 1, None, "yes"],
+    "tol": [-1e-9, np.nan, None, "0", True],
+    "n_iter_no_change": [-1, 0.5, np.nan, None, "10", True],
+    "clip_value": [0, -1.0, np.nan, "1", True],
+    "clip_norm": [0, -1.0, np.nan, "1", True],
+    "weight_decay": [-1e-9, np.nan, np.inf, None, "0", True],
+    "backend": ["nunpy", None, 3, ["numpy"]],
+    "n_threads": [0, 1.5, "2", 10**6],
+    "verbose": [-1, 0.5, None, "yes"],
+}
+
+
+def test_every_option_is_among_the_wrong_ones_and_every_record_is_a_field():
+    """So an attribute that is added is checked, and kept in files, or this test says that it is not."""
+    trainer = Trainer(make())
+    others = {"network", "optimizer", "schedule", "run"}
+    public = {name for name in vars(trainer) if not name.startswith("_")}
+    assert public - others == set(fields(Trainer))
+    options = set(inspect.signature(Trainer).parameters) - {"network", "optimizer"}
+    assert options - {"learning_rate", "power_t"} == set(WRONG)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(n, v) for n, vs in WRONG.items() for v in vs], ids=str
+)
+def test_every_option_is_checked_before_the_first_step_and_when_it_is_set_later(name, value):
+    with pytest.raises(ValueError, match=rf"^(unknown )?{name}\b.*(got|{value!r})"):
+        Trainer(make(), **{name: value})
+    trainer = Trainer(make())
+    before = getattr(trainer, name)
+    with pytest.raises(ValueError, match=rf"^(unknown )?{name}\b"):
+        setattr(trainer, name, value)
+    assert getattr(trainer, name) == before
