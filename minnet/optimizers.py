@@ -46,12 +46,15 @@ class Optimizer(Configured):
 
     Attributes
     ----------
+    learning_rate : float
+        The present one: schedules change it.
     state : ndarray of shape (n_state, n_parameters) or None
         None before :meth:`prepare`.
     step : int
         Updates made.
     """
 
+    learning_rate: float
     n_state = 0
     state = None
     step = 0

@@ -1,10 +1,14 @@
 """The parameter table: where the arrays of a network lie in its flat buffer, and how they are trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-__all__ = ["ParameterRow"]
+from minnet.common.types import Array, Shape
+
+__all__ = ["ParameterRow", "rate_factors"]
 
 
 @dataclass(frozen=True)
@@ -29,17 +33,38 @@ class ParameterRow:
     layer: int
     name: str
     offset: int
-    shape: tuple
+    shape: Shape
     is_weight: bool
     lr_factor: float
     trainable: bool
 
     @property
-    def label(self):
+    def label(self) -> str:
         """Return what messages call it, such as "layers[0].W"."""
         return f"layers[{self.layer}].{self.name}"
 
     @property
-    def slice(self):
+    def slice(self) -> slice:
         """Return its place in the flat buffer."""
         return slice(self.offset, self.offset + int(np.prod(self.shape)))
+
+
+def rate_factors(table: Sequence[ParameterRow], params: Array) -> Any:
+    """Return what the learning rate is multiplied with for each parameter: 0 where it is frozen.
+
+    Parameters
+    ----------
+    table : list of ParameterRow
+    params : ndarray of shape (n_parameters,)
+        Whose layout the table describes.
+
+    Returns
+    -------
+    ndarray like ``params``, or the number 1 where all factors are
+    """
+    if all(row.trainable and row.lr_factor == 1 for row in table):
+        return params.dtype.type(1)
+    factors = np.ones_like(params)
+    for row in table:
+        factors[row.slice] = row.lr_factor if row.trainable else 0
+    return factors

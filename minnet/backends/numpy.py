@@ -6,7 +6,7 @@ import logging
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from minnet.optimizers import clip_gradients
+from minnet.descend import descend
 
 __all__ = ["NumpyBackend"]
 
@@ -33,13 +33,6 @@ class NumpyBackend:
         self.network = network
         self.n_threads = n_threads
         self.said = False
-        table = network.parameter_table
-        self._weights = [row for row in table if row.is_weight and row.trainable]
-        self._factors = None
-        if any(row.lr_factor != 1 or not row.trainable for row in table):
-            self._factors = np.ones_like(network.params)
-            for row in table:
-                self._factors[row.slice] = row.lr_factor if row.trainable else 0
 
     @property
     def ran(self):
@@ -92,37 +85,25 @@ class NumpyBackend:
             Objective of each batch, times the length of the batch. Shorter if Ctrl-C came: these steps
             were taken, and the others were not.
         """
-        network, optimizer, losses = self.network, hyper.optimizer, np.empty(stop - start)
-        # An overflow here is divergence, which the trainer reports after the epoch.
-        with self._threads(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for step in range(start, stop):
-                first = step * hyper.batch_size
-                rows = slice(first, min(first + hyper.batch_size, hyper.n_samples))
-                n_rows = rows.stop - first
-                if order is not None:
-                    rows = order[rows]
-                loss, grads, contexts = network.forward_backward(
-                    X[rows],
-                    T[rows],
-                    None if weights is None else weights[rows],
-                    hyper.n_samples,
-                    hyper.weight_sum,
-                    hyper.position + first,
-                )
-                losses[step - start] = loss * n_rows
-                clip_gradients(grads, hyper.clip_value, hyper.clip_norm)
-                rate = network.dtype.type(hyper.rates[step])
-                rates = rate if self._factors is None else rate * self._factors
-                if hyper.weight_decay:
-                    for row in self._weights:
-                        decay = 1 - rate * row.lr_factor * hyper.weight_decay
-                        network.params[row.slice] *= network.dtype.type(decay)
-                optimizer.update(network.params, grads, rates)
-                for layer, ctx in zip(network.layers, contexts, strict=True):
-                    layer.update_state(ctx)
-                if hyper.stopped():
-                    return losses[: step + 1 - start]
-        return losses
+        with self._threads():
+            return descend(
+                self.network,
+                hyper.optimizer,
+                X,
+                T,
+                weights,
+                order=order,
+                batch_size=hyper.batch_size,
+                rates=hyper.rates,
+                weight_sum=hyper.weight_sum,
+                clip_value=hyper.clip_value,
+                clip_norm=hyper.clip_norm,
+                weight_decay=hyper.weight_decay,
+                position=hyper.position,
+                start=start,
+                stop=stop,
+                interrupted=hyper.stopped,
+            )
 
     def _threads(self):
         if self.n_threads is None:

@@ -10,10 +10,10 @@ from sklearn.pipeline import Pipeline
 
 from minnet.backends import Hyper, make_backend
 from minnet.common.checks import check_real, check_whole
+from minnet.descend import shuffled_order
 from minnet.lab.subject import subject_of
 from minnet.network import Network
 from minnet.optimizers import get_optimizer
-from minnet.random import Stream
 
 __all__ = ["RangeTest", "find_learning_rate"]
 
@@ -163,7 +163,7 @@ def _losses(runner, network, data, rates, batch_size, **options):
     for i in range(len(rates)):
         epoch, step = divmod(i, n_per_epoch)
         if step == 0:
-            order = Stream(network.key, "shuffle", epoch).permutation(n_samples)
+            order = shuffled_order(n_samples, network.key, epoch)
             hyper = Hyper(
                 batch_size=batch_size,
                 rates=np.resize(rates[i:], n_per_epoch),

@@ -21,9 +21,9 @@ from minnet.common.fields import (
     real,
     whole,
 )
+from minnet.descend import shuffled_order
 from minnet.network import Network
 from minnet.optimizers import SGD, get_optimizer
-from minnet.random import Stream
 from minnet.schedules import Adaptive, get_schedule
 from minnet.training.callback import StopTraining, as_callback
 from minnet.training.divergence import divergence
@@ -474,7 +474,7 @@ class Trainer:
         weight_sum = float(n_samples if sample_weight is None else sample_weight.sum())
         order = None
         if self.shuffle:
-            order = Stream(self.network.key, "shuffle", self.n_parts).permutation(n_samples)
+            order = shuffled_order(n_samples, self.network.key, self.n_parts)
         batch_size = min(self.batch_size, n_samples)
         n_steps = -(-n_samples // batch_size)
         step = self.n_steps_before + optimizer.step - run.start

@@ -15,6 +15,7 @@ from minnet import (
     Trainer,
     activations,
     callbacks,
+    descend,
     initializers,
     layers,
     losses,
@@ -68,8 +69,8 @@ def public():
             if isinstance(value, type) and issubclass(value, BaseException):
                 continue
             name = key_of(value)
-            if value in (minnet.common.buffers.all_finite, optimizers.clip_gradients):
-                continue  # of arrays that were checked, for each prediction and each step
+            if value in _OF_EACH_STEP:
+                continue
             if name in _OF_WHOLE_SETS:
                 continue
             if inspect.isclass(value):
@@ -79,6 +80,14 @@ def public():
             found[name] = value
     return found
 
+
+#: They get arrays that were checked.
+_OF_EACH_STEP = (
+    minnet.parameter_table.rate_factors,
+    optimizers.clip_gradients,
+    descend.shuffled_order,
+    descend.descend,
+)
 
 #: What needs the network or files of many megabytes: tests/datasets has their hostile files.
 _OF_WHOLE_SETS = ("fetch_mnist", "fetch_cifar10", "load_mnist", "load_cifar10")
