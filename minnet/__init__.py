@@ -14,7 +14,7 @@ from minnet.estimators import MinNetClassifier, MinNetRegressor, MinNetTransform
 from minnet.gradcheck import check_gradients
 from minnet.layers import BatchNorm, Dense, Dropout
 from minnet.network import Network
-from minnet.optimizers import SGD, Adam
+from minnet.optimizers import SGD, Adam, AdamW, RMSProp
 from minnet.pretraining import pretrain
 from minnet.training import Trainer
 from minnet.transfer import copy_weights
@@ -23,6 +23,7 @@ from minnet.user_activations import activation
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "BatchNorm",
     "Dense",
     "Dropout",
@@ -30,6 +31,7 @@ __all__ = [
     "MinNetRegressor",
     "MinNetTransformer",
     "Network",
+    "RMSProp",
     "Trainer",
     "__version__",
     "activation",

@@ -74,7 +74,8 @@ def descend(
     clip_value, clip_norm : float or None, default=None
         See :func:`minnet.optimizers.clip_gradients`.
     weight_decay : float, default=0.0
-        Decoupled: each step multiplies the weights by ``1 - rate * weight_decay``.
+        Decoupled: each step multiplies the weights by ``1 - rate * weight_decay``. An optimizer may have
+        some of its own (:class:`minnet.AdamW`): they add up.
     position : int, default=0
         Samples drawn before: where the random streams of dropout go on.
     start, stop : int, default=0, None
@@ -112,6 +113,7 @@ def descend(
         stop = -(-n_samples // batch_size)  # the last mini-batch may be shorter
     if weight_sum is None:
         weight_sum = float(n_samples if sample_weight is None else sample_weight.sum())
+    weight_decay += optimizer.decoupled_weight_decay
     factors = rate_factors(network.parameter_table, network.params)
     decayed = [row for row in network.parameter_table if row.is_weight and row.trainable]
     losses = []

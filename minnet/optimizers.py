@@ -3,12 +3,32 @@ r"""Optimizers on the flat parameter vector.
 An optimizer is its configuration, the current ``learning_rate``, and a flat ``state`` of the layout of
 the parameters. ``update`` changes the parameters in place. The schedules of :mod:`minnet.schedules` can be
 named from here too.
+
+One of your own has ``update``, and ``n_state`` where it remembers something:
+
+>>> import numpy as np
+>>> from minnet.optimizers import Optimizer
+>>> class SignSGD(Optimizer):
+...     def __init__(self, learning_rate=0.001):
+...         self.learning_rate = learning_rate
+...     def update(self, params, grads, rates):
+...         self.step += 1
+...         params -= rates * np.sign(grads)
+>>> from minnet import Dense, Network, Trainer
+>>> net = Network([Dense(1)], loss="squared_error").initialize(2, random_state=0)
+>>> Trainer(net, SignSGD(0.01), batch_size=1).fit(np.eye(2), np.eye(2)[:, :1], max_epochs=300).ran
+'numpy'
 """
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from minnet.common.checks import check_bounded, check_flag
 from minnet.common.configured import Configured, suggest
+from minnet.common.types import Array
 from minnet.schedules import (
     Adaptive,
     ByStep,
@@ -25,6 +45,7 @@ from minnet.schedules import (
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "Adaptive",
     "ByStep",
     "Constant",
@@ -32,6 +53,7 @@ __all__ = [
     "FunctionOfStep",
     "InvScaling",
     "Optimizer",
+    "RMSProp",
     "Schedule",
     "StepDecay",
     "WarmUp",
@@ -47,30 +69,51 @@ class Optimizer(Configured):
     Attributes
     ----------
     learning_rate : float
-        The present one: schedules change it.
+        The current one; a schedule changes it.
     state : ndarray of shape (n_state, n_parameters) or None
         None before :meth:`prepare`.
     step : int
         Updates made.
+    compiled : str or None
+        Which of the compiled updates is this one; None, as in all classes that do not say
+        ``compiled=``, for an optimizer that the numpy backend runs. A subclass says it for itself, since
+        its ``update`` may be another.
+    decoupled_weight_decay : float
+        A step multiplies the weights by ``1 - rate * decoupled_weight_decay`` before :meth:`update`.
     """
 
+    compiled: str | None = None
     learning_rate: float
     n_state = 0
-    state = None
+    state: Array | None = None
     step = 0
+    decoupled_weight_decay = 0.0
 
-    def prepare(self, params):
+    def __init_subclass__(cls, compiled: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.compiled = compiled
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a step is no more than ``params -= rates * grads``."""
+        return self.compiled == "sgd" and not self.n_state
+
+    def constants(self) -> dict[str, float]:
+        """Return what a compiled update reads, by the names of the kernels' fields."""
+        return {}
+
+    def prepare(self, params: Array) -> None:
         """Allocate the state for ``params``; what was there is dropped."""
         self.state = np.zeros((self.n_state, params.size), dtype=params.dtype)
         self.step = 0
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         # A copy, since joblib may hand out a read-only map of the pickled array.
         self.__dict__.update(state)
         if self.state is not None:
             self.state = np.array(self.state)
 
-    def update(self, params, grads, rates):
+    def update(self, params: Array, grads: Array, rates: float | Array) -> None:
         """Take one step, in place.
 
         Parameters
@@ -83,7 +126,7 @@ class Optimizer(Configured):
         raise TypeError(f"{type(self).__name__} must define update(params, grads, rates).")
 
 
-class SGD(Optimizer):
+class SGD(Optimizer, compiled="sgd"):
     r"""Stochastic gradient descent, with momentum :math:`V = \mu V + g`, :math:`W = W - \eta V`.
 
     With Nesterov's momentum the step is :math:`\eta (g + \mu V)` with the new :math:`V`. These are
@@ -108,19 +151,24 @@ class SGD(Optimizer):
     array([0.71])
     """
 
-    def __init__(self, learning_rate=0.001, momentum=0.0, nesterov=False):
+    def __init__(
+        self, learning_rate: float = 0.001, momentum: float = 0.0, nesterov: bool = False
+    ) -> None:
         self.learning_rate = check_bounded("learning_rate", learning_rate, 0, np.inf)
         self.momentum = check_bounded("momentum", momentum, 0, 1, right=True)
         self.nesterov = check_flag("nesterov", nesterov)
 
     @property
-    def n_state(self):
+    def n_state(self) -> int:  # type: ignore[override]
         return 1 if self.momentum else 0
 
-    def update(self, params, grads, rates):
+    def constants(self) -> dict[str, float]:
+        return {"momentum": self.momentum, "nesterov": self.nesterov}
+
+    def update(self, params: Array, grads: Array, rates: float | Array) -> None:
         self.step += 1
         if self.momentum:
-            V = self.state[0]
+            (V,) = _rows(self.state)
             V *= self.momentum
             V += grads
             if self.nesterov:
@@ -130,7 +178,7 @@ class SGD(Optimizer):
         params -= rates * grads
 
 
-class Adam(Optimizer):
+class Adam(Optimizer, compiled="adam"):
     r"""Adam, Algorithm 1 of Kingma and Ba (2015).
 
     .. math:: m = \beta_1 m + (1 - \beta_1) g, \quad v = \beta_2 v + (1 - \beta_2) g^2, \quad
@@ -159,15 +207,24 @@ class Adam(Optimizer):
 
     n_state = 2
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
         self.learning_rate = check_bounded("learning_rate", learning_rate, 0, np.inf)
         self.beta_1 = check_bounded("beta_1", beta_1, 0, 1)
         self.beta_2 = check_bounded("beta_2", beta_2, 0, 1)
         self.epsilon = check_bounded("epsilon", epsilon, 0, np.inf, left=False)
 
-    def update(self, params, grads, rates):
+    def constants(self) -> dict[str, float]:
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+    def update(self, params: Array, grads: Array, rates: float | Array) -> None:
         self.step += 1
-        m, v = self.state
+        m, v = _rows(self.state)
         m *= self.beta_1
         m += (1 - self.beta_1) * grads
         v *= self.beta_2
@@ -178,8 +235,128 @@ class Adam(Optimizer):
         params -= (rates / (1 - self.beta_1**self.step)) * m / denominator
 
 
-def get_optimizer(spec):
-    """Turn "sgd", "adam" or an :class:`Optimizer` into an optimizer with a state of its own.
+class AdamW(Adam, compiled="adam"):
+    r"""Adam with decoupled weight decay: Algorithm 2 of Loshchilov and Hutter (2019), in PyTorch's form.
+
+    Before each step the weights, not the biases and not what batch normalization trains, are multiplied
+    by :math:`1 - \eta \lambda`, with :math:`\eta` the learning rate of the layer; ``update`` is Adam's.
+    The loop over mini-batches does it, by the parameter table, as it does for ``weight_decay`` of
+    :class:`minnet.Trainer` and of the estimators: there is one mechanism, and what both are given adds up.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.001
+    beta_1, beta_2 : float, default=0.9, 0.999
+        At least 0 and below 1.
+    epsilon : float, default=1e-8
+        Above 0.
+    weight_decay : float, default=0.01
+        At least 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import AdamW, Dense, Network, Trainer
+    >>> net = Network([Dense(1, init="ones")], loss="squared_error").initialize(1)
+    >>> trainer = Trainer(net, AdamW(0.1, weight_decay=0.5), batch_size=1)
+    >>> trainer.run_epoch(np.zeros((1, 1)), np.zeros((1, 1)))  # no gradient: the decay alone
+    >>> net.layers[0].W
+    array([[0.95]])
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon)
+        self.weight_decay = check_bounded("weight_decay", weight_decay, 0, np.inf)
+
+    @property
+    def decoupled_weight_decay(self) -> float:  # type: ignore[override]
+        return self.weight_decay
+
+
+class RMSProp(Optimizer, compiled="rmsprop"):
+    r"""RMSProp (Tieleman and Hinton 2012): steps as large as the root of the mean square allows.
+
+    .. math:: v = \rho v + (1 - \rho) g^2, \quad V = \mu V + \frac{g}{\sqrt v + \epsilon}, \quad
+              W = W - \eta V
+
+    This is PyTorch's form, where :math:`\rho` is called alpha, and :math:`\epsilon` stands outside the
+    root; Keras has it inside.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.001
+    rho : float, default=0.99
+        At least 0 and below 1.
+    momentum : float, default=0.0
+        Between 0 and 1.
+    epsilon : float, default=1e-8
+        Above 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rmsprop, W = RMSProp(learning_rate=0.1, rho=0.75), np.array([1.0, 1.0])
+    >>> rmsprop.prepare(W)
+    >>> rmsprop.update(W, np.array([5.0, -1e-3]), rmsprop.learning_rate)  # g / (0.5 |g|)
+    >>> W.round(3)
+    array([0.8, 1.2])
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.99,
+        momentum: float = 0.0,
+        epsilon: float = 1e-8,
+    ) -> None:
+        self.learning_rate = check_bounded("learning_rate", learning_rate, 0, np.inf)
+        self.rho = check_bounded("rho", rho, 0, 1)
+        self.momentum = check_bounded("momentum", momentum, 0, 1, right=True)
+        self.epsilon = check_bounded("epsilon", epsilon, 0, np.inf, left=False)
+
+    @property
+    def n_state(self) -> int:  # type: ignore[override]
+        return 2 if self.momentum else 1
+
+    def constants(self) -> dict[str, float]:
+        return {"momentum": self.momentum, "beta_2": self.rho, "epsilon": self.epsilon}
+
+    def update(self, params: Array, grads: Array, rates: float | Array) -> None:
+        self.step += 1
+        v, *momentum = _rows(self.state)
+        v *= self.rho
+        v += (1 - self.rho) * np.square(grads)
+        grads /= np.sqrt(v) + self.epsilon
+        for V in momentum:
+            V *= self.momentum
+            V += grads
+            grads = V
+        params -= rates * grads
+
+
+def _rows(state: Array | None) -> Array:
+    if state is None:
+        raise ValueError("the optimizer has no state yet: call prepare(params) first")
+    return state
+
+
+_BY_NAME: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RMSProp,
+}
+
+
+def get_optimizer(spec: str | Optimizer) -> Optimizer:
+    """Turn "sgd", "adam", "adamw", "rmsprop" or an :class:`Optimizer` into one with a state of its own.
 
     Examples
     --------
@@ -188,15 +365,17 @@ def get_optimizer(spec):
     """
     if isinstance(spec, Optimizer):
         return spec.copy()
-    names = {"sgd": SGD, "adam": Adam}
     if not isinstance(spec, str):
-        raise TypeError(f"optimizer must be 'sgd', 'adam' or an Optimizer object, got {spec!r}")
-    if spec not in names:
-        raise ValueError(suggest(spec, names, kind="optimizer"))
-    return names[spec]()
+        names = ", ".join(map(repr, _BY_NAME))
+        raise TypeError(f"optimizer must be {names} or an Optimizer object, got {spec!r}")
+    if spec not in _BY_NAME:
+        raise ValueError(suggest(spec, _BY_NAME, kind="optimizer"))
+    return _BY_NAME[spec]()
 
 
-def clip_gradients(grads, clip_value=None, clip_norm=None):
+def clip_gradients(
+    grads: Array, clip_value: float | None = None, clip_norm: float | None = None
+) -> None:
     r"""Clip a gradient in place: each element to ``±clip_value``, then the whole to ``clip_norm``.
 
     By norm the direction stays: :math:`g \min(1, c / \lVert g \rVert)` (Pascanu, Mikolov and Bengio,

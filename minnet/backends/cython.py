@@ -9,7 +9,7 @@ from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
 from minnet.backends.program import USER, CannotLowerError, describe, lower, lower_loss
 from minnet.common.checks import check_sparse
-from minnet.optimizers import SGD, Adam
+from minnet.optimizers import SGD
 from minnet.user_activations import CannotCompileError
 from minnet_ext import _train, effective_n_threads
 
@@ -84,11 +84,11 @@ class CythonBackend:
         """
         optimizer = hyper.optimizer
         loss = lower_loss(self.network.loss_)
-        if self.layers is None or loss is None or type(optimizer) not in (SGD, Adam):
+        if self.layers is None or loss is None or optimizer.compiled is None:
             what, part = ("loss", self.network.loss_) if loss is None else ("optimizer", optimizer)
             readable = self.readable.because(f"the {what} is {part!r}")
             return readable.train_steps(X, T, weights, order, start, stop, hyper)
-        plain = type(optimizer) is SGD and not optimizer.momentum
+        plain = optimizer.is_plain
         lazy = None
         if sparse.issparse(X) and plain and hyper.clip_value is None and hyper.clip_norm is None:
             # What the first layer's weights must be multiplied with, and their sums of squares.
@@ -169,7 +169,7 @@ class CythonBackend:
             np.ascontiguousarray(hyper.rates, dtype=np.float64),
             describe(hyper.optimizer),
             hyper.optimizer.state,
-            hyper.weight_decay,
+            hyper.decay,
             hyper.clip_value,
             hyper.clip_norm,
             hyper.position,

@@ -28,7 +28,7 @@ class Hyper:
         Samples drawn before this epoch: where the random streams of dropout go on.
     clip_value, clip_norm : float or None
     weight_decay : float
-        Decoupled: each step multiplies the weights by ``1 - rate * weight_decay``.
+        Decoupled: each step multiplies the weights by ``1 - rate * decay``.
     interrupted : callable or None
         A backend asks between steps whether to return early: Ctrl-C came.
     """
@@ -44,6 +44,11 @@ class Hyper:
     weight_decay: float = 0.0
     interrupted: Callable[[], bool] | None = None
 
-    def stopped(self):
+    @property
+    def decay(self) -> float:
+        """Return the weight decay, the optimizer's own included."""
+        return self.weight_decay + self.optimizer.decoupled_weight_decay
+
+    def stopped(self) -> bool:
         """Return whether to take no further step."""
         return self.interrupted is not None and self.interrupted()

@@ -5,7 +5,6 @@ import numpy as np
 from minnet.backends.numpy import NumpyBackend
 from minnet.backends.program import CannotLowerError, describe, lower, lower_loss
 from minnet.layers import Dense
-from minnet.optimizers import SGD, Adam
 
 __all__ = ["NumbaBackend"]
 
@@ -53,7 +52,7 @@ class NumbaBackend:
         See :meth:`minnet.backends.numpy.NumpyBackend.train_steps`.
         """
         optimizer, network = hyper.optimizer, self.network
-        known = type(optimizer) in (SGD, Adam)
+        known = optimizer.compiled is not None
         loss = lower_loss(network.loss_)
         lowered = self.layers is not None and loss is not None and known
         if not lowered or not isinstance(X, np.ndarray) or hyper.clip_norm is not None:
@@ -90,7 +89,7 @@ class NumbaBackend:
                 for name in ("momentum", "nesterov", "beta_1", "beta_2", "epsilon")
             ),
             optimizer.state,
-            float(hyper.weight_decay),
+            float(hyper.decay),
             np.inf if hyper.clip_value is None else float(hyper.clip_value),
             optimizer.step,
             losses,

@@ -8,7 +8,6 @@ import numpy as np
 
 from minnet import activations, losses
 from minnet.layers import BatchNorm, Dense, Dropout
-from minnet.optimizers import SGD
 from minnet.user_activations import UserActivation
 
 __all__ = ["LAYER", "USER", "CannotLowerError", "describe", "lower", "lower_loss"]
@@ -71,6 +70,9 @@ _LOSSES = {
 
 #: Those with a parameter of their own.
 _LOSSES_OF_A_PARAMETER = {losses.Huber: 7, losses.Quantile: 8}
+
+
+_OPTIMIZERS = {"sgd": 0, "adam": 1, "rmsprop": 2}
 
 
 class CannotLowerError(Exception):
@@ -158,24 +160,10 @@ def lower_loss(loss):
 
 
 def describe(optimizer):
-    """Return an optimizer's constants for the compiled steps."""
-    if isinstance(optimizer, SGD):
-        momentum, nesterov = optimizer.momentum, bool(optimizer.nesterov)
-        return _constants(0, optimizer.step, momentum=momentum, nesterov=nesterov)
-    betas = {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2}
-    return _constants(1, optimizer.step, epsilon=optimizer.epsilon, **betas)
-
-
-def _constants(kind, step, momentum=0.0, nesterov=False, beta_1=0.0, beta_2=0.0, epsilon=1.0):
-    return {
-        "kind": kind,
-        "step": step,
-        "momentum": momentum,
-        "nesterov": nesterov,
-        "beta_1": beta_1,
-        "beta_2": beta_2,
-        "epsilon": epsilon,
-    }
+    """Return the code and the constants (0 where it has none) of an optimizer for the compiled steps."""
+    constants = dict.fromkeys(("momentum", "nesterov", "beta_1", "beta_2", "epsilon"), 0)
+    kind = _OPTIMIZERS[optimizer.compiled]
+    return {"kind": kind, "step": optimizer.step} | constants | optimizer.constants()
 
 
 def _offset(view, flat):

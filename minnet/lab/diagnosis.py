@@ -441,7 +441,7 @@ def _learning_rate(subject, grads, m, learned):
     if optimizer is None or not m.layers or not np.isfinite(m["update_ratio"]).any():
         return None
     ratios = m["update_ratio"]
-    momentum = optimizer.momentum if type(optimizer) is SGD else 0.0
+    momentum = optimizer.constants().get("momentum", 0.0)
     ratios = ratios / max(1 - momentum, 1e-3)
     rate = optimizer.learning_rate
     # Weights near 0 take any step: a step is large if it is so beside weights of variance 1 / fan_in, too.

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from minnet.estimators._base import BaseMinNet
 from minnet.estimators._data import validate
 from minnet.network import Network
-from minnet.optimizers import SGD, Adam, Optimizer, clip_gradients, get_optimizer
+from minnet.optimizers import Optimizer, clip_gradients, get_optimizer
 
 __all__ = ["Subject", "batch_for", "network_of", "step_of", "subject_of"]
 
@@ -156,9 +156,7 @@ def _given(optimizer):
     if isinstance(optimizer, str):
         return get_optimizer(optimizer)
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer must be 'sgd', 'adam' or an Optimizer object, got {optimizer!r}"
-        )
+        raise TypeError(f"optimizer must be a name or an Optimizer object, got {optimizer!r}")
     return copy.deepcopy(optimizer)
 
 
@@ -175,8 +173,8 @@ def step_of(subject, grads):
         rates = np.zeros_like(grads)
         for row in network.parameter_table:
             rates[row.slice] = optimizer.learning_rate * row.lr_factor * row.trainable
-    if type(optimizer) in (SGD, Adam):
-        # Their step does not depend on where it starts: from 0 nothing of it is rounded away.
+    if optimizer.compiled:
+        # The step of minnet's own does not depend on where it starts: from 0 nothing is rounded away.
         moved = np.zeros_like(grads)
         optimizer.update(moved, grads, rates)
         return moved

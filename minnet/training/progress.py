@@ -11,7 +11,6 @@ import warnings
 
 from scipy import sparse
 
-from minnet.optimizers import SGD
 from minnet.training.callback import Callback
 from minnet.training.pace import Pace
 
@@ -103,8 +102,7 @@ class Progress(Callback):
         Plain SGD scales the weights of sparse rows when it pauses, which rounds them.
         """
         optimizer = trainer.optimizer
-        plain = type(optimizer) is SGD and not optimizer.momentum
-        return self._dense or not plain or not trainer.network.alpha
+        return self._dense or not optimizer.is_plain or not trainer.network.alpha
 
     def _look(self, trainer):
         now = time.perf_counter()

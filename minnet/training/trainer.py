@@ -23,7 +23,7 @@ from minnet.common.fields import (
 )
 from minnet.descend import shuffled_order
 from minnet.network import Network
-from minnet.optimizers import SGD, get_optimizer
+from minnet.optimizers import get_optimizer
 from minnet.schedules import Adaptive, get_schedule
 from minnet.training.callback import StopTraining, as_callback
 from minnet.training.divergence import divergence
@@ -62,7 +62,7 @@ class Trainer:
     clip_value, clip_norm : float or None, default=None
         Clipping of the gradient, by element and by norm.
     weight_decay : float, default=0.0
-        Decoupled weight decay.
+        Decoupled weight decay, added to that of the optimizer where it has some (``AdamW``).
     backend : str, default="auto"
     n_threads : int or None, default=None
     verbose : bool or int, default=False
@@ -494,8 +494,7 @@ class Trainer:
         )
         if self._runner is None:  # after unpickling
             self._runner = make_backend(self.backend, self.network, self.n_threads)
-        plain = type(optimizer) is SGD and not optimizer.momentum
-        run.pauses_exactly = not (sparse.issparse(X) and plain)
+        run.pauses_exactly = not (sparse.issparse(X) and optimizer.is_plain)
         while run.start < n_steps:
             stop = self._pause(callbacks, n_steps - run.start) + run.start
             with interrupts.held():
