@@ -105,12 +105,14 @@ def train_steps(
     hyper.weight_decay = weight_decay
     hyper.clip_value = INFINITY if clip_value is None else clip_value
     hyper.clip_norm = INFINITY if clip_norm is None else clip_norm
-    # Adam keeps m in row 0 and v in row 1; momentum keeps V in row 0.
+    # Adam keeps m in row 0 and v in row 1; the others V or v in row 0, RMSProp's momentum V in row 1.
     hyper.M = hyper.V = NULL
-    if optimizer["kind"] == 1:
-        hyper.M, hyper.V = &optimizer_state[0, 0], &optimizer_state[1, 0]
-    elif optimizer_state.shape[0] > 0:
-        hyper.V = &optimizer_state[0, 0]
+    cdef int first = 0
+    if optimizer_state.shape[0] == 2:
+        first = 1 if optimizer["kind"] == 1 else 0
+        hyper.M = &optimizer_state[1 - first, 0]
+    if optimizer_state.shape[0] > 0:
+        hyper.V = &optimizer_state[first, 0]
     hyper.position = position
     hyper.key = key
     hyper.n_threads = n_threads

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network
+from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, Network, RMSProp
 from minnet.activations import _BY_NAME
 from minnet.backends import Hyper, make_backend
 from minnet.losses import Huber, Quantile, SquaredError
@@ -67,6 +67,9 @@ OPTIMIZERS = {
     "nesterov": lambda: SGD(0.003, momentum=0.9, nesterov=True),
     # An epsilon well above rounding: m / sqrt(v) has no say in the size of a gradient.
     "adam": lambda: Adam(0.003, beta_2=0.99, epsilon=1e-3),
+    "adamw": lambda: AdamW(0.003, beta_2=0.99, epsilon=1e-3, weight_decay=0.3),
+    "rmsprop": lambda: RMSProp(0.001, epsilon=1e-3),
+    "rmsprop_momentum": lambda: RMSProp(0.0003, rho=0.9, momentum=0.9, epsilon=1e-3),
 }
 
 MODES = {

@@ -1,12 +1,15 @@
 """minnet.optimizers against short reimplementations and scikit-learn's definitions."""
 
+import copy
+import logging
 import pickle
 
 import numpy as np
 import pytest
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
-from minnet import SGD, Adam
+from minnet import SGD, Adam, AdamW, Dense, Network, RMSProp, Trainer
+from minnet.backends import list_backends
 from minnet.optimizers import (
     Adaptive,
     Constant,
@@ -69,6 +72,19 @@ def adam(beta_1=0.9, beta_2=0.999, epsilon=1e-8):
     return result
 
 
+def rmsprop(rho=0.99, momentum=0.0, epsilon=1e-8):
+    """torch.optim.RMSprop's update, the means and the velocity as the sums that they are."""
+    result = []
+    for w, column in zip(start(), gradients().T, strict=True):
+        w, scaled = float(w), []
+        for t, rate in enumerate(RATES, start=1):
+            v = (1 - rho) * (rho ** np.arange(t)[::-1] * column[:t] ** 2).sum()
+            scaled.append(column[t - 1] / (np.sqrt(v) + epsilon))
+            w -= rate * (momentum ** np.arange(t)[::-1] * scaled).sum()
+        result.append(w)
+    return result
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9, 1.0])
 def test_sgd(momentum, nesterov):
@@ -81,6 +97,148 @@ def test_sgd(momentum, nesterov):
 )
 def test_adam(given):
     np.testing.assert_allclose(run(Adam(**given)), adam(**given), rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"rho": 0.0},
+        {"rho": 0.9},
+        {"epsilon": 0.1},
+        {"momentum": 0.9},
+        {"momentum": 1.0, "rho": 0.5},
+    ],
+    ids=str,
+)
+def test_rmsprop(given):
+    np.testing.assert_allclose(run(RMSProp(**given)), rmsprop(**given), rtol=1e-11)
+
+
+def network_of_two_layers(**given):
+    layers = [Dense(4, "tanh", lr_factor=0.5), Dense(3, trainable=False), Dense(2)]
+    network = Network(layers, loss="squared_error", bias_init="uniform").initialize(3, 0)
+    X = np.random.default_rng(1).normal(size=(8, 3))
+    return network, X, X[:, :2] ** 2
+
+
+@pytest.mark.parametrize("backend", list_backends())
+def test_adamw(backend):
+    """torch.optim.AdamW's update of the weights, Adam's of the biases, from the network's gradients."""
+    network, X, T = network_of_two_layers()
+    trainer = Trainer(
+        network, AdamW(0.01, weight_decay=0.3), batch_size=8, shuffle=False, backend=backend
+    )
+    oracle = copy.deepcopy(network)
+    moments = {(row.layer, row.name): [0.0, 0.0] for row in oracle.parameter_table}
+    for t in range(1, 6):
+        views = oracle.views(oracle.loss_and_grad(X, T)[1])
+        for row in oracle.parameter_table:
+            w, g = oracle.params[row.slice], views[row.layer][row.name].ravel()
+            moment, rate = moments[row.layer, row.name], 0.01 * row.lr_factor * row.trainable
+            moment[0] = 0.9 * moment[0] + 0.1 * g
+            moment[1] = 0.999 * moment[1] + 0.001 * g**2
+            if row.name == "W":
+                w -= rate * 0.3 * w
+            w -= rate * moment[0] / (1 - 0.9**t) / (np.sqrt(moment[1] / (1 - 0.999**t)) + 1e-8)
+        trainer.run_epoch(X, T)
+    assert trainer.ran == backend
+    np.testing.assert_allclose(network.params, oracle.params, rtol=1e-9)
+
+
+@pytest.mark.parametrize("backend", list_backends())
+def test_weight_decay_of_optimizer_and_trainer_add_up(backend):
+    results = []
+    for own, given in ((0.3, 0.2), (0.5, 0.0), (0.0, 0.5)):
+        network, X, T = network_of_two_layers()
+        optimizer = AdamW(0.01, weight_decay=own) if own else Adam(0.01)
+        Trainer(network, optimizer, weight_decay=given, backend=backend).run_epoch(X, T)
+        results.append(network.params)
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-14)
+    np.testing.assert_array_equal(results[1], results[2])
+
+
+def torch_optimizers():
+    torch = pytest.importorskip("torch")
+    return torch, {
+        "adamw": (
+            AdamW(0.01, weight_decay=0.1),
+            lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.1),
+        ),
+        "rmsprop": (RMSProp(0.01), lambda p: torch.optim.RMSprop(p, 0.01)),
+        "rmsprop_momentum": (
+            RMSProp(0.01, rho=0.9, momentum=0.8),
+            lambda p: torch.optim.RMSprop(p, 0.01, alpha=0.9, momentum=0.8),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["adamw", "rmsprop", "rmsprop_momentum"])
+def test_steps_are_those_of_torch(name):
+    torch, optimizers = torch_optimizers()
+    ours, make = optimizers[name]
+    theirs = torch.tensor(start(), requires_grad=True)
+    optimizer = make([theirs])
+    W = start()
+    ours.prepare(W)
+    for g in gradients():
+        theirs.grad = torch.tensor(g)
+        optimizer.step()
+        W *= 1 - 0.01 * ours.decoupled_weight_decay  # as the loop does it
+        ours.update(W, g.copy(), 0.01)
+    np.testing.assert_allclose(W, theirs.detach().numpy(), rtol=1e-10)
+
+
+class Signs(Optimizer):
+    def __init__(self, learning_rate=0.01):
+        self.learning_rate = learning_rate
+
+    def update(self, params, grads, rates):
+        self.step += 1
+        params -= rates * np.sign(grads)
+
+
+class HalfSGD(SGD):
+    def update(self, params, grads, rates):
+        super().update(params, grads, 0.5 * rates)
+
+
+@pytest.mark.parametrize("optimizer", [Signs(), HalfSGD(0.01)], ids=repr)
+@pytest.mark.parametrize("backend", list_backends())
+def test_a_users_optimizer_runs_as_it_is_written(backend, optimizer, caplog):
+    caplog.set_level(logging.INFO, "minnet")
+    network, X, T = network_of_two_layers()
+    expected = copy.deepcopy(network)
+    for _ in range(3):
+        _, grads = expected.loss_and_grad(X, T)
+        own = optimizer.copy()
+        own.prepare(expected.params)
+        rates = np.zeros_like(grads)
+        for row in expected.parameter_table:
+            rates[row.slice] = 0.01 * row.lr_factor * row.trainable
+        own.update(expected.params, grads, rates)
+    trainer = Trainer(network, optimizer, batch_size=8, shuffle=False, backend=backend)
+    for _ in range(3):
+        trainer.run_epoch(X, T)
+    np.testing.assert_allclose(network.params, expected.params, rtol=1e-12)
+    assert trainer.ran == "numpy"
+    said = [record for record in caplog.records if "the optimizer is" in record.getMessage()]
+    assert len(said) == (backend != "numpy")
+
+
+def test_what_is_compiled_and_what_is_plain():
+    compiled = [SGD(), SGD(momentum=0.5), Adam(), AdamW(), RMSProp(), RMSProp(momentum=0.5)]
+    assert all(optimizer.compiled for optimizer in compiled)
+    assert [optimizer.is_plain for optimizer in compiled] == [True] + [False] * 5
+    # A subclass may do something else: it says for itself that it does not.
+    assert HalfSGD().compiled is Signs().compiled is Optimizer.compiled is None
+    assert not HalfSGD().is_plain
+
+
+def test_an_optimizer_that_was_not_prepared_says_so():
+    for optimizer in (SGD(momentum=0.5), Adam(), AdamW(), RMSProp()):
+        with pytest.raises(ValueError, match="has no state yet: call prepare"):
+            optimizer.update(np.ones(2), np.ones(2), 0.1)
 
 
 def test_adams_first_step_is_the_rate_in_every_direction():
@@ -104,7 +262,9 @@ def test_momentum_equals_scikit_learns_at_a_constant_rate():
 
 
 @pytest.mark.parametrize(
-    "optimizer", [SGD(), SGD(momentum=0.9), SGD(0.1, 0.9, True), Adam()], ids=repr
+    "optimizer",
+    [SGD(), SGD(momentum=0.9), SGD(0.1, 0.9, True), Adam(), AdamW(), RMSProp(momentum=0.9)],
+    ids=repr,
 )
 def test_float32_stays_float32(optimizer):
     W = run(optimizer, "float32")
@@ -112,7 +272,11 @@ def test_float32_stays_float32(optimizer):
     np.testing.assert_allclose(W, run(optimizer), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(0.1, 0.9), SGD(0.1, 0.9, True), Adam()], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer",
+    [SGD(0.1, 0.9), SGD(0.1, 0.9, True), Adam(), RMSProp(), RMSProp(momentum=0.5)],
+    ids=repr,
+)
 def test_rates_by_parameter(optimizer):
     factors = np.array([0, 1, 2, 0, 1, 0.5, 1])
     W = run(optimizer, factors=factors)
@@ -125,8 +289,10 @@ def test_rates_by_parameter(optimizer):
     [
         lambda number: SGD(number(0.1), number(0.9), True),
         lambda number: Adam(number(0.1), number(0.9), number(0.99), number(1e-7)),
+        lambda number: AdamW(number(0.1), number(0.9), number(0.99), number(1e-7), number(0.1)),
+        lambda number: RMSProp(number(0.1), number(0.9), number(0.99), number(1e-7)),
     ],
-    ids=["SGD", "Adam"],
+    ids=["SGD", "Adam", "AdamW", "RMSProp"],
 )
 def test_numpy_numbers_are_numbers(make):
     np.testing.assert_array_equal(run(make(np.float64), "float32"), run(make(float), "float32"))
@@ -141,14 +307,15 @@ def test_prepare_starts_anew():
 
 
 def test_state_has_the_layout_of_the_parameters():
-    for optimizer, n_state in ((SGD(), 0), (SGD(momentum=0.5), 1), (Adam(), 2)):
+    states = {SGD(): 0, SGD(momentum=0.5): 1, Adam(): 2, RMSProp(): 1, RMSProp(momentum=0.5): 2}
+    for optimizer, n_state in states.items():
         optimizer.prepare(start("float32"))
         assert (optimizer.state.shape, optimizer.state.dtype) == ((n_state, 7), np.float32)
 
 
 def test_padding_stays_zero():
     # The gaps between arrays in the flat buffer have gradient 0 for ever.
-    for optimizer in (SGD(0.1, 0.9, True), Adam()):
+    for optimizer in (SGD(0.1, 0.9, True), Adam(), RMSProp(momentum=0.9)):
         W = np.zeros(2)
         optimizer.prepare(W)
         for _ in range(3):
@@ -277,13 +444,14 @@ def test_unknown_schedules_get_the_closest():
 
 
 def test_lookup():
-    assert get_optimizer("sgd") == SGD()
+    names = {"sgd": SGD(), "adam": Adam(), "adamw": AdamW(), "rmsprop": RMSProp()}
+    assert {name: get_optimizer(name) for name in names} == names
     given = Adam(0.1)
     assert get_optimizer(given) == given
     assert get_optimizer(given) is not given
     with pytest.raises(ValueError, match="unknown optimizer 'adm': did you mean 'adam'"):
         get_optimizer("adm")
-    with pytest.raises(TypeError, match="optimizer must be 'sgd', 'adam' or an Optimizer object"):
+    with pytest.raises(TypeError, match="must be 'sgd', 'adam', 'adamw', 'rmsprop' or an Opt"):
         get_optimizer(0.1)
 
 
@@ -300,6 +468,9 @@ def test_lookup():
         (lambda: Adam(beta_2=-0.1), "beta_2 must be at least 0 and below 1"),
         (lambda: Adam(epsilon=0), "epsilon must be above 0 and below inf, got 0"),
         (lambda: Adam(epsilon=-1e-8), "epsilon must be above 0"),
+        (lambda: AdamW(weight_decay=-1), "weight_decay must be at least 0 and below inf, got -1"),
+        (lambda: RMSProp(rho=1), "rho must be at least 0 and below 1, got 1"),
+        (lambda: RMSProp(momentum=2), "momentum must be at least 0 and at most 1, got 2"),
     ],
 )
 def test_wrong_settings_get_one_sentence(make, message):

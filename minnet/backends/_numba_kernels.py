@@ -215,6 +215,15 @@ def update(optimizer, constants, rate, decay, l2, clip, step, w, g, state, at):
             v = beta_2 * state[1, at + i] + (1 - beta_2) * d * d
             state[0, at + i], state[1, at + i] = m, v
             d = m / correct_1 / (math.sqrt(v / correct_2) + epsilon)
+        elif optimizer == 2:
+            v = beta_2 * state[0, at + i] + (1 - beta_2) * d * d
+            state[0, at + i] = v
+            d = d / (math.sqrt(v) + epsilon)
+            if momentum != 0:
+                d = momentum * state[1, at + i] + d
+                state[1, at + i] = d
+        elif optimizer != 0:
+            d = math.nan
         elif momentum != 0:
             v = momentum * state[0, at + i] + d
             state[0, at + i] = v

@@ -10,7 +10,7 @@ enum loss_kind {
     LOSS_SOFTMAX, LOSS_SIGMOID, LOSS_SQUARED, LOSS_SQUARED_SOFTMAX, LOSS_SQUARED_LOGISTIC,
     LOSS_POISSON, LOSS_ABSOLUTE, LOSS_HUBER, LOSS_QUANTILE
 };
-enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM };
+enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_RMSPROP };
 
 typedef struct {
     int64_t kind, activation, n_in, n_out;
@@ -55,7 +55,7 @@ typedef struct {
     int64_t optimizer, nesterov;
     double momentum, beta_1, beta_2, epsilon;
     double weight_decay, clip_value, clip_norm; /* infinite: no clipping */
-    void *V, *M;                   /* optimizer state: momentum or Adam's m; Adam's v */
+    void *V, *M;                   /* optimizer state: V of momentum, or means of g^2; m of Adam, V of RMSProp */
     int64_t steps_made;            /* before this call */
     int64_t position;              /* samples drawn before this epoch */
     uint64_t key;

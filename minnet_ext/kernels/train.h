@@ -185,7 +185,7 @@ INLINE void update_tile(const minnet_step *s, int plain, ptrdiff_t M, ptrdiff_t 
 static void dense_update(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, const real *X,
                                ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
                                real *G, ptrdiff_t k0, ptrdiff_t k1) {
-    const int plain = !G && !V && s->clip_value == INFINITY;
+    const int plain = !G && !V && s->optimizer == OPTIMIZER_SGD && s->clip_value == INFINITY;
     ptrdiff_t held = 0; /* columns of W done with dZ in registers */
     if (plain && M <= HELD_ROWS) {
         const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;

@@ -31,6 +31,17 @@ INLINE void update_vector(const minnet_step *s, vreal g, real *W, real *V, real 
         store_part(M, m, n);
         store_part(V, v, n);
         step = m / (vsqrt(v * (real)s->correct_v) + (real)s->epsilon);
+    } else if (s->optimizer == OPTIMIZER_RMSPROP) {
+        vreal v = load_part(V, n);
+        v = v * (real)s->beta_2 + rounded(g * g, splat((real)(1 - s->beta_2)));
+        store_part(V, v, n);
+        step = g / (vsqrt(v) + (real)s->epsilon);
+        if (s->momentum != 0) {
+            step = load_part(M, n) * (real)s->momentum + step;
+            store_part(M, step, n);
+        }
+    } else if (s->optimizer != OPTIMIZER_SGD) {
+        step = splat((real)NAN); /* unknown: it shall be seen */
     } else if (s->momentum != 0) {
         vreal v = load_part(V, n) * (real)s->momentum + g;
         store_part(V, v, n);
