@@ -156,6 +156,7 @@ BITWISE = [
         ("sgd", "fused", 13), ("momentum", "both_clips", 26), ("adam", "weight_decay", 40),
         ("nesterov", "clip_norm", 5), ("sgd", "weight_decay", 100), ("sgd", "fused", 300),
         ("adam", "clip_value", 300), ("momentum", "clip_norm", 300),
+        ("rmsprop", "clip_norm", 26), ("rmsprop_momentum", "fused", 13), ("adamw", "fused", 40),
     )
 ]  # fmt: skip
 

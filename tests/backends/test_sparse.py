@@ -13,12 +13,14 @@ from scipy import sparse
 from minnet import (
     SGD,
     Adam,
+    AdamW,
     BatchNorm,
     Dense,
     Dropout,
     MinNetClassifier,
     MinNetRegressor,
     Network,
+    RMSProp,
     Trainer,
 )
 from minnet.backends import Hyper, make_backend
@@ -34,6 +36,9 @@ OPTIMIZERS = {
     "momentum": (SGD(0.1, momentum=0.9), {}),
     "nesterov": (SGD(0.1, momentum=0.9, nesterov=True), {}),
     "adam": (Adam(0.01), {}),
+    "adamw": (AdamW(0.01, weight_decay=0.3), {}),
+    "rmsprop": (RMSProp(0.003), {}),
+    "rmsprop, momentum": (RMSProp(0.001, momentum=0.9), {}),
     "clip_value": (SGD(0.3), {"clip_value": 0.01}),
     "clip_norm": (SGD(0.3), {"clip_norm": 0.1}),
     "adam, clip_norm": (Adam(0.01), {"clip_norm": 0.1, "clip_value": 0.05}),

@@ -8,12 +8,14 @@ from sklearn.datasets import make_classification, make_multilabel_classification
 from minnet import (
     SGD,
     Adam,
+    AdamW,
     BatchNorm,
     Dense,
     Dropout,
     MinNetClassifier,
     MinNetRegressor,
     Network,
+    RMSProp,
     Trainer,
 )
 from minnet.activations import Elu, LeakyRelu
@@ -121,6 +123,8 @@ def small_models():
         "network": network("float32"),
         "fresh network": Network([Dense(3)], "squared_error", init=0.1),
         "trainer": trainer(optimizer=SGD(0.1, momentum=0.9, nesterov=True)),
+        "trainer with adamw": trainer(optimizer=AdamW(0.01, weight_decay=0.2)),
+        "trainer with rmsprop": trainer("float32", RMSProp(0.01, momentum=0.5)),
         "in training": in_training(),
     }
 

@@ -17,7 +17,8 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
-from minnet import Dense, MinNetClassifier, Network, Trainer, load_model, save_model
+from minnet import AdamW, Dense, MinNetClassifier, Network, RMSProp, Trainer, load_model, save_model
+from minnet.backends import list_backends
 from minnet.callbacks import Callback, Checkpoint, History, TensorBoard, TimeLimit
 from minnet.lab import Probe
 
@@ -105,6 +106,31 @@ def test_there_are_checkpoints_within_an_epoch(tmp_path):
     assert trainer.n_steps == 200
     assert len(set(seen)) > 5
     assert max(seen) < 200
+
+
+@pytest.mark.parametrize("backend", list_backends())
+@pytest.mark.parametrize(
+    "optimizer",
+    [AdamW(0.01, weight_decay=0.1), RMSProp(0.01), RMSProp(0.01, momentum=0.9)],
+    ids=repr,
+)
+def test_every_optimizer_goes_on_with_the_same_bits(optimizer, backend, tmp_path):
+    def train(*callbacks):
+        net = Network([Dense(8, "tanh"), Dense(10)], alpha=0.1).initialize(64, random_state=0)
+        trainer = Trainer(net, optimizer, batch_size=50, backend=backend)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return trainer.fit(X, Y, max_epochs=6, callbacks=callbacks)
+
+    path = tmp_path / "t.safetensors"
+    whole = train()
+    first = train(Checkpoint(path), Interrupting(3))
+    assert first.n_epochs == 3
+    second = train(Checkpoint(path))
+    assert second.n_epochs == 6
+    assert_array_equal(second.network.params, whole.network.params)
+    assert_array_equal(second.optimizer.state, whole.optimizer.state)
+    assert second.loss_curve == whole.loss_curve
 
 
 def test_ctrl_c_then_again(tmp_path):

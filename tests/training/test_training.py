@@ -8,7 +8,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network, Trainer
+from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, Network, RMSProp, Trainer
 from minnet.common.fields import fields
 from minnet.schedules import Schedule
 
@@ -201,7 +201,9 @@ def test_layers_have_rates_of_their_own(momentum, X, T):
         np.testing.assert_allclose(moved, row.lr_factor * expected, atol=1e-15)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(0.1, 0.9), Adam(0.1)], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer", [SGD(0.1, 0.9), Adam(0.1), AdamW(0.1), RMSProp(0.1, momentum=0.5)], ids=repr
+)
 def test_frozen_layers_do_not_move(optimizer, X, T):
     layers = [Dense(6, "tanh", trainable=False), BatchNorm(trainable=False), Dense(2)]
     network = make(layers, alpha=1.0)
