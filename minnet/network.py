@@ -6,10 +6,16 @@ import numpy as np
 from scipy import sparse
 
 from minnet.common.buffers import aligned_zeros, all_finite, next_aligned
-from minnet.common.checks import as_numbers, check_real, check_sparse, check_whole, is_real
+from minnet.common.checks import (
+    as_numbers,
+    check_dtype,
+    check_real,
+    check_sparse,
+    check_whole,
+    is_real,
+)
 from minnet.common.displayed import Displayed
 from minnet.initializers import materialize, of_network
-from minnet.initializers.base import check_values
 from minnet.layers import Context, Layer
 from minnet.losses import get_loss
 from minnet.parameter_table import ParameterRow
@@ -136,7 +142,7 @@ class Network(Displayed):
             If an initializer is unknown or gives an array of another shape. The network is then as it was.
         """
         n_features = check_whole("n_features", n_features)
-        dtype = _check_dtype(dtype)
+        dtype = check_dtype(dtype)
         key = draw_key(random_state)
 
         sizes = [n_features]
@@ -160,7 +166,6 @@ class Network(Displayed):
                 # Drawn in float64 and rounded, so that both dtypes start from the same weights.
                 initializer = initializers[i, name]
                 array = materialize(initializer, parameter.shape, rng=stream, fans=fans, name=where)
-                array = check_values(array, parameter.shape, dtype, where)
                 init[row.label] = initializer
                 table.append(row)
                 arrays.append(array)
@@ -168,7 +173,13 @@ class Network(Displayed):
 
         params = aligned_zeros(offset, dtype)
         for row, array in zip(table, arrays, strict=True):
-            params[row.slice] = array.ravel()
+            with np.errstate(over="ignore"):
+                params[row.slice] = array.ravel()
+            if dtype != array.dtype and not all_finite(params[row.slice]):
+                where = f"{row.label} ({type(self.layers[row.layer]).__name__})"
+                raise ValueError(
+                    f"{where} must give finite numbers in {dtype}, got NaN or infinity"
+                )
         states = [layer.state(n) for layer, n in zip(self.layers, sizes, strict=False)]
         self.key, self.sizes, self.dtype = key, sizes, dtype
         self.loss_, self.init_, self.parameter_table = loss, init, table
@@ -482,7 +493,7 @@ class Network(Displayed):
     def astype(self, dtype):
         """Return a copy that computes in ``dtype``, with the same parameters rounded to it."""
         self._check_initialized()
-        dtype = _check_dtype(dtype)
+        dtype = check_dtype(dtype)
         other = copy.deepcopy(self)
         if dtype == self.dtype:
             return other
@@ -526,13 +537,3 @@ class Network(Displayed):
 def _forward_adapting(layer, X, weights):
     # As in training, but nothing is dropped: a batch normalization has no averages yet.
     return layer.forward(X, Context(training=layer.normalizes, weights=weights))
-
-
-def _check_dtype(dtype):
-    try:
-        dtype = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError) as error:
-        raise ValueError(f"dtype must be float32 or float64, got {dtype!r:.200}") from error
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"dtype must be float32 or float64, got {dtype}")
-    return dtype

@@ -451,9 +451,13 @@ def test_no_data_of_a_call_stay_in_the_network(rng):
         (
             lambda: Network([Dense(2)]).initialize(2, dtype="float16"),
             ValueError,
-            "dtype must be float32 or float64, got float16",
+            "dtype must be float32 or float64, got 'float16'",
         ),
-        (lambda: make().astype("int64"), ValueError, "dtype must be float32 or float64, got int64"),
+        (
+            lambda: make().astype("int64"),
+            ValueError,
+            "dtype must be float32 or float64, got 'int64'",
+        ),
         (lambda: Network([Dense(2)]).forward([[1]]), ValueError, "call initialize"),
         (lambda: Network([Dense(2)]).astype("float32"), ValueError, "call initialize"),
     ],

@@ -63,6 +63,28 @@ def check_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def check_dtype(dtype: Any, allowed: tuple[str, ...] = ("float32", "float64")) -> np.dtype[Any]:
+    """Return a NumPy dtype that is one of those allowed, in the byte order of the machine.
+
+    None, which would be float64 to NumPy, is taken for a mistake.
+
+    Examples
+    --------
+    >>> check_dtype("int8")
+    Traceback (most recent call last):
+        ...
+    ValueError: dtype must be float32 or float64, got 'int8'
+    """
+    try:
+        known = None if dtype is None else np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        known = None
+    if known not in allowed:
+        names = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+        raise ValueError(f"dtype must be {names}, got {dtype!r:.200}")
+    return known
+
+
 def check_real(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, left: bool = True
 ) -> float:

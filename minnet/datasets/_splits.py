@@ -5,28 +5,9 @@ import warnings
 import numpy as np
 from sklearn.utils import Bunch
 
-__all__ = ["check_dtype", "check_labels", "check_pixels", "splits", "warn_of_order"]
+__all__ = ["DTYPES", "check_labels", "check_pixels", "splits", "warn_of_order"]
 
 DTYPES = ("float32", "float64", "uint8")
-
-
-def check_dtype(dtype):
-    """Return the dtype that images are wanted in, or say what it may be.
-
-    Examples
-    --------
-    >>> check_dtype("int8")
-    Traceback (most recent call last):
-        ...
-    ValueError: dtype must be one of float32, float64, uint8, got 'int8'
-    """
-    try:
-        known = np.dtype(dtype)
-    except TypeError:
-        known = None
-    if known is None or known.name not in DTYPES or not known.isnative:
-        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r:.100}")
-    return known
 
 
 def splits(name, X, y, sizes, dtype, target_names, description, white=255):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minnet.common.checks import check_flag
+from minnet.common.checks import check_dtype, check_flag
 from minnet.datasets._openml import fetch
-from minnet.datasets._splits import check_dtype, check_labels, check_pixels, splits, warn_of_order
+from minnet.datasets._splits import DTYPES, check_labels, check_pixels, splits, warn_of_order
 
 __all__ = ["fetch_cifar10", "load_cifar10"]
 
@@ -78,7 +78,7 @@ def fetch_cifar10(*, data_home=None, cache=True, dtype="float32"):
     UserWarning
         If it has those of CIFAR-10, but not the checksums of its files in their order.
     """
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, DTYPES)
     X, y = fetch("CIFAR-10", 40927, data_home, cache, _INSTEAD)
     X = check_pixels("CIFAR-10", X, (sum(_SIZES), _RECORD - 1))
     y = check_labels("CIFAR-10", y, sum(_SIZES), 10, [sum(_SIZES) // 10] * 10)
@@ -118,7 +118,7 @@ def load_cifar10(path, *, dtype="float32", check=True):
     ValueError
         If a file is not in the format, or not the original.
     """
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, DTYPES)
     check = check_flag("check", check)
     batches = []
     for name, data in _contents(Path(path)).items():

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from minnet.datasets._splits import check_dtype, splits
+from minnet.common.checks import check_dtype
+from minnet.datasets._splits import DTYPES, splits
 from minnet.random import Stream
 
 __all__ = ["load_digits_splits"]
@@ -39,7 +40,7 @@ def load_digits_splits(*, dtype="float32"):
     >>> digits.X_train.shape, digits.X_valid.shape, digits.X_test.shape
     ((1197, 64), (300, 64), (300, 64))
     """
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, DTYPES)
     X, y = load_digits(return_X_y=True)
     order = Stream(0, "digits").permutation(len(X))
     name = "digits (scikit-learn's, a stand-in)"

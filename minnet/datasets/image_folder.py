@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from minnet.common.checks import check_whole
-from minnet.datasets._splits import check_dtype
+from minnet.common.checks import check_dtype, check_whole
+from minnet.datasets._splits import DTYPES
 
 __all__ = ["load_image_folder"]
 
@@ -61,7 +61,7 @@ def load_image_folder(folder, *, size=37, dtype="float32"):
             "load_image_folder needs Pillow: pip install 'minnet-learn[images]'"
         ) from error
     size = check_whole("size", size, high=4096)
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, DTYPES)
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minnet.common.checks import LARGEST_SIZE, check_flag
+from minnet.common.checks import LARGEST_SIZE, check_dtype, check_flag
 from minnet.datasets._openml import fetch
-from minnet.datasets._splits import check_dtype, check_labels, check_pixels, splits, warn_of_order
+from minnet.datasets._splits import DTYPES, check_labels, check_pixels, splits, warn_of_order
 
 __all__ = ["fetch_mnist", "load_idx", "load_mnist"]
 
@@ -69,7 +69,7 @@ def fetch_mnist(*, data_home=None, cache=True, dtype="float32"):
     UserWarning
         If it has those of MNIST, but not its checksums.
     """
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, DTYPES)
     X, y = fetch("MNIST", 554, data_home, cache, _INSTEAD)
     X = check_pixels("MNIST", X, (sum(_SIZES), 784))
     y = check_labels("MNIST", y, sum(_SIZES), 10, _COUNTS)
@@ -108,7 +108,7 @@ def load_mnist(folder, *, dtype="float32", check=True):
     ValueError
         If a file is not in the IDX format, does not fit the others, or is not the original.
     """
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, DTYPES)
     check = check_flag("check", check)
     paths = [_find(Path(folder), stem) for stem in _FILES]
     found = []

@@ -5,9 +5,9 @@ import threading
 import numpy as np
 from sklearn.utils import Bunch
 
-from minnet.common.checks import check_flag, check_whole
+from minnet.common.checks import check_dtype, check_flag, check_whole
 from minnet.datasets import _scenes
-from minnet.datasets._splits import check_dtype
+from minnet.datasets._splits import DTYPES
 from minnet.random import Stream, draw_key
 
 try:
@@ -101,7 +101,7 @@ def make_shapeset(n_samples=100, *, random_state=0, start=0, dtype="float32", re
     start = check_whole("start", start, low=0, high=_LAST - 1)
     if start + n_samples > _LAST:
         raise ValueError(f"start + n_samples must be at most 2**52, got {start} + {n_samples}")
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, DTYPES)
     check_flag("return_details", return_details)
     stream = _stream(draw_key(random_state))
     X, y = _make(stream, start, n_samples, dtype)
@@ -155,7 +155,7 @@ class ShapesetStream:
         self.batch_size = check_whole("batch_size", batch_size)
         self.random_state = random_state
         self.start = check_whole("start", start, low=0, high=_LAST - 1)
-        self.dtype = check_dtype(dtype)
+        self.dtype = check_dtype(dtype, DTYPES)
         self._key = draw_key(random_state)
 
     def __repr__(self):

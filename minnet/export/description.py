@@ -7,11 +7,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from minnet import activations, layers
+from minnet.common.checks import check_dtype
 from minnet.estimators import MinNetClassifier, MinNetRegressor
 from minnet.losses import Loss
 from minnet.network import Network
 
-__all__ = ["Description", "check_export_dtype", "describe"]
+__all__ = ["Description", "describe"]
 
 _LAYERS = (layers.Dense, layers.Dropout, layers.BatchNorm)
 
@@ -115,7 +116,7 @@ def describe(model, dtype=None):
     >>> found.output, found.sizes
     ('softmax', [4, 5, 3])
     """
-    dtype = check_export_dtype(dtype)
+    dtype = None if dtype is None else check_dtype(dtype)
     kind, classes = "network", None
     if isinstance(model, MinNetClassifier | MinNetRegressor):
         check_is_fitted(model, "network_")
@@ -169,19 +170,6 @@ def _in_units_of_targets(output, regressor):
     layer.W = (output.W * scale).astype(output.W.dtype)
     layer.b = (output.b * scale + mean).astype(output.b.dtype)
     return layer
-
-
-def check_export_dtype(dtype):
-    """Return ``dtype`` as a NumPy dtype, None for None, or say what it may be."""
-    if dtype is None:
-        return None
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found not in (np.float32, np.float64):
-        raise ValueError(f"dtype must be 'float32', 'float64' or None, got {dtype!r}")
-    return found
 
 
 def _check_layer(i, layer):

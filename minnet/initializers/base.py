@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from minnet.common.checks import is_finite_real, is_whole
+from minnet.common.checks import check_dtype, is_finite_real, is_whole
 from minnet.common.configured import Configured, suggest
+from minnet.common.types import Array, ArrayLike, DTypeLike, Shape
 from minnet.random import Stream, as_stream
 
-Array = np.ndarray[Any, Any]
 DType = np.dtype[Any]
-Shape = tuple[int, ...]
 Fans = tuple[int, int] | None
 
 
@@ -30,6 +29,8 @@ class Initializer(Configured):
 
     Attributes
     ----------
+    names : tuple of str
+        What ``init=`` and :func:`get_initializer` call minnet's own: its name, then aliases.
     draws_biases : bool
         Whether ``bias_init="auto"`` draws the biases of a hidden layer from the initializer of its
         weights, because the two belong together.
@@ -49,11 +50,12 @@ class Initializer(Configured):
     (784, 256)
     """
 
-    draws_biases = False
-    needs_X = True
+    names: ClassVar[tuple[str, ...]] = ()
+    draws_biases: bool = False
+    needs_X: bool = True
 
     def __call__(
-        self, shape: int | Shape, rng: Any = None, dtype: Any = "float64", fans: Fans = None
+        self, shape: int | Shape, rng: Any = None, dtype: DTypeLike = "float64", fans: Fans = None
     ) -> Array:
         """Return a new array of the shape, drawn from this initializer's law.
 
@@ -74,9 +76,9 @@ class Initializer(Configured):
             C-contiguous, writable, its own memory.
         """
         shape = _check_shape(shape)
-        dtype = _check_dtype(dtype)
-        values = self.draw(shape, as_stream(rng), dtype, fans)
-        return check_values(values, shape, dtype, type(self).__name__)
+        known = check_dtype(dtype)
+        values = self.draw(shape, as_stream(rng), known, fans)
+        return check_values(values, shape, known, type(self).__name__)
 
     def for_layer(self, network: Any, layer_index: int) -> Initializer:
         """Return the initializer that draws for this layer; the network asks before it draws.
@@ -102,6 +104,10 @@ class Initializer(Configured):
         """Return the values; a subclass must have this method."""
         raise TypeError(f"{type(self).__name__} must have draw(shape, stream, dtype, fans)")
 
+    def variance(self, fan_in: int, fan_out: int) -> float | None:
+        """Return the variance of a weight whose mean is 0; None if no formula says so."""
+        return None
+
 
 def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
     """Return ``(fan_in, fan_out)`` of a weight matrix's shape, or ``fans`` where given.
@@ -119,7 +125,7 @@ def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
         if (
             not isinstance(fans, tuple | list)
             or len(fans) != 2
-            or not all(is_count(fan) for fan in fans)
+            or not all(is_whole(fan) for fan in fans)
         ):
             raise ValueError(f"fans must be two whole numbers (fan_in, fan_out), got {fans!r}")
         return int(fans[0]), int(fans[1])
@@ -142,7 +148,7 @@ def require_matrix(initializer: Initializer, shape: Shape) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def check_values(values: Any, shape: Shape, dtype: Any, name: str) -> Array:
+def check_values(values: ArrayLike, shape: Shape, dtype: DTypeLike | None, name: str) -> Array:
     """Return values as a C-contiguous, writable array of the dtype, or say what is wrong."""
     values = np.asarray(values)
     if values.shape != tuple(shape):
@@ -170,24 +176,8 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
         raise ValueError(suggest(value, choices, kind=name))
 
 
-def is_count(value: Any) -> bool:
-    """Say whether value is a whole number of at least 1."""
-    return is_whole(value)
-
-
 def _check_shape(shape: Any) -> Shape:
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
-    if len(sizes) == 0 or not all(is_count(size) for size in sizes):
+    if len(sizes) == 0 or not all(is_whole(size) for size in sizes):
         raise ValueError(f"shape must be a tuple of whole numbers >= 1, got {shape!r}")
     return tuple(int(size) for size in sizes)
-
-
-def _check_dtype(dtype: Any) -> DType:
-    try:
-        # None would be float64 to NumPy; a missing dtype is taken as a mistake instead.
-        checked = np.dtype("O" if dtype is None else dtype)
-    except TypeError:
-        checked = np.dtype("O")
-    if checked not in (np.dtype("float32"), np.dtype("float64")):
-        raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
-    return checked

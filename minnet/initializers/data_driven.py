@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from minnet.activations import Identity
-from minnet.initializers.base import Array, DType, Fans, Initializer, Shape, check_number, is_count
+from minnet.common.checks import is_whole
+from minnet.common.types import Array, Shape
+from minnet.initializers.base import DType, Fans, Initializer, check_number
 from minnet.initializers.structured import Orthogonal
 from minnet.random import Stream
 
@@ -56,9 +58,11 @@ class LSUV(Initializer):
     1.000000
     """
 
+    names = ("lsuv",)
+
     def __init__(self, tol: float = 0.1, max_iter: int = 10, gain: float = 1.0) -> None:
         check_number("tol", tol, low=0, inclusive=False)
-        if not is_count(max_iter):
+        if not is_whole(max_iter):
             raise ValueError(f"max_iter must be a whole number >= 1, got {max_iter!r}")
         check_number("gain", gain, low=0, inclusive=False)
         self.tol = tol
@@ -133,6 +137,8 @@ class OutputPrior(Initializer):
     >>> net.predict(np.eye(3))[0].round(4)
     array([0.6667, 0.3333])
     """
+
+    names = ("output_prior",)
 
     needs_X = False
 

@@ -7,12 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 from minnet.activations import Activation, get_activation
+from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
-    Array,
     DType,
     Fans,
     Initializer,
-    Shape,
     check_choice,
     check_number,
     require_matrix,
@@ -73,6 +72,8 @@ class EdgeOfChaos(Initializer):
     >>> print(f"{400 * W.var():.2f} {b.var():.2f}")
     1.76 0.05
     """
+
+    names = ("edge_of_chaos",)
 
     draws_biases = True
 

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from minnet.initializers.base import Array, DType, Fans, Initializer, Shape, check_number
+from minnet.common.types import Array, Shape
+from minnet.initializers.base import DType, Fans, Initializer, check_number
 from minnet.random import Stream
 
 
@@ -25,6 +26,8 @@ class Zeros(Initializer):
     array([0., 0., 0.])
     """
 
+    names = ("zeros",)
+
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return zeros."""
         return np.zeros(shape, dtype)
@@ -41,6 +44,8 @@ class Ones(Initializer):
     >>> Ones()((3,))
     array([1., 1., 1.])
     """
+
+    names = ("ones",)
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return ones."""
@@ -63,6 +68,8 @@ class Constant(Initializer):
     >>> Constant(0.1)((3,))
     array([0.1, 0.1, 0.1])
     """
+
+    names = ("constant",)
 
     def __init__(self, value: float = 0.0) -> None:
         check_number("value", value)
@@ -97,6 +104,8 @@ class Uniform(Initializer):
     >>> bool(abs(W).max() <= 0.1)
     True
     """
+
+    names = ("uniform",)
 
     def __init__(self, low: float = -0.05, high: float = 0.05) -> None:
         check_number("low", low)
@@ -152,6 +161,8 @@ class Normal(Initializer):
     0.020
     """
 
+    names = ("normal", "gaussian")
+
     def __init__(self, mean: float = 0.0, std: float = 0.01) -> None:
         check_number("mean", mean)
         check_number("std", std, low=0)
@@ -191,6 +202,8 @@ class TruncatedNormal(Initializer):
     >>> bool(abs(W).max() <= 0.2)
     True
     """
+
+    names = ("truncated_normal",)
 
     def __init__(
         self, mean: float = 0.0, std: float = 0.01, lower: float = -2.0, upper: float = 2.0

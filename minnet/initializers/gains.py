@@ -136,10 +136,15 @@ def variance_gain(activation: Any, centered: bool = False) -> float:
     return float(f"{1 / math.sqrt(square):.12g}")  # so that all machines draw the same weights
 
 
-class Gained(Initializer):
+class WithGain(Initializer):
     """Base class of the initializers with a gain that may be left to the layer: ``gain="auto"``."""
 
-    gain: float | str
+    def __init__(self, gain: float | str = 1.0) -> None:
+        if not isinstance(gain, str):
+            resolve_gain(gain)
+        elif gain != "auto" and gain not in _GAINS:
+            raise ValueError(suggest(gain, [*_GAINS, "auto"], kind="activation", where="a gain"))
+        self.gain = gain
 
     def for_layer(self, network: Any, layer_index: int) -> Initializer:
         """Return the initializer with the gain of what comes into the layer in place of "auto".
@@ -160,14 +165,6 @@ class Gained(Initializer):
         below = network.activation_below(layer_index)
         gain = 1.0 if below is None else variance_gain(below)
         return type(self)(**{**self.get_config(), "gain": gain})
-
-
-def check_gain(gain: Any) -> None:
-    """Raise unless gain is a number above 0, the name of an activation in the table, or "auto"."""
-    if not isinstance(gain, str):
-        resolve_gain(gain)
-    elif gain != "auto" and gain not in _GAINS:
-        raise ValueError(suggest(gain, [*_GAINS, "auto"], kind="activation", where="a gain"))
 
 
 def resolve_gain(gain: float | str) -> float:

@@ -1,9 +1,12 @@
 """Means over normal numbers, by quadrature: what gains and the theory of deep networks are made of."""
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
+
+from minnet.common.types import Array
 
 __all__ = ["gaussian_mean", "gaussian_nodes"]
 
@@ -14,7 +17,7 @@ _NODES = 24
 _rule = lru_cache(leggauss)  # its eigenvalue problem takes longer than the sums
 
 
-def gaussian_nodes(breaks=()):
+def gaussian_nodes(breaks: Iterable[float] = ()) -> tuple[Array, Array]:
     r"""Return nodes and weights with which :math:`E f(z) \approx \sum_i w_i f(z_i)`, z standard normal.
 
     Gauss-Legendre rules on half standard deviations, cut at ``breaks``, where f may have a kink or a
@@ -39,7 +42,9 @@ def gaussian_nodes(breaks=()):
     return z, weights / weights.sum()
 
 
-def gaussian_mean(function, sd=1.0, kinks=()):
+def gaussian_mean(
+    function: Callable[[Array], Array], sd: float = 1.0, kinks: Iterable[float] = ()
+) -> float:
     r"""Return :math:`E f(\sigma z)`, z standard normal.
 
     Parameters

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minnet.initializers.base import Array, DType, Fans, Initializer, Shape, check_values
+from minnet.common.types import Array, Shape
+from minnet.initializers.base import DType, Fans, Initializer, check_values
 from minnet.random import Stream
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.optimize import brentq
 
+from minnet.activations import Activation
+from minnet.common.types import Array
 from minnet.initializers.gaussian import gaussian_mean
 
 __all__ = [
@@ -14,7 +16,7 @@ __all__ = [
 ]
 
 
-def mean_square(activation, q):
+def mean_square(activation: Activation, q: float) -> float:
     r"""Return :math:`\int D z \, f(\sqrt q z)^2`, z standard normal.
 
     Parameters
@@ -32,16 +34,16 @@ def mean_square(activation, q):
     return gaussian_mean(lambda Z: activation(Z) ** 2, np.sqrt(q), activation.kinks)
 
 
-def mean_square_slope(activation, q):
+def mean_square_slope(activation: Activation, q: float) -> float:
     r"""Return :math:`\int D z \, f'(\sqrt q z)^2`, z standard normal."""
 
-    def square_slope(Z):
+    def square_slope(Z: Array) -> Array:
         return activation.derivative(Z, activation(Z)) ** 2
 
     return gaussian_mean(square_slope, np.sqrt(q), activation.kinks)
 
 
-def critical_point(activation, bias_variance):
+def critical_point(activation: Activation, bias_variance: float) -> tuple[float, float]:
     r"""Return the weight variance and the pre-activations' variance at which :math:`\chi_1 = 1`.
 
     .. math:: \sigma_w^2 \int D z \, f'(\sqrt q z)^2 = 1, \qquad
@@ -95,7 +97,7 @@ def critical_point(activation, bias_variance):
 _BIAS_VARIANCES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-def find_critical_point(activation, bias_variance):
+def find_critical_point(activation: Activation, bias_variance: float) -> tuple[float, float] | None:
     """Return what :func:`critical_point` does, or None."""
     if bias_variance == 0 and abs(float(activation(np.zeros(1))[0])) < 1e-12:
         # Near 0 the activation is a straight line, or two that meet there.
@@ -104,11 +106,11 @@ def find_critical_point(activation, bias_variance):
         if slope > 0 and mean_square(activation, small) / slope <= small * (1 + 1e-9):
             return 1 / slope, 0.0
 
-    def weight_variance(q):
+    def weight_variance(q: float) -> float:
         slope = mean_square_slope(activation, q)
         return 1 / slope if slope > 0 else np.inf
 
-    def excess(q):
+    def excess(q: float) -> float:
         # The bias variance that makes q the fixed point, less the one wanted.
         return q - weight_variance(q) * mean_square(activation, q) - bias_variance
 
@@ -121,13 +123,13 @@ def find_critical_point(activation, bias_variance):
     return None
 
 
-def slope_of_map(activation, weight_variance, q):
+def slope_of_map(activation: Activation, weight_variance: float, q: float) -> float:
     r"""Return :math:`\partial q' / \partial q`: above 1, q repels.
 
     It is :math:`\sigma_w^2 E f f' z / \sqrt q`, which needs no second derivative.
     """
 
-    def product(Z):
+    def product(Z: Array) -> Array:
         Y = activation(Z)
         return Y * activation.derivative(Z, Y) * Z
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from minnet.common.checks import check_flag
 from minnet.initializers.base import check_choice, check_number
-from minnet.initializers.gains import Gained, check_gain, resolve_gain
-from minnet.initializers.variance_scaling import MODES, NamedScaling, VarianceScaling
+from minnet.initializers.gains import WithGain
+from minnet.initializers.variance_scaling import MODES, Scaling
 
 
-class GlorotUniform(Gained, NamedScaling):
+class GlorotUniform(WithGain, Scaling):
     r"""Normalized initialization: a compromise between forward and backward variance.
 
     .. math:: W_{ij} \sim U\!\left(-g \sqrt{\frac{6}{\text{fan}_{in} + \text{fan}_{out}}},\;
@@ -37,16 +37,21 @@ class GlorotUniform(Gained, NamedScaling):
     0.0760, bound 0.0760
     """
 
-    def __init__(self, gain: float | str = 1.0) -> None:
-        check_gain(gain)
-        self.gain = gain
-
-    def formula(self) -> VarianceScaling:
-        """Return scale g², mean of the fans, uniform."""
-        return VarianceScaling(_squared(resolve_gain(self.gain)), "fan_avg", "uniform")
+    names = ("glorot_uniform", "glorot", "xavier", "xavier_uniform")
+    scale, mode, distribution = 1.0, "fan_avg", "uniform"
 
 
-class GlorotNormal(Gained, NamedScaling):
+class _NormalScaling(WithGain, Scaling):
+    """What the normal ones of Glorot and LeCun share: their parameters."""
+
+    scale, distribution = 1.0, "normal"
+
+    def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
+        super().__init__(gain)
+        self.truncated = check_flag("truncated", truncated)
+
+
+class GlorotNormal(_NormalScaling):
     r"""The normal form of normalized initialization.
 
     .. math:: W_{ij} \sim N\!\left(0,\; \frac{2 g^2}{\text{fan}_{in} + \text{fan}_{out}}\right)
@@ -69,25 +74,18 @@ class GlorotNormal(Gained, NamedScaling):
     0.002
     """
 
-    def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
-        check_gain(gain)
-        self.gain = gain
-        self.truncated = check_flag("truncated", truncated)
-
-    def formula(self) -> VarianceScaling:
-        """Return scale g², mean of the fans, normal."""
-        return VarianceScaling(
-            _squared(resolve_gain(self.gain)), "fan_avg", _normal(self.truncated)
-        )
+    names = ("glorot_normal", "xavier_normal")
+    mode = "fan_avg"
 
 
-class _He(NamedScaling):
+class _He(Scaling):
     """What the two He initializers share: the variance."""
 
-    gain: float
-    negative_slope: float
+    scale = 2.0
 
-    def _check(self, gain: float, negative_slope: float, mode: str) -> None:
+    def __init__(
+        self, gain: float = 1.0, negative_slope: float = 0.0, mode: str = "fan_in"
+    ) -> None:
         if isinstance(gain, str):
             raise TypeError(
                 f"gain of {type(self).__name__} must be a number, got {gain!r}: the formula "
@@ -96,9 +94,9 @@ class _He(NamedScaling):
         check_number("gain", gain, low=0, inclusive=False)
         check_number("negative_slope", negative_slope)
         check_choice("mode", mode, MODES)
-
-    def _scale(self) -> float:
-        return self.gain * self.gain * 2.0 / (1.0 + self.negative_slope * self.negative_slope)
+        self.gain = gain
+        self.negative_slope = negative_slope
+        self.mode = mode
 
 
 class HeUniform(_He):
@@ -131,17 +129,8 @@ class HeUniform(_He):
     0.04
     """
 
-    def __init__(
-        self, gain: float = 1.0, negative_slope: float = 0.0, mode: str = "fan_in"
-    ) -> None:
-        self._check(gain, negative_slope, mode)
-        self.gain = gain
-        self.negative_slope = negative_slope
-        self.mode = mode
-
-    def formula(self) -> VarianceScaling:
-        """Return scale 2 g² / (1 + a²), uniform."""
-        return VarianceScaling(self._scale(), self.mode, "uniform")
+    names = ("he_uniform", "kaiming_uniform")
+    distribution = "uniform"
 
 
 class HeNormal(_He):
@@ -175,6 +164,9 @@ class HeNormal(_He):
     0.02
     """
 
+    names = ("he_normal", "he", "kaiming", "kaiming_normal", "msra")
+    distribution = "normal"
+
     def __init__(
         self,
         gain: float = 1.0,
@@ -182,18 +174,11 @@ class HeNormal(_He):
         mode: str = "fan_in",
         truncated: bool = False,
     ) -> None:
-        self._check(gain, negative_slope, mode)
-        self.gain = gain
-        self.negative_slope = negative_slope
-        self.mode = mode
+        super().__init__(gain, negative_slope, mode)
         self.truncated = check_flag("truncated", truncated)
 
-    def formula(self) -> VarianceScaling:
-        """Return scale 2 g² / (1 + a²), normal."""
-        return VarianceScaling(self._scale(), self.mode, _normal(self.truncated))
 
-
-class LecunUniform(Gained, NamedScaling):
+class LecunUniform(WithGain, Scaling):
     r"""LeCun's initialization, drawn uniformly.
 
     .. math:: W_{ij} \sim U\!\left(-g \sqrt{\frac{3}{\text{fan}_{in}}},\;
@@ -219,16 +204,11 @@ class LecunUniform(Gained, NamedScaling):
     0.02
     """
 
-    def __init__(self, gain: float | str = 1.0) -> None:
-        check_gain(gain)
-        self.gain = gain
-
-    def formula(self) -> VarianceScaling:
-        """Return scale g², fan-in, uniform."""
-        return VarianceScaling(_squared(resolve_gain(self.gain)), "fan_in", "uniform")
+    names = ("lecun_uniform",)
+    scale, mode, distribution = 1.0, "fan_in", "uniform"
 
 
-class LecunNormal(Gained, NamedScaling):
+class LecunNormal(_NormalScaling):
     r"""LeCun's initialization; also what self-normalizing networks (SELU) need.
 
     .. math:: W_{ij} \sim N\!\left(0,\; \frac{g^2}{\text{fan}_{in}}\right)
@@ -251,17 +231,11 @@ class LecunNormal(Gained, NamedScaling):
     0.04
     """
 
-    def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
-        check_gain(gain)
-        self.gain = gain
-        self.truncated = check_flag("truncated", truncated)
-
-    def formula(self) -> VarianceScaling:
-        """Return scale g², fan-in, normal."""
-        return VarianceScaling(_squared(resolve_gain(self.gain)), "fan_in", _normal(self.truncated))
+    names = ("lecun_normal", "lecun")
+    mode = "fan_in"
 
 
-class Standard(NamedScaling):
+class Standard(Scaling):
     r"""The heuristic that Glorot and Bengio start from and show to fail in depth.
 
     .. math:: W_{ij} \sim U\!\left(-\frac{1}{\sqrt{\text{fan}_{in}}},\;
@@ -277,12 +251,11 @@ class Standard(NamedScaling):
     0.100
     """
 
-    def formula(self) -> VarianceScaling:
-        """Return scale 1/3, fan-in, uniform: the variance of U(-1, 1) is 1/3."""
-        return VarianceScaling(1.0 / 3.0, "fan_in", "uniform")
+    names = ("standard",)
+    scale, mode, distribution = 1.0 / 3.0, "fan_in", "uniform"  # the variance of U(-1, 1) is 1/3
 
 
-class TorchLinear(NamedScaling):
+class TorchLinear(Scaling):
     r"""What ``torch.nn.Linear`` starts from, weights and biases alike.
 
     .. math:: W_{ij}, b_j \sim U\!\left(-\frac{1}{\sqrt{\text{fan}_{in}}},\;
@@ -302,12 +275,11 @@ class TorchLinear(NamedScaling):
     True
     """
 
-    def formula(self) -> VarianceScaling:
-        """Return scale 1/3, fan-in, uniform."""
-        return VarianceScaling(1.0 / 3.0, "fan_in", "uniform")
+    names = ("torch_linear",)
+    scale, mode, distribution = 1.0 / 3.0, "fan_in", "uniform"
 
 
-class SklearnMLP(NamedScaling):
+class SklearnMLP(Scaling):
     r"""What scikit-learn's ``MLPClassifier`` starts from, weights and biases alike.
 
     .. math:: W_{ij}, b_j \sim U\!\left(-\sqrt{\frac{f}{\text{fan}_{in} + \text{fan}_{out}}},\;
@@ -332,20 +304,15 @@ class SklearnMLP(NamedScaling):
     0.003333
     """
 
+    names = ("sklearn_mlp",)
+    mode, distribution = "fan_avg", "uniform"
+
     def __init__(self, activation: str = "relu") -> None:
         if not isinstance(activation, str):
             raise TypeError(f"activation must be the name of an activation, got {activation!r}")
         self.activation = activation
 
-    def formula(self) -> VarianceScaling:
-        """Return scale f / 6, mean of the fans, uniform."""
-        factor = 2.0 if self.activation in ("logistic", "sigmoid") else 6.0
-        return VarianceScaling(factor / 6.0, "fan_avg", "uniform")
-
-
-def _squared(gain: float) -> float:
-    return gain * gain  # infinite where ** raises
-
-
-def _normal(truncated: bool) -> str:
-    return "truncated_normal" if truncated else "normal"
+    @property
+    def scale(self) -> float:  # type: ignore[override]
+        """F / 6: the variance of U(-1, 1) is 1/3, and the mean of the fans is half their sum."""
+        return (2.0 if self.activation in ("logistic", "sigmoid") else 6.0) / 6.0

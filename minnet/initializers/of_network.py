@@ -1,16 +1,23 @@
 """Which initializer makes each array of a network, what it may ask, and what it may see of data."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
-from minnet.activations import Identity, LeakyRelu, name_of
-from minnet.initializers import auto_initializer, get_initializer
+from minnet.activations import Activation, Identity, LeakyRelu, name_of
+from minnet.common.types import Array, Matrix
+from minnet.initializers.base import Initializer
+from minnet.initializers.spec import auto_initializer, get_initializer
 
 __all__ = ["activation_above", "activation_below", "adapt", "resolve"]
+
+Place = tuple[int, str]  # of an array: index of its layer, and its name
 
 _MAX_ROWS = 4096  # that an initializer sees: the variance of a unit is then known to 2%
 
 
-def resolve(network, declared):
+def resolve(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Initializer]:
     """Return the initializer of each array: the layer's own, the network's, or by activation.
 
     Parameters
@@ -36,7 +43,7 @@ def resolve(network, declared):
     return initializers
 
 
-def _specs(network, declared):
+def _specs(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Any]:
     """Return what was given or picked for each array, as :func:`get_initializer` takes it."""
     specs = {(i, name): p.init for i, ps in enumerate(declared) for name, p in ps.items()}
     weights = [(i, name) for (i, name) in specs if declared[i][name].is_weight]
@@ -69,18 +76,24 @@ def _specs(network, declared):
     return specs
 
 
-def _is_auto(spec):
+def _is_auto(spec: Any) -> bool:
     return spec is None or (isinstance(spec, str) and spec == "auto")
 
 
-def _auto(layers, i, first_layer):
+def _auto(layers: Sequence[Any], i: int, first_layer: bool) -> Initializer:
     """Return the initializer for layer ``i`` by the activation that its output goes through."""
     activation = activation_above(layers, i)
     slope = activation.negative_slope if isinstance(activation, LeakyRelu) else 0.0
     return auto_initializer(name_of(activation), slope, first_layer)
 
 
-def _auto_bias(layers, i, specs, weights, automatic):
+def _auto_bias(
+    layers: Sequence[Any],
+    i: int,
+    specs: dict[Place, Any],
+    weights: list[Place],
+    automatic: list[Place],
+) -> Any:
     """Return the law of the layer's weights if it can matter and is meant for biases, or zeros.
 
     It is meant for them if "auto" picked it or if the initializer says so. With all biases 0 a network
@@ -98,7 +111,7 @@ def _auto_bias(layers, i, specs, weights, automatic):
     return "zeros"
 
 
-def activation_above(layers, i):
+def activation_above(layers: Sequence[Any], i: int) -> Activation:
     """Return the activation that the output of layer ``i`` goes through; see ``Network``."""
     activation = layers[i].activation or Identity()
     for above in layers[i + 1 :]:
@@ -108,7 +121,7 @@ def activation_above(layers, i):
     return activation
 
 
-def activation_below(layers, i):
+def activation_below(layers: Sequence[Any], i: int) -> Activation | None:
     """Return the activation whose output comes into layer ``i``; see ``Network``."""
     for below in reversed(layers[:i]):
         # A linear batch normalization has made mean 0 and variance 1 of whatever was below it.
@@ -117,7 +130,13 @@ def activation_below(layers, i):
     return None
 
 
-def adapt(network, X, T, sample_weight, forward):
+def adapt(
+    network: Any,
+    X: Matrix,
+    T: Array | None,
+    sample_weight: Array | None,
+    forward: Callable[[Any, Matrix, Array | None], Array],
+) -> None:
     """Call the ``adapt`` of the network's initializers; see ``Network.adapt``.
 
     Parameters
@@ -129,7 +148,7 @@ def adapt(network, X, T, sample_weight, forward):
     forward : callable
         ``forward(layer, Y, weights)`` is the output of a layer, which drops nothing.
     """
-    waiting = {}
+    waiting: dict[int, list[Any]] = {}
     for row in network.parameter_table:
         initializer = network.init_[row.label]
         of_layer = waiting.setdefault(row.layer, [])
@@ -150,7 +169,7 @@ def adapt(network, X, T, sample_weight, forward):
             Y = forward(layer, Y, p)
 
 
-def _some_rows(n, sample_weight):
+def _some_rows(n: int, sample_weight: Array | None) -> slice | Array:
     """Return at most so many rows, evenly spaced over those that have a weight."""
     if sample_weight is None and n <= _MAX_ROWS:
         return slice(None)
@@ -159,7 +178,7 @@ def _some_rows(n, sample_weight):
     return rows[np.arange(m) * len(rows) // m]
 
 
-def _check_finite(network, i, initializer):
+def _check_finite(network: Any, i: int, initializer: Initializer) -> None:
     for row in network.parameter_table:
         if row.layer == i and not np.isfinite(network.params[row.slice]).all():
             raise ValueError(

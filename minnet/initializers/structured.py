@@ -7,23 +7,22 @@ import dataclasses
 import numpy as np
 from scipy.linalg import hadamard, lapack
 
+from minnet.common.checks import is_whole
+from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
-    Array,
     DType,
     Fans,
     Initializer,
-    Shape,
     check_choice,
     check_number,
-    is_count,
     require_matrix,
     resolve_fans,
 )
-from minnet.initializers.gains import Gained, check_gain, resolve_gain
+from minnet.initializers.gains import WithGain, resolve_gain
 from minnet.random import Stream
 
 
-class Orthogonal(Gained):
+class Orthogonal(WithGain):
     r"""Orthonormal columns or rows, every direction equally likely (Haar measure).
 
     .. math:: W = g\, Q, \qquad Q^T Q = I \text{ if } \text{fan}_{in} \ge \text{fan}_{out},
@@ -67,13 +66,15 @@ class Orthogonal(Gained):
     True
     """
 
+    names = ("orthogonal",)
+
     def __init__(self, gain: float | str = 1.0, method: str = "qr") -> None:
         if isinstance(gain, str):
-            check_gain(gain)
+            super().__init__(gain)
         else:
             check_number("gain", gain)  # 0 and below, too
+            self.gain = gain
         check_choice("method", method, ("qr", "svd"))
-        self.gain = gain
         self.method = method
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
@@ -148,10 +149,12 @@ class Sparse(Initializer):
     array([2, 2, 2, 2])
     """
 
+    names = ("sparse",)
+
     def __init__(
         self, n_nonzero: int = 15, fraction: float | None = None, std: float = 1.0
     ) -> None:
-        if not is_count(n_nonzero):
+        if not is_whole(n_nonzero):
             raise ValueError(f"n_nonzero must be a whole number >= 1, got {n_nonzero!r}")
         if fraction is not None:
             check_number("fraction", fraction, low=0, inclusive=False)
@@ -210,6 +213,8 @@ class Identity(Initializer):
            [0., 1., 0.]])
     """
 
+    names = ("identity", "eye")
+
     def __init__(self, gain: float = 1.0) -> None:
         check_number("gain", gain)
         self.gain = gain
@@ -233,6 +238,8 @@ class PositiveUnitball(Initializer):
     >>> PositiveUnitball()((10, 2), rng=0).sum(axis=0).round(12)
     array([1., 1.])
     """
+
+    names = ("positive_unitball",)
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return uniform values, each column divided by its sum."""
@@ -279,6 +286,8 @@ class NguyenWidrow(Initializer):
     >>> np.linalg.norm(NguyenWidrow()((4, 16), rng=0), axis=0)[:3].round(12)
     array([1.4, 1.4, 1.4])
     """
+
+    names = ("nguyen_widrow",)
 
     draws_biases = True
 
@@ -333,6 +342,8 @@ class ZerO(Initializer):
     array([[ 1.,  1.,  1.,  1.],
            [ 1., -1.,  1., -1.]])
     """
+
+    names = ("zero_hadamard",)
 
     def __init__(self, gain: float = 1.0) -> None:
         check_number("gain", gain)

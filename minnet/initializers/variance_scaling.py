@@ -1,23 +1,23 @@
 """One formula, many names: the variance of a weight is a scale divided by a number of units.
 
-:class:`VarianceScaling` is the formula. The names that users know are in ``named_scalings``; each
-says in its ``formula()`` which scale, mode and distribution it stands for.
+:class:`VarianceScaling` takes all of the formula. The names that users know are in ``named_scalings``;
+each says in three attributes which scale, mode and distribution it stands for.
 """
 
 from __future__ import annotations
 
 import math
 
+from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
-    Array,
     DType,
     Fans,
     Initializer,
-    Shape,
     check_choice,
     check_number,
     resolve_fans,
 )
+from minnet.initializers.gains import resolve_gain
 from minnet.random import Stream
 
 # The standard deviation of a standard normal variable cut at -2 and 2.
@@ -27,7 +27,65 @@ MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
 
 
-class VarianceScaling(Initializer):
+class Scaling(Initializer):
+    r"""Base class: weights whose variance is a scale divided by a number of units.
+
+    A subclass has ``scale``, ``mode`` and ``distribution``, as attributes of the class or of its objects;
+    see :class:`VarianceScaling`. Some have further factors of the variance,
+    :math:`g^2 / (1 + a^2)`, or a cut.
+
+    Attributes
+    ----------
+    gain : float or str, default=1.0
+        The factor g, or the name of an activation in :func:`calculate_gain`.
+    negative_slope : float, default=0.0
+        The slope a.
+    truncated : bool, default=False
+        Whether the normal law is cut.
+    """
+
+    scale: float
+    mode: str
+    distribution: str
+    gain: float | str = 1.0
+    negative_slope: float = 0.0
+    truncated: bool = False
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Return the variance of one weight.
+
+        Examples
+        --------
+        >>> VarianceScaling(2.0).variance(50, 10)
+        0.04
+        """
+        fan_in, fan_out = resolve_fans((), fans=(fan_in, fan_out))
+        gain, slope = resolve_gain(self.gain), self.negative_slope
+        scale = gain * gain * self.scale / (1.0 + slope * slope)  # infinite where ** raises
+        check_number("scale", scale, low=0, inclusive=False)
+        fan: float
+        if self.mode == "fan_in":
+            fan = fan_in
+        elif self.mode == "fan_out":
+            fan = fan_out
+        elif self.mode == "fan_avg":
+            fan = (fan_in + fan_out) / 2
+        else:
+            fan = math.sqrt(fan_in * fan_out)
+        return scale / fan
+
+    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
+        """Return values whose variance is the scale divided by the fan."""
+        std = math.sqrt(self.variance(*resolve_fans(shape, fans)))
+        if self.distribution == "uniform":
+            bound = math.sqrt(3.0) * std
+            return stream.uniform(shape, -bound, bound, dtype)
+        if self.distribution == "normal" and not self.truncated:
+            return stream.normal(shape, 0.0, std, dtype)
+        return stream.truncated_normal(shape, 0.0, std / TRUNCATED_STD, -2.0, 2.0, dtype)
+
+
+class VarianceScaling(Scaling):
     r"""Weights whose variance is a scale divided by the fan.
 
     .. math:: \operatorname{Var} W_{ij} = \frac{\text{scale}}{n}, \qquad
@@ -64,6 +122,8 @@ class VarianceScaling(Initializer):
     0.10, expected 0.10
     """
 
+    names = ("variance_scaling",)
+
     def __init__(
         self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "normal"
     ) -> None:
@@ -73,49 +133,3 @@ class VarianceScaling(Initializer):
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
-
-    def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return the variance of one weight.
-
-        Examples
-        --------
-        >>> VarianceScaling(2.0).variance(50, 10)
-        0.04
-        """
-        fan_in, fan_out = resolve_fans((), fans=(fan_in, fan_out))
-        fan: float
-        if self.mode == "fan_in":
-            fan = fan_in
-        elif self.mode == "fan_out":
-            fan = fan_out
-        elif self.mode == "fan_avg":
-            fan = (fan_in + fan_out) / 2
-        else:
-            fan = math.sqrt(fan_in * fan_out)
-        return self.scale / fan
-
-    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
-        """Return values whose variance is the scale divided by the fan."""
-        std = math.sqrt(self.variance(*resolve_fans(shape, fans)))
-        if self.distribution == "uniform":
-            bound = math.sqrt(3.0) * std
-            return stream.uniform(shape, -bound, bound, dtype)
-        if self.distribution == "normal":
-            return stream.normal(shape, 0.0, std, dtype)
-        return stream.truncated_normal(shape, 0.0, std / TRUNCATED_STD, -2.0, 2.0, dtype)
-
-
-class NamedScaling(Initializer):
-    """Base class of the names for :class:`VarianceScaling`; a subclass has ``formula()``."""
-
-    def formula(self) -> VarianceScaling:
-        """Return the :class:`VarianceScaling` that this name stands for."""
-        raise TypeError(f"{type(self).__name__} must have formula()")
-
-    def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return the variance of one weight."""
-        return self.formula().variance(fan_in, fan_out)
-
-    def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
-        """Return the values of the formula."""
-        return self.formula().draw(shape, stream, dtype, fans)

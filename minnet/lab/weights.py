@@ -1,7 +1,10 @@
 """The mean and the variance of a weight, for every initializer: what theory needs to know of it."""
 
+from typing import Any
+
 import numpy as np
 
+from minnet.common.types import Shape
 from minnet.initializers import (
     Constant,
     EdgeOfChaos,
@@ -21,7 +24,9 @@ from minnet.initializers.gains import resolve_gain
 __all__ = ["weight_mean", "weight_variance"]
 
 
-def weight_variance(initializer, fan_in, fan_out, shape=None):
+def weight_variance(
+    initializer: Any, fan_in: int, fan_out: int, shape: Shape | None = None
+) -> float:
     r"""Return the variance of a weight under an initializer.
 
     ========================================= ====================================================
@@ -60,7 +65,7 @@ def weight_variance(initializer, fan_in, fan_out, shape=None):
     return _law(initializer, fan_in, fan_out, shape)[1]
 
 
-def weight_mean(initializer, fan_in, fan_out, shape=None):
+def weight_mean(initializer: Any, fan_in: int, fan_out: int, shape: Shape | None = None) -> float:
     """Return the mean of a weight under an initializer; see :func:`weight_variance`.
 
     Mean-field theory is for weights of mean 0.
@@ -73,15 +78,16 @@ def weight_mean(initializer, fan_in, fan_out, shape=None):
     return _law(initializer, fan_in, fan_out, shape)[0]
 
 
-def _law(spec, fan_in, fan_out, shape):
+def _law(spec: Any, fan_in: int, fan_out: int, shape: Shape | None) -> tuple[float, float]:
     """Return mean and variance."""
-    initializer = get_initializer(spec, name="initializer")
+    initializer: Any = get_initializer(spec, name="initializer")
     fan_in, fan_out = resolve_fans((), fans=(fan_in, fan_out))
     known = type(initializer)
     if known is EdgeOfChaos and shape is not None and len(shape) == 1:
         return 0.0, float(initializer.bias_variance)
-    if hasattr(initializer, "variance"):
-        return 0.0, float(initializer.variance(fan_in, fan_out))
+    variance = initializer.variance(fan_in, fan_out)
+    if variance is not None:
+        return 0.0, float(variance)
     if known in (Zeros, Ones, Constant):
         value = {Zeros: 0.0, Ones: 1.0}.get(known, getattr(initializer, "value", 0.0))
         return float(value), 0.0

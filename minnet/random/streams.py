@@ -43,7 +43,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from minnet.common.checks import is_real, is_whole
+from minnet.common.checks import check_dtype, is_real, is_whole
+from minnet.common.types import Array
 from minnet.random.elementary import cos_sin, log, ndtri
 
 try:
@@ -53,7 +54,6 @@ except ImportError:  # a pure installation; minnet.show_config() says why
 
 __all__ = ["Stream", "as_stream", "draw_key", "philox4x32"]
 
-Array = np.ndarray[Any, Any]
 Shape = int | tuple[int, ...]
 
 _CHUNK = 1 << 15  # values made at a time by the NumPy code: about 2 MB of temporaries
@@ -500,9 +500,7 @@ def _not_negative(name: str, value: float) -> None:
 
 
 def _empty(shape: Shape, dtype: Any) -> Array:
-    dtype = np.dtype(dtype)
-    if dtype not in (np.dtype("float32"), np.dtype("float64")):
-        raise ValueError(f"dtype must be float32 or float64, got {dtype.name!r}.")
+    dtype = check_dtype(dtype)
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
     if not all(is_whole(size, low=0) for size in sizes):
         raise ValueError(f"shape must be whole numbers of at least 0, got {shape!r}.")

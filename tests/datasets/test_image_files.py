@@ -183,7 +183,7 @@ def test_missing_files_are_named_with_what_to_do(tmp_path):
         load_mnist(tmp_path)
     (tmp_path / "t10k-images.idx3-ubyte").write_bytes(idx(mnist_arrays()[2]))
     assert load_mnist(tmp_path, check=False).X_test.shape == (20, 20)
-    with pytest.raises(ValueError, match="dtype must be one of"):
+    with pytest.raises(ValueError, match="dtype must be float32, float64 or uint8"):
         load_mnist(tmp_path, dtype="int32")
     with pytest.raises(ValueError, match="check must be True or False"):
         load_mnist(tmp_path, check="no")

@@ -42,7 +42,7 @@ from minnet.initializers import (
     resolve_fans,
     variance_gain,
 )
-from minnet.initializers.variance_scaling import NamedScaling
+from minnet.initializers.variance_scaling import Scaling
 
 
 def follows(values, law):
@@ -62,7 +62,7 @@ def test_fans_of_a_bias():
     assert resolve_fans((3, 4), (5, 6)) == (5, 6)
 
 
-@pytest.mark.parametrize("cls", [VarianceScaling, NguyenWidrow, *NamedScaling.__subclasses__()])
+@pytest.mark.parametrize("cls", [VarianceScaling, NguyenWidrow, *Scaling.__subclasses__()])
 def test_one_dimension_does_not_tell_the_fans(cls):
     if cls.__name__.startswith("_"):
         cls = HeNormal
@@ -91,7 +91,7 @@ def test_shape_may_be_one_number():
 
 @pytest.mark.parametrize("dtype", ["float16", "int64", "complex128", None, "nonsense", 3])
 def test_bad_dtype(dtype):
-    with pytest.raises(ValueError, match=r"dtype must be 'float32' or 'float64', got "):
+    with pytest.raises(ValueError, match=r"dtype must be float32 or float64, got "):
         Zeros()((2, 2), dtype=dtype)
 
 
@@ -211,8 +211,6 @@ def test_own_subclass():
     assert repr(Alternating(0.5)) == "Alternating(size=0.5)"
     with pytest.raises(TypeError, match=r"must have draw\(shape, stream, dtype, fans\)"):
         Initializer()((2, 2))
-    with pytest.raises(TypeError, match=r"NamedScaling must have formula\(\)"):
-        NamedScaling()((2, 2))
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ from minnet.initializers import (
     get_initializer,
     list_initializers,
 )
-from minnet.initializers.gains import Gained
-from minnet.initializers.variance_scaling import TRUNCATED_STD, NamedScaling
+from minnet.initializers.gains import WithGain
+from minnet.initializers.variance_scaling import TRUNCATED_STD, Scaling
 from minnet.random import Stream
 
 DTYPES = ["float64", "float32"]
@@ -178,7 +178,7 @@ def known_initializers(cls=Initializer):
     """Return all of minnet's initializers, found by inheritance."""
     for child in cls.__subclasses__():
         if child.__module__.startswith("minnet."):
-            if child not in (NamedScaling, Gained) and not child.__name__.startswith("_"):
+            if child not in (Scaling, WithGain) and not child.__name__.startswith("_"):
                 yield child
             yield from known_initializers(child)
 
