@@ -23,14 +23,17 @@ A layer of your own says which parameters it has and computes with them:
 (8,)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minnet.activations import Activation, Identity, get_activation
+from minnet.common.buffers import ParameterViews
 from minnet.common.checks import check_flag, is_real, is_whole
 from minnet.common.configured import Configured
+from minnet.common.types import Array, Shape
 
 __all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "Parameter"]
 
@@ -51,7 +54,7 @@ class Parameter:
         What the learning rate is multiplied with; None leaves it to the layer.
     """
 
-    shape: tuple
+    shape: Shape
     init: Any = None
     is_weight: bool = False
     lr_factor: float | None = None
@@ -72,14 +75,24 @@ class Context:
         ``uniform(shape)`` draws float32 numbers in [0, 1) from the layer's own stream.
     """
 
-    def __init__(self, training=False, needs_dX=True, weights=None, uniform=None):
+    def __init__(
+        self,
+        training: bool = False,
+        needs_dX: bool = True,
+        weights: Array | None = None,
+        uniform: Callable[[Shape], Array] | None = None,
+    ) -> None:
         self.training = training
         self.needs_dX = needs_dX
         self.weights = weights
         self.uniform = uniform
 
+    def gradient(self, name: str) -> Array:
+        """Return the gradient that ``backward`` left for a parameter: ``ctx.dW`` for "W"."""
+        return getattr(self, f"d{name}")
 
-class Layer(Configured):
+
+class Layer(ParameterViews, Configured):
     """Base of all layers.
 
     Attributes
@@ -119,52 +132,35 @@ class Layer(Configured):
     only_in_training = False
     differs_in_training = False
 
-    def output_size(self, n_inputs):
+    def output_size(self, n_inputs: int) -> int:
         """Return the number of outputs for ``n_inputs`` inputs."""
         return n_inputs
 
-    def parameters(self, n_inputs):
+    def parameters(self, n_inputs: int) -> dict[str, Parameter]:
         """Return a dict from attribute names to :class:`Parameter`; the network makes the arrays."""
         return {}
 
-    def state(self, n_inputs):
+    def state(self, n_inputs: int) -> dict[str, Array]:
         """Return a dict from attribute names to initial arrays of what is kept but not trained."""
         return {}
 
-    def forward(self, X, ctx):
+    def forward(self, X: Any, ctx: Any) -> Array:
         """Return the output ``Y`` for the input ``X`` (n_samples, n_inputs)."""
         raise TypeError(f"{type(self).__name__} must define forward(X, ctx) and backward(dY, ctx).")
 
-    def backward(self, dY, ctx):
+    def backward(self, dY: Array, ctx: Any) -> Any:
         """Return ``dX`` for the gradient ``dY``; put each parameter's gradient into ``ctx``."""
         raise TypeError(f"{type(self).__name__} must define forward(X, ctx) and backward(dY, ctx).")
 
-    def update_state(self, ctx):
+    def update_state(self, ctx: Any) -> None:
         """Update the state from one training pass; called once after each step."""
 
-    def __setattr__(self, name, value):
-        # Assigning a parameter copies into the network's flat buffer, so that views stay views.
-        if name in self.__dict__.get("_arrays", ()):
-            view, value = self.__dict__[name], np.asarray(value)
-            if value.shape != view.shape:
-                raise ValueError(
-                    f"{name} of {self!r} must have shape {view.shape}, got {value.shape}"
-                )
-            view[...] = value
-        else:
-            super().__setattr__(name, value)
-
-    def bind(self, arrays):
-        """Make the network's arrays, by name, attributes of this layer."""
-        self.__dict__.update(arrays)
-        self.__dict__["_arrays"] = frozenset(arrays)
-
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # A layer is pickled as its configuration; the network that owns the arrays binds it again.
         return _make, (type(self), self.get_config())
 
 
-def _make(cls, config):
+def _make(cls: type[Layer], config: dict[str, Any]) -> Layer:
     return cls(**config)
 
 
@@ -200,6 +196,9 @@ class Dense(Layer):
 
     fully_connected = True
     accepts_sparse = True
+    activation: Activation
+    W: Array
+    b: Array
 
     def __init__(
         self,
@@ -224,21 +223,21 @@ class Dense(Layer):
         if bias_lr_factor is not None:
             _check_lr_factor("Dense", bias_lr_factor, "bias_lr_factor")
 
-    def output_size(self, n_inputs):
+    def output_size(self, n_inputs: int) -> int:
         return self.units
 
-    def parameters(self, n_inputs):
+    def parameters(self, n_inputs: int) -> dict[str, Parameter]:
         return {
             "W": Parameter((n_inputs, self.units), self.init, is_weight=True),
             "b": Parameter((self.units,), self.bias_init, lr_factor=self.bias_lr_factor),
         }
 
-    def forward(self, X, ctx):
+    def forward(self, X: Array, ctx: Any) -> Array:
         Z = X @ self.W + self.b
         ctx.X, ctx.Z, ctx.Y = X, Z, self.activation(Z)
         return ctx.Y
 
-    def backward(self, dY, ctx):
+    def backward(self, dY: Array, ctx: Any) -> Any:
         dZ = dY * self.activation.derivative(ctx.Z, ctx.Y)
         ctx.dZ, ctx.dW, ctx.db = dZ, ctx.X.T @ dZ, dZ.sum(axis=0)
         return dZ @ self.W.T if ctx.needs_dX else None
@@ -272,7 +271,7 @@ class Dropout(Layer):
             raise ValueError(f"rate of Dropout must be at least 0 and below 1, got {rate!r}")
         self.rate = rate
 
-    def forward(self, X, ctx):
+    def forward(self, X: Array, ctx: Any) -> Array:
         if not ctx.training or self.rate == 0:
             ctx.mask = None
             return X
@@ -280,7 +279,7 @@ class Dropout(Layer):
         ctx.mask = keep * X.dtype.type(1 / (1 - self.rate))
         return X * ctx.mask
 
-    def backward(self, dY, ctx):
+    def backward(self, dY: Array, ctx: Any) -> Any:
         return dY if ctx.mask is None else dY * ctx.mask
 
 
@@ -319,6 +318,11 @@ class BatchNorm(Layer):
 
     normalizes = True
     differs_in_training = True
+    activation: Activation
+    gamma: Array
+    beta: Array
+    running_mean: Array
+    running_var: Array
 
     def __init__(
         self, activation=Identity(), momentum=0.9, epsilon=1e-5, *, trainable=True, lr_factor=1.0
@@ -335,16 +339,16 @@ class BatchNorm(Layer):
         self.trainable = check_flag("trainable of BatchNorm", trainable)
         self.lr_factor = _check_lr_factor("BatchNorm", lr_factor)
 
-    def parameters(self, n_inputs):
+    def parameters(self, n_inputs: int) -> dict[str, Parameter]:
         return {
             "gamma": Parameter((n_inputs,), init="ones"),
             "beta": Parameter((n_inputs,), init="zeros"),
         }
 
-    def state(self, n_inputs):
+    def state(self, n_inputs: int) -> dict[str, Array]:
         return {"running_mean": np.zeros(n_inputs), "running_var": np.ones(n_inputs)}
 
-    def forward(self, X, ctx):
+    def forward(self, X: Array, ctx: Any) -> Array:
         ctx.of_batch = ctx.training and self.trainable
         if ctx.of_batch:
             p = 1 / X.dtype.type(len(X)) if ctx.weights is None else ctx.weights
@@ -359,7 +363,7 @@ class BatchNorm(Layer):
         ctx.Z, ctx.Y = Z, self.activation(Z)
         return ctx.Y
 
-    def backward(self, dY, ctx):
+    def backward(self, dY: Array, ctx: Any) -> Any:
         dZ = dY * self.activation.derivative(ctx.Z, ctx.Y)
         ctx.dZ, ctx.dgamma, ctx.dbeta = dZ, (dZ * ctx.X_hat).sum(axis=0), dZ.sum(axis=0)
         g = dZ * self.gamma
@@ -367,14 +371,14 @@ class BatchNorm(Layer):
             g = g - ctx.p * (g.sum(axis=0) + ctx.X_hat * (g * ctx.X_hat).sum(axis=0))
         return g / ctx.sigma
 
-    def update_state(self, ctx):
+    def update_state(self, ctx: Any) -> None:
         if ctx.of_batch:
             for running, of_batch in ((self.running_mean, ctx.mean), (self.running_var, ctx.var)):
                 running *= self.momentum
                 running += (1 - self.momentum) * of_batch
 
 
-def _check_lr_factor(layer, value, name="lr_factor"):
+def _check_lr_factor(layer: str, value: float, name: str = "lr_factor") -> float:
     if not is_real(value) or not 0 <= value < np.inf:
         raise ValueError(f"{name} of {layer} must be at least 0, got {value!r}")
     return value

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def dropped(rate, X, position=0, training=True, seed=0, layers=1):
     """Return what the last of some Dropout layers makes of X in a network, and its mask."""
     network = Network([*[Dropout(rate)] * layers, Dense(1)]).initialize(X.shape[1], seed)
     layer = network.layers[layers - 1]
-    ctx = Context(training, uniform=network._uniform(layers - 1, position))
+    ctx = Context(training, uniform=partial(network._uniform, layers - 1, position))
     return layer.forward(X, ctx), ctx.mask
 
 

@@ -1,13 +1,18 @@
 """Flat, aligned buffers: where the arrays of a network lie."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-__all__ = ["aligned_zeros", "all_finite", "next_aligned"]
+from minnet.common.types import Array, DTypeLike
+
+__all__ = ["ParameterViews", "aligned_zeros", "all_finite", "next_aligned"]
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
-def aligned_zeros(n, dtype):
+def aligned_zeros(n: int, dtype: DTypeLike) -> Array:
     """Return ``n`` zeros that start at a multiple of 64 bytes.
 
     Examples
@@ -21,7 +26,7 @@ def aligned_zeros(n, dtype):
     return raw[start : start + n * dtype.itemsize].view(dtype)
 
 
-def next_aligned(n, dtype):
+def next_aligned(n: int, dtype: DTypeLike) -> int:
     """Return the smallest element offset of at least ``n`` that is a multiple of 64 bytes.
 
     Examples
@@ -33,7 +38,28 @@ def next_aligned(n, dtype):
     return -(-n // step) * step
 
 
-def all_finite(X):
+def all_finite(X: Array) -> bool:
     """Return whether all numbers are finite; the sum tells in most cases, without a mask of X."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(X.sum()) or np.isfinite(X).all())
+
+
+class ParameterViews:
+    """Mixin of a layer: its parameters and state are views of arrays that a network owns."""
+
+    def bind(self, arrays: Mapping[str, Array]) -> None:
+        """Make the network's arrays, by name, attributes of this layer."""
+        self.__dict__.update(arrays)
+        self.__dict__["_arrays"] = frozenset(arrays)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Assigning a parameter copies into the network's flat buffer, so that views stay views.
+        if name in self.__dict__.get("_arrays", ()):
+            view, value = self.__dict__[name], np.asarray(value)
+            if value.shape != view.shape:
+                raise ValueError(
+                    f"{name} of {self!r} must have shape {view.shape}, got {value.shape}"
+                )
+            view[...] = value
+        else:
+            super().__setattr__(name, value)

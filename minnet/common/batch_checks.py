@@ -1,0 +1,76 @@
+"""What a network is given to compute with: data of its dtype and of fitting sizes, or one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from minnet.common.buffers import all_finite
+from minnet.common.checks import as_numbers, check_sparse
+from minnet.common.types import Array, ArrayLike, Matrix
+
+__all__ = ["BatchChecks"]
+
+#: Gradients are divided by the sum of the weights: below this they would overflow.
+_SMALLEST_SUM = 1e-290
+
+
+class BatchChecks:
+    """Mixin of a network: it says what is wrong with data."""
+
+    layers: list[Any]
+    sizes: list[int]
+    dtype: np.dtype[Any]
+    loss_: Any
+    _check_initialized: Callable[[], None]
+
+    def check_X(self, X: Matrix) -> Matrix:
+        """Return X in the network's dtype, or say what is wrong with its shape."""
+        self._check_initialized()
+        if sparse.issparse(X):
+            check_sparse("X", X)
+            if X.dtype.kind == "c":
+                raise ValueError(f"X must be real numbers, got a matrix of {X.dtype}")
+            X = X.astype(self.dtype, copy=False)
+            X = X.tocsr() if self.layers[0].accepts_sparse else X.toarray()
+        elif type(X) is not np.ndarray or X.dtype != self.dtype:
+            X = as_numbers("X", X, self.dtype)
+        if X.ndim != 2 or X.shape[1] != self.sizes[0]:
+            raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {X.shape}")
+        return X
+
+    def check_batch(
+        self,
+        X: Matrix,
+        T: ArrayLike | None,
+        sample_weight: ArrayLike | None = None,
+        targets: bool = True,
+    ) -> tuple[Matrix, Array, Array | None]:
+        """Return X, T and sample_weight as the network computes with them, or say what is wrong."""
+        X = self.check_X(X)
+        n = X.shape[0]
+        if n == 0:
+            raise ValueError("X must have at least one row, got none")
+        if not all_finite(X.data if sparse.issparse(X) else X):
+            raise ValueError("X must be finite, got NaN or infinity")
+        if targets:
+            T = self.loss_.check_targets(T, n, self.sizes[-1], self.dtype)
+        weights = None if sample_weight is None else _check_weights(sample_weight, n)
+        return X, T, weights  # type: ignore[return-value]  # T is None without targets
+
+
+def _check_weights(sample_weight: ArrayLike, n: int) -> Array:
+    weights = as_numbers("sample_weight", sample_weight)
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight must have shape ({n},), got {weights.shape}")
+    if not np.isfinite(weights).all() or weights.min() < 0:
+        raise ValueError("sample_weight must be finite and at least 0")
+    total = weights.sum()
+    if total == 0:
+        raise ValueError("sample_weight must not be all zero")
+    if total < _SMALLEST_SUM:
+        raise ValueError(f"sample_weight must sum to at least {_SMALLEST_SUM:g}, got {total:g}")
+    return weights

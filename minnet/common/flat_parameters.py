@@ -1,0 +1,108 @@
+"""All parameters of a network in one flat buffer, of which the layers have views; its copies."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from minnet.common.buffers import aligned_zeros, next_aligned
+from minnet.common.checks import check_dtype
+from minnet.common.types import Array, DTypeLike
+
+__all__ = ["FlatParameters"]
+
+#: Arrays by name, for each layer.
+Arrays = Sequence[Mapping[str, Array]]
+
+
+class FlatParameters:
+    """Mixin of a network: its flat buffers, and copies of them in copies of it.
+
+    Attributes
+    ----------
+    params, state : ndarray
+        All parameters, and all that layers keep but do not train: flat, 64-byte aligned.
+    parameter_table : list of ParameterRow
+        Where each parameter lies.
+    """
+
+    layers: list[Any]
+    dtype: np.dtype[Any]
+    params: Array
+    state: Array
+    parameter_table: list[Any]
+
+    def views(self, flat: Array) -> list[dict[str, Array]]:
+        """Return for each layer a dict of views into ``flat``, a vector of the parameters' layout."""
+        views: list[dict[str, Array]] = [{} for _ in self.layers]
+        for row in self.parameter_table:
+            views[row.layer][row.name] = flat[row.slice].reshape(row.shape)
+        return views
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Return a copy that computes in ``dtype``, with the same parameters rounded to it."""
+        self._check_initialized()
+        dtype = check_dtype(dtype)
+        other = copy.deepcopy(self)
+        if dtype == self.dtype:
+            return other
+        table: list[Any] = []
+        offset = 0
+        for row in self.parameter_table:
+            table.append(dataclasses.replace(row, offset=offset))
+            offset = next_aligned(table[-1].slice.stop, dtype)
+        params = aligned_zeros(offset, dtype)
+        for old, new in zip(self.parameter_table, table, strict=True):
+            params[new.slice] = self.params[old.slice]
+        other.dtype, other.parameter_table = dtype, table
+        other._bind(params, self._states())
+        return other
+
+    def _check_initialized(self) -> None:
+        if not hasattr(self, "params"):
+            raise ValueError("the network has no parameters yet: call initialize(n_features) first")
+
+    def _bind(self, params: Array, states: Arrays) -> None:
+        """Take ``params`` and make layer attributes views of it and of the flat state."""
+        self.params = params
+        n_state = sum(next_aligned(a.size, self.dtype) for s in states for a in s.values())
+        self.state = aligned_zeros(n_state, self.dtype)
+        offset = 0
+        for layer, parameters, arrays in zip(self.layers, self.views(params), states, strict=True):
+            views = {}
+            for name, array in arrays.items():
+                views[name] = self.state[offset : offset + array.size].reshape(array.shape)
+                views[name][...] = array
+                offset = next_aligned(offset + array.size, self.dtype)
+            layer.bind(parameters | views)
+        self._n_state_arrays = [list(arrays) for arrays in states]
+
+    def _states(self) -> list[dict[str, Array]]:
+        """Return what each layer keeps but does not train, by name."""
+        return [
+            {name: getattr(layer, name) for name in names}
+            for layer, names in zip(self.layers, self._n_state_arrays, strict=True)
+        ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        state["layers"] = [layer.copy() for layer in self.layers]  # binding again is theirs alone
+        if "params" in state:
+            state["state"] = [
+                {name: array.copy() for name, array in arrays.items()} for arrays in self._states()
+            ]
+        return state
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        # Views do not survive a pickle, and alignment does not either: copy and bind anew.
+        state = dict(state)
+        params, states = state.pop("params", None), state.pop("state", None)
+        self.__dict__.update(state)
+        if params is not None:
+            aligned = aligned_zeros(params.size, self.dtype)
+            aligned[...] = params
+            self._bind(aligned, states)
