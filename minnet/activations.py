@@ -22,8 +22,8 @@ array([12.])
 import numpy as np
 from scipy.special import expit, ndtr
 
-from minnet.common.checks import is_real
 from minnet.common.configured import Configured, suggest
+from minnet.common.fields import real
 
 __all__ = [
     "Activation",
@@ -195,8 +195,10 @@ class LeakyRelu(Activation):
 
     kinks = (0.0,)
 
+    negative_slope: float = real(0)
+
     def __init__(self, negative_slope=0.01):
-        self.negative_slope = _check_not_negative("negative_slope", negative_slope)
+        self.negative_slope = negative_slope
 
     def __call__(self, Z):
         return np.where(Z <= 0, self.negative_slope * np.minimum(Z, 0), Z)
@@ -225,8 +227,10 @@ class Elu(Activation):
 
     kinks = (0.0,)
 
+    alpha: float = real(0)
+
     def __init__(self, alpha=1.0):
-        self.alpha = _check_not_negative("alpha", alpha)
+        self.alpha = alpha
 
     def __call__(self, Z):
         return np.where(Z <= 0, self.alpha * np.expm1(np.minimum(Z, 0)), Z)
@@ -397,9 +401,3 @@ def name_of(activation):
         if type(activation) is cls:
             return name
     return getattr(activation, "name", type(activation).__name__)
-
-
-def _check_not_negative(name, value):
-    if not is_real(value) or not 0 <= value < np.inf:
-        raise ValueError(f"{name} must be at least 0, got {value!r}")
-    return float(value)  # a NumPy number would turn float32 into float64

@@ -31,8 +31,8 @@ import numpy as np
 
 from minnet.activations import Activation, Identity, get_activation
 from minnet.common.buffers import ParameterViews
-from minnet.common.checks import check_flag, is_real, is_whole
 from minnet.common.configured import Configured
+from minnet.common.fields import checked, flag, optional, real, whole
 from minnet.common.types import Array, Shape
 
 __all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "Parameter"]
@@ -155,6 +155,10 @@ class Layer(ParameterViews, Configured):
     def update_state(self, ctx: Any) -> None:
         """Update the state from one training pass; called once after each step."""
 
+    def _called(self, name: str) -> str:
+        """Return what messages call an attribute."""
+        return f"{name} of {type(self).__name__}"
+
     def __reduce__(self) -> tuple[Any, ...]:
         # A layer is pickled as its configuration; the network that owns the arrays binds it again.
         return _make, (type(self), self.get_config())
@@ -162,6 +166,10 @@ class Layer(ParameterViews, Configured):
 
 def _make(cls: type[Layer], config: dict[str, Any]) -> Layer:
     return cls(**config)
+
+
+def _activation(name: str, value: Any) -> Activation:
+    return get_activation(value)
 
 
 class Dense(Layer):
@@ -196,32 +204,33 @@ class Dense(Layer):
 
     fully_connected = True
     accepts_sparse = True
-    activation: Activation
     W: Array
     b: Array
 
+    units: int = whole()
+    activation: Activation = checked(_activation)
+    trainable: bool = flag()
+    lr_factor: float = real(0)
+    bias_lr_factor: float | None = optional(real(0))
+
     def __init__(
         self,
-        units,
-        activation=Identity(),
-        init=None,
-        bias_init=None,
+        units: int,
+        activation: Any = Identity(),
+        init: Any = None,
+        bias_init: Any = None,
         *,
-        trainable=True,
-        lr_factor=1.0,
-        bias_lr_factor=None,
-    ):
-        if not is_whole(units):
-            raise ValueError(f"units of Dense must be a whole number of at least 1, got {units!r}")
-        self.units = int(units)
-        self.activation = get_activation(activation)
+        trainable: bool = True,
+        lr_factor: float = 1.0,
+        bias_lr_factor: float | None = None,
+    ) -> None:
+        self.units = units
+        self.activation = activation
         self.init = init
         self.bias_init = bias_init
-        self.trainable = check_flag("trainable of Dense", trainable)
-        self.lr_factor = _check_lr_factor("Dense", lr_factor)
+        self.trainable = trainable
+        self.lr_factor = lr_factor
         self.bias_lr_factor = bias_lr_factor
-        if bias_lr_factor is not None:
-            _check_lr_factor("Dense", bias_lr_factor, "bias_lr_factor")
 
     def output_size(self, n_inputs: int) -> int:
         return self.units
@@ -266,9 +275,9 @@ class Dropout(Layer):
     only_in_training = True
     differs_in_training = True
 
-    def __init__(self, rate=0.5):
-        if not is_real(rate) or not 0 <= rate < 1:
-            raise ValueError(f"rate of Dropout must be at least 0 and below 1, got {rate!r}")
+    rate: float = real(0, 1)
+
+    def __init__(self, rate: float = 0.5) -> None:
         self.rate = rate
 
     def forward(self, X: Array, ctx: Any) -> Array:
@@ -318,26 +327,31 @@ class BatchNorm(Layer):
 
     normalizes = True
     differs_in_training = True
-    activation: Activation
     gamma: Array
     beta: Array
     running_mean: Array
     running_var: Array
 
+    activation: Activation = checked(_activation)
+    momentum: float = real(0, 1)
+    epsilon: float = real(0, left=False)
+    trainable: bool = flag()
+    lr_factor: float = real(0)
+
     def __init__(
-        self, activation=Identity(), momentum=0.9, epsilon=1e-5, *, trainable=True, lr_factor=1.0
-    ):
-        if not is_real(momentum) or not 0 <= momentum < 1:
-            raise ValueError(
-                f"momentum of BatchNorm must be at least 0 and below 1, got {momentum!r}"
-            )
-        if not is_real(epsilon) or not 0 < epsilon < np.inf:
-            raise ValueError(f"epsilon of BatchNorm must be above 0, got {epsilon!r}")
-        self.activation = get_activation(activation)
+        self,
+        activation: Any = Identity(),
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        *,
+        trainable: bool = True,
+        lr_factor: float = 1.0,
+    ) -> None:
+        self.activation = activation
         self.momentum = momentum
         self.epsilon = epsilon
-        self.trainable = check_flag("trainable of BatchNorm", trainable)
-        self.lr_factor = _check_lr_factor("BatchNorm", lr_factor)
+        self.trainable = trainable
+        self.lr_factor = lr_factor
 
     def parameters(self, n_inputs: int) -> dict[str, Parameter]:
         return {
@@ -376,9 +390,3 @@ class BatchNorm(Layer):
             for running, of_batch in ((self.running_mean, ctx.mean), (self.running_var, ctx.var)):
                 running *= self.momentum
                 running += (1 - self.momentum) * of_batch
-
-
-def _check_lr_factor(layer: str, value: float, name: str = "lr_factor") -> float:
-    if not is_real(value) or not 0 <= value < np.inf:
-        raise ValueError(f"{name} of {layer} must be at least 0, got {value!r}")
-    return value

@@ -13,8 +13,9 @@ Targets are class indices of shape (n_samples,) where the output is a softmax, a
 import numpy as np
 from scipy.special import expit, log_softmax, softmax, xlogy
 
-from minnet.common.checks import as_numbers, check_real, is_real
+from minnet.common.checks import as_numbers, is_real
 from minnet.common.configured import Configured, suggest
+from minnet.common.fields import checked, finite, one_of
 
 __all__ = [
     "AbsoluteError",
@@ -186,11 +187,10 @@ class SquaredError(Loss):
     array([[-0.25,  0.25]])
     """
 
+    output: str = one_of("identity", "softmax", "logistic")
+
     def __init__(self, output="identity"):
-        output = "logistic" if output == "sigmoid" else output
-        if output not in ("identity", "softmax", "logistic"):
-            raise ValueError(suggest(output, ("identity", "softmax", "logistic"), kind="output"))
-        self.output = output
+        self.output = "logistic" if output == "sigmoid" else output
 
     def _residual(self, Z, T):
         Y = self.predict(Z)
@@ -287,9 +287,10 @@ class Huber(Loss):
     (array([8.5]), array([[ 1., -2.]]))
     """
 
+    delta: float = finite(0, left=False)
+
     def __init__(self, delta=1.0):
-        # As a float of Python: a NumPy number would turn float32 into float64.
-        self.delta = check_real("delta", delta, low=0, left=False)
+        self.delta = delta
 
     def value(self, Z, T):
         R = Z - T
@@ -311,6 +312,12 @@ class Huber(Loss):
                 f"{self.delta}"
             )
         return super().check_targets(T, n_samples, n_outputs, dtype)
+
+
+def _check_share(name, value):
+    if not is_real(value) or not 0 < value < 1:
+        raise ValueError(f"{name} must be a number between 0 and 1, both excluded, got {value!r}")
+    return float(value)
 
 
 class Quantile(Loss):
@@ -339,12 +346,10 @@ class Quantile(Loss):
     (array([1.]), array([[ 0.25, -0.75]]))
     """
 
+    quantile: float = checked(_check_share)
+
     def __init__(self, quantile=0.5):
-        if not is_real(quantile) or not 0 < quantile < 1:
-            raise ValueError(
-                f"quantile must be a number between 0 and 1, both excluded, got {quantile!r}"
-            )
-        self.quantile = float(quantile)
+        self.quantile = quantile
 
     def value(self, Z, T):
         return self._weigh(Z - T, -self.quantile).sum(axis=1)

@@ -10,8 +10,9 @@ import numpy as np
 
 from minnet.activations import Activation
 from minnet.common.batch_checks import BatchChecks
-from minnet.common.checks import check_dtype, check_real, check_whole, is_real
+from minnet.common.checks import check_dtype, check_real, check_whole
 from minnet.common.displayed import Displayed
+from minnet.common.fields import real
 from minnet.common.flat_parameters import FlatParameters
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState, Shape
 from minnet.initializers import Initializer, of_network
@@ -82,6 +83,7 @@ class Network(FlatParameters, BatchChecks, Displayed):
     GlorotUniform()
     """
 
+    alpha: float = real(0)
     layers: list[Layer]
     key: int
     loss_: Loss
@@ -106,8 +108,6 @@ class Network(FlatParameters, BatchChecks, Displayed):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r}")
-        if not is_real(alpha) or not 0 <= alpha < np.inf:
-            raise ValueError(f"alpha must be at least 0, got {alpha!r}")
         get_loss(loss, n_outputs=1)
         self.layers = [layer.copy() for layer in layers]
         self.loss = loss

@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.checks import check_bounded, check_flag
 from minnet.common.configured import Configured, suggest
+from minnet.common.fields import flag, real
 from minnet.common.types import Array
 from minnet.schedules import (
     Adaptive,
@@ -151,12 +151,16 @@ class SGD(Optimizer, compiled="sgd"):
     array([0.71])
     """
 
+    learning_rate: float = real(0, np.inf)
+    momentum: float = real(0, 1, right=True)
+    nesterov: bool = flag()
+
     def __init__(
         self, learning_rate: float = 0.001, momentum: float = 0.0, nesterov: bool = False
     ) -> None:
-        self.learning_rate = check_bounded("learning_rate", learning_rate, 0, np.inf)
-        self.momentum = check_bounded("momentum", momentum, 0, 1, right=True)
-        self.nesterov = check_flag("nesterov", nesterov)
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.nesterov = nesterov
 
     @property
     def n_state(self) -> int:  # type: ignore[override]
@@ -206,6 +210,10 @@ class Adam(Optimizer, compiled="adam"):
     """
 
     n_state = 2
+    learning_rate: float = real(0, np.inf)
+    beta_1: float = real(0, 1)
+    beta_2: float = real(0, 1)
+    epsilon: float = real(0, np.inf, left=False)
 
     def __init__(
         self,
@@ -214,10 +222,10 @@ class Adam(Optimizer, compiled="adam"):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
     ) -> None:
-        self.learning_rate = check_bounded("learning_rate", learning_rate, 0, np.inf)
-        self.beta_1 = check_bounded("beta_1", beta_1, 0, 1)
-        self.beta_2 = check_bounded("beta_2", beta_2, 0, 1)
-        self.epsilon = check_bounded("epsilon", epsilon, 0, np.inf, left=False)
+        self.learning_rate = learning_rate
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
 
     def constants(self) -> dict[str, float]:
         return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
@@ -264,6 +272,8 @@ class AdamW(Adam, compiled="adam"):
     array([[0.95]])
     """
 
+    weight_decay: float = real(0, np.inf)
+
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -273,7 +283,7 @@ class AdamW(Adam, compiled="adam"):
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon)
-        self.weight_decay = check_bounded("weight_decay", weight_decay, 0, np.inf)
+        self.weight_decay = weight_decay
 
     @property
     def decoupled_weight_decay(self) -> float:  # type: ignore[override]
@@ -309,6 +319,11 @@ class RMSProp(Optimizer, compiled="rmsprop"):
     array([0.8, 1.2])
     """
 
+    learning_rate: float = real(0, np.inf)
+    rho: float = real(0, 1)
+    momentum: float = real(0, 1, right=True)
+    epsilon: float = real(0, np.inf, left=False)
+
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -316,10 +331,10 @@ class RMSProp(Optimizer, compiled="rmsprop"):
         momentum: float = 0.0,
         epsilon: float = 1e-8,
     ) -> None:
-        self.learning_rate = check_bounded("learning_rate", learning_rate, 0, np.inf)
-        self.rho = check_bounded("rho", rho, 0, 1)
-        self.momentum = check_bounded("momentum", momentum, 0, 1, right=True)
-        self.epsilon = check_bounded("epsilon", epsilon, 0, np.inf, left=False)
+        self.learning_rate = learning_rate
+        self.rho = rho
+        self.momentum = momentum
+        self.epsilon = epsilon
 
     @property
     def n_state(self) -> int:  # type: ignore[override]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from minnet.common.checks import check_bounded, check_whole
 from minnet.common.configured import Configured, suggest
+from minnet.common.fields import instance, optional, real, whole
 
 __all__ = [
     "Adaptive",
@@ -92,8 +92,10 @@ class InvScaling(Schedule):
     power_t : float, default=0.5
     """
 
+    power_t: float = real(0, np.inf)
+
     def __init__(self, power_t=0.5):
-        self.power_t = check_bounded("power_t", power_t, 0, np.inf)
+        self.power_t = power_t
 
     def rates(self, current, initial, step, n_steps, n_seen):
         return np.full(n_steps, self.after_epoch(current, initial, step, n_seen))
@@ -154,9 +156,12 @@ class StepDecay(ByStep):
     array([0.8, 0.8, 0.4, 0.4, 0.2, 0.2])
     """
 
+    n_steps: int = whole()
+    factor: float = real(0, 1, left=False, right=True)
+
     def __init__(self, n_steps, factor=0.1):
-        self.n_steps = check_whole("n_steps", n_steps)
-        self.factor = check_bounded("factor", factor, 0, 1, left=False, right=True)
+        self.n_steps = n_steps
+        self.factor = factor
 
     def factors(self, steps):
         return self.factor ** (steps // self.n_steps)
@@ -184,9 +189,12 @@ class Cosine(ByStep):
     array([1.   , 0.854, 0.5  , 0.146, 0.   , 0.   ])
     """
 
+    n_steps: int = whole()
+    final: float = real(0, 1, right=True)
+
     def __init__(self, n_steps, final=0.0):
-        self.n_steps = check_whole("n_steps", n_steps)
-        self.final = check_bounded("final", final, 0, 1, right=True)
+        self.n_steps = n_steps
+        self.final = final
 
     def factors(self, steps):
         done = np.minimum(steps, self.n_steps) / self.n_steps
@@ -217,14 +225,16 @@ class WarmUp(ByStep):
     array([0.25, 0.5 , 0.75, 1.  , 1.  , 0.5 , 0.  ])
     """
 
+    n_steps: int = whole()
+    then: ByStep | None = optional(
+        instance(ByStep, "a schedule by step (StepDecay, Cosine, WarmUp)")
+    )
+    start: float = real(0, 1, right=True)
+
     def __init__(self, n_steps, then=None, start=0.0):
-        self.n_steps = check_whole("n_steps", n_steps)
-        if then is not None and not isinstance(then, ByStep):
-            raise TypeError(
-                f"then must be None or a schedule by step (StepDecay, Cosine, WarmUp), got {then!r}"
-            )
+        self.n_steps = n_steps
         self.then = then
-        self.start = check_bounded("start", start, 0, 1, right=True)
+        self.start = start
 
     def factors(self, steps):
         rising = self.start + (1 - self.start) * ((steps + 1) / self.n_steps)

@@ -295,7 +295,10 @@ def test_a_pickled_layer_holds_no_arrays():
         (lambda: Dense(3, trainable=1), "trainable of Dense must be True or False, got 1"),
         (lambda: Dense(3, lr_factor=-1), "lr_factor of Dense must be at least 0, got -1"),
         (lambda: Dense(3, lr_factor=np.nan), "lr_factor of Dense"),
-        (lambda: Dense(3, bias_lr_factor=-1), "bias_lr_factor of Dense must be at least 0, got -1"),
+        (
+            lambda: Dense(3, bias_lr_factor=-1),
+            "bias_lr_factor of Dense must be None or at least 0, got -1",
+        ),
         (lambda: Dropout(1.0), "rate of Dropout must be at least 0 and below 1, got 1.0"),
         (lambda: Dropout("0.5"), "rate of Dropout"),
         (lambda: BatchNorm(momentum=1), "momentum of BatchNorm must be at least 0 and below 1"),
