@@ -134,24 +134,24 @@ def check_gradients(
 
 def _central_difference(network, k, epsilon, X, T, sample_weight):
     """Return the central difference for parameter ``k``, or None where the step crosses a kink."""
-    value, losses, pieces = network.params[k], [], []
+    value, losses, sides = network.params[k], [], []
     try:
         for step in (epsilon, -epsilon):
             network.params[k] = value + step
             losses.append(network.objective(X, T, sample_weight))
-            pieces.append(_pieces(network, X, T, sample_weight))
+            sides.append(_kink_sides(network, X, T, sample_weight))
     finally:
         network.params[k] = value
-    if any(not np.array_equal(a, b) for a, b in zip(*pieces, strict=True)):
+    if any(not np.array_equal(a, b) for a, b in zip(*sides, strict=True)):
         return None
     return (losses[0] - losses[1]) / (2 * epsilon)
 
 
-def _pieces(network, X, T, sample_weight):
+def _kink_sides(network, X, T, sample_weight):
     """Return on which side of each kink every pre-activation and residual lies."""
     Z, contexts = network.forward_training(X, sample_weight)
-    pieces = list(network.loss_.pieces(Z, T))
+    sides = list(network.loss_.kink_sides(Z, T))
     for layer, ctx in zip(network.layers, contexts, strict=True):
         for kink in getattr(layer.activation, "kinks", ()):
-            pieces.append(kink < ctx.Z)
-    return pieces
+            sides.append(kink < ctx.Z)
+    return sides

@@ -54,7 +54,7 @@ class Loss(Configured):
         """Return predictions from logits: the inverse link applied to ``Z``."""
         return _OUTPUTS[self.output](Z)
 
-    def pieces(self, Z, T):
+    def kink_sides(self, Z, T):
         """Return boolean arrays that change where the loss has a kink; most losses have none."""
         return ()
 
@@ -256,7 +256,7 @@ class AbsoluteError(Loss):
     def gradient(self, Z, T):
         return np.sign(Z - T)
 
-    def pieces(self, Z, T):
+    def kink_sides(self, Z, T):
         return (Z > T,)
 
 
@@ -300,7 +300,7 @@ class Huber(Loss):
     def gradient(self, Z, T):
         return np.clip(Z - T, -self.delta, self.delta)
 
-    def pieces(self, Z, T):
+    def kink_sides(self, Z, T):
         R = Z - T
         return self.delta < R, -self.delta > R
 
@@ -361,7 +361,7 @@ class Quantile(Loss):
         """Return what is above 0 times ``1 - q``, and what is below times ``below``; NaN stays."""
         return (1 - self.quantile) * np.maximum(R, 0) + below * np.minimum(R, 0)
 
-    def pieces(self, Z, T):
+    def kink_sides(self, Z, T):
         return (Z > T,)
 
 

@@ -131,7 +131,7 @@ def test_absolute_error(rng):
     expected = K * mean_absolute_error(T, Z)
     np.testing.assert_allclose(AbsoluteError().value(Z, T).mean(), expected, rtol=1e-12)
     assert AbsoluteError().gradient(np.ones((1, 1)), np.ones((1, 1)))[0, 0] == 0
-    (above,) = AbsoluteError().pieces(Z, T)
+    (above,) = AbsoluteError().kink_sides(Z, T)
     np.testing.assert_array_equal(above, Z > T)
 
 
@@ -145,7 +145,7 @@ def test_huber(delta, rng):
         t, z = T[:, j].copy(), Z[:, j].copy()
         dz = theirs.gradient(y_true=t, raw_prediction=z)
         np.testing.assert_allclose(loss.gradient(Z, T)[:, j], dz, rtol=1e-12)
-    above, below = loss.pieces(Z, T)
+    above, below = loss.kink_sides(Z, T)
     np.testing.assert_array_equal(above, delta < Z - T)
     np.testing.assert_array_equal(below, delta < T - Z)
     assert above.any()
@@ -165,7 +165,7 @@ def test_quantile(quantile, rng):
         t, z = T[:, j].copy(), Z[:, j].copy()
         dz = theirs.gradient(y_true=t, raw_prediction=z)
         np.testing.assert_allclose(loss.gradient(Z, T)[:, j], dz, rtol=1e-12)
-    (above,) = loss.pieces(Z, T)
+    (above,) = loss.kink_sides(Z, T)
     np.testing.assert_array_equal(above, Z > T)
 
 

@@ -28,8 +28,8 @@ from examples.glorot2010.runs import run_all
 from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED, chosen
 from minnet.common.atomic import write_atomically
+from minnet.common.plotting import pyplot
 from minnet.datasets import load_cifar10, load_image_folder, load_mnist
-from minnet.lab.displays._style import pyplot
 
 __all__ = ["NEEDED", "PARTS", "RECORDED", "RECORDS", "make"]
 

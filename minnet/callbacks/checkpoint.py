@@ -7,10 +7,10 @@ import time
 import warnings
 from numbers import Real
 
-from minnet.callbacks.per_fit import PerFit
 from minnet.persistence.files import read_model, save_model
 from minnet.training.callback import Callback
-from minnet.training.pace import Pace
+from minnet.training.per_trainer import PerTrainer
+from minnet.training.step_timer import StepTimer
 
 __all__ = ["Checkpoint"]
 
@@ -101,7 +101,7 @@ class Checkpoint(Callback):
         self.path = path
         self.every = every
         self.resume = resume
-        self._estimators, self._fits = {}, PerFit()
+        self._estimators, self._fits = {}, PerTrainer()
 
     def __getstate__(self):
         return vars(self) | {"_estimators": {}}
@@ -162,14 +162,14 @@ class _Fit:
     def __init__(self, path, estimator, every):
         self.path, self.estimator, self.every = path, estimator, every
         self._saved = time.monotonic()  # when
-        self._pace = self._due = None
+        self._timer = self._due = None
 
     def begin(self, trainer, resume):
         if resume:
             self.take_up(trainer)
         else:
             self.save(trainer, first=True)
-        self._pace = Pace(trainer)
+        self._timer = StepTimer(trainer)
         self._look_again(trainer)
 
     def take_up(self, trainer):
@@ -197,7 +197,7 @@ class _Fit:
         self._look_again(trainer)
 
     def _look_again(self, trainer):
-        self._due = self._pace.after(trainer, self._saved + self.every - time.monotonic())
+        self._due = self._timer.after(trainer, self._saved + self.every - time.monotonic())
 
     def save_if_due(self, trainer):
         if time.monotonic() - self._saved >= self.every:

@@ -1,8 +1,8 @@
 """The figures of every epoch, kept."""
 
 from minnet.callbacks.epoch import FIGURES, Epoch
-from minnet.callbacks.per_fit import PerFit
 from minnet.training.callback import Callback
+from minnet.training.per_trainer import PerTrainer
 
 __all__ = ["History"]
 
@@ -38,7 +38,7 @@ class History(Callback):
 
     def __init__(self):
         self.fits = []
-        self._running = PerFit()
+        self._running = PerTrainer()
 
     def __repr__(self):
         return f"<History of {len(self.fits)} fits>"

@@ -5,8 +5,8 @@ import os
 import time
 
 from minnet.callbacks.epoch import Epoch
-from minnet.callbacks.per_fit import PerFit
 from minnet.training.callback import Callback
+from minnet.training.per_trainer import PerTrainer
 
 __all__ = ["TensorBoard"]
 
@@ -65,7 +65,7 @@ class TensorBoard(Callback):
     def __init__(self, folder):
         self.folder = folder
         self.run_folders = []
-        self._running = PerFit()
+        self._running = PerTrainer()
 
     def __repr__(self):
         return f"TensorBoard({str(self.folder)!r})"

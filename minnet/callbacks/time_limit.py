@@ -5,9 +5,9 @@ import time
 import warnings
 from numbers import Real
 
-from minnet.callbacks.per_fit import PerFit
 from minnet.training.callback import Callback, StopTraining
-from minnet.training.pace import Pace
+from minnet.training.per_trainer import PerTrainer
+from minnet.training.step_timer import StepTimer
 
 __all__ = ["TimeLimit"]
 
@@ -56,7 +56,7 @@ class TimeLimit(Callback):
             raise ValueError(f"seconds must be a number above 0, got {seconds!r}")
         self.seconds = seconds
         self.reached = False
-        self._running = PerFit()
+        self._running = PerTrainer()
 
     def __repr__(self):
         return f"TimeLimit({self.seconds!r})"
@@ -64,9 +64,9 @@ class TimeLimit(Callback):
     def begin(self, trainer):
         """Start the clock."""
         self.reached = False
-        pace = Pace(trainer)
+        timer = StepTimer(trainer)
         self._running[trainer] = {
-            "pace": pace, "due": pace.after(trainer, 0), "over": time.perf_counter() + self.seconds
+            "timer": timer, "due": timer.after(trainer, 0), "over": time.perf_counter() + self.seconds
         }  # fmt: skip
 
     def next_step(self, trainer):
@@ -80,7 +80,7 @@ class TimeLimit(Callback):
         if left <= 0:
             self.reached = True
             raise StopTraining(self._message(trainer.n_epochs + 1))
-        fit["due"] = fit["pace"].after(trainer, left / 2)
+        fit["due"] = fit["timer"].after(trainer, left / 2)
 
     def end_epoch(self, trainer):
         """End the training if its time is over."""

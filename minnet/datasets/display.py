@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from minnet.common.checks import check_whole, is_whole
+from minnet.common.plotting import axes_of
 
 __all__ = ["ImageGridDisplay"]
 
@@ -105,8 +106,6 @@ class ImageGridDisplay:
         -------
         self
         """
-        from minnet.lab.displays._style import axes_of
-
         n, height, width = self.images.shape[:3]
         n_rows = -(-n // self.n_columns)
         lines = max(label.count(" + ") for label in self.labels) + 1

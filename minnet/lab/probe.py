@@ -14,13 +14,13 @@ from numbers import Integral
 import numpy as np
 
 from minnet.activations import Identity
-from minnet.callbacks.per_fit import PerFit
 from minnet.common.checks import check_whole
 from minnet.lab.jacobians import layer_jacobians, singular_values
 from minnet.lab.measurement import Measurement, Recording
 from minnet.lab.rows import describe, row_indices
 from minnet.lab.subject import Subject, batch_for, step_of, subject_of
 from minnet.training.callback import Callback
+from minnet.training.per_trainer import PerTrainer
 
 __all__ = ["Probe", "probe"]
 
@@ -290,7 +290,7 @@ class Probe(Callback):
         self.n_jacobians = _check_count("n_jacobians", n_jacobians, 0)
         self.recording = Recording()
         self.seconds = 0.0
-        self._estimators, self._fits = {}, PerFit()
+        self._estimators, self._fits = {}, PerTrainer()
 
     def __getstate__(self):
         return vars(self) | {"_estimators": {}}

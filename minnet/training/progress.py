@@ -12,7 +12,7 @@ import warnings
 from scipy import sparse
 
 from minnet.training.callback import Callback
-from minnet.training.pace import Pace
+from minnet.training.step_timer import StepTimer
 
 __all__ = ["Progress", "say"]
 
@@ -57,8 +57,8 @@ class Progress(Callback):
         self._epochs_before, self._seen_before = trainer.n_epochs, trainer.n_seen
         self._validated_before = len(trainer.validation_scores)
         self._seen, self._steps = trainer.n_seen, trainer.n_steps
-        self._pace = Pace(trainer)
-        self._due = self._pace.after(trainer, _REFRESH) if self._may_pause(trainer) else None
+        self._timer = StepTimer(trainer)
+        self._due = self._timer.after(trainer, _REFRESH) if self._may_pause(trainer) else None
         self._done_before = trainer.run.n_epochs  # where a checkpoint was taken up
         self._in_epoch, self._wait = False, _SILENT
         self._loss, self._n_losses = 0.0, 0
@@ -75,7 +75,7 @@ class Progress(Callback):
 
     def at_step(self, trainer):
         """Name the next step to look at."""
-        self._due = self._pace.after(trainer, _REFRESH)
+        self._due = self._timer.after(trainer, _REFRESH)
 
     def end_epoch(self, trainer):
         """Show the figures of the epoch."""

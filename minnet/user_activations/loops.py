@@ -17,7 +17,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.untyped_passes import IRProcessing
 
-from minnet.user_activations.vector_math import OWN
+from minnet.user_activations.vector_math import REPLACEMENTS
 
 __all__ = ["Loops", "compile_loops"]
 
@@ -171,7 +171,7 @@ class _Rewriting(FunctionPass):
                     modules[inst.target.name] = value
                     continue
                 name = inst.target.name
-                own = next((own for other, own in OWN if other is value), None)
+                own = next((own for other, own in REPLACEMENTS if other is value), None)
                 if own is not None:
                     inst.value = ir.Global(own.__name__, own, inst.loc)
                 elif narrow and _narrows(value, name in weak and name not in strong):

@@ -13,7 +13,7 @@ from llvmlite import ir as llvm
 from numba import types
 from numba.extending import intrinsic, overload
 
-__all__ = ["OWN", "exp", "expm1", "log", "log1p", "tanh"]
+__all__ = ["REPLACEMENTS", "exp", "expm1", "log", "log1p", "tanh"]
 
 
 class _Width:
@@ -109,7 +109,7 @@ def log1p(x):
 
 
 #: The functions that are replaced, and by what.
-OWN = [
+REPLACEMENTS = [
     (function, own)
     for own in (exp, expm1, tanh, log, log1p)
     for function in (getattr(math, own.__name__), getattr(np, own.__name__))

@@ -39,7 +39,7 @@ PROTOCOLS = {
     },
     initializers.Initializer: {"adapt", "draw", "for_layer", "formula"},
     layers.Layer: {"backward", "bind", "forward", "output_size", "parameters", "state", "update_state"},
-    losses.Loss: {"gradient", "pieces", "predict", "value"},
+    losses.Loss: {"gradient", "kink_sides", "predict", "value"},
     Network: {"draws", "forward_backward", "forward_training", "views"},
     optimizers.Optimizer: {"prepare", "update"},
     optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},

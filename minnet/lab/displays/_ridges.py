@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minnet.lab.displays._style import foreground, layer_colors, tidy
+from minnet.common.plotting import foreground, layer_colors, tidy
 
 __all__ = ["covering_range", "ridges"]
 

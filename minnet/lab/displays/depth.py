@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minnet.lab.displays._style import axes_of, foreground, is_dark, okabe_ito, tidy
+from minnet.common.plotting import axes_of, foreground, is_dark, okabe_ito, tidy
 from minnet.lab.prediction import predict_variances
 from minnet.lab.probe import measure
 from minnet.lab.subject import subject_of

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from minnet.common.plotting import axes_of, foreground, layer_colors, layer_legend, tidy
 from minnet.lab.displays._ridges import covering_range, ridges
-from minnet.lab.displays._style import axes_of, foreground, layer_colors, layer_legend, tidy
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import probe
 

@@ -1,6 +1,6 @@
 """The range test of the learning rate."""
 
-from minnet.lab.displays._style import axes_of, foreground, okabe_ito, tidy
+from minnet.common.plotting import axes_of, foreground, okabe_ito, tidy
 from minnet.lab.learning_rate import RangeTest, find_learning_rate
 
 __all__ = ["LearningRateDisplay"]

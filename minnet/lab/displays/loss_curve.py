@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from minnet.lab.displays._style import axes_of, foreground, okabe_ito
+from minnet.common.plotting import axes_of, foreground, okabe_ito
 
 __all__ = ["LossCurveDisplay"]
 

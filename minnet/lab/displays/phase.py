@@ -4,8 +4,8 @@ import numpy as np
 
 from minnet.activations import get_activation, name_of
 from minnet.common.checks import as_numbers
+from minnet.common.plotting import OKABE_ITO, axes_of, foreground, is_dark
 from minnet.initializers.mean_field import mean_square, mean_square_slope
-from minnet.lab.displays._style import OKABE_ITO, axes_of, foreground, is_dark
 from minnet.lab.subject import network_of
 
 __all__ = ["PhaseDiagramDisplay"]

@@ -5,14 +5,14 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from minnet.estimators._base import BaseMinNet
-from minnet.lab.displays._style import (
+from minnet.common.plotting import (
     axes_of,
     foreground,
     layer_colors,
     layer_legend,
     tidy,
 )
+from minnet.estimators._base import BaseMinNet
 from minnet.lab.measurement import Recording
 from minnet.lab.probe import Probe
 from minnet.network import Network

@@ -3,8 +3,8 @@
 import numpy as np
 
 from minnet.common.checks import check_whole
+from minnet.common.plotting import axes_of
 from minnet.lab.displays._ridges import ridges
-from minnet.lab.displays._style import axes_of
 from minnet.lab.jacobians import jacobians
 from minnet.lab.prediction import predict_variances
 from minnet.lab.spectra import jacobian_density, marchenko_pastur, orthogonal_jacobian_density

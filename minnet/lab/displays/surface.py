@@ -5,7 +5,7 @@ import operator
 import numpy as np
 
 from minnet.common.checks import as_numbers, check_real, check_whole
-from minnet.lab.displays._style import color_bar, split
+from minnet.common.plotting import color_bar, split
 from minnet.lab.subject import subject_of
 from minnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 

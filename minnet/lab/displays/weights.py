@@ -3,7 +3,7 @@
 import numpy as np
 
 from minnet.common.checks import check_whole, is_whole
-from minnet.lab.displays._style import axes_of, color_bar, is_dark, pyplot
+from minnet.common.plotting import axes_of, color_bar, is_dark, pyplot
 from minnet.lab.subject import network_of
 
 __all__ = ["FirstLayerWeightsDisplay"]

@@ -1,11 +1,11 @@
-"""What a callback keeps of each fit that it watches at present."""
+"""What a callback keeps of each training that it watches at present."""
 
 from weakref import WeakKeyDictionary
 
-__all__ = ["PerFit"]
+__all__ = ["PerTrainer"]
 
 
-class PerFit(WeakKeyDictionary):
+class PerTrainer(WeakKeyDictionary):
     """A value for each trainer; empty in copies and pickles, whose fits are others.
 
     Examples
@@ -13,17 +13,17 @@ class PerFit(WeakKeyDictionary):
     >>> import copy
     >>> class Trainer:
     ...     pass
-    >>> trainer, values = Trainer(), PerFit()
+    >>> trainer, values = Trainer(), PerTrainer()
     >>> values[trainer] = "an open file"
     >>> len(values), len(copy.deepcopy(values))
     (1, 0)
     """
 
     def __reduce__(self):
-        return PerFit, ()
+        return PerTrainer, ()
 
     def __copy__(self):
-        return PerFit()
+        return PerTrainer()
 
     def __deepcopy__(self, memo):
-        return PerFit()
+        return PerTrainer()

@@ -1,4 +1,4 @@
-"""What the pictures share: axes, colours, and ridges."""
+"""What the pictures share: axes, colours, legends."""
 
 import numpy as np
 

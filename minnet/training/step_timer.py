@@ -1,11 +1,11 @@
-"""When to pause."""
+"""At which step a time will have passed."""
 
 import time
 
-__all__ = ["Pace"]
+__all__ = ["StepTimer"]
 
 
-class Pace:
+class StepTimer:
     """Tells at which step so many seconds will be over, by the pace of the training so far.
 
     Parameters
