@@ -11,11 +11,13 @@ Targets are class indices of shape (n_samples,) where the output is a softmax, a
 """
 
 import numpy as np
-from scipy.special import expit, log_softmax, softmax, xlogy
+from scipy.special import expit, softmax, xlogy
 
-from minnet.common.checks import as_numbers, is_real
+from minnet.common.checks import is_real
 from minnet.common.configured import Configured, suggest
 from minnet.common.fields import checked, finite, one_of
+from minnet.common.types import Array, ArrayLike, DTypeLike
+from minnet.links import INVERSE_LINKS, check_class_indices, check_normal_number, check_numbers
 
 __all__ = [
     "AbsoluteError",
@@ -38,27 +40,32 @@ class Loss(Configured):
     ----------
     output : {"identity", "softmax", "logistic", "exp"}
         The inverse link that ``predict`` applies.
+    target_range : (float, float)
+        Smallest and largest target, where targets are numbers.
     """
 
-    output = "identity"
+    output: str = "identity"
+    target_range = -np.inf, np.inf
 
-    def value(self, Z, T):
+    def value(self, Z: Array, T: Array) -> Array:
         """Return the loss of each sample, shape (n_samples,)."""
         raise TypeError(f"{type(self).__name__} must define value(Z, T) and gradient(Z, T).")
 
-    def gradient(self, Z, T):
+    def gradient(self, Z: Array, T: Array) -> Array:
         """Return the derivative of ``value`` in ``Z``, of the shape and dtype of ``Z``."""
         raise TypeError(f"{type(self).__name__} must define value(Z, T) and gradient(Z, T).")
 
-    def predict(self, Z):
+    def predict(self, Z: Array) -> Array:
         """Return predictions from logits: the inverse link applied to ``Z``."""
-        return _OUTPUTS[self.output](Z)
+        return INVERSE_LINKS[self.output](Z)
 
-    def kink_sides(self, Z, T):
+    def kink_sides(self, Z: Array, T: Array) -> tuple[Array, ...]:
         """Return boolean arrays that change where the loss has a kink; most losses have none."""
         return ()
 
-    def check_targets(self, T, n_samples, n_outputs, dtype):
+    def check_targets(
+        self, T: ArrayLike, n_samples: int, n_outputs: int, dtype: DTypeLike
+    ) -> Array:
         """Return ``T`` as ``value`` and ``gradient`` take it, or say what is wrong with it.
 
         Parameters
@@ -81,34 +88,10 @@ class Loss(Configured):
         ValueError
             If shape or values do not fit.
         """
-        T = np.asarray(T)
         if self.output == "softmax":
-            if T.shape != (n_samples,):
-                raise ValueError(
-                    f"T must be class indices of shape ({n_samples},), got an array of shape {T.shape}"
-                )
-            if T.dtype.kind not in "buif":
-                T = as_numbers("T", T)
-            with np.errstate(invalid="ignore"):
-                indices = T.astype(np.int64)
-            if n_samples and (
-                not np.array_equal(indices, T) or indices.min() < 0 or indices.max() >= n_outputs
-            ):
-                raise ValueError(
-                    f"T must be class indices from 0 to {n_outputs - 1}, got values from "
-                    f"{T.min()} to {T.max()}"
-                )
-            return indices
-        if T.ndim == 1 and n_outputs == 1:
-            T = T[:, np.newaxis]
-        if T.shape != (n_samples, n_outputs):
-            raise ValueError(
-                f"T must have shape {(n_samples, n_outputs)}, got an array of shape {T.shape}"
-            )
-        T = as_numbers("T", T, dtype)
-        if not np.isfinite(T).all():
-            raise ValueError("T must be finite, got NaN or infinity")
-        return T
+            return check_class_indices(T, n_samples, n_outputs)
+        name = type(self).__name__.lower()
+        return check_numbers(T, n_samples, n_outputs, dtype, *self.target_range, loss=name)
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -127,12 +110,12 @@ class SoftmaxCrossEntropy(Loss):
 
     output = "softmax"
 
-    def value(self, Z, T):
+    def value(self, Z: Array, T: Array) -> Array:
         # The maximum goes first: what all logits have in common would cost the digits that differ.
         D = Z - Z.max(axis=1, keepdims=True)
         return np.log(np.exp(D).sum(axis=1)) - D[np.arange(len(T)), T]
 
-    def gradient(self, Z, T):
+    def gradient(self, Z: Array, T: Array) -> Array:
         dZ = softmax(Z, axis=1)
         dZ[np.arange(len(T)), T] -= 1
         return dZ
@@ -152,18 +135,13 @@ class SigmoidCrossEntropy(Loss):
     """
 
     output = "logistic"
+    target_range = 0.0, 1.0
 
-    def value(self, Z, T):
+    def value(self, Z: Array, T: Array) -> Array:
         return (np.maximum(Z, 0) - Z * T + np.log1p(np.exp(-np.abs(Z)))).sum(axis=1)
 
-    def gradient(self, Z, T):
+    def gradient(self, Z: Array, T: Array) -> Array:
         return expit(Z) - T
-
-    def check_targets(self, T, n_samples, n_outputs, dtype):
-        T = super().check_targets(T, n_samples, n_outputs, dtype)
-        if T.size and (T.min() < 0 or T.max() > 1):
-            raise ValueError(f"T must lie between 0 and 1, got values from {T.min()} to {T.max()}")
-        return T
 
 
 class SquaredError(Loss):
@@ -192,7 +170,7 @@ class SquaredError(Loss):
     def __init__(self, output="identity"):
         self.output = "logistic" if output == "sigmoid" else output
 
-    def _residual(self, Z, T):
+    def _residual(self, Z: Array, T: Array) -> tuple[Array, Array]:
         Y = self.predict(Z)
         if self.output != "softmax":
             return Y, Y - T
@@ -200,11 +178,11 @@ class SquaredError(Loss):
         D[np.arange(len(T)), T] -= 1
         return Y, D
 
-    def value(self, Z, T):
+    def value(self, Z: Array, T: Array) -> Array:
         _, D = self._residual(Z, T)
         return 0.5 * np.square(D).sum(axis=1)
 
-    def gradient(self, Z, T):
+    def gradient(self, Z: Array, T: Array) -> Array:
         Y, D = self._residual(Z, T)
         if self.output == "softmax":
             return Y * (D - (D * Y).sum(axis=1, keepdims=True))
@@ -226,18 +204,13 @@ class Poisson(Loss):
     """
 
     output = "exp"
+    target_range = 0.0, np.inf
 
-    def value(self, Z, T):
+    def value(self, Z: Array, T: Array) -> Array:
         return (np.exp(Z) - T * Z + xlogy(T, T) - T).sum(axis=1)
 
-    def gradient(self, Z, T):
+    def gradient(self, Z: Array, T: Array) -> Array:
         return np.exp(Z) - T
-
-    def check_targets(self, T, n_samples, n_outputs, dtype):
-        T = super().check_targets(T, n_samples, n_outputs, dtype)
-        if T.size and T.min() < 0:
-            raise ValueError(f"T must be at least 0 for the loss 'poisson', got {T.min()}")
-        return T
 
 
 class AbsoluteError(Loss):
@@ -250,13 +223,13 @@ class AbsoluteError(Loss):
     array([[ 1., -1.]])
     """
 
-    def value(self, Z, T):
+    def value(self, Z: Array, T: Array) -> Array:
         return np.abs(Z - T).sum(axis=1)
 
-    def gradient(self, Z, T):
+    def gradient(self, Z: Array, T: Array) -> Array:
         return np.sign(Z - T)
 
-    def kink_sides(self, Z, T):
+    def kink_sides(self, Z: Array, T: Array) -> tuple[Array, ...]:
         return (Z > T,)
 
 
@@ -292,25 +265,22 @@ class Huber(Loss):
     def __init__(self, delta=1.0):
         self.delta = delta
 
-    def value(self, Z, T):
+    def value(self, Z: Array, T: Array) -> Array:
         R = Z - T
         C = np.clip(R, -self.delta, self.delta)
         return (C * (R - 0.5 * C)).sum(axis=1)
 
-    def gradient(self, Z, T):
+    def gradient(self, Z: Array, T: Array) -> Array:
         return np.clip(Z - T, -self.delta, self.delta)
 
-    def kink_sides(self, Z, T):
+    def kink_sides(self, Z: Array, T: Array) -> tuple[Array, ...]:
         R = Z - T
         return self.delta < R, -self.delta > R
 
-    def check_targets(self, T, n_samples, n_outputs, dtype):
-        info = np.finfo(dtype)
-        if not float(info.tiny) <= self.delta <= float(info.max):
-            raise ValueError(
-                f"delta must lie between {info.tiny:.2g} and {info.max:.2g} in {info.dtype}, got "
-                f"{self.delta}"
-            )
+    def check_targets(
+        self, T: ArrayLike, n_samples: int, n_outputs: int, dtype: DTypeLike
+    ) -> Array:
+        check_normal_number("delta", self.delta, dtype)
         return super().check_targets(T, n_samples, n_outputs, dtype)
 
 
@@ -351,32 +321,19 @@ class Quantile(Loss):
     def __init__(self, quantile=0.5):
         self.quantile = quantile
 
-    def value(self, Z, T):
+    def value(self, Z: Array, T: Array) -> Array:
         return self._weigh(Z - T, -self.quantile).sum(axis=1)
 
-    def gradient(self, Z, T):
+    def gradient(self, Z: Array, T: Array) -> Array:
         return self._weigh(np.sign(Z - T), self.quantile)
 
-    def _weigh(self, R, below):
+    def _weigh(self, R: Array, below: float) -> Array:
         """Return what is above 0 times ``1 - q``, and what is below times ``below``; NaN stays."""
         return (1 - self.quantile) * np.maximum(R, 0) + below * np.minimum(R, 0)
 
-    def kink_sides(self, Z, T):
+    def kink_sides(self, Z: Array, T: Array) -> tuple[Array, ...]:
         return (Z > T,)
 
-
-_OUTPUTS = {
-    "identity": lambda Z: Z,
-    "softmax": lambda Z: softmax(Z, axis=1),
-    "logistic": expit,
-    "exp": np.exp,
-}
-
-#: Logarithms of the predictions, where they are probabilities; exact where the probability rounds to 0.
-LOG_OUTPUTS = {
-    "softmax": lambda Z: log_softmax(Z, axis=1),
-    "logistic": lambda Z: -np.logaddexp(0, -Z),
-}
 
 _BY_NAME = {
     "softmax_cross_entropy": SoftmaxCrossEntropy,
@@ -389,7 +346,7 @@ _BY_NAME = {
 }
 
 
-def list_losses():
+def list_losses() -> list[str]:
     """Return the names that ``loss=`` of a :class:`minnet.Network` accepts.
 
     Examples
@@ -400,7 +357,7 @@ def list_losses():
     return ["log_loss", *_BY_NAME]
 
 
-def get_loss(spec, n_outputs):
+def get_loss(spec: str | Loss, n_outputs: int) -> Loss:
     """Turn what a user gave as a loss into a :class:`Loss`.
 
     Parameters

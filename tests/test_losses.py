@@ -16,8 +16,8 @@ from sklearn.metrics import (
 )
 
 from minnet import Dense, Network, check_gradients
+from minnet.links import LOG_INVERSE_LINKS
 from minnet.losses import (
-    LOG_OUTPUTS,
     AbsoluteError,
     Huber,
     Loss,
@@ -288,8 +288,8 @@ def test_predictions_are_the_inverse_link(loss, rng):
 
 def test_logarithms_of_probabilities_are_exact_where_the_probability_vanishes():
     Z = np.array([[0.0, 1000.0]])
-    np.testing.assert_allclose(LOG_OUTPUTS["softmax"](Z), log_softmax(Z, axis=1))
-    np.testing.assert_allclose(LOG_OUTPUTS["logistic"](-Z), [[-np.log(2), -1000]])
+    np.testing.assert_allclose(LOG_INVERSE_LINKS["softmax"](Z), log_softmax(Z, axis=1))
+    np.testing.assert_allclose(LOG_INVERSE_LINKS["logistic"](-Z), [[-np.log(2), -1000]])
 
 
 # ---- targets

@@ -14,7 +14,8 @@ from sklearn.utils.multiclass import unique_labels
 from minnet.estimators._base import BaseMinNet, stochastic_solver
 from minnet.estimators._split import stratified_rows
 from minnet.estimators._targets import Labels, first_of, typed_labels
-from minnet.losses import LOG_OUTPUTS, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from minnet.links import LOG_INVERSE_LINKS
+from minnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 
 __all__ = ["MinNetClassifier"]
 
@@ -395,7 +396,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         ValueError
             If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
-        return self._of_each_class(X, lambda Z: LOG_OUTPUTS[self._labels.output](Z), 0.0)
+        return self._of_each_class(X, lambda Z: LOG_INVERSE_LINKS[self._labels.output](Z), 0.0)
 
     def _of_each_class(self, X, function, certain):
         """Return ``function`` of the logits, with a column for each class."""

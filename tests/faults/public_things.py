@@ -18,6 +18,7 @@ from minnet import (
     descend,
     initializers,
     layers,
+    links,
     losses,
     optimizers,
     user_activations,
@@ -83,6 +84,9 @@ def public():
 
 #: They get arrays that were checked.
 _OF_EACH_STEP = (
+    links.check_class_indices,
+    links.check_normal_number,
+    links.check_numbers,
     minnet.parameter_table.rate_factors,
     optimizers.clip_gradients,
     descend.shuffled_order,

@@ -1,0 +1,99 @@
+"""Inverse links, from logits to predictions; and the targets that belong to them, or one sentence.
+
+A loss names its link: "identity", "softmax", "logistic" or "exp". Behind a softmax there are classes, and
+targets are their indices; behind the others there are numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import expit, log_softmax, softmax
+
+from minnet.common.checks import as_numbers
+from minnet.common.types import Array, ArrayLike, DTypeLike
+
+__all__ = [
+    "INVERSE_LINKS",
+    "LOG_INVERSE_LINKS",
+    "check_class_indices",
+    "check_normal_number",
+    "check_numbers",
+]
+
+#: Predictions from logits of shape (n_samples, n_outputs).
+INVERSE_LINKS: dict[str, Callable[[Array], Array]] = {
+    "identity": lambda Z: Z,
+    "softmax": lambda Z: softmax(Z, axis=1),
+    "logistic": expit,
+    "exp": np.exp,
+}
+
+#: Logarithms of the predictions, where they are probabilities; exact where the probability rounds to 0.
+LOG_INVERSE_LINKS: dict[str, Callable[[Array], Array]] = {
+    "softmax": lambda Z: log_softmax(Z, axis=1),
+    "logistic": lambda Z: -np.logaddexp(0, -Z),
+}
+
+
+def check_class_indices(T: ArrayLike, n_samples: int, n_outputs: int) -> Array:
+    """Return class indices as int64 of shape (n_samples,), or say what is wrong with them."""
+    T = np.asarray(T)
+    if T.shape != (n_samples,):
+        raise ValueError(
+            f"T must be class indices of shape ({n_samples},), got an array of shape {T.shape}"
+        )
+    if T.dtype.kind not in "buif":
+        T = as_numbers("T", T)
+    with np.errstate(invalid="ignore"):
+        indices = T.astype(np.int64)
+    if n_samples and (
+        not np.array_equal(indices, T) or indices.min() < 0 or indices.max() >= n_outputs
+    ):
+        raise ValueError(
+            f"T must be class indices from 0 to {n_outputs - 1}, got values from "
+            f"{T.min()} to {T.max()}"
+        )
+    return indices
+
+
+def check_numbers(
+    T: ArrayLike,
+    n_samples: int,
+    n_outputs: int,
+    dtype: DTypeLike,
+    low: float = -np.inf,
+    high: float = np.inf,
+    loss: str = "",
+) -> Array:
+    """Return finite targets of shape (n_samples, n_outputs), or say what is wrong with them.
+
+    ``low`` and ``high`` are what a ``loss`` of that name allows.
+    """
+    T = np.asarray(T)
+    if T.ndim == 1 and n_outputs == 1:
+        T = T[:, np.newaxis]
+    if T.shape != (n_samples, n_outputs):
+        raise ValueError(
+            f"T must have shape {(n_samples, n_outputs)}, got an array of shape {T.shape}"
+        )
+    T = as_numbers("T", T, dtype)
+    if not np.isfinite(T).all():
+        raise ValueError("T must be finite, got NaN or infinity")
+    if (low > -np.inf or high < np.inf) and T.size and (T.min() < low or T.max() > high):
+        if high < np.inf:
+            raise ValueError(
+                f"T must lie between {low:g} and {high:g}, got values from {T.min()} to {T.max()}"
+            )
+        raise ValueError(f"T must be at least {low:g} for the loss {loss!r}, got {T.min()}")
+    return T
+
+
+def check_normal_number(name: str, value: float, dtype: DTypeLike) -> None:
+    """Raise where a positive number is none of the normal numbers of a dtype."""
+    info = np.finfo(np.dtype(dtype))
+    if not float(info.tiny) <= value <= float(info.max):
+        raise ValueError(
+            f"{name} must lie between {info.tiny:.2g} and {info.max:.2g} in {info.dtype}, got {value}"
+        )
