@@ -39,10 +39,11 @@ PROTOCOLS = {
         "on_fit_task_begin", "on_fit_task_end", "setup", "teardown",
     },
     initializers.Initializer: {"adapt", "draw", "for_layer", "formula"},
+    layers.Context: {"gradient"},
     layers.Layer: {"backward", "bind", "forward", "output_size", "parameters", "state", "update_state"},
     losses.Loss: {"gradient", "kink_sides", "predict", "value"},
     Network: {"draws", "forward_backward", "forward_training", "views"},
-    optimizers.Optimizer: {"prepare", "update"},
+    optimizers.Optimizer: {"constants", "prepare", "update"},
     optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
     trace.Trace: {"of_batch"},
     Trainer: {

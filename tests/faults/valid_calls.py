@@ -140,9 +140,9 @@ CALLS = {
     "Network.activation_above": _on_network("activation_above", layer_index=0),
     "Network.activation_below": _on_network("activation_below", layer_index=2),
     "Network.adapt": _on_network("adapt", X=X, T=CLASS, sample_weight=WEIGHT),
-    "Network.astype": _on_network("astype", dtype="float32"),
-    "Network.check_X": _on_network("check_X", X=X),
-    "Network.check_batch": _on_network(
+    "FlatParameters.astype": _on_network("astype", dtype="float32"),
+    "BatchChecks.check_X": _on_network("check_X", X=X),
+    "BatchChecks.check_batch": _on_network(
         "check_batch", X=X, T=CLASS, sample_weight=WEIGHT, targets=True
     ),
     "Network.forward": _on_network("forward", X=X, return_all=False),
@@ -205,6 +205,8 @@ CALLS = {
     ),
     "SGD": _optimizer(minnet.SGD),
     "Adam": _optimizer(minnet.Adam),
+    "AdamW": _optimizer(optimizers.AdamW),
+    "RMSProp": _optimizer(optimizers.RMSProp),
     "InvScaling": _schedule(optimizers.InvScaling, power_t=0.5),
     "FunctionOfStep": _schedule(optimizers.FunctionOfStep, function=lambda step: 0.1),
     "StepDecay": _schedule(optimizers.StepDecay, n_steps=3, factor=0.1),
