@@ -15,6 +15,7 @@ MINNET_SANITIZE=1
     Compile with AddressSanitizer and UndefinedBehaviorSanitizer; `make sanitize` does it in a copy.
 """
 
+import importlib.util
 import os
 import platform
 import re
@@ -39,6 +40,7 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 PACKAGES = ["minnet", "minnet.*"] + ([] if PURE else ["minnet_ext"])
 PACKAGE_DATA = {"minnet": ["py.typed"]}
 KERNELS = Path("minnet_ext/kernels")
+DECLARATIONS = [Path("minnet_ext/_runtime.pxd"), Path("minnet_ext/_program.pxd")]
 
 # All Cython directives of the project.
 DIRECTIVES = {
@@ -211,6 +213,19 @@ def included(file, found=None):
     return found
 
 
+def write_table():
+    """Write C's header and Cython's declarations of the one table, unless they are there."""
+    spec = importlib.util.spec_from_file_location("formulas", "minnet/backends/formulas.py")
+    formulas = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(formulas)
+    for file, text in (
+        (KERNELS / "program.h", formulas.c_header()),
+        (Path("minnet_ext/_program.pxd"), formulas.pxd()),
+    ):
+        if changed(file, text):
+            file.write_text(text)
+
+
 def is_x86_64():
     """Whether the build is for x86-64 (a macOS build may be for another CPU than this one)."""
     target = os.environ.get("ARCHFLAGS") or sysconfig.get_platform()
@@ -224,12 +239,13 @@ def extensions():
         return []
     from Cython.Build import cythonize
 
+    write_table()
     modules = [
         Extension(
             f"minnet_ext.{name}",
             [f"minnet_ext/{name}.pyx"],
             include_dirs=[str(KERNELS)],
-            depends=[*map(str, included(KERNELS / header)), "minnet_ext/_runtime.pxd"],
+            depends=[*map(str, included(KERNELS / header)), *map(str, DECLARATIONS)],
         )
         for name, header in (
             ("_runtime", "dispatch.h"),

@@ -24,6 +24,7 @@ from scipy.special import expit, ndtr
 
 from minnet.common.configured import Configured, suggest
 from minnet.common.fields import real
+from minnet.common.types import Array
 
 __all__ = [
     "Activation",
@@ -49,21 +50,36 @@ class Activation(Configured):
 
     Attributes
     ----------
+    name : str
+        What ``activation="..."`` calls one of minnet's own.
+    aliases : tuple of str
+        Other names.
     needs_Z : bool
         Whether ``derivative`` reads ``Z``; otherwise it reads only ``Y``.
+    is_rectifier : bool
+        Whether it lets positive numbers through and little of the others: ``init="auto"`` takes He's law.
+    is_self_normalizing : bool
+        Whether mean 0 and variance 1 are its fixed point: ``init="auto"`` takes LeCun's law.
+    glorot_gain : float
+        The gain of Glorot's law, which ``init="auto"`` takes for all others.
     kinks : tuple of float
         Pre-activations at which the derivative jumps; :func:`minnet.check_gradients` skips steps
         across them.
     """
 
+    name: str
+    aliases: tuple[str, ...] = ()
     needs_Z = False
+    is_rectifier = False
+    is_self_normalizing = False
+    glorot_gain = 1.0
     kinks: tuple[float, ...] = ()
 
-    def __call__(self, Z):
+    def __call__(self, Z: Array) -> Array:
         """Return ``f(Z)``, of the shape and dtype of ``Z``."""
         raise TypeError(f"{type(self).__name__} must define __call__(Z) and derivative(Z, Y).")
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         """Return ``f'(Z)``, given ``Z`` and ``Y = f(Z)``."""
         raise TypeError(f"{type(self).__name__} must define __call__(Z) and derivative(Z, Y).")
 
@@ -78,10 +94,12 @@ class Identity(Activation):
     array([-1.,  2.])
     """
 
-    def __call__(self, Z):
+    name = "identity"
+
+    def __call__(self, Z: Array) -> Array:
         return Z
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return np.ones_like(Y)
 
 
@@ -95,10 +113,14 @@ class Sigmoid(Activation):
     array([0. , 0.5, 1. ])
     """
 
-    def __call__(self, Z):
+    name = "sigmoid"
+    aliases = ("logistic",)  # scikit-learn's name
+    glorot_gain = 4.0  # 1 / f'(0)
+
+    def __call__(self, Z: Array) -> Array:
         return expit(Z)
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return Y * (1 - Y)
 
 
@@ -112,10 +134,12 @@ class Tanh(Activation):
     array([1.  , 0.75])
     """
 
-    def __call__(self, Z):
+    name = "tanh"
+
+    def __call__(self, Z: Array) -> Array:
         return np.tanh(Z)
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return 1 - Y * Y
 
 
@@ -132,10 +156,12 @@ class LecunTanh(Activation):
     array([-1.,  1.])
     """
 
-    def __call__(self, Z):
+    name = "lecun_tanh"
+
+    def __call__(self, Z: Array) -> Array:
         return 1.7159 * np.tanh(Z * (2 / 3))
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return (2 / 3) * (1.7159 - Y * Y / 1.7159)
 
 
@@ -152,10 +178,12 @@ class Softsign(Activation):
     array([-0.5 ,  0.75])
     """
 
-    def __call__(self, Z):
+    name = "softsign"
+
+    def __call__(self, Z: Array) -> Array:
         return Z / (1 + np.abs(Z))
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return np.square(1 - np.abs(Y))
 
 
@@ -169,12 +197,14 @@ class Relu(Activation):
     array([ 0., nan,  2.])
     """
 
+    name = "relu"
+    is_rectifier = True
     kinks = (0.0,)
 
-    def __call__(self, Z):
+    def __call__(self, Z: Array) -> Array:
         return np.maximum(Z, 0)
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return (Y > 0).astype(Y.dtype)
 
 
@@ -193,17 +223,19 @@ class LeakyRelu(Activation):
     array([-0.1,  2. ])
     """
 
+    name = "leaky_relu"
+    is_rectifier = True
     kinks = (0.0,)
 
     negative_slope: float = real(0)
 
-    def __init__(self, negative_slope=0.01):
+    def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
 
-    def __call__(self, Z):
+    def __call__(self, Z: Array) -> Array:
         return np.where(Z <= 0, self.negative_slope * np.minimum(Z, 0), Z)
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return np.where(Y > 0, 1, self.negative_slope).astype(Y.dtype)
 
 
@@ -225,17 +257,19 @@ class Elu(Activation):
     array([-1.,  2.])
     """
 
+    name = "elu"
+    is_rectifier = True
     kinks = (0.0,)
 
     alpha: float = real(0)
 
-    def __init__(self, alpha=1.0):
+    def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
-    def __call__(self, Z):
+    def __call__(self, Z: Array) -> Array:
         return np.where(Z <= 0, self.alpha * np.expm1(np.minimum(Z, 0)), Z)
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return np.where(Y > 0, 1, Y + self.alpha)
 
 
@@ -252,15 +286,17 @@ class Selu(Activation):
     array([-1.7581,  1.0507])
     """
 
+    name = "selu"
+    is_self_normalizing = True
     kinks = (0.0,)
     scale = 1.0507009873554805
     alpha = 1.6732632423543772
 
-    def __call__(self, Z):
+    def __call__(self, Z: Array) -> Array:
         negative = (self.scale * self.alpha) * np.expm1(np.minimum(Z, 0))
         return np.where(Z <= 0, negative, self.scale * np.maximum(Z, 0))
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return np.where(Y > 0, self.scale, Y + self.scale * self.alpha)
 
 
@@ -277,12 +313,14 @@ class Gelu(Activation):
     array([-0.1587,  0.    ,  0.8413])
     """
 
+    name = "gelu"
+    is_rectifier = True
     needs_Z = True
 
-    def __call__(self, Z):
+    def __call__(self, Z: Array) -> Array:
         return Z * ndtr(Z)
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         # Beyond |z| = 40 the density is 0 in either precision; the clip keeps z² from overflowing.
         z = np.clip(Z, -40, 40)
         return ndtr(z) + z * np.exp(-0.5 * z * z) * (1 / np.sqrt(2 * np.pi)).astype(z.dtype)
@@ -298,12 +336,14 @@ class Silu(Activation):
     array([-0.2689,  0.    ,  0.7311])
     """
 
+    name = "silu"
+    is_rectifier = True
     needs_Z = True
 
-    def __call__(self, Z):
+    def __call__(self, Z: Array) -> Array:
         return Z * expit(Z)
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         sigma = expit(Z)
         return sigma + Y * (1 - sigma)
 
@@ -318,34 +358,27 @@ class Softplus(Activation):
     array([0.000e+00, 6.931e-01, 1.000e+03])
     """
 
-    def __call__(self, Z):
+    name = "softplus"
+    is_rectifier = True
+
+    def __call__(self, Z: Array) -> Array:
         return np.maximum(Z, 0) + np.log1p(np.exp(-np.abs(Z)))
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return -np.expm1(-Y)
 
 
-_BY_NAME = {
-    "identity": Identity,
-    "sigmoid": Sigmoid,
-    "logistic": Sigmoid,  # scikit-learn's name
-    "tanh": Tanh,
-    "lecun_tanh": LecunTanh,
-    "softsign": Softsign,
-    "relu": Relu,
-    "leaky_relu": LeakyRelu,
-    "elu": Elu,
-    "selu": Selu,
-    "gelu": Gelu,
-    "silu": Silu,
-    "softplus": Softplus,
+#: Minnet's own classes by the names that ``activation=`` accepts.
+_BY_NAME: dict[str, type[Activation]] = {
+    name: cls
+    for cls in Activation.__subclasses__()  # in the order above
+    for name in (cls.name, *cls.aliases)
 }
-
 
 _REGISTERED: dict[str, Activation] = {}  # those of users: see minnet/user_activations/activation.py
 
 
-def list_activations():
+def list_activations() -> list[str]:
     """Return the names that ``activation=`` accepts, those of :func:`minnet.activation` included.
 
     Examples
@@ -356,7 +389,9 @@ def list_activations():
     return [*_BY_NAME, *_REGISTERED]
 
 
-def get_activation(spec, name="activation"):
+def get_activation(
+    spec: str | Activation | type[Activation], name: str = "activation"
+) -> Activation:
     """Turn what a user gave as an activation into an :class:`Activation`.
 
     Parameters
@@ -395,9 +430,13 @@ def get_activation(spec, name="activation"):
     raise TypeError(f"{name} must be a name such as 'tanh' or an Activation object, got {spec!r}.")
 
 
-def name_of(activation):
+def is_own(activation: Activation) -> bool:
+    """Return whether it is one of minnet's own, not of a user's subclass."""
+    return type(activation) in _BY_NAME.values()
+
+
+def name_of(activation: Activation) -> str:
     """Return the registered name of an activation, or its class name for a user's own."""
-    for name, cls in _BY_NAME.items():
-        if type(activation) is cls:
-            return name
-    return getattr(activation, "name", type(activation).__name__)
+    if is_own(activation) or "name" in {**vars(type(activation)), **vars(activation)}:
+        return activation.name
+    return type(activation).__name__

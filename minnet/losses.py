@@ -38,14 +38,21 @@ class Loss(Configured):
 
     Attributes
     ----------
+    name : str
+        What ``loss="..."`` calls one of minnet's own.
     output : {"identity", "softmax", "logistic", "exp"}
         The inverse link that ``predict`` applies.
     target_range : (float, float)
         Smallest and largest target, where targets are numbers.
     """
 
+<<<<<<< HEAD
     output: str = "identity"
     target_range = -np.inf, np.inf
+=======
+    name: str
+    output = "identity"
+>>>>>>> fb1a4f1 (One table of kinds, activations, losses, optimizers and structs: C's header and Cython's declarations are written from it, an extension built from another one is refused, and no unknown code is a function; activations say of themselves what init='auto' and advice ask)
 
     def value(self, Z: Array, T: Array) -> Array:
         """Return the loss of each sample, shape (n_samples,)."""
@@ -108,6 +115,7 @@ class SoftmaxCrossEntropy(Loss):
            [ 1. , -1. ]])
     """
 
+    name = "softmax_cross_entropy"
     output = "softmax"
 
     def value(self, Z: Array, T: Array) -> Array:
@@ -134,6 +142,7 @@ class SigmoidCrossEntropy(Loss):
     array([6.931e-01, 1.000e+03])
     """
 
+    name = "sigmoid_cross_entropy"
     output = "logistic"
     target_range = 0.0, 1.0
 
@@ -165,6 +174,7 @@ class SquaredError(Loss):
     array([[-0.25,  0.25]])
     """
 
+    name = "squared_error"
     output: str = one_of("identity", "softmax", "logistic")
 
     def __init__(self, output="identity"):
@@ -203,6 +213,7 @@ class Poisson(Loss):
     array([0.])
     """
 
+    name = "poisson"
     output = "exp"
     target_range = 0.0, np.inf
 
@@ -223,7 +234,13 @@ class AbsoluteError(Loss):
     array([[ 1., -1.]])
     """
 
+<<<<<<< HEAD
     def value(self, Z: Array, T: Array) -> Array:
+=======
+    name = "absolute_error"
+
+    def value(self, Z, T):
+>>>>>>> fb1a4f1 (One table of kinds, activations, losses, optimizers and structs: C's header and Cython's declarations are written from it, an extension built from another one is refused, and no unknown code is a function; activations say of themselves what init='auto' and advice ask)
         return np.abs(Z - T).sum(axis=1)
 
     def gradient(self, Z: Array, T: Array) -> Array:
@@ -260,6 +277,7 @@ class Huber(Loss):
     (array([8.5]), array([[ 1., -2.]]))
     """
 
+    name = "huber"
     delta: float = finite(0, left=False)
 
     def __init__(self, delta=1.0):
@@ -316,6 +334,7 @@ class Quantile(Loss):
     (array([1.]), array([[ 0.25, -0.75]]))
     """
 
+    name = "quantile"
     quantile: float = checked(_check_share)
 
     def __init__(self, quantile=0.5):
@@ -335,6 +354,7 @@ class Quantile(Loss):
         return (Z > T,)
 
 
+<<<<<<< HEAD
 _BY_NAME = {
     "softmax_cross_entropy": SoftmaxCrossEntropy,
     "sigmoid_cross_entropy": SigmoidCrossEntropy,
@@ -344,6 +364,27 @@ _BY_NAME = {
     "huber": Huber,
     "quantile": Quantile,
 }
+=======
+_OUTPUTS = {
+    "identity": lambda Z: Z,
+    "softmax": lambda Z: softmax(Z, axis=1),
+    "logistic": expit,
+    "exp": np.exp,
+}
+
+#: Logarithms of the predictions, where they are probabilities; exact where the probability rounds to 0.
+LOG_OUTPUTS = {
+    "softmax": lambda Z: log_softmax(Z, axis=1),
+    "logistic": lambda Z: -np.logaddexp(0, -Z),
+}
+
+_BY_NAME: dict[str, type[Loss]] = {cls.name: cls for cls in Loss.__subclasses__()}
+
+
+def is_own(loss: Loss) -> bool:
+    """Return whether it is one of minnet's own, not of a user's subclass."""
+    return type(loss) in _BY_NAME.values()
+>>>>>>> fb1a4f1 (One table of kinds, activations, losses, optimizers and structs: C's header and Cython's declarations are written from it, an extension built from another one is refused, and no unknown code is a function; activations say of themselves what init='auto' and advice ask)
 
 
 def list_losses() -> list[str]:

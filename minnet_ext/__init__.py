@@ -13,9 +13,18 @@ has_openmp : bool
     Whether the kernels may use several threads.
 debug : bool
     Whether it was built with ``MINNET_DEBUG=1``: bounds are checked.
+table_digest : str
+    Of minnet/backends/formulas.py when it was built: what ``minnet.backends.formulas.digest`` must return.
 """
 
-from minnet_ext._runtime import cpu_level, cpu_levels, debug, effective_n_threads, has_openmp
+from minnet_ext._runtime import (
+    cpu_level,
+    cpu_levels,
+    debug,
+    effective_n_threads,
+    has_openmp,
+    table_digest,
+)
 
 
 def max_threads() -> int:
@@ -30,4 +39,5 @@ __all__ = [
     "effective_n_threads",
     "has_openmp",
     "max_threads",
+    "table_digest",
 ]

@@ -2,50 +2,7 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-
-cdef extern from "program.h" nogil:
-    ctypedef struct minnet_layer:
-        int64_t kind
-
-    ctypedef struct minnet_network:
-        const minnet_layer *layers
-        int64_t n_layers, loss
-        double loss_parameter
-        double alpha
-        void *params
-        void *state
-
-    ctypedef struct minnet_data:
-        const char *X
-        int64_t row_stride, column_stride
-        const int64_t *indptr
-        const void *indices
-        int64_t wide_indices
-        const int64_t *classes
-        const char *T
-        int64_t t_row_stride, t_column_stride
-        const double *weights
-        const int64_t *order
-        int64_t n_samples
-        double weight_sum
-
-    ctypedef struct minnet_hyper:
-        int64_t batch_size, start, stop
-        const double *rates
-        int64_t optimizer, nesterov
-        double momentum, beta_1, beta_2, epsilon
-        double weight_decay, clip_value, clip_norm
-        void *V
-        void *M
-        int64_t steps_made
-        int64_t position
-        uint64_t key
-        int64_t n_threads
-        double *lazy
-        void *workspace
-        int64_t workspace_bytes
-        void *gradient
-        double *losses
+from minnet_ext._program cimport minnet_data, minnet_hyper, minnet_network
 
 
 cdef extern from "table.h" nogil:

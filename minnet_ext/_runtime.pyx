@@ -4,6 +4,7 @@ import os
 
 import joblib
 
+from minnet_ext._program cimport MINNET_DIGEST
 from minnet_ext._runtime cimport minnet_kernels
 
 cdef extern from "dispatch.h" nogil:
@@ -51,6 +52,7 @@ minnet_watch_fork()
 cpu_level = kernels.name.decode()
 has_openmp = bool(minnet_openmp())
 debug = bool(MINNET_DEBUG)
+table_digest = MINNET_DIGEST.decode()
 
 cdef int n_cpus = 0  # looked up at the first need: it may start a process
 

@@ -6,7 +6,8 @@ from cython cimport floating
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 
-from minnet_ext._runtime cimport kernels, minnet_data, minnet_hyper, minnet_layer, minnet_network
+from minnet_ext._program cimport minnet_data, minnet_hyper, minnet_layer, minnet_network
+from minnet_ext._runtime cimport kernels
 
 
 cdef int point_to(minnet_data *data, const floating[:, :] X, csr) except -1:
@@ -105,14 +106,9 @@ def train_steps(
     hyper.weight_decay = weight_decay
     hyper.clip_value = INFINITY if clip_value is None else clip_value
     hyper.clip_norm = INFINITY if clip_norm is None else clip_norm
-    # Adam keeps m in row 0 and v in row 1; the others V or v in row 0, RMSProp's momentum V in row 1.
-    hyper.M = hyper.V = NULL
-    cdef int first = 0
-    if optimizer_state.shape[0] == 2:
-        first = 1 if optimizer["kind"] == 1 else 0
-        hyper.M = &optimizer_state[1 - first, 0]
-    if optimizer_state.shape[0] > 0:
-        hyper.V = &optimizer_state[first, 0]
+    cdef int64_t V = optimizer["V"], M = optimizer["M"]  # rows of the state, or -1
+    hyper.V = &optimizer_state[V, 0] if V >= 0 else NULL
+    hyper.M = &optimizer_state[M, 0] if M >= 0 else NULL
     hyper.position = position
     hyper.key = key
     hyper.n_threads = n_threads

@@ -14,6 +14,7 @@ def _extension() -> dict[str, Any]:
     """Describe the compiled extension, or why there is none."""
     try:
         import minnet_ext
+        from minnet.backends import cython  # noqa: F401  which refuses another table's
         from minnet_ext import _random  # noqa: F401  what minnet.random uses
     except ModuleNotFoundError as error:
         reason = f"not installed ({error}); minnet runs on NumPy alone"

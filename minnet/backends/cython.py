@@ -5,13 +5,21 @@ import time
 import numpy as np
 from scipy import sparse
 
+import minnet_ext
+from minnet.backends import formulas
 from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
-from minnet.backends.program import USER, CannotLowerError, describe, lower, lower_loss
+from minnet.backends.program import USER, CannotLowerError, lower, lower_loss, lower_optimizer
 from minnet.common.checks import check_sparse
 from minnet.optimizers import SGD
 from minnet.user_activations import CannotCompileError
 from minnet_ext import _train, effective_n_threads
+
+if getattr(minnet_ext, "table_digest", None) != formulas.digest():
+    raise ImportError(
+        "minnet_ext was built from another table than minnet/backends/formulas.py: build it again "
+        "(`pip install .`, or `make kernels` in a checkout)"
+    )
 
 __all__ = ["CythonBackend"]
 
@@ -84,7 +92,7 @@ class CythonBackend:
         """
         optimizer = hyper.optimizer
         loss = lower_loss(self.network.loss_)
-        if self.layers is None or loss is None or optimizer.compiled is None:
+        if self.layers is None or loss is None or optimizer.compiled not in formulas.OPTIMIZERS:
             what, part = ("loss", self.network.loss_) if loss is None else ("optimizer", optimizer)
             readable = self.readable.because(f"the {what} is {part!r}")
             return readable.train_steps(X, T, weights, order, start, stop, hyper)
@@ -167,7 +175,7 @@ class CythonBackend:
             start,
             stop,
             np.ascontiguousarray(hyper.rates, dtype=np.float64),
-            describe(hyper.optimizer),
+            lower_optimizer(hyper.optimizer),
             hyper.optimizer.state,
             hyper.decay,
             hyper.clip_value,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minnet.backends.numpy import NumpyBackend
-from minnet.backends.program import CannotLowerError, describe, lower, lower_loss
+from minnet.backends.program import CannotLowerError, lower, lower_loss, lower_optimizer
 from minnet.layers import Dense
 
 __all__ = ["NumbaBackend"]
@@ -52,7 +52,7 @@ class NumbaBackend:
         See :meth:`minnet.backends.numpy.NumpyBackend.train_steps`.
         """
         optimizer, network = hyper.optimizer, self.network
-        known = optimizer.compiled is not None
+        known = optimizer.compiled in ("sgd", "adam")
         loss = lower_loss(network.loss_)
         lowered = self.layers is not None and loss is not None and known
         if not lowered or not isinstance(X, np.ndarray) or hyper.clip_norm is not None:
@@ -63,7 +63,7 @@ class NumbaBackend:
             return readable.train_steps(X, T, weights, order, start, stop, hyper)
         from minnet.backends._numba_kernels import train_steps  # compiles: not before it is needed
 
-        constants = describe(optimizer)
+        constants = lower_optimizer(optimizer)
         losses = np.zeros(stop)
         none = np.empty((0, 1), network.dtype)
         # Read-only and strided arrays would each be compiled for again: one type for all.

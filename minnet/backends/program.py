@@ -4,82 +4,48 @@ The table holds kinds, sizes and offsets into the network's flat buffers, no poi
 compared and pickled, and it is the same for every compiled backend.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from minnet import activations, losses
-from minnet.layers import BatchNorm, Dense, Dropout
+from minnet.backends import formulas
+from minnet.common.types import Array
+from minnet.layers import BatchNorm, Dense, Dropout, Layer
+from minnet.optimizers import Optimizer
 from minnet.user_activations import UserActivation
 
-__all__ = ["LAYER", "USER", "CannotLowerError", "describe", "lower", "lower_loss"]
+if TYPE_CHECKING:
+    from minnet.network import Network
 
-#: One layer; the fields are those of ``minnet_layer`` in minnet_ext/kernels/program.h.
+__all__ = ["LAYER", "USER", "CannotLowerError", "lower", "lower_loss", "lower_optimizer"]
+
+#: One layer, as ``minnet_layer`` of :mod:`minnet.backends.formulas`.
 LAYER = np.dtype(
     [
-        ("kind", np.int64),
-        ("activation", np.int64),
-        ("n_in", np.int64),
-        ("n_out", np.int64),
-        ("weight", np.int64),  # offset of W or gamma in the parameters
-        ("bias", np.int64),  # offset of b or beta
-        ("mean", np.int64),  # offset of the running mean in the layer state
-        ("variance", np.int64),
-        ("trainable", np.int64),
-        ("needs_Z", np.int64),  # whether the activation's derivative reads Z
-        ("value", np.int64),  # addresses of a user's activation: 0 here, a backend fills in its own
-        ("slope", np.int64),
-        ("stream_index", np.int64),  # of dropout's random stream
-        ("stream_code", np.int64),
-        ("activation_parameter", np.float64),
-        ("lr_factor", np.float64),  # of W
-        ("bias_lr_factor", np.float64),  # of all else
-        ("rate", np.float64),  # of dropout
-        ("momentum", np.float64),  # of batch normalization
-        ("epsilon", np.float64),
+        (name, {"int64_t": np.int64, "double": np.float64}[kind])
+        for kind, names, _ in formulas.STRUCTS["minnet_layer"]
+        for name in names.split()
     ]
 )
 
-_KINDS = {Dense: 0, Dropout: 1, BatchNorm: 2}
-
-_ACTIVATIONS = {
-    activations.Identity: 0,
-    activations.Sigmoid: 1,
-    activations.Tanh: 2,
-    activations.LecunTanh: 3,
-    activations.Softsign: 4,
-    activations.Relu: 5,
-    activations.LeakyRelu: 6,
-    activations.Elu: 7,
-    activations.Selu: 8,
-    activations.Gelu: 9,
-    activations.Silu: 10,
-    activations.Softplus: 11,
-}
+_KINDS = {Dense: "dense", Dropout: "dropout", BatchNorm: "batch_norm"}
 
 #: The code of an activation made by :func:`minnet.activation`.
-USER = 12
-
-_LOSSES = {
-    losses.SoftmaxCrossEntropy(): 0,
-    losses.SigmoidCrossEntropy(): 1,
-    losses.SquaredError(): 2,
-    losses.SquaredError("softmax"): 3,
-    losses.SquaredError("logistic"): 4,
-    losses.Poisson(): 5,
-    losses.AbsoluteError(): 6,
-}
-
-#: Those with a parameter of their own.
-_LOSSES_OF_A_PARAMETER = {losses.Huber: 7, losses.Quantile: 8}
-
-
-_OPTIMIZERS = {"sgd": 0, "adam": 1, "rmsprop": 2}
+USER = formulas.ACTIVATIONS.index("user")
 
 
 class CannotLowerError(Exception):
     """The network has a part that only its own Python code can run."""
 
 
-def lower(network, kinds=(Dense, Dropout, BatchNorm), users_activations=False):
+def lower(
+    network: Network,
+    kinds: tuple[type[Layer], ...] = (Dense, Dropout, BatchNorm),
+    users_activations: bool = False,
+) -> tuple[Array, tuple[int, float]]:
     """Return a network's layers as an array of dtype ``LAYER``, and its loss as ``lower_loss`` does.
 
     Parameters
@@ -109,7 +75,7 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm), users_activations=False):
     for i, (layer, row) in enumerate(zip(network.layers, table, strict=True)):
         if type(layer) not in kinds:
             raise CannotLowerError(f"layers[{i}] is a {type(layer).__name__}")
-        row["kind"] = _KINDS[type(layer)]
+        row["kind"] = formulas.LAYER_KINDS.index(_KINDS[type(layer)])
         row["n_in"], row["n_out"] = network.sizes[i : i + 2]
         row["trainable"] = layer.trainable
         row["lr_factor"] = row["bias_lr_factor"] = layer.lr_factor
@@ -119,10 +85,9 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm), users_activations=False):
             continue
         activation = layer.activation
         row["needs_Z"] = activation.needs_Z
-        if type(activation) in _ACTIVATIONS:
-            row["activation"] = _ACTIVATIONS[type(activation)]
-            parameters = activation.get_config().values()
-            row["activation_parameter"] = next(iter(parameters), 0.0)
+        if activations.is_own(activation) and activation.name in formulas.ACTIVATIONS:
+            row["activation"] = formulas.ACTIVATIONS.index(activation.name)
+            row["activation_parameter"] = _parameter(activation)
         elif users_activations and type(activation) is UserActivation:
             row["activation"] = USER
         else:
@@ -142,7 +107,7 @@ def lower(network, kinds=(Dense, Dropout, BatchNorm), users_activations=False):
     return table, loss
 
 
-def lower_loss(loss):
+def lower_loss(loss: losses.Loss) -> tuple[int, float] | None:
     """Return the code and the parameter (0 where it has none) of a loss; None for a user's own.
 
     A network may get another loss between two calls (``partial_fit``), so each call asks anew.
@@ -153,19 +118,42 @@ def lower_loss(loss):
     >>> lower_loss(Quantile(0.9))
     (8, 0.9)
     """
-    if type(loss) in _LOSSES_OF_A_PARAMETER:
-        (parameter,) = loss.get_config().values()
-        return _LOSSES_OF_A_PARAMETER[type(loss)], parameter
-    return (_LOSSES[loss], 0.0) if loss in _LOSSES else None
+    if not losses.is_own(loss):
+        return None
+    for name in (f"{loss.name}_{loss.output}", loss.name):
+        if name in formulas.LOSSES:
+            return formulas.LOSSES.index(name), _parameter(loss)
+    return None
 
 
-def describe(optimizer):
-    """Return the code and the constants (0 where it has none) of an optimizer for the compiled steps."""
-    constants = dict.fromkeys(("momentum", "nesterov", "beta_1", "beta_2", "epsilon"), 0)
-    kind = _OPTIMIZERS[optimizer.compiled]
-    return {"kind": kind, "step": optimizer.step} | constants | optimizer.constants()
+def lower_optimizer(optimizer: Optimizer) -> dict[str, Any] | None:
+    """Return an optimizer's code, constants and rows of state by name; None for a user's own.
+
+    A row that it does not have (momentum may be 0) is -1.
+
+    Examples
+    --------
+    >>> from minnet.optimizers import SGD
+    >>> {name: value for name, value in lower_optimizer(SGD(momentum=0.9)).items() if value}
+    {'momentum': 0.9, 'M': -1}
+    """
+    if optimizer.compiled not in formulas.OPTIMIZERS:
+        return None
+    lowered = dict.fromkeys(("momentum", "nesterov", "beta_1", "beta_2", "epsilon"), 0.0)
+    lowered |= {"V": -1, "M": -1, "step": optimizer.step, **optimizer.constants()}
+    rows = formulas.OPTIMIZERS[optimizer.compiled][: optimizer.n_state]
+    lowered |= {row: i for i, row in enumerate(rows)}
+    return lowered | {"kind": list(formulas.OPTIMIZERS).index(optimizer.compiled)}
 
 
-def _offset(view, flat):
+def _parameter(part: activations.Activation | losses.Loss) -> float:
+    """Return the one number that the kernels know of a part; its output is in the code."""
+    numbers = [value for value in part.get_config().values() if not isinstance(value, str)]
+    if len(numbers) > 1:
+        raise CannotLowerError(f"{part!r} has more than one parameter")
+    return numbers[0] if numbers else 0.0
+
+
+def _offset(view: Array, flat: Array) -> int:
     """Return at which element of ``flat`` a view of it begins."""
     return (view.ctypes.data - flat.ctypes.data) // flat.itemsize

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet import activations
 from minnet.common.configured import suggest
 from minnet.common.types import Array, DTypeLike, Shape
 from minnet.initializers import (
@@ -33,8 +34,6 @@ _NAMED = [
 ]
 _BY_NAME: dict[str, type[Initializer]] = {cls.names[0]: cls for cls in _NAMED}
 _ALIASES = {alias: cls.names[0] for cls in _NAMED for alias in cls.names[1:]}
-
-_AUTO_HE = ("relu", "elu", "gelu", "silu", "softplus")
 
 
 def list_initializers(aliases: bool = False) -> list[str] | dict[str, str]:
@@ -194,17 +193,14 @@ def auto_initializer(
     >>> auto_initializer("relu", first_layer=True)
     GlorotUniform()
     """
-    if activation_name == "selu":
+    activation = activations._BY_NAME.get(activation_name, activations.Activation)
+    if activation.is_self_normalizing:
         return LecunNormal()
     if first_layer:
         return GlorotUniform()
-    if activation_name in ("sigmoid", "logistic"):
-        return GlorotUniform(gain=4.0)
-    if activation_name in _AUTO_HE:
-        return HeNormal()
-    if activation_name == "leaky_relu":
+    if activation is activations.LeakyRelu:
         return HeNormal(negative_slope=negative_slope)
-    return GlorotUniform()
+    return HeNormal() if activation.is_rectifier else GlorotUniform(gain=activation.glorot_gain)
 
 
 def _find(key: Any, name: str) -> type[Initializer]:

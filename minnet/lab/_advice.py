@@ -7,7 +7,6 @@ from minnet.initializers.mean_field import find_critical_point
 
 __all__ = ["other_weights"]
 
-_RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
 _CLEARLY = 1.5  # times the variance advised
 _FIRST = 3.0  # of the first layer, which sees data and no activation: "auto" has Glorot's law there
 
@@ -32,14 +31,15 @@ def other_weights(m, network, larger):
     """
     rows = np.flatnonzero(m.hidden)
     names = {m.activations[row] for row in rows}
-    rectifiers = sum(m.activations[row] in _RECTIFIERS for row in rows)
+    layers = [network.layers[int(m.index[row])] for row in rows]
+    rectifiers = sum((layer.activation or Identity()).is_rectifier for layer in layers)
     fan_in, fan_out = m.fan_in[rows], m.fan_out[rows]
     if 2 * rectifiers > len(rows):
         advised = {"he_normal": 2.0 / fan_in}
     else:
         advised = {"glorot": 2.0 / (fan_in + fan_out)}
     if len(names) == 1:
-        edge = _edge(network.layers[int(m.index[rows[0]])])
+        edge = _edge(layers[0])
         if edge is not None:
             advised["edge_of_chaos"] = edge / fan_in
     limits = np.where(rows == 0, _FIRST, _CLEARLY)

@@ -11,10 +11,6 @@
 #define MINNET_ACTIVATE_H
 #include <math.h>
 
-enum activation {
-    ACT_IDENTITY, ACT_SIGMOID, ACT_TANH, ACT_LECUN_TANH, ACT_SOFTSIGN, ACT_RELU, ACT_LEAKY_RELU,
-    ACT_ELU, ACT_SELU, ACT_GELU, ACT_SILU, ACT_SOFTPLUS, ACT_USER
-};
 #define SELU_SCALE 1.0507009873554805
 #define SELU_ALPHA 1.6732632423543772
 #endif
@@ -154,6 +150,7 @@ INLINE vreal normal_cdf(vreal z) {
     for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld) {                                      \
         for (ptrdiff_t i = 0; i < n; i += LANES) {                                                \
             vreal z = load(Z + i);                                                          \
+            (void)z;                                                                              \
             store(Y + i, expression);                                                       \
         }                                                                                         \
     }                                                                                             \
@@ -186,7 +183,8 @@ static void activate(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_
     case ACT_GELU: EACH(z * normal_cdf(z))
     case ACT_SILU: EACH(z * sigmoid(z))
     case ACT_USER: user_activate(layer, Z, Y, ld, rows, n); break;
-    default: EACH(softplus(z))
+    case ACT_SOFTPLUS: EACH(softplus(z))
+    default: EACH(splat((real)NAN)) /* unknown: it shall be seen */
     }
 }
 
@@ -232,7 +230,8 @@ static void differentiate(const minnet_layer *layer, const real *Z, const real *
     case ACT_GELU: EACH(gelu_derivative(load(Z + i)))
     case ACT_SILU: EACH(silu_derivative(load(Z + i), y))
     case ACT_USER: user_differentiate(layer, Z, Y, ld, dY, ldy, rows, n); break;
-    default: EACH(-vexpm1(-y)) /* softplus; 1 - e^-y would lose the small ones */
+    case ACT_SOFTPLUS: EACH(-vexpm1(-y)) /* 1 - e^-y would lose the small ones */
+    default: EACH(splat((real)NAN))
     }
 }
 #undef EACH

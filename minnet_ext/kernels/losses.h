@@ -86,10 +86,10 @@ INLINE vreal loss_of_lanes(int64_t loss, double parameter, vreal z, vreal t, vre
     const vreal zero = splat(0), p = splat((real)parameter);
     vreal y;
     switch (loss) {
-    case LOSS_SIGMOID:
+    case LOSS_SIGMOID_CROSS_ENTROPY:
         *d = sigmoid(z) - t;
         return softplus(z) - z * t;
-    case LOSS_SQUARED_LOGISTIC:
+    case LOSS_SQUARED_ERROR_LOGISTIC:
         y = sigmoid(z);
         *d = (y - t) * y * ((real)1 - y);
         return (y - t) * (y - t) * (real)0.5;
@@ -97,7 +97,7 @@ INLINE vreal loss_of_lanes(int64_t loss, double parameter, vreal z, vreal t, vre
         y = vexp(z);
         *d = y - t;
         return y - t * z + where(t > zero, t * vlog(t), zero) - t;
-    case LOSS_SQUARED:
+    case LOSS_SQUARED_ERROR:
         *d = z - t;
         return *d * *d * (real)0.5;
     case LOSS_HUBER:
@@ -108,10 +108,12 @@ INLINE vreal loss_of_lanes(int64_t loss, double parameter, vreal z, vreal t, vre
         y = z - t;
         *d = where(y > zero, splat((real)(1 - parameter)), where(y < zero, -p, y));
         return *d * y;
-    default: /* absolute */
+    case LOSS_ABSOLUTE_ERROR:
         y = z - t;
         *d = where(y > zero, splat(1), where(y < zero, splat(-1), y));
         return absolute(y);
+    default: /* unknown: it shall be seen */
+        return *d = splat((real)NAN);
     }
 }
 
@@ -149,9 +151,9 @@ static void loss_rows(int64_t loss, double parameter, ptrdiff_t M, const real *Z
                             const real *factor, double *losses) {
     for (ptrdiff_t m = 0; m < M; m += LOSS_ROWS) {
         const ptrdiff_t some = M - m < LOSS_ROWS ? M - m : LOSS_ROWS, at = m * ld;
-        if (loss == LOSS_SOFTMAX) {
+        if (loss == LOSS_SOFTMAX_CROSS_ENTROPY) {
             softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
-        } else if (loss == LOSS_SQUARED_SOFTMAX) {
+        } else if (loss == LOSS_SQUARED_ERROR_SOFTMAX) {
             squared_softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
         } else {
             output_rows(loss, parameter, some, Z + at, dZ + at, ld, n, data, from + m, factor + m,

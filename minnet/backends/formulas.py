@@ -1,0 +1,178 @@
+"""The one table of what compiled training knows: layers, activations, losses, optimizers, structs.
+
+A name's code is its place in its tuple. The build writes C's header ``minnet_ext/kernels/program.h`` and
+Cython's ``minnet_ext/_program.pxd`` from here, :mod:`minnet.backends.program` its dtype; the extension
+carries :func:`digest`, and one that was built from another table is refused.
+
+Nothing is imported from minnet or NumPy, since ``setup.py`` loads this file by its path. What is to be
+done for a new name is in CONTRIBUTING.md.
+"""
+
+import hashlib
+
+__all__ = [
+    "ACTIVATIONS",
+    "LAYER_KINDS",
+    "LOSSES",
+    "OPTIMIZERS",
+    "STRUCTS",
+    "c_header",
+    "digest",
+    "pxd",
+]
+
+LAYER_KINDS = ("dense", "dropout", "batch_norm")
+
+#: By ``Activation.name``; "user" is what :func:`minnet.activation` makes.
+ACTIVATIONS = (
+    "identity",
+    "sigmoid",
+    "tanh",
+    "lecun_tanh",
+    "softsign",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "softplus",
+    "user",
+)
+
+#: By ``Loss.name``, or that and ``Loss.output`` where the loss has several.
+LOSSES = (
+    "softmax_cross_entropy",
+    "sigmoid_cross_entropy",
+    "squared_error",
+    "squared_error_softmax",
+    "squared_error_logistic",
+    "poisson",
+    "absolute_error",
+    "huber",
+    "quantile",
+)
+
+#: By ``Optimizer.compiled``: the rows of its ``state``, by the names that the kernels give them.
+OPTIMIZERS = {"sgd": ("V",), "adam": ("M", "V"), "rmsprop": ("V", "M")}
+
+#: C's structs: lines of type, names, comment.
+STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "minnet_layer": (
+        ("int64_t", "kind activation n_in n_out", ""),
+        ("int64_t", "weight bias", "offsets in the parameters of W and b, or gamma and beta"),
+        ("int64_t", "mean variance", "offsets in the layer state of BatchNorm's averages"),
+        ("int64_t", "trainable", ""),
+        ("int64_t", "needs_Z", "whether the activation's derivative reads Z"),
+        ("int64_t", "value slope", "addresses of a user's activation (user.h); 0 where none is"),
+        ("int64_t", "stream_index stream_code", "dropout's random stream"),
+        ("double", "activation_parameter", ""),
+        ("double", "lr_factor bias_lr_factor", "of W, and of all else"),
+        ("double", "rate", "of dropout"),
+        ("double", "momentum epsilon", "of batch normalization"),
+    ),
+    "minnet_network": (
+        ("const minnet_layer *", "layers", ""),
+        ("int64_t", "n_layers loss", ""),
+        ("double", "loss_parameter", "Huber's delta, or which quantile"),
+        ("double", "alpha", "of L2"),
+        ("void *", "params state", ""),
+    ),
+    "minnet_data": (
+        ("const char *", "X", "of the network's type; strides in bytes"),
+        ("int64_t", "row_stride column_stride", ""),
+        (
+            "const int64_t *",
+            "indptr",
+            "NULL, or where CSR's rows begin, of which X has the values,",
+        ),
+        ("const void *", "indices", "and this the columns: int32_t, or int64_t"),
+        ("int64_t", "wide_indices", "if this is not 0"),
+        ("const int64_t *", "classes", "targets of a softmax; otherwise numbers:"),
+        ("const char *", "T", ""),
+        ("int64_t", "t_row_stride t_column_stride", ""),
+        ("const double *", "weights", "sample weights or NULL"),
+        ("const int64_t *", "order", "or NULL"),
+        ("int64_t", "n_samples", ""),
+        ("double", "weight_sum", ""),
+    ),
+    "minnet_hyper": (
+        ("int64_t", "batch_size start stop", "steps of the epoch"),
+        ("const double *", "rates", "one a step of the epoch"),
+        ("int64_t", "optimizer nesterov", ""),
+        ("double", "momentum beta_1 beta_2 epsilon", ""),
+        ("double", "weight_decay clip_value clip_norm", "infinite: no clipping"),
+        ("void *", "V M", "rows of the optimizer's state, or NULL"),
+        ("int64_t", "steps_made", "before this call"),
+        ("int64_t", "position", "samples drawn before this epoch"),
+        ("uint64_t", "key", ""),
+        ("int64_t", "n_threads", ""),
+        (
+            "double *",
+            "lazy",
+            "IN, OUT: s (0 before any step), sums of squares of W / s; NULL: W is exact",
+        ),
+        ("void *", "workspace", "what steps need for themselves; too little: nothing is done,"),
+        ("int64_t", "workspace_bytes", "and the number of bytes needed is returned"),
+        ("void *", "gradient", "OUT: the gradient of one step, which is then not taken; or NULL"),
+        ("double *", "losses", "OUT: objective times length of batch, one a step from start on"),
+    ),
+}
+
+_ENUMS = (
+    ("layer_kind", "LAYER", LAYER_KINDS),
+    ("activation", "ACT", ACTIVATIONS),
+    ("loss_kind", "LOSS", LOSSES),
+    ("optimizer_kind", "OPTIMIZER", tuple(OPTIMIZERS)),
+)
+
+
+def digest() -> str:
+    """Return 16 letters that change with any name, code, field or type of the table.
+
+    Examples
+    --------
+    >>> len(digest())
+    16
+    """
+    structs = [(name, [line[:2] for line in lines]) for name, lines in STRUCTS.items()]
+    return hashlib.sha256(repr((_ENUMS, OPTIMIZERS, structs)).encode()).hexdigest()[:16]
+
+
+def c_header() -> str:
+    """Return the text of C's header: the enums and the structs."""
+    parts = [
+        "/* Written by the build from minnet/backends/formulas.py: what the compiled steps read. */",
+        "#ifndef MINNET_PROGRAM_H\n#define MINNET_PROGRAM_H\n\n#include <stdint.h>\n",
+        f'#define MINNET_DIGEST "{digest()}"\n',
+    ]
+    for name, prefix, members in _ENUMS:
+        lines = "".join(f"    {prefix}_{member.upper()},\n" for member in members)
+        parts.append(f"enum {name} {{\n{lines}}};\n")
+    for name, fields in STRUCTS.items():
+        lines = "".join(
+            f"    {_declared(kind, names)};{comment and f' /* {comment} */'}\n"
+            for kind, names, comment in fields
+        )
+        parts.append(f"typedef struct {{\n{lines}}} {name};\n")
+    return "\n".join([*parts, "#endif\n"])
+
+
+def pxd() -> str:
+    """Return the text of Cython's declarations of the structs."""
+    parts = [
+        "# Written by the build from minnet/backends/formulas.py.\n",
+        'from libc.stdint cimport int64_t, uint64_t\n\n\ncdef extern from "program.h" nogil:',
+        "    const char *MINNET_DIGEST\n",
+    ]
+    for name, fields in STRUCTS.items():
+        lines = [_declared(kind, field) for kind, names, _ in fields for field in names.split()]
+        indented = "".join(f"        {line}\n" for line in lines)
+        parts.append(f"    ctypedef struct {name}:\n{indented}")
+    return "\n".join(parts)
+
+
+def _declared(kind: str, names: str) -> str:
+    """Return a declaration of several names, of which each has the star of a pointer."""
+    kind, star = (kind[:-1], "*") if kind[-1] == "*" else (kind + " ", "")
+    return kind + ", ".join(star + name for name in names.split())

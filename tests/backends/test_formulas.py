@@ -1,0 +1,164 @@
+"""The one table: the extension is built from it, unknown codes are no functions, nothing is half added."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minnet
+from minnet import SGD, Adam, Dense, Network
+from minnet.backends import formulas, program
+
+minnet_ext = pytest.importorskip("minnet_ext", reason="installed without the extension")
+from minnet_ext import _train  # noqa: E402
+
+UNKNOWN = 99
+
+
+# ---- the extension's table
+
+
+@pytest.fixture(scope="module")
+def copy_of_minnet(tmp_path_factory):
+    """Return a folder with minnet and its extension, to be changed."""
+    folder = tmp_path_factory.mktemp("copied")
+    for package in (minnet, minnet_ext):
+        source = Path(package.__file__).parent
+        shutil.copytree(
+            source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__", "kernels")
+        )
+    return folder
+
+
+def run(folder, code):
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+FIT = "import minnet; minnet.MinNetClassifier((3,), max_iter=2).fit([[0.0], [1.0]] * 9, [0, 1] * 9)"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"tanh",', '"mish",\n    "tanh",'),  # all codes after it
+        ('"sgd": ("V",)', '"sgd": ("M",)'),
+        ("batch_size start stop", "batch_size stop start"),
+    ],
+    ids=["codes", "rows", "fields"],
+)
+def test_an_extension_built_from_another_table_is_refused(copy_of_minnet, old, new):
+    table = copy_of_minnet / "minnet/backends/formulas.py"
+    text = table.read_text()
+    assert text.count(old) == 1
+    try:
+        table.write_text(text.replace(old, new))
+        process = run(copy_of_minnet, FIT)
+        shown = run(copy_of_minnet, "import minnet; minnet.show_config()")
+    finally:
+        table.write_text(text)
+    assert process.returncode == 1, process.stderr  # not a signal
+    last = process.stderr.strip().rpartition("\n")[2]
+    assert last == (
+        "ImportError: minnet_ext was built from another table than minnet/backends/formulas.py: "
+        "build it again (`pip install .`, or `make kernels` in a checkout)"
+    )
+    assert "built from another table" in shown.stdout
+    assert run(copy_of_minnet, FIT).returncode == 0
+
+
+def test_comments_do_not_change_the_table():
+    assert formulas.digest() == minnet_ext.table_digest
+    assert "/*" in formulas.c_header()
+
+
+# ---- unknown codes
+
+
+def lowered(activation="tanh", loss="squared_error", dtype="float64"):
+    """Return a network of one layer, its table and what the kernels take beside."""
+    network = Network([Dense(3, activation)], loss=loss).initialize(5, random_state=0, dtype=dtype)
+    table, code = program.lower(network)
+    return network, table, code
+
+
+def infer(network, table):
+    X, out = np.ones((4, 5), network.dtype), np.zeros((4, 3), network.dtype)
+    _train.infer(table.view(np.int8), network.params, network.state, X, None, out, 1)
+    return out
+
+
+def train(network, table, loss, optimizer=None, kind=None, clip_value=None):
+    """Return the loss of one step."""
+    optimizer = SGD(0.1) if optimizer is None else optimizer
+    optimizer.prepare(network.params)
+    lowered = program.lower_optimizer(optimizer)
+    lowered["kind"] = lowered["kind"] if kind is None else kind
+    X, T = np.ones((4, 5), network.dtype), np.zeros((4, 3), network.dtype)
+    losses, workspace = np.zeros(1), np.zeros(1 << 16, np.int8)
+    needed = _train.train_steps(
+        table.view(np.int8), *loss, 0.0, network.params, network.state, X, None, None, T, None, None,
+        4.0, 4, 0, 1, np.ones(1), lowered, optimizer.state, 0.0, clip_value, None, 0, 1, 1,
+        workspace, losses,
+    )  # fmt: skip
+    assert needed == 0
+    return losses[0]
+
+
+def weights(network):
+    """Return all parameters without what lies between them."""
+    return np.concatenate([network.params[row.slice] for row in network.parameter_table])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+class TestUnknownCodes:
+    def test_activation_gives_nan(self, dtype):
+        network, table, _ = lowered(dtype=dtype)
+        assert np.isfinite(infer(network, table)).all()
+        table["activation"] = UNKNOWN
+        assert np.isnan(infer(network, table)).all()
+
+    def test_activation_in_training_gives_nan(self, dtype):
+        network, table, loss = lowered(dtype=dtype)
+        table["activation"] = UNKNOWN
+        train(network, table, loss)
+        assert np.isnan(weights(network)).all()
+
+    @pytest.mark.parametrize("code", [UNKNOWN, -1])
+    def test_loss_and_gradient_are_nan(self, code, dtype):
+        network, table, loss = lowered(dtype=dtype)
+        assert np.isfinite(train(network, table, loss))
+        assert np.isfinite(weights(network)).all()
+        assert np.isnan(train(network, table, (code, 0.0)))
+        assert np.isnan(weights(network)).all()
+
+    @pytest.mark.parametrize("clip_value", [None, 1.0])
+    @pytest.mark.parametrize("optimizer", [SGD(0.1), SGD(0.1, momentum=0.9), Adam()], ids=str)
+    def test_step_of_an_optimizer_is_nan(self, optimizer, clip_value, dtype):
+        network, table, loss = lowered(dtype=dtype)
+        train(network, table, loss, optimizer, clip_value=clip_value)
+        assert np.isfinite(weights(network)).all()
+        train(network, table, loss, optimizer, kind=UNKNOWN, clip_value=clip_value)
+        assert np.isnan(weights(network)).all()
+
+
+def test_what_is_not_in_the_table_is_not_lowered():
+    class Mine(minnet.SGD):
+        pass
+
+    class Other(type(minnet.losses.get_loss("poisson", 1))):
+        pass
+
+    assert program.lower_optimizer(Mine()) is None
+    assert program.lower_loss(Other()) is None
