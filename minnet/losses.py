@@ -46,13 +46,9 @@ class Loss(Configured):
         Smallest and largest target, where targets are numbers.
     """
 
-<<<<<<< HEAD
+    name: str
     output: str = "identity"
     target_range = -np.inf, np.inf
-=======
-    name: str
-    output = "identity"
->>>>>>> fb1a4f1 (One table of kinds, activations, losses, optimizers and structs: C's header and Cython's declarations are written from it, an extension built from another one is refused, and no unknown code is a function; activations say of themselves what init='auto' and advice ask)
 
     def value(self, Z: Array, T: Array) -> Array:
         """Return the loss of each sample, shape (n_samples,)."""
@@ -234,13 +230,9 @@ class AbsoluteError(Loss):
     array([[ 1., -1.]])
     """
 
-<<<<<<< HEAD
-    def value(self, Z: Array, T: Array) -> Array:
-=======
     name = "absolute_error"
 
-    def value(self, Z, T):
->>>>>>> fb1a4f1 (One table of kinds, activations, losses, optimizers and structs: C's header and Cython's declarations are written from it, an extension built from another one is refused, and no unknown code is a function; activations say of themselves what init='auto' and advice ask)
+    def value(self, Z: Array, T: Array) -> Array:
         return np.abs(Z - T).sum(axis=1)
 
     def gradient(self, Z: Array, T: Array) -> Array:
@@ -354,37 +346,12 @@ class Quantile(Loss):
         return (Z > T,)
 
 
-<<<<<<< HEAD
-_BY_NAME = {
-    "softmax_cross_entropy": SoftmaxCrossEntropy,
-    "sigmoid_cross_entropy": SigmoidCrossEntropy,
-    "squared_error": SquaredError,
-    "poisson": Poisson,
-    "absolute_error": AbsoluteError,
-    "huber": Huber,
-    "quantile": Quantile,
-}
-=======
-_OUTPUTS = {
-    "identity": lambda Z: Z,
-    "softmax": lambda Z: softmax(Z, axis=1),
-    "logistic": expit,
-    "exp": np.exp,
-}
-
-#: Logarithms of the predictions, where they are probabilities; exact where the probability rounds to 0.
-LOG_OUTPUTS = {
-    "softmax": lambda Z: log_softmax(Z, axis=1),
-    "logistic": lambda Z: -np.logaddexp(0, -Z),
-}
-
 _BY_NAME: dict[str, type[Loss]] = {cls.name: cls for cls in Loss.__subclasses__()}
 
 
 def is_own(loss: Loss) -> bool:
     """Return whether it is one of minnet's own, not of a user's subclass."""
     return type(loss) in _BY_NAME.values()
->>>>>>> fb1a4f1 (One table of kinds, activations, losses, optimizers and structs: C's header and Cython's declarations are written from it, an extension built from another one is refused, and no unknown code is a function; activations say of themselves what init='auto' and advice ask)
 
 
 def list_losses() -> list[str]:
