@@ -48,6 +48,8 @@ def check_whole(name: str, value: Any, low: int = 1, high: int = LARGEST_SIZE) -
         ...
     ValueError: n_bins must be a whole number of at least 1, got 0
     """
+    if type(value) is int and low <= value <= high:  # soon, since counts are set in every step
+        return value
     if not is_whole(value, low, high):
         most = f" and at most {high}" if high < LARGEST_SIZE else ""
         raise ValueError(

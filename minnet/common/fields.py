@@ -78,9 +78,13 @@ class Field:
     def __set__(self, obj: Any, value: Any) -> None:
         if value is self:  # how a dataclass says that it was not given
             value = self.default
-        called = getattr(obj, "_called", None)
-        name = self.name if called is None else called(self.name)
-        vars(obj)[self.name] = self.check(name, value)
+        try:
+            vars(obj)[self.name] = self.check(self.name, value)
+        except (TypeError, ValueError):
+            if not hasattr(obj, "_called"):
+                raise
+            self.check(obj._called(self.name), value)  # the same, in the words of the object
+            raise
 
 
 @functools.cache

@@ -146,7 +146,11 @@ def test_everything_public_has_a_call():
 
 
 def test_no_call_is_of_something_that_is_gone():
-    by_loss = ("SoftmaxCrossEntropy", "SigmoidCrossEntropy", "Poisson")  # of the base, which asks them
+    by_loss = (
+        "SoftmaxCrossEntropy",
+        "SigmoidCrossEntropy",
+        "Poisson",
+    )  # of the base, which asks them
     known = {*valid_calls.public(), *(f"{loss}.check_targets" for loss in by_loss)}
     assert sorted(name for name in valid_calls.CALLS if name.split(" ")[0] not in known) == []
 
