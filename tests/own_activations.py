@@ -87,8 +87,6 @@ def forget_numba(monkeypatch):
 def run(code, **variables):
     """Run code in another process, where ``sys.argv[1]`` is this folder."""
     command = [sys.executable, "-c", textwrap.dedent(code), str(Path(__file__).parent)]
-    done = subprocess.run(
-        command, env=os.environ | variables, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout

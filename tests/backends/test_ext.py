@@ -37,7 +37,6 @@ def run(code, **environment):
         capture_output=True,
         text=True,
         env=environment,
-        timeout=60,
         check=False,
     )
     return process.stdout.strip().rpartition("\n")[2], process

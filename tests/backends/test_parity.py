@@ -459,7 +459,7 @@ def test_importing_and_fitting_do_not_import_numba():
     assert backend == "numba" or "numba" not in sys.modules
     """
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True)
 
 
 @needs_numba

@@ -262,7 +262,7 @@ print([str(w.message) for w in caught], est.score(X, y) > 0.5, est.n_iter_ >= 2,
                 if line.startswith("Iteration 3"):
                     break
             run.send_signal(signal.SIGINT)
-            out, err = run.communicate(timeout=60)
+            out, err = run.communicate()
         finally:
             run.kill()
     assert run.returncode == 0, err

@@ -75,7 +75,6 @@ def run_alone(path, rows, folder):
         [sys.executable, "-I", "-c", RUNNER, str(path), "X.npy", "results.npz"],
         cwd=folder,
         check=True,
-        timeout=60,
     )
     return np.load(folder / "results.npz")
 

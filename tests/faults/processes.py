@@ -62,7 +62,7 @@ def by_multiprocessing(method, backend):
     context = multiprocessing.get_context(method)
     arguments = [(pickle.dumps(model), backend, kind) for kind, model in enumerate(models)]
     with context.Pool(2) as pool:
-        there = pool.starmap_async(in_child, arguments * 2).get(200)
+        there = pool.starmap_async(in_child, arguments * 2).get()
     assert there == [(one, one) for one in here] * 2
     # And the parent goes on as before.
     assert [digest(fit(backend, kind)) for kind in range(len(INPUTS))] == here
@@ -89,7 +89,7 @@ def by_fork_without_pickling(backend):
 
 def by_loky(backend):
     here = digest(fit(backend))
-    there = joblib.Parallel(n_jobs=2, backend="loky", timeout=200)(
+    there = joblib.Parallel(n_jobs=2, backend="loky")(
         joblib.delayed(in_child)(pickle.dumps(fit(backend)), backend, 0) for _ in range(4)
     )
     assert there == [(here, here)] * 4

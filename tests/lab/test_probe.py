@@ -509,7 +509,7 @@ def test_one_probe_may_watch_fits_in_threads():
 
     class AtOnce(Callback):
         def begin_epoch(self, trainer):
-            together.wait(timeout=60)
+            together.wait()
 
     watching = Probe(X[:20], labels[:20], steps=2)
     failed = []

@@ -1,7 +1,11 @@
-"""A fit that is to be killed: ``killed_fit.py KIND CHECKPOINT`` prints "fitting", then a digest."""
+"""A fit that is to be killed: ``killed_fit.py KIND CHECKPOINT`` prints "fitting", then a digest.
+
+With "wait" after that it does not end: it waits to be killed, however late that comes.
+"""
 
 import hashlib
 import itertools
+import signal
 import sys
 import time
 import warnings
@@ -99,9 +103,12 @@ def digest(fitted):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    kind, path = sys.argv[1:]
+    kind, path, *wait = sys.argv[1:]
     fit, pace = KINDS[kind]
     # Without a checkpoint it pauses, too: with sparse rows and L2 that decides how sums are rounded.
     callbacks = [Slowly(pace)] + ([] if path == "-" else [Checkpoint(path, every=0.03)])
     print("fitting", flush=True)
-    print(digest(fit(callbacks)))
+    outcome = digest(fit(callbacks))
+    if wait:
+        signal.pause()
+    print(outcome)

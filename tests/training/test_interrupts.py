@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 
 from minnet import Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
 from minnet.callbacks import Callback
+from minnet.training import lbfgs
 from minnet.training.interrupts import Interrupts
 
 RNG = np.random.default_rng(0)
@@ -36,17 +37,25 @@ def network():
     return Network([Dense(40, "tanh"), Dense(1)], "log_loss").initialize(30, random_state=0)
 
 
-def press_after(seconds):
-    """Press Ctrl-C from a thread, until it was heard."""
-    heard = threading.Event()
+def press_after(began, seconds=0.0):
+    """Press Ctrl-C from a thread, so long after an event."""
 
     def press():
+        began.wait()
         time.sleep(seconds)
-        while not heard.wait(0.2):
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     threading.Thread(target=press, daemon=True).start()
-    return heard
+
+
+class Beginning(Callback):
+    """Sets an event when the training begins."""
+
+    def __init__(self):
+        self.event = threading.Event()
+
+    def begin_epoch(self, trainer):
+        self.event.set()
 
 
 @pytest.fixture(autouse=True)
@@ -62,15 +71,15 @@ def usual_handler():
 def test_an_interrupted_training_took_whole_steps(backend, seconds):
     def trainer():
         return Trainer(
-            network(), "adam", batch_size=5, backend=backend, tol=0, n_iter_no_change=1e9
+            network(), "adam", batch_size=5, backend=backend, tol=0, n_iter_no_change=10**9
         )
 
     trainer().fit(X, Y, max_epochs=1)  # whatever is compiled is
     stopped = trainer()
-    heard = press_after(seconds)
+    beginning = Beginning()
+    press_after(beginning.event, seconds)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
-        stopped.fit(X, Y, max_epochs=100_000)
-    heard.set()
+        stopped.fit(X, Y, max_epochs=10**9, callbacks=[beginning])
     assert stopped.n_steps == stopped.optimizer.step
     # The same number of steps, uninterrupted:
     again = trainer()
@@ -126,18 +135,18 @@ def test_other_threads_train_without_signals():
 
 
 @pytest.mark.parametrize("cls", [MinNetClassifier, MinNetRegressor])
-def test_lbfgs_keeps_what_it_has(cls):
+def test_lbfgs_keeps_what_it_has(cls, monkeypatch):
     wide = RNG.normal(size=(3000, 50))
     y = (wide[:, 0] * wide[:, 1] > 0).astype(int)
-    est = cls(
-        hidden_layer_sizes=(200, 200), solver="lbfgs", max_iter=100_000, tol=0, random_state=0
-    )
-    est.max_fun = 10**9
-    heard = press_after(0.5)
+    est = cls(hidden_layer_sizes=(200, 200), solver="lbfgs", max_iter=100_000, max_fun=10**9, tol=0,
+              random_state=0)  # fmt: skip
+    third = threading.Event()
+    monkeypatch.setattr(lbfgs, "print", lambda line: line.startswith("Iteration 3") and third.set(),
+                        raising=False)  # fmt: skip
+    press_after(third, 0.1)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
-        est.fit(wide, y)
-    heard.set()
-    assert 0 < est.n_iter_ < 100_000
+        est.set_params(verbose=True).fit(wide, y)
+    assert 3 <= est.n_iter_ < 100_000
     whole = cls(**est.get_params() | {"max_iter": est.n_iter_})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -161,4 +170,6 @@ def test_an_interrupted_stream_keeps_what_it_has():
     assert 0 < est.t_ <= 200 * 12
     assert est.n_iter_ == 0
     assert np.isfinite(est.predict_proba(X)).all()
-    assert not [t for t in threading.enumerate() if t.name == "minnet-reader"]
+    for thread in threading.enumerate():
+        if thread.name == "minnet-reader":
+            thread.join()  # it ends

