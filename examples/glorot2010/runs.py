@@ -373,13 +373,8 @@ def _size(given):
     return {name: getattr(given, name) for name in ("depth", "width", "fixed", "shape")}
 
 
-def _interrupt(number, frame):
-    raise KeyboardInterrupt
-
-
 def main(arguments=None):
     given = _options(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)  # a time limit from outside ends all as Ctrl-C does
     until = time.time() + 60 * given.minutes
     size = _size(given)
     options = {
@@ -401,6 +396,8 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    # A time limit from outside ends all as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except KeyboardInterrupt:

@@ -322,7 +322,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path, monkeypatch, caps
     monkeypatch.setattr(signal, "signal", lambda *args: None)
     monkeypatch.setattr("minnet.callbacks.checkpoint.save_model", full)
     with warnings.catch_warnings():
-        one_run.main(options(run, tmp_path, updates=100)[3:])
+        one_run.main(options(run, tmp_path, updates=100))
     lines = capsys.readouterr().out.splitlines()
     told = [line for line in lines if "could not be written" in json.loads(line).get("warning", "")]
     assert told
