@@ -16,19 +16,21 @@ PAPER_ARGS ?=
 
 # An editable installation rebuilds nothing by itself: a change of these installs again.
 BUILD_SOURCES := setup.py pyproject.toml \
-    $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
+    minnet/backends/formulas.py $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test paper fuzz kernels sanitize coverage lint docs wheel bench bench-pipeline dev clean
+.PHONY: help demo test test-all paper fuzz kernels sanitize coverage lint docs wheel bench bench-pipeline dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
-	@echo "make test      run all tests"
+	@echo "make test      run the tests, but for the longest; PYTEST_ARGS='tests/lab -x' for a part"
+	@echo "make test-all  run all tests, the longest included"
 	@echo "make paper     re-run Glorot & Bengio (2010), reduced: writes glorot2010_report/; PAPER_UPDATES=200000 for longer"
 	@echo "make fuzz      feed 2,000 broken model files to load_model; FUZZ_ARGS='--files 20000 --seed 1' for more"
 	@echo "make kernels   compile in place what has changed in minnet_ext, for one CPU level: LEVEL=v4"
 	@echo "make sanitize  run the extension's tests under AddressSanitizer and UBSan, in a copy"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
-	@echo "make lint      ruff and mypy"
+	@echo "make dev       install what lint, docs, wheels and the tests of ONNX need"
+	@echo "make lint      ruff, mypy, the directions of imports, the length of the documents' lines"
 	@echo "make docs      build the documentation into docs/_build/html, and run the code on its pages"
 	@echo "make wheel     build sdist and wheel into dist/"
 	@echo "make bench     measure minnet beside its peers: writes benchmarks/RESULTS.md"
@@ -38,7 +40,11 @@ help:
 demo: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python examples/demo_digits.py
 
+# What an optional package is missing for is skipped; after `make dev` it is tested.
 test: $(STAMPS)/run
+	MPLBACKEND=Agg $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-all: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # In at most half an hour on two cores. What was trained is not trained again.
@@ -80,6 +86,8 @@ lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/prose.py
 
 docs: $(STAMPS)/dev
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -b html $(SPHINX_ARGS) docs docs/_build/html

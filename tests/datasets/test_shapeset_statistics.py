@@ -51,6 +51,7 @@ def test_pixel_variance(data):
     assert agrees(squares, 0.370, N_OTHER, 0.0005)
 
 
+@pytest.mark.slow
 def test_share_of_the_first_principal_component(data):
     shares = []
     for block in np.split(data[0], 10):

@@ -14,6 +14,8 @@ from examples.glorot2010.claims import CLAIMS
 from examples.glorot2010.curves import Curve
 from examples.glorot2010.protocol import Run
 
+pytestmark = pytest.mark.dev
+
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_extensions"
 PAGE = """
 Page

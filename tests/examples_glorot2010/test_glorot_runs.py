@@ -74,6 +74,7 @@ def test_training_is_plain_sgd_on_the_images_that_follow_the_reserved_ones(tmp_p
     assert np.abs(trained.params - run.network().params).max() > 0.01
 
 
+@pytest.mark.slow
 def test_pretraining_changes_the_hidden_layers_and_is_left_out_on_resuming(tmp_path):
     run = protocol.Run("sigmoid-pretrained", 0.05, **TINY)
     start, plain = run.network(), run.network(pretrained=False)
@@ -151,6 +152,7 @@ def without_time(curve):
     return [point | {"seconds": None} for point in curve.points]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     run = protocol.Run("softsign", 0.05, seed=1, **TINY)
@@ -192,6 +194,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     assert all(a[1] == b[0] for a, b in itertools.pairwise(starts))
 
 
+@pytest.mark.slow
 def test_runs_choose_their_rates_and_go_on_where_they_were(tmp_path, capsys):
     arguments = ["--rows", "tanh,relu-he", "--rates", "0.001,0.1,1000", "--rate-updates", "200,500",
                  "--per-epoch", "100", "--depth", "2", "--width", "20", "--every", "500",
@@ -233,6 +236,7 @@ def test_runs_choose_their_rates_and_go_on_where_they_were(tmp_path, capsys):
     assert [(s["from"], s["to"]) for s in longer.sessions] == [(0, 1000), (1000, 2000)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to be handled")
 def test_ending_all_runs_ends_each_with_a_checkpoint(tmp_path):
     command = [sys.executable, "-m", "examples.glorot2010.runs", "--rows", "tanh,softsign",

@@ -31,6 +31,8 @@ from minnet.losses import Huber, Quantile, SquaredError
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
+pytestmark = pytest.mark.dev
+
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
 

@@ -18,7 +18,7 @@ ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.dev, pytest.mark.filterwarnings("ignore")]
 
 TENSOR = {"float32": FloatTensorType, "float64": DoubleTensorType, "int64": Int64TensorType}
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}

@@ -55,6 +55,7 @@ def steps_in(path):
     return getattr(model, "_trainer", model).n_steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fit_that_was_killed_ends_with_the_same_bits(kind, tmp_path):
     chance = random.Random(f"{kind} {time.time_ns()}")  # other moments each time: all must do
