@@ -18,9 +18,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.common.displayed import views
-from minnet.estimators._architecture import build_layers
-from minnet.estimators._base import BaseMinNet
-from minnet.estimators._hidden import position_of
+from minnet.estimators.architecture import build_layers, position_of
+from minnet.estimators.base import BaseMinNet
 
 __all__ = ["MinNetTransformer"]
 

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from minnet.backends import Hyper, make_backend
 from minnet.common.checks import check_real, check_whole
 from minnet.descend import shuffled_order
+from minnet.estimators.solvers import batch_size_of
 from minnet.lab.subject import subject_of
 from minnet.network import Network
 from minnet.optimizers import get_optimizer
@@ -128,7 +129,7 @@ def find_learning_rate(
         options = {
             name: getattr(estimator, name) for name in ("weight_decay", "backend", "n_threads")
         }
-        options["batch_size"] = estimator._batch_size(n_samples)
+        options["batch_size"] = batch_size_of(estimator, n_samples)
     batch_size = options["batch_size"] if batch_size is None else batch_size
     if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:
         raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")

@@ -8,8 +8,10 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
-from minnet.estimators._base import BaseMinNet
-from minnet.estimators._data import validate
+from minnet.estimators.base import BaseMinNet
+from minnet.estimators.data import check_data, check_X
+from minnet.estimators.fit import new_network
+from minnet.estimators.solvers import new_trainer
 from minnet.network import Network
 from minnet.optimizers import Optimizer, clip_gradients, get_optimizer
 
@@ -108,9 +110,9 @@ def _of_estimator(estimator, X, y, sample_weight, optimizer):
     if fresh:
         estimator = clone(estimator)
         estimator._validate_params()
-        X, T, weights = estimator._check_data(X, y, sample_weight, first=True)
-        network = estimator._new_network(X, T, weights)
-        X, T, weights = network.check_batch(X, T, weights)
+        data = check_data(estimator, X, y, sample_weight)
+        network = new_network(estimator, data)
+        X, T, weights = network.check_batch(data.X, data.T, data.weights)
     else:
         network = estimator.network_
         X, T, weights = batch_for(estimator, network, X, y, sample_weight)
@@ -119,7 +121,7 @@ def _of_estimator(estimator, X, y, sample_weight, optimizer):
         if trainer is None:
             # What is looked at may be less than a mini-batch of the training.
             least = 1 if estimator.batch_size == "auto" else estimator.batch_size
-            trainer = estimator._new_trainer(network, max(X.shape[0], least))
+            trainer = new_trainer(estimator, network, max(X.shape[0], least))
         optimizer = trainer.optimizer
     clip = {"clip_value": estimator.clip_value, "clip_norm": estimator.clip_norm}
     return Subject(network, X, T, weights, _given(optimizer), clip)
@@ -130,12 +132,11 @@ def batch_for(estimator, network, X, y=None, sample_weight=None):
 
     It need not have all classes.
     """
-    estimator = copy.copy(estimator)  # checks leave what they learn
-    estimator.n_outputs_ = network.sizes[-1]
+    known = estimator._state()
     if y is None:
-        X = validate(estimator, X, reset=False)
-        return network.check_X(X), None, None
-    return network.check_batch(*estimator._check_data(X, y, sample_weight, first=False, batch=True))
+        return network.check_X(check_X(estimator, X, known.features)), None, None
+    data = check_data(estimator, X, y, sample_weight, known=known, call="batch")
+    return network.check_batch(data.X, data.T, data.weights)
 
 
 def _last_step(pipeline, X, y):

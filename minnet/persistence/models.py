@@ -11,8 +11,10 @@ from sklearn.utils._metadata_requests import SIMPLE_METHODS
 from minnet import estimators
 from minnet.backends import _NEEDS, list_backends
 from minnet.common.buffers import aligned_zeros, next_aligned
-from minnet.estimators._architecture import check_initializers
-from minnet.estimators._targets import Labels
+from minnet.estimators.architecture import check_initializers
+from minnet.estimators.data import Features
+from minnet.estimators.fitted import Fitted
+from minnet.estimators.targets import Labels, Numbers
 from minnet.losses import get_loss
 from minnet.network import Network
 from minnet.parameter_table import ParameterRow
@@ -454,27 +456,23 @@ def _restore_fitted(model, record, decoder):
         loss = decoder.decode(record.take("loss"), f"{where}.loss")
         if not isinstance(loss, Real) or _is_flag(loss):
             raise ValueError(f"{where}.loss must be a number, got {shorten(loss)}")
-    model.n_features_in_ = network.sizes[0]
     names = decoder.decode(record.take("feature_names"), f"{where}.feature_names")
     if names is not None:
-        model.feature_names_in_ = _check_names(names, network.sizes[0], where)
-    if hasattr(model, "classes_") or hasattr(type(model), "predict_proba"):
-        labels = _restore_labels(record.record("labels"), network, decoder)
-        model._labels, model.classes_ = labels, labels.classes
+        names = _check_names(names, network.sizes[0], where)
+    if hasattr(type(model), "predict_proba"):
+        targets = _restore_labels(record.record("labels"), network, decoder)
     else:
-        _restore_target_scale(model, record, decoder, network.sizes[-1])
-    model._publish(network, trainer, n_iter, validated=validated)
-    if trainer is not None:
-        # By the argument as it was in the fit, which may have been set anew since.
-        model.best_loss_ = None if early else trainer.best_loss
-    elif loss is not None:
-        model.loss_ = loss
+        targets = _restore_numbers(record, decoder, network.sizes[-1])
+    info = None
     if "fit_info" in record:
         info = decoder.decode(record.take("fit_info"), f"{where}.fit_info")
-        model.fit_info_ = _check_fit_info(info, f"{where}.fit_info")
+        info = _check_fit_info(info, f"{where}.fit_info")
+    features = Features(network.sizes[0], names)
+    Fitted(features, targets, network, trainer, n_iter, validated, early, loss, info).put_into(model)
 
 
-def _restore_target_scale(model, record, decoder, n_outputs):
+def _restore_numbers(record, decoder, n_outputs):
+    arrays = []
     for name in _OF_TARGETS:
         array = None
         if name in record:
@@ -484,9 +482,10 @@ def _restore_target_scale(model, record, decoder, n_outputs):
                 raise ValueError(
                     f"{record.where}.{name} must be {n_outputs} finite float64 numbers"
                 )
-        setattr(model, name, array)
-    if (model.target_mean_ is None) != (model.target_scale_ is None):
+        arrays.append(array)
+    if (arrays[0] is None) != (arrays[1] is None):
         raise ValueError(f"{record.where} must have both or none of {' and '.join(_OF_TARGETS)}")
+    return Numbers(n_outputs, *arrays)
 
 
 def _check_fit_info(info, where):

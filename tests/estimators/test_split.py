@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from minnet import MinNetClassifier, MinNetRegressor
 from minnet.estimators import _solvers, _validation
-from minnet.estimators._split import stratified_rows
+from minnet.estimators.validation import stratified_rows
 from minnet.random import Stream
 
 SEEDS = range(10)

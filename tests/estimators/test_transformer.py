@@ -24,7 +24,7 @@ from minnet import (
     save_model,
 )
 from minnet.backends import list_backends, make_backend
-from minnet.estimators._hidden import first_layers
+from minnet.estimators.architecture import first_layers
 from minnet.layers import Layer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

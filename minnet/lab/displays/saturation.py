@@ -12,7 +12,7 @@ from minnet.common.plotting import (
     layer_legend,
     tidy,
 )
-from minnet.estimators._base import BaseMinNet
+from minnet.estimators.base import BaseMinNet
 from minnet.lab.measurement import Recording
 from minnet.lab.probe import Probe
 from minnet.network import Network

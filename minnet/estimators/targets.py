@@ -1,13 +1,27 @@
-"""Labels on the outside, targets of the loss on the inside."""
+"""What ``fit`` takes as ``y``, labels or numbers, and what the loss takes as targets."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-__all__ = ["Labels", "columns", "first_of", "typed_labels"]
+from minnet.common.types import Array, DTypeLike
+
+__all__ = [
+    "Labels",
+    "Numbers",
+    "abbreviated",
+    "by_columns",
+    "columns",
+    "plain_labels",
+    "typed_labels",
+]
 
 # What to do about labels that do not belong to the fitted ones, by the call.
 _CURES = {
@@ -17,18 +31,18 @@ _CURES = {
 }
 
 
-def first_of(values):
+def abbreviated(values: list[Any]) -> str:
     """Return some values as text: five, and how many more there are."""
     text = ", ".join(map(repr, values[:5]))
     return text + f" and {len(values) - 5} more" * (len(values) > 5)
 
 
-def columns(n):
+def columns(n: int) -> str:
     """Return a number of columns as text."""
     return "1 column" if n == 1 else f"{n} columns"
 
 
-def typed_labels(y, name="y"):
+def typed_labels(y: Array, name: str = "y") -> Array:
     """Return an array of Python's objects as one of booleans, whole numbers or floats, if it is that.
 
     scikit-learn takes such an array for no known kind of labels. Strings, and what is not known here,
@@ -76,14 +90,18 @@ class Labels:
         Whether a multilabel indicator is a sparse matrix, as predictions then are.
     """
 
-    classes: np.ndarray
+    classes: Array
     kind: str
     sparse: bool = False
 
     @classmethod
     @np.errstate(invalid="ignore")  # scikit-learn casts floats to integers to see what they are
-    def of(cls, y):
+    def of(cls, y: Any) -> Labels:
         """Learn the classes from ``y``."""
+        if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biu":
+            classes = np.unique(y)
+            if len(classes) < len(y) // 2:  # otherwise scikit-learn may warn
+                return cls._single(classes)
         check_classification_targets(y)
         target = type_of_target(y, input_name="y")
         if target == "multiclass-multioutput":
@@ -96,10 +114,10 @@ class Labels:
         return cls._single(unique_labels(y))
 
     @classmethod
-    def _single(cls, classes):
+    def _single(cls, classes: Array) -> Labels:
         return cls(classes, "binary" if len(classes) <= 2 else "multiclass")
 
-    def declared(self, classes):
+    def declared(self, classes: Array) -> Labels:
         """Return the labels with ``classes``, all that there will be, for those found so far."""
         if self.kind != "multilabel":
             return self._single(classes)
@@ -109,7 +127,7 @@ class Labels:
             )
         return Labels(classes, "multilabel", self.sparse)
 
-    def only_in(self, T, other):
+    def only_in(self, T: Array, other: Array) -> list[Any]:
         """Return the labels that targets ``T`` have and ``other`` have not."""
         if self.kind == "multilabel":
             there, here = (set(np.flatnonzero(t.any(axis=0))) for t in (T, other))
@@ -117,11 +135,13 @@ class Labels:
             there, here = (set(np.unique(t).astype(np.intp)) for t in (T, other))
         return self.classes[sorted(there - here)].tolist()
 
-    def check(self, found, call):
+    def check(self, found: Labels, call: str) -> None:
         """Raise if the labels ``found`` in a later ``y`` do not belong to these.
 
         ``call`` is "warm_start", in which no class may be missing either, "partial_fit" or "y_val".
         """
+        if found is self:
+            return
         name, as_before = ("y_val", "as y") if call == "y_val" else ("y", "as in the previous call")
         cure = _CURES[call]
         if (found.kind == "multilabel") != (self.kind == "multilabel"):
@@ -139,7 +159,7 @@ class Labels:
             return
         here, there = self.classes.tolist(), found.classes.tolist()
         new, missing = sorted(set(there) - set(here)), sorted(set(here) - set(there))
-        changes = [f"{word}: {first_of(labels)}"
+        changes = [f"{word}: {abbreviated(labels)}"
                    for word, labels in (("new", new), ("missing", missing)) if labels]  # fmt: skip
         if call == "warm_start" and changes:
             if not new:
@@ -155,16 +175,21 @@ class Labels:
                 f"`self.classes_` has {self.classes}. 'y' has {found.classes} ({changes[0]}){cure}"
             )
 
+    def attributes(self) -> dict[str, Any]:
+        """Return what a fitted classifier has of them."""
+        return {"_labels": self, "classes_": self.classes}
+
     @property
-    def n_outputs(self):
+    def n_outputs(self) -> int:
+        """Return how many outputs the network has."""
         return 1 if self.kind == "binary" else len(self.classes)
 
     @property
-    def output(self):
+    def output(self) -> str:
         """Return the inverse link of the output layer."""
         return "softmax" if self.kind == "multiclass" else "logistic"
 
-    def encode(self, y, dtype):
+    def encode(self, y: Any, dtype: DTypeLike) -> Array:
         """Return targets: class indices for multiclass, floats (n_samples, n_outputs) otherwise."""
         if self.kind == "multilabel":
             y = y.toarray() if sparse.issparse(y) else y
@@ -175,7 +200,7 @@ class Labels:
         # A single class is the negative one, as in scikit-learn.
         return (indices == 1).astype(dtype)[:, np.newaxis]
 
-    def decode(self, P):
+    def decode(self, P: Array) -> Array:
         """Return labels, as an array, from predicted probabilities (n_samples, n_outputs)."""
         if self.kind == "multiclass":
             return self.classes[P.argmax(axis=1)]
@@ -185,7 +210,13 @@ class Labels:
             return np.repeat(self.classes, len(P))
         return self.classes[(P[:, 0] > 0.5).astype(np.intp)]
 
-    def weights(self, class_weight, T, sample_weight=None, at=None):
+    def weights(
+        self,
+        class_weight: dict[Any, float] | str,
+        T: Array,
+        sample_weight: Array | None = None,
+        at: Array | None = None,
+    ) -> Array:
         """Return each sample's class weight, for a dict from labels to weights or "balanced".
 
         "balanced" is inverse to the frequency of the class, in which a sample counts as often as
@@ -194,8 +225,8 @@ class Labels:
         """
         at = T if at is None else at
         if isinstance(class_weight, str):
-            columns, wanted = (A.astype(np.intp).reshape(len(A), -1).T for A in (T, at))
-            weights = [_balanced(t, sample_weight, a) for t, a in zip(columns, wanted, strict=True)]
+            given, wanted = (A.astype(np.intp).reshape(len(A), -1).T for A in (T, at))
+            weights = [_balanced(t, sample_weight, a) for t, a in zip(given, wanted, strict=True)]
             return np.prod(weights, axis=0)
         got = f"got {class_weight!r}"
         if self.kind == "multilabel":
@@ -210,7 +241,7 @@ class Labels:
         return np.array(values, dtype=np.float64)[at.ravel().astype(np.intp)]
 
 
-def _balanced(t, sample_weight, at):
+def _balanced(t: Array, sample_weight: Array | None, at: Array) -> Array:
     """Return, at the classes ``at``, the weights that make all classes of ``t`` weigh the same.
 
     Samples weigh 1 on average; those of a class that is not there, nothing.
@@ -221,3 +252,80 @@ def _balanced(t, sample_weight, at):
     weights = np.zeros(len(counts))
     weights[present] = counts.sum() / (present.sum() * counts[present])
     return weights[at]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The targets of a regression, in units of their own spread if wanted.
+
+    Attributes
+    ----------
+    n_outputs : int
+    mean, scale : ndarray of shape (n_outputs,) or None
+        Mean and standard deviation (1 where that is 0) of each output, in float64; None where the loss
+        takes the targets as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> numbers = Numbers.of(np.array([[1.0], [3.0]]), None)
+    >>> numbers.encode(np.array([[1.0], [5.0]]), "float64").ravel()
+    array([-1.,  3.])
+    >>> numbers.decode(np.array([[0.0]]))
+    array([[2.]])
+    """
+
+    n_outputs: int
+    mean: Array | None = None
+    scale: Array | None = None
+
+    @classmethod
+    def of(cls, y: Array, sample_weight: Array | None) -> Numbers:
+        """Learn mean and spread from targets (n_samples, n_outputs) and their weights."""
+        y = y.astype(np.float64, copy=False)
+        unit = np.abs(y).max(axis=0)  # so that no square overflows or underflows
+        unit[unit == 0] = 1.0
+        mean = np.average(y / unit, axis=0, weights=sample_weight)
+        spread = np.sqrt(np.average(np.square(y / unit - mean), axis=0, weights=sample_weight))
+        # What rounding leaves of a constant is no spread.
+        spread[spread <= 10 * np.finfo(np.float64).eps * np.abs(mean)] = 0.0
+        scale = spread * unit
+        scale[scale == 0] = 1.0
+        return cls(y.shape[1], mean * unit, scale)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what a fitted regressor has of them."""
+        return {"target_mean_": self.mean, "target_scale_": self.scale}
+
+    def encode(self, y: Array, dtype: DTypeLike) -> Array:
+        """Return the targets of the loss for numbers (n_samples, n_outputs)."""
+        T = y
+        with np.errstate(over="ignore"):
+            if self.mean is not None and y.shape[1] == self.n_outputs:
+                T = (y.astype(np.float64, copy=False) - self.mean) / self.scale
+            T = T.astype(dtype, copy=False)
+        if not np.isfinite(T).all():
+            raise ValueError(f"y must be finite in {T.dtype}, got {y.flat[np.abs(y).argmax()]}")
+        return T
+
+    def decode(self, Y: Array) -> Array:
+        """Return predictions in the units of the targets, in their dtype."""
+        if self.mean is None:
+            return Y
+        return (Y * self.scale + self.mean).astype(Y.dtype, copy=False)
+
+
+def plain_labels(y: Any) -> Any:
+    """Return labels in a single column as a vector, and those that are Python's objects by their type."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
+    return typed_labels(y) if y.dtype == object else y
+
+
+def by_columns(y: Any) -> Array:
+    """Return numbers as (n_samples, n_outputs)."""
+    if sparse.issparse(y):
+        raise TypeError(f"y must be a dense array of numbers, got {type(y).__name__}")
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return y.reshape(len(y), -1)

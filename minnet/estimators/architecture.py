@@ -1,15 +1,94 @@
-"""The hidden layers of a fitted network: which they are, and the network up to one of them."""
+"""From the arguments of an estimator to the layers of a network, and which of these are hidden layers."""
+
+from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from minnet.estimators.arguments import require_defaults
+from minnet.initializers import get_initializer
+from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.losses import SquaredError
 from minnet.network import Network
 
-__all__ = ["first_layers", "hidden_layers", "position_of"]
+if TYPE_CHECKING:
+    from minnet.estimators.base import BaseMinNet
+
+__all__ = [
+    "build_layers",
+    "check_initializers",
+    "first_layers",
+    "hidden_layers",
+    "hidden_sizes",
+    "position_of",
+]
 
 
-def hidden_layers(layers):
+def hidden_sizes(hidden_layer_sizes: Any) -> list[int]:
+    """Return the sizes of the hidden layers as a list.
+
+    Examples
+    --------
+    >>> hidden_sizes(100), hidden_sizes((64, 32))
+    ([100], [64, 32])
+    """
+    sizes = hidden_layer_sizes
+    sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
+    if not all(isinstance(n, Integral) and not isinstance(n, bool | np.bool_) for n in sizes):
+        raise ValueError(f"hidden_layer_sizes must be whole numbers, got {sizes!r:.200}.")
+    if any(n <= 0 for n in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes!r:.200}.")
+    return [int(n) for n in sizes]
+
+
+def check_initializers(estimator: BaseMinNet | Network) -> None:
+    """Raise if ``init`` or ``bias_init`` is no specification of an initializer, by its own name."""
+    for name in ("init", "bias_init"):
+        given = getattr(estimator, name)
+        several = isinstance(given, list | tuple)
+        for i, spec in enumerate(given if several else [given]):
+            if not (spec is None or (isinstance(spec, str) and spec == "auto")):
+                get_initializer(spec, name=f"{name}[{i}]" if several else name)
+
+
+def build_layers(estimator: BaseMinNet, n_outputs: int) -> list[Layer]:
+    """Return the layers for an estimator's arguments, the output layer included.
+
+    Raises
+    ------
+    ValueError
+        If ``layers`` is given beside another argument of the architecture.
+    """
+    output = Dense(n_outputs)
+    if estimator.layers is None:
+        return [*_hidden_layers(estimator), output]
+    others = ("hidden_layer_sizes", "activation", "dropout", "batch_norm")
+    require_defaults(estimator, others, "layers= describes the hidden layers")
+    if not isinstance(estimator.layers, list | tuple):
+        raise TypeError(f"layers must be a list of layers, got {estimator.layers!r}")
+    return [*estimator.layers, output]
+
+
+def _hidden_layers(estimator: BaseMinNet) -> list[Layer]:
+    layers: list[Layer] = []
+    for size in hidden_sizes(estimator.hidden_layer_sizes):
+        if estimator.batch_norm:
+            layers += [Dense(size), BatchNorm(estimator.activation)]
+        else:
+            layers.append(Dense(size, estimator.activation))
+        if estimator.dropout:
+            layers.append(Dropout(estimator.dropout))
+    return layers
+
+
+# ---- hidden layers of a network
+
+
+def hidden_layers(layers: Sequence[Layer]) -> list[int]:
     """Return the position of the last layer of each hidden layer among a network's layers.
 
     A hidden layer begins with a layer that is neither batch normalization nor dropout, and ends before
@@ -27,7 +106,7 @@ def hidden_layers(layers):
     return [i - 1 for i in begins[1:]]
 
 
-def position_of(layers, layer):
+def position_of(layers: Sequence[Layer], layer: int | str) -> int:
     """Return the position among a network's layers of the hidden layer that a user names.
 
     Parameters
@@ -73,7 +152,7 @@ def position_of(layers, layer):
     return hidden[layer]
 
 
-def first_layers(network, n_layers):
+def first_layers(network: Network, n_layers: int) -> Network:
     """Return a network of the first layers of another, which shares their parameters.
 
     It is for inference: its loss is there because a network has one.

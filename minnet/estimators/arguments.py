@@ -1,0 +1,133 @@
+"""The arguments of the estimators: what they may be, and those that exclude each other."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.metrics import get_scorer_names
+from sklearn.utils._param_validation import (
+    Interval,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+from minnet.activations import Activation, list_activations
+from minnet.backends import list_backends
+from minnet.optimizers import Optimizer
+from minnet.schedules import Schedule
+
+if TYPE_CHECKING:
+    from minnet.estimators.base import BaseMinNet
+
+__all__ = ["CONSTRAINTS", "SOLVERS", "check_arguments", "defaults_of", "require_defaults"]
+
+SOLVERS = ("lbfgs", "sgd", "adam")
+
+
+class _ActivationNames(StrOptions):
+    """The names of activations, those included that are registered later."""
+
+    def __init__(self) -> None:
+        super().__init__(set())
+
+    @property
+    def options(self) -> set[str]:
+        return set(list_activations())
+
+    @options.setter
+    def options(self, value: set[str]) -> None:
+        pass  # the base class sets what is looked up here
+
+
+def _at_least(low: float, kind: type = Real) -> Interval:
+    return Interval(kind, low, None, closed="left")
+
+
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_FRACTION = Interval(Real, 0, 1, closed="left")
+
+#: In scikit-learn's form, of the arguments that both estimators take.
+CONSTRAINTS: dict[str, Any] = {
+    "hidden_layer_sizes": ["array-like", _at_least(1, Integral)],
+    "activation": [_ActivationNames(), Activation],
+    "solver": [StrOptions(set(SOLVERS)), Optimizer],
+    "alpha": [_at_least(0)],
+    "batch_size": [StrOptions({"auto"}), _at_least(1, Integral)],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), Schedule, callable],
+    "learning_rate_init": [_POSITIVE],
+    "power_t": [_POSITIVE],
+    "max_iter": [_at_least(1, Integral)],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [_at_least(0)],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [_FRACTION],
+    "beta_1": [_FRACTION],
+    "beta_2": [_FRACTION],
+    "epsilon": [_POSITIVE],
+    "n_iter_no_change": [_at_least(1, Integral), Options(Real, {np.inf})],
+    "max_fun": [_at_least(1, Integral)],
+    "init": "no_validation",  # get_initializer knows more, and names the closest match
+    "bias_init": "no_validation",
+    "layers": "no_validation",
+    "dropout": [_FRACTION],
+    "batch_norm": ["boolean"],
+    "weight_decay": [_at_least(0)],
+    "clip_norm": [_POSITIVE, None],
+    "clip_value": [_POSITIVE, None],
+    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+    "backend": [StrOptions({"auto", *list_backends()})],
+    "n_threads": [_at_least(1, Integral), None],
+}
+
+
+@functools.cache
+def defaults_of(cls: type[BaseMinNet]) -> dict[str, Any]:
+    """Return the defaults of a class's arguments by name, in the order of the signature."""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def check_arguments(estimator: BaseMinNet) -> None:
+    """Raise if an argument of an estimator is not what it may be.
+
+    Raises
+    ------
+    sklearn.utils._param_validation.InvalidParameterError
+        A ValueError and a TypeError.
+    ValueError
+        If one is a whole number of more than 63 bits.
+    """
+    # What is at its default is what it may be: a fit is not to spend its time on that.
+    given = {
+        name: value
+        for name, default in defaults_of(type(estimator)).items()
+        if (value := getattr(estimator, name)) is not default
+    }
+    constraints = estimator._parameter_constraints
+    validate_parameter_constraints(constraints, given, caller_name=type(estimator).__name__)
+    for name, value in given.items():
+        if type(value) is int and value.bit_length() > 63:
+            raise ValueError(
+                f"{name} must be a number of at most 63 bits, got one of {value.bit_length()}"
+            )
+
+
+def require_defaults(estimator: BaseMinNet, names: Iterable[str], where: str) -> None:
+    """Raise unless arguments are at their defaults, where another one says what they would."""
+    for name in names:
+        given, default = getattr(estimator, name), defaults_of(type(estimator))[name]
+        if not np.array_equal(given, default):
+            raise ValueError(
+                f"{name} must be left at its default {default!r} where {where}, got {given!r}"
+            )

@@ -1,0 +1,506 @@
+"""What the classifier and the regressor share: their arguments, the ways to fit them, and prediction."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from minnet._version import __version__
+from minnet.activations import Activation
+from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
+from minnet.estimators.arguments import CONSTRAINTS, check_arguments, defaults_of
+from minnet.estimators.data import Data, Features, check_X
+from minnet.estimators.fit import Fit, FitStream, Initialize, PartialFit
+from minnet.estimators.fitted import BackendCache, Fitted
+from minnet.estimators.inspection import InspectionMixin
+from minnet.estimators.targets import Labels, Numbers
+from minnet.layers import Layer
+from minnet.losses import Loss
+from minnet.network import Network
+from minnet.optimizers import Optimizer
+from minnet.random import Stream
+from minnet.schedules import Schedule
+from minnet.training import Trainer
+from minnet.training.divergence import finite_logits
+
+__all__ = ["BaseMinNet", "stochastic_solver"]
+
+# Rows are predicted in blocks with about so many bytes of logits: what comes after the logits (softmax
+# and the like) makes temporary arrays of their size.
+_BLOCK_BYTES = 2**20
+# A multiple, since a BLAS library may compute the last few rows of a product another way.
+_ROW_STEP = 1024
+
+# What scikit-learn's callbacks, and a fit itself, keep in an estimator while it is fitted.
+_DURING_FIT = (
+    "_callback_fit_ctx", "_skl_callbacks", "_skl_callbacks_to_teardown", "_parent_callback_ctx", "_in_fit"
+)  # fmt: skip
+
+
+def stochastic_solver(estimator: BaseMinNet) -> bool:
+    """Return True where the solver takes mini-batches; only then are there partial_fit and fit_stream."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        )
+    return True
+
+
+class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+    """Base of the estimators.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int or int, default=(100,)
+        Units of each hidden layer; an empty tuple makes a linear model.
+    activation : str or Activation, default="relu"
+        Of the hidden layers: "identity", "logistic" (= "sigmoid"), "tanh", "relu", "softsign",
+        "lecun_tanh", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", or an object.
+    solver : {"adam", "sgd", "lbfgs"} or Optimizer, default="adam"
+        "lbfgs" minimizes over all data at once and suits small data sets. An optimizer, such as
+        ``minnet.SGD(0.1, momentum=0.9)`` or one of your own, is copied. It has its learning rate and its
+        constants itself, so that ``learning_rate_init``, ``momentum``, ``nesterovs_momentum``,
+        ``beta_1``, ``beta_2`` and ``epsilon`` must be left at their defaults.
+    alpha : float, default=0.0001
+        Strength of the L2 term ``alpha / (2 sum(sample_weight)) * |W|**2`` of the objective. Unlike
+        in scikit-learn its effect does not depend on ``batch_size``.
+    batch_size : int or "auto", default="auto"
+        "auto" is ``min(200, n_samples)``.
+    learning_rate : {"constant", "invscaling", "adaptive"}, Schedule or callable, default="constant"
+        As in scikit-learn, the names are without effect for solver="adam", for which there are, as for
+        all others, the schedules :class:`minnet.optimizers.StepDecay`,
+        :class:`minnet.optimizers.Cosine` and :class:`minnet.optimizers.WarmUp`, which start from
+        ``learning_rate_init``, or the learning rate of an optimizer object, and functions of the step
+        (0, 1, 2, ...) that return the rate itself. Steps go on counting in ``partial_fit`` and in a warm
+        start.
+    learning_rate_init : float, default=0.001
+        Learning rate at the start.
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+    max_iter : int, default=200
+        Most epochs (iterations of "lbfgs").
+    shuffle : bool, default=True
+        Visit the samples in a new random order in each epoch.
+    random_state : int, RandomState or None, default=None
+        Decides initial weights, order, dropout and validation split; consumed once a fit.
+    tol : float, default=1e-4
+        What counts as an improvement of the loss or the validation score.
+    verbose : bool or int, default=False
+        1 or True shows progress from the third second on: a bar with epoch, loss, validation score, rows
+        per second and time left (``pip install 'minnet-learn[progress]'``), or a line every few seconds;
+        a closing line says why the fit ended. From 2 on, and always with solver="lbfgs" and in
+        ``partial_fit``, there is a line an iteration instead.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the fitted weights. The architecture must not have changed.
+    momentum : float, default=0.9
+        Of "sgd", between 0 and 1.
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Stop when the score on a validation set stalls, and return to the best weights. The set is
+        ``X_val`` of ``fit``; without it ``validation_fraction`` of the data are set aside, in the
+        proportions of the classes where there are classes and that is possible.
+    validation_fraction : float, default=0.1
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Of "adam".
+    epsilon : float, default=1e-8
+        Of "adam".
+    n_iter_no_change : int, default=10
+        Training stops after more than that many epochs in a row without improvement.
+    max_fun : int, default=15000
+        Most evaluations of the objective by "lbfgs".
+    init : str, dict, Initializer, array, callable or list, default="auto"
+        Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one
+        entry per weight matrix, the output's included. "auto" picks by activation; ``init_`` says
+        what.
+    bias_init : the same, default="auto"
+        Of the biases. "auto" draws those of a hidden layer as one more row of weights where "auto"
+        picked the initializer of the weights, and is "zeros" otherwise.
+    layers : list of Layer, default=None
+        The hidden layers themselves (Dense, Dropout, BatchNorm, your own), instead of
+        ``hidden_layer_sizes``, ``activation``, ``dropout`` and ``batch_norm``. They are copied; the
+        output layer is added.
+    dropout : float, default=0.0
+        Rate of a Dropout after each hidden layer.
+    batch_norm : bool, default=False
+        Whether to normalize the pre-activations of each hidden layer over the batch.
+    weight_decay : float, default=0.0
+        Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``.
+    clip_norm, clip_value : float or None, default=None
+        Clip the gradient by its norm, or each of its elements.
+    scoring : str, callable or None, default=None
+        What the validation set is scored by. None: accuracy, or R2 for a regressor, which is no measure
+        of a quantile. "loss": minus the loss, without L2. Otherwise the name of a scorer of
+        scikit-learn, or ``scorer(estimator, X, y)``, the higher the better, which gets
+        ``sample_weight=`` too where the validation set has weights.
+    backend : {"auto", "cython", "numba", "numpy"}, default="auto"
+        What runs the training; "auto" takes the first of them that is installed.
+    n_threads : int or None, default=None
+        Threads; None leaves the libraries' settings alone.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Weight matrices (fan_in, fan_out) and bias vectors, layer by layer. Assigning copies in.
+    network_ : Network
+        The fitted network.
+    init_ : list of Initializer
+        What initialized each weight matrix.
+    loss_ : float
+        Mean objective of the last epoch.
+    loss_curve_ : list of float
+        Of every epoch (not with "lbfgs").
+    best_loss_ : float or None
+        Smallest of ``loss_curve_``; None with early stopping.
+    validation_scores_, validation_loss_curve_ : list of float
+        Score and loss (without L2) on the validation set after each epoch; None unless this fit had
+        a validation set. After a warm start those of earlier fits come first.
+    best_validation_score_ : float
+        Largest score of this fit; in a warm start that of its first weights may be it. None where
+        there are no scores.
+    n_iter_ : int
+        Epochs of this fit; after ``partial_fit`` of all calls.
+    t_ : int
+        Samples seen.
+    n_layers_, n_outputs_, out_activation_
+        As in scikit-learn: layers counting the input, units and activation of the output.
+    fit_info_ : dict
+        What ran the last call of ``fit`` or ``partial_fit``, in numbers and strings: "random_key", of
+        all random streams; "backend", "cpu_level" of its kernels, "n_threads", the most it could use
+        (None where not known); "dtype"; "seconds"; "versions" of minnet, numpy, scipy and
+        scikit-learn.
+    n_features_in_, feature_names_in_
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
+
+    hidden_layer_sizes: ArrayLike
+    activation: str | Activation
+    solver: str | Optimizer
+    alpha: float
+    batch_size: int | str
+    learning_rate: str | Schedule | Callable[[int], float]
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: RandomState
+    tol: float
+    verbose: bool | int
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    loss: str | Loss
+    init: Any
+    bias_init: Any
+    layers: list[Layer] | None
+    dropout: float
+    batch_norm: bool
+    weight_decay: float
+    clip_norm: float | None
+    clip_value: float | None
+    scoring: str | Callable[..., float] | None
+    backend: str
+    n_threads: int | None
+
+    n_features_in_: int
+    feature_names_in_: Array
+    network_: Network
+    _trainer: Trainer
+    _backend_cache: BackendCache
+    _in_fit: Fitted
+
+    def _store(self, arguments: dict[str, Any]) -> None:
+        """Keep the arguments of ``__init__`` as they are, each under its name."""
+        vars(self).update({name: arguments[name] for name in defaults_of(type(self))})
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return sorted(defaults_of(cls))  # scikit-learn looks at the signature in each fit
+
+    def _validate_params(self) -> None:
+        check_arguments(self)
+
+    # ---- what differs between classifier and regressor
+
+    @abstractmethod
+    def _check_targets(
+        self,
+        y: Any,
+        dtype: DTypeLike,
+        sample_weight: Array | None,
+        known: Any,
+        call: str,
+        classes: Any,
+    ) -> tuple[Labels | Numbers, Array]:
+        """Return what ``y`` is, which is learned from it unless known, and the targets of the loss."""
+
+    @abstractmethod
+    def _check_held_targets(self, targets: Any, y: Any, dtype: DTypeLike) -> Array:
+        """Return the targets of the loss for a validation set."""
+
+    @abstractmethod
+    def _fitted_targets(self) -> Labels | Numbers:
+        """Return what a fit has learned of ``y``."""
+
+    @abstractmethod
+    def _loss(self, targets: Any) -> str | Loss:
+        """Return the loss for ``Network``."""
+
+    @abstractmethod
+    def _validation_score(self, Y: Array, T: Array, sample_weight: Array | None) -> float:
+        """Return the score of the network's predictions ``Y`` for the targets ``T``."""
+
+    def _held_rows(self, targets: Any, T: Array, n_held: int, stream: Stream) -> Array:
+        """Return which rows are set aside for validation."""
+        held = np.zeros(len(T), dtype=bool)
+        held[stream.permutation(len(T))[:n_held]] = True
+        return held
+
+    def _total_weight(
+        self, targets: Any, T: Array, sample_weight: Array | None, call: str
+    ) -> Array | None:
+        """Return the sample weights with the class weights in them."""
+        return sample_weight
+
+    def _held_weight(
+        self, targets: Any, T_val: Array, sample_weight_val: Array | None, data: Data
+    ) -> Array | None:
+        """Return the weights of a validation set, with the class weights of the training set."""
+        return sample_weight_val
+
+    # ---- fit
+
+    @with_callbacks
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            float32 is computed in float32, everything else in float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, a multilabel indicator, or numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            At least 0 and not all 0.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            With ``early_stopping=True`` validated on instead of a part of ``X``; otherwise watched:
+            scores and losses are noted and nothing depends on them. Not for solver="lbfgs". A Pipeline
+            transforms it as ``X`` with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            No labels but those in ``y``; some may be missing.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights in score and loss.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If data or arguments do not fit, or if training diverges. The estimator is then as it
+            was.
+        """
+        Fit(self, X, y, sample_weight, held=(X_val, y_val, sample_weight_val)).run()
+        return self
+
+    def initialize(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Make the network and its initial weights as ``fit`` does, and train nothing.
+
+        What follows goes on from these weights: ``partial_fit``, or ``fit`` and ``fit_stream`` with
+        ``warm_start=True``. In between they may be looked at, probed, or taken from another model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Also what initializers that look at the data see.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            With all classes there will be.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If data or arguments do not fit. The estimator is then as it was.
+
+        See Also
+        --------
+        minnet.copy_weights : Takes weights from another model.
+        """
+        Initialize(self, X, y, sample_weight).run()
+        return self
+
+    @available_if(stochastic_solver)
+    def partial_fit(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Go on with one epoch over the given data.
+
+        The optimizer and its learning rate stay those of the first call; ``alpha``, ``batch_size``,
+        ``shuffle``, ``verbose``, clipping and weight decay are read anew in each.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+        """
+        PartialFit(self, X, y, sample_weight).run()
+        return self
+
+    @available_if(stochastic_solver)
+    @with_callbacks
+    def fit_stream(
+        self,
+        batches: Iterable[Any] | Callable[[], Iterable[Any]],
+        n_epochs: int = 1,
+        *,
+        batches_per_epoch: int | None = None,
+        X_val: Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the network to data that come batch by batch and need not fit into memory.
+
+        As in ``fit``, it starts anew unless ``warm_start=True``. Each batch is cut into mini-batches of
+        ``batch_size`` rows and takes the steps of one ``partial_fit``; a thread reads and checks the next
+        batches meanwhile.
+
+        Parameters
+        ----------
+        batches : iterable or callable
+            Of ``(X, y)`` or ``(X, y, sample_weight)``, each as ``partial_fit`` takes them; or a function
+            that returns such an iterable, called once an epoch. The first batch is looked at for the
+            number of features and the dtype. If it is an iterator with a method ``skip(n)``, a fit that
+            is taken up again from a checkpoint tells it what to leave out; others are read from their
+            beginning.
+        n_epochs : int, default=1
+            At most: a loss or score that stalls ends the fit, see ``n_iter_no_change``.
+        batches_per_epoch : int or None, default=None
+            None: an epoch is one pass. Otherwise ``batches`` is passed through once, endless or not, and
+            so many of it are called an epoch: a loss is noted and validation is due after each.
+        X_val, y_val, sample_weight_val
+            A validation set, as in ``fit``. Early stopping needs one.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a batch does not fit, with its number, or if training diverges. The estimator is then as
+            it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from minnet import MinNetRegressor
+        >>> def measured():
+        ...     rng = np.random.default_rng(0)
+        ...     for _ in range(200):
+        ...         X = rng.uniform(-1, 1, size=(500, 2))
+        ...         yield X, X[:, 0] * X[:, 1]
+        >>> reg = MinNetRegressor(hidden_layer_sizes=(32,), learning_rate_init=0.01, random_state=0)
+        >>> reg = reg.fit_stream(measured(), n_epochs=10, batches_per_epoch=20)
+        >>> reg.predict([[0.8, 0.5], [-0.8, 0.5]]).round(1)
+        array([ 0.4, -0.4])
+        """
+        held = X_val, y_val, sample_weight_val
+        FitStream(self, batches, n_epochs, batches_per_epoch, held=held).run()
+        return self
+
+    def _state(self) -> Fitted:
+        """Return what the estimator is fitted with; within a fit, what that has found out so far."""
+        if "_in_fit" in vars(self):
+            return self._in_fit
+        features = Features(self.n_features_in_, vars(self).get("feature_names_in_"))
+        return Fitted(features, self._fitted_targets(), self.network_)
+
+    def _as_fitted(self, network: Network, n_iter: int, trainer: Trainer | None = None) -> Self:
+        """Return a copy that is fitted with a network, in the middle of a fit, without its callbacks."""
+        state = copy.copy(self._state())
+        state.network, state.n_iter, state.trainer = network, n_iter, trainer
+        state.validated = trainer is not None and len(trainer.validation_scores) > 0
+        state.early_stopping = self.early_stopping
+        fitted = copy.copy(self)
+        for name in _DURING_FIT:
+            vars(fitted).pop(name, None)
+        state.put_into(fitted)
+        return fitted
+
+    # ---- prediction
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _predict_from_logits(self, X: Any, output: Callable[[Array], Array]) -> Array:
+        """Return ``output(Z)`` for the logits ``Z`` of ``X``."""
+        check_is_fitted(self, "network_")
+        backend = self._backend_cache.get(self.backend, self.network_, self.n_threads)
+        return self._predict_blocks(X, backend, output)
+
+    def _predict_blocks(self, X: Any, backend: Any, output: Callable[[Array], Array]) -> Array:
+        """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
+        X = check_X(self, X, Features(self.n_features_in_, vars(self).get("feature_names_in_")))
+        network = backend.network
+        n_rows = X.shape[0]
+        block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])
+        block = max(1, block // _ROW_STEP) * _ROW_STEP
+        if n_rows <= block:
+            return output(finite_logits(network, backend, X))
+        if sparse.issparse(X):
+            X = X.tocsr()
+        first = output(finite_logits(network, backend, X[:block]))
+        Y = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)
+        Y[:block] = first
+        for start in range(block, n_rows, block):
+            rows = slice(start, start + block)
+            Y[rows] = output(finite_logits(network, backend, X[rows]))
+        return Y
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        version = state.get("_minnet_version", __version__)
+        if version != __version__:
+            warnings.warn(
+                f"this {type(self).__name__} was pickled by minnet {version} and is read by "
+                f"{__version__}: what it does may differ",
+                stacklevel=2,
+            )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

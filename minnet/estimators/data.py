@@ -1,0 +1,298 @@
+"""Data as users give them: checked, in the dtype of the computation; a warning if they are unscaled."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from minnet.common.buffers import all_finite
+from minnet.common.checks import check_sparse
+from minnet.common.scale import root_mean_squares
+from minnet.common.types import Array, DTypeLike, Matrix
+from minnet.estimators.targets import Labels, Numbers
+from minnet.losses import get_loss
+
+if TYPE_CHECKING:
+    from minnet.estimators.base import BaseMinNet
+    from minnet.estimators.fitted import Fitted
+
+__all__ = [
+    "Data",
+    "Features",
+    "check_X",
+    "check_data",
+    "check_for_loss",
+    "check_inputs",
+    "dtypes_of",
+    "level_of_user",
+    "validate",
+    "validate_weight",
+    "warn_of_scale",
+]
+
+#: Those that are taken as they are; all others become the first.
+DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
+
+_LARGE = 100.0  # root mean square of one column
+_SMALL = 1e-3  # of all numbers
+_N_ROWS = 1000  # that are looked at
+_LIBRARIES = ("minnet.", "sklearn.", "joblib.", "contextlib")
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a fit has learned of its inputs, for those of later calls.
+
+    Attributes
+    ----------
+    n : int
+    names : ndarray of str or None
+        Of the columns of a data frame.
+    """
+
+    n: int
+    names: Array | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a call computes with, and what it has learned of it.
+
+    Attributes
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    y : ndarray or sparse matrix
+        As the user gave it.
+    T : ndarray
+        Targets of the loss.
+    sample_weight : ndarray of shape (n_samples,) or None
+        As the user gave it.
+    weights : ndarray of shape (n_samples,) or None
+        With those of classes.
+    features : Features
+    targets : Labels or Numbers
+    """
+
+    X: Matrix
+    y: Any
+    T: Array
+    sample_weight: Array | None
+    weights: Array | None
+    features: Features
+    targets: Labels | Numbers
+
+
+def check_data(
+    estimator: BaseMinNet,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    known: Fitted | None = None,
+    call: str = "fit",
+    classes: Any = None,
+) -> Data:
+    """Return checked data in the dtype of the fit.
+
+    Parameters
+    ----------
+    estimator : MinNetClassifier or MinNetRegressor
+        Does not change.
+    X, y, sample_weight
+        As ``fit`` takes them.
+    known : Fitted or None
+        What the data must agree with; None where that is learned from them.
+    call : {"fit", "partial_fit", "batch"}
+        "partial_fit": they are a part of the data. "batch": a part that nothing is trained on.
+    classes : array-like or None
+        Of a classifier's ``partial_fit``.
+    """
+    X, y, features = check_inputs(estimator, X, y, None if known is None else known.features)
+    if sample_weight is not None:
+        sample_weight = validate_weight(sample_weight, X)
+    given = None if known is None else known.targets
+    targets, T = estimator._check_targets(y, X.dtype, sample_weight, given, call, classes)
+    check_for_loss(estimator, targets, T, X.dtype)
+    weights = estimator._total_weight(targets, T, sample_weight, call)
+    if weights is not None:
+        with np.errstate(over="ignore"):
+            total = weights.sum()
+        if not total > 0:
+            raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
+        if total == np.inf:
+            raise ValueError(f"sample_weight must have a finite sum, got up to {weights.max():g}")
+    return Data(X, y, T, sample_weight, weights, features, targets)
+
+
+def check_for_loss(
+    estimator: BaseMinNet, targets: Labels | Numbers, T: Array, dtype: DTypeLike, name: str = "y"
+) -> None:
+    """Raise if the loss does not take the targets ``T``, by the argument's name."""
+    loss = get_loss(estimator._loss(targets), targets.n_outputs)
+    try:
+        loss.check_targets(T, len(T), targets.n_outputs, dtype)
+    except ValueError as error:  # a loss calls its targets T
+        raise ValueError(str(error).replace("T must", f"{name} must", 1)) from None
+
+
+def dtypes_of(X: Any) -> tuple[np.dtype[Any], ...]:
+    """Return what scikit-learn's checks are to take ``X`` as: the dtypes that it may have.
+
+    They look for dtypes of NumPy, which the columns of polars and the nullable ones of pandas have not:
+    where all are of 32 bits, it is said here.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> dtypes_of(pd.DataFrame({"a": [1.0]}, dtype="Float32"))
+    (dtype('float32'),)
+    """
+    columns = [str(dtype).lower() for dtype in getattr(X, "dtypes", ())]
+    return DTYPES[1:] if columns and set(columns) == {"float32"} else DTYPES
+
+
+# scikit-learn tells by the sum whether numbers are finite, and that of huge ones is not.
+@np.errstate(over="ignore", invalid="ignore")
+def check_inputs(
+    estimator: BaseMinNet, X: Any, y: Any, known: Features | None
+) -> tuple[Matrix, Any, Features]:
+    """Return inputs and targets as arrays, and what is to be known of later inputs.
+
+    Parameters
+    ----------
+    estimator : MinNetClassifier or MinNetRegressor
+        Does not change.
+    X, y : array-like
+    known : Features or None
+        What ``X`` must have; None where this is learned from it.
+    """
+    if _is_plain_for(X, known) and _is_plain_target(y, len(X)):
+        return X, y, known or Features(X.shape[1])
+    stand_in = _stand_in(estimator, known)
+    X, y = validate(
+        stand_in,
+        X,
+        y,
+        multi_output=True,
+        y_numeric=not hasattr(estimator, "predict_proba"),
+        dtype=dtypes_of(X),
+        reset=known is None,
+    )
+    names = vars(stand_in).get("feature_names_in_")
+    return X, y, known or Features(stand_in.n_features_in_, names)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def check_X(
+    estimator: BaseMinNet, X: Any, known: Features, dtype: DTypeLike | None = None
+) -> Matrix:
+    """Return inputs of a later call as an array, of the dtype if one is given."""
+    if _is_plain_for(X, known) and (dtype is None or X.dtype == dtype):
+        return X
+    dtypes = dtypes_of(X) if dtype is None else dtype
+    return validate(_stand_in(estimator, known), X, dtype=dtypes, reset=False)
+
+
+def _stand_in(estimator: BaseMinNet, known: Features | None) -> BaseMinNet:
+    """Return a copy that scikit-learn's checks read, and leave on it what they learn."""
+    stand_in = copy.copy(estimator)
+    vars(stand_in).pop("feature_names_in_", None)
+    if known is not None:
+        stand_in.n_features_in_ = known.n
+        if known.names is not None:
+            stand_in.feature_names_in_ = known.names
+    return stand_in
+
+
+def _is_plain_for(X: Any, known: Features | None) -> bool:
+    if known is None:
+        return _is_plain(X)
+    return known.names is None and _is_plain(X, known.n)
+
+
+def _is_plain(X: Any, n_features: int | None = None) -> bool:
+    """Return whether scikit-learn's checks would return ``X`` as it is; False if that is not plain.
+
+    They take longer than a small network for a row.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.dtype in DTYPES
+        and X.ndim == 2
+        and X.shape[0] > 0
+        and (X.shape[1] > 0 if n_features is None else X.shape[1] == n_features)
+        and all_finite(X)
+    )
+
+
+def _is_plain_target(y: Any, n_samples: int) -> bool:
+    return (
+        type(y) is np.ndarray
+        and y.shape == (n_samples,)
+        and (y.dtype.kind in "biu" or (y.dtype in DTYPES and all_finite(y)))
+    )
+
+
+def validate(estimator: BaseMinNet, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+    """Return what ``sklearn.utils.validation.validate_data`` does, after a look at sparse matrices."""
+    for name, given in (("X", X), ("y", y)):
+        if sparse.issparse(given):
+            if given.ndim != 2:
+                raise ValueError(f"{name} must have two axes as a sparse array, got {given.ndim}")
+            check_sparse(name, given)
+    try:
+        return validate_data(estimator, X, y, accept_sparse=["csr", "csc"], **options)
+    except OverflowError as error:
+        raise ValueError(f"X and y must be numbers that a float can hold: {error}") from error
+    except TypeError as error:
+        if "NA is ambiguous" not in str(error):  # which says what went wrong, and not where
+            raise
+        raise ValueError("X and y must have no missing values, got pandas.NA") from None
+
+
+def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") -> Array:
+    """Return sample weights as an array, or say what is wrong."""
+    try:
+        return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    except OverflowError as error:
+        raise ValueError(f"{name} must be numbers that a float can hold: {error}") from error
+
+
+def warn_of_scale(X: Matrix) -> None:
+    """Warn where inputs are far from unit scale, by up to some 1000 of the rows, evenly spread.
+
+    The bounds are wide: raw pixels from 0 to 16 pass, ages and incomes do not.
+    :func:`minnet.lab.diagnose` looks closer.
+    """
+    if X.shape[0] > _N_ROWS:
+        X = X.tocsr() if sparse.issparse(X) else X
+        X = X[:: -(-X.shape[0] // _N_ROWS)]
+    columns, whole = root_mean_squares(X)
+    # One digit: the fits of a search have nearly the same rows, and shall not say it in many words.
+    scaler = "MaxAbsScaler" if sparse.issparse(X) else "StandardScaler"
+    if columns.max() > _LARGE:
+        what = f"column {columns.argmax()} has a root mean square of {columns.max():.1g}"
+    elif 0 < whole < _SMALL:
+        what = f"their root mean square is {whole:.1g}"
+    else:
+        return
+    warnings.warn(
+        f"X is far from unit scale ({what}), which networks learn from badly or not at all: put a "
+        f"{scaler} before the network",
+        stacklevel=level_of_user(),
+    )
+
+
+def level_of_user() -> int:
+    """Return the ``stacklevel``, for the caller, of the nearest code that is not of the libraries."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,0 +1,357 @@
+"""The one way from data to a fitted estimator, which fit, fit_stream, partial_fit and initialize take."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minnet.backends import make_backend
+from minnet.common.types import Array, Matrix
+from minnet.estimators.architecture import build_layers, check_initializers
+from minnet.estimators.data import Data, check_data, level_of_user, warn_of_scale
+from minnet.estimators.fitted import Fitted, fit_info
+from minnet.estimators.solvers import new_trainer, run_lbfgs, trainer_options
+from minnet.estimators.validation import ValidationSet, check_held, split
+from minnet.losses import get_loss
+from minnet.network import Network
+from minnet.training import Trainer
+from minnet.training.callback import Callback
+from minnet.training.reading import Batches, unpack
+
+if TYPE_CHECKING:
+    from minnet.estimators.base import BaseMinNet
+
+__all__ = ["Fit", "FitStream", "Initialize", "PartialFit", "new_network"]
+
+
+def new_network(estimator: BaseMinNet, data: Data) -> Network:
+    """Return the network that a fit of an estimator starts from."""
+    check_initializers(estimator)
+    layers = build_layers(estimator, data.targets.n_outputs)
+    loss = estimator._loss(data.targets)
+    network = Network(layers, loss, estimator.init, estimator.bias_init, estimator.alpha)
+    if estimator.solver == "lbfgs":
+        for layer in network.layers:
+            if layer.differs_in_training:
+                raise ValueError(
+                    "solver must be 'sgd' or 'adam' for a network with "
+                    f"{type(layer).__name__}, got 'lbfgs'"
+                )
+    warn_of_scale(data.X)
+    network.initialize(data.X.shape[1], estimator.random_state, dtype=data.X.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
+        return network.adapt(data.X, data.T, data.weights)
+
+
+class Fit:
+    """A call of ``fit``: the sequence that all calls share; a subclass says what is different in its own.
+
+    Parameters
+    ----------
+    estimator : MinNetClassifier or MinNetRegressor
+    *data
+        ``X, y, sample_weight``, as the user gave them.
+    held : tuple
+        ``X_val, y_val, sample_weight_val``, likewise.
+    classes : array-like or None
+        Of a classifier that does not see all of its data.
+    """
+
+    call = "fit"
+
+    def __init__(
+        self,
+        estimator: BaseMinNet,
+        *data: Any,
+        held: tuple[Any, Any, Any] = (None, None, None),
+        classes: Any = None,
+    ) -> None:
+        self.began = time.perf_counter()
+        self.estimator, self.data, self.held, self.classes = estimator, data, held, classes
+
+    def run(self) -> None:
+        """Fit the estimator; if that fails, it is as it was."""
+        estimator = self.estimator
+        estimator._validate_params()
+        self.check()
+        self.tasks = self.begin()
+        known = estimator._state() if self.goes_on() else None
+        data = self.checked(*self.read(), known)
+        state = self.state = estimator._in_fit = Fitted(data.features, data.targets)
+        try:
+            validation = check_held(estimator, data, *self.held)
+            network = state.network = self.network(data, new=known is None)
+            ran = self.train(network, data, validation)
+            seconds = time.perf_counter() - self.began
+            state.info = fit_info(network, ran, estimator.n_threads, seconds)
+        finally:
+            del estimator._in_fit
+        before = vars(estimator)
+        state.put_into(estimator)
+        try:
+            if self.tasks is not None:
+                self.tasks.end_fit()
+        except BaseException:
+            estimator.__dict__ = before
+            raise
+
+    # ---- what differs
+
+    def check(self) -> None:
+        """Raise if the arguments are not for this call."""
+
+    def begin(self) -> Tasks | None:
+        """Tell scikit-learn's callbacks that a fit begins; None where they are not told of the call."""
+        X, y, sample_weight = self.data
+        # Scorers of callbacks take it as it is: nothing that they do not know, such as X_val.
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        n_epochs = 0 if self.estimator.solver == "lbfgs" else self.estimator.max_iter
+        return Tasks(self.estimator, "fit", n_epochs, {"X": X, "y": y, "metadata": metadata})
+
+    def goes_on(self) -> bool:
+        """Return whether the call begins with what is fitted."""
+        return self.estimator.warm_start and hasattr(self.estimator, "network_")
+
+    def read(self) -> tuple[Any, Any, Any]:
+        """Return the data that the network is made for."""
+        return self.data  # type: ignore[return-value]
+
+    def network(self, data: Data, new: bool) -> Network:
+        """Return what the call begins with: a new network, or a copy of the fitted one."""
+        if new:
+            return new_network(self.estimator, data)
+        network = copy.deepcopy(self.fitted_network(data))
+        self.take_arguments(network, data)
+        return network
+
+    def train(self, network: Network, data: Data, validation: ValidationSet | None) -> str:
+        """Train the network and note how; return the name of the backend that ran."""
+        estimator = self.estimator
+        if estimator.solver == "lbfgs":
+            self.warn_of_callbacks()
+            self.state.n_iter, self.state.loss, ran = run_lbfgs(
+                estimator, network, data.X, data.T, data.weights
+            )
+            return ran
+        if estimator.early_stopping and validation is None:
+            data, validation = split(estimator, network.key, data)
+        trainer = self.trainer(network, data.X.shape[0])
+        epochs_before = trainer.n_epochs
+        trainer.fit(
+            data.X,
+            data.T,
+            data.weights,
+            max_epochs=estimator.max_iter,
+            validate=validation,
+            early_stopping=estimator.early_stopping,
+            callbacks=self.callbacks(),
+        )
+        return self.note(trainer, trainer.n_epochs - epochs_before, validation)
+
+    # ---- what they need
+
+    def checked(self, X: Any, y: Any, sample_weight: Any, known: Fitted | None) -> Data:
+        """Return checked data, see :func:`check_data`."""
+        options = {"known": known, "call": self.call, "classes": self.classes}
+        return check_data(self.estimator, X, y, sample_weight, **options)
+
+    def callbacks(self) -> list[Callback]:
+        """Return what the trainer calls: minnet's own callbacks, and the tasks if there are others."""
+        given = getattr(self.estimator, "_skl_callbacks", [])
+        own = [callback for callback in given if isinstance(callback, Callback)]
+        if self.tasks is None or len(own) == len(given):
+            return own
+        return [*own, self.tasks]
+
+    def warn_of_callbacks(self) -> None:
+        """Warn if there is a callback that L-BFGS does not call."""
+        first = next(iter(self.callbacks()), self.tasks)
+        if first is not self.tasks:
+            warnings.warn(
+                f"{type(first).__name__} watches steps, and solver='lbfgs' takes none: it was not called",
+                stacklevel=level_of_user(),
+            )
+
+    def fitted_network(self, data: Data) -> Network:
+        """Return the fitted network; raise where the arguments no longer describe it."""
+        estimator = self.estimator
+        layers = build_layers(estimator, data.targets.n_outputs)
+        fitted = estimator.network_.layers
+        if layers != fitted:
+            raise ValueError(
+                f"the architecture must stay as it was fitted, {fitted}, got {layers}: set "
+                "warm_start=False and call fit to start anew"
+            )
+        return estimator.network_
+
+    def take_arguments(self, network: Network, data: Data) -> None:
+        """Give a fitted network those arguments that may change from call to call."""
+        network.alpha = self.estimator.alpha
+        network.loss = self.estimator._loss(data.targets)
+        network.loss_ = get_loss(network.loss, network.sizes[-1])
+
+    def trainer(self, network: Network, n_samples: int) -> Trainer:
+        """Return a trainer; after a warm start the records of the last one go on."""
+        trainer = new_trainer(self.estimator, network, n_samples)
+        if self.goes_on() and hasattr(self.estimator, "_trainer"):
+            trainer.continue_from(self.estimator._trainer)
+        return trainer
+
+    def note(self, trainer: Trainer, n_iter: int, validation: ValidationSet | None = None) -> str:
+        """Note a training; return the name of the backend that ran."""
+        state = self.state
+        state.trainer, state.n_iter = trainer, n_iter
+        state.validated = validation is not None
+        state.early_stopping = self.estimator.early_stopping
+        return trainer.ran
+
+
+class FitStream(Fit):
+    """A call of ``fit_stream``, whose data are ``batches, n_epochs, batches_per_epoch``."""
+
+    call = "partial_fit"
+
+    def check(self) -> None:
+        """Raise if the arguments are not for this call."""
+        if self.estimator.early_stopping and self.held[0] is None:
+            raise ValueError(
+                "X_val and y_val must be given for early_stopping=True: nothing is set aside of a stream"
+            )
+
+    def begin(self) -> Tasks | None:
+        """Tell scikit-learn's callbacks, where they are told of this call."""
+        data = {"X": None, "y": None, "metadata": None}
+        return Tasks(self.estimator, "fit_stream", self.data[1], data)
+
+    def read(self) -> tuple[Any, Any, Any]:
+        """Return the first batch."""
+        self.source = Batches(*self.data)
+        return unpack(self.source.peek())
+
+    def train(self, network: Network, data: Data, validation: ValidationSet | None) -> str:
+        """Train the network and note how; return the name of the backend that ran."""
+
+        def prepare(X: Any, y: Any, sample_weight: Any) -> tuple[Matrix, Array, Array | None]:
+            batch = self.checked(X, y, sample_weight, self.state)
+            return network.check_batch(batch.X, batch.T, batch.weights)
+
+        self.source.prepare = prepare
+        trainer = self.trainer(network, sys.maxsize)
+        epochs_before = trainer.n_epochs
+        trainer.fit_stream(
+            self.source,
+            n_epochs=self.data[1],
+            validate=validation,
+            early_stopping=self.estimator.early_stopping,
+            callbacks=self.callbacks(),
+        )
+        return self.note(trainer, trainer.n_epochs - epochs_before, validation)
+
+
+class PartialFit(Fit):
+    """A call of ``partial_fit``: one epoch, on the fitted network itself."""
+
+    call = "partial_fit"
+
+    def check(self) -> None:
+        """Raise if the arguments are not for this call."""
+        if self.estimator.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+
+    def begin(self) -> Tasks | None:
+        """Tell scikit-learn's callbacks, where they are told of this call."""
+        return None
+
+    def goes_on(self) -> bool:
+        """Return whether the call begins with what is fitted."""
+        return hasattr(self.estimator, "network_")
+
+    def network(self, data: Data, new: bool) -> Network:
+        """Return a new network, or the fitted one."""
+        return new_network(self.estimator, data) if new else self.fitted_network(data)
+
+    def train(self, network: Network, data: Data, validation: ValidationSet | None) -> str:
+        """Train the network and note how; return the name of the backend that ran."""
+        estimator = self.estimator
+        batch = network.check_batch(data.X, data.T, data.weights)
+        n_samples = data.X.shape[0]
+        trainer = getattr(estimator, "_trainer", None)
+        if trainer is None:
+            trainer = new_trainer(estimator, network, n_samples)
+        else:
+            vars(trainer).update(trainer_options(estimator, n_samples))
+        self.take_arguments(network, data)
+        try:
+            trainer.run_epoch(*batch)
+            trainer.raise_if_diverged(batch[0])
+            trainer.check_stall()
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=level_of_user())
+        return self.note(trainer, trainer.n_epochs)
+
+
+class Initialize(Fit):
+    """A call of ``initialize``: a new network, and nothing is trained."""
+
+    def begin(self) -> Tasks | None:
+        """Tell scikit-learn's callbacks, where they are told of this call."""
+        return None
+
+    def goes_on(self) -> bool:
+        """Return whether the call begins with what is fitted."""
+        return False
+
+    def train(self, network: Network, data: Data, validation: ValidationSet | None) -> str:
+        """Train the network and note how; return the name of the backend that ran."""
+        network.check_batch(data.X, data.T, data.weights)
+        return make_backend(self.estimator.backend, network, self.estimator.n_threads).ran
+
+
+class Tasks(Callback):
+    """Makes a fit, and each epoch, a task of scikit-learn's callbacks, as their protocol has it.
+
+    Parameters
+    ----------
+    estimator : MinNetClassifier or MinNetRegressor
+    name : str
+        Of the fit's task.
+    n_epochs : int
+        Most of them.
+    data : dict
+        ``X``, ``y`` and ``metadata``, what the callbacks may ask for.
+    """
+
+    def __init__(self, estimator: BaseMinNet, name: str, n_epochs: int, data: dict[str, Any]):
+        self.estimator = estimator
+        self.fit_data = {"estimator": estimator, **data}
+        self.context = estimator._init_callback_context(task_name=name, max_subtasks=n_epochs)
+        self.context.call_on_fit_task_begin(**self.fit_data)
+
+    def begin_epoch(self, trainer: Trainer) -> None:
+        """Begin the task of an epoch."""
+        self.task = self.context.subcontext(task_name="epoch")
+        self.task.call_on_fit_task_begin(
+            **self.fit_data, reconstruction_attributes=lambda: self._attributes(trainer)
+        )
+
+    def end_epoch(self, trainer: Trainer) -> Any:
+        """End it; True ends the training."""
+        return self.task.call_on_fit_task_end(
+            **self.fit_data, reconstruction_attributes=lambda: self._attributes(trainer)
+        )
+
+    def end_fit(self) -> None:
+        """Tell that the fit is over."""
+        self.context.call_on_fit_task_end(**self.fit_data, reconstruction_attributes={})
+
+    def _attributes(self, trainer: Trainer) -> dict[str, Any]:
+        """Return the attributes of the estimator as if its fit ended here."""
+        fitted = self.estimator._as_fitted(copy.deepcopy(trainer.network), trainer.n_epochs)
+        vars(fitted)["loss_curve_"] = list(trainer.loss_curve)
+        arguments = fitted.get_params(deep=False)
+        return {name: value for name, value in vars(fitted).items() if name not in arguments}

@@ -1,0 +1,210 @@
+"""What a fit leaves in an estimator."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy
+import sklearn
+
+from minnet._version import __version__
+from minnet.backends import make_backend
+from minnet.estimators.data import Features
+from minnet.estimators.targets import Labels, Numbers
+from minnet.network import Network
+from minnet.training import Trainer
+
+if TYPE_CHECKING:
+    from minnet.estimators.base import BaseMinNet
+
+__all__ = ["BackendCache", "Fitted", "fit_info"]
+
+
+class _Absent:
+    """Stands for an attribute that a fit does not leave."""
+
+
+@dataclass
+class Fitted:
+    """All that a fit leaves in an estimator, which has it as attributes.
+
+    A call of ``fit``, ``partial_fit``, ``fit_stream`` or ``initialize`` makes a new one and leaves the
+    estimator alone; at its end :meth:`put_into` is a single assignment. So a call that fails changes
+    nothing.
+
+    Attributes
+    ----------
+    features : Features
+    targets : Labels or Numbers
+    network : Network or None
+        None until it is made.
+    trainer : Trainer or None
+        None where nothing was trained, or by L-BFGS.
+    n_iter : int
+    validated : bool
+        Whether this fit had a validation set.
+    early_stopping : bool
+        Whether it decided when to stop.
+    loss : float or None
+        That of L-BFGS; a trainer knows its own.
+    info : dict or None
+        See :func:`fit_info`.
+    """
+
+    features: Features
+    targets: Labels | Numbers
+    network: Network | None = None
+    trainer: Trainer | None = None
+    n_iter: int = 0
+    validated: bool = False
+    early_stopping: bool = False
+    loss: float | None = None
+    info: dict[str, Any] | None = None
+
+    def put_into(self, estimator: BaseMinNet) -> None:
+        """Replace what an earlier fit left in an estimator."""
+        new = self._attributes()
+        others = {name: value for name, value in vars(estimator).items() if name not in new}
+        there = {name: value for name, value in new.items() if value is not _Absent}
+        estimator.__dict__ = others | there
+
+    def _attributes(self) -> dict[str, Any]:
+        """Return each attribute that a fit may leave, absent ones included."""
+        network, trainer = self.network, self.trainer
+        assert network is not None
+        names = self.features.names
+        init = [network.init_[row.label] for row in network.parameter_table if row.is_weight]
+        return {
+            "n_features_in_": self.features.n,
+            "feature_names_in_": _Absent if names is None else names,
+            **self.targets.attributes(),
+            "network_": network,
+            "n_iter_": self.n_iter,
+            "n_outputs_": network.sizes[-1],
+            "out_activation_": network.loss_.output,
+            "init_": init,
+            "n_layers_": len(init) + 1,
+            "_backend_cache": BackendCache(),
+            "_minnet_version": __version__,
+            **self._records(trainer),
+            "fit_info_": _Absent if self.info is None else self.info,
+        }
+
+    def _records(self, trainer: Trainer | None) -> dict[str, Any]:
+        records: dict[str, Any] = dict.fromkeys(
+            ("_trainer", "_optimizer", "_no_improvement_count", "loss_curve_", "best_loss_",
+             "validation_scores_", "validation_loss_curve_", "best_validation_score_"), _Absent
+        )  # fmt: skip
+        records |= {"t_": 0, "loss_": _Absent if self.loss is None else self.loss}
+        if trainer is None:
+            return records
+        scores = trainer.validation_scores if self.validated else None
+        losses = trainer.validation_loss_curve if self.validated else None
+        return {
+            "_trainer": trainer,
+            "_optimizer": trainer.optimizer,
+            "_no_improvement_count": trainer.no_improvement_count,
+            "t_": trainer.n_seen,
+            "loss_curve_": trainer.loss_curve,
+            "loss_": trainer.loss_curve[-1] if trainer.loss_curve else np.inf,
+            "best_loss_": None if self.validated and self.early_stopping else trainer.best_loss,
+            "validation_scores_": scores,
+            "validation_loss_curve_": losses,
+            "best_validation_score_": trainer.best_score if self.validated else None,
+        }
+
+
+class BackendCache:
+    """Makes a backend when it is first asked for, and again when what it was made of has changed.
+
+    To make one takes longer than to predict one row. Copies and pickles start without.
+    """
+
+    def __init__(self) -> None:
+        self._made: tuple[list[Any], Any] | None = None
+
+    def get(self, name: str, network: Network, n_threads: int | None) -> Any:
+        """Return the backend ``name`` for ``network``."""
+        parts = _parts(name, network, n_threads)
+        made = self._made  # read once: other threads may predict too
+        if made is None or not _same(made[0], parts):
+            made = self._made = parts, make_backend(name, network, n_threads)
+        return made[1]
+
+    def __reduce__(self) -> tuple[type[BackendCache], tuple[()]]:
+        return BackendCache, ()
+
+
+def _same(parts: list[Any], others: list[Any]) -> bool:
+    """Return whether the parts are the very same objects: fast, and right for arrays too."""
+    return len(parts) == len(others) and all(map(operator.is_, parts, others))
+
+
+def _parts(name: str, network: Network, n_threads: int | None) -> list[Any]:
+    """Return all that may change of what a backend reads of its network when it is made."""
+    parts = [name, n_threads, network, network.loss_]
+    for layer in network.layers:
+        parts += vars(layer).values()
+        if layer.activation is not None:
+            parts += vars(layer.activation).values()
+    return parts
+
+
+def fit_info(
+    network: Network, backend: str, n_threads: int | None, seconds: float
+) -> dict[str, Any]:
+    """Return what one needs to know to run a fit again, in numbers and strings only.
+
+    Parameters
+    ----------
+    network : Network
+        Fitted.
+    backend : str
+        The name of the backend whose code ran.
+    n_threads : int or None
+        As the user gave it.
+    seconds : float
+        What the call took.
+
+    Returns
+    -------
+    dict
+        ``random_key``, the key of all random streams of the fit; ``backend``; ``cpu_level`` of the
+        compiled kernels, None where they did not run; ``n_threads``, the most that could be used, None
+        where the libraries' settings decide; ``dtype``; ``seconds``; ``versions`` of minnet, numpy,
+        scipy and scikit-learn.
+
+    Examples
+    --------
+    >>> from minnet import MinNetClassifier
+    >>> clf = MinNetClassifier(solver="lbfgs", random_state=0).fit([[0.0], [1.0]], [0, 1])
+    >>> sorted(clf.fit_info_)
+    ['backend', 'cpu_level', 'dtype', 'n_threads', 'random_key', 'seconds', 'versions']
+    >>> clf.fit_info_["dtype"]
+    'float64'
+    """
+    cpu_level = None
+    if backend == "cython":
+        import minnet_ext
+
+        cpu_level = minnet_ext.cpu_level
+        n_threads = minnet_ext.effective_n_threads(n_threads)
+    elif backend == "numba":
+        n_threads = 1
+    return {
+        "random_key": int(network.key),
+        "backend": backend,
+        "cpu_level": cpu_level,
+        "n_threads": None if n_threads is None else int(n_threads),
+        "dtype": network.dtype.name,
+        "seconds": float(seconds),
+        "versions": {
+            "minnet": __version__,
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+    }

@@ -1,0 +1,305 @@
+"""The data that a fit is validated on, how they are set aside, and their score."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from math import ceil
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics import check_scoring
+from sklearn.utils import _safe_indexing, column_or_1d
+from sklearn.utils.validation import _check_y, check_consistent_length
+
+from minnet.backends import make_backend
+from minnet.common.checks import check_sparse
+from minnet.common.types import Array, Matrix
+from minnet.estimators.data import Data, check_for_loss, check_X, validate_weight
+from minnet.estimators.targets import columns
+from minnet.network import Network
+from minnet.random import Stream
+from minnet.training.reading import InMemory
+
+if TYPE_CHECKING:
+    from minnet.estimators.base import BaseMinNet
+
+__all__ = ["ValidationSet", "check_held", "split", "stratified_rows"]
+
+
+class ValidationSet:
+    """Scores a network on data that its training does not see: what a Trainer takes as ``validate``.
+
+    The score is what the estimator's ``scoring`` says; the loss is the mean objective without the L2
+    term.
+
+    Parameters
+    ----------
+    estimator : MinNetClassifier or MinNetRegressor
+        Being fitted.
+    X : {ndarray, sparse matrix}
+    y : {ndarray, sparse matrix}
+        As the user gave it: for scorers.
+    T, weights : ndarray, ndarray or None
+        Targets of the loss, and the weights of loss and score.
+    """
+
+    def __init__(
+        self, estimator: BaseMinNet, X: Matrix, y: Any, T: Array, weights: Array | None
+    ) -> None:
+        self.estimator = estimator
+        self.X, self.y, self.T, self.weights = X, y, T, weights
+        self._backend = self._scorer = None
+        if estimator.scoring not in (None, "loss"):
+            self._scorer = check_scoring(estimator, estimator.scoring)
+            if self.y.ndim == 2 and self.y.shape[1] == 1:
+                y = self.y if isinstance(self.y, np.ndarray) else self.y.toarray()
+                self.y = column_or_1d(y)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def __call__(self, network: Network) -> tuple[float, float]:
+        """Return score and loss of the network; the score is NaN where predictions are not finite."""
+        estimator = self.estimator
+        if self._backend is None:
+            self._backend = make_backend(estimator.backend, network, estimator.n_threads)
+        Z = self._backend.forward(self.X)
+        values = network.loss_.value(Z, self.T)
+        loss = float(np.average(values.astype(np.float64, copy=False), weights=self.weights))
+        Y = network.loss_.predict(Z)
+        if not (np.isfinite(Z).all() and np.isfinite(Y).all()):
+            return np.nan, loss
+        if estimator.scoring is None:
+            return estimator._validation_score(Y, self.T, self.weights), loss
+        if estimator.scoring == "loss":
+            return -loss, loss
+        return self._score(network), loss
+
+    def digest(self) -> tuple[str | None, int]:
+        """Return what tells it from other sets and scores, in texts and numbers."""
+        scoring = self.estimator.scoring
+        data = InMemory((self.X, self.T, self.weights)).digest()
+        return scoring if isinstance(scoring, str | None) else "function", data
+
+    def _score(self, network: Network) -> float:
+        """Return what the scorer says of an estimator with this network."""
+        # Fitted anew, whatever the scorer did to the last one.
+        fitted = self.estimator._as_fitted(network, n_iter=0)
+        weights = {} if self.weights is None else {"sample_weight": self.weights}
+        try:
+            score = self._scorer(fitted, self.X, self.y, **weights)
+        except AttributeError as error:
+            if not isinstance(self.estimator.scoring, str):
+                raise
+            given = self.estimator.scoring
+            raise ValueError(f"scoring must fit the estimator, got {given!r}: {error}") from None
+        if not isinstance(score, Real):
+            raise ValueError(f"scoring must give a number, got {score!r}")
+        return score
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def check_held(
+    estimator: BaseMinNet, data: Data, X_val: Any, y_val: Any, sample_weight_val: Any
+) -> ValidationSet | None:
+    """Return a validation set of the user's, or None.
+
+    Parameters
+    ----------
+    estimator : MinNetClassifier or MinNetRegressor
+        Does not change.
+    data : Data
+        What is trained on.
+    X_val, y_val, sample_weight_val
+        As the user gave them.
+
+    Raises
+    ------
+    ValueError
+        If it is no set for this fit: by the name of the argument.
+    """
+    if X_val is None or y_val is None:
+        held = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        given = [name for name, value in held.items() if value is not None]
+        if given:
+            raise ValueError(f"X_val and y_val must be given together, got only {given[0]}")
+        return None
+    if estimator.solver == "lbfgs":
+        raise ValueError("X_val must be None for solver='lbfgs', which has no epochs")
+    targets = data.targets
+    with _naming("X_val"):
+        X_val = check_X(estimator, X_val, data.features, data.X.dtype)
+    with _naming("y_val"):
+        if sparse.issparse(y_val):
+            if y_val.ndim != 2:
+                raise ValueError(f"y_val must have two axes as a sparse array, got {y_val.ndim}")
+            check_sparse("y_val", y_val)
+        numeric = not hasattr(estimator, "predict_proba")
+        y_val = _check_y(y_val, multi_output=True, y_numeric=numeric, estimator=estimator)
+        check_consistent_length(X_val, y_val)
+        T_val = estimator._check_held_targets(targets, y_val, data.X.dtype)
+        if T_val.shape[1:] != data.T.shape[1:]:
+            raise ValueError(
+                f"y_val must have {columns(data.T.shape[1])} as y, got {T_val.shape[1]}"
+            )
+        check_for_loss(estimator, targets, T_val, data.X.dtype, name="y_val")
+    with _naming("sample_weight_val"):
+        if sample_weight_val is not None:
+            sample_weight_val = validate_weight(sample_weight_val, X_val)
+    weights = estimator._held_weight(targets, T_val, sample_weight_val, data)
+    if weights is not None and not weights.sum() > 0:
+        raise ValueError(
+            "sample_weight_val must not be all zero: no sample has a positive weight with its class_weight"
+        )
+    return ValidationSet(estimator, X_val, y_val, T_val, weights)
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Put the name of an argument before errors that do not have it."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        text = str(error)
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(text if name in text else f"{name}: {text}") from None
+
+
+# ---- what is set aside where the user gives no validation set
+
+
+def split(estimator: BaseMinNet, key: int, data: Data) -> tuple[Data, ValidationSet]:
+    """Return what is trained on, and a part that is set aside, as the key of the fit says."""
+    n_samples = data.X.shape[0]
+    n_held = ceil(estimator.validation_fraction * n_samples)
+    if n_held < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your "
+            "dataset."
+        )
+    if n_held == n_samples:
+        raise ValueError(
+            f"validation_fraction must leave rows to train on, got {estimator.validation_fraction} "
+            f"for {n_samples} rows"
+        )
+    rows = estimator._held_rows(data.targets, data.T, n_held, Stream(key, "split"))
+    train, held = (
+        {
+            name: None if array is None else _safe_indexing(array, part)
+            for name, array in (
+                ("X", data.X), ("y", data.y), ("T", data.T), ("weights", data.weights)
+            )
+        }
+        for part in (~rows, rows)
+    )  # fmt: skip
+    for name, part in (("training", train), ("validation", held)):
+        if part["weights"] is not None and not part["weights"].sum() > 0:
+            raise ValueError(f"sample_weight must not be all zero in the {name} part")
+    return replace(data, **train), ValidationSet(estimator, **held)
+
+
+def stratified_rows(T: Array, n_held: int, stream: Stream) -> Array:
+    """Choose rows for validation that have the labels of all rows in proportion.
+
+    Classes: the rows are sorted by class, in a random order within each, and from a random start on
+    every ``n_samples / n_held``-th is taken (systematic sampling [1]_). Of c rows of a class that is
+    ``c * n_held / n_samples``, rounded down or up, for every number of classes and of rows.
+
+    Multilabel indicators: iterative stratification [2]_. The label with the fewest rows left to
+    decide on gets its share of them, at equal distances in the order of their other labels; what they
+    bring of these counts towards the shares of these. Rows without a label come last. A few
+    labels are within a row of their shares; of dozens the frequent ones may be several rows off.
+
+    What a label needs most are rows to train on: where all of its rows would be set aside, one is
+    kept back and another taken instead, as long as there are enough rows.
+
+    Parameters
+    ----------
+    T : ndarray of shape (n_samples,) or (n_samples, n_columns)
+        Indices of classes, or zeros and ones.
+    n_held : int
+        From 1 to ``n_samples``.
+    stream : Stream
+        Decides what is left to chance.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples,)
+        True for the rows set aside.
+
+    References
+    ----------
+    .. [1] W. G. Cochran, Sampling Techniques, 3rd edition, Wiley 1977, chapter 8.
+    .. [2] K. Sechidis, G. Tsoumakas, I. Vlahavas, On the Stratification of Multi-Label Data, ECML
+       PKDD 2011.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet.estimators.validation import stratified_rows
+    >>> from minnet.random import Stream
+    >>> T = np.repeat([0, 1, 2], [60, 30, 10])
+    >>> held = stratified_rows(T, 20, Stream(0, "split"))
+    >>> np.bincount(T[held])
+    array([12,  6,  2])
+    """
+    columns = T.reshape(len(T), -1).astype(np.intp)
+    n_samples, n_columns = columns.shape
+    choose = _systematic if n_columns == 1 else _iterative
+    order = stream.permutation(n_samples)
+    words = stream.words(n_columns, start=n_samples).tolist()  # those after the permutation's
+    labels = columns + 2 * np.arange(n_columns)  # a number for each value of each column
+    n_labels = labels.max() + 1
+    kept = np.zeros(n_samples, dtype=bool)
+    while True:
+        held = choose(columns, n_held, kept, order, words)
+        # Of each label that is lost to training, the first row.
+        lost = np.bincount(labels[~held].ravel(), minlength=n_labels) == 0
+        rows, at = np.nonzero(lost[labels])
+        _, first = np.unique(labels[rows, at], return_index=True)
+        more = np.unique(rows[first])
+        if len(more) == 0 or kept.sum() + len(more) > n_samples - n_held:
+            return held
+        kept[more] = True
+
+
+def _every(rows: Array, n: int, word: int) -> Array:
+    """Return n rows at equal distances, from a start that a random word decides."""
+    start = word * len(rows) >> 32  # from 0 to len(rows), an n-th of which is the distance
+    return rows[(np.arange(n) * len(rows) + start) // n]
+
+
+def _systematic(columns: Array, n_held: int, kept: Array, order: Array, words: list[int]) -> Array:
+    order = order[np.argsort(columns[order, 0], kind="stable")]
+    held = np.zeros(len(order), dtype=bool)
+    held[_every(order[~kept[order]], n_held, words[0])] = True
+    return held
+
+
+def _iterative(columns: Array, n_held: int, kept: Array, order: Array, words: list[int]) -> Array:
+    left = columns.sum(axis=0)  # rows of each label that are not yet decided on
+    # In the order of a Gray code: neighbours have most of their labels in common.
+    rarest_first = np.argsort(left, kind="stable")
+    keys = np.bitwise_xor.accumulate(columns[:, rarest_first], axis=1)
+    order = order[np.lexsort(keys[order].T[::-1])]
+    wanted = left * (n_held / len(columns))
+    held = np.zeros(len(columns), dtype=bool)
+    decided = np.zeros(len(columns), dtype=bool)
+    while left.any():
+        label = np.where(left > 0, left, len(columns) + 1).argmin()
+        rows = order[(columns[order, label] == 1) & ~decided[order]]
+        decided[rows] = True
+        left -= columns[rows].sum(axis=0)
+        rows = rows[~kept[rows]]
+        n_taken = int(wanted[label] + words[label] / 2**32)  # rounded by chance
+        n_taken = max(0, min(n_taken, n_held - held.sum(), len(rows)))
+        rows = _every(rows, n_taken, words[label])
+        held[rows] = True
+        wanted -= columns[rows].sum(axis=0)
+    for rest in (order[~decided[order]], order):  # first those without a label
+        rest = rest[~held[rest] & ~kept[rest]]
+        rows = _every(rest, min(n_held - held.sum(), len(rest)), words[0])
+        held[rows] = True
+    return held
