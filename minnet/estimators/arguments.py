@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONSTRAINTS", "SOLVERS", "check_arguments", "defaults_of", "require_defaults"]
 
-SOLVERS = ("lbfgs", "sgd", "adam")
+SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 
 
 class _ActivationNames(StrOptions):

@@ -229,7 +229,7 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
 
     def _store(self, arguments: dict[str, Any]) -> None:
         """Keep the arguments of ``__init__`` as they are, each under its name."""
-        vars(self).update({name: arguments[name] for name in defaults_of(type(self))})
+        self.__dict__.update({name: arguments[name] for name in defaults_of(type(self))})
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
@@ -458,7 +458,7 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         state.early_stopping = self.early_stopping
         fitted = copy.copy(self)
         for name in _DURING_FIT:
-            vars(fitted).pop(name, None)
+            fitted.__dict__.pop(name, None)
         state.put_into(fitted)
         return fitted
 

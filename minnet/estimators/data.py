@@ -203,7 +203,7 @@ def check_X(
 def _stand_in(estimator: BaseMinNet, known: Features | None) -> BaseMinNet:
     """Return a copy that scikit-learn's checks read, and leave on it what they learn."""
     stand_in = copy.copy(estimator)
-    vars(stand_in).pop("feature_names_in_", None)
+    stand_in.__dict__.pop("feature_names_in_", None)
     if known is not None:
         stand_in.n_features_in_ = known.n
         if known.names is not None:

@@ -91,7 +91,7 @@ class Fit:
             state.info = fit_info(network, ran, estimator.n_threads, seconds)
         finally:
             del estimator._in_fit
-        before = vars(estimator)
+        before = estimator.__dict__
         state.put_into(estimator)
         try:
             if self.tasks is not None:
@@ -119,7 +119,8 @@ class Fit:
 
     def read(self) -> tuple[Any, Any, Any]:
         """Return the data that the network is made for."""
-        return self.data  # type: ignore[return-value]
+        X, y, sample_weight = self.data
+        return X, y, sample_weight
 
     def network(self, data: Data, new: bool) -> Network:
         """Return what the call begins with: a new network, or a copy of the fitted one."""
@@ -352,6 +353,6 @@ class Tasks(Callback):
     def _attributes(self, trainer: Trainer) -> dict[str, Any]:
         """Return the attributes of the estimator as if its fit ended here."""
         fitted = self.estimator._as_fitted(copy.deepcopy(trainer.network), trainer.n_epochs)
-        vars(fitted)["loss_curve_"] = list(trainer.loss_curve)
+        fitted.__dict__["loss_curve_"] = list(trainer.loss_curve)
         arguments = fitted.get_params(deep=False)
         return {name: value for name, value in vars(fitted).items() if name not in arguments}

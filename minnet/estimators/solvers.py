@@ -10,7 +10,7 @@ from minnet.common.types import Array, Matrix
 from minnet.estimators.arguments import require_defaults
 from minnet.estimators.data import level_of_user
 from minnet.network import Network
-from minnet.optimizers import SGD, Adam, Optimizer, get_optimizer
+from minnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp, get_optimizer
 from minnet.training import Trainer
 from minnet.training.lbfgs import minimize_lbfgs
 
@@ -19,10 +19,22 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_size_of", "new_optimizer", "new_trainer", "run_lbfgs", "trainer_options"]
 
-#: Arguments that an optimizer object has itself.
-_OF_OPTIMIZERS = (
-    "learning_rate_init", "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon"
-)  # fmt: skip
+#: Arguments of which each solver takes some; those of "sgd" and "adam" are not refused by the other one,
+#: as they are not in scikit-learn.
+_OF_SOLVERS = (
+    "learning_rate_init",
+    "momentum",
+    "nesterovs_momentum",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+)
+_TAKEN = {
+    "sgd": _OF_SOLVERS,
+    "adam": _OF_SOLVERS,
+    "adamw": ("learning_rate_init", "beta_1", "beta_2", "epsilon"),
+    "rmsprop": ("learning_rate_init", "epsilon"),
+}
 
 
 def new_optimizer(estimator: BaseMinNet) -> Optimizer:
@@ -31,15 +43,22 @@ def new_optimizer(estimator: BaseMinNet) -> Optimizer:
     Raises
     ------
     ValueError
-        If an argument says what an optimizer object says itself.
+        If an argument is set that the solver does not take.
     """
     solver, rate = estimator.solver, estimator.learning_rate_init
     if isinstance(solver, Optimizer):
-        require_defaults(estimator, _OF_OPTIMIZERS, "solver= is an optimizer, which has its own")
+        require_defaults(
+            estimator, _OF_SOLVERS, "solver= is an optimizer object, which has its own constants"
+        )
         return get_optimizer(solver)
+    not_taken = [name for name in _OF_SOLVERS if name not in _TAKEN[solver]]
+    require_defaults(estimator, not_taken, f"solver={solver!r}, which has none")
     if solver == "sgd":
         return SGD(rate, estimator.momentum, estimator.nesterovs_momentum)
-    return Adam(rate, estimator.beta_1, estimator.beta_2, estimator.epsilon)
+    if solver == "rmsprop":
+        return RMSProp(rate, epsilon=estimator.epsilon)
+    adam = AdamW if solver == "adamw" else Adam
+    return adam(rate, estimator.beta_1, estimator.beta_2, estimator.epsilon)
 
 
 def new_trainer(estimator: BaseMinNet, network: Network, n_samples: int) -> Trainer:
@@ -65,14 +84,15 @@ def trainer_options(estimator: BaseMinNet, n_samples: int) -> dict[str, Any]:
 
 def batch_size_of(estimator: BaseMinNet, n_samples: int) -> int:
     """Return the length of the mini-batches of so many rows."""
-    if estimator.batch_size == "auto":
+    batch_size = estimator.batch_size
+    if isinstance(batch_size, str):  # "auto"
         return min(200, n_samples)
-    if estimator.batch_size > n_samples:
+    if batch_size > n_samples:
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped.",
             stacklevel=level_of_user(),
         )
-    return min(estimator.batch_size, n_samples)
+    return min(batch_size, n_samples)
 
 
 def run_lbfgs(

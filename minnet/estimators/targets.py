@@ -301,7 +301,8 @@ class Numbers:
         """Return the targets of the loss for numbers (n_samples, n_outputs)."""
         T = y
         with np.errstate(over="ignore"):
-            if self.mean is not None and y.shape[1] == self.n_outputs:
+            # Of other columns than those of the fit the caller says so.
+            if self.mean is not None and self.scale is not None and y.shape[1] == self.n_outputs:
                 T = (y.astype(np.float64, copy=False) - self.mean) / self.scale
             T = T.astype(dtype, copy=False)
         if not np.isfinite(T).all():
@@ -310,7 +311,7 @@ class Numbers:
 
     def decode(self, Y: Array) -> Array:
         """Return predictions in the units of the targets, in their dtype."""
-        if self.mean is None:
+        if self.mean is None or self.scale is None:
             return Y
         return (Y * self.scale + self.mean).astype(Y.dtype, copy=False)
 

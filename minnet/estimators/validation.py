@@ -52,7 +52,8 @@ class ValidationSet:
     ) -> None:
         self.estimator = estimator
         self.X, self.y, self.T, self.weights = X, y, T, weights
-        self._backend = self._scorer = None
+        self._backend: Any = None
+        self._scorer: Any = None
         if estimator.scoring not in (None, "loss"):
             self._scorer = check_scoring(estimator, estimator.scoring)
             if self.y.ndim == 2 and self.y.shape[1] == 1:
@@ -97,7 +98,7 @@ class ValidationSet:
             raise ValueError(f"scoring must fit the estimator, got {given!r}: {error}") from None
         if not isinstance(score, Real):
             raise ValueError(f"scoring must give a number, got {score!r}")
-        return score
+        return float(score)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -185,19 +186,17 @@ def split(estimator: BaseMinNet, key: int, data: Data) -> tuple[Data, Validation
             f"for {n_samples} rows"
         )
     rows = estimator._held_rows(data.targets, data.T, n_held, Stream(key, "split"))
-    train, held = (
-        {
-            name: None if array is None else _safe_indexing(array, part)
-            for name, array in (
-                ("X", data.X), ("y", data.y), ("T", data.T), ("weights", data.weights)
-            )
-        }
-        for part in (~rows, rows)
-    )  # fmt: skip
+    train, held = (_rows_of(data, part) for part in (~rows, rows))
     for name, part in (("training", train), ("validation", held)):
-        if part["weights"] is not None and not part["weights"].sum() > 0:
+        if part.weights is not None and not part.weights.sum() > 0:
             raise ValueError(f"sample_weight must not be all zero in the {name} part")
-    return replace(data, **train), ValidationSet(estimator, **held)
+    return train, ValidationSet(estimator, held.X, held.y, held.T, held.weights)
+
+
+def _rows_of(data: Data, rows: Array) -> Data:
+    X, y, T = (_safe_indexing(array, rows) for array in (data.X, data.y, data.T))
+    weights = None if data.weights is None else _safe_indexing(data.weights, rows)
+    return replace(data, X=X, y=y, T=T, weights=weights)
 
 
 def stratified_rows(T: Array, n_held: int, stream: Stream) -> Array:

@@ -9,7 +9,7 @@ from sklearn.datasets import make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet import MinNetClassifier, MinNetRegressor
-from minnet.estimators import _solvers, _validation
+from minnet.estimators import fit, validation
 from minnet.estimators.validation import stratified_rows
 from minnet.random import Stream
 
@@ -164,11 +164,11 @@ def test_the_rows_that_train_stay_in_their_order(make, monkeypatch):
     seen = []
 
     def watched(*arguments):
-        parts = _validation.split(*arguments)
-        seen.append(parts[0].ravel())
+        parts = validation.split(*arguments)
+        seen.append(parts[0].X.ravel())
         return parts
 
-    monkeypatch.setattr(_solvers, "split", watched)
+    monkeypatch.setattr(fit, "split", watched)
     X = np.arange(40.0)[:, np.newaxis] / 40
     est = make(hidden_layer_sizes=(2,), shuffle=False, early_stopping=True, max_iter=1)
     est.set_params(random_state=0).fit(X, X.ravel() > 0.5)
