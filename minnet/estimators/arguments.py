@@ -61,7 +61,7 @@ CONSTRAINTS: dict[str, Any] = {
     "batch_size": [StrOptions({"auto"}), _at_least(1, Integral)],
     "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), Schedule, callable],
     "learning_rate_init": [_POSITIVE],
-    "power_t": [_POSITIVE],
+    "power_t": [_at_least(0)],
     "max_iter": [_at_least(1, Integral)],
     "shuffle": ["boolean"],
     "random_state": ["random_state"],
