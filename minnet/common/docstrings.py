@@ -46,15 +46,8 @@ def complete_docstring(shared: Any) -> Callable[[_Documented], _Documented]:
     ...     c : str
     ...         And this.
     ...     '''
-    >>> print(other.__doc__)
-    Do something else.
-    <BLANKLINE>
-
-    Parameters
-    ----------
-    a, b : int
-    c : str
-        And this.
+    >>> other.__doc__.splitlines()[-4:]
+    ['----------', 'a, b : int', 'c : str', '    And this.']
     """
 
     def decorate(documented: _Documented) -> _Documented:

@@ -468,7 +468,9 @@ def _restore_fitted(model, record, decoder):
         info = decoder.decode(record.take("fit_info"), f"{where}.fit_info")
         info = _check_fit_info(info, f"{where}.fit_info")
     features = Features(network.sizes[0], names)
-    Fitted(features, targets, network, trainer, n_iter, validated, early, loss, info).put_into(model)
+    Fitted(features, targets, network, trainer, n_iter, validated, early, loss, info).put_into(
+        model
+    )
 
 
 def _restore_numbers(record, decoder, n_outputs):
