@@ -44,11 +44,15 @@ class Loss(Configured):
         The inverse link that ``predict`` applies.
     target_range : (float, float)
         Smallest and largest target, where targets are numbers.
+    best_constant : "mean", float or None
+        What of the targets is the best answer of all that do not look at the inputs: their mean, a
+        quantile, or None where that is not known.
     """
 
     name: str
     output: str = "identity"
     target_range = -np.inf, np.inf
+    best_constant: str | float | None = None
 
     def value(self, Z: Array, T: Array) -> Array:
         """Return the loss of each sample, shape (n_samples,)."""
@@ -112,6 +116,7 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     name = "softmax_cross_entropy"
+    best_constant = "mean"
     output = "softmax"
 
     def value(self, Z: Array, T: Array) -> Array:
@@ -139,6 +144,7 @@ class SigmoidCrossEntropy(Loss):
     """
 
     name = "sigmoid_cross_entropy"
+    best_constant = "mean"
     output = "logistic"
     target_range = 0.0, 1.0
 
@@ -176,6 +182,10 @@ class SquaredError(Loss):
     def __init__(self, output="identity"):
         self.output = "logistic" if output == "sigmoid" else output
 
+    @property
+    def best_constant(self) -> str | float | None:  # type: ignore[override]
+        return "mean" if self.output == "identity" else None
+
     def _residual(self, Z: Array, T: Array) -> tuple[Array, Array]:
         Y = self.predict(Z)
         if self.output != "softmax":
@@ -210,6 +220,7 @@ class Poisson(Loss):
     """
 
     name = "poisson"
+    best_constant = "mean"
     output = "exp"
     target_range = 0.0, np.inf
 
@@ -231,6 +242,7 @@ class AbsoluteError(Loss):
     """
 
     name = "absolute_error"
+    best_constant = 0.5
 
     def value(self, Z: Array, T: Array) -> Array:
         return np.abs(Z - T).sum(axis=1)
@@ -270,6 +282,7 @@ class Huber(Loss):
     """
 
     name = "huber"
+    best_constant = 0.5
     delta: float = finite(0, left=False)
 
     def __init__(self, delta=1.0):
@@ -331,6 +344,10 @@ class Quantile(Loss):
 
     def __init__(self, quantile=0.5):
         self.quantile = quantile
+
+    @property
+    def best_constant(self) -> str | float | None:  # type: ignore[override]
+        return self.quantile
 
     def value(self, Z: Array, T: Array) -> Array:
         return self._weigh(Z - T, -self.quantile).sum(axis=1)

@@ -2,12 +2,14 @@
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
+from minnet.common.types import Array, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import check_data, check_X
 from minnet.estimators.fit import new_network
@@ -36,11 +38,11 @@ class Subject:
     """
 
     network: Network
-    X: object
-    T: object
-    weights: object
-    optimizer: object = None
-    clip: object = None
+    X: Matrix
+    T: Any
+    weights: Array | None
+    optimizer: Any = None
+    clip: dict[str, float | None] | None = None
 
 
 def subject_of(model, X, y=None, sample_weight=None, optimizer=None):

@@ -1,0 +1,63 @@
+"""The loss of a batch beside that of the best answer that does not look at the input."""
+
+from typing import Any
+
+import numpy as np
+
+from minnet.common.types import Array
+from minnet.lab.measurement import Measurement
+from minnet.lab.subject import Subject
+from minnet.losses import Loss
+from minnet.network import Network
+
+__all__ = ["loss_of_answer", "loss_of_constant", "loss_of_data"]
+
+
+def loss_of_data(subject: Subject, m: Measurement) -> float:
+    """Return the loss of a measurement without the penalty of the weights."""
+    network, T, weights = subject.network, subject.T, subject.weights
+    l2 = sum(
+        float(np.square(network.params[row.slice], dtype=np.float64).sum())
+        for row in network.parameter_table
+        if row.is_weight
+    )
+    total = len(T) if weights is None else weights.sum()
+    return m.loss - 0.5 * network.alpha / total * l2
+
+
+def loss_of_constant(network: Network, T: Array, weights: Array | None) -> float | None:
+    """Return the loss of the best answer that does not look at the input; None if it is not known."""
+    loss, p = network.loss_, _shares(T, weights)
+    if loss.best_constant is None:
+        return None
+    if isinstance(loss.best_constant, str):  # the mean
+        if loss.output == "softmax":
+            mean = np.bincount(T, weights=p, minlength=network.sizes[-1])
+        else:
+            mean = p @ T.astype(np.float64)
+        return loss_of_answer(loss, _logits(mean, loss.output), T, weights)
+    # Of unweighted targets: near enough for a comparison by factors. Huber's lies near one of them.
+    T = T.astype(np.float64)
+    return loss_of_answer(loss, np.quantile(T, loss.best_constant, axis=0), T, weights)
+
+
+def loss_of_answer(loss: Loss, Z: Any, T: Array, weights: Array | None) -> float:
+    """Return the mean loss of one answer, of logits, to all samples."""
+    shape = (len(T), *np.shape(Z)) if np.ndim(Z) else T.shape
+    return float(_shares(T, weights) @ loss.value(np.broadcast_to(Z, shape), T))
+
+
+def _logits(mean: Array, output: str) -> Array:
+    """Return the logits at which a network predicts a mean."""
+    if output == "identity":
+        return mean
+    logits = np.log(np.maximum(mean, _TINY))
+    return logits - np.log(np.maximum(1 - mean, _TINY)) if output == "logistic" else logits
+
+
+_TINY = 1e-300
+
+
+def _shares(T: Array, weights: Array | None) -> Array:
+    """Return the share of each sample."""
+    return np.full(len(T), 1 / len(T)) if weights is None else weights / weights.sum()
