@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.fields import flag, real
 from minnet.common.types import Array, Shape
 
 __all__ = ["ParameterRow", "rate_factors"]
@@ -35,8 +36,8 @@ class ParameterRow:
     offset: int
     shape: Shape
     is_weight: bool
-    lr_factor: float
-    trainable: bool
+    lr_factor: float = real(0)
+    trainable: bool = flag()
 
     @property
     def label(self) -> str:

@@ -38,7 +38,7 @@ class Configured:
     def get_config(self) -> dict[str, Any]:
         """Return the configuration as a dictionary, in the order of the signature."""
         config = {}
-        for name in _parameters(type(self)):
+        for name in parameters(type(self)):
             if not hasattr(self, name):
                 raise AttributeError(
                     f"{type(self).__name__}.__init__ takes {name!r} but does not store it as "
@@ -60,7 +60,7 @@ class Configured:
     def __repr__(self) -> str:
         shown = []
         config = self.get_config()
-        for name, parameter in _parameters(type(self)).items():
+        for name, parameter in parameters(type(self)).items():
             if parameter.default is inspect.Parameter.empty:
                 keyword = "" if parameter.kind is not inspect.Parameter.KEYWORD_ONLY else f"{name}="
                 shown.append(f"{keyword}{_shown(config[name])}")
@@ -103,7 +103,7 @@ def suggest(
 _known: dict[type[Any], dict[str, inspect.Parameter]] = {}
 
 
-def _parameters(cls: type[Configured]) -> dict[str, inspect.Parameter]:
+def parameters(cls: type[Configured]) -> dict[str, inspect.Parameter]:
     """Return the parameters of ``cls.__init__`` by name, without self."""
     if cls not in _known:
         _known[cls] = _look_up(cls)

@@ -78,6 +78,8 @@ class Field:
     def __set__(self, obj: Any, value: Any) -> None:
         if value is self:  # how a dataclass says that it was not given
             value = self.default
+            if value is _MISSING:
+                raise TypeError(f"{self.name} of {type(obj).__name__} must be given")
         try:
             vars(obj)[self.name] = self.check(self.name, value)
         except (TypeError, ValueError):
@@ -87,7 +89,6 @@ class Field:
             raise
 
 
-@functools.cache
 def fields(cls: type) -> dict[str, Field]:
     """Return the fields of a class and of those that it comes from, by name."""
     found: dict[str, Field] = {}

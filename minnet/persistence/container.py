@@ -8,13 +8,19 @@ bytes may become an object; and here each array is compared with the architectur
 read. The tests compare both, in both directions.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from minnet.common.fields import one_of, text
+from minnet.common.types import Array, DTypeLike, Shape
 from minnet.persistence.record import Record, parse_json, shorten, too_large
 
 __all__ = ["MAX_HEADER", "ArrayReader", "can_hold", "write_container"]
@@ -27,37 +33,29 @@ _KEY = "minnet"
 _MOST_DIMENSIONS = 8
 _LARGEST_OF_NONE = 2**16  # a size beside one of 0, which takes no bytes
 
-_DTYPES = {
-    "F64": np.dtype("<f8"),
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "I64": np.dtype("<i8"),
-    "I32": np.dtype("<i4"),
-    "I16": np.dtype("<i2"),
-    "I8": np.dtype("i1"),
-    "U64": np.dtype("<u8"),
-    "U32": np.dtype("<u4"),
-    "U16": np.dtype("<u2"),
-    "U8": np.dtype("u1"),
-    "BOOL": np.dtype("?"),
-}
+_BITS = {"F": (64, 32, 16), "I": (64, 32, 16, 8), "U": (64, 32, 16, 8)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    f"{kind}{bits}": np.dtype(f"<{kind.lower()}{bits // 8}")
+    for kind, sizes in _BITS.items()
+    for bits in sizes
+} | {"BOOL": np.dtype("?")}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
-def can_hold(dtype):
+def can_hold(dtype: np.dtype[Any]) -> bool:
     """Return whether arrays of the dtype can be written."""
     return dtype.kind in "biuf" and dtype.newbyteorder("<") in _NAMES
 
 
-def write_container(file, arrays, text):
-    """Write arrays and a text.
+def write_container(file: BinaryIO, arrays: Mapping[str, Array], description: str) -> None:
+    """Write arrays and a description.
 
     Parameters
     ----------
     file : binary file object
     arrays : dict of ndarray
         By name. What is the same is written as the same bytes.
-    text : str
+    description : str
         Goes into the header.
 
     Raises
@@ -67,7 +65,8 @@ def write_container(file, arrays, text):
     """
     # Wide elements first: all of them are then aligned.
     names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
-    header, offset = {_METADATA: {_KEY: text}}, 0
+    header: dict[str, Any] = {_METADATA: {_KEY: description}}
+    offset = 0
     for name in names:
         array = arrays[name]
         end = offset + array.nbytes
@@ -94,8 +93,8 @@ def write_container(file, arrays, text):
 
 @dataclass(frozen=True)
 class _Entry:
-    dtype: np.dtype
-    shape: tuple
+    dtype: np.dtype[Any]
+    shape: Shape
     start: int
 
 
@@ -110,11 +109,11 @@ class ArrayReader:
 
     Attributes
     ----------
-    text : str
+    description : str
         What :func:`write_container` was given.
     """
 
-    def __init__(self, file, size):
+    def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
         start = file.read(8)
         if len(start) < 8:
@@ -138,29 +137,38 @@ class ArrayReader:
         metadata = Record(header.take(_METADATA), "the metadata")
         if _KEY not in metadata:
             raise ValueError("its metadata are not minnet's: it is not a file of save_model")
-        self.text = metadata.text(_KEY)
+        self.description = metadata.read(_KEY, text())
         metadata.done()
         self._data = 8 + length
         self._entries = _entries(header, size - self._data)
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return name in self._entries
 
-    def array(self, name, where, dtypes, shape=None, ndim=None):
+    def array(
+        self,
+        name: Any,
+        dtypes: Sequence[DTypeLike],
+        shape: Shape | None = None,
+        *,
+        ndim: int | None = None,
+        where: str | None = None,
+    ) -> Array:
         """Return an array, which is then no longer there.
 
         Parameters
         ----------
         name : str
-        where : str
-            What messages call it.
         dtypes : sequence of dtype
             Those that it may have.
         shape : tuple of int, default=None
             That it must have; compared before anything is read.
         ndim : int, default=None
             Dimensions that it must have.
+        where : str, default=None
+            What messages call it; None means its name.
         """
+        where = f"the array {shorten(name)}" if where is None else where
         if type(name) is not str or name not in self._entries:
             raise ValueError(f"{where} should be in the array {shorten(name)}, which is not there")
         entry = self._entries.pop(name)
@@ -173,42 +181,40 @@ class ArrayReader:
             raise ValueError(f"{where} must have {ndim} dimensions, got {len(entry.shape)}")
         return self._read(entry, where)
 
-    def _read(self, entry, where):
+    def _read(self, entry: _Entry, where: str) -> Array:
         raw = np.empty(math.prod(entry.shape) * entry.dtype.itemsize, dtype=np.uint8)
         self._file.seek(self._data + entry.start)
-        if self._file.readinto(raw) != raw.size:
+        if self._file.readinto(raw) != raw.size:  # type: ignore[attr-defined]
             raise ValueError(f"{where} ends before its last number")
         if entry.dtype == np.bool_ and raw.size and raw.max() > 1:
             raise ValueError(f"{where} must be of zeros and ones, got {raw.max()}")
         array = raw.view(entry.dtype).reshape(entry.shape)
         return array.astype(entry.dtype.newbyteorder("="), copy=False)
 
-    def done(self):
+    def done(self) -> None:
         """Raise if an array was not asked for."""
         for name in self._entries:
             raise ValueError(f"it has the array {shorten(name)}, which belongs to nothing")
 
 
-def _entries(header, size):
+def _entries(header: Record, size: int) -> dict[str, _Entry]:
     """Return where the arrays lie, which must fill the file from the header to its end."""
     entries, places = {}, []
-    for name in list(header._left):
+    for name in list(header):
         where = f"the array {shorten(name)}"
         record = Record(header.take(name), where)
-        dtype = _DTYPES[record.text("dtype", _DTYPES)]
+        dtype = _DTYPES[record.read("dtype", one_of(*_DTYPES))]
         shape, offsets = record.items("shape"), record.items("data_offsets")
         record.done()
-        if len(shape) > _MOST_DIMENSIONS or not all(
-            _is_size(n, max(size, _LARGEST_OF_NONE)) for n in shape
-        ):
+        largest = max(size, _LARGEST_OF_NONE)
+        if len(shape) > _MOST_DIMENSIONS or not _are_sizes(shape, largest):
             raise ValueError(
                 f"{where} must have a shape of at most {_MOST_DIMENSIONS} sizes that fit into the "
                 f"file, got {shorten(str(shape))}"
             )
-        if len(offsets) != 2 or not all(_is_size(n, size) for n in offsets):
-            raise ValueError(
-                f"{where} must lie within {size} bytes of data, got {shorten(str(offsets))}"
-            )
+        if len(offsets) != 2 or not _are_sizes(offsets, size):
+            got = shorten(str(offsets))
+            raise ValueError(f"{where} must lie within {size} bytes of data, got {got}")
         start, end = offsets
         needed = math.prod(shape) * dtype.itemsize
         if end - start != needed:
@@ -225,5 +231,5 @@ def _entries(header, size):
     return entries
 
 
-def _is_size(n, limit):
-    return type(n) is int and 0 <= n <= limit
+def _are_sizes(items: list[Any], limit: int) -> bool:
+    return all(type(n) is int and 0 <= n <= limit for n in items)

@@ -1,11 +1,15 @@
 """Saving a model and loading it."""
 
+from __future__ import annotations
+
 import json
 import os
 import stat
+from typing import Any, BinaryIO
 
 from minnet._version import __version__
 from minnet.common.atomic import write_atomically
+from minnet.common.fields import text, whole
 from minnet.persistence.container import ArrayReader, write_container
 from minnet.persistence.models import describe, restore
 from minnet.persistence.record import Record, parse_json, shorten
@@ -19,7 +23,7 @@ FORMAT = 1
 _LONGEST_SENTENCE = 400
 
 
-def save_model(model, path):
+def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a model into a file that :func:`load_model` reads without running code.
 
     Parameters
@@ -65,12 +69,12 @@ def save_model(model, path):
     """
     encoder = Encoder()
     record = {"format": FORMAT, "minnet": __version__, "model": describe(model, encoder)}
-    text = json.dumps(record, separators=(",", ":"), allow_nan=False)
+    description = json.dumps(record, separators=(",", ":"), allow_nan=False)
     with write_atomically(path) as file:
-        write_container(file, encoder.arrays, text)
+        write_container(file, encoder.arrays, description)
 
 
-def load_model(path):
+def load_model(path: str | os.PathLike[str]) -> Any:
     """Read a model that :func:`save_model` wrote.
 
     The file is not trusted: sizes, shapes, names and numbers are checked before they are used, names
@@ -107,7 +111,7 @@ def load_model(path):
     return model
 
 
-def read_model(path):
+def read_model(path: str | os.PathLike[str]) -> Any:
     """Read a model as :func:`load_model` does, but leave a training that was saved in the middle of it."""
     path = os.fsdecode(path)
     if not stat.S_ISREG(os.stat(path).st_mode):
@@ -125,11 +129,11 @@ def read_model(path):
             raise ValueError(f"{path} cannot be read as a model: {sentence}") from error
 
 
-def _read(file, size):
+def _read(file: BinaryIO, size: int) -> Any:
     arrays = ArrayReader(file, size)
-    record = Record(parse_json(arrays.text), "the description")
-    version = record.integer("format", 1)
-    written_by = record.text("minnet")
+    record = Record(parse_json(arrays.description), "the description")
+    version = record.read("format", whole())
+    written_by = record.read("minnet", text())
     if version > FORMAT:
         raise ValueError(
             f"it has format {version}, written by minnet {shorten(written_by)}, and minnet "

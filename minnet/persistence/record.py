@@ -1,7 +1,13 @@
 """A JSON object that is read key by key: each is checked, and none may be left over."""
 
+from __future__ import annotations
+
 import json
 import math
+from collections.abc import Iterator
+from typing import Any
+
+from minnet.common.fields import Field
 
 __all__ = ["Record", "count_items", "parse_json", "shorten", "too_large"]
 
@@ -10,7 +16,7 @@ _MOST_DIGITS = 21  # with the sign
 _MOST_ITEMS = 125_000
 
 
-def parse_json(text):
+def parse_json(text: str) -> Any:
     """Return what a text of JSON says, strictly: no duplicate keys, no NaN, no overflow.
 
     Raises
@@ -43,7 +49,7 @@ def parse_json(text):
         raise ValueError("its JSON is nested too deeply") from None
 
 
-def count_items(text):
+def count_items(text: str) -> int:
     """Return about how many values a text of JSON has, without reading it: a bound of time and memory.
 
     Examples
@@ -54,29 +60,29 @@ def count_items(text):
     return sum(map(text.count, "[{,"))
 
 
-def too_large(text, most_bytes):
+def too_large(text: str, most_bytes: int) -> bool:
     """Return whether a text of JSON is larger than what will be read again."""
     return len(text) > most_bytes or count_items(text) > _MOST_ITEMS
 
 
-def _integer(digits):
+def _integer(digits: str) -> int:
     if len(digits) > _MOST_DIGITS or not -_LARGEST < int(digits) < _LARGEST:
         raise ValueError(f"a number must be within 64 bits, got {shorten(digits)}")
     return int(digits)
 
 
-def _float(digits):
+def _float(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise ValueError(f"a number must be finite, got {shorten(digits)}")
     return number
 
 
-def _no_constant(name):
+def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _object(pairs):
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         for name, _ in pairs:
@@ -85,7 +91,7 @@ def _object(pairs):
     return found
 
 
-def shorten(value, limit=60):
+def shorten(value: Any, limit: int = 60) -> str:
     """Return how a value from a file is shown in a sentence: its beginning, on one line."""
     if isinstance(value, list | dict):
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
@@ -105,8 +111,9 @@ class Record:
 
     Examples
     --------
+    >>> from minnet.common.fields import whole
     >>> record = Record({"n": 3, "m": 4}, "model")
-    >>> record.integer("n")
+    >>> record.read("n", whole())
     3
     >>> record.done()
     Traceback (most recent call last):
@@ -114,59 +121,48 @@ class Record:
     ValueError: model has the unknown key 'm'
     """
 
-    def __init__(self, value, where):
+    def __init__(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
             raise ValueError(f"{where} must be an object, got {shorten(value)}")
         self._left = dict(value)
         self.where = where
 
-    def __contains__(self, key):
+    def __contains__(self, key: str) -> bool:
         return key in self._left
 
-    def take(self, key):
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._left)
+
+    def take(self, key: str) -> Any:
         """Return the value of a key that must be there."""
         if key not in self._left:
             raise ValueError(f"{self.where} lacks the key {key!r}")
         return self._left.pop(key)
 
-    def integer(self, key, low=0, high=2**63 - 1):
-        """Return a whole number within bounds."""
-        value = self.take(key)
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError(
-                f"{self.where}.{key} must be a whole number from {low} to {high}, "
-                f"got {shorten(value)}"
-            )
-        return value
+    def put(self, key: str, value: Any) -> None:
+        """Give a key another value, which is read in its turn."""
+        self._left[key] = value
 
-    def flag(self, key):
-        """Return True or False."""
-        value = self.take(key)
-        if type(value) is not bool:
-            raise ValueError(f"{self.where}.{key} must be true or false, got {shorten(value)}")
-        return value
+    def read(self, key: str, field: Field) -> Any:
+        """Return the value of a key, which must be what a field lets through."""
+        return field.check(f"{self.where}.{key}", self.take(key))
 
-    def text(self, key, choices=None):
-        """Return a text, one of ``choices`` if they are given."""
-        value = self.take(key)
-        if type(value) is not str or (choices is not None and value not in choices):
-            wanted = "a text" if choices is None else "one of " + ", ".join(map(repr, choices))
-            raise ValueError(f"{self.where}.{key} must be {wanted}, got {shorten(value)}")
-        return value
-
-    def items(self, key):
+    def items(self, key: str) -> list[Any]:
         """Return a list."""
         value = self.take(key)
         if type(value) is not list:
             raise ValueError(f"{self.where}.{key} must be a list, got {shorten(value)}")
         return value
 
-    def record(self, key):
-        """Return the object of a key as another record, or None where it is null."""
-        value = self.take(key)
-        return None if value is None else Record(value, f"{self.where}.{key}")
+    def record(self, key: str) -> Record:
+        """Return the object of a key as another record."""
+        return Record(self.take(key), f"{self.where}.{key}")
 
-    def done(self):
+    def optional_record(self, key: str) -> Record | None:
+        """Return the object of a key as another record, or None where it is null or not there."""
+        return self.record(key) if self._left.get(key) is not None else self._left.pop(key, None)
+
+    def done(self) -> None:
         """Raise if a key is left over."""
         for key in self._left:
             raise ValueError(f"{self.where} has the unknown key {shorten(key)}")

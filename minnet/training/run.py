@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from minnet.common.fields import count, flag, one_of, optional, text
+from minnet.common.fields import count, one_of, optional, text
+from minnet.common.types import Array
 
 __all__ = ["REASONS", "Run"]
 
@@ -15,6 +14,8 @@ REASONS = ("stalled", "max_epochs", "callback", "diverged", "end_of_stream", "in
 @dataclass
 class Run:
     """What one call of ``Trainer.fit`` knows beside the trainer's records: with both, it can go on.
+
+    Its fields are what a checkpoint keeps, ``losses`` and ``best`` too, as arrays.
 
     Attributes
     ----------
@@ -36,21 +37,21 @@ class Run:
         Whether an epoch is over that was not judged to its end yet: here a training cannot be taken up.
     pauses_exactly : bool
         Whether a pause leaves the bits as they are: not so where a sparse product is scaled lazily.
-    fingerprint : str
-        What tells this training from others, for a checkpoint.
     stopped : str or None
         Why the training ended: "stalled", "max_epochs", "callback", "diverged", "end_of_stream" or
         "interrupted".
+    fingerprint : str
+        What tells this training from others, for a checkpoint.
     """
 
     n_epochs: int = count()
     part: int = count()
     start: int = count()
-    losses: list = field(default_factory=list)
+    losses: list[Array] = field(default_factory=list)
     n_rows: int = count()
     first_score: int = count()
-    best: tuple[np.ndarray, np.ndarray] | None = None
-    judging: bool = flag(default=False)
-    pauses_exactly: bool = flag(default=True)
-    fingerprint: str = text(default="")
+    best: tuple[Array, Array] | None = None
+    judging: bool = False
+    pauses_exactly: bool = True
     stopped: str | None = optional(one_of(*REASONS), default=None)
+    fingerprint: str = text(default="")

@@ -47,9 +47,9 @@ def test_what_the_library_wrote_is_read():
     given["a number"] = np.array(2.5, dtype=np.float32)
     raw = safetensors.save(given, {"minnet": "text"})
     reader = ArrayReader(io.BytesIO(raw), len(raw))
-    assert reader.text == "text"
+    assert reader.description == "text"
     for name, array in given.items():
-        read = reader.array(name, name, [array.dtype], array.shape, array.ndim)
+        read = reader.array(name, [array.dtype], array.shape, ndim=array.ndim)
         assert difference(read, array) is None
     reader.done()
 

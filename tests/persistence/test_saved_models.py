@@ -265,7 +265,7 @@ def test_a_backend_that_is_not_installed_here_gives_way(saved, monkeypatch):
     X, y = data("binary")
     model = fitted(classifier("adam", backend="numba"), X, y)
     assert saved(model).backend == "numba"
-    monkeypatch.setattr("minnet.persistence.models.list_backends", lambda: ("numpy",))
+    monkeypatch.setattr("minnet.persistence.trainings.list_backends", lambda: ("numpy",))
     with pytest.warns(UserWarning, match="backend='numba', which is not installed here") as caught:
         other = saved(model)
     assert (other.backend, other._trainer.backend) == ("auto", "auto")
@@ -378,9 +378,9 @@ def below(cls):
 def test_every_class_of_minnet_with_a_configuration_can_be_kept():
     """A class that is added later must be exported by the module of its kind."""
     from minnet.common.configured import Configured
-    from minnet.persistence.values import _registry
+    from minnet.persistence.names import classes
 
-    known = {cls for classes in _registry().values() for cls in classes.values()}
+    known = {cls for of_kind in classes().values() for cls in of_kind.values()}
     kept_by_name = {"UserActivation"}
     # A class of a docstring is in its module only while the docstring is run.
     there = {

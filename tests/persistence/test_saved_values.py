@@ -13,8 +13,9 @@ from minnet import MinNetClassifier, Network, load_model, save_model
 from minnet.initializers import FromArray, GlorotNormal, Identity
 from minnet.layers import Dense
 from minnet.persistence.container import ArrayReader, write_container
+from minnet.persistence.names import readable_classes
 from minnet.persistence.record import parse_json
-from minnet.persistence.values import _OF_FUNCTIONS, Decoder, Encoder, _registry
+from minnet.persistence.values import Decoder, Encoder
 
 
 def there_and_back(value):
@@ -24,7 +25,7 @@ def there_and_back(value):
     write_container(file, encoder.arrays, text)
     raw = file.getvalue()
     arrays = ArrayReader(io.BytesIO(raw), len(raw))
-    made = Decoder(arrays).decode(parse_json(arrays.text), "it")
+    made = Decoder(arrays).decode(parse_json(arrays.description), "it")
     arrays.done()
     return made
 
@@ -33,12 +34,7 @@ REQUIRED = {"units": 3, "value": 0.5, "array": np.arange(6.0).reshape(2, 3), "sp
 REQUIRED |= {"n_steps": 7}
 
 CLASSES = sorted(
-    {
-        cls
-        for classes in _registry().values()
-        for cls in classes.values()
-        if cls not in _OF_FUNCTIONS
-    },
+    {cls for classes in readable_classes().values() for cls in classes.values()},
     key=lambda cls: cls.__qualname__ + cls.__module__,
 )
 

@@ -1,0 +1,223 @@
+"""Estimators as records of JSON and arrays, and back."""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn import config_context
+from sklearn.utils._metadata_requests import SIMPLE_METHODS
+
+from minnet.common.fields import Field, checked, count, flag, number, one_of, optional
+from minnet.estimators.architecture import check_initializers
+from minnet.estimators.data import Features
+from minnet.estimators.fitted import Fitted
+from minnet.estimators.targets import Labels, Numbers
+from minnet.network import Network
+from minnet.persistence.record import Record, shorten
+from minnet.persistence.schema import restore
+from minnet.persistence.trainings import (
+    describe_network,
+    describe_trainer,
+    restore_network,
+    restore_trainer,
+    use_backend_of_here,
+)
+from minnet.persistence.values import Decoder, Encoder
+
+__all__ = ["describe_estimator", "restore_estimator"]
+
+
+def describe_estimator(model: Any, encoder: Encoder) -> dict[str, Any]:
+    """Return the record of an estimator; its arrays go into the encoder."""
+    model._validate_params()
+    params = model.get_params(deep=False)
+    return {
+        "params": {name: encoder.encode(value, name) for name, value in params.items()},
+        "requests": _describe_requests(model),
+        "fitted": _describe_fitted(model, encoder) if "network_" in vars(model) else None,
+    }
+
+
+def restore_estimator(cls: type[Any], record: Record, decoder: Decoder) -> Any:
+    """Return the estimator of a record."""
+    params = record.record("params")
+    if "backend" in params:
+        use_backend_of_here(params)
+    given = {
+        name: decoder.decode(params.take(name), f"{params.where}.{name}")
+        for name in cls._get_param_names()
+        if name in params  # one that is not there was added after the file was written
+    }
+    params.done()
+    model = cls(**given)
+    try:
+        model._validate_params()
+        check_initializers(model)
+    except Exception as error:  # whatever scikit-learn's checks make of a hostile argument
+        raise ValueError(f"model.params cannot be those of a {cls.__name__}: {error}") from error
+    requests = record.optional_record("requests")
+    if requests is not None:
+        _restore_requests(model, requests)
+    fitted = record.optional_record("fitted")
+    if fitted is not None:
+        _restore_fitted(fitted, decoder, hasattr(cls, "predict_proba")).put_into(model)
+    return model
+
+
+# ---- metadata requests
+
+
+def _describe_requests(model: Any) -> dict[str, Any] | None:
+    """Return which metadata the user has requested, by method; None where nothing was set."""
+    if "_metadata_request" not in vars(model):
+        return None
+    requests = {
+        method: getattr(model._metadata_request, method).requests for method in SIMPLE_METHODS
+    }
+    return {method: dict(given) for method, given in requests.items() if given}
+
+
+def _restore_requests(model: Any, requests: Record) -> None:
+    for method in SIMPLE_METHODS:
+        if method in requests:
+            given = requests.read(method, checked(partial(_check_request, method=method)))
+            try:
+                with config_context(enable_metadata_routing=True):
+                    getattr(model, f"set_{method}_request")(**given)
+            except (AttributeError, TypeError, ValueError) as error:
+                raise ValueError(f"{requests.where}.{method} is not possible: {error}") from error
+    requests.done()
+
+
+def _check_request(where: str, given: Any, method: str) -> Any:
+    names = list(given.values()) if isinstance(given, dict) else [0]
+    if not all(name is None or type(name) in (bool, str) for name in names):
+        raise ValueError(f"{where} must be what {method} takes, got {shorten(given)}")
+    return given
+
+
+# ---- what a fit leaves
+
+# Where a fit leaves them; the first files had fewer.
+_ATTRIBUTES = {
+    "feature_names": "feature_names_in_",
+    "fit_info": "fit_info_",
+    "target_mean_": "target_mean_",
+    "target_scale_": "target_scale_",
+}
+_OPTIONAL = ("loss", "validated", "fit_info", "target_mean_", "target_scale_")
+
+
+def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
+    trainer, labels = getattr(model, "_trainer", None), getattr(model, "_labels", None)
+    fitted = {
+        "network": describe_network(model.network_, encoder),
+        "n_iter": encoder.encode(model.n_iter_, "n_iter_"),
+        "trainer": None,
+        "feature_names": None,
+    }
+    if trainer is not None:
+        fitted["trainer"] = describe_trainer(trainer, encoder)
+        fitted["early_stopping"] = model.best_loss_ is None
+        fitted["validated"] = model.validation_scores_ is not None
+    elif hasattr(model, "loss_"):
+        fitted["loss"] = encoder.encode(model.loss_, "loss_")
+    for key, name in _ATTRIBUTES.items():
+        if getattr(model, name, None) is not None:
+            fitted[key] = encoder.encode(getattr(model, name), name)
+    if labels is not None:
+        fitted["labels"] = {
+            "classes": encoder.encode(labels.classes, "classes_"),
+            "kind": labels.kind,
+            "sparse": bool(labels.sparse),
+        }
+    return fitted
+
+
+def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted:
+    network = restore_network(record.record("network"), decoder)
+    if not hasattr(network, "params"):
+        raise ValueError(f"{record.where}.network must be initialized, and it is not")
+    n_features, n_outputs = network.sizes[0], network.sizes[-1]
+    fitted = Fitted(Features(n_features), Numbers(n_outputs), network)
+    stored = record.optional_record("trainer")
+    wanted: dict[str, Field] = {
+        "n_iter": count(),
+        "feature_names": optional(checked(partial(_check_names, n=n_features))),
+        "fit_info": checked(_check_info),
+    }
+    if stored is not None:
+        fitted.trainer = restore_trainer(stored, network, decoder, warn=False)  # once is enough
+        wanted |= {"early_stopping": flag(), "validated": flag()}
+    else:
+        wanted["loss"] = number()
+    if not of_labels:
+        wanted["target_mean_"] = checked(partial(_check_numbers, n=n_outputs))
+        wanted["target_scale_"] = checked(partial(_check_numbers, n=n_outputs, low=0))
+    found = restore(wanted, record, decoder, _OPTIONAL)
+    fitted.features = Features(n_features, found["feature_names"])
+    if of_labels:
+        fitted.targets = _restore_labels(record.record("labels"), network, decoder)
+    elif ("target_mean_" in found) != ("target_scale_" in found):
+        raise ValueError(f"{record.where} must have both or none of target_mean_ and target_scale_")
+    else:
+        fitted.targets = Numbers(n_outputs, found.get("target_mean_"), found.get("target_scale_"))
+    fitted.n_iter = found["n_iter"]
+    fitted.early_stopping = found.get("early_stopping", False)
+    fitted.validated = found.get("validated", fitted.early_stopping)
+    fitted.loss, fitted.info = found.get("loss"), found.get("fit_info")
+    record.done()
+    return fitted
+
+
+def _check_names(where: str, names: Any, n: int) -> Any:
+    texts = isinstance(names, np.ndarray) and names.shape == (n,) and names.dtype == object
+    if not texts or not all(type(name) is str for name in names.tolist()):
+        raise ValueError(f"{where} must be {n} texts, got {shorten(names)}")
+    return names
+
+
+def _check_info(where: str, info: Any) -> Any:
+    plain = isinstance(info, dict) and all(
+        isinstance(value, str | int | float | None)
+        or (isinstance(value, dict) and all(type(text) is str for text in value.values()))
+        for value in info.values()
+    )
+    if not plain or not all(type(name) is str for name in info):
+        raise ValueError(f"{where} must be texts and numbers by name, got {shorten(info)}")
+    return info
+
+
+def _check_numbers(where: str, array: Any, n: int, low: float = -np.inf) -> Any:
+    given = isinstance(array, np.ndarray) and array.dtype == np.float64 and array.shape == (n,)
+    if not given or not np.isfinite(array).all() or array.min() <= low:
+        above = "" if low < 0 else f" above {low:g}"
+        raise ValueError(f"{where} must be {n} finite float64 numbers{above}, got {shorten(array)}")
+    return array
+
+
+def _restore_labels(record: Record, network: Network, decoder: Decoder) -> Labels:
+    where = f"{record.where}.classes"
+    classes = decoder.decode(record.take("classes"), where)
+    kind = record.read("kind", one_of("binary", "multiclass", "multilabel"))
+    labels = Labels(classes, kind, record.read("sparse", flag()))
+    record.done()
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1 or not len(classes):
+        raise ValueError(f"{where} must be an array of labels, got {shorten(classes)}")
+    if (kind == "binary") != (len(classes) <= 2) and kind != "multilabel":
+        raise ValueError(f"{where} must be one or two for binary labels alone, got {len(classes)}")
+    try:
+        rising = all(a < b for a, b in itertools.pairwise(classes.tolist()))
+    except TypeError:
+        rising = False
+    if not rising:
+        raise ValueError(f"{where} must be labels that can be sorted, each once, in their order")
+    if labels.n_outputs != network.sizes[-1] or labels.output != network.loss_.output:
+        raise ValueError(
+            f"{where} must fit the network's {network.sizes[-1]} outputs of {network.loss_.output}, "
+            f"got {len(classes)} {kind} labels"
+        )
+    return labels

@@ -1,0 +1,199 @@
+"""Networks and trainers as records of JSON and arrays, and back."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from minnet.backends import _NEEDS, list_backends
+from minnet.common.buffers import aligned_zeros, next_aligned
+from minnet.common.fields import count, fields, flag, one_of, whole
+from minnet.estimators.architecture import check_initializers
+from minnet.losses import get_loss
+from minnet.network import Network
+from minnet.parameter_table import ParameterRow
+from minnet.persistence.record import Record
+from minnet.persistence.schema import add_vector, describe, restore, take_vector
+from minnet.persistence.values import Decoder, Encoder
+from minnet.training import Trainer
+from minnet.training.run import Run
+
+__all__ = [
+    "describe_network", "describe_trainer", "restore_network", "restore_trainer", "use_backend_of_here",
+]  # fmt: skip
+
+_OPTIONS = ("loss", "init", "bias_init", "alpha")  # of a network
+
+# What a trainer has and the first files of format 1 have not.
+_LATER = ("n_steps", "n_steps_before", "n_parts", "validation_loss_curve")
+
+
+def describe_network(network: Network, encoder: Encoder) -> dict[str, Any]:
+    """Return the record of a network; its arrays go into the encoder."""
+    return {
+        "layers": [encoder.encode(layer, f"layers[{i}]") for i, layer in enumerate(network.layers)],
+        **{name: encoder.encode(getattr(network, name), name) for name in _OPTIONS},
+        "initialized": _describe_arrays(network, encoder) if hasattr(network, "params") else None,
+    }
+
+
+def _describe_arrays(network: Network, encoder: Encoder) -> dict[str, Any]:
+    parameters = [
+        {
+            "layer": row.layer,
+            "name": row.name,
+            "is_weight": row.is_weight,
+            **describe(row, encoder),
+            "init": encoder.encode(network.init_[row.label], f"the init of {row.label}"),
+        }
+        for row in network.parameter_table
+    ]
+    add_vector("", network, network.params, encoder)
+    for i, arrays in enumerate(network._states()):
+        for name, array in arrays.items():
+            encoder.add(f"layers.{i}.{name}", array)
+    return {
+        "n_features": network.sizes[0],
+        "dtype": network.dtype.name,
+        "key": network.key,
+        "parameters": parameters,
+    }
+
+
+def restore_network(record: Record, decoder: Decoder) -> Network:
+    """Return the network of a record."""
+    where = record.where
+    layers = [
+        decoder.kind(layer, f"{where}.layers[{i}]", "layer")
+        for i, layer in enumerate(record.items("layers"))
+    ]
+    options = {name: decoder.decode(record.take(name), f"{where}.{name}") for name in _OPTIONS}
+    network = Network(layers, **options)
+    check_initializers(network)
+    arrays = record.optional_record("initialized")
+    record.done()
+    if arrays is not None:
+        _restore_arrays(network, arrays, decoder)
+        arrays.done()
+    return network
+
+
+def _restore_arrays(network: Network, record: Record, decoder: Decoder) -> None:
+    """Give a network the parameters and the state of the file."""
+    dtype = np.dtype(record.read("dtype", one_of("float32", "float64")))
+    key = record.read("key", whole(0, 2**64 - 1))
+    sizes = [record.read("n_features", whole())]
+    rows = iter(record.items("parameters"))
+    table: list[ParameterRow] = []
+    init, arrays, states, offset = {}, [], [], 0
+    for i, layer in enumerate(network.layers):
+        sizes.append(layer.output_size(sizes[-1]))
+        for name, parameter in layer.parameters(sizes[-2]).items():
+            # Read before anything of its size is made: so the file bounds what is made.
+            arrays.append(decoder.arrays.array(f"layers.{i}.{name}", [dtype], parameter.shape))
+            stored = Record(next(rows, None), f"{record.where}.parameters[{len(table)}]")
+            stored.read("layer", whole(i, i))
+            stored.read("name", one_of(name))
+            if stored.read("is_weight", flag()) != parameter.is_weight:
+                raise ValueError(f"{stored.where}.is_weight must be {parameter.is_weight}")
+            place = i, name, offset, parameter.shape, parameter.is_weight
+            table.append(ParameterRow(*place, **restore(fields(ParameterRow), stored, decoder)))
+            initializer, where = stored.take("init"), f"{stored.where}.init"
+            init[table[-1].label] = decoder.kind(initializer, where, "initializer")
+            stored.done()
+            offset = next_aligned(table[-1].slice.stop, dtype)
+        state = layer.state(sizes[-2]).items()
+        states.append(
+            {k: decoder.arrays.array(f"layers.{i}.{k}", [dtype], v.shape) for k, v in state}
+        )
+    if next(rows, None) is not None:
+        raise ValueError(f"{record.where}.parameters must have {len(table)} entries, got more")
+    params = aligned_zeros(offset, dtype)
+    for row, array in zip(table, arrays, strict=True):
+        params[row.slice] = array.ravel()
+    network.key, network.sizes, network.dtype = key, sizes, dtype
+    network.loss_, network.init_ = get_loss(network.loss, sizes[-1]), init
+    network.parameter_table = table
+    network._bind(params, states)
+
+
+def describe_trainer(trainer: Trainer, encoder: Encoder) -> dict[str, Any]:
+    """Return the record of a trainer without its network; its arrays go into the encoder."""
+    optimizer = trainer.optimizer
+    for k, flat in enumerate(optimizer.state):
+        add_vector(f"optimizer.{k}.", trainer.network, flat, encoder)
+    return {
+        "optimizer": encoder.encode(optimizer, "optimizer"),
+        "step": optimizer.step,
+        "schedule": encoder.encode(trainer.schedule, "learning_rate"),
+        **describe(trainer, encoder),
+        "run": None
+        if trainer.run is None
+        else _describe_run(trainer.run, trainer.network, encoder),
+    }
+
+
+def restore_trainer(
+    record: Record, network: Network, decoder: Decoder, warn: bool = True
+) -> Trainer:
+    """Return the trainer of a record, for its network."""
+    where = record.where
+    if not hasattr(network, "params"):
+        raise ValueError("the network of a trainer must be initialized, and this one is not")
+    optimizer = decoder.kind(record.take("optimizer"), f"{where}.optimizer", "optimizer")
+    schedule = decoder.kind(record.take("schedule"), f"{where}.schedule", "schedule")
+    # Made for the one backend that is always there; the file's is made when it is first asked for.
+    trainer = Trainer(network, optimizer, learning_rate=schedule, backend="numpy")
+    trainer.optimizer.step = record.read("step", count())
+    for k, flat in enumerate(trainer.optimizer.state):
+        take_vector(f"optimizer.{k}.", network, flat, decoder)
+    use_backend_of_here(record, warn)
+    values = restore(fields(Trainer), record, decoder, _LATER)
+    values.setdefault("n_parts", values["n_epochs"])  # there were no streams in old files
+    if len(values["loss_curve"]) != values["n_epochs"]:
+        raise ValueError(
+            f"{where}.n_epochs must be {len(values['loss_curve'])}, the length of loss_curve, "
+            f"got {values['n_epochs']}"
+        )
+    run = record.optional_record("run")
+    record.done()
+    values["run"] = None if run is None else _restore_run(run, network, decoder)
+    trainer.__setstate__(values)
+    return trainer
+
+
+def use_backend_of_here(record: Record, warn: bool = True) -> None:
+    """Put "auto" in the place of a backend that is not installed here."""
+    name = record.take("backend")
+    missing = type(name) is str and name in _NEEDS and name not in list_backends()
+    record.put("backend", "auto" if missing else name)
+    if missing and warn:
+        warnings.warn(
+            f"the model was saved with backend={name!r}, which is not installed here: 'auto' takes its "
+            "place, and may differ in the last bits",
+            stacklevel=7,  # the call of load_model
+        )
+
+
+def _describe_run(run: Run, network: Network, encoder: Encoder) -> dict[str, Any]:
+    encoder.add("run.losses", np.concatenate([*run.losses, np.empty(0)]))
+    if run.best is not None:
+        params, state = run.best
+        add_vector("run.best.", network, params, encoder)
+        encoder.add("run.best.state", state)
+    return {**describe(run, encoder), "has_best": run.best is not None}
+
+
+def _restore_run(record: Record, network: Network, decoder: Decoder) -> Run:
+    run = Run(**restore(fields(Run), record, decoder))
+    losses = decoder.arrays.array("run.losses", [np.float64], ndim=1)
+    run.losses = [losses] if len(losses) else []
+    if record.read("has_best", flag()):
+        params = np.zeros_like(network.params)
+        take_vector("run.best.", network, params, decoder)
+        state = decoder.arrays.array("run.best.state", [network.dtype], network.state.shape)
+        run.best = params, state
+    record.done()
+    return run
