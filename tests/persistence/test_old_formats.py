@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 import minnet
 from minnet import load_model
 from minnet.persistence.files import FORMAT
+from minnet.persistence.names import readable_classes
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -49,3 +50,32 @@ def test_a_trainer_of_format_1(expected):
     assert_allclose(trainer.network.predict(X), expected["of_trainer"], rtol=1e-12)
     trainer.run_epoch(*trainer.network.check_batch(X, X[:, 0] - X[:, 1]))
     assert trainer.n_epochs == 4
+
+
+# What version 0.1.0 called its classes; others may come, but none of these may go.
+NAMES = {
+    "layer": "BatchNorm Dense Dropout",
+    "activation": "identity:Identity sigmoid:Sigmoid logistic:Sigmoid tanh:Tanh lecun_tanh:LecunTanh "
+    "softsign:Softsign relu:Relu leaky_relu:LeakyRelu elu:Elu selu:Selu gelu:Gelu silu:Silu "
+    "softplus:Softplus",
+    "loss": "softmax_cross_entropy:SoftmaxCrossEntropy sigmoid_cross_entropy:SigmoidCrossEntropy "
+    "squared_error:SquaredError poisson:Poisson absolute_error:AbsoluteError huber:Huber "
+    "quantile:Quantile",
+    "initializer": "zeros:Zeros ones:Ones constant:Constant uniform:Uniform normal:Normal "
+    "truncated_normal:TruncatedNormal variance_scaling:VarianceScaling glorot_uniform:GlorotUniform "
+    "glorot_normal:GlorotNormal he_uniform:HeUniform he_normal:HeNormal lecun_uniform:LecunUniform "
+    "lecun_normal:LecunNormal standard:Standard torch_linear:TorchLinear sklearn_mlp:SklearnMLP "
+    "edge_of_chaos:EdgeOfChaos orthogonal:Orthogonal lsuv:LSUV sparse:Sparse "
+    "nguyen_widrow:NguyenWidrow positive_unitball:PositiveUnitball identity:Identity "
+    "zero_hadamard:ZerO output_prior:OutputPrior FromArray",
+    "optimizer": "SGD Adam",
+    "schedule": "Adaptive ByStep Constant Cosine InvScaling StepDecay WarmUp",
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_the_names_of_format_1_mean_what_they_meant(kind):
+    known = {name: cls.__name__ for name, cls in readable_classes()[kind].items()}
+    for entry in NAMES[kind].split():
+        name, _, class_name = entry.partition(":")
+        assert known[name] == (class_name or name)
