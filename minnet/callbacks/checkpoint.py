@@ -1,13 +1,17 @@
 """Checkpoints: a training that was killed goes on where it was."""
 
+from __future__ import annotations
+
 import errno
 import os
 import threading
 import time
 import warnings
-from numbers import Real
+from typing import Any
 
+from minnet.common.fields import instance, number
 from minnet.persistence.files import read_model, save_model
+from minnet.training import Trainer
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
 from minnet.training.step_timer import StepTimer
@@ -91,27 +95,28 @@ class Checkpoint(Callback):
 
     takes_up = True
 
-    def __init__(self, path, *, every=60.0, resume=True):
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"path must be a string or a path, got {path!r}")
-        if not isinstance(every, Real) or isinstance(every, bool) or not every >= 0:
-            raise ValueError(f"every must be a number of seconds of at least 0, got {every!r}")
-        if not isinstance(resume, bool):
-            raise TypeError(f"resume must be True or False, got {resume!r}")
+    path: str | os.PathLike[str] = instance((str, os.PathLike), "a string or a path")
+    every: float = number(0)
+    resume: bool = instance(bool, "True or False")
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, every: float = 60.0, resume: bool = True
+    ) -> None:
         self.path = path
         self.every = every
         self.resume = resume
-        self._estimators, self._fits = {}, PerTrainer()
+        self._estimators: dict[int, Any] = {}
+        self._fits = PerTrainer()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_estimators": {}}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Checkpoint({os.fspath(self.path)!r}, every={self.every!r}, resume={self.resume!r})"
 
     # ---- what a Trainer asks
 
-    def begin(self, trainer):
+    def begin(self, trainer: Trainer) -> None:
         """Take up what the file has; write the first checkpoint."""
         path = os.fspath(self.path)
         if path.endswith((os.sep, os.altsep or os.sep)):
@@ -123,35 +128,35 @@ class Checkpoint(Callback):
         fit = self._fits[trainer] = _Fit(path, estimator, self.every)
         fit.begin(trainer, resume=self.resume and os.path.exists(path))
 
-    def begin_epoch(self, trainer):
+    def begin_epoch(self, trainer: Trainer) -> None:
         """Write a checkpoint, if it is time."""
         self._fits[trainer].save_if_due(trainer)
 
-    def next_step(self, trainer):
+    def next_step(self, trainer: Trainer) -> int | None:
         """Return when to look at the clock."""
         return self._fits[trainer].next_step(trainer)
 
-    def at_step(self, trainer):
+    def at_step(self, trainer: Trainer) -> None:
         """Write a checkpoint, if it is time."""
         self._fits[trainer].at_step(trainer)
 
-    def end(self, trainer):
+    def end(self, trainer: Trainer) -> None:
         """Write the last checkpoint."""
         fit = self._fits.pop(trainer)
         if not trainer.run.judging:
             fit.save(trainer)
 
-    def abort(self, trainer):
+    def abort(self, trainer: Trainer) -> None:
         """Leave the last checkpoint as it is."""
         self._fits.pop(trainer, None)
 
     # ---- what scikit-learn's estimators ask of a callback
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Take note of whose fit it is."""
         self._estimators[threading.get_ident()] = estimator
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Let go of the estimator."""
         self._estimators.pop(threading.get_ident(), None)
 
@@ -159,12 +164,13 @@ class Checkpoint(Callback):
 class _Fit:
     """One training and its file."""
 
-    def __init__(self, path, estimator, every):
+    def __init__(self, path: str, estimator: Any, every: float) -> None:
         self.path, self.estimator, self.every = path, estimator, every
         self._saved = time.monotonic()  # when
-        self._timer = self._due = None
+        self._timer: StepTimer  # from the beginning of the training on
+        self._due: int | None = None
 
-    def begin(self, trainer, resume):
+    def begin(self, trainer: Trainer, resume: bool) -> None:
         if resume:
             self.take_up(trainer)
         else:
@@ -172,7 +178,7 @@ class _Fit:
         self._timer = StepTimer(trainer)
         self._look_again(trainer)
 
-    def take_up(self, trainer):
+    def take_up(self, trainer: Trainer) -> None:
         model = read_model(self.path)
         saved = getattr(model, "_trainer", model)
         run = getattr(saved, "run", None)
@@ -189,22 +195,22 @@ class _Fit:
             )
         trainer.take_up(saved)
 
-    def next_step(self, trainer):
+    def next_step(self, trainer: Trainer) -> int | None:
         return self._due if trainer.run.pauses_exactly else None
 
-    def at_step(self, trainer):
+    def at_step(self, trainer: Trainer) -> None:
         self.save_if_due(trainer)
         self._look_again(trainer)
 
-    def _look_again(self, trainer):
+    def _look_again(self, trainer: Trainer) -> None:
         self._due = self._timer.after(trainer, self._saved + self.every - time.monotonic())
 
-    def save_if_due(self, trainer):
+    def save_if_due(self, trainer: Trainer) -> None:
         if time.monotonic() - self._saved >= self.every:
             self.save(trainer)
 
-    def save(self, trainer, first=False):
-        model = trainer
+    def save(self, trainer: Trainer, first: bool = False) -> None:
+        model: Any = trainer
         if self.estimator is not None:
             model = self.estimator._as_fitted(trainer.network, trainer.run.n_epochs, trainer)
         try:

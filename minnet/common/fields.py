@@ -179,7 +179,7 @@ def optional(field: Field, **options: Any) -> Any:
     return Field(check, **options)
 
 
-def instance(cls: type, what: str, **options: Any) -> Any:
+def instance(cls: type | tuple[type, ...], what: str, **options: Any) -> Any:
     """Return the field of the objects of a class; ``what`` is what messages call them."""
 
     def check(name: str, value: Any) -> Any:
