@@ -14,6 +14,7 @@ from minnet.persistence.files import read_model, save_model
 from minnet.training import Trainer
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
+from minnet.training.resume import resume
 from minnet.training.step_timer import StepTimer
 
 __all__ = ["Checkpoint"]
@@ -22,7 +23,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Checkpoint(Callback):
-    """Writes a training into a file as it goes, and takes it up from there when it is run again.
+    """Writes a training into a file as it goes, and resumes it from there when it is run again.
 
     For ``Trainer.fit(callbacks=[...])`` or ``estimator.set_callbacks(...)``, with the solvers "sgd" and
     "adam"; ``fit`` and ``fit_stream``, not ``partial_fit``. A script that was killed is simply run again:
@@ -38,7 +39,7 @@ class Checkpoint(Callback):
     every : float, default=60.0
         Seconds between checkpoints, within epochs too. There is one at the beginning and one at the end.
     resume : bool, default=True
-        Whether to take up what the file has. False begins anew and replaces it.
+        Whether to go on from what the file has. False begins anew and replaces it.
 
     Notes
     -----
@@ -93,7 +94,7 @@ class Checkpoint(Callback):
     30
     """
 
-    takes_up = True
+    resumes = True
 
     path: str | os.PathLike[str] = instance((str, os.PathLike), "a string or a path")
     every: float = number(0)
@@ -117,7 +118,7 @@ class Checkpoint(Callback):
     # ---- what a Trainer asks
 
     def begin(self, trainer: Trainer) -> None:
-        """Take up what the file has; write the first checkpoint."""
+        """Go on from what the file has, or write the first checkpoint."""
         path = os.fspath(self.path)
         if path.endswith((os.sep, os.altsep or os.sep)):
             os.makedirs(path, exist_ok=True)
@@ -143,7 +144,7 @@ class Checkpoint(Callback):
     def end(self, trainer: Trainer) -> None:
         """Write the last checkpoint."""
         fit = self._fits.pop(trainer)
-        if not trainer.run.judging:
+        if not trainer.run.ending_epoch:
             fit.save(trainer)
 
     def abort(self, trainer: Trainer) -> None:
@@ -172,13 +173,13 @@ class _Fit:
 
     def begin(self, trainer: Trainer, resume: bool) -> None:
         if resume:
-            self.take_up(trainer)
+            self.resume_from_file(trainer)
         else:
             self.save(trainer, first=True)
         self._timer = StepTimer(trainer)
         self._look_again(trainer)
 
-    def take_up(self, trainer: Trainer) -> None:
+    def resume_from_file(self, trainer: Trainer) -> None:
         model = read_model(self.path)
         saved = getattr(model, "_trainer", model)
         run = getattr(saved, "run", None)
@@ -193,7 +194,7 @@ class _Fit:
                 "the arguments or the random key are others (random_state must be a whole number): give "
                 "another path, a folder, or resume=False"
             )
-        trainer.take_up(saved)
+        resume(trainer, saved)
 
     def next_step(self, trainer: Trainer) -> int | None:
         return self._due if trainer.run.pauses_exactly else None

@@ -143,12 +143,12 @@ def as_numbers(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray[Any
     """
     try:
         array = np.asarray(value)
-        if array.dtype.kind in "cmMV":
-            raise ValueError(f"{name} must be real numbers, got an array of {array.dtype}")
-        with np.errstate(over="ignore"):  # an infinity is found by who wants finite numbers
-            return array.astype(dtype, copy=False)
-    except (OverflowError, TypeError) as error:
+        if array.dtype.kind not in "cmMV":
+            with np.errstate(over="ignore"):  # an infinity is found by who wants finite numbers
+                return array.astype(dtype, copy=False)
+    except (OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of real numbers: {error}") from error
+    raise ValueError(f"{name} must be real numbers, got an array of {array.dtype}")
 
 
 def check_sparse(name: str, X: Any) -> None:

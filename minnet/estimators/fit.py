@@ -285,7 +285,7 @@ class PartialFit(Fit):
         if trainer is None:
             trainer = new_trainer(estimator, network, n_samples)
         else:
-            vars(trainer).update(trainer_options(estimator, n_samples))
+            trainer.set_options(**trainer_options(estimator, n_samples))
         self.take_arguments(network, data)
         try:
             trainer.run_epoch(*batch)

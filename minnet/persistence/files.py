@@ -107,7 +107,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     model = read_model(path)
     trainer = getattr(model, "_trainer", model)
     if getattr(trainer, "run", None) is not None:
-        trainer.leave()
+        trainer.restore_best_weights()
     return model
 
 

@@ -122,6 +122,7 @@ def _restore_arrays(network: Network, record: Record, decoder: Decoder) -> None:
 def describe_trainer(trainer: Trainer, encoder: Encoder) -> dict[str, Any]:
     """Return the record of a trainer without its network; its arrays go into the encoder."""
     optimizer = trainer.optimizer
+    assert optimizer.state is not None
     for k, flat in enumerate(optimizer.state):
         add_vector(f"optimizer.{k}.", trainer.network, flat, encoder)
     return {
@@ -147,6 +148,7 @@ def restore_trainer(
     # Made for the one backend that is always there; the file's is made when it is first asked for.
     trainer = Trainer(network, optimizer, learning_rate=schedule, backend="numpy")
     trainer.optimizer.step = record.read("step", count())
+    assert trainer.optimizer.state is not None
     for k, flat in enumerate(trainer.optimizer.state):
         take_vector(f"optimizer.{k}.", network, flat, decoder)
     use_backend_of_here(record, warn)

@@ -1,10 +1,13 @@
 """The base of all callbacks."""
 
+from collections.abc import Callable
+from typing import Any
+
 __all__ = ["Callback", "StopTraining", "as_callback"]
 
 
-class StopTraining(KeyboardInterrupt):
-    """Ends a training between two steps, as Ctrl-C would; its text is the warning that the user gets.
+class StopTraining(Exception):  # noqa: N818  # no error: a callback's way out of an epoch
+    """Ends a training between two steps; its text is the warning that the user gets.
 
     For :meth:`Callback.at_step`. The epoch is left in the middle: the weights are those of its last step
     and its loss is not noted, but with early stopping the best weights come back. Where an epoch's end is
@@ -39,7 +42,7 @@ class Callback:
 
     Attributes
     ----------
-    takes_up : bool
+    resumes : bool
         Whether ``begin`` may put the trainer into the middle of a training, as a checkpoint's does: then
         it is called before that of the others, which shall see where the training begins.
 
@@ -61,56 +64,56 @@ class Callback:
     True
     """
 
-    takes_up = False
+    resumes = False
 
-    def begin(self, trainer):
+    def begin(self, trainer: Any) -> None:
         """Get ready for a training."""
 
-    def begin_epoch(self, trainer):
+    def begin_epoch(self, trainer: Any) -> None:
         """Do something before an epoch."""
 
-    def next_step(self, trainer):
+    def next_step(self, trainer: Any) -> int | None:
         """Return at which number of steps (``trainer.n_steps``) to pause; None or a past one for not."""
         return None
 
-    def at_step(self, trainer):
+    def at_step(self, trainer: Any) -> None:
         """Do something at the step that :meth:`next_step` named."""
 
-    def end_epoch(self, trainer):
+    def end_epoch(self, trainer: Any) -> Any:
         """Do something after an epoch; True ends the training."""
 
-    def end(self, trainer):
+    def end(self, trainer: Any) -> None:
         """Do something after a training, also one that was interrupted."""
 
-    def abort(self, trainer):
+    def abort(self, trainer: Any) -> None:
         """Let go of what is open, after an error: called in the place of :meth:`end`."""
 
     # ---- what scikit-learn's estimators ask of a callback
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Do something before the fit of an estimator."""
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Do nothing: the trainer calls."""
 
-    def on_fit_task_end(self, estimator, context):
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Do nothing: the trainer calls."""
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Do something after the fit of an estimator, also one that failed."""
 
 
 class _AfterEachEpoch(Callback):
     """Calls a function after each epoch."""
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[Any], Any]) -> None:
         self.function = function
 
-    def end_epoch(self, trainer):
+    def end_epoch(self, trainer: Any) -> Any:
         return self.function(trainer)
 
 
-def as_callback(spec):
+def as_callback(spec: Any) -> Callback:
     """Return a callback from one, or from a function to be called after each epoch.
 
     Raises

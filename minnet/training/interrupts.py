@@ -1,8 +1,10 @@
 """Ctrl-C is heard between two steps, and nowhere within one."""
 
-import contextlib
+from __future__ import annotations
+
 import signal
 import threading
+from typing import Any, Self
 
 __all__ = ["Interrupts"]
 
@@ -37,12 +39,13 @@ class Interrupts:
     >>> _ = signal.signal(signal.SIGINT, before)
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.came = False
         self._holding = False
-        self._usual = None
+        self._usual: Any = None
+        self._held = _Held(self)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             usual = signal.getsignal(signal.SIGINT)
             # Otherwise it is ignored, or left to the system, or handled by other than Python.
@@ -51,24 +54,33 @@ class Interrupts:
                 signal.signal(signal.SIGINT, self._receive)
         return self
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(self, *error: object) -> None:
         if self._usual is not None:
             signal.signal(signal.SIGINT, self._usual)
 
-    def _receive(self, number, frame):
+    def _receive(self, number: int, frame: Any) -> None:
         if self._holding:
             self.came = True
         else:
             self._usual(number, frame)
 
-    @contextlib.contextmanager
-    def held(self):
+    def held(self) -> _Held:
         """Hold Ctrl-C back for the length of a block."""
-        self._holding = True
-        try:
-            yield
-        finally:
-            self._holding = False
-            if self.came:
-                self.came = False
-                self._usual(signal.SIGINT, None)
+        return self._held
+
+
+class _Held:
+    """The block: entered three times an epoch, so no generator."""
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+
+    def __enter__(self) -> None:
+        self._interrupts._holding = True
+
+    def __exit__(self, *error: object) -> None:
+        interrupts = self._interrupts
+        interrupts._holding = False
+        if interrupts.came:
+            interrupts.came = False
+            interrupts._usual(signal.SIGINT, None)

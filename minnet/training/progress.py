@@ -59,7 +59,7 @@ class Progress(Callback):
         self._seen, self._steps = trainer.n_seen, trainer.n_steps
         self._timer = StepTimer(trainer)
         self._due = self._timer.after(trainer, _REFRESH) if self._may_pause(trainer) else None
-        self._done_before = trainer.run.n_epochs  # where a checkpoint was taken up
+        self._done_before = trainer.run.n_epochs  # where a checkpoint was resumed
         self._in_epoch, self._wait = False, _SILENT
         self._loss, self._n_losses = 0.0, 0
         self._place = _place()

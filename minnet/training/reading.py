@@ -1,20 +1,29 @@
 """Where a training's data come from: memory, or a stream of which a thread reads ahead."""
 
+from __future__ import annotations
+
 import contextlib
 import contextvars
 import queue
 import threading
 import time
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from scipy import sparse
 from sklearn import config_context, get_config
 
 from minnet.common.checks import check_whole
+from minnet.common.types import Array, Matrix
+from minnet.training.run import Run
 
-__all__ = ["Batches", "InMemory", "ReadAhead", "unpack"]
+__all__ = ["Batch", "Batches", "InMemory", "ReadAhead", "unpack"]
+
+#: Inputs, targets and sample weights, as ``Network.check_batch`` returns them.
+Batch: TypeAlias = tuple[Matrix, Array, Array | None]
 
 _END = object()
 _PATIENCE = 1.0  # seconds
@@ -44,10 +53,12 @@ class ReadAhead:
     [0, 1, 4, 9]
     """
 
-    def __init__(self, items, prepare, n_ahead=2):
+    def __init__(
+        self, items: Iterable[Any], prepare: Callable[[Any], Any], n_ahead: int = 2
+    ) -> None:
         self._items = items
         self._prepare = prepare
-        self._ready = queue.Queue(n_ahead)
+        self._ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(n_ahead)
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=contextvars.copy_context().run,
@@ -56,11 +67,11 @@ class ReadAhead:
             daemon=True,  # a reader that hangs must not keep the program from ending
         )
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(self, *error: Any) -> None:
         self._stop.set()
         # Whoever waits to put finds room, sees the flag and ends. An item that takes long to come must
         # not hold up an error or Ctrl-C: its thread ends when it is there.
@@ -69,7 +80,7 @@ class ReadAhead:
             with contextlib.suppress(queue.Empty):
                 self._ready.get(timeout=0.01)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         while True:
             value, error = self._ready.get()
             if error is not None:
@@ -78,7 +89,7 @@ class ReadAhead:
                 return
             yield value
 
-    def _read(self, settings):
+    def _read(self, settings: dict[str, Any]) -> None:
         try:
             with config_context(**settings):  # scikit-learn's settings are those of a thread
                 for item in self._items:
@@ -101,22 +112,22 @@ class InMemory:
     data : tuple (X, T, sample_weight)
     """
 
-    def __init__(self, data):
+    def __init__(self, data: Batch) -> None:
         self._data = data
         self.X = data[0]
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(self, *error: Any) -> None:
         pass
 
-    def epoch(self, run):
+    def epoch(self, run: Run) -> Iterator[Batch]:
         """Iterate over what is left of the epoch."""
         if not run.part:
             yield self._data
 
-    def digest(self):
+    def digest(self) -> int:
         """Return a number that data of other shapes, other targets or (some) other rows do not have."""
         X, T, sample_weight = self._data
         some = X[:: max(1, X.shape[0] // _ROWS_OF_A_DIGEST)]
@@ -124,7 +135,7 @@ class InMemory:
         digest = zlib.crc32(repr((X.shape, X.dtype.name)).encode())
         for array in (some, T, sample_weight):
             if array is not None:
-                digest = zlib.crc32(np.ascontiguousarray(array).view(np.uint8), digest)
+                digest = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data, digest)
         return digest
 
 
@@ -143,8 +154,9 @@ class Batches:
     """
 
     X = None  # that there is as a whole
+    prepare: Callable[..., Batch]
 
-    def __init__(self, batches, n_epochs, batches_per_epoch):
+    def __init__(self, batches: Any, n_epochs: int, batches_per_epoch: int | None) -> None:
         check_whole("n_epochs", n_epochs)
         if batches_per_epoch is not None:
             check_whole("batches_per_epoch", batches_per_epoch)
@@ -156,20 +168,19 @@ class Batches:
                     f"{type(batches).__name__}, which is so once: give a list, a function that returns a "
                     "new one, or batches_per_epoch"
                 )
-        self.prepare = None
         self._batches = batches
         self._per_epoch = batches_per_epoch
         self._open = contextlib.ExitStack()
-        self._ready = None
-        self._begun = None
+        self._ready: Iterator[Batch] | None = None
+        self._begun: tuple[Any, Iterator[Any]] | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind, error, traceback):
-        return self._open.__exit__(kind, error, traceback)
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
 
-    def peek(self):
+    def peek(self) -> Any:
         """Return the first batch as it came; the first epoch has it all the same."""
         items = self._items()
         for first in items:
@@ -177,11 +188,11 @@ class Batches:
             return first
         raise ValueError("batches must have at least one batch, got none")
 
-    def digest(self):
+    def digest(self) -> int:
         """Return a number that other streams may have too: a stream cannot be looked at."""
         return self._per_epoch or 0
 
-    def epoch(self, run):
+    def epoch(self, run: Run) -> Iterator[Batch]:
         """Iterate over what is left of the epoch."""
         if self._per_epoch is None:
             with self._read_from(run.part) as ready:
@@ -192,10 +203,10 @@ class Batches:
             self._ready = iter(self._open.enter_context(self._read_from(done)))
         yield from islice(self._ready, self._per_epoch - run.part)
 
-    def _items(self):
+    def _items(self) -> Iterator[Any]:
         return _iterator(self._batches() if callable(self._batches) else self._batches)
 
-    def _read_from(self, number):
+    def _read_from(self, number: int) -> ReadAhead:
         """Return the reader of the batches from a number on."""
         if self._begun is None:
             items = _left_out(self._items(), number)
@@ -204,7 +215,7 @@ class Batches:
             items = _left_out(items, number - 1) if number else chain([first], items)
         return ReadAhead(enumerate(items, number), self._prepare_item)
 
-    def _prepare_item(self, numbered):
+    def _prepare_item(self, numbered: tuple[int, Any]) -> Batch:
         number, item = numbered
         try:
             return self.prepare(*unpack(item))
@@ -213,7 +224,7 @@ class Batches:
             raise kind(f"batch {number}: {error}") from error
 
 
-def unpack(item):
+def unpack(item: Any) -> tuple[Any, Any, Any]:
     """Return the two or three things that a batch is."""
     if not isinstance(item, tuple | list) or not 2 <= len(item) <= 3:
         raise TypeError(
@@ -224,7 +235,7 @@ def unpack(item):
     return (*item, None) if len(item) == 2 else tuple(item)
 
 
-def _iterator(batches):
+def _iterator(batches: Any) -> Iterator[Any]:
     with contextlib.suppress(TypeError):
         if not isinstance(
             batches, np.ndarray | memoryview | str | bytes | sparse.sparray | sparse.spmatrix
@@ -236,7 +247,7 @@ def _iterator(batches):
     )
 
 
-def _left_out(items, n):
+def _left_out(items: Any, n: int) -> Iterator[Any]:
     """Return the iterator without its next ``n`` items."""
     if n and hasattr(items, "skip"):
         items.skip(n)

@@ -20,7 +20,7 @@ class Run:
     Attributes
     ----------
     n_epochs : int
-        Epochs that were completed and judged.
+        Epochs that were completed, and validated where they are.
     part : int
         Parts of the present epoch that are done: a stream comes in parts, other data are one.
     start : int
@@ -33,8 +33,9 @@ class Run:
         Validation scores of earlier calls.
     best : ndarrays (params, state) or None
         Copies of the weights of the best epoch; None where none is kept.
-    judging : bool
-        Whether an epoch is over that was not judged to its end yet: here a training cannot be taken up.
+    ending_epoch : bool
+        Whether the steps of an epoch are done, and what follows them is not: here a training cannot be
+        resumed.
     pauses_exactly : bool
         Whether a pause leaves the bits as they are: not so where a sparse product is scaled lazily.
     stopped : str or None
@@ -51,7 +52,7 @@ class Run:
     n_rows: int = count()
     first_score: int = count()
     best: tuple[Array, Array] | None = None
-    judging: bool = False
+    ending_epoch: bool = False
     pauses_exactly: bool = True
     stopped: str | None = optional(one_of(*REASONS), default=None)
     fingerprint: str = text(default="")

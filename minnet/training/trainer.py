@@ -1,8 +1,12 @@
-"""The trainer: epochs, shuffling, early stopping, and what is remembered of them."""
+"""The trainer: epochs and their steps, and what is remembered of them."""
+
+from __future__ import annotations
 
 import contextlib
-import hashlib
+import threading
 import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
@@ -10,32 +14,25 @@ from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import Hyper, check_backend, check_n_threads, make_backend
 from minnet.common.checks import check_whole
-from minnet.common.fields import (
-    checked,
-    count,
-    curve,
-    either,
-    flag,
-    number,
-    optional,
-    real,
-    whole,
-)
+from minnet.common.fields import checked, count, either, flag, number, optional, real, whole
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.descend import shuffled_order
 from minnet.network import Network
-from minnet.optimizers import get_optimizer
-from minnet.schedules import Adaptive, get_schedule
-from minnet.training.callback import StopTraining, as_callback
+from minnet.optimizers import Optimizer, get_optimizer
+from minnet.schedules import Schedule, get_schedule
+from minnet.training.callback import Callback, StopTraining, as_callback
 from minnet.training.divergence import divergence
 from minnet.training.interrupts import Interrupts
-from minnet.training.progress import Progress, say
-from minnet.training.reading import Batches, InMemory
+from minnet.training.progress import Progress
+from minnet.training.reading import Batch, Batches, InMemory
+from minnet.training.resume import fingerprint
 from minnet.training.run import Run
+from minnet.training.stopping import EarlyStopping, Validation
 
 __all__ = ["Trainer"]
 
 
-class Trainer:
+class Trainer(EarlyStopping):
     """Trains a network, epoch by epoch; a later call goes on where the last one stopped.
 
     Parameters
@@ -111,8 +108,6 @@ class Trainer:
     # What it was told, and what it remembers: checked when set, and kept in files.
     batch_size: int = whole()
     shuffle: bool = flag()
-    tol: float = number(0)
-    n_iter_no_change: float = either(whole(0), number(np.inf), what="a whole number or infinite")
     clip_value: float | None = optional(number(0, left=False))
     clip_norm: float | None = optional(number(0, left=False))
     weight_decay: float = real(0)
@@ -124,32 +119,26 @@ class Trainer:
     n_steps_before: int = count()
     n_parts: int = count()
     n_seen: int = count()
-    no_improvement_count: int = count()
     initial_rate: float = number(0)
-    best_loss: float = number()
-    best_score: float = number()
-    loss_curve: list[float] = curve()
-    validation_scores: list[float] = curve()
-    validation_loss_curve: list[float] = curve()
 
     def __init__(
         self,
-        network,
-        optimizer="adam",
+        network: Network,
+        optimizer: str | Optimizer = "adam",
         *,
-        batch_size=32,
-        learning_rate="constant",
-        power_t=0.5,
-        shuffle=True,
-        tol=1e-4,
-        n_iter_no_change=10,
-        clip_value=None,
-        clip_norm=None,
-        weight_decay=0.0,
-        backend="auto",
-        n_threads=None,
-        verbose=False,
-    ):
+        batch_size: int = 32,
+        learning_rate: str | Callable[[int], float] | Schedule = "constant",
+        power_t: float = 0.5,
+        shuffle: bool = True,
+        tol: float = 1e-4,
+        n_iter_no_change: float = 10,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        weight_decay: float = 0.0,
+        backend: str = "auto",
+        n_threads: int | None = None,
+        verbose: int = False,
+    ) -> None:
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, got {network!r:.200}")
         if not hasattr(network, "params"):
@@ -169,30 +158,35 @@ class Trainer:
         self.backend = backend
         self.n_threads = n_threads
         self.verbose = verbose
-        self._runner = make_backend(backend, network, n_threads)
         self.n_epochs = self.n_steps = self.n_parts = self.n_seen = self.no_improvement_count = 0
         self.n_steps_before = 0
-        self.run = self._source = self._named = None
         self.loss_curve, self.validation_scores, self.validation_loss_curve = [], [], []
         self.best_loss, self.best_score = np.inf, -np.inf
+        self.run = None
+        self._runner: Any = None
+        self._made_for: tuple[Any, ...] = ()
+        self._call: Any = None
+        self._busy = threading.Lock()
+        self._make_runner()
 
-    def __getstate__(self):
-        return vars(self) | {"_runner": None, "_source": None, "_named": None}
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("_runner", "_made_for", "_call", "_busy")
+        return {name: value for name, value in vars(self).items() if name not in own}
 
-    def __setstate__(self, state):
-        vars(self).update(state, _runner=None, _source=None, _named=None)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _runner=None, _made_for=(), _call=None, _busy=threading.Lock())
 
     def fit(
         self,
-        X,
-        T,
-        sample_weight=None,
+        X: Matrix,
+        T: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        max_epochs=200,
-        validate=None,
-        early_stopping=True,
-        callbacks=(),
-    ):
+        max_epochs: int = 200,
+        validate: Callable[[Network], Any] | None = None,
+        early_stopping: bool = True,
+        callbacks: Sequence[Callback | Callable[[Trainer], Any]] = (),
+    ) -> Self:
         """Train until loss or score stalls, at most ``max_epochs`` epochs.
 
         Parameters
@@ -220,6 +214,8 @@ class Trainer:
         ValueError
             If data do not fit, or if parameters or the loss become NaN or infinite and there is no best
             epoch to come back to.
+        RuntimeError
+            If this trainer is in training already, in another thread or in a callback's call.
 
         Warns
         -----
@@ -228,8 +224,9 @@ class Trainer:
             is a number above minus infinity: then the weights of the last epoch stay.
         """
         check_whole("max_epochs", max_epochs)
-        data = self.network.check_batch(X, T, sample_weight)
-        stopped = self._train(InMemory(data), max_epochs, validate, early_stopping, callbacks)
+        validation = Validation(validate, early_stopping)
+        source = InMemory(self.network.check_batch(X, T, sample_weight))
+        stopped = self._train(_Call(source, validation, callbacks), max_epochs)
         if stopped == "max_epochs":
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({max_epochs}) reached and the "
@@ -241,14 +238,14 @@ class Trainer:
 
     def fit_stream(
         self,
-        batches,
+        batches: Any,
         *,
-        n_epochs=1,
-        batches_per_epoch=None,
-        validate=None,
-        early_stopping=True,
-        callbacks=(),
-    ):
+        n_epochs: int = 1,
+        batches_per_epoch: int | None = None,
+        validate: Callable[[Network], Any] | None = None,
+        early_stopping: bool = True,
+        callbacks: Sequence[Callback | Callable[[Trainer], Any]] = (),
+    ) -> Self:
         """Train on data that come batch by batch, and need not fit into memory.
 
         Each batch is cut into mini-batches of ``batch_size`` rows, shuffled within itself, and trained on
@@ -260,7 +257,7 @@ class Trainer:
         batches : iterable or callable
             Of ``(X, T)`` or ``(X, T, sample_weight)``, each as :meth:`fit` takes them; or a function that
             returns such an iterable, called once an epoch. If it is an iterator with a method
-            ``skip(n)``, a training that is taken up again tells it what to leave out; others are read
+            ``skip(n)``, a training that is resumed tells it what to leave out; others are read
             from their beginning.
         n_epochs : int, default=1
             At most; a stall ends training as in :meth:`fit`.
@@ -293,141 +290,54 @@ class Trainer:
         >>> net.layers[0].W.ravel().round(2)
         array([ 1., -2.,  3.])
         """
+        validation = Validation(validate, early_stopping)
         source = batches
         if not isinstance(source, Batches):
             source = Batches(batches, n_epochs, batches_per_epoch)
             source.prepare = self.network.check_batch
-        self._train(source, n_epochs, validate, early_stopping, callbacks)
+        self._train(_Call(source, validation, callbacks), n_epochs)
         return self
 
-    def _train(self, source, max_epochs, validate, early_stopping, callbacks):
-        """Train on the parts of the source, epoch after epoch; return the reason to stop."""
-        if validate is not None and (not callable(validate) or isinstance(validate, type)):
-            raise TypeError(
-                f"validate must be a function of the network or None, got {validate!r:.200}"
-            )
-        if not isinstance(callbacks, list | tuple):
-            raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r:.200}")
-        self.no_improvement_count, self.best_score = 0, -np.inf
-        stopping = validate is not None and early_stopping
-        best = self._snapshot() if stopping else None
-        fresh = self.run = Run(first_score=len(self.validation_scores), best=best)
-        callbacks = [as_callback(callback) for callback in callbacks]
-        if self.verbose == 1:
-            callbacks.append(Progress(max_epochs, source.X))
-        self._source, self._named = source, None
-        try:
-            if any(callback.takes_up for callback in callbacks):
-                fresh.fingerprint = self.fingerprint(validate, stopping)
-            for callback in sorted(callbacks, key=lambda c: not c.takes_up):
-                callback.begin(self)  # which may put another run in its place: one to be taken up
-            run = self.run
-            with Interrupts() as interrupts, source:
-                try:
-                    if run is fresh and stopping and self.n_epochs:
-                        self.best_score = max(-np.inf, _score_and_loss(validate, self.network)[0])
-                    while run.stopped is None and run.n_epochs < max_epochs:
-                        for callback in callbacks:
-                            callback.begin_epoch(self)
-                        with contextlib.closing(source.epoch(run)) as parts:
-                            if not self._run_epoch(parts, callbacks, interrupts):
-                                run.stopped = "end_of_stream"
-                                break
-                        reason = self._judge(validate, stopping, callbacks)
-                        with interrupts.held():
-                            run.n_epochs, run.judging, run.stopped = run.n_epochs + 1, False, reason
-                    if run.stopped is None:
-                        run.stopped = "max_epochs"
-                except KeyboardInterrupt as stop:
-                    run.stopped = "callback" if isinstance(stop, StopTraining) else "interrupted"
-                    warnings.warn(str(stop) or "Training interrupted by user.", stacklevel=3)
-            for callback in callbacks:
-                callback.end(self)
-            self._say_if_none_was_best(run)
-            self.leave()
-            return run.stopped
-        except BaseException:
-            for callback in callbacks:
-                callback.abort(self)
-            raise
-        finally:
-            self.run = self._source = self._named = None
+    def run_epoch(self, X: Matrix, T: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take the steps of one epoch; note its loss.
 
-    def fingerprint(self, validate=None, stopping=False):
-        """Return what tells the training that is about to begin from others, in 16 letters.
+        Parameters
+        ----------
+        X, T, sample_weight
+            As :meth:`fit` takes them.
 
-        It is made of the network's configuration and random key, the options that decide what steps are
-        taken, what was done before, and the data: their shape, their targets, and some of their rows. If
-        ``validate`` has a method ``digest``, what that returns counts, too.
+        Raises
+        ------
+        ValueError
+            If data do not fit.
+        RuntimeError
+            As in :meth:`fit`.
         """
-        network = self.network
-        options = ("initial_rate", "batch_size", "shuffle", "clip_value", "clip_norm",
-                   "weight_decay", "n_parts", "n_seen", "n_steps_before")  # fmt: skip
-        parts = [network, network.sizes, network.dtype.name, network.key, type(self.optimizer)]
-        parts += [self.optimizer.get_config() | {"learning_rate": self.initial_rate}, self.schedule]
-        parts += [getattr(self, name) for name in options] + [self._source.digest()]
-        parts += [
-            stopping,
-            validate is not None,
-            validate.digest() if hasattr(validate, "digest") else 0,
-        ]
-        return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:16]
+        source = InMemory(self.network.check_batch(X, T, sample_weight))
+        with self._alone(_Call(source)) as call, call.interrupts:
+            self.run = Run()
+            self._take_steps(source.epoch(self.run))
 
-    def take_up(self, saved):
-        """Go on with the training that another trainer was in: weights, optimizer, records and place."""
-        self.network.params[...] = saved.network.params
-        self.network.state[...] = saved.network.state
-        self.optimizer.state[...] = saved.optimizer.state
-        self.optimizer.step = saved.optimizer.step
-        self.optimizer.learning_rate = saved.optimizer.learning_rate
-        self.continue_from(saved)
-        self.n_steps, self.n_steps_before = saved.n_steps, saved.n_steps_before
-        self.no_improvement_count = saved.no_improvement_count
-        self.run = saved.run
-        stalled = (
-            self.run.stopped == "stalled" and self.no_improvement_count > self.n_iter_no_change
-        )
-        if not stalled and self.run.stopped != "diverged":  # there may be more to do now
-            self.run.stopped = None
+    def set_options(self, **options: Any) -> None:
+        """Set options of ``__init__`` anew, all or none: ``batch_size``, ``tol``, ``verbose`` ...
 
-    def leave(self):
-        """Come out of a training that is not gone on with, at the best weights where some were kept."""
-        run, self.run = self.run, None
-        if run.best is not None and (self.best_score > -np.inf or not self.is_finite()):
-            self.network.params[...], self.network.state[...] = run.best
+        Raises
+        ------
+        ValueError
+            If one cannot be what is given.
+        RuntimeError
+            As in :meth:`fit`.
+        """
+        before = {name: getattr(self, name) for name in options}
+        with self._alone(_Call()):
+            try:
+                for name, value in options.items():
+                    setattr(self, name, value)
+            except (TypeError, ValueError):
+                vars(self).update(before)
+                raise
 
-    def _judge(self, validate, stopping, callbacks):
-        """Validate after an epoch, note what is best; return the reason to stop, if there is one."""
-        diverged = self._divergence(self._source.X)
-        if diverged:
-            if not stopping or self.best_score == -np.inf:
-                raise ValueError(diverged)
-            self._note(np.nan, np.nan)
-            warnings.warn(
-                diverged + " The weights of the best epoch were restored.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-            return "diverged"
-        if validate is not None and self._validate(validate, stopping) and stopping:
-            self.run.best = self._snapshot()
-        stalled = self.check_stall(stopping)
-        answers = [callback.end_epoch(self) for callback in callbacks]
-        if stalled:
-            return "stalled"
-        return "callback" if any(isinstance(a, bool | np.bool_) and a for a in answers) else None
-
-    def _say_if_none_was_best(self, run):
-        none = self.best_score == -np.inf and self.is_finite()
-        if run.best is not None and none and len(self.validation_scores) > run.first_score:
-            warnings.warn(
-                "The validation score was NaN or minus infinity in every epoch, so that none is the best: "
-                "the weights of the last one were kept.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
-    def continue_from(self, previous):
+    def continue_from(self, previous: Trainer) -> None:
         """Take over another trainer's records: epochs, schedules and random streams go on."""
         self.n_epochs, self.n_parts = previous.n_epochs, previous.n_parts
         self.n_seen = previous.n_seen
@@ -437,150 +347,199 @@ class Trainer:
         self.validation_loss_curve = list(previous.validation_loss_curve)
         self.best_loss, self.best_score = previous.best_loss, previous.best_score
 
-    def run_epoch(self, X, T, sample_weight=None):
-        """Take the steps of one epoch over data that were checked; note its loss."""
-        self.run, self._named = Run(), None
-        try:
-            with Interrupts() as interrupts:
-                self._run_epoch([(X, T, sample_weight)], (), interrupts)
-        finally:
-            self.run = self._named = None
+    # ---- one call
 
-    def _run_epoch(self, parts, callbacks, interrupts):
-        """Take the steps of one epoch, or of what is left of it; return False where there are no rows."""
-        run = self.run
-        for X, T, sample_weight in parts:
-            self._run_part(X, T, sample_weight, callbacks, interrupts)
-            if not self.is_finite():
+    @contextlib.contextmanager
+    def _alone(self, call: _Call) -> Iterator[_Call]:
+        """Keep other calls out until this one has ended."""
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                "a Trainer must not be in training already when it is told to train, got a call from a "
+                "callback or another thread: let it end first, or make another Trainer"
+            )
+        try:
+            self._call = call
+            yield call
+        finally:
+            self.run = self._call = None
+            self._busy.release()
+
+    def _train(self, call: _Call, max_epochs: int) -> str:
+        """Train epoch after epoch; return why training ended."""
+        if self.verbose == 1:
+            call.callbacks.append(Progress(max_epochs, call.source.X))
+        with self._alone(call):
+            try:
+                resumed = self._begin()
+                self._train_until_stopped(max_epochs, resumed)
+                for callback in call.callbacks:
+                    callback.end(self)
+            except BaseException:
+                for callback in call.callbacks:
+                    callback.abort(self)
+                raise
+            run = self.run
+            self._warn_if_none_was_best(run, stacklevel=3)
+            self.restore_best_weights()
+            return run.stopped
+
+    def _begin(self) -> bool:
+        """Get ready, the callbacks too; return whether one of them has resumed an earlier training."""
+        call = self._call
+        self.no_improvement_count, self.best_score = 0, -np.inf
+        call.next_steps = [None] * len(call.callbacks)
+        best = self._copy_weights() if call.validation.decides else None
+        run = self.run = Run(first_score=len(self.validation_scores), best=best)
+        if any(callback.resumes for callback in call.callbacks):
+            run.fingerprint = fingerprint(self, call.source, call.validation)
+        for callback in sorted(call.callbacks, key=lambda c: not c.resumes):
+            callback.begin(self)
+        return self.run is not run
+
+    def _train_until_stopped(self, max_epochs: int, resumed: bool) -> None:
+        """Train for epochs until there is a reason to stop."""
+        call, run = self._call, self.run
+        with call.interrupts, call.source:
+            try:
+                if call.validation.decides and self.n_epochs and not resumed:
+                    self.best_score = max(-np.inf, call.validation(self.network)[0])
+                while run.stopped is None and run.n_epochs < max_epochs:
+                    self._run_epoch()
+                if run.stopped is None:
+                    run.stopped = "max_epochs"
+            except StopTraining as stop:
+                run.stopped = "callback"
+                warnings.warn(str(stop) or "Training ended by a callback.", stacklevel=4)
+            except KeyboardInterrupt as interrupt:
+                run.stopped = "interrupted"
+                warnings.warn(str(interrupt) or "Training interrupted by user.", stacklevel=4)
+
+    # ---- one epoch
+
+    def _run_epoch(self) -> None:
+        """Train for an epoch, or for what is left of one that is resumed."""
+        call, run = self._call, self.run
+        for callback in call.callbacks:
+            callback.begin_epoch(self)
+        with contextlib.closing(call.source.epoch(run)) as chunks:
+            if not self._take_steps(chunks):
+                run.stopped = "end_of_stream"
+                return
+        reason = self._end_epoch()
+        with call.interrupts.held():
+            run.n_epochs, run.ending_epoch, run.stopped = run.n_epochs + 1, False, reason
+
+    def _take_steps(self, chunks: Iterable[Batch]) -> bool:
+        """Take the steps of an epoch and note its loss; return False where there are no rows."""
+        call, run = self._call, self.run
+        for chunk in chunks:
+            if run.part and not self.is_finite():
                 break
+            self._take_steps_on(*chunk)
         if not run.n_rows:
             return False
-        with interrupts.held():
+        with call.interrupts.held():
             # Summed at the end: where the epoch pauses must not change a bit.
             self.loss_curve.append(float(np.concatenate(run.losses).sum()) / run.n_rows)
             self.n_epochs += 1
-            run.part, run.n_rows, run.losses, run.judging = 0, 0, [], True
-        if self.verbose > 1 or (self.verbose and not callbacks):  # otherwise the bar tells it
+            run.part, run.n_rows, run.losses, run.ending_epoch = 0, 0, [], True
+        if self.verbose > 1 or (self.verbose and not call.callbacks):  # otherwise the bar tells it
             print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
         return True
 
-    def _run_part(self, X, T, sample_weight, callbacks, interrupts):
-        """Take the steps on a piece of data that is in memory, or those that are left.
+    def _end_epoch(self) -> str | None:
+        """Validate, count stalls, tell the callbacks; return the reason to stop, if there is one."""
+        call = self._call
+        diverged = self._divergence(call.source.X)
+        if diverged:
+            if not call.validation.decides or self.best_score == -np.inf:
+                raise ValueError(diverged)
+            self._note(np.nan, np.nan)
+            warnings.warn(
+                diverged + " The weights of the best epoch were restored.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+            return "diverged"
+        if call.validation.function is not None:
+            self._validate(call.validation)
+        stalled = self.check_stall(call.validation.decides)
+        answers = [callback.end_epoch(self) for callback in call.callbacks]
+        if stalled:
+            return "stalled"
+        return "callback" if any(isinstance(a, bool | np.bool_) and a for a in answers) else None
 
-        It pauses where the callbacks want it to.
-        """
-        run, optimizer = self.run, self.optimizer
+    # ---- steps
+
+    def _take_steps_on(self, X: Matrix, T: Array, sample_weight: Array | None) -> None:
+        """Take the steps on data in memory, or those that are left; pause where callbacks want to."""
+        call, run, optimizer = self._call, self.run, self.optimizer
         n_samples = X.shape[0]
-        weight_sum = float(n_samples if sample_weight is None else sample_weight.sum())
+        batch_size = min(self.batch_size, n_samples)
+        n_steps = -(-n_samples // batch_size)
         order = None
         if self.shuffle:
             order = shuffled_order(n_samples, self.network.key, self.n_parts)
-        batch_size = min(self.batch_size, n_samples)
-        n_steps = -(-n_samples // batch_size)
-        step = self.n_steps_before + optimizer.step - run.start
-        where = (optimizer.learning_rate, self.initial_rate, step)
+        first_step = self.n_steps_before + optimizer.step - run.start
+        where = (optimizer.learning_rate, self.initial_rate, first_step)
         rates = self.schedule.rates(*where, n_steps, self.n_seen)
         hyper = Hyper(
             batch_size=batch_size,
             rates=rates,
             optimizer=optimizer,
             n_samples=n_samples,
-            weight_sum=weight_sum,
+            weight_sum=float(n_samples if sample_weight is None else sample_weight.sum()),
             position=self.n_seen,
             clip_value=self.clip_value,
             clip_norm=self.clip_norm,
             weight_decay=self.weight_decay,
-            interrupted=lambda: interrupts.came,
+            interrupted=lambda: call.interrupts.came,
         )
-        if self._runner is None:  # after unpickling
-            self._runner = make_backend(self.backend, self.network, self.n_threads)
+        runner = self._make_runner()
         run.pauses_exactly = not (sparse.issparse(X) and optimizer.is_plain)
         while run.start < n_steps:
-            stop = self._pause(callbacks, n_steps - run.start) + run.start
-            with interrupts.held():
+            stop = run.start + self._pause(n_steps - run.start)
+            with call.interrupts.held():
                 data = X, T, sample_weight, order
-                losses = self._runner.train_steps(*data, run.start, stop, hyper)
+                losses = runner.train_steps(*data, run.start, stop, hyper)
                 run.losses.append(losses)
                 run.start += len(losses)
                 self.n_steps += len(losses)
-        with interrupts.held():
+        with call.interrupts.held():
             run.start, run.part, run.n_rows = 0, run.part + 1, run.n_rows + n_samples
             self.n_parts += 1
             self.n_seen += n_samples
             optimizer.learning_rate = self.schedule.after_epoch(
-                float(rates[-1]), self.initial_rate, step + n_steps, self.n_seen
+                float(rates[-1]), self.initial_rate, first_step + n_steps, self.n_seen
             )
 
-    def _pause(self, callbacks, n_steps):
+    def _pause(self, n_steps: int) -> int:
         """Let the callbacks whose step it is do their work; return after how many steps to pause next."""
+        callbacks, next_steps = self._call.callbacks, self._call.next_steps
         # What a callback said last counts too: it may name the step after this one by now.
-        for callback, named in zip(callbacks, self._named or [None] * len(callbacks), strict=True):
-            if self.n_steps in (named, callback.next_step(self)):
+        for callback, step in zip(callbacks, next_steps, strict=True):
+            if self.n_steps in (step, callback.next_step(self)):
                 callback.at_step(self)
-        self._named = [callback.next_step(self) for callback in callbacks]
-        later = [step - self.n_steps for step in self._named if step is not None]
+        next_steps[:] = [callback.next_step(self) for callback in callbacks]
+        later = [step - self.n_steps for step in next_steps if step is not None]
         return min([n_steps, *(step for step in later if step > 0)])
 
-    def check_stall(self, validated=False):
-        """Count epochs without improvement; return whether training should stop.
+    def _make_runner(self) -> Any:
+        """Return the backend for the network and the options as they are now."""
+        made_for = self.network, self.backend, self.n_threads
+        if self._made_for != made_for:
+            self._runner = make_backend(self.backend, self.network, self.n_threads)
+            self._made_for = made_for
+        return self._runner
 
-        A schedule may answer a stall with a lower rate instead.
-        """
-        if not validated:
-            loss = self.loss_curve[-1]
-            self._count(loss <= self.best_loss - self.tol)
-            self.best_loss = min(self.best_loss, loss)
-        if self.no_improvement_count <= self.n_iter_no_change:
-            return False
-        what = "Validation score" if validated else "Training loss"
-        message = (
-            f"{what} did not improve more than tol={self.tol:f} for "
-            f"{self.n_iter_no_change} consecutive epochs."
-        )
-        rate = self.schedule.reduce(self.optimizer.learning_rate)
-        if rate is None:
-            if self.verbose:
-                too_small = (
-                    " Learning rate too small." if isinstance(self.schedule, Adaptive) else ""
-                )
-                say(f"{message}{too_small} Stopping.")
-            return True
-        self.optimizer.learning_rate = rate
-        self.no_improvement_count = 0
-        if self.verbose:
-            say(f"{message} Setting learning rate to {rate:f}")
-        return False
-
-    def _validate(self, validate, stopping):
-        """Note the validation score and loss; return whether the score is the best so far."""
-        self._note(np.nan, np.nan)  # as long as the loss curve, should the function be interrupted
-        score, loss = _score_and_loss(validate, self.network)
-        self.validation_scores[-1], self.validation_loss_curve[-1] = score, loss
-        if self.verbose > 1:
-            print(f"Validation score: {score:f}")
-        if stopping:
-            self._count(score > -np.inf and score >= self.best_score + self.tol)
-        better = score > self.best_score
-        self.best_score = max(self.best_score, score) if not np.isnan(score) else self.best_score
-        return better
-
-    def _note(self, score, loss):
-        self.validation_scores.append(score)
-        self.validation_loss_curve.append(loss)
-
-    def _count(self, improved):
-        self.no_improvement_count = 0 if improved else self.no_improvement_count + 1
+    # ---- what became of it
 
     @property
-    def ran(self):
+    def ran(self) -> Any:
         """Return the name of the backend whose code took the steps; None after unpickling."""
         return None if self._runner is None else self._runner.ran
 
-    def is_finite(self):
-        """Return whether all parameters are finite."""
-        return bool(np.isfinite(self.network.params).all())
-
-    def raise_if_diverged(self, X=None):
+    def raise_if_diverged(self, X: Matrix | None = None) -> None:
         """Raise the ValueError of divergence if a parameter or the last loss is NaN or infinite.
 
         With the inputs ``X`` it names the layer whose outputs are.
@@ -589,7 +548,7 @@ class Trainer:
         if diverged:
             raise ValueError(diverged)
 
-    def _divergence(self, X):
+    def _divergence(self, X: Matrix | None) -> str | None:
         """Return what to say of it, or None if all is finite."""
         loss = self.loss_curve[-1] if self.loss_curve else 0.0
         if np.isfinite(loss) and self.is_finite():
@@ -599,12 +558,20 @@ class Trainer:
         cure = ", lower the learning rate or set clip_norm"
         return divergence(self.network, loss, X, when, cure)
 
-    def _snapshot(self):
-        return self.network.params.copy(), self.network.state.copy()
 
+class _Call:
+    """What one call was given, and what belongs to it alone."""
 
-def _score_and_loss(validate, network):
-    """Return what ``validate`` says, as two floats; the loss is NaN where it gives none."""
-    given = validate(network)
-    score, loss = given if isinstance(given, tuple) else (given, np.nan)
-    return float(score), float(loss)
+    def __init__(
+        self,
+        source: Any = None,
+        validation: Any = None,
+        callbacks: Sequence[Callback | Callable[[Trainer], Any]] = (),
+    ) -> None:
+        if not isinstance(callbacks, list | tuple):
+            raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r:.200}")
+        self.source = source
+        self.validation = validation
+        self.callbacks = [as_callback(callback) for callback in callbacks]
+        self.next_steps: list[int | None] = []
+        self.interrupts = Interrupts()

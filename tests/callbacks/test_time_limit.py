@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 from minnet import Adam, Dense, MinNetClassifier, Network, Trainer
 from minnet.callbacks import Callback, TimeLimit, time_limit
-from minnet.training import pace
+from minnet.training import step_timer
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
@@ -43,7 +43,7 @@ class Clock(Callback):
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    for module in (time_limit, pace):
+    for module in (time_limit, step_timer):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

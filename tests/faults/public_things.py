@@ -47,8 +47,7 @@ PROTOCOLS = {
     optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
     trace.Trace: {"of_batch"},
     Trainer: {
-        "check_stall", "continue_from", "fingerprint", "leave", "raise_if_diverged", "run_epoch",
-        "take_up",
+        "check_stall", "continue_from", "raise_if_diverged", "restore_best_weights", "set_options",
     },
     user_activations.UserActivation: {"compiled"},
     object: {"copy", "get_config", "get_metadata_routing"},

@@ -1,0 +1,154 @@
+"""Early stopping: whether loss or score still improve, and the weights of the best epoch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from minnet.common.checks import check_flag
+from minnet.common.fields import count, curve, either, number, whole
+from minnet.common.types import Array
+from minnet.network import Network
+from minnet.optimizers import Optimizer
+from minnet.schedules import Adaptive, Schedule
+from minnet.training.progress import say
+from minnet.training.run import Run
+
+__all__ = ["EarlyStopping", "Validation"]
+
+
+class Validation:
+    """What is validated after each epoch of one call of ``fit``.
+
+    Parameters
+    ----------
+    function : callable or None
+        ``function(network)`` returns a score, or a pair of score and loss.
+    early_stopping : bool
+        Whether the score decides when to stop and which weights come back.
+
+    Attributes
+    ----------
+    decides : bool
+        Whether there is a score that does so.
+    """
+
+    def __init__(self, function: Callable[[Network], Any] | None, early_stopping: bool) -> None:
+        if function is not None and (not callable(function) or isinstance(function, type)):
+            raise TypeError(
+                f"validate must be a function of the network or None, got {function!r:.200}"
+            )
+        self.function = function
+        self.decides = check_flag("early_stopping", early_stopping) and function is not None
+
+    def __call__(self, network: Network) -> tuple[float, float]:
+        """Return score and loss; the loss is NaN where there is none."""
+        assert self.function is not None
+        given = self.function(network)
+        score, loss = given if isinstance(given, tuple) else (given, np.nan)
+        return float(score), float(loss)
+
+    def digest(self) -> Any:
+        """Return what tells the data of the validation from others, if its function knows."""
+        digest = getattr(self.function, "digest", None)
+        return 0 if digest is None else digest()
+
+
+class EarlyStopping:
+    """The part of a :class:`minnet.Trainer` that counts epochs without improvement."""
+
+    tol: float = number(0)
+    n_iter_no_change: float = either(whole(0), number(np.inf), what="a whole number or infinite")
+    no_improvement_count: int = count()
+    best_loss: float = number()
+    best_score: float = number()
+    loss_curve: list[float] = curve()
+    validation_scores: list[float] = curve()
+    validation_loss_curve: list[float] = curve()
+
+    network: Network
+    optimizer: Optimizer
+    schedule: Schedule
+    verbose: int
+    run: Any
+
+    def check_stall(self, validated: bool = False) -> bool:
+        """Count epochs without improvement; return whether training should stop.
+
+        A schedule may answer a stall with a lower rate instead.
+        """
+        if not validated:
+            loss = self.loss_curve[-1]
+            self._count(loss <= self.best_loss - self.tol)
+            self.best_loss = min(self.best_loss, loss)
+        if self.no_improvement_count <= self.n_iter_no_change:
+            return False
+        what = "Validation score" if validated else "Training loss"
+        message = (
+            f"{what} did not improve more than tol={self.tol:f} for "
+            f"{self.n_iter_no_change} consecutive epochs."
+        )
+        rate = self.schedule.reduce(self.optimizer.learning_rate)
+        if rate is None:
+            if self.verbose:
+                too_small = (
+                    " Learning rate too small." if isinstance(self.schedule, Adaptive) else ""
+                )
+                say(f"{message}{too_small} Stopping.")
+            return True
+        self.optimizer.learning_rate = rate
+        self.no_improvement_count = 0
+        if self.verbose:
+            say(f"{message} Setting learning rate to {rate:f}")
+        return False
+
+    def is_finite(self) -> bool:
+        """Return whether all parameters are finite."""
+        return bool(np.isfinite(self.network.params).all())
+
+    def restore_best_weights(self) -> None:
+        """End the run, with the weights of the best epoch where early stopping has kept some."""
+        run, self.run = self.run, None
+        if run is None or run.best is None:
+            return
+        if self.best_score > -np.inf or not self.is_finite():
+            self.network.params[...], self.network.state[...] = run.best
+
+    def _validate(self, validation: Validation) -> None:
+        """Note the validation score and loss; keep the weights if early stopping finds them the best."""
+        self._note(np.nan, np.nan)  # as long as the loss curve, should the function be interrupted
+        score, loss = validation(self.network)
+        self.validation_scores[-1], self.validation_loss_curve[-1] = score, loss
+        if self.verbose > 1:
+            print(f"Validation score: {score:f}")
+        if validation.decides:
+            self._count(score > -np.inf and score >= self.best_score + self.tol)
+        is_best = score > self.best_score
+        if is_best:
+            self.best_score = score
+        if is_best and validation.decides:
+            self.run.best = self._copy_weights()
+
+    def _note(self, score: float, loss: float) -> None:
+        self.validation_scores.append(score)
+        self.validation_loss_curve.append(loss)
+
+    def _count(self, improved: bool) -> None:
+        self.no_improvement_count = 0 if improved else self.no_improvement_count + 1
+
+    def _copy_weights(self) -> tuple[Array, Array]:
+        return self.network.params.copy(), self.network.state.copy()
+
+    def _warn_if_none_was_best(self, run: Run, stacklevel: int) -> None:
+        none = self.best_score == -np.inf and self.is_finite()
+        if run.best is not None and none and len(self.validation_scores) > run.first_score:
+            warnings.warn(
+                "The validation score was NaN or minus infinity in every epoch, so that none is the best: "
+                "the weights of the last one were kept.",
+                ConvergenceWarning,
+                stacklevel=stacklevel + 1,
+            )
