@@ -405,7 +405,7 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
             Of ``(X, y)`` or ``(X, y, sample_weight)``, each as ``partial_fit`` takes them; or a function
             that returns such an iterable, called once an epoch. The first batch is looked at for the
             number of features and the dtype. If it is an iterator with a method ``skip(n)``, a fit that
-            is taken up again from a checkpoint tells it what to leave out; others are read from their
+            is resumed from a checkpoint tells it what to leave out; others are read from their
             beginning.
         n_epochs : int, default=1
             At most: a loss or score that stalls ends the fit, see ``n_iter_no_change``.

@@ -21,7 +21,7 @@ from minnet.losses import get_loss
 from minnet.network import Network
 from minnet.training import Trainer
 from minnet.training.callback import Callback
-from minnet.training.reading import Batches, unpack
+from minnet.training.reading import Batches, InMemory, unpack
 
 if TYPE_CHECKING:
     from minnet.estimators.base import BaseMinNet
@@ -82,7 +82,12 @@ class Fit:
         self.tasks = self.begin()
         known = estimator._state() if self.goes_on() else None
         data = self.checked(*self.read(), known)
-        state = self.state = estimator._in_fit = Fitted(data.features, data.targets)
+        state = self.state = Fitted(data.features, data.targets)
+        if estimator.__dict__.setdefault("_in_fit", state) is not state:
+            raise RuntimeError(
+                f"a {type(estimator).__name__} must not be fitted by two calls at once, got one from a "
+                "callback or another thread: let the other end first, or clone it"
+            )
         try:
             validation = check_held(estimator, data, *self.held)
             network = state.network = self.network(data, new=known is None)
@@ -288,7 +293,7 @@ class PartialFit(Fit):
             trainer.set_options(**trainer_options(estimator, n_samples))
         self.take_arguments(network, data)
         try:
-            trainer.run_epoch(*batch)
+            trainer.run_epoch(InMemory(batch), None)
             trainer.raise_if_diverged(batch[0])
             trainer.check_stall()
         except KeyboardInterrupt:

@@ -225,7 +225,7 @@ class Trainer(EarlyStopping):
         """
         check_whole("max_epochs", max_epochs)
         validation = Validation(validate, early_stopping)
-        source = InMemory(self.network.check_batch(X, T, sample_weight))
+        source = self._in_memory(X, T, sample_weight)
         stopped = self._train(_Call(source, validation, callbacks), max_epochs)
         if stopped == "max_epochs":
             warnings.warn(
@@ -298,7 +298,7 @@ class Trainer(EarlyStopping):
         self._train(_Call(source, validation, callbacks), n_epochs)
         return self
 
-    def run_epoch(self, X: Matrix, T: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+    def run_epoch(self, X: Any, T: Any, sample_weight: Any = None) -> None:
         """Take the steps of one epoch; note its loss.
 
         Parameters
@@ -313,7 +313,7 @@ class Trainer(EarlyStopping):
         RuntimeError
             As in :meth:`fit`.
         """
-        source = InMemory(self.network.check_batch(X, T, sample_weight))
+        source = self._in_memory(X, T, sample_weight)
         with self._alone(_Call(source)) as call, call.interrupts:
             self.run = Run()
             self._take_steps(source.epoch(self.run))
@@ -348,6 +348,12 @@ class Trainer(EarlyStopping):
         self.best_loss, self.best_score = previous.best_loss, previous.best_score
 
     # ---- one call
+
+    def _in_memory(self, X: Any, T: Any, sample_weight: Any) -> InMemory:
+        """Return data that fit; an estimator gives an InMemory of what it has checked itself."""
+        if isinstance(X, InMemory):
+            return X
+        return InMemory(self.network.check_batch(X, T, sample_weight))
 
     @contextlib.contextmanager
     def _alone(self, call: _Call) -> Iterator[_Call]:
