@@ -112,7 +112,7 @@ CALLS = {
         MinNetClassifier(**_small()).partial_fit,
         {"X": X.copy(), "y": CLASS.copy(), "classes": np.arange(3)},
     ),
-    "MinNetRegressor.partial_fit": _of(_regressor, "partial_fit", X=X, y=Y, sample_weight=WEIGHT),
+    "BaseMinNet.partial_fit": _of(_regressor, "partial_fit", X=X, y=Y, sample_weight=WEIGHT),
     "MinNetClassifier.predict": _of(_classifier, "predict", X=X),
     "MinNetClassifier.predict sparse": _of(_classifier, "predict", X=sparse.csr_matrix(X)),
     "MinNetClassifier.predict not fitted": _of(MinNetClassifier, "predict", X=X),
@@ -161,7 +161,10 @@ CALLS = {
     "Trace.to_frame": lambda: Call(_network().trace(X, CLASS).to_frame),
     "Trainer": _new_trainer,
     "Trainer.fit": _trainer_fit,
-    "Trainer.is_finite": lambda: Call(_trainer().is_finite),
+    "Trainer.run_epoch": lambda: Call(
+        _trainer().run_epoch, {"X": X.copy(), "T": CLASS.copy(), "sample_weight": WEIGHT.copy()}
+    ),
+    "EarlyStopping.is_finite": lambda: Call(_trainer().is_finite),
     "minimize_lbfgs": _with_network(
         lbfgs.minimize_lbfgs, X=X, T=CLASS, sample_weight=WEIGHT, max_iter=3, max_fun=10, tol=1e-4,
         verbose=False, backend="auto", n_threads=None,
@@ -495,12 +498,12 @@ _RANGE = {"low": 1e-6, "high": 10.0, "n_steps": 20}
 CALLS.update(
     {
         "MinNetClassifier.fit_stream": _streamed(MinNetClassifier, CLASS, classes=[0, 1, 2]),
-        "MinNetRegressor.fit_stream": _streamed(MinNetRegressor, Y),
+        "BaseMinNet.fit_stream": _streamed(MinNetRegressor, Y),
         "Trainer.fit_stream": _trainer_stream,
         "BaseMinNet.initialize": _of(_classifier, "initialize", X=X, y=CLASS, sample_weight=WEIGHT),
         "copy_weights": _transfer,
-        "Explained.activations": _of(_classifier, "activations", X=X, layer=-1),
-        "Explained.summary": _of(_classifier, "summary"),
+        "InspectionMixin.activations": _of(_classifier, "activations", X=X, layer=-1),
+        "InspectionMixin.summary": _of(_classifier, "summary"),
         "Displayed.summary": lambda: Call(_network(Dense(5, "tanh")).summary),
         "MinNetTransformer": _new(minnet.MinNetTransformer, estimator=MinNetClassifier(), layer=-1),
         "MinNetTransformer.fit": _of(_transformer, "fit", X=X, y=CLASS),
