@@ -1,5 +1,6 @@
 """The parameter table: where the arrays of a network lie in its flat buffer, and how they are trained."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,7 @@ class ParameterRow:
     @property
     def slice(self) -> slice:
         """Return its place in the flat buffer."""
-        return slice(self.offset, self.offset + int(np.prod(self.shape)))
+        return slice(self.offset, self.offset + math.prod(self.shape))
 
 
 def rate_factors(table: Sequence[ParameterRow], params: Array) -> Any:

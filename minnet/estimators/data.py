@@ -274,6 +274,12 @@ def warn_of_scale(X: Matrix) -> None:
     if X.shape[0] > _N_ROWS:
         X = X.tocsr() if sparse.issparse(X) else X
         X = X[:: -(-X.shape[0] // _N_ROWS)]
+    if not sparse.issparse(X):
+        largest = max(X.max(), -X.min())
+        if (
+            _SMALL * X.size**0.5 <= largest <= _LARGE
+        ):  # then both root mean squares are within bounds
+            return
     columns, whole = root_mean_squares(X)
     # One digit: the fits of a search have nearly the same rows, and shall not say it in many words.
     scaler = "MaxAbsScaler" if sparse.issparse(X) else "StandardScaler"

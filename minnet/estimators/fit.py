@@ -148,10 +148,14 @@ class Fit:
             data, validation = split(estimator, network.key, data)
         trainer = self.trainer(network, data.X.shape[0])
         epochs_before = trainer.n_epochs
+        X, T, weights = data.X, data.T, data.weights
+        if type(X) is np.ndarray and X.dtype == network.dtype and weights is None:
+            T = network.loss_.check_targets(T, len(T), network.sizes[-1], network.dtype)
+            X = InMemory((X, T, None))  # a trainer would look through X once more
         trainer.fit(
-            data.X,
-            data.T,
-            data.weights,
+            X,
+            T,
+            weights,
             max_epochs=estimator.max_iter,
             validate=validation,
             early_stopping=estimator.early_stopping,

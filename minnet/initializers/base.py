@@ -155,8 +155,10 @@ def check_values(values: ArrayLike, shape: Shape, dtype: DTypeLike | None, name:
         raise ValueError(f"{name} must give an array of shape {tuple(shape)}, got {values.shape}")
     if values.dtype.kind not in "buif":
         raise ValueError(f"{name} must give real numbers, got dtype {values.dtype}")
-    with np.errstate(over="ignore"):
-        values = np.require(values, dtype, ["C", "W", "O"])
+    flags = values.flags
+    if values.dtype != dtype or not (flags.c_contiguous and flags.writeable and flags.owndata):
+        with np.errstate(over="ignore"):
+            values = np.require(values, dtype, ["C", "W", "O"])
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must give finite numbers in {values.dtype}, got NaN or infinity")
     return values
