@@ -66,11 +66,12 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     activation : str or Activation, default="relu"
         Of the hidden layers: "identity", "logistic" (= "sigmoid"), "tanh", "relu", "softsign",
         "lecun_tanh", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", or an object.
-    solver : {"adam", "sgd", "lbfgs"} or Optimizer, default="adam"
-        "lbfgs" minimizes over all data at once and suits small data sets. An optimizer, such as
-        ``minnet.SGD(0.1, momentum=0.9)`` or one of your own, is copied. It has its learning rate and its
-        constants itself, so that ``learning_rate_init``, ``momentum``, ``nesterovs_momentum``,
-        ``beta_1``, ``beta_2`` and ``epsilon`` must be left at their defaults.
+    solver : {"adam", "sgd", "adamw", "rmsprop", "lbfgs"} or Optimizer, default="adam"
+        "lbfgs" minimizes over all data at once and suits small data sets. The others are
+        :mod:`minnet.optimizers`; an object, such as ``minnet.SGD(0.1, momentum=0.9)`` or one of your
+        own, is copied. It has its learning rate and its constants itself, so that
+        ``learning_rate_init``, ``momentum``, ``nesterovs_momentum``, ``beta_1``, ``beta_2`` and
+        ``epsilon`` must be left at their defaults.
     alpha : float, default=0.0001
         Strength of the L2 term ``alpha / (2 sum(sample_weight)) * |W|**2`` of the objective. Unlike
         in scikit-learn its effect does not depend on ``batch_size``.
@@ -112,9 +113,9 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         proportions of the classes where there are classes and that is possible.
     validation_fraction : float, default=0.1
     beta_1, beta_2 : float, default=0.9, 0.999
-        Of "adam".
+        Of "adam" and "adamw".
     epsilon : float, default=1e-8
-        Of "adam".
+        Of "adam", "adamw" and "rmsprop".
     n_iter_no_change : int, default=10
         Training stops after more than that many epochs in a row without improvement.
     max_fun : int, default=15000
@@ -135,7 +136,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     batch_norm : bool, default=False
         Whether to normalize the pre-activations of each hidden layer over the batch.
     weight_decay : float, default=0.0
-        Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``.
+        Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``. That of
+        "adamw" (0.01), or of an AdamW object, comes on top.
     clip_norm, clip_value : float or None, default=None
         Clip the gradient by its norm, or each of its elements.
     scoring : str, callable or None, default=None

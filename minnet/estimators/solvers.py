@@ -48,11 +48,11 @@ def new_optimizer(estimator: BaseMinNet) -> Optimizer:
     solver, rate = estimator.solver, estimator.learning_rate_init
     if isinstance(solver, Optimizer):
         require_defaults(
-            estimator, _OF_SOLVERS, "solver= is an optimizer object, which has its own constants"
+            estimator, _OF_SOLVERS, "solver= is an optimizer object, which has its own"
         )
         return get_optimizer(solver)
     not_taken = [name for name in _OF_SOLVERS if name not in _TAKEN[solver]]
-    require_defaults(estimator, not_taken, f"solver={solver!r}, which has none")
+    require_defaults(estimator, not_taken, f"solver={solver!r} does not take it")
     if solver == "sgd":
         return SGD(rate, estimator.momentum, estimator.nesterovs_momentum)
     if solver == "rmsprop":
