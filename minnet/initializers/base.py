@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minnet.common.checks import check_dtype, is_finite_real, is_whole
-from minnet.common.configured import Configured, suggest
+from minnet.common.configured import Configured
+from minnet.common.fields import checked
 from minnet.common.types import Array, ArrayLike, DTypeLike, Shape
 from minnet.random import Stream, as_stream
 
@@ -164,18 +165,29 @@ def check_values(values: ArrayLike, shape: Shape, dtype: DTypeLike | None, name:
     return values
 
 
-def check_number(name: str, value: Any, low: float = -np.inf, inclusive: bool = True) -> None:
-    """Raise unless value is a finite number of at least (or above) ``low``."""
+def check_number(name: str, value: Any, low: float = -np.inf, inclusive: bool = True) -> Any:
+    """Return a finite number of at least (or above) ``low``, or say what is wrong."""
     bound = "" if low == -np.inf else f" {'>=' if inclusive else '>'} {low:g}"
     valid = is_finite_real(value) and (value >= low if inclusive else value > low)
     if not valid:
         raise ValueError(f"{name} must be a finite number{bound}, got {value!r}")
+    return value
 
 
-def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
-    """Raise unless value is one of the choices, naming the closest."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(suggest(value, choices, kind=name))
+def finite_number(low: float = -np.inf, inclusive: bool = True) -> Any:
+    """Return the field of what :func:`check_number` lets through."""
+    return checked(partial(check_number, low=low, inclusive=inclusive))
+
+
+def whole_number() -> Any:
+    """Return the field of a whole number from 1 on."""
+
+    def check(name: str, value: Any) -> Any:
+        if not is_whole(value):
+            raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
+        return value
+
+    return checked(check)
 
 
 def _check_shape(shape: Any) -> Shape:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from minnet.activations import Identity
-from minnet.common.checks import is_whole
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import DType, Fans, Initializer, check_number
+from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
 from minnet.initializers.structured import Orthogonal
 from minnet.random import Stream
 
@@ -60,11 +59,11 @@ class LSUV(Initializer):
 
     names = ("lsuv",)
 
+    tol: float = finite_number(0, inclusive=False)
+    max_iter: int = whole_number()
+    gain: float = finite_number(0, inclusive=False)
+
     def __init__(self, tol: float = 0.1, max_iter: int = 10, gain: float = 1.0) -> None:
-        check_number("tol", tol, low=0, inclusive=False)
-        if not is_whole(max_iter):
-            raise ValueError(f"max_iter must be a whole number >= 1, got {max_iter!r}")
-        check_number("gain", gain, low=0, inclusive=False)
         self.tol = tol
         self.max_iter = max_iter
         self.gain = gain

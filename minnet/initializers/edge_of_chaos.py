@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from minnet.activations import Activation, get_activation
+from minnet.common.fields import one_of
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
     DType,
     Fans,
     Initializer,
-    check_choice,
-    check_number,
+    finite_number,
     require_matrix,
     resolve_fans,
 )
@@ -77,14 +77,15 @@ class EdgeOfChaos(Initializer):
 
     draws_biases = True
 
+    bias_variance: float = finite_number(0)
+    distribution: str = one_of(*DISTRIBUTIONS)
+
     def __init__(
         self,
         activation: str | Activation = "auto",
         bias_variance: float = 0.0,
         distribution: str = "normal",
     ) -> None:
-        check_number("bias_variance", bias_variance, low=0)
-        check_choice("distribution", distribution, DISTRIBUTIONS)
         automatic = isinstance(activation, str) and activation == "auto"
         self.activation = activation if automatic else get_activation(activation)
         self.bias_variance = bias_variance

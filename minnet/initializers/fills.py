@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import DType, Fans, Initializer, check_number
+from minnet.initializers.base import DType, Fans, Initializer, check_number, finite_number
 from minnet.random import Stream
 
 
@@ -71,8 +71,9 @@ class Constant(Initializer):
 
     names = ("constant",)
 
+    value: float = finite_number()
+
     def __init__(self, value: float = 0.0) -> None:
-        check_number("value", value)
         self.value = value
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
@@ -107,13 +108,14 @@ class Uniform(Initializer):
 
     names = ("uniform",)
 
+    low: float = finite_number()
+    high: float = finite_number()
+
     def __init__(self, low: float = -0.05, high: float = 0.05) -> None:
-        check_number("low", low)
-        check_number("high", high)
-        if low >= high:
-            raise ValueError(f"low must be below high, got low={low!r} and high={high!r}")
         self.low = low
         self.high = high
+        if low >= high:
+            raise ValueError(f"low must be below high, got low={low!r} and high={high!r}")
 
     @classmethod
     def with_std(cls, std: float, mean: float = 0.0) -> Uniform:
@@ -163,9 +165,10 @@ class Normal(Initializer):
 
     names = ("normal", "gaussian")
 
+    mean: float = finite_number()
+    std: float = finite_number(0)
+
     def __init__(self, mean: float = 0.0, std: float = 0.01) -> None:
-        check_number("mean", mean)
-        check_number("std", std, low=0)
         self.mean = mean
         self.std = std
 
@@ -205,19 +208,20 @@ class TruncatedNormal(Initializer):
 
     names = ("truncated_normal",)
 
+    mean: float = finite_number()
+    std: float = finite_number(0)
+    lower: float = finite_number()
+    upper: float = finite_number()
+
     def __init__(
         self, mean: float = 0.0, std: float = 0.01, lower: float = -2.0, upper: float = 2.0
     ) -> None:
-        check_number("mean", mean)
-        check_number("std", std, low=0)
-        check_number("lower", lower)
-        check_number("upper", upper)
-        if lower >= upper:
-            raise ValueError(f"lower must be below upper, got lower={lower!r} and upper={upper!r}")
         self.mean = mean
         self.std = std
         self.lower = lower
         self.upper = upper
+        if lower >= upper:
+            raise ValueError(f"lower must be below upper, got lower={lower!r} and upper={upper!r}")
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return independent values of the cut law."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from minnet.activations import get_activation
 from minnet.common.configured import suggest
+from minnet.common.fields import checked
 from minnet.initializers.base import Initializer, check_number
 from minnet.initializers.gaussian import gaussian_mean
 
@@ -136,14 +137,21 @@ def variance_gain(activation: Any, centered: bool = False) -> float:
     return float(f"{1 / math.sqrt(square):.12g}")  # so that all machines draw the same weights
 
 
+def check_gain(name: str, value: Any) -> Any:
+    """Return a gain that is a number, "auto" or the name of an activation, or say what is wrong."""
+    if not isinstance(value, str):
+        resolve_gain(value)
+    elif value != "auto" and value not in _GAINS:
+        raise ValueError(suggest(value, [*_GAINS, "auto"], kind="activation", where="a gain"))
+    return value
+
+
 class WithGain(Initializer):
     """Base class of the initializers with a gain that may be left to the layer: ``gain="auto"``."""
 
+    gain: float | str = checked(check_gain)
+
     def __init__(self, gain: float | str = 1.0) -> None:
-        if not isinstance(gain, str):
-            resolve_gain(gain)
-        elif gain != "auto" and gain not in _GAINS:
-            raise ValueError(suggest(gain, [*_GAINS, "auto"], kind="activation", where="a gain"))
         self.gain = gain
 
     def for_layer(self, network: Any, layer_index: int) -> Initializer:

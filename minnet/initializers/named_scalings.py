@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from minnet.common.checks import check_flag
-from minnet.initializers.base import check_choice, check_number
+from minnet.common.fields import flag, instance, one_of
+from minnet.initializers.base import finite_number
 from minnet.initializers.gains import WithGain
 from minnet.initializers.variance_scaling import MODES, Scaling
 
@@ -46,9 +46,11 @@ class _NormalScaling(WithGain, Scaling):
 
     scale, distribution = 1.0, "normal"
 
+    truncated: bool = flag()
+
     def __init__(self, gain: float | str = 1.0, truncated: bool = False) -> None:
         super().__init__(gain)
-        self.truncated = check_flag("truncated", truncated)
+        self.truncated = truncated
 
 
 class GlorotNormal(_NormalScaling):
@@ -83,6 +85,10 @@ class _He(Scaling):
 
     scale = 2.0
 
+    gain: float = finite_number(0, inclusive=False)
+    negative_slope: float = finite_number()
+    mode: str = one_of(*MODES)
+
     def __init__(
         self, gain: float = 1.0, negative_slope: float = 0.0, mode: str = "fan_in"
     ) -> None:
@@ -91,9 +97,6 @@ class _He(Scaling):
                 f"gain of {type(self).__name__} must be a number, got {gain!r}: the formula "
                 "already has the factor of ReLU; LecunNormal and LecunUniform take a name"
             )
-        check_number("gain", gain, low=0, inclusive=False)
-        check_number("negative_slope", negative_slope)
-        check_choice("mode", mode, MODES)
         self.gain = gain
         self.negative_slope = negative_slope
         self.mode = mode
@@ -166,6 +169,7 @@ class HeNormal(_He):
 
     names = ("he_normal", "he", "kaiming", "kaiming_normal", "msra")
     distribution = "normal"
+    truncated: bool = flag()
 
     def __init__(
         self,
@@ -175,7 +179,7 @@ class HeNormal(_He):
         truncated: bool = False,
     ) -> None:
         super().__init__(gain, negative_slope, mode)
-        self.truncated = check_flag("truncated", truncated)
+        self.truncated = truncated
 
 
 class LecunUniform(WithGain, Scaling):
@@ -307,9 +311,9 @@ class SklearnMLP(Scaling):
     names = ("sklearn_mlp",)
     mode, distribution = "fan_avg", "uniform"
 
+    activation: str = instance(str, "the name of an activation")
+
     def __init__(self, activation: str = "relu") -> None:
-        if not isinstance(activation, str):
-            raise TypeError(f"activation must be the name of an activation, got {activation!r}")
         self.activation = activation
 
     @property

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from scipy.linalg import hadamard, lapack
 
-from minnet.common.checks import is_whole
+from minnet.common.fields import checked, one_of
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
     DType,
     Fans,
     Initializer,
-    check_choice,
     check_number,
+    finite_number,
     require_matrix,
     resolve_fans,
+    whole_number,
 )
-from minnet.initializers.gains import WithGain, resolve_gain
+from minnet.initializers.gains import WithGain, check_gain, resolve_gain
 from minnet.random import Stream
+
+
+def _any_gain(name: str, value: Any) -> Any:
+    return check_gain(name, value) if isinstance(value, str) else check_number(name, value)
 
 
 class Orthogonal(WithGain):
@@ -68,13 +74,11 @@ class Orthogonal(WithGain):
 
     names = ("orthogonal",)
 
+    gain: float | str = checked(_any_gain)
+    method: str = one_of("qr", "svd")
+
     def __init__(self, gain: float | str = 1.0, method: str = "qr") -> None:
-        if isinstance(gain, str):
-            super().__init__(gain)
-        else:
-            check_number("gain", gain)  # 0 and below, too
-            self.gain = gain
-        check_choice("method", method, ("qr", "svd"))
+        super().__init__(gain)
         self.method = method
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
@@ -110,6 +114,12 @@ def _reflected(X: Array) -> Array:
     Q = orgqr(np.asfortranarray(V), tau, lwork=lwork, overwrite_a=True)[0]
     Q *= np.where(beta < 0, -1, 1).astype(Q.dtype)
     return Q
+
+
+def _fraction(name: str, value: Any) -> Any:
+    if value is not None and check_number(name, value, low=0, inclusive=False) > 1:
+        raise ValueError(f"{name} must be above 0 and at most 1, got {value!r}")
+    return value
 
 
 class Sparse(Initializer):
@@ -151,16 +161,13 @@ class Sparse(Initializer):
 
     names = ("sparse",)
 
+    n_nonzero: int = whole_number()
+    fraction: float | None = checked(_fraction)
+    std: float = finite_number(0, inclusive=False)
+
     def __init__(
         self, n_nonzero: int = 15, fraction: float | None = None, std: float = 1.0
     ) -> None:
-        if not is_whole(n_nonzero):
-            raise ValueError(f"n_nonzero must be a whole number >= 1, got {n_nonzero!r}")
-        if fraction is not None:
-            check_number("fraction", fraction, low=0, inclusive=False)
-            if fraction > 1:
-                raise ValueError(f"fraction must be above 0 and at most 1, got {fraction!r}")
-        check_number("std", std, low=0, inclusive=False)
         self.n_nonzero = n_nonzero
         self.fraction = fraction
         self.std = std
@@ -215,8 +222,9 @@ class Identity(Initializer):
 
     names = ("identity", "eye")
 
+    gain: float = finite_number()
+
     def __init__(self, gain: float = 1.0) -> None:
-        check_number("gain", gain)
         self.gain = gain
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
@@ -291,8 +299,9 @@ class NguyenWidrow(Initializer):
 
     draws_biases = True
 
+    factor: float = finite_number(0, inclusive=False)
+
     def __init__(self, factor: float = 0.7) -> None:
-        check_number("factor", factor, low=0, inclusive=False)
         self.factor = factor
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
@@ -345,8 +354,9 @@ class ZerO(Initializer):
 
     names = ("zero_hadamard",)
 
+    gain: float = finite_number()
+
     def __init__(self, gain: float = 1.0) -> None:
-        check_number("gain", gain)
         self.gain = gain
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:

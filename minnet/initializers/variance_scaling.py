@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 
+from minnet.common.fields import one_of
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
     DType,
     Fans,
     Initializer,
-    check_choice,
     check_number,
+    finite_number,
     resolve_fans,
 )
 from minnet.initializers.gains import resolve_gain
@@ -124,12 +125,13 @@ class VarianceScaling(Scaling):
 
     names = ("variance_scaling",)
 
+    scale: float = finite_number(0, inclusive=False)
+    mode: str = one_of(*MODES)
+    distribution: str = one_of(*DISTRIBUTIONS)
+
     def __init__(
         self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "normal"
     ) -> None:
-        check_number("scale", scale, low=0, inclusive=False)
-        check_choice("mode", mode, MODES)
-        check_choice("distribution", distribution, DISTRIBUTIONS)
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
