@@ -1,10 +1,12 @@
 """Comparison of backpropagation with central differences."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from minnet.common.checks import check_real, check_whole
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.network import Network
 
 __all__ = ["GradientCheck", "check_gradients"]
@@ -31,16 +33,16 @@ class GradientCheck:
     n_skipped: dict = field(default_factory=dict)
 
     @property
-    def max_error(self):
+    def max_error(self) -> float:
         """Return the largest of ``errors``."""
         return max(self.errors.values(), default=0.0)
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Return whether every error is below the tolerance."""
         return all(error < self.tolerance for error in self.errors.values())
 
-    def __str__(self):
+    def __str__(self) -> str:
         width = max(map(len, self.errors), default=5)
         lines = [f"{'array':<{width}}  relative error  compared  skipped"]
         for label, error in self.errors.items():
@@ -53,8 +55,16 @@ class GradientCheck:
 
 
 def check_gradients(
-    network, X, T, sample_weight=None, *, epsilon=1e-5, tolerance=1e-6, max_elements=None, rng=0
-):
+    network: Network,
+    X: Matrix,
+    T: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    epsilon: float = 1e-5,
+    tolerance: float = 1e-6,
+    max_elements: int | None = None,
+    rng: Any = 0,
+) -> GradientCheck:
     r"""Compare the gradient of a network with central differences, in float64.
 
     .. math:: \hat g_k = \frac{L(\theta + \epsilon e_k) - L(\theta - \epsilon e_k)}{2 \epsilon}
@@ -113,13 +123,12 @@ def check_gradients(
         chosen = np.arange(row.slice.start, row.slice.stop)
         if max_elements is not None and len(chosen) > max_elements:
             chosen = rng.choice(chosen, max_elements, replace=False)
-        analytic, numeric = [], []
+        pairs = []
         for k in chosen:
             difference = _central_difference(network, k, epsilon, X, T, sample_weight)
             if difference is not None:
-                numeric.append(difference)
-                analytic.append(grads[k])
-        analytic, numeric = np.array(analytic), np.array(numeric)
+                pairs.append((grads[k], difference))
+        analytic, numeric = np.reshape(pairs, (-1, 2)).T
         scale = max(np.linalg.norm(analytic), np.linalg.norm(numeric))
         # The difference of two losses carries their rounding. Where gradients vanish (deep sigmoids,
         # a bias under batch normalization) there is little else, and it is no error of the gradient.
@@ -132,7 +141,9 @@ def check_gradients(
     return result
 
 
-def _central_difference(network, k, epsilon, X, T, sample_weight):
+def _central_difference(
+    network: Network, k: int, epsilon: float, X: Matrix, T: Array, sample_weight: Array | None
+) -> float | None:
     """Return the central difference for parameter ``k``, or None where the step crosses a kink."""
     value, losses, sides = network.params[k], [], []
     try:
@@ -147,7 +158,7 @@ def _central_difference(network, k, epsilon, X, T, sample_weight):
     return (losses[0] - losses[1]) / (2 * epsilon)
 
 
-def _kink_sides(network, X, T, sample_weight):
+def _kink_sides(network: Network, X: Matrix, T: Array, sample_weight: Array | None) -> list[Array]:
     """Return on which side of each kink every pre-activation and residual lies."""
     Z, contexts = network.forward_training(X, sample_weight)
     sides = list(network.loss_.kink_sides(Z, T))

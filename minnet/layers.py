@@ -25,7 +25,7 @@ A layer of your own says which parameters it has and computes with them:
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -91,6 +91,10 @@ class Context:
         """Return the gradient that ``backward`` left for a parameter: ``ctx.dW`` for "W"."""
         return getattr(self, f"d{name}")
 
+    if TYPE_CHECKING:  # each layer leaves what it needs
+
+        def __getattr__(self, name: str) -> Any: ...
+
 
 class Layer(ParameterViews, Configured):
     """Base of all layers.
@@ -131,6 +135,10 @@ class Layer(ParameterViews, Configured):
     normalizes = False
     only_in_training = False
     differs_in_training = False
+
+    if TYPE_CHECKING:  # its configuration and its arrays
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def output_size(self, n_inputs: int) -> int:
         """Return the number of outputs for ``n_inputs`` inputs."""

@@ -17,19 +17,31 @@ rate of Adam         1                         1 / fan_in             1 / fan_in
 ==================== ========================= ====================== ===============
 """
 
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from minnet.common.checks import check_whole, is_whole
+from minnet.common.types import Array, ArrayLike, Matrix, RandomState
 from minnet.layers import Layer
+from minnet.losses import Loss
 from minnet.network import Network
+from minnet.optimizers import Optimizer
 from minnet.training import Trainer
 
 __all__ = ["coordinate_check", "mup"]
 
 
-def mup(layers, base_width, optimizer="adam", *, output=True, zero_output=True):
+def mup(
+    layers: Sequence[Layer],
+    base_width: int | Sequence[int],
+    optimizer: str = "adam",
+    *,
+    output: bool = True,
+    zero_output: bool = True,
+) -> list[Layer]:
     r"""Return the layers with the initial variances and learning rates of muP.
 
     With :math:`m` the width of a hidden layer divided by its base width, :math:`m_{in}` that of the layer
@@ -124,11 +136,13 @@ def mup(layers, base_width, optimizer="adam", *, output=True, zero_output=True):
 _HIDDEN = {"name": "lecun_normal", "gain": "auto"}
 
 
-def _init(ratio, zero_output):
+def _init(ratio: float, zero_output: bool) -> Any:
     return "zeros" if zero_output else {"name": "variance_scaling", "scale": 1 / ratio}
 
 
-def _scaled_dense(layer, optimizer, below, ours, whole, init):
+def _scaled_dense(
+    layer: Any, optimizer: str, below: float, ours: float, whole: float, init: Any
+) -> Layer:
     of_weights = whole * (1 if optimizer == "adam" else ours) / below
     of_biases = whole * (1 if optimizer == "adam" else ours)
     given = layer.lr_factor if layer.bias_lr_factor is None else layer.bias_lr_factor
@@ -140,11 +154,11 @@ def _scaled_dense(layer, optimizer, below, ours, whole, init):
     )
 
 
-def _changed(layer, **changes):
+def _changed(layer: Any, **changes: Any) -> Layer:
     return type(layer)(**{**layer.copy().get_config(), **changes})
 
 
-def _check_widths(base_width, n_hidden):
+def _check_widths(base_width: Any, n_hidden: int) -> list[int]:
     widths = [base_width] * n_hidden if isinstance(base_width, Real) else base_width
     several = isinstance(widths, list | tuple | np.ndarray) and all(map(is_whole, widths))
     if not several or len(widths) != n_hidden:
@@ -156,8 +170,16 @@ def _check_widths(base_width, n_hidden):
 
 
 def coordinate_check(
-    make_layers, widths, X, T, *, loss="log_loss", optimizer="adam", n_steps=4, random_state=0
-):
+    make_layers: Callable[[int], list[Layer]],
+    widths: Sequence[int],
+    X: Matrix,
+    T: ArrayLike,
+    *,
+    loss: str | Loss = "log_loss",
+    optimizer: str | Optimizer = "adam",
+    n_steps: int = 4,
+    random_state: RandomState = 0,
+) -> Array:
     r"""Return how large activations are at each width, before and in the first steps of training.
 
     If they stay of one size over the widths, the parametrization is right; in the standard one they grow
@@ -218,7 +240,7 @@ def coordinate_check(
     return np.array(sizes)
 
 
-def _sizes(network, X):
+def _sizes(network: Network, X: Matrix) -> list[float]:
     contexts = network.forward_training(X)[1]
     of_dense = zip(network.layers, contexts, strict=True)
     return [float(np.abs(ctx.Z).mean()) for layer, ctx in of_dense if layer.fully_connected]

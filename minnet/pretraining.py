@@ -1,6 +1,8 @@
 """Layer-wise pre-training: hidden layers that learn from inputs alone, before any target is seen."""
 
 import copy
+from collections.abc import Sequence
+from typing import Any
 
 from scipy import sparse
 
@@ -8,9 +10,10 @@ from minnet.activations import Sigmoid
 from minnet.common.buffers import all_finite
 from minnet.common.checks import check_whole, is_real
 from minnet.common.configured import suggest
-from minnet.layers import Context, Dense, Dropout
+from minnet.common.types import Array, Matrix, RandomState
+from minnet.layers import Context, Dense, Dropout, Layer
 from minnet.network import Network
-from minnet.optimizers import get_optimizer
+from minnet.optimizers import Optimizer, get_optimizer
 from minnet.random import Stream, draw_key
 from minnet.training import Trainer
 
@@ -20,19 +23,19 @@ _LOSSES = {"squared_error": "squared_error", "cross_entropy": "sigmoid_cross_ent
 
 
 def pretrain(
-    network,
-    X,
+    network: Network,
+    X: Matrix,
     *,
-    corruption=0.25,
-    loss="auto",
-    n_epochs=20,
-    batch_size=32,
-    optimizer="adam",
-    random_state=None,
-    backend="auto",
-    n_threads=None,
-    verbose=False,
-):
+    corruption: float = 0.25,
+    loss: str = "auto",
+    n_epochs: int = 20,
+    batch_size: int = 32,
+    optimizer: str | Optimizer = "adam",
+    random_state: RandomState | None = None,
+    backend: str = "auto",
+    n_threads: int | None = None,
+    verbose: bool | int = False,
+) -> Network:
     r"""Pre-train the hidden layers of a network as a stack of denoising autoencoders.
 
     Each hidden Dense layer in turn, from the input up, learns to restore its own input :math:`x` from a
@@ -164,11 +167,11 @@ def pretrain(
             H = layer.forward(H, Context())
         below = layers
     network.params[...], network.state[...] = trained.params, trained.state
-    network.reconstruction_losses = curves
+    network.reconstruction_losses = curves  # type: ignore[attr-defined]
     return network
 
 
-def _check_arguments(network, corruption, loss, n_epochs):
+def _check_arguments(network: Any, corruption: float, loss: Any, n_epochs: int) -> None:
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, got {network!r}")
     if sum(layer.fully_connected for layer in network.layers) < 2:
@@ -182,7 +185,7 @@ def _check_arguments(network, corruption, loss, n_epochs):
     check_whole("n_epochs", n_epochs, 1, 10**6)
 
 
-def _check_data(network, X):
+def _check_data(network: Network, X: Matrix) -> Array:
     """Return X as a dense array of the network's dtype."""
     X = network.check_X(X)
     if sparse.issparse(X):
@@ -194,13 +197,13 @@ def _check_data(network, X):
     return X
 
 
-def _blocks(network):
+def _blocks(network: Network) -> list[tuple[int | None, list[Layer]]]:
     """Return what is pre-trained together: index and layers of each block, from the input up.
 
     A block is a Dense and what follows it up to the next, without Dropout. The index is None for what lies
     below the first Dense. The last Dense and what follows it belong to the output.
     """
-    blocks = [(None, [])]
+    blocks: list[tuple[int | None, list[Layer]]] = [(None, [])]
     for i, layer in enumerate(network.layers):
         if layer.fully_connected:
             blocks.append((i, [layer]))
@@ -209,7 +212,7 @@ def _blocks(network):
     return [(i, layers) for i, layers in blocks[:-1] if layers]
 
 
-def _unset(layer):
+def _unset(layer: Any) -> Layer:
     """Return a copy of a layer whose values cost nothing to make: they are replaced."""
     layer = layer.copy()
     if layer.fully_connected:
@@ -217,14 +220,14 @@ def _unset(layer):
     return layer
 
 
-def _copy_arrays(sources, targets):
+def _copy_arrays(sources: Sequence[Layer], targets: Sequence[Layer]) -> None:
     """Copy parameters and state from layers to layers of the same kinds and sizes."""
     for source, target in zip(sources, targets, strict=True):
         for name in vars(source)["_arrays"]:
             setattr(target, name, getattr(source, name))
 
 
-def _choose_loss(loss, H, below, where):
+def _choose_loss(loss: str, H: Array, below: Sequence[Layer] | None, where: str) -> str:
     """Return the name of the loss for restoring ``H``, which the layers ``below`` made (None: X)."""
     if loss == "auto":
         if below is None:
@@ -240,7 +243,14 @@ def _choose_loss(loss, H, below, where):
     return loss
 
 
-def _train(autoencoder, H, n_epochs, optimizer, options, where):
+def _train(
+    autoencoder: Network,
+    H: Array,
+    n_epochs: int,
+    optimizer: str | Optimizer,
+    options: dict[str, Any],
+    where: str,
+) -> list[float]:
     """Train an autoencoder to restore ``H``; return its mean loss in each epoch."""
     trainer = Trainer(autoencoder, optimizer, **options)
     data = autoencoder.check_batch(H, H)

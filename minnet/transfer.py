@@ -1,15 +1,17 @@
 """Taking weights over from another network."""
 
 from numbers import Integral
+from typing import Any
 
 from sklearn.exceptions import NotFittedError
 
+from minnet.common.types import Array
 from minnet.network import Network
 
 __all__ = ["copy_weights"]
 
 
-def copy_weights(source, target, layers=None):
+def copy_weights(source: Any, target: Any, layers: Any = None) -> list[str]:
     """Copy the parameters and the state of some layers from one network into another.
 
     Parameters
@@ -78,7 +80,7 @@ def copy_weights(source, target, layers=None):
     return labels
 
 
-def _network(model, name):
+def _network(model: Any, name: str) -> Network:
     network = getattr(model, "network_", model)
     if not isinstance(network, Network):
         if hasattr(model, "fit") and hasattr(model, "initialize"):
@@ -89,7 +91,7 @@ def _network(model, name):
     return network
 
 
-def _pairs(layers, n_here, n_there):
+def _pairs(layers: Any, n_here: int, n_there: int) -> list[tuple[int, int]]:
     """Return the indices in target and source that belong together."""
     if layers is None:
         if n_here != n_there:
@@ -119,9 +121,9 @@ def _pairs(layers, n_here, n_there):
     return found
 
 
-def _is_whole(value):
+def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _shapes(arrays):
+def _shapes(arrays: dict[str, Array]) -> str:
     return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"

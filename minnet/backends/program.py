@@ -79,11 +79,11 @@ def lower(
         row["n_in"], row["n_out"] = network.sizes[i : i + 2]
         row["trainable"] = layer.trainable
         row["lr_factor"] = row["bias_lr_factor"] = layer.lr_factor
-        if isinstance(layer, Dropout):
+        if layer.only_in_training:
             _, row["stream_index"], row["stream_code"] = network.draws(i).address
             row["rate"] = layer.rate
             continue
-        activation = layer.activation
+        activation: Any = layer.activation
         row["needs_Z"] = activation.needs_Z
         if activations.is_own(activation) and activation.name in formulas.ACTIVATIONS:
             row["activation"] = formulas.ACTIVATIONS.index(activation.name)
@@ -92,7 +92,7 @@ def lower(
             row["activation"] = USER
         else:
             raise CannotLowerError(f"layers[{i}] has the activation {activation!r}")
-        if isinstance(layer, Dense):
+        if layer.fully_connected:
             row["weight"], row["bias"] = offsets[i, "W"], offsets[i, "b"]
             if layer.bias_lr_factor is not None:
                 row["bias_lr_factor"] = layer.bias_lr_factor

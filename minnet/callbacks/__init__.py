@@ -14,6 +14,8 @@ Probe               measures the layers through a training (:class:`minnet.lab.P
 =================== ==================================================================================
 """
 
+from typing import Any
+
 from minnet.callbacks.history import History
 from minnet.callbacks.tensorboard import TensorBoard
 from minnet.callbacks.time_limit import TimeLimit
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """Open what stands beside the framework when it is first asked for."""
     if name == "Checkpoint":
         from minnet.callbacks.checkpoint import Checkpoint

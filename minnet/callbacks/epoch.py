@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any
 
 __all__ = ["FIGURES", "Epoch"]
 
@@ -19,7 +20,7 @@ class Epoch:
         That is about to begin it.
     """
 
-    def __init__(self, trainer):
+    def __init__(self, trainer: Any) -> None:
         where = trainer.optimizer.learning_rate, trainer.initial_rate
         step = trainer.n_steps_before + trainer.optimizer.step
         self._rate = float(trainer.schedule.rates(*where, step, 1, trainer.n_seen)[0])
@@ -27,7 +28,7 @@ class Epoch:
         self._n_scores = len(trainer.validation_scores)
         self._began = time.perf_counter()
 
-    def figures(self, trainer):
+    def figures(self, trainer: Any) -> dict[str, float]:
         """Return the figures at the epoch's end, by name."""
         seconds = time.perf_counter() - self._began
         validated = len(trainer.validation_scores) > self._n_scores

@@ -1,5 +1,7 @@
 """The figures of every epoch, kept."""
 
+from typing import Any
+
 from minnet.callbacks.epoch import FIGURES, Epoch
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
@@ -36,14 +38,14 @@ class History(Callback):
     ['loss', 'validation_loss', 'validation_score', 'learning_rate', 'seconds', 'rows_per_second']
     """
 
-    def __init__(self):
-        self.fits = []
+    def __init__(self) -> None:
+        self.fits: list[dict[str, list[float]]] = []
         self._running = PerTrainer()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<History of {len(self.fits)} fits>"
 
-    def to_dict(self, fit=-1):
+    def to_dict(self, fit: int = -1) -> dict[str, list[float]]:
         """Return the figures of one fit as lists by name.
 
         Parameters
@@ -59,7 +61,7 @@ class History(Callback):
             raise ValueError(f"fit must be one of the {len(self.fits)} fits watched, got {fit!r}")
         return {name: list(values) for name, values in self.fits[fit].items()}
 
-    def to_frame(self, fit=-1):
+    def to_frame(self, fit: int = -1) -> Any:
         """Return the figures of one fit as a data frame with a row for each epoch.
 
         Parameters
@@ -85,23 +87,23 @@ class History(Callback):
             ) from error
         return pd.DataFrame(self.to_dict(fit)).set_index("epoch")
 
-    def begin(self, trainer):
+    def begin(self, trainer: Any) -> None:
         """Open the record of a fit."""
-        figures = {name: [] for name in FIGURES}
+        figures: dict[str, list[float]] = {name: [] for name in FIGURES}
         self.fits.append(figures)
         self._running[trainer] = [figures, None]
 
-    def begin_epoch(self, trainer):
+    def begin_epoch(self, trainer: Any) -> None:
         """Take the time."""
         self._running[trainer][1] = Epoch(trainer)
 
-    def end_epoch(self, trainer):
+    def end_epoch(self, trainer: Any) -> None:
         """Note the figures."""
         figures, epoch = self._running[trainer]
         for name, value in epoch.figures(trainer).items():
             figures[name].append(value)
 
-    def end(self, trainer):
+    def end(self, trainer: Any) -> None:
         """Close the record."""
         self._running.pop(trainer, None)
 

@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from typing import Any
 
 from minnet.callbacks.epoch import Epoch
 from minnet.training.callback import Callback
@@ -62,15 +63,15 @@ class TensorBoard(Callback):
     >>> folder.cleanup()
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = folder
-        self.run_folders = []
+        self.run_folders: list[str] = []
         self._running = PerTrainer()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"TensorBoard({str(self.folder)!r})"
 
-    def begin(self, trainer):
+    def begin(self, trainer: Any) -> None:
         """Open the event file of a fit."""
         try:
             from tensorboardX import SummaryWriter
@@ -82,11 +83,11 @@ class TensorBoard(Callback):
         self._running[trainer] = [SummaryWriter(logdir=folder, flush_secs=_FLUSH), None]
         self.run_folders.append(folder)
 
-    def begin_epoch(self, trainer):
+    def begin_epoch(self, trainer: Any) -> None:
         """Take the time."""
         self._running[trainer][1] = Epoch(trainer)
 
-    def end_epoch(self, trainer):
+    def end_epoch(self, trainer: Any) -> None:
         """Write the figures."""
         writer, epoch = self._running[trainer]
         figures = epoch.figures(trainer)
@@ -94,7 +95,7 @@ class TensorBoard(Callback):
             if not math.isnan(figures[name]):
                 writer.add_scalar(tag, figures[name], figures["epoch"])
 
-    def end(self, trainer):
+    def end(self, trainer: Any) -> None:
         """Close the file."""
         if trainer in self._running:  # not where begin has failed
             self._running.pop(trainer)[0].close()
@@ -102,7 +103,7 @@ class TensorBoard(Callback):
     abort = end
 
 
-def _new_folder(parent):
+def _new_folder(parent: str | os.PathLike[str]) -> str:
     """Make a folder that nobody else has, and return its path."""
     name = os.path.join(os.path.abspath(os.fspath(parent)), time.strftime("%Y-%m-%d_%H-%M-%S"))
     number = 1

@@ -4,6 +4,7 @@ import math
 import time
 import warnings
 from numbers import Real
+from typing import Any
 
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.per_trainer import PerTrainer
@@ -50,7 +51,7 @@ class TimeLimit(Callback):
     The limit of 0.3 seconds was reached in epoch ...: training ended there.
     """
 
-    def __init__(self, seconds):
+    def __init__(self, seconds: float) -> None:
         valid = isinstance(seconds, Real) and not isinstance(seconds, bool)
         if not (valid and 0 < seconds < math.inf):
             raise ValueError(f"seconds must be a number above 0, got {seconds!r}")
@@ -58,10 +59,10 @@ class TimeLimit(Callback):
         self.reached = False
         self._running = PerTrainer()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"TimeLimit({self.seconds!r})"
 
-    def begin(self, trainer):
+    def begin(self, trainer: Any) -> None:
         """Start the clock."""
         self.reached = False
         timer = StepTimer(trainer)
@@ -69,11 +70,11 @@ class TimeLimit(Callback):
             "timer": timer, "due": timer.after(trainer, 0), "over": time.perf_counter() + self.seconds
         }  # fmt: skip
 
-    def next_step(self, trainer):
+    def next_step(self, trainer: Any) -> int | None:
         """Return at which step to look at the clock next."""
         return self._running[trainer]["due"]
 
-    def at_step(self, trainer):
+    def at_step(self, trainer: Any) -> None:
         """End the training if its time is over."""
         fit = self._running[trainer]
         left = fit["over"] - time.perf_counter()
@@ -82,7 +83,7 @@ class TimeLimit(Callback):
             raise StopTraining(self._message(trainer.n_epochs + 1))
         fit["due"] = fit["timer"].after(trainer, left / 2)
 
-    def end_epoch(self, trainer):
+    def end_epoch(self, trainer: Any) -> bool:
         """End the training if its time is over."""
         if time.perf_counter() < self._running[trainer]["over"]:
             return False
@@ -90,12 +91,12 @@ class TimeLimit(Callback):
         warnings.warn(self._message(trainer.n_epochs), stacklevel=4)
         return True
 
-    def end(self, trainer):
+    def end(self, trainer: Any) -> None:
         """Stop the clock."""
         self._running.pop(trainer, None)
 
     abort = end
 
-    def _message(self, epoch):
+    def _message(self, epoch: int) -> str:
         limit = f"The limit of {self.seconds:g} seconds was reached"
         return f"{limit} in epoch {epoch}: training ended there."

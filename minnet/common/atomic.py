@@ -3,12 +3,14 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
+from typing import Any
 
 __all__ = ["write_atomically"]
 
 
 @contextlib.contextmanager
-def write_atomically(path):
+def write_atomically(path: str | os.PathLike[str]) -> Iterator[Any]:
     """Open a file for writing that takes the place of ``path`` when the block ends without an error.
 
     It is written beside ``path`` under another name, flushed to the disk and renamed, so that whoever
@@ -54,7 +56,7 @@ def write_atomically(path):
     _sync_folder(folder)
 
 
-def _sync_folder(folder):
+def _sync_folder(folder: str) -> None:
     """Make the new name last; some systems cannot, and then nothing is lost but this promise."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

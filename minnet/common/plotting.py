@@ -1,6 +1,11 @@
 """What the pictures share: axes, colours, legends."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+
+from minnet.common.types import Array
 
 __all__ = ["OKABE_ITO", "axes_of", "foreground", "layer_colors", "layer_legend", "pyplot", "split"]
 
@@ -10,7 +15,7 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MOST_IN_LEGEND = 7
 
 
-def pyplot():
+def pyplot() -> Any:
     """Return matplotlib.pyplot, or say how to get it."""
     try:
         import matplotlib.pyplot as plt
@@ -21,14 +26,14 @@ def pyplot():
     return plt
 
 
-def axes_of(ax, figsize=None):
+def axes_of(ax: Any, figsize: tuple[float, float] | None = None) -> tuple[Any, Any]:
     """Return the axes given or new ones, and their figure."""
     if ax is None:
         _, ax = pyplot().subplots(figsize=figsize, layout="constrained")
     return ax, _checked(ax).get_figure()
 
 
-def _checked(ax):
+def _checked(ax: Any) -> Any:
     """Return the axes, or say that they are none."""
     from matplotlib.axes import Axes
 
@@ -37,7 +42,9 @@ def _checked(ax):
     return ax
 
 
-def split(ax, n, figsize, projection=None):
+def split(
+    ax: Any, n: int, figsize: tuple[float, float], projection: str | None = None
+) -> tuple[Array, Any]:
     """Return ``n`` axes side by side and their figure.
 
     ``ax`` may be None, that many axes, or axes whose place they take.
@@ -63,36 +70,36 @@ def split(ax, n, figsize, projection=None):
             )
         ax.set_axis_off()
         grid = place.subgridspec(1, n)
-    axes = [figure.add_subplot(grid[0, i], projection=projection) for i in range(n)]
-    return np.array(axes, dtype=object), figure
+    made = [figure.add_subplot(grid[0, i], projection=projection) for i in range(n)]
+    return np.array(made, dtype=object), figure
 
 
-def foreground():
+def foreground() -> str:
     """Return the colour of text: black on white, white on black."""
     return pyplot().rcParams["text.color"]
 
 
-def is_dark(ax):
+def is_dark(ax: Any) -> bool:
     """Return whether the background is."""
     from matplotlib.colors import to_rgb
 
     return float(np.dot(to_rgb(ax.get_facecolor()), (0.2126, 0.7152, 0.0722))) < 0.5
 
 
-def okabe_ito(ax, i):
+def okabe_ito(ax: Any, i: int) -> str:
     """Return a colour of the list; the first is light enough for a dark background."""
     if i == 0 and is_dark(ax):
         return OKABE_ITO[5]
     return OKABE_ITO[i % len(OKABE_ITO)]
 
 
-def layer_colors(ax, n):
+def layer_colors(ax: Any, n: int) -> Array:
     """Return colours for layers in their order: viridis, without what the background swallows."""
     low, high = (0.3, 0.98) if is_dark(ax) else (0.02, 0.82)
     return pyplot().colormaps["viridis"](np.linspace(low, high, n) if n > 1 else [(low + high) / 2])
 
 
-def layer_legend(ax, handles, labels, **options):
+def layer_legend(ax: Any, handles: Sequence[Any], labels: Sequence[str], **options: Any) -> Any:
     """Draw a legend; of many layers, some evenly spaced ones."""
     n = len(handles)
     shown = np.unique(np.linspace(0, n - 1, min(n, _MOST_IN_LEGEND)).round().astype(int))
@@ -100,7 +107,7 @@ def layer_legend(ax, handles, labels, **options):
     return ax.legend([handles[i] for i in shown], [labels[i] for i in shown], **options)
 
 
-def color_bar(figure, drawn, ax, label):
+def color_bar(figure: Any, drawn: Any, ax: Any, label: str) -> Any:
     """Draw a colour bar without an outline."""
     bar = figure.colorbar(drawn, ax=ax, label=label)
     bar.outline.set_visible(False)
@@ -108,6 +115,6 @@ def color_bar(figure, drawn, ax, label):
     return bar
 
 
-def tidy(ax):
+def tidy(ax: Any) -> None:
     """Take away what only frames."""
     ax.spines[["top", "right"]].set_visible(False)

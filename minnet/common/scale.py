@@ -3,10 +3,12 @@
 import numpy as np
 from scipy import sparse
 
+from minnet.common.types import Array, Matrix
+
 __all__ = ["root_mean_squares"]
 
 
-def root_mean_squares(X):
+def root_mean_squares(X: Matrix) -> tuple[Array, float]:
     """Return the root mean square of each column, and of all numbers.
 
     Of a sparse matrix they are those of the numbers that it stores.

@@ -1,5 +1,6 @@
 """Fetching from OpenML, by scikit-learn."""
 
+import os
 from http.client import HTTPException
 from importlib.util import find_spec
 from json import JSONDecodeError
@@ -7,10 +8,14 @@ from json import JSONDecodeError
 import numpy as np
 from sklearn import datasets
 
+from minnet.common.types import Array
+
 __all__ = ["fetch"]
 
 
-def fetch(what, data_id, data_home, cache, instead):
+def fetch(
+    what: str, data_id: int, data_home: str | os.PathLike[str] | None, cache: bool, instead: str
+) -> tuple[Array, Array]:
     """Return data and target of a set on OpenML.
 
     Parameters

@@ -22,9 +22,13 @@ from math import factorial
 
 import numpy as np
 
+from minnet.common.types import Array, ArrayLike, DTypeLike
+from minnet.random import Stream
 from minnet.random.elementary import cos_sin
 
 __all__ = ["ATTEMPTS", "KINDS", "LABELS", "SIDE", "WORDS", "levels", "paint", "scenes", "tables"]
+
+Scene = dict[str, Array]  # of many images: what is in each, by name
 
 SIDE = 32
 WORDS = 256
@@ -38,13 +42,13 @@ _N_TURNS = 255  # steps of a full turn
 _N_BITS = 50
 
 
-def _cos_sin(numerator, denominator):
+def _cos_sin(numerator: ArrayLike, denominator: int) -> Array:
     """Return cosine and sine of ``2 pi numerator / denominator``, the same on every machine."""
     turns = np.atleast_1d(np.asarray(numerator, np.int64)) * (1 << _N_BITS) // denominator
     return np.stack(cos_sin(turns, _N_BITS, "float64"), axis=-1)
 
 
-def _corners(n):
+def _corners(n: int) -> Array:
     """Return n points on a circle of diameter 1, the last one repeated up to the size of the table.
 
     Their angles are 2 pi (t / n + 1 / (2 n) + 1 / 4): an edge is horizontal, at the bottom as y points
@@ -54,7 +58,7 @@ def _corners(n):
     return 0.5 * _cos_sin(4 * t + 2 + n, 4 * n)
 
 
-def _exponential(n=14):
+def _exponential(n: int = 14) -> Array:
     """Return the coefficients of 2**f, f from -1/2 to 1/2: Taylor's, less than 1e-17 off."""
     powers = [1.0]
     for _ in range(n - 1):
@@ -71,12 +75,12 @@ _EXPONENTIAL = _exponential()
 _STEPS = np.array([2 * ((_N_TURNS - 1) // (2 * n)) + 1 for n in _N_CORNERS])
 
 
-def tables():
+def tables() -> tuple[Array, Array, Array, Array]:
     """Return what the compiled code needs of them."""
     return _TURNS, _CORNERS, _FULLNESS, _EXPONENTIAL
 
 
-def levels(dtype):
+def levels(dtype: DTypeLike) -> Array:
     """Return the pixel of each grey: the grey itself as uint8, otherwise 2 grey / 255 - 1."""
     greys = np.arange(256)
     if np.dtype(dtype) == np.uint8:
@@ -84,19 +88,19 @@ def levels(dtype):
     return (2 * greys / 255 - 1).astype(dtype)
 
 
-def _below(words, n):
+def _below(words: Array, n: ArrayLike) -> Array:
     return (words.astype(np.uint64) * np.asarray(n, np.uint64) >> np.uint64(32)).astype(np.int64)
 
 
-def _unit(words):
+def _unit(words: Array) -> Array:
     return words * 2.0**-32
 
 
-def _grey(words, bright):
+def _grey(words: Array, bright: Array) -> Array:
     return np.where(bright, 140 + _below(words, 116), _below(words, 115))
 
 
-def scenes(stream, start, n):
+def scenes(stream: Stream, start: int, n: int) -> Scene:
     """Draw images ``start``, ... of a stream.
 
     Returns
@@ -134,7 +138,7 @@ def scenes(stream, start, n):
     return scene
 
 
-def _begin(words, bright):
+def _begin(words: Array, bright: Array) -> Scene:
     """Draw what stays when a shape is redrawn: kind, grey, first rotation and orientation."""
     n = len(words)
     kind = _below(words[:, 0], 3)
@@ -150,12 +154,12 @@ def _begin(words, bright):
     }
 
 
-def _rotated(turns, x, y):
+def _rotated(turns: Array, x: Array, y: Array) -> tuple[Array, Array]:
     c, s = turns[..., 0], turns[..., 1]
     return c * x - s * y, s * x + c * y
 
 
-def _place(shape, words, some):
+def _place(shape: Scene, words: Array, some: Array | slice) -> None:
     """Draw scale and position of some of the shapes, and compute their corners about the centre."""
     alpha, orientation = _TURNS[shape["rotation"][some]], _TURNS[shape["orientation"][some]]
     a = (0.2 + 0.6 * _unit(words[:, 0])) * SIDE
@@ -178,7 +182,7 @@ def _place(shape, words, some):
     shape["corners"][some] = corners
 
 
-def _power_of_two(x):
+def _power_of_two(x: Array) -> Array:
     """Return 2**x, x from -1000 to 0."""
     n = np.floor(x + 0.5)
     f = x - n
@@ -188,7 +192,7 @@ def _power_of_two(x):
     return np.ldexp(value, n.astype(np.int32))
 
 
-def _hides(second, first, some):
+def _hides(second: Scene, first: Scene, some: Array) -> Array:
     """Say whether, by the estimate, the second covers more than half of the first."""
     d = second["centre"][some] - np.floor(first["centre"][some])
     square = d[:, 0] * d[:, 0] + d[:, 1] * d[:, 1]
@@ -206,12 +210,12 @@ def _hides(second, first, some):
     return near & (hidden > 0.5)
 
 
-def _reach(corners, direction):
+def _reach(corners: Array, direction: Array) -> Array:
     along = corners[..., 0] * direction[:, :1] + corners[..., 1] * direction[:, 1:]
     return along.max(axis=1)
 
 
-def masks(corners):
+def masks(corners: Array) -> Array:
     """Return which pixels of an image belong to each polygon, (n, 32, 32) of bool.
 
     A row is filled where its centre line crosses the polygon, from the pixel of one crossing to that of
@@ -236,7 +240,7 @@ def masks(corners):
     return (left[..., np.newaxis] <= columns) & (columns < right[..., np.newaxis])
 
 
-def paint(scene, X):
+def paint(scene: Scene, X: Array) -> None:
     """Paint the images of a scene into the rows of X: background, first object, second object."""
     level = levels(X.dtype)
     X[...] = level[scene["background"]][:, np.newaxis]

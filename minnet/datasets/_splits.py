@@ -1,16 +1,29 @@
 """What the loaders of fixed sets return: training, validation and test part of one set."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
+
+from minnet.common.types import Array, ArrayLike
 
 __all__ = ["DTYPES", "check_labels", "check_pixels", "splits", "warn_of_order"]
 
 DTYPES = ("float32", "float64", "uint8")
 
 
-def splits(name, X, y, sizes, dtype, target_names, description, white=255):
+def splits(
+    name: str,
+    X: Array,
+    y: Array,
+    sizes: Sequence[int],
+    dtype: np.dtype[Any],
+    target_names: Sequence[str],
+    description: str,
+    white: int = 255,
+) -> Bunch:
     """Cut images into three parts, in their order.
 
     Parameters
@@ -41,7 +54,7 @@ def splits(name, X, y, sizes, dtype, target_names, description, white=255):
     return parts
 
 
-def check_pixels(what, X, shape):
+def check_pixels(what: str, X: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Return images that came from elsewhere as uint8, or say what is wrong with them."""
     X = np.asarray(X)
     if X.shape != shape:
@@ -54,7 +67,9 @@ def check_pixels(what, X, shape):
     return pixels
 
 
-def check_labels(what, y, n_samples, n_classes, counts=None):
+def check_labels(
+    what: str, y: ArrayLike, n_samples: int, n_classes: int, counts: Sequence[int] | None = None
+) -> Array:
     """Return labels, numbers or their digits, as int64, or say what is wrong with them.
 
     ``counts`` says how many there are of each class.
@@ -75,7 +90,7 @@ def check_labels(what, y, n_samples, n_classes, counts=None):
     return labels
 
 
-def warn_of_order(what):
+def warn_of_order(what: str) -> None:
     """Warn that a set arrived with the right counts, and yet is not what its authors gave out."""
     warnings.warn(
         f"{what}: shapes and counts are right, but the bytes, in their order, are not those of the "

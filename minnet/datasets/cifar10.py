@@ -1,14 +1,17 @@
 """CIFAR-10: from OpenML, or from the files of its binary version."""
 
 import hashlib
+import os
 import tarfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from sklearn.utils import Bunch
 
 from minnet.common.checks import check_dtype, check_flag
+from minnet.common.types import Array, DTypeLike
 from minnet.datasets._openml import fetch
 from minnet.datasets._splits import DTYPES, check_labels, check_pixels, splits, warn_of_order
 
@@ -48,7 +51,12 @@ validation part is the last of the five batches that their author gave for train
 pixels, then 1024 green and 1024 blue ones, each row by row."""
 
 
-def fetch_cifar10(*, data_home=None, cache=True, dtype="float32"):
+def fetch_cifar10(
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    cache: bool = True,
+    dtype: DTypeLike = "float32",
+) -> Bunch:
     """Fetch CIFAR-10 from OpenML, with the parts that Glorot & Bengio (2010) used.
 
     Parameters
@@ -89,7 +97,9 @@ def fetch_cifar10(*, data_home=None, cache=True, dtype="float32"):
     return splits("CIFAR-10", X, y, _SIZES, dtype, _CLASSES, _DESCRIPTION)
 
 
-def load_cifar10(path, *, dtype="float32", check=True):
+def load_cifar10(
+    path: str | os.PathLike[str], *, dtype: DTypeLike = "float32", check: bool = True
+) -> Bunch:
     """Load CIFAR-10 from the files of its binary version.
 
     The Python version consists of pickles. To open one is to run what is in it, so it is not read here.
@@ -142,11 +152,11 @@ def load_cifar10(path, *, dtype="float32", check=True):
     return splits(name, X, y, sizes, dtype, _CLASSES, _DESCRIPTION if check else name)
 
 
-def _digest(records):
-    return hashlib.md5(np.ascontiguousarray(records), usedforsecurity=False).hexdigest()
+def _digest(records: Array) -> str:
+    return hashlib.md5(np.ascontiguousarray(records).data, usedforsecurity=False).hexdigest()
 
 
-def _contents(path):
+def _contents(path: Path) -> dict[str, bytes]:
     """Return the bytes of each file, by its name."""
     if path.is_dir():
         there = {
@@ -171,7 +181,7 @@ def _contents(path):
     raise FileNotFoundError(f"{path} must have CIFAR-10's binary version, got none: {_INSTEAD}")
 
 
-def _of_folder(folder):
+def _of_folder(folder: Path) -> dict[str, bytes]:
     found = {}
     for name in _FILES:
         file = folder / name
@@ -182,7 +192,7 @@ def _of_folder(folder):
     return found
 
 
-def _of_archive(path):
+def _of_archive(path: Path) -> dict[str, bytes]:
     found = {}
     try:
         with tarfile.open(path, "r:*") as archive:
@@ -190,7 +200,7 @@ def _of_archive(path):
                 name = Path(member.name).name
                 if member.isreg() and name in _FILES and name not in found:
                     _check_size(path, name, member.size)
-                    found[name] = archive.extractfile(member).read()
+                    found[name] = archive.extractfile(member).read()  # type: ignore[union-attr]
     except _BROKEN as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # not of the contents
@@ -202,7 +212,7 @@ def _of_archive(path):
     return {name: found[name] for name in _FILES}
 
 
-def _check_size(where, name, size):
+def _check_size(where: Path, name: str, size: int) -> None:
     most = _RECORD * _PER_FILE
     if size > most:
         raise ValueError(f"{name} in {where} must have at most {most} bytes, got {size}")

@@ -2,8 +2,10 @@
 
 import numpy as np
 from sklearn.datasets import load_digits
+from sklearn.utils import Bunch
 
 from minnet.common.checks import check_dtype
+from minnet.common.types import DTypeLike
 from minnet.datasets._splits import DTYPES, splits
 from minnet.random import Stream
 
@@ -16,7 +18,7 @@ They stand in where MNIST or CIFAR-10 is not at hand. They are far fewer and far
 is no measurement of those sets, and no number of a paper on those sets is to be held against it."""
 
 
-def load_digits_splits(*, dtype="float32"):
+def load_digits_splits(*, dtype: DTypeLike = "float32") -> Bunch:
     """Load scikit-learn's digits in three parts, to stand in for MNIST or CIFAR-10.
 
     Parameters

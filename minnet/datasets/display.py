@@ -1,11 +1,14 @@
 """Labelled images side by side."""
 
 import math
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from minnet.common.checks import check_whole, is_whole
 from minnet.common.plotting import axes_of
+from minnet.common.types import Array, ArrayLike, Matrix
 
 __all__ = ["ImageGridDisplay"]
 
@@ -41,15 +44,24 @@ class ImageGridDisplay:
     ((60, 32, 32), 'ellipse')
     """
 
-    def __init__(self, images, labels, n_columns=10):
+    def __init__(self, images: Array, labels: list[str], n_columns: int = 10) -> None:
         self.images = images
         self.labels = labels
         self.n_columns = n_columns
 
     @classmethod
     def from_data(
-        cls, X, y, *, target_names=None, n_images=60, n_columns=10, shape=None, ax=None, **kwargs
-    ):
+        cls,
+        X: Matrix,
+        y: ArrayLike,
+        *,
+        target_names: Sequence[str] | None = None,
+        n_images: int = 60,
+        n_columns: int = 10,
+        shape: tuple[int, int] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the first images of a data set.
 
         Parameters
@@ -93,7 +105,7 @@ class ImageGridDisplay:
         names = [str(label if target_names is None else target_names[label]) for label in y]
         return cls(_images(X, shape), names, n_columns).plot(ax=ax, **kwargs)
 
-    def plot(self, *, ax=None, **kwargs):
+    def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the images.
 
         Parameters
@@ -142,7 +154,7 @@ class ImageGridDisplay:
         return self
 
 
-def _images(X, shape):
+def _images(X: Array, shape: tuple[int, int] | None) -> Array:
     """Return rows as pictures."""
     n, n_features = X.shape
     if shape is None:

@@ -1,11 +1,14 @@
 """Small grey images from a folder with a subfolder for each class."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from minnet.common.checks import check_dtype, check_whole
+from minnet.common.types import Array, DTypeLike
 from minnet.datasets._splits import DTYPES
 
 __all__ = ["load_image_folder"]
@@ -17,7 +20,9 @@ _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _MOST_PIXELS = 1 << 26  # of an image in a file
 
 
-def load_image_folder(folder, *, size=37, dtype="float32"):
+def load_image_folder(
+    folder: str | os.PathLike[str], *, size: int = 37, dtype: DTypeLike = "float32"
+) -> Bunch:
     """Load small grey images from a folder with one subfolder for each class.
 
     Glorot & Bengio (2010) used 37 x 37 grey images of ten classes, chosen from ImageNet, which are not
@@ -95,7 +100,7 @@ def load_image_folder(folder, *, size=37, dtype="float32"):
     )
 
 
-def _small(pillow, path, size):
+def _small(pillow: Any, path: Any, size: int) -> Array:
     """Return the pixels of the grey square of a file."""
     from PIL import ImageOps
 

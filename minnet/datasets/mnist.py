@@ -7,10 +7,13 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from sklearn.utils import Bunch
 
 from minnet.common.checks import LARGEST_SIZE, check_dtype, check_flag
+from minnet.common.types import Array, DTypeLike
 from minnet.datasets._openml import fetch
 from minnet.datasets._splits import DTYPES, check_labels, check_pixels, splits, warn_of_order
 
@@ -41,7 +44,12 @@ _DESCRIPTION = """MNIST: 28 x 28 grey images of handwritten digits (LeCun, Corte
 validation part is the end of the 60,000 that their authors gave for training."""
 
 
-def fetch_mnist(*, data_home=None, cache=True, dtype="float32"):
+def fetch_mnist(
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    cache: bool = True,
+    dtype: DTypeLike = "float32",
+) -> Bunch:
     """Fetch MNIST from OpenML, with the parts that Glorot & Bengio (2010) used.
 
     Parameters
@@ -81,7 +89,9 @@ def fetch_mnist(*, data_home=None, cache=True, dtype="float32"):
     return splits("MNIST", X, y, _SIZES, dtype, list("0123456789"), _DESCRIPTION)
 
 
-def load_mnist(folder, *, dtype="float32", check=True):
+def load_mnist(
+    folder: str | os.PathLike[str], *, dtype: DTypeLike = "float32", check: bool = True
+) -> Bunch:
     """Load MNIST, or a set in its form, from its four files.
 
     Parameters
@@ -143,7 +153,7 @@ def load_mnist(folder, *, dtype="float32", check=True):
     return splits(name, X, y, sizes, dtype, names, _DESCRIPTION if check else name)
 
 
-def load_idx(path):
+def load_idx(path: str | os.PathLike[str]) -> Array:
     """Load an array from a file in the IDX format, compressed by gzip or not.
 
     The format is that of MNIST's files: two zero bytes, the type of the numbers (8: unsigned byte, 9:
@@ -189,7 +199,7 @@ def load_idx(path):
             raise ValueError(f"{path} must be whole and a gzip file, got: {error}") from error
 
 
-def _read(path, stream, length, compressed):
+def _read(path: Path, stream: Any, length: int, compressed: bool) -> Array:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _TYPES:
         raise ValueError(f"{path} must be an IDX file, got one that begins with {start!r}")
@@ -221,15 +231,15 @@ def _read(path, stream, length, compressed):
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _digest(array):
+def _digest(array: Array) -> str:
     """Return the SHA-256 of the IDX file of an array of bytes."""
     header = struct.pack(f">4B{array.ndim}I", 0, 0, 0x08, array.ndim, *array.shape)
     digest = hashlib.sha256(header)
-    digest.update(np.ascontiguousarray(array))
+    digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def _find(folder, stem):
+def _find(folder: Path, stem: str) -> Path:
     if not folder.is_dir():
         raise FileNotFoundError(f"folder must be a folder, got {str(folder)!r}: {_INSTEAD}")
     for name in (stem, stem.replace("-idx", ".idx")):  # the second as some programs unpack it

@@ -1,11 +1,14 @@
 """Shapeset-3x2: one or two of three shapes, in endlessly many images."""
 
 import threading
+from collections.abc import Iterator
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from minnet.common.checks import check_dtype, check_flag, check_whole
+from minnet.common.types import Array, DTypeLike, RandomState
 from minnet.datasets import _scenes
 from minnet.datasets._splits import DTYPES
 from minnet.random import Stream, draw_key
@@ -34,7 +37,14 @@ _LAST = 1 << 52  # images have smaller numbers
 _CHUNK = 1024  # images made at a time by the NumPy code
 
 
-def make_shapeset(n_samples=100, *, random_state=0, start=0, dtype="float32", return_details=False):
+def make_shapeset(
+    n_samples: int = 100,
+    *,
+    random_state: RandomState = 0,
+    start: int = 0,
+    dtype: DTypeLike = "float32",
+    return_details: bool = False,
+) -> Any:  # (X, y), or (X, y, details)
     """Make images of Shapeset-3x2, the data that Glorot & Bengio (2010) made for their experiments.
 
     Each image has 32 x 32 grey pixels and shows one or two objects, each a triangle, a quadrilateral (a
@@ -151,20 +161,27 @@ class ShapesetStream:
     True
     """
 
-    def __init__(self, batch_size=250, *, random_state=0, start=0, dtype="float32"):
+    def __init__(
+        self,
+        batch_size: int = 250,
+        *,
+        random_state: RandomState = 0,
+        start: int = 0,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         self.batch_size = check_whole("batch_size", batch_size)
         self.random_state = random_state
         self.start = check_whole("start", start, low=0, high=_LAST - 1)
         self.dtype = check_dtype(dtype, DTYPES)
         self._key = draw_key(random_state)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"ShapesetStream({self.batch_size}, random_state={self.random_state!r}, "
             f"start={self.start}, dtype={self.dtype.name!r})"
         )
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
         """Return an iterator of ``(X, y)``, each as :func:`make_shapeset` returns it."""
         return _Batches(_stream(self._key), self.start, self.batch_size, self.dtype)
 
@@ -172,19 +189,19 @@ class ShapesetStream:
 class _Batches:
     """An iterator of batches that knows the number of its next image; threads may share it."""
 
-    def __init__(self, stream, position, batch_size, dtype):
+    def __init__(self, stream: Stream, position: int, batch_size: int, dtype: DTypeLike) -> None:
         self.position = position
         self._made = stream, batch_size, dtype
         self._lock = threading.Lock()  # another thread may ask while images are made
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         stream, batch_size, dtype = self._made
         return _Batches, (stream, self.position, batch_size, dtype)
 
-    def __iter__(self):
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self):
+    def __next__(self) -> tuple[Array, Array]:
         stream, batch_size, dtype = self._made
         with self._lock:
             if self.position + batch_size > _LAST:
@@ -193,18 +210,18 @@ class _Batches:
             self.position += batch_size
         return batch
 
-    def skip(self, n):
+    def skip(self, n: int) -> None:
         """Pass over the next n batches."""
         n_images = check_whole("n", n, low=0) * self._made[1]
         with self._lock:
             self.position += n_images
 
 
-def _stream(key):
+def _stream(key: int) -> Stream:
     return Stream(key, "shapeset")
 
 
-def _make(stream, start, n, dtype):
+def _make(stream: Stream, start: int, n: int, dtype: DTypeLike) -> tuple[Array, Array]:
     """Make images that were checked: compiled if the extension is there."""
     X, y = np.empty((n, _scenes.SIDE**2), dtype), np.empty(n, np.int64)
     if _ext is not None:

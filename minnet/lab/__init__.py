@@ -15,6 +15,7 @@
 """
 
 import importlib
+from typing import Any
 
 from minnet.lab import theory
 from minnet.lab.diagnosis import Finding, Report, diagnose
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """Open the pictures when they are first asked for."""
     if name == "displays":
         return importlib.import_module("minnet.lab.displays")

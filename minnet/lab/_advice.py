@@ -1,9 +1,13 @@
 """Which weights to draw instead of those that a network has."""
 
+from typing import Any
+
 import numpy as np
 
 from minnet.activations import Identity
 from minnet.initializers.mean_field import find_critical_point
+from minnet.lab.measurement import Measurement
+from minnet.network import Network
 
 __all__ = ["other_weights"]
 
@@ -11,7 +15,7 @@ _CLEARLY = 1.5  # times the variance advised
 _FIRST = 3.0  # of the first layer, which sees data and no activation: "auto" has Glorot's law there
 
 
-def other_weights(m, network, larger):
+def other_weights(m: Measurement, network: Network, larger: bool) -> str | None:
     """Return what to do about weights that are too small or too large, as the start of a sentence.
 
     Nothing is advised that is there already: where the weights have the variance that He or Glorot and
@@ -52,7 +56,7 @@ def other_weights(m, network, larger):
     return None
 
 
-def _edge(layer):
+def _edge(layer: Any) -> float | None:
     """Return the critical weight variance without biases, or None."""
     try:
         found = find_critical_point(layer.activation or Identity(), 0.0)

@@ -1,9 +1,14 @@
 """The Markov chain of variances through layers of finite width: see ``finite_width``."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from minnet.activations import Activation
+from minnet.common.types import Array
 from minnet.initializers.gaussian import gaussian_nodes
 
 __all__ = ["Step", "propagate"]
@@ -20,7 +25,7 @@ class Step:
     used. ``exact`` says that this layer's variance is what it is by construction.
     """
 
-    activation: object
+    activation: Any  # an Activation; None for the last layer
     width: int
     weight_variance: float = 1.0
     bias_variance: float = 0.0
@@ -28,7 +33,14 @@ class Step:
     exact: bool = False
 
 
-def propagate(layers, q, n_samples, correlation, n_outputs, reference=-1):
+def propagate(
+    layers: list[Step],
+    q: float | Array,
+    n_samples: int,
+    correlation: float,
+    n_outputs: int,
+    reference: int = -1,
+) -> tuple[Array, Array, Array, Array, Array]:
     """Return what a VarianceBand has, for layers given as Steps; gradients relative to one of them.
 
     ``q`` is the variance of the first layer's pre-activations, or several for as many groups of inputs,
@@ -48,7 +60,7 @@ def propagate(layers, q, n_samples, correlation, n_outputs, reference=-1):
         errors.append(np.sqrt(max(_of_batch(own, shared, n_samples), 0.0)))
         if after is None:
             break
-        record = _Moments.of(layer.activation, q, c)
+        record = _Moments(layer.activation, q, c)
         records.append(record)
         squares, slopes = np.array([_means(layer.activation, group)[::2] for group in groups]).T
         if layer.normalized:
@@ -84,12 +96,14 @@ def propagate(layers, q, n_samples, correlation, n_outputs, reference=-1):
     )
 
 
-def _of_batch(own, shared, n_samples):
+def _of_batch(own: float, shared: float, n_samples: int) -> float:
     """Return the variance of a mean over samples, from the variance of one and the covariance of two."""
     return (own + (n_samples - 1) * shared) / n_samples
 
 
-def _gradient_errors(layers, records, n_samples, n_outputs, reference):
+def _gradient_errors(
+    layers: list[Step], records: list[_Moments], n_samples: int, n_outputs: int, reference: int
+) -> Array:
     r"""Return the relative standard deviations of the gradients' mean squares, first layer first.
 
     A factor is :math:`\chi(q_k) (1 + \eta_k)`: it fluctuates by itself, and with q, whose own
@@ -138,12 +152,12 @@ def _gradient_errors(layers, records, n_samples, n_outputs, reference):
 class _Moments:
     """Means over two normal pre-activations of variance q and correlation c."""
 
-    @classmethod
-    def of(cls, activation, q, c):
-        self = cls()
+    backward: Any = np.nan  # what a gradient's variance is multiplied with; of each group of inputs
+
+    def __init__(self, activation: Activation, q: float, c: float) -> None:
         z, weights, square, slope, values, derivatives = _at(activation, q)
 
-        def mean(values):
+        def mean(values: Array) -> float:
             return float(weights @ values)
 
         self.square, self.slope = mean(square), mean(slope)
@@ -165,7 +179,7 @@ class _Moments:
         hermite = _hermite(z)
         powers = c ** np.arange(_N_HERMITE)
 
-        def product(first, second):
+        def product(first: Array, second: Array) -> float:
             a, b = hermite @ (weights * first), hermite @ (weights * second)
             rest = mean(first * second) - a @ b  # of higher order: all at the next
             return float((a * b) @ powers + rest * c**_N_HERMITE)
@@ -175,10 +189,9 @@ class _Moments:
         self.shared_spread = product(square, square) - self.square**2
         self.slope_product = product(slope, slope)
         self.shared_cross = product(square, slope) - self.square * self.slope
-        return self
 
 
-def _at(activation, q):
+def _at(activation: Activation, q: float) -> tuple[Array, ...]:
     """Return normal nodes and weights, and f^2, f'^2, f, f' there."""
     z, weights = gaussian_nodes([k / np.sqrt(q) for k in activation.kinks] if q > 0 else ())
     Z = np.sqrt(q) * z
@@ -187,14 +200,14 @@ def _at(activation, q):
     return z, weights, Y**2, D**2, Y, D
 
 
-def _means(activation, q):
+def _means(activation: Activation, q: float) -> tuple[float, float, float]:
     """Return E f^2, Var f^2 and E f'^2."""
     _, weights, square, slope, *_ = _at(activation, q)
     mean = weights @ square
     return float(mean), float(weights @ square**2 - mean**2), float(weights @ slope)
 
 
-def _hermite(z):
+def _hermite(z: Array) -> Array:
     """Return the normalized Hermite polynomials, shape (_N_HERMITE, n_nodes)."""
     rows = [np.ones_like(z), z]
     for k in range(1, _N_HERMITE - 1):

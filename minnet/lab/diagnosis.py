@@ -173,7 +173,7 @@ class _Case:
 
     subject: Subject
     m: Measurement
-    gradient: Array
+    gradient: Any
 
     @property
     def network(self) -> Network:

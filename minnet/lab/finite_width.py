@@ -17,11 +17,14 @@ have the correlation :math:`c`, the covariance takes the place of the variance; 
 come from Mehler's formula.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.common.types import Array, ArrayLike
 from minnet.lab._chain import Step, propagate
 
 _OF_FIELDS = ("activation", "weight_variance", "bias_variance")
@@ -29,7 +32,7 @@ _OF_FIELDS = ("activation", "weight_variance", "bias_variance")
 __all__ = ["VarianceBand", "length_fluctuation", "variance_band"]
 
 
-def length_fluctuation(widths, rectifier=True):
+def length_fluctuation(widths: ArrayLike, rectifier: bool = True) -> float:
     r"""Return :math:`E |h|^4 / (E |h|^2)^2` of the last layer's activations, over random weights.
 
     .. math:: \prod_j (1 + 5 / n_j) \text{ for ReLU}, \quad
@@ -88,7 +91,7 @@ class VarianceBand:
     gradient_variances: np.ndarray
     gradient_errors: np.ndarray
 
-    def interval(self, n_errors=2.0):
+    def interval(self, n_errors: float = 2.0) -> tuple[Array, Array]:
         """Return lower and upper ends of the variances, at some standard errors of their logarithms.
 
         Parameters
@@ -108,20 +111,22 @@ class VarianceBand:
         )
         return _log_normal(self.means, relative, n_errors)
 
-    def gradient_interval(self, n_errors=2.0):
+    def gradient_interval(self, n_errors: float = 2.0) -> tuple[Array, Array]:
         """Return lower and upper ends of the gradients' variances, likewise."""
         n_errors = check_real("n_errors", n_errors, 0)
         return _log_normal(self.gradient_variances, self.gradient_errors, n_errors)
 
 
-def _log_normal(mean, relative, n_errors):
+def _log_normal(mean: Array, relative: Array, n_errors: float) -> tuple[Array, Array]:
     """Return the ends for a log-normal law of this mean and relative standard deviation."""
     log_variance = np.log1p(relative**2)
     centre, reach = mean * np.exp(-log_variance / 2), np.exp(n_errors * np.sqrt(log_variance))
     return centre / reach, centre * reach
 
 
-def variance_band(network, q, widths, n_samples=1, correlation=0.0):
+def variance_band(
+    network: Any, q: float, widths: Sequence[int], n_samples: int = 1, correlation: float = 0.0
+) -> VarianceBand:
     r"""Return variances by depth for layers of given widths, with their standard errors.
 
     Parameters

@@ -6,12 +6,15 @@ of the identity matrix go back through the copies.
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
-from minnet.lab.rows import describe, row_indices
+from minnet.common.types import Array, ArrayLike, Matrix, RandomState
+from minnet.lab.rows import describe_rows, row_indices
 from minnet.lab.subject import subject_of
 from minnet.layers import Context
+from minnet.network import Network
 from minnet.random import Stream, draw_key
 
 __all__ = ["Jacobians", "jacobians"]
@@ -41,12 +44,12 @@ class Jacobians:
     hidden: np.ndarray
 
     @property
-    def means(self):
+    def means(self) -> Array:
         """Mean singular value of each layer."""
         return np.array([values.mean() for values in self.layers])
 
     @property
-    def rms(self):
+    def rms(self) -> Array:
         """Root mean square singular value of each layer.
 
         For square layers its square is the factor by which a gradient's variance changes going back.
@@ -54,7 +57,13 @@ class Jacobians:
         return np.array([np.sqrt(np.square(values).mean()) for values in self.layers])
 
 
-def jacobians(model, X, y=None, n_samples=4, random_state=None):
+def jacobians(
+    model: Any,
+    X: Matrix,
+    y: ArrayLike | None = None,
+    n_samples: int = 4,
+    random_state: RandomState | None = None,
+) -> Jacobians:
     r"""Return singular values of a network's Jacobians on some samples.
 
     Parameters
@@ -99,7 +108,7 @@ def jacobians(model, X, y=None, n_samples=4, random_state=None):
         raise ValueError("X must have at least one row, got none")
     chosen = Stream(draw_key(random_state), "jacobians", 0).permutation(X.shape[0])[:n_samples]
     _, contexts = network.forward_training(X[chosen[:1]])
-    rows = describe(network, row_indices(contexts))
+    rows = describe_rows(network, row_indices(contexts))
     hidden = [i for i, is_hidden in zip(rows["index"], rows["hidden"], strict=True) if is_hidden]
     per_layer, ends = [], []
     for row in np.sort(chosen):
@@ -115,7 +124,7 @@ def jacobians(model, X, y=None, n_samples=4, random_state=None):
     )
 
 
-def layer_jacobians(network, x):
+def layer_jacobians(network: Network, x: Matrix) -> dict[int, Array]:
     """Return each layer's dY/dX at one sample ``x`` of shape (1, n_features), by the layer's place.
 
     They have the shape (n_outputs, n_inputs). Dropout, which does nothing in prediction, has none.
@@ -132,20 +141,19 @@ def layer_jacobians(network, x):
     return matrices
 
 
-def _end_to_end(matrices, hidden):
+def _end_to_end(matrices: dict[int, Array], hidden: list[int]) -> Array:
     """Return the Jacobian from the first hidden layer's output to the last's."""
     if not hidden:
         first, last = 0, max(matrices)
     else:
         first, last = (hidden[0] + 1, hidden[-1]) if len(hidden) > 1 else (0, hidden[0])
-    J = None
-    for i, matrix in matrices.items():
-        if first <= i <= last:
-            J = matrix if J is None else matrix @ J
+    J, *others = (matrix for i, matrix in matrices.items() if first <= i <= last)
+    for matrix in others:
+        J = matrix @ J
     return J
 
 
-def singular_values(J):
+def singular_values(J: Array) -> Array:
     """Return the singular values of a matrix, descending; NaN if it is not finite."""
     if not np.isfinite(J).all():
         return np.full(min(J.shape), np.nan)

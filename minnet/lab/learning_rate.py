@@ -2,19 +2,20 @@
 
 import copy
 from dataclasses import dataclass
-from numbers import Integral
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from sklearn.pipeline import Pipeline
 
 from minnet.backends import Hyper, make_backend
-from minnet.common.checks import check_real, check_whole
+from minnet.common.checks import check_real, check_whole, is_whole
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.descend import shuffled_order
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.subject import subject_of
 from minnet.network import Network
-from minnet.optimizers import get_optimizer
+from minnet.optimizers import Optimizer, get_optimizer
 
 __all__ = ["RangeTest", "find_learning_rate"]
 
@@ -45,24 +46,24 @@ class RangeTest:
     smoothed: np.ndarray
     suggestion: float
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         low, high = self.learning_rates[[0, -1]]
         steps = f"{len(self.losses)} steps, rates {low:.3g} to {high:.3g}"
         return f"<RangeTest of {steps}: {self.suggestion:.2g} suggested>"
 
 
 def find_learning_rate(
-    model,
-    X,
-    y,
-    sample_weight=None,
+    model: Any,
+    X: Matrix,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None = None,
     *,
-    low=1e-6,
-    high=10.0,
-    n_steps=200,
-    optimizer=None,
-    batch_size=None,
-):
+    low: float = 1e-6,
+    high: float = 10.0,
+    n_steps: int = 200,
+    optimizer: str | Optimizer | None = None,
+    batch_size: int | None = None,
+) -> RangeTest:
     r"""Raise the learning rate step by step on a copy of a model, and suggest one by the losses.
 
     This is the range test of Smith (2017, *Cyclical learning rates for training neural networks*), with
@@ -117,6 +118,7 @@ def find_learning_rate(
     if y is None:
         raise ValueError("y must be given: the losses are what is looked at, got None")
     estimator = model[-1] if isinstance(model, Pipeline) else model
+    options: dict[str, Any]
     if isinstance(estimator, Network):
         optimizer = "adam" if optimizer is None else optimizer
         options = {"batch_size": 32, "weight_decay": 0.0, "backend": "auto", "n_threads": None}
@@ -131,7 +133,7 @@ def find_learning_rate(
         }
         options["batch_size"] = batch_size_of(estimator, n_samples)
     batch_size = options["batch_size"] if batch_size is None else batch_size
-    if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:
+    if not is_whole(batch_size):
         raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
     prepared = get_optimizer(subject.optimizer)
     if prepared.state is None or prepared.state.shape[1:] != network.params.shape:
@@ -154,7 +156,14 @@ def find_learning_rate(
     return RangeTest(rates, losses, smoothed, float(suggestion))
 
 
-def _losses(runner, network, data, rates, batch_size, **options):
+def _losses(
+    runner: Any,
+    network: Network,
+    data: tuple[Any, ...],
+    rates: Array,
+    batch_size: int,
+    **options: Any,
+) -> Array:
     """Return the loss of each step until it diverges."""
     X, T, weights = data
     n_samples = X.shape[0]
@@ -183,7 +192,7 @@ def _losses(runner, network, data, rates, batch_size, **options):
     return np.array(losses)
 
 
-def _rates(low, high, n_steps):
+def _rates(low: float, high: float, n_steps: int) -> Array:
     low = check_real("low", low, low=0, left=False)
     high = check_real("high", high, low=low, left=False)
     n_steps = check_whole("n_steps", n_steps, low=10, high=10**6)

@@ -1,11 +1,15 @@
 """What was measured in a network: once, or through training."""
 
 import json
+import os
+from collections.abc import Iterable
+from typing import Any, Self
 
 import numpy as np
 
 from minnet.common.atomic import write_atomically
 from minnet.common.configured import suggest
+from minnet.common.types import Array
 
 __all__ = ["Measurement", "Recording"]
 
@@ -79,7 +83,9 @@ class Measurement:
     ((3,), (3, 64))
     """
 
-    def __init__(self, step, loss, description, values):
+    def __init__(
+        self, step: int, loss: float, description: dict[str, Any], values: dict[str, Array]
+    ) -> None:
         if not isinstance(description, dict) or not set(_DESCRIPTION) <= set(description):
             raise TypeError(
                 f"description must be a dictionary of {', '.join(_DESCRIPTION)}, got {description!r:.200}"
@@ -94,19 +100,19 @@ class Measurement:
         self.fan_out = np.asarray(description["fan_out"], dtype=np.int64)
         self._values = values
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"<Measurement of {len(self.layers)} layers at step {self.step}, loss {self.loss:.4g}>"
         )
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: str | tuple[str, ...]) -> Array:
         return _find(self._values, key)
 
-    def keys(self):
+    def keys(self) -> list[str]:
         """Return the names of all arrays, such as "Y_sd"."""
         return list(self._values)
 
-    def histogram(self, name):
+    def histogram(self, name: str) -> tuple[Array, Array]:
         """Return how the numbers of an array are distributed in each row.
 
         Parameters
@@ -125,16 +131,16 @@ class Measurement:
             raise ValueError(suggest(name, names, where="histogram"))
         return self[name, "density"], self[name, "edges"]
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Return a pandas DataFrame with a row for each layer (``minnet-learn[frame]``)."""
         return Recording([self]).to_frame()
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a file that :meth:`load` reads; see :meth:`Recording.save`."""
         Recording([self]).save(path)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read what :meth:`save` wrote."""
         recording = Recording.load(path)
         if len(recording) != 1:
@@ -143,7 +149,7 @@ class Measurement:
             )
         return recording[0]
 
-    def _description(self):
+    def _description(self) -> dict[str, Any]:
         return {name: np.asarray(getattr(self, name)).tolist() for name in _DESCRIPTION}
 
 
@@ -178,7 +184,7 @@ class Recording:
     (array([ 0,  5, 35, 40]), (4, 2))
     """
 
-    def __init__(self, measurements=()):
+    def __init__(self, measurements: Iterable[Measurement] = ()) -> None:
         try:
             self.measurements = list(measurements)
         # NotImplementedError is what iter() of SciPy's BSR matrices and of memoryviews raises.
@@ -187,14 +193,14 @@ class Recording:
                 f"measurements must be a list of Measurement, got {measurements!r:.200}"
             ) from None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.measurements)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         steps = f", steps {self.steps[0]} to {self.steps[-1]}" if len(self) else ""
         return f"<Recording of {len(self)} measurements{steps}>"
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, int | np.integer):
             return self.measurements[key]
         if isinstance(key, slice):
@@ -204,21 +210,21 @@ class Recording:
         return np.stack([m[key] for m in self.measurements])
 
     @property
-    def layers(self):
+    def layers(self) -> list[str]:
         """Labels of the rows."""
         return self.measurements[0].layers if self.measurements else []
 
     @property
-    def steps(self):
+    def steps(self) -> Array:
         """Steps of training before each measurement."""
         return np.array([m.step for m in self.measurements], dtype=np.int64)
 
     @property
-    def losses(self):
+    def losses(self) -> Array:
         """The objective of the batch at each measurement."""
         return np.array([m.loss for m in self.measurements], dtype=np.float64)
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Return a pandas DataFrame with a row for each step and layer (``minnet-learn[frame]``)."""
         try:
             import pandas as pd
@@ -236,7 +242,7 @@ class Recording:
         ]
         return pd.DataFrame(rows)
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a file, as NumPy arrays that load without running any code (``.npz``).
 
         A file that is there is replaced only when the new one is whole.
@@ -258,7 +264,7 @@ class Recording:
             np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read what :meth:`save` wrote.
 
         Raises
@@ -292,11 +298,11 @@ class Recording:
             raise ValueError(_not_ours(path)) from error
 
 
-def _not_ours(path):
+def _not_ours(path: str | os.PathLike[str]) -> str:
     return f"path must be a file that Recording.save wrote, got {str(path)!r}, which is not or is damaged"
 
 
-def _find(values, key):
+def _find(values: dict[str, Array], key: str | tuple[str, ...]) -> Array:
     name = key if isinstance(key, str) else "_".join(key)
     if name not in values:
         raise KeyError(f"{key!r}: it may be one of {', '.join(values)}")

@@ -1,16 +1,19 @@
 """What theory expects of a given network: its own widths, activations and initializers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from minnet.activations import Activation
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab._chain import Step, propagate
 from minnet.lab.finite_width import VarianceBand
 from minnet.lab.subject import subject_of
 from minnet.lab.weights import weight_mean, weight_variance
 from minnet.layers import BatchNorm, Dense, Dropout
+from minnet.network import Network
 
 __all__ = ["Prediction", "predict_variances"]
 
@@ -42,7 +45,7 @@ class Prediction(VarianceBand):
     stopped: str = ""
 
 
-def predict_variances(model, X, y=None):
+def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Prediction:
     r"""Return mean-field theory's variances of pre-activations and gradients, layer by layer.
 
     The first layer's is :math:`\operatorname{Var} W\, |x|^2 + \sigma_b^2`, with the inputs as they are.
@@ -145,7 +148,7 @@ class _Row:
     normalized: bool = False
 
 
-def _rows(network):
+def _rows(network: Network) -> tuple[list[_Row], str]:
     """Return a row for each Dense and BatchNorm, and why some of them are not known."""
     rows, kept, stopped = [], 1.0, ""
     for i, layer in enumerate(network.layers):
@@ -167,7 +170,8 @@ def _rows(network):
             row = rows[-1]
             row.shift, row.bias_variance = _law(network, i, "b")
             row.weight_variance = variance * (fan_in if len(rows) > 1 else 1) / kept
-            row.step = _Shifted(layer.activation, row.shift) if row.shift else layer.activation
+            f = layer.activation
+            row.step = _Shifted(f, row.shift) if f and row.shift else f
             kept = 1.0
         elif known and layer.trainable and kept == 1:
             rows[-1].step, rows[-1].normalized = layer.activation, True
@@ -178,7 +182,7 @@ def _rows(network):
     return rows, stopped
 
 
-def _law(network, i, name):
+def _law(network: Network, i: int, name: str) -> tuple[float, float]:
     """Return mean and variance of the weights or biases of layer ``i``."""
     initializer, array = network.init_[f"layers[{i}].{name}"], getattr(network.layers[i], name)
     if hasattr(initializer, "adapt"):
@@ -187,7 +191,7 @@ def _law(network, i, name):
     return weight_mean(*law), weight_variance(*law)
 
 
-def _of_inputs(X, signed):
+def _of_inputs(X: Matrix, signed: bool) -> tuple[Array, float]:
     """Return |x|^2 of groups of inputs, and the correlation of two inputs.
 
     The correlation is the root mean square, or the mean if signed.
@@ -214,13 +218,13 @@ def _of_inputs(X, signed):
 class _Shifted(Activation):
     """f(z + b), for a bias that all units share."""
 
-    def __init__(self, activation, shift):
+    def __init__(self, activation: Activation, shift: float) -> None:
         self.activation = activation
         self.shift = shift
         self.kinks = tuple(kink - shift for kink in activation.kinks)
 
-    def __call__(self, Z):
+    def __call__(self, Z: Array) -> Array:
         return self.activation(Z + self.shift)
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         return self.activation.derivative(Z + self.shift, Y)

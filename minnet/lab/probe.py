@@ -4,21 +4,27 @@ A measurement is one training pass of the network's own layers, whose contexts a
 second implementation of anything.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral
+from typing import Any
 
 import numpy as np
 
-from minnet.activations import Identity
-from minnet.common.checks import check_whole
+from minnet.activations import Activation, Identity
+from minnet.common.checks import check_whole, is_whole
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.jacobians import layer_jacobians, singular_values
 from minnet.lab.measurement import Measurement, Recording
-from minnet.lab.rows import describe, row_indices
+from minnet.lab.rows import describe_rows, row_indices
 from minnet.lab.subject import Subject, batch_for, step_of, subject_of
+from minnet.layers import Context
+from minnet.optimizers import Optimizer
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
 
@@ -32,7 +38,16 @@ _MOST_SORTED = 2**16
 _BUDGET = 0.03  # share of the time that a Probe takes by default
 
 
-def probe(model, X, y=None, sample_weight=None, *, optimizer=None, n_bins=64, n_jacobians=0):
+def probe(
+    model: Any,
+    X: Matrix,
+    y: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    *,
+    optimizer: str | Optimizer | None = None,
+    n_bins: int = 64,
+    n_jacobians: int = 0,
+) -> Measurement:
     """Measure a network on a batch, layer by layer, forward and backward.
 
     Parameters
@@ -73,14 +88,20 @@ def probe(model, X, y=None, sample_weight=None, *, optimizer=None, n_bins=64, n_
     return measure(subject, 0, *options)
 
 
-def one_pass(subject):
+def one_pass(subject: Subject) -> tuple[float, Array | None, list[Context]]:
     """Return loss, flat gradient and contexts of a training pass; NaN and None without targets."""
     if subject.T is None:
         return math.nan, None, subject.network.forward_training(subject.X)[1]
     return subject.network.forward_backward(subject.X, subject.T, subject.weights)
 
 
-def measure(subject, step=0, n_bins=64, n_jacobians=0, passed=None):
+def measure(
+    subject: Subject,
+    step: int = 0,
+    n_bins: int = 64,
+    n_jacobians: int = 0,
+    passed: tuple[float, Array | None, list[Context]] | None = None,
+) -> Measurement:
     """Return the measurement of a :class:`Subject`; ``passed`` is its :func:`one_pass`, if made before."""
     network = subject.network
     # A diverged network is measured as it is.
@@ -95,8 +116,8 @@ def measure(subject, step=0, n_bins=64, n_jacobians=0, passed=None):
             _row(
                 network.layers[i],
                 contexts[i],
-                gradients and gradients[i],
-                moved and moved[i],
+                None if gradients is None else gradients[i],
+                None if moved is None else moved[i],
                 n_bins,
             )
             for i in rows
@@ -104,10 +125,16 @@ def measure(subject, step=0, n_bins=64, n_jacobians=0, passed=None):
         for row, found in zip(per_row, _jacobians(subject, rows, n_jacobians), strict=True):
             row.update(found)
     values = {name: np.array([row[name] for row in per_row]) for name in (per_row or [{}])[0]}
-    return Measurement(step, float(loss), describe(network, rows), values)
+    return Measurement(step, float(loss), describe_rows(network, rows), values)
 
 
-def _row(layer, ctx, gradients, moved, n_bins):
+def _row(
+    layer: Any,
+    ctx: Context,
+    gradients: dict[str, Array] | None,
+    moved: dict[str, Array] | None,
+    n_bins: int,
+) -> dict[str, Any]:
     """Return all numbers of one layer."""
     weight = getattr(layer, "W", None)
     dZ = getattr(ctx, "dZ", None)
@@ -134,9 +161,10 @@ def _row(layer, ctx, gradients, moved, n_bins):
     return row
 
 
-def _jacobians(subject, rows, n_samples):
+def _jacobians(subject: Subject, rows: list[int], n_samples: int) -> Iterator[dict[str, Any]]:
     """Return statistics of singular values for each row: of its layer, and of the product up to it."""
-    of_layer, of_product = [[] for _ in rows], [[] for _ in rows]
+    of_layer: list[list[Array]] = [[] for _ in rows]
+    of_product: list[list[Array]] = [[] for _ in rows]
     for i in range(min(n_samples, subject.X.shape[0])):
         product = None
         for layer, J in layer_jacobians(subject.network, subject.X[[i]]).items():
@@ -155,10 +183,10 @@ def _jacobians(subject, rows, n_samples):
         yield {key: value for key, value in found.items() if np.ndim(value) == 0}
 
 
-def _statistics(name, values, n_bins=1):
+def _statistics(name: str, values: Array | None, n_bins: int = 1) -> dict[str, Any]:
     """Return the statistics of some numbers and their histogram, NaN if there are none."""
     if values is None or not values.size:
-        row = dict.fromkeys(("mean", "sd", "rms", "max", *_PERCENTILES), math.nan)
+        row: dict[str, Any] = dict.fromkeys(("mean", "sd", "rms", "max", *_PERCENTILES), math.nan)
         row.update(density=np.full(n_bins, math.nan), edges=np.full(n_bins + 1, math.nan))
         return {f"{name}_{statistic}": value for statistic, value in row.items()}
     every = _spacing(values)
@@ -180,7 +208,7 @@ def _statistics(name, values, n_bins=1):
     return {f"{name}_{statistic}": value for statistic, value in row.items()}
 
 
-def _spacing(values):
+def _spacing(values: Array) -> int:
     """Return how far apart the numbers to be sorted are, so that each column has its share of them."""
     every = -(-values.size // _MOST_SORTED)
     while math.gcd(every, values.shape[-1]) > 1:
@@ -188,7 +216,7 @@ def _spacing(values):
     return every
 
 
-def _percentile(values, percent):
+def _percentile(values: Array, percent: float) -> float:
     """Return a percentile of sorted numbers, as ``numpy.percentile`` interpolates it."""
     if math.isnan(values[-1]):
         return math.nan
@@ -198,7 +226,7 @@ def _percentile(values, percent):
     return low if low == high else low + (place - below) * (high - low)
 
 
-def _histogram(values, low, high, n_bins):
+def _histogram(values: Array, low: float, high: float, n_bins: int) -> tuple[Array, Array]:
     """Return density and edges of equal bins over sorted numbers; NaN and infinity do not count."""
     first = np.searchsorted(values, -math.inf, "right")
     values = values[first : np.searchsorted(values, math.inf)]
@@ -215,7 +243,7 @@ def _histogram(values, low, high, n_bins):
     return np.diff(places) / (values.size * np.diff(edges)), edges
 
 
-def _slopes(activation, ctx):
+def _slopes(activation: Activation | None, ctx: Context) -> tuple[float, float]:
     """Return the share of saturated pre-activations, and that of dead units."""
     if activation is None or isinstance(activation, Identity):
         return math.nan, math.nan
@@ -225,7 +253,7 @@ def _slopes(activation, ctx):
     return float((slopes < _SATURATED * largest).mean()) if saturates else math.nan, dead
 
 
-def _slope_of(activation):
+def _slope_of(activation: Activation) -> tuple[float, bool]:
     """Return the largest slope of an activation, and whether it saturates on both sides."""
     Z = np.linspace(-8, 8, 1601)
     largest = np.abs(activation.derivative(Z, activation(Z))).max()
@@ -281,7 +309,16 @@ class Probe(Callback):
     <Recording of 3 measurements, steps 0 to 180>
     """
 
-    def __init__(self, X, y=None, sample_weight=None, *, steps=None, n_bins=64, n_jacobians=0):
+    def __init__(
+        self,
+        X: Matrix,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        steps: int | Sequence[int] | None = None,
+        n_bins: int = 64,
+        n_jacobians: int = 0,
+    ) -> None:
         self.X = X
         self.y = y
         self.sample_weight = sample_weight
@@ -290,17 +327,18 @@ class Probe(Callback):
         self.n_jacobians = _check_count("n_jacobians", n_jacobians, 0)
         self.recording = Recording()
         self.seconds = 0.0
-        self._estimators, self._fits = {}, PerTrainer()
+        self._estimators: dict[int, Any] = {}
+        self._fits = PerTrainer()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_estimators": {}}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Probe of {np.shape(self.X)[0]} rows: {self.recording!r}>"
 
     # ---- what a Trainer asks
 
-    def begin(self, trainer):
+    def begin(self, trainer: Any) -> None:
         """Start a new recording."""
         network, given = trainer.network, (self.X, self.y, self.sample_weight)
         estimator = self._estimators.get(threading.get_ident())
@@ -310,10 +348,10 @@ class Probe(Callback):
             batch = network.check_X(self.X), None, None
         else:
             batch = network.check_batch(*given)
-        fit = self._fits[trainer] = _Fit(batch, first=trainer.n_steps)
+        fit = self._fits[trainer] = _ProbedTraining(batch, first=trainer.n_steps)
         self.recording, self.seconds = fit.recording, 0.0
 
-    def next_step(self, trainer):
+    def next_step(self, trainer: Any) -> int | None:
         """Return the number of steps at which training is to pause for :meth:`at_step`, or None."""
         made, fit = trainer.n_steps, self._fits[trainer]
         if isinstance(self.steps, int):
@@ -322,7 +360,7 @@ class Probe(Callback):
             return next((s for s in self.steps if s > made or (s == made and not fit.has(s))), None)
         return fit.due if len(fit.recording) else made
 
-    def at_step(self, trainer):
+    def at_step(self, trainer: Any) -> None:
         """Measure, if it is time."""
         fit, now = self._fits[trainer], time.perf_counter()
         if fit.resumed is not None:
@@ -344,17 +382,17 @@ class Probe(Callback):
             fit.due = made + max(1, min(here, math.ceil(missing / pace)))
         fit.resumed = time.perf_counter()
 
-    def end(self, trainer):
+    def end(self, trainer: Any) -> None:
         """Measure the end of the training."""
         fit = self._fits.pop(trainer)
         if not fit.has(trainer.n_steps):
             self._measure(trainer, fit)
 
-    def abort(self, trainer):
+    def abort(self, trainer: Any) -> None:
         """Let go of the batch."""
         self._fits.pop(trainer, None)
 
-    def _measure(self, trainer, fit):
+    def _measure(self, trainer: Any, fit: _ProbedTraining) -> None:
         began = time.perf_counter()
         clip = {"clip_value": trainer.clip_value, "clip_norm": trainer.clip_norm}
         # A copy of the optimizer: what the step would be is found by taking it.
@@ -369,20 +407,20 @@ class Probe(Callback):
 
     # ---- what scikit-learn's estimators call
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Take note of whose labels ``y`` are."""
         self._estimators[threading.get_ident()] = estimator
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Let go of the estimator."""
         self._estimators.pop(threading.get_ident(), None)
 
 
 @dataclass
-class _Fit:
+class _ProbedTraining:
     """What belongs to one training: others may go on in other threads."""
 
-    batch: tuple
+    batch: tuple[Any, Any, Any]
     first: int  # step
     recording: Recording = field(default_factory=Recording)
     seconds: float = 0.0
@@ -390,17 +428,17 @@ class _Fit:
     resumed: float | None = None
     due: int | None = None
 
-    def has(self, step):
+    def has(self, step: int) -> bool:
         return len(self.recording) > 0 and self.recording[-1].step == step
 
 
-def _check_steps(steps):
+def _check_steps(steps: Any) -> int | list[int] | None:
     if steps is None:
         return None
-    if isinstance(steps, Integral) and not isinstance(steps, bool) and steps > 0:
+    if is_whole(steps):
         return int(steps)
     whole = isinstance(steps, list | tuple | range | np.ndarray) and all(
-        isinstance(s, Integral) and not isinstance(s, bool) and s >= 0 for s in steps
+        is_whole(s, low=0) for s in steps
     )
     if not whole:
         raise ValueError(
@@ -413,5 +451,5 @@ def _check_steps(steps):
 _MOST = 10**6  # bins or samples: more would be a mistake, and take all memory
 
 
-def _check_count(name, value, least):
+def _check_count(name: str, value: Any, least: int) -> int:
     return check_whole(name, value, least, _MOST)

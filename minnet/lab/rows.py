@@ -1,16 +1,20 @@
 """Which layers of a network a measurement has as its rows, and what they are called."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from minnet.activations import Identity, name_of
+from minnet.network import Network
 
-__all__ = ["describe", "row_indices"]
+__all__ = ["describe_rows", "row_indices"]
 
 
-def row_indices(contexts):
+def row_indices(contexts: Sequence[Any]) -> list[int]:
     """Return the places of the layers that left pre-activations and activations in their contexts."""
     return [i for i, ctx in enumerate(contexts) if hasattr(ctx, "Z") and hasattr(ctx, "Y")]
 
 
-def describe(network, rows):
+def describe_rows(network: Network, rows: list[int]) -> dict[str, Any]:
     """Return what a measurement says about its rows, the layers at these places."""
     layers = [network.layers[i] for i in rows]
     activations = [layer.activation or Identity() for layer in layers]
@@ -29,7 +33,7 @@ def describe(network, rows):
     }
 
 
-def _is_hidden(network, i):
+def _is_hidden(network: Network, i: int) -> bool:
     """Return whether layer ``i`` is not one that a BatchNorm above normalizes."""
     above = [layer for layer in network.layers[i + 1 :] if not layer.only_in_training]
     return not (network.layers[i].fully_connected and above and above[0].normalizes)

@@ -8,11 +8,14 @@ a class of large dimensional random matrices"); Pennington, Schoenholz & Ganguli
 (arXiv:1711.04735).
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.special import hyp2f1, ndtri
 
-from minnet.activations import get_activation
+from minnet.activations import Activation, get_activation
 from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.common.types import Array, ArrayLike
 from minnet.initializers.gaussian import gaussian_nodes
 
 __all__ = [
@@ -30,7 +33,7 @@ __all__ = [
 _QUANTILES = 2**16
 
 
-def quarter_circle(s, scale=1.0):
+def quarter_circle(s: ArrayLike, scale: float = 1.0) -> Array:
     r"""Return the density of the singular values of a large square matrix of independent entries.
 
     .. math:: p(s) = \frac{\sqrt{4 \sigma^2 - s^2}}{\pi \sigma^2}, \quad 0 \le s \le 2 \sigma
@@ -61,7 +64,7 @@ def quarter_circle(s, scale=1.0):
         return np.where(inside, root / (np.pi * scale**2), 0.0)
 
 
-def quarter_circle_mean(scale=1.0):
+def quarter_circle_mean(scale: float = 1.0) -> float:
     r"""Return the mean of the quarter circle, :math:`8 \sigma / 3 \pi`.
 
     So the mean singular values of about 0.8 and 0.5 that Glorot & Bengio (2010) report for layers'
@@ -73,7 +76,7 @@ def quarter_circle_mean(scale=1.0):
     return 8 * check_real("scale", scale, 0) / (3 * np.pi)
 
 
-def marchenko_pastur(s, ratio=1.0, scale=1.0):
+def marchenko_pastur(s: ArrayLike, ratio: float = 1.0, scale: float = 1.0) -> Array:
     r"""Return the density of the singular values of a large matrix of independent entries.
 
     .. math:: p(s) = \frac{\sqrt{(b^2 - s^2)(s^2 - a^2)}}{\pi \sigma^2 \min(r, 1)\, s}, \quad
@@ -114,7 +117,7 @@ def marchenko_pastur(s, ratio=1.0, scale=1.0):
     return np.where(inside, root / bottom, 0.0)
 
 
-def marchenko_pastur_mean(ratio=1.0, scale=1.0):
+def marchenko_pastur_mean(ratio: float = 1.0, scale: float = 1.0) -> float:
     r"""Return the mean of :func:`marchenko_pastur`.
 
     .. math:: \sigma \sqrt{\max(r, 1)}\; {}_2F_1(-\tfrac12, \tfrac12; 2; \min(r, 1/r))
@@ -144,7 +147,13 @@ def marchenko_pastur_mean(ratio=1.0, scale=1.0):
     return float(scale * np.sqrt(max(ratio, 1)) * hyp2f1(-0.5, 0.5, 2.0, small))
 
 
-def jacobian_density(s, activation, q, weight_variance=1.0, ratio=1.0):
+def jacobian_density(
+    s: ArrayLike,
+    activation: str | Activation,
+    q: float,
+    weight_variance: float = 1.0,
+    ratio: float = 1.0,
+) -> Array:
     r"""Return the density of the singular values of a layer's Jacobian, :math:`W D`.
 
     The Stieltjes transform :math:`m(z)` of the squared singular values solves
@@ -194,7 +203,9 @@ def jacobian_density(s, activation, q, weight_variance=1.0, ratio=1.0):
     return np.where(s > 0, density.reshape(s.shape), 0.0)
 
 
-def orthogonal_jacobian_density(edges, activation, q, weight_variance=1.0):
+def orthogonal_jacobian_density(
+    edges: ArrayLike, activation: str | Activation, q: float, weight_variance: float = 1.0
+) -> Array:
     r"""Return the density of the singular values of a layer's Jacobian if its weights are orthogonal.
 
     The columns of :math:`W` are orthonormal times :math:`\sigma_w`, so that those of :math:`W D` are the
@@ -237,7 +248,7 @@ def orthogonal_jacobian_density(edges, activation, q, weight_variance=1.0):
     return np.histogram(slopes, edges)[0] / (_QUANTILES * np.diff(edges))
 
 
-def _squared_derivatives(activation, q):
+def _squared_derivatives(activation: Activation, q: float) -> tuple[Array, Array]:
     """Return the values of f'^2 on normal pre-activations and their probabilities, few of them."""
     z, weights = gaussian_nodes([k / np.sqrt(q) for k in activation.kinks] if q > 0 else ())
     z, weights = z[weights > 1e-16], weights[weights > 1e-16]
@@ -251,7 +262,7 @@ def _squared_derivatives(activation, q):
     return np.bincount(group, weights * t, minlength=400)[kept] / mass[kept], mass[kept]
 
 
-def _stieltjes(x, t, weights):
+def _stieltjes(x: Array, t: Array, weights: Array) -> Array:
     """Return m(x + i0): Newton's method, from far above the real axis down to it."""
     top = t.max() * (1 + np.sqrt(weights.sum())) ** 2 + x.max(initial=0.0)
     # Down to a height that is small beside x: zeros among the singular values must not show there.
@@ -272,7 +283,7 @@ def _stieltjes(x, t, weights):
 # ---- layers in a row
 
 
-def jacobian_mean_square(network, q, n_layers=1):
+def jacobian_mean_square(network: Any, q: float, n_layers: int = 1) -> float:
     r"""Return the mean squared singular value of the Jacobian of some layers.
 
     .. math:: \chi_1(q_1) \chi_1(q_2) \dots
@@ -293,7 +304,7 @@ def jacobian_mean_square(network, q, n_layers=1):
     return float(np.prod([network.chi(value) for value in network.variances(q, n_layers - 1)]))
 
 
-def largest_singular_value(n_layers, scale=1.0):
+def largest_singular_value(n_layers: int, scale: float = 1.0) -> float:
     r"""Return the largest singular value of a product of square matrices of independent entries.
 
     .. math:: \sigma^L \sqrt{(L + 1)^{L + 1} / L^L} \approx \sigma^L \sqrt{e L}
@@ -324,7 +335,7 @@ def largest_singular_value(n_layers, scale=1.0):
         return float(np.power(scale, n_layers) * np.exp(logarithm / 2))
 
 
-def jacobian_variance(network, n_layers, orthogonal=False):
+def jacobian_variance(network: Any, n_layers: int, orthogonal: bool = False) -> float:
     r"""Return the variance of the input-output Jacobian's squared singular values, at the edge of chaos.
 
     .. math:: L \left(\frac{\mu_2}{\mu_1^2} - 1 - s_1\right), \quad
@@ -361,7 +372,7 @@ def jacobian_variance(network, n_layers, orthogonal=False):
     return n_layers * (mu_2 / mu_1**2 - 1 + (0 if orthogonal else 1))
 
 
-def _mean_field(name, network):
+def _mean_field(name: str, network: Any) -> Any:
     if not hasattr(network, "fixed_variance"):
         raise TypeError(f"{name} must be a MeanField, got {network!r:.200}")
     return network

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
-from minnet.common.types import Array, Matrix
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import check_data, check_X
 from minnet.estimators.fit import new_network
@@ -45,7 +45,13 @@ class Subject:
     clip: dict[str, float | None] | None = None
 
 
-def subject_of(model, X, y=None, sample_weight=None, optimizer=None):
+def subject_of(
+    model: Any,
+    X: Matrix,
+    y: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    optimizer: str | Optimizer | None = None,
+) -> Subject:
     """Return the network of a model and the data as that network takes them.
 
     Parameters
@@ -87,7 +93,7 @@ def subject_of(model, X, y=None, sample_weight=None, optimizer=None):
     return _of_estimator(model, X, y, sample_weight, optimizer)
 
 
-def network_of(model, X=None, y=None):
+def network_of(model: Any, X: Matrix = None, y: ArrayLike | None = None) -> Network:
     """Return the network of a model, as :func:`subject_of` does.
 
     A fitted estimator needs no data for it.
@@ -102,7 +108,13 @@ def network_of(model, X=None, y=None):
     return subject_of(model, X, y).network
 
 
-def _of_estimator(estimator, X, y, sample_weight, optimizer):
+def _of_estimator(
+    estimator: BaseMinNet,
+    X: Matrix,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    optimizer: str | Optimizer | None,
+) -> Subject:
     fresh = not hasattr(estimator, "network_")
     if fresh and y is None:
         raise ValueError(
@@ -129,7 +141,13 @@ def _of_estimator(estimator, X, y, sample_weight, optimizer):
     return Subject(network, X, T, weights, _given(optimizer), clip)
 
 
-def batch_for(estimator, network, X, y=None, sample_weight=None):
+def batch_for(
+    estimator: BaseMinNet,
+    network: Network,
+    X: Matrix,
+    y: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> tuple[Any, Any, Any]:
     """Return a batch as a network takes it, by what its estimator has learned of labels.
 
     It need not have all classes.
@@ -141,7 +159,7 @@ def batch_for(estimator, network, X, y=None, sample_weight=None):
     return network.check_batch(data.X, data.T, data.weights)
 
 
-def _last_step(pipeline, X, y):
+def _last_step(pipeline: Pipeline, X: Matrix, y: ArrayLike | None) -> tuple[Any, Any]:
     """Return the last step of a pipeline, and ``X`` as the steps before it transform it."""
     model = pipeline[-1]
     if len(pipeline) == 1:
@@ -152,7 +170,7 @@ def _last_step(pipeline, X, y):
     return model, clone(before).fit_transform(X, y)
 
 
-def _given(optimizer):
+def _given(optimizer: str | Optimizer | None) -> Optimizer | None:
     """Return a copy of an optimizer with its state, or None."""
     if optimizer is None:
         return None
@@ -163,7 +181,7 @@ def _given(optimizer):
     return copy.deepcopy(optimizer)
 
 
-def step_of(subject, grads):
+def step_of(subject: Subject, grads: Array) -> Array:
     """Return by how much the next step would change each parameter; the optimizer is spent."""
     network, optimizer = subject.network, subject.optimizer
     grads = grads.copy()  # an optimizer may overwrite them

@@ -11,13 +11,16 @@ Ganguli & Sohl-Dickstein 2017 (arXiv:1611.01232), Pennington, Schoenholz & Gangu
 (arXiv:1711.04735), Hanin & Rolnick 2018 (arXiv:1803.01719).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import brentq
 
 from minnet.activations import Activation, get_activation
 from minnet.common.checks import check_real, check_whole, is_real
+from minnet.common.types import Array
 from minnet.initializers import get_initializer, resolve_fans
 from minnet.initializers.gaussian import gaussian_mean, gaussian_nodes
 from minnet.initializers.mean_field import (
@@ -92,26 +95,26 @@ class MeanField:
     array([1.    , 0.5   , 0.25  , 0.125 , 0.0625])
     """
 
-    activation: str | Activation
+    activation: Any  # a name becomes its Activation
     weight_variance: float = 1.0
     bias_variance: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "activation", get_activation(self.activation))
         for name in ("weight_variance", "bias_variance"):
             object.__setattr__(self, name, check_real(name, getattr(self, name), low=0))
 
     # ---- means over a normal pre-activation of variance q
 
-    def _mean(self, function, q):
+    def _mean(self, function: Callable[[Array], Array], q: float) -> float:
         return gaussian_mean(function, np.sqrt(q), self.activation.kinks)
 
-    def _slope(self, Z):
+    def _slope(self, Z: Array) -> Array:
         return self.activation.derivative(Z, self.activation(Z))
 
     # ---- variances
 
-    def variance_map(self, q):
+    def variance_map(self, q: float) -> float:
         r"""Return the variance a layer further on.
 
         .. math:: q' = \sigma_w^2 \int D z \, f(\sqrt q z)^2 + \sigma_b^2
@@ -128,10 +131,10 @@ class MeanField:
         q = check_real("q", q, low=0)
         return self._next(q)
 
-    def _next(self, q):
+    def _next(self, q: float) -> float:
         return self.weight_variance * mean_square(self.activation, q) + self.bias_variance
 
-    def variances(self, q, n_layers):
+    def variances(self, q: float, n_layers: int) -> Array:
         """Return the variances of ``n_layers`` layers after one with variance ``q``, that one first.
 
         Parameters
@@ -149,7 +152,7 @@ class MeanField:
             values[i + 1] = self._next(values[i])
         return values
 
-    def fixed_variance(self, start=1.0, tol=1e-12):
+    def fixed_variance(self, start: float = 1.0, tol: float = 1e-12) -> float:
         """Return the variance that layers tend to.
 
         Parameters
@@ -175,7 +178,7 @@ class MeanField:
 
         # Slow: the fixed point is nearly marginal. Where the map crosses the diagonal is found by
         # bracketing.
-        def moved(value):
+        def moved(value: float) -> float:
             return self._next(value) - value
 
         low, high = (0.0, q) if new < q or moved(q) < 0 else (q, _LARGEST)
@@ -185,7 +188,7 @@ class MeanField:
 
     # ---- gradients
 
-    def chi(self, q=None):
+    def chi(self, q: float | None = None) -> float:
         r"""Return by what factor a layer multiplies the variance of gradients going backward.
 
         .. math:: \chi_1 = \sigma_w^2 \int D z \, f'(\sqrt q z)^2
@@ -210,7 +213,7 @@ class MeanField:
         # At q = 0 the limit from above: half of the slopes on either side of a kink, not the one at it.
         return self.weight_variance * mean_square_slope(self.activation, max(q, _SMALLEST))
 
-    def gradient_variances(self, q, n_layers):
+    def gradient_variances(self, q: float, n_layers: int) -> Array:
         r"""Return the variance of the cost's gradient by pre-activations, relative to the last layer's.
 
         Layers of equal width. The variance of the gradient by the *weights* of a layer is this times
@@ -228,12 +231,12 @@ class MeanField:
         variances : ndarray of shape (n_layers,)
             First layer first; the last is 1.
         """
-        q = self.variances(q, check_whole("n_layers", n_layers, 1, _MOST_LAYERS) - 1)
-        factors = [self.chi(value) for value in q[:-1]]
+        before = self.variances(q, check_whole("n_layers", n_layers, 1, _MOST_LAYERS) - 1)[:-1]
+        factors = [self.chi(value) for value in before]
         return np.concatenate([np.cumprod(factors[::-1])[::-1], [1.0]])
 
     @classmethod
-    def critical(cls, activation, bias_variance=0.0):
+    def critical(cls, activation: str | Activation, bias_variance: float = 0.0) -> Self:
         r"""Return the network whose gradients neither vanish nor explode.
 
         Its :math:`\chi_1` is 1 at the fixed variance.
@@ -259,7 +262,7 @@ class MeanField:
 
     # ---- correlations
 
-    def correlation_map(self, c, q=None):
+    def correlation_map(self, c: float, q: float | None = None) -> float:
         r"""Return the correlation of two inputs' pre-activations a layer further on.
 
         .. math:: c' = \left(\sigma_w^2 \iint D z_1 D z_2 \, f(u_1) f(u_2) + \sigma_b^2\right) / q', \quad
@@ -282,7 +285,7 @@ class MeanField:
         mapped = (self.weight_variance * joint + self.bias_variance) / self._next(q)
         return float(np.clip(mapped, -1, 1))  # rounding may lead beyond
 
-    def _joint_mean(self, function, c, q):
+    def _joint_mean(self, function: Callable[[Array], Array], c: float, q: float) -> float:
         """Return the mean of f(u1) f(u2) for two normal numbers of variance q and correlation c."""
         size, sign = abs(c), np.sign(c) or 1.0
         kinks = np.array([k / np.sqrt(q) for k in self.activation.kinks] if q > 0 else [])
@@ -297,7 +300,7 @@ class MeanField:
         shared, outer = gaussian_nodes(np.concatenate([[], *bends]))
         shared, outer = shared[outer > 1e-20], outer[outer > 1e-20]
 
-        def given(sign):
+        def given(sign: float) -> Array:
             """Return the mean of f(sign * u) for each shared part."""
             z, weights = _nodes_between((sign * kinks - common * shared[:, np.newaxis]) / own)
             u = common * shared[:, np.newaxis] + own * z
@@ -305,7 +308,7 @@ class MeanField:
 
         return float(outer @ (given(1) * given(sign)))
 
-    def fixed_correlation(self, start=0.5, tol=1e-10):
+    def fixed_correlation(self, start: float = 0.5, tol: float = 1e-10) -> float:
         """Return the correlation that the pre-activations of any two inputs tend to.
 
         Parameters
@@ -325,7 +328,7 @@ class MeanField:
             stays = 0 < q < np.inf and abs(self.correlation_map(start, q) - start) < tol
             return start if stays else 1.0
 
-        def moved(c):
+        def moved(c: float) -> float:
             return self.correlation_map(c, q) - c
 
         if moved(0.0) <= tol:  # nothing draws independent inputs together
@@ -338,7 +341,7 @@ class MeanField:
 
     # ---- depth scales
 
-    def depth_scales(self):
+    def depth_scales(self) -> dict[str, float]:
         r"""Return over how many layers information decays by a factor e, at the fixed point.
 
         .. math:: 1/\xi_q = -\ln \frac{\partial q'}{\partial q}, \quad 1/\xi_c = -\ln
@@ -361,7 +364,14 @@ class MeanField:
     # ---- initializers
 
     @classmethod
-    def from_initializer(cls, initializer, activation, fan_in, fan_out=None, bias_init=None):
+    def from_initializer(
+        cls,
+        initializer: Any,
+        activation: str | Activation,
+        fan_in: int,
+        fan_out: int | None = None,
+        bias_init: Any = None,
+    ) -> Self:
         r"""Return the network whose weights have the variance of an initializer.
 
         Parameters
@@ -403,7 +413,7 @@ class MeanField:
         return cls(activation, fan_in * weight_variance(initializer, *fans), bias_variance)
 
 
-def _scale(rate):
+def _scale(rate: float) -> float:
     """Return -1 / ln(rate)."""
     if rate <= 0:
         return 0.0
@@ -411,7 +421,7 @@ def _scale(rate):
     return np.inf if abs(logarithm) < 1e-9 else float(1 / logarithm)
 
 
-def _nodes_between(breaks):
+def _nodes_between(breaks: Array) -> tuple[Array, Array]:
     """Return nodes and weights for means over a normal number, cut at breaks of its own in each row."""
     edges = np.linspace(-9, 9, 19)
     rows = np.broadcast_to(edges, (len(breaks), len(edges)))

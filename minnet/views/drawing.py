@@ -5,8 +5,11 @@ to one, or dashed where some are dropped in training. The text beside it says th
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
+from minnet.network import Network
 from minnet.views.summary import layer_rows, totals
 
 __all__ = ["attributes_with_drawing", "draw"]
@@ -51,14 +54,16 @@ _STYLE = """<style>
 </style>"""
 
 
-def attributes_with_drawing(attributes, network, title, n_layers=None):
+def attributes_with_drawing(
+    attributes: Any, network: Network, title: str, n_layers: int | None = None
+) -> Any:
     """Return scikit-learn's table of fitted attributes, which is shown below a drawing of a network."""
     table, drawing = attributes._html_repr, draw(network, title, n_layers)
     attributes._html_repr = lambda: drawing + table()
     return attributes
 
 
-def draw(network, title="Network", n_layers=None):
+def draw(network: Network, title: str = "Network", n_layers: int | None = None) -> str:
     """Return a drawing of a network as HTML.
 
     Parameters
@@ -93,7 +98,7 @@ def draw(network, title="Network", n_layers=None):
         )
     n, trained = totals(rows)
     foot = [_number(n, "parameter")]
-    if n is not None and trained != n:
+    if n is not None and trained is not None and trained != n:
         foot[0] += f", {n - trained:,} of them frozen"
     if n_layers is None:
         loss = getattr(network, "loss_", network.loss)
@@ -109,15 +114,20 @@ def draw(network, title="Network", n_layers=None):
     )
 
 
-def _row(art, name, units, activation="", inits=(), count=""):
-    cells = {"name": name, "units": units, "activation": activation, "count": count, "init": inits}
-    text = ""
-    for key, cell in cells.items():
-        if key == "init":
-            inside = " ".join(f"<span>{escape(init)}</span>" for init in cell)
-        else:
-            inside = escape(_short(cell))
-        text += f'<div class="minnet-{key}" role="cell">{inside}</div>'
+def _row(
+    art: str,
+    name: str,
+    units: str,
+    activation: str = "",
+    inits: Iterable[str] = (),
+    count: str = "",
+) -> str:
+    cells = {"name": name, "units": units, "activation": activation, "count": count}
+    inside = {key: escape(_short(cell)) for key, cell in cells.items()}
+    inside["init"] = " ".join(f"<span>{escape(init)}</span>" for init in inits)
+    text = "".join(
+        f'<div class="minnet-{key}" role="cell">{cell}</div>' for key, cell in inside.items()
+    )
     return f'<div class="minnet-row" role="row">{art}<div class="minnet-text">{text}</div></div>'
 
 
@@ -126,12 +136,12 @@ def _row(art, name, units, activation="", inits=(), count=""):
 _TOP, _BOTTOM = 34, 66  # of a bar
 
 
-def _widths(sizes):
+def _widths(sizes: Sequence[int | None]) -> list[float]:
     most = max((n for n in sizes if n is not None), default=1)
     return [14 + 84 * math.log1p(n or 1) / math.log1p(max(most, 2)) for n in sizes]
 
 
-def _art(kinds, widths, i):
+def _art(kinds: Sequence[str], widths: Sequence[float], i: int) -> str:
     """Return the drawing of layer ``i``: half of what comes in, its bar, half of what goes out."""
     parts = []
     here = widths[i]
@@ -149,7 +159,7 @@ def _art(kinds, widths, i):
     )
 
 
-def _link(kind, above, below, top, bottom):
+def _link(kind: str, above: float, below: float, top: float, bottom: float) -> str:
     """Return a connection between two heights: all to all for dense layers, else lines."""
     if kind in ("dense", "own"):
         corners = (50 - above / 2, top), (50 + above / 2, top), (50 + below / 2, bottom), (
@@ -164,10 +174,10 @@ def _link(kind, above, below, top, bottom):
 # ---- text
 
 
-def _short(text):
+def _short(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _number(n, what):
+def _number(n: int | None, what: str) -> str:
     return f"? {what}s" if n is None else f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -2,11 +2,14 @@
 
 import re
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from minnet.activations import name_of
+from minnet.activations import Activation, name_of
 from minnet.initializers import of_network
 from minnet.losses import get_loss
+from minnet.network import Network
 
 __all__ = ["ArrayRow", "LayerRow", "layer_rows", "summarize", "totals"]
 
@@ -42,9 +45,9 @@ class ArrayRow:
     init: str
 
     @property
-    def size(self):
+    def size(self) -> int | None:
         """Return the number of elements, or None."""
-        size = 1
+        size: int | None = 1
         for n in self.shape:
             size = None if n is None or size is None else size * n
         return size
@@ -75,12 +78,12 @@ class LayerRow:
     trainable: bool
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int | None:
         """Return the number of parameters, or None."""
         return _sum(array.size for array in self.arrays)
 
 
-def layer_rows(network):
+def layer_rows(network: Network) -> list[LayerRow]:
     """Return the layers of a network, initialized or not, as rows.
 
     Parameters
@@ -123,13 +126,13 @@ def layer_rows(network):
     return rows
 
 
-def totals(rows):
+def totals(rows: list[LayerRow]) -> tuple[int | None, int | None]:
     """Return the number of parameters of layers, and of those that are trained; None if unknown."""
     trained = (row.n_parameters for row in rows if row.trainable)
     return _sum(row.n_parameters for row in rows), _sum(trained)
 
 
-def summarize(network, title="Network"):
+def summarize(network: Network, title: str = "Network") -> str:
     """Return a network as a table of text, at most 80 columns wide.
 
     Parameters
@@ -153,11 +156,11 @@ def summarize(network, title="Network"):
     return "\n".join([*textwrap.wrap(head, _WIDTH), rule, lines[0], rule, *lines[1:], rule, *foot])
 
 
-def _foot(network, rows):
+def _foot(network: Network, rows: list[LayerRow]) -> list[str]:
     n, trained = totals(rows)
-    frozen = None if n is None else n - trained
+    frozen = None if n is None or trained is None else n - trained
     parts = [f"{_count(n, 'parameter')}: {_number(trained)} trained, {_number(frozen)} frozen"]
-    if hasattr(network, "params"):
+    if hasattr(network, "params") and n is not None:
         state = sum(array.size for arrays in network._states() for array in arrays.values())
         if state:
             parts.append(f"{state:,} running statistics")
@@ -172,7 +175,7 @@ def _foot(network, rows):
     return [line for text in ("; ".join(parts), objective) for line in textwrap.wrap(text, _WIDTH)]
 
 
-def _cells(i, row):
+def _cells(i: int, row: LayerRow) -> list[list[str]]:
     """Return a layer's lines of cells: the layer at the first, one line per array."""
     lines = []
     label = f"{i} {row.label}" + ("" if row.trainable else ", frozen")
@@ -183,7 +186,7 @@ def _cells(i, row):
     return lines or [[*first, "", "", "0"]]
 
 
-def _table(layers):
+def _table(layers: list[list[list[str]]]) -> list[str]:
     """Return lines of aligned columns, the heads first; long cells go on below."""
     cells = [list(_HEADS), *(line for lines in layers for line in lines)]
     widths = [max(len(line[j]) for line in cells) for j in range(len(_HEADS))]
@@ -205,7 +208,7 @@ def _table(layers):
     return lines
 
 
-def _wrapped(text, width):
+def _wrapped(text: str, width: int) -> list[str]:
     """Return text in lines, broken at spaces, after brackets, commas and equals signs, or anywhere."""
     lines = [""]
     for piece in re.findall(r"[^\s(,=]*[(,=]?\s*", text):
@@ -220,9 +223,9 @@ def _wrapped(text, width):
 # ---- what is known before a network has its parameters
 
 
-def _sizes(layers):
+def _sizes(layers: Any) -> list[int | None]:
     """Return the inputs of each layer and the outputs of the last, None where not known yet."""
-    sizes = [None]
+    sizes: list[int | None] = [None]
     for layer in layers:
         try:
             size = layer.output_size(sizes[-1])
@@ -232,7 +235,7 @@ def _sizes(layers):
     return sizes
 
 
-def _parameters(layer, n_inputs):
+def _parameters(layer: Any, n_inputs: int | None) -> dict[str, tuple[Any, Any]]:
     """Return for each array of a layer its shape, unknown sizes as None, and its Parameter."""
     declared = layer.parameters(64 if n_inputs is None else n_inputs)
     # What depends on the number of inputs is not the same for two numbers.
@@ -247,7 +250,7 @@ def _parameters(layer, n_inputs):
     return {name: (shapes[name], parameter) for name, parameter in declared.items()}
 
 
-def _initializers(network, declared):
+def _initializers(network: Network, declared: Any) -> dict[tuple[int, str], str]:
     """Return the initializer of each array, printed, by (layer, name)."""
     if hasattr(network, "init_"):
         return {
@@ -262,31 +265,31 @@ def _initializers(network, declared):
 # ---- text
 
 
-def _activation_text(activation):
+def _activation_text(activation: Activation) -> str:
     text = _one_line(repr(activation))
     return name_of(activation) if text == f"{type(activation).__name__}()" else text
 
 
-def _one_line(text):
+def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _sum(numbers):
-    total = 0
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    total: int | None = 0
     for n in numbers:
         total = None if n is None or total is None else total + n
     return total
 
 
-def _number(n):
+def _number(n: int | None) -> str:
     return "?" if n is None else f"{n:,}"
 
 
-def _count(n, what):
+def _count(n: int | None, what: str) -> str:
     return f"{_number(n)} {what}{'' if n == 1 else 's'}"
 
 
-def _bytes(n):
+def _bytes(n: float) -> str:
     for unit in ("bytes", "kB", "MB"):
         if n < 1000:
             return f"{n:.3g} {unit}"

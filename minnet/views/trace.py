@@ -1,8 +1,12 @@
 """The whole of one batch, forward and backward, as a table for teaching."""
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
+
+from minnet.common.types import ArrayLike, Matrix
+from minnet.network import Network
 
 __all__ = ["Trace"]
 
@@ -43,7 +47,9 @@ class Trace:
     layers: list
 
     @classmethod
-    def of_batch(cls, network, X, T, sample_weight=None):
+    def of_batch(
+        cls, network: Network, X: Matrix, T: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Collect the arrays of one training pass; arguments as ``Network.loss_and_grad`` takes them."""
         X, T, sample_weight = network.check_batch(X, T, sample_weight)
         loss, _, contexts = network.forward_backward(X, T, sample_weight)
@@ -57,7 +63,7 @@ class Trace:
             ],
         )
 
-    def rows(self):
+    def rows(self) -> list[dict[str, Any]]:
         """Return a dict per array: layer, kind, array, shape, mean, sd, min, max."""
         return [
             {
@@ -74,7 +80,7 @@ class Trace:
             for name, array in arrays.items()
         ]
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Return :meth:`rows` as a pandas DataFrame (``pip install minnet-learn[frame]``)."""
         try:
             import pandas as pd
@@ -82,7 +88,7 @@ class Trace:
             raise ImportError("to_frame needs pandas: pip install 'minnet-learn[frame]'") from error
         return pd.DataFrame(self.rows())
 
-    def __str__(self):
+    def __str__(self) -> str:
         rows = self.rows()
         shapes = max((len(str(row["shape"])) for row in rows), default=5)
         kinds = max((len(row["kind"]) for row in rows), default=5) + 3
@@ -103,5 +109,5 @@ class Trace:
         return "\n".join(lines)
 
 
-def _is_array(value):
+def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "mean") and value.shape != ()

@@ -1,8 +1,12 @@
 """Histograms of layers, one above the other."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 
 from minnet.common.plotting import foreground, layer_colors, tidy
+from minnet.common.types import Array
 
 __all__ = ["covering_range", "ridges"]
 
@@ -10,7 +14,14 @@ _HEIGHT = 0.86  # of the room of a row
 _SPIKE = 6.0  # a bin that is so many times as high as all others is cut, and its share told
 
 
-def ridges(ax, densities, edges, labels, notes=None, laws=None):
+def ridges(
+    ax: Any,
+    densities: Any,
+    edges: Any,
+    labels: Sequence[str],
+    notes: Sequence[str] | None = None,
+    laws: Any = None,
+) -> tuple[list[Any], list[Any]]:
     """Draw filled histograms in rows, the first on top, each scaled to its own height.
 
     Parameters
@@ -60,7 +71,7 @@ def ridges(ax, densities, edges, labels, notes=None, laws=None):
     return patches, lines
 
 
-def _scale(density, law):
+def _scale(density: Array, law: Array | None) -> tuple[float, float]:
     """Return what is drawn at full height, and the share of a bin that is cut (or 0)."""
     highest = density.max(initial=0.0)
     others = np.delete(density, density.argmax()).max(initial=0.0) if density.size > 1 else 0.0
@@ -72,7 +83,9 @@ def _scale(density, law):
     return highest or 1.0, 0.0
 
 
-def covering_range(densities, edges, share=0.998):
+def covering_range(
+    densities: Iterable[Array], edges: Iterable[Array], share: float = 0.998
+) -> tuple[float, float]:
     """Return the range of x in which that share of each histogram lies."""
     lows, highs = [], []
     for density, places in zip(densities, edges, strict=True):

@@ -1,8 +1,12 @@
 """Variance by depth, measured and predicted."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 
 from minnet.common.plotting import axes_of, foreground, is_dark, okabe_ito, tidy
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.prediction import predict_variances
 from minnet.lab.probe import measure
 from minnet.lab.subject import subject_of
@@ -49,7 +53,14 @@ class VarianceByDepthDisplay:
     True
     """
 
-    def __init__(self, layers, measured, predicted, low, high):
+    def __init__(
+        self,
+        layers: Any,
+        measured: dict[str, Array],
+        predicted: dict[str, Array],
+        low: dict[str, Array],
+        high: dict[str, Array],
+    ) -> None:
         self.layers = layers
         self.measured = measured
         self.predicted = predicted
@@ -59,16 +70,16 @@ class VarianceByDepthDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike | None = None,
         *,
-        sample_weight=None,
-        direction="forward",
-        n_errors=2.0,
-        ax=None,
-        **kwargs,
-    ):
+        sample_weight: ArrayLike | None = None,
+        direction: str = "forward",
+        n_errors: float = 2.0,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Measure an estimator or a network, ask theory about it, and draw both.
 
         Parameters
@@ -104,13 +115,13 @@ class VarianceByDepthDisplay:
         last = squares["backward"][-1]
         squares["backward"] = squares["backward"] / (last if last > 0 else np.nan)
         prediction = predict_variances(subject.network, subject.X)
-        rows = {place: row for row, place in enumerate(prediction.index)}
+        row_of = {place: row for row, place in enumerate(prediction.index)}
         # A layer of a user has a point but no place on the line.
-        rows = [rows.get(place, -1) for place in measurement.index[hidden]]
+        rows = [row_of.get(place, -1) for place in measurement.index[hidden]]
         low, high = prediction.interval(n_errors)
         low_back, high_back = prediction.gradient_interval(n_errors)
 
-        def pick(values):
+        def pick(values: Array) -> Array:
             return np.append(values, np.nan)[rows]
 
         display = cls(
@@ -125,7 +136,7 @@ class VarianceByDepthDisplay:
         )
         return display.plot(ax=ax, direction=direction, **kwargs)
 
-    def plot(self, ax=None, *, direction="forward", **kwargs):
+    def plot(self, ax: Any = None, *, direction: str = "forward", **kwargs: Any) -> Self:
         """Draw it.
 
         Parameters
@@ -189,7 +200,7 @@ class VarianceByDepthDisplay:
         return self
 
 
-def _log_scale(ax, drawn):
+def _log_scale(ax: Any, drawn: Sequence[Any]) -> None:
     """Make the y axis logarithmic, with room around what is drawn and a decade at least."""
     values = np.concatenate([np.ravel(part) for part in drawn])
     values = values[np.isfinite(values) & (values > 0)]

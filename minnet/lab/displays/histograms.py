@@ -1,10 +1,11 @@
 """Histograms of activations and gradients by layer: Glorot & Bengio 2010, figures 4 and 6 to 8."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from minnet.common.plotting import axes_of, foreground, layer_colors, layer_legend, tidy
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.displays._ridges import covering_range, ridges
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import probe
@@ -20,7 +21,7 @@ class _HistogramDisplay:
     _quantities: tuple[str, ...] = ()
     _names: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, density, edges, layers, quantity, sd):
+    def __init__(self, density: Array, edges: Array, layers: Any, quantity: str, sd: Array) -> None:
         self.density = density
         self.edges = edges
         self.layers = layers
@@ -29,8 +30,15 @@ class _HistogramDisplay:
 
     @classmethod
     def from_measurement(
-        cls, measurement, *, quantity=None, hidden_only=True, ax=None, kind="ridges", **kwargs
-    ):
+        cls,
+        measurement: Measurement,
+        *,
+        quantity: str | None = None,
+        hidden_only: bool = True,
+        ax: Any = None,
+        kind: str = "ridges",
+        **kwargs: Any,
+    ) -> Self:
         """Draw a measurement of :func:`minnet.lab.probe`.
 
         Parameters
@@ -56,7 +64,7 @@ class _HistogramDisplay:
             options = " or ".join(map(repr, cls._quantities))
             raise ValueError(f"quantity must be {options}, got {quantity!r}")
         density, edges = measurement.histogram(quantity)
-        rows = np.isfinite(density).all(axis=1)
+        rows = np.asarray(np.isfinite(density).all(axis=1))
         if not rows.any():
             raise ValueError(
                 f"measurement must have {quantity}: give y where it is made, and a finite network"
@@ -71,18 +79,18 @@ class _HistogramDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike | None = None,
         *,
-        sample_weight=None,
-        quantity=None,
-        hidden_only=True,
-        n_bins=64,
-        ax=None,
-        kind="ridges",
-        **kwargs,
-    ):
+        sample_weight: ArrayLike | None = None,
+        quantity: str | None = None,
+        hidden_only: bool = True,
+        n_bins: int = 64,
+        ax: Any = None,
+        kind: str = "ridges",
+        **kwargs: Any,
+    ) -> Self:
         """Measure an estimator or a network and draw it.
 
         Parameters
@@ -117,7 +125,7 @@ class _HistogramDisplay:
             **kwargs,
         )
 
-    def plot(self, ax=None, *, kind="ridges", **kwargs):
+    def plot(self, ax: Any = None, *, kind: str = "ridges", **kwargs: Any) -> Self:
         """Draw it.
 
         Parameters

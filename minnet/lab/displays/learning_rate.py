@@ -1,6 +1,9 @@
 """The range test of the learning rate."""
 
+from typing import Any, Self
+
 from minnet.common.plotting import axes_of, foreground, okabe_ito, tidy
+from minnet.common.types import ArrayLike, Matrix
 from minnet.lab.learning_rate import RangeTest, find_learning_rate
 
 __all__ = ["LearningRateDisplay"]
@@ -36,7 +39,7 @@ class LearningRateDisplay:
     True
     """
 
-    def __init__(self, test):
+    def __init__(self, test: RangeTest) -> None:
         if not isinstance(test, RangeTest):
             raise TypeError(f"test must be what find_learning_rate returns, got {test!r:.200}")
         self.test = test
@@ -44,17 +47,17 @@ class LearningRateDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
         *,
-        sample_weight=None,
-        low=1e-6,
-        high=10.0,
-        n_steps=200,
-        ax=None,
-        **kwargs,
-    ):
+        sample_weight: ArrayLike | None = None,
+        low: float = 1e-6,
+        high: float = 10.0,
+        n_steps: int = 200,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Test the rates on a copy of an estimator or a network, and draw the losses.
 
         Parameters
@@ -72,13 +75,13 @@ class LearningRateDisplay:
         -------
         display : LearningRateDisplay
         """
-        options = {"low": low, "high": high, "n_steps": n_steps}
-        return cls.from_test(
-            find_learning_rate(estimator, X, y, sample_weight, **options), ax=ax, **kwargs
+        test = find_learning_rate(
+            estimator, X, y, sample_weight, low=low, high=high, n_steps=n_steps
         )
+        return cls.from_test(test, ax=ax, **kwargs)
 
     @classmethod
-    def from_test(cls, test, *, ax=None, **kwargs):
+    def from_test(cls, test: RangeTest, *, ax: Any = None, **kwargs: Any) -> Self:
         """Draw a test that was made.
 
         Parameters
@@ -94,7 +97,7 @@ class LearningRateDisplay:
         """
         return cls(test).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw it.
 
         Parameters

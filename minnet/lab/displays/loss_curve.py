@@ -1,9 +1,13 @@
 """Learning curves of one or several estimators."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 
 from minnet.common.plotting import axes_of, foreground, okabe_ito
+from minnet.common.types import Array
 
 __all__ = ["LossCurveDisplay"]
 
@@ -48,13 +52,26 @@ class LossCurveDisplay:
     ['glorot', 'he']
     """
 
-    def __init__(self, losses, scores, validation_losses=None):
+    def __init__(
+        self,
+        losses: dict[str, Array],
+        scores: dict[str, Array],
+        validation_losses: dict[str, Array] | None = None,
+    ) -> None:
         self.losses = losses
         self.scores = scores
         self.validation_losses = validation_losses
 
     @classmethod
-    def from_estimator(cls, estimator, *, names=None, log=False, ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        names: Sequence[str] | None = None,
+        log: bool = False,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the curves of fitted estimators.
 
         Parameters
@@ -106,7 +123,7 @@ class LossCurveDisplay:
                 scores[name] = score
         return cls(losses, scores, validation_losses).plot(ax=ax, log=log, **kwargs)
 
-    def plot(self, ax=None, *, log=False, **kwargs):
+    def plot(self, ax: Any = None, *, log: bool = False, **kwargs: Any) -> Self:
         """Draw it.
 
         Parameters
@@ -123,7 +140,7 @@ class LossCurveDisplay:
         self
         """
         self.ax_, self.figure_ = ax, _ = axes_of(ax)
-        self.score_ax_ = ax.twinx() if self.scores else None
+        self.score_ax_: Any = ax.twinx() if self.scores else None
         self.lines_, self.validation_lines_, self.score_lines_ = [], [], []
         validation_losses = self.validation_losses or {}
         for i, (name, losses) in enumerate(self.losses.items()):
@@ -135,7 +152,7 @@ class LossCurveDisplay:
                 self.validation_lines_ += ax.plot(
                     _epochs(losses), losses, linestyle=(0, (4, 2)), linewidth=1.6, color=color
                 )
-            if name in self.scores:
+            if self.score_ax_ is not None and name in self.scores:
                 scores = self.scores[name]
                 self.score_lines_ += self.score_ax_.plot(
                     _epochs(scores), scores, linestyle=(0, (1, 1.5)), linewidth=1.6, color=color
@@ -169,7 +186,7 @@ class LossCurveDisplay:
         return self
 
 
-def _curve(model, name):
+def _curve(model: Any, name: str) -> Array | None:
     """Return what an estimator or a trainer noted each epoch, or None if there is nothing but NaN."""
     noted = getattr(model, f"{name}_", None) or getattr(model, name, None)
     if not noted:
@@ -178,5 +195,5 @@ def _curve(model, name):
     return None if np.isnan(curve).all() else curve
 
 
-def _epochs(curve):
+def _epochs(curve: Array) -> Array:
     return np.arange(1, len(curve) + 1)

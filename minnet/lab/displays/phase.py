@@ -1,10 +1,13 @@
 """The phase diagram of mean-field theory, with a network in it."""
 
+from typing import Any, Self
+
 import numpy as np
 
-from minnet.activations import get_activation, name_of
+from minnet.activations import Activation, Identity, get_activation, name_of
 from minnet.common.checks import as_numbers
 from minnet.common.plotting import OKABE_ITO, axes_of, foreground, is_dark
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.initializers.mean_field import mean_square, mean_square_slope
 from minnet.lab.subject import network_of
 
@@ -50,7 +53,14 @@ class PhaseDiagramDisplay:
     array([[0.25, 1.86]])
     """
 
-    def __init__(self, activation, sigma_w, sigma_b, chi, points=()):
+    def __init__(
+        self,
+        activation: Activation,
+        sigma_w: Array,
+        sigma_b: Array,
+        chi: Array,
+        points: ArrayLike = (),
+    ) -> None:
         self.activation = activation
         self.sigma_w = sigma_w
         self.sigma_b = sigma_b
@@ -59,8 +69,15 @@ class PhaseDiagramDisplay:
 
     @classmethod
     def from_activation(
-        cls, activation, *, sigma_w=None, sigma_b=None, points=(), ax=None, **kwargs
-    ):
+        cls,
+        activation: str | Activation,
+        *,
+        sigma_w: ArrayLike | None = None,
+        sigma_b: ArrayLike | None = None,
+        points: ArrayLike = (),
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the diagram of an activation.
 
         Parameters
@@ -93,8 +110,16 @@ class PhaseDiagramDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X=None, y=None, *, sigma_w=None, sigma_b=None, ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        X: Matrix = None,
+        y: ArrayLike | None = None,
+        *,
+        sigma_w: ArrayLike | None = None,
+        sigma_b: ArrayLike | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the diagram of a network's activation, with its layers marked "you are here".
 
         The weights and biases that are there are measured, trained or not. The first layer is left out
@@ -118,7 +143,7 @@ class PhaseDiagramDisplay:
         """
         network = network_of(estimator, X, y)
         hidden = [layer for layer in network.layers[:-1] if layer.fully_connected]
-        activations = {layer.activation for layer in hidden}
+        activations = {layer.activation or Identity() for layer in hidden}
         if len(activations) != 1 or any(layer.normalizes for layer in network.layers):
             raise ValueError(
                 "estimator must have hidden Dense layers of one activation and no BatchNorm, got "
@@ -131,7 +156,7 @@ class PhaseDiagramDisplay:
         options = {"sigma_w": sigma_w, "sigma_b": sigma_b, "points": points, **kwargs}
         return cls.from_activation(activations.pop(), ax=ax, **options)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw it.
 
         Parameters
@@ -183,7 +208,7 @@ class PhaseDiagramDisplay:
         )
         return self
 
-    def _places(self, levels, chi):
+    def _places(self, levels: Any, chi: Array) -> list[tuple[float, float]]:
         """Return where contours are labelled: in one row, below the names of the phases."""
         row = int(0.62 * (len(self.sigma_b) - 1))
         places = []
@@ -193,7 +218,7 @@ class PhaseDiagramDisplay:
             places += [(self.sigma_w[column], self.sigma_b[row]) for column in crossings[:1]]
         return places
 
-    def _name_phases(self, ax, chi):
+    def _name_phases(self, ax: Any, chi: Array) -> None:
         """Write the names of the phases where each has room."""
         names = ("ordered:\ngradients vanish", "chaotic:\ngradients explode")
         for name, inside in zip(names, (chi < 1, chi > 1), strict=True):
@@ -205,11 +230,11 @@ class PhaseDiagramDisplay:
             ax.text(x, self.sigma_b[row], name, ha="center", va="center", bbox=_box(ax), zorder=4)
 
 
-def _box(ax):
+def _box(ax: Any) -> dict[str, Any]:
     return {"facecolor": ax.get_facecolor(), "edgecolor": "none", "alpha": 0.75, "pad": 1.5}
 
 
-def _grid(name, given, low, high, n):
+def _grid(name: str, given: ArrayLike | None, low: float, high: float, n: int) -> Array:
     if given is None:
         return np.linspace(low, high, n)
     values = as_numbers(name, given)
@@ -218,7 +243,7 @@ def _grid(name, given, low, high, n):
     return values
 
 
-def _chi(activation, sigma_w, sigma_b):
+def _chi(activation: Activation, sigma_w: Array, sigma_b: Array) -> Array:
     r"""Return chi_1 on the grid, from means at some variances instead of a search at each point.
 
     A variance q is fixed where :math:`\sigma_b^2 = q - \sigma_w^2 E f^2`, which is solved for q by

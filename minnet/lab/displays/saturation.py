@@ -1,5 +1,8 @@
 """Saturation by layer through training: Glorot & Bengio 2010, figures 2, 3 and 10."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
@@ -12,6 +15,7 @@ from minnet.common.plotting import (
     layer_legend,
     tidy,
 )
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.lab.measurement import Recording
 from minnet.lab.probe import Probe
@@ -57,13 +61,15 @@ class SaturationDisplay:
     (array([0, 2, 5]), (3, 2))
     """
 
-    def __init__(self, steps, values, layers):
+    def __init__(self, steps: Array, values: dict[str, Array], layers: Any) -> None:
         self.steps = steps
         self.values = values
         self.layers = layers
 
     @classmethod
-    def from_recording(cls, recording, *, kind="saturated", ax=None, **kwargs):
+    def from_recording(
+        cls, recording: Recording, *, kind: str = "saturated", ax: Any = None, **kwargs: Any
+    ) -> Self:
         """Draw what a :class:`minnet.lab.Probe` recorded.
 
         Parameters
@@ -92,8 +98,17 @@ class SaturationDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, X_probe=None, steps=None, kind="saturated", ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        *,
+        X_probe: Matrix = None,
+        steps: int | Sequence[int] | None = None,
+        kind: str = "saturated",
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Train a clone of an estimator with a :class:`minnet.lab.Probe`, and draw its recording.
 
         For a Network, give the probe to ``Trainer.fit`` and draw :meth:`from_recording`.
@@ -146,7 +161,7 @@ class SaturationDisplay:
         last.set_callbacks(watch).fit(X, y)
         return cls.from_recording(watch.recording, kind=kind, ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, kind="saturated", **kwargs):
+    def plot(self, ax: Any = None, *, kind: str = "saturated", **kwargs: Any) -> Self:
         """Draw it.
 
         Parameters
@@ -202,7 +217,7 @@ class SaturationDisplay:
         return self
 
 
-def _steps(estimator, X):
+def _steps(estimator: Any, X: Matrix) -> list[int]:
     """Return at which steps to measure a training that may end early."""
     n_samples = X.shape[0] if sparse.issparse(X) else len(X)
     batch_size = 200 if estimator.batch_size == "auto" else estimator.batch_size

@@ -1,9 +1,13 @@
 """Singular values of the layers' Jacobians against the laws of random matrices."""
 
+from typing import Any, Self
+
 import numpy as np
 
+from minnet.activations import Activation, Identity
 from minnet.common.checks import check_whole
 from minnet.common.plotting import axes_of
+from minnet.common.types import Array, ArrayLike, Matrix, RandomState
 from minnet.lab.displays._ridges import ridges
 from minnet.lab.jacobians import jacobians
 from minnet.lab.prediction import predict_variances
@@ -60,7 +64,16 @@ class SingularValuesDisplay:
     array([1. , 0.5])
     """
 
-    def __init__(self, values, layers, scales, ratios, activations, variances, orthogonal):
+    def __init__(
+        self,
+        values: list[Array],
+        layers: Any,
+        scales: Array,
+        ratios: Array,
+        activations: list[Activation],
+        variances: Array,
+        orthogonal: Array,
+    ) -> None:
         self.values = values
         self.layers = layers
         self.scales = scales
@@ -72,17 +85,17 @@ class SingularValuesDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike | None = None,
         *,
-        n_samples=4,
-        random_state=0,
-        law="jacobian",
-        n_bins=40,
-        ax=None,
-        **kwargs,
-    ):
+        n_samples: int = 4,
+        random_state: RandomState = 0,
+        law: str = "jacobian",
+        n_bins: int = 40,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Compute the Jacobians of an estimator's or a network's hidden Dense layers and draw them.
 
         Parameters
@@ -125,13 +138,15 @@ class SingularValuesDisplay:
             [found.names[row] for row in kept],
             np.array([np.sqrt(layer.W.shape[0] * layer.W.var()) for layer in layers]),
             np.array([layer.W.shape[1] / layer.W.shape[0] for layer in layers]),
-            [layer.activation for layer in layers],
+            [layer.activation or Identity() for layer in layers],
             np.array([variances[places[row]] for row in kept]),
             np.array([_is_orthogonal(layer.W) for layer in layers]),
         )
         return display.plot(ax=ax, law=law, n_bins=n_bins, **kwargs)
 
-    def plot(self, ax=None, *, law="jacobian", n_bins=40, **kwargs):
+    def plot(
+        self, ax: Any = None, *, law: str = "jacobian", n_bins: int = 40, **kwargs: Any
+    ) -> Self:
         """Draw it.
 
         Parameters
@@ -174,7 +189,7 @@ class SingularValuesDisplay:
         ax.set_xlabel("singular value of the layer's Jacobian")
         return self
 
-    def _law(self, row, law, x, edges):
+    def _law(self, row: int, law: str | None, x: Array, edges: Array) -> tuple[Array, Array] | None:
         """Return x and the density there, or None."""
         scale, ratio, orthogonal = self.scales[row], self.ratios[row], self.orthogonal[row]
         if law is None or scale == 0 or (orthogonal and (law == "weights" or ratio > 1)):
@@ -192,7 +207,7 @@ class SingularValuesDisplay:
         return x, jacobian_density(x, self.activations[row], q, scale**2, ratio)
 
 
-def _histogram(values, edges):
+def _histogram(values: Array, edges: Array) -> tuple[Array, str]:
     """Return the density of the values, those that are 0 left out of the bins, and a note on them."""
     values = np.ravel(values)
     some = values > _ZERO * edges[-1]
@@ -202,7 +217,7 @@ def _histogram(values, edges):
     return density, f"{zeros:.0%} are 0\n{note}" if zeros > 0 else note
 
 
-def _is_orthogonal(W):
+def _is_orthogonal(W: Array) -> bool:
     """Return whether all singular values are equal, but for rounding."""
     s = np.linalg.svd(np.asarray(W, dtype=np.float64), compute_uv=False)
     return bool(len(s) > 1 and s[-1] > (1 - 1e-4) * s[0])

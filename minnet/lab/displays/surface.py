@@ -1,13 +1,16 @@
 """The loss over two weights or directions: Glorot & Bengio 2010, figure 5."""
 
 import operator
+from typing import Any, Self
 
 import numpy as np
 
 from minnet.common.checks import as_numbers, check_real, check_whole
 from minnet.common.plotting import color_bar, split
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.subject import subject_of
 from minnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from minnet.network import Network
 
 __all__ = ["LossSurfaceDisplay"]
 
@@ -58,7 +61,14 @@ class LossSurfaceDisplay:
     ('weight W[0, 0] of layer 0', 'weight W[0, 0] of layer 1')
     """
 
-    def __init__(self, x, y, losses, labels, here):
+    def __init__(
+        self,
+        x: Array,
+        y: Array,
+        losses: dict[str, Array],
+        labels: tuple[str, ...],
+        here: tuple[float, ...],
+    ) -> None:
         self.x = x
         self.y = y
         self.losses = losses
@@ -68,19 +78,19 @@ class LossSurfaceDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
         *,
-        loss=None,
-        weights=None,
-        directions=None,
-        span=5.0,
-        n_points=41,
-        kind="contour",
-        ax=None,
-        **kwargs,
-    ):
+        loss: Any = None,
+        weights: Any = None,
+        directions: Any = None,
+        span: float = 5.0,
+        n_points: int = 41,
+        kind: str = "contour",
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Compute the loss of an estimator or a network over a plane, and draw it.
 
         Parameters
@@ -145,7 +155,7 @@ class LossSurfaceDisplay:
         display = cls(here[0] + steps, here[1] + steps, losses, labels, here)
         return display.plot(ax=ax, kind=kind, **kwargs)
 
-    def plot(self, ax=None, *, kind="contour", **kwargs):
+    def plot(self, ax: Any = None, *, kind: str = "contour", **kwargs: Any) -> Self:
         """Draw it.
 
         Parameters
@@ -176,7 +186,7 @@ class LossSurfaceDisplay:
             self.surfaces_.append(draw(one, losses, kwargs))
         return self
 
-    def _draw_flat(self, ax, losses, kwargs):
+    def _draw_flat(self, ax: Any, losses: Array, kwargs: dict[str, Any]) -> Any:
         drawn = ax.contourf(self.x, self.y, losses, **{"levels": 24, "cmap": "viridis", **kwargs})
         ax.contour(
             self.x, self.y, losses, levels=drawn.levels, colors="k", linewidths=0.25, alpha=0.6
@@ -192,7 +202,7 @@ class LossSurfaceDisplay:
         color_bar(self.figure_, drawn, ax, "mean loss")
         return drawn
 
-    def _draw_solid(self, ax, losses, kwargs):
+    def _draw_solid(self, ax: Any, losses: Array, kwargs: dict[str, Any]) -> Any:
         x, y = np.meshgrid(self.x, self.y)
         options = {"cmap": "viridis", "rcount": 60, "ccount": 60, "linewidth": 0, **kwargs}
         drawn = ax.plot_surface(x, y, losses, **options)
@@ -205,7 +215,7 @@ class LossSurfaceDisplay:
         return drawn
 
 
-def _title(loss):
+def _title(loss: str | Loss) -> str:
     if isinstance(loss, str):
         return _TITLES.get(loss, loss)
     if isinstance(loss, SoftmaxCrossEntropy | SigmoidCrossEntropy):
@@ -213,7 +223,7 @@ def _title(loss):
     return _TITLES["squared_error"] if isinstance(loss, SquaredError) else type(loss).__name__
 
 
-def _loss(spec, output):
+def _loss(spec: str | Loss, output: str) -> Loss:
     """Return the loss object for a network whose own loss predicts by ``output``."""
     if isinstance(spec, Loss):
         return spec
@@ -229,7 +239,9 @@ def _loss(spec, output):
 _WEIGHTS = "weights must be two of (layer, (row, column)), got {!r}"
 
 
-def _of_weights(network, weights):
+def _of_weights(
+    network: Network, weights: Any
+) -> tuple[list[Array], tuple[str, ...], tuple[float, ...]]:
     """Return two unit vectors, the labels of the axes and where the network is."""
     rows = {row.layer: row for row in network.parameter_table if row.name == "W"}
     if weights is None:
@@ -268,7 +280,7 @@ def _of_weights(network, weights):
     return plane, tuple(labels), tuple(here)
 
 
-def _of_directions(network, directions):
+def _of_directions(network: Network, directions: Any) -> list[Array]:
     if not isinstance(directions, list | tuple | np.ndarray) or np.ndim(directions) == 0:
         raise TypeError(f"directions must be two arrays, got {directions!r:.200}")
     plane = [as_numbers("directions", direction, network.dtype) for direction in directions[:3]]

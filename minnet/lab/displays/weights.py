@@ -1,9 +1,12 @@
 """The weights of the first layer as images."""
 
+from typing import Any, Self
+
 import numpy as np
 
 from minnet.common.checks import check_whole, is_whole
 from minnet.common.plotting import axes_of, color_bar, is_dark, pyplot
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.subject import network_of
 
 __all__ = ["FirstLayerWeightsDisplay"]
@@ -36,14 +39,22 @@ class FirstLayerWeightsDisplay:
     (25, 8, 8)
     """
 
-    def __init__(self, images, units):
+    def __init__(self, images: Array, units: Array) -> None:
         self.images = images
         self.units = units
 
     @classmethod
     def from_estimator(
-        cls, estimator, X=None, y=None, *, shape=None, n_images=25, ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        X: Matrix = None,
+        y: ArrayLike | None = None,
+        *,
+        shape: tuple[int, ...] | None = None,
+        n_images: int = 25,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the weights of an estimator's or a network's first layer.
 
         Parameters
@@ -83,7 +94,7 @@ class FirstLayerWeightsDisplay:
         images = first.W[:, units].T.reshape(-1, *shape).astype(np.float64)
         return cls(images, units).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw it.
 
         Parameters
@@ -122,7 +133,7 @@ class FirstLayerWeightsDisplay:
         return self
 
 
-def _diverging(ax):
+def _diverging(ax: Any) -> str:
     """Return a colour map whose middle, weight 0, is like the background."""
     dark = "berlin"  # since matplotlib 3.10
     if is_dark(ax) and dark in pyplot().colormaps:
