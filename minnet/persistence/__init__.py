@@ -4,11 +4,19 @@
 module               what is in it
 ==================== ==============================================================================
 files                :func:`save_model` and :func:`load_model`
-models               networks, trainers and estimators as records, and back
-values               arguments and configurations as JSON, by registered names, and back
+models               which function writes and reads which class
+estimator            estimators as records, and back
+trainings            networks and trainers as records, and back
+schema               the fields of a class (:mod:`minnet.common.fields`) as a record, and back
+values               arguments and configurations by their types as JSON, and back
+names                minnet's own classes by name: a file can name no other
+texts                arrays of texts as arrays of numbers
 record               a JSON object that is read key by key, with nothing left over
 container            the safetensors format: a header of JSON, then arrays
 ==================== ==============================================================================
+
+A class says what its attributes may be once, as fields; what it remembers beside its arguments, and is
+to be kept, is a field too. What came after the first files of format 1 is named in ``trainings``.
 """
 
 from minnet.persistence.files import load_model, save_model

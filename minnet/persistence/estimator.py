@@ -16,15 +16,9 @@ from minnet.estimators.data import Features
 from minnet.estimators.fitted import Fitted
 from minnet.estimators.targets import Labels, Numbers
 from minnet.network import Network
-from minnet.persistence.record import Record, shorten
+from minnet.persistence import trainings
+from minnet.persistence.record import Record, wrong
 from minnet.persistence.schema import restore
-from minnet.persistence.trainings import (
-    describe_network,
-    describe_trainer,
-    restore_network,
-    restore_trainer,
-    use_backend_of_here,
-)
 from minnet.persistence.values import Decoder, Encoder
 
 __all__ = ["describe_estimator", "restore_estimator"]
@@ -45,7 +39,7 @@ def restore_estimator(cls: type[Any], record: Record, decoder: Decoder) -> Any:
     """Return the estimator of a record."""
     params = record.record("params")
     if "backend" in params:
-        use_backend_of_here(params)
+        trainings.use_backend_of_here(params)
     given = {
         name: decoder.decode(params.take(name), f"{params.where}.{name}")
         for name in cls._get_param_names()
@@ -95,7 +89,7 @@ def _restore_requests(model: Any, requests: Record) -> None:
 def _check_request(where: str, given: Any, method: str) -> Any:
     names = list(given.values()) if isinstance(given, dict) else [0]
     if not all(name is None or type(name) in (bool, str) for name in names):
-        raise ValueError(f"{where} must be what {method} takes, got {shorten(given)}")
+        raise wrong(where, f"what {method} takes", given)
     return given
 
 
@@ -114,13 +108,13 @@ _OPTIONAL = ("loss", "validated", "fit_info", "target_mean_", "target_scale_")
 def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
     trainer, labels = getattr(model, "_trainer", None), getattr(model, "_labels", None)
     fitted = {
-        "network": describe_network(model.network_, encoder),
+        "network": trainings.describe_network(model.network_, encoder),
         "n_iter": encoder.encode(model.n_iter_, "n_iter_"),
         "trainer": None,
         "feature_names": None,
     }
     if trainer is not None:
-        fitted["trainer"] = describe_trainer(trainer, encoder)
+        fitted["trainer"] = trainings.describe_trainer(trainer, encoder)
         fitted["early_stopping"] = model.best_loss_ is None
         fitted["validated"] = model.validation_scores_ is not None
     elif hasattr(model, "loss_"):
@@ -138,7 +132,7 @@ def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
 
 
 def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted:
-    network = restore_network(record.record("network"), decoder)
+    network = trainings.restore_network(record.record("network"), decoder)
     if not hasattr(network, "params"):
         raise ValueError(f"{record.where}.network must be initialized, and it is not")
     n_features, n_outputs = network.sizes[0], network.sizes[-1]
@@ -150,7 +144,9 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
         "fit_info": checked(_check_info),
     }
     if stored is not None:
-        fitted.trainer = restore_trainer(stored, network, decoder, warn=False)  # once is enough
+        fitted.trainer = trainings.restore_trainer(
+            stored, network, decoder, warn=False
+        )  # once is enough
         wanted |= {"early_stopping": flag(), "validated": flag()}
     else:
         wanted["loss"] = number()
@@ -176,7 +172,7 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
 def _check_names(where: str, names: Any, n: int) -> Any:
     texts = isinstance(names, np.ndarray) and names.shape == (n,) and names.dtype == object
     if not texts or not all(type(name) is str for name in names.tolist()):
-        raise ValueError(f"{where} must be {n} texts, got {shorten(names)}")
+        raise wrong(where, f"{n} texts", names)
     return names
 
 
@@ -187,15 +183,14 @@ def _check_info(where: str, info: Any) -> Any:
         for value in info.values()
     )
     if not plain or not all(type(name) is str for name in info):
-        raise ValueError(f"{where} must be texts and numbers by name, got {shorten(info)}")
+        raise wrong(where, "texts and numbers by name", info)
     return info
 
 
 def _check_numbers(where: str, array: Any, n: int, low: float = -np.inf) -> Any:
     given = isinstance(array, np.ndarray) and array.dtype == np.float64 and array.shape == (n,)
     if not given or not np.isfinite(array).all() or array.min() <= low:
-        above = "" if low < 0 else f" above {low:g}"
-        raise ValueError(f"{where} must be {n} finite float64 numbers{above}, got {shorten(array)}")
+        raise wrong(where, f"{n} finite float64 numbers{' above 0' * (low == 0)}", array)
     return array
 
 
@@ -206,7 +201,7 @@ def _restore_labels(record: Record, network: Network, decoder: Decoder) -> Label
     labels = Labels(classes, kind, record.read("sparse", flag()))
     record.done()
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or not len(classes):
-        raise ValueError(f"{where} must be an array of labels, got {shorten(classes)}")
+        raise wrong(where, "an array of labels", classes)
     if (kind == "binary") != (len(classes) <= 2) and kind != "multilabel":
         raise ValueError(f"{where} must be one or two for binary labels alone, got {len(classes)}")
     try:

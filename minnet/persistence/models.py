@@ -7,14 +7,9 @@ from typing import Any
 from minnet.common.fields import one_of
 from minnet.estimators import MinNetClassifier, MinNetRegressor
 from minnet.network import Network
+from minnet.persistence import trainings
 from minnet.persistence.estimator import describe_estimator, restore_estimator
 from minnet.persistence.record import Record
-from minnet.persistence.trainings import (
-    describe_network,
-    describe_trainer,
-    restore_network,
-    restore_trainer,
-)
 from minnet.persistence.values import Decoder, Encoder
 from minnet.training import Trainer
 
@@ -36,12 +31,12 @@ def describe(model: Any, encoder: Encoder) -> dict[str, Any]:
     """
     kind = type(model).__name__
     if type(model) is Network:
-        return {"class": kind, "network": describe_network(model, encoder)}
+        return {"class": kind, "network": trainings.describe_network(model, encoder)}
     if type(model) is Trainer:
         return {
             "class": kind,
-            "network": describe_network(model.network, encoder),
-            "trainer": describe_trainer(model, encoder),
+            "network": trainings.describe_network(model.network, encoder),
+            "trainer": trainings.describe_trainer(model, encoder),
         }
     if _ESTIMATORS.get(kind) is not type(model):
         raise TypeError(
@@ -58,8 +53,8 @@ def restore(value: Any, decoder: Decoder) -> Any:
     if kind in _ESTIMATORS:
         model = restore_estimator(_ESTIMATORS[kind], record, decoder)
     else:
-        model = restore_network(record.record("network"), decoder)
+        model = trainings.restore_network(record.record("network"), decoder)
         if kind == "Trainer":
-            model = restore_trainer(record.record("trainer"), model, decoder)
+            model = trainings.restore_trainer(record.record("trainer"), model, decoder)
     record.done()
     return model

@@ -9,7 +9,7 @@ from typing import Any
 
 from minnet.common.fields import Field
 
-__all__ = ["Record", "count_items", "parse_json", "shorten", "too_large"]
+__all__ = ["Record", "count_items", "parse_json", "shorten", "too_large", "wrong"]
 
 _LARGEST = 2**64  # random keys have 64 bits; nothing here is larger
 _MOST_DIGITS = 21  # with the sign
@@ -67,14 +67,14 @@ def too_large(text: str, most_bytes: int) -> bool:
 
 def _integer(digits: str) -> int:
     if len(digits) > _MOST_DIGITS or not -_LARGEST < int(digits) < _LARGEST:
-        raise ValueError(f"a number must be within 64 bits, got {shorten(digits)}")
+        raise wrong("a number", "within 64 bits", digits)
     return int(digits)
 
 
 def _float(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise ValueError(f"a number must be finite, got {shorten(digits)}")
+        raise wrong("a number", "finite", digits)
     return number
 
 
@@ -97,6 +97,17 @@ def shorten(value: Any, limit: int = 60) -> str:
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
     shown = repr(value[: limit + 1] if isinstance(value, str) else value)
     return shown if len(shown) <= limit else shown[:limit] + "..."
+
+
+def wrong(where: str, what: str, value: Any) -> ValueError:
+    """Return the error that says what something must be, and what it was.
+
+    Examples
+    --------
+    >>> wrong("model.n", "a number", [1, 2])
+    ValueError('model.n must be a number, got a list of 2')
+    """
+    return ValueError(f"{where} must be {what}, got {shorten(value)}")
 
 
 class Record:
@@ -123,7 +134,7 @@ class Record:
 
     def __init__(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise ValueError(f"{where} must be an object, got {shorten(value)}")
+            raise wrong(where, "an object", value)
         self._left = dict(value)
         self.where = where
 
@@ -151,7 +162,7 @@ class Record:
         """Return a list."""
         value = self.take(key)
         if type(value) is not list:
-            raise ValueError(f"{self.where}.{key} must be a list, got {shorten(value)}")
+            raise wrong(f"{self.where}.{key}", "a list", value)
         return value
 
     def record(self, key: str) -> Record:

@@ -28,7 +28,7 @@ from minnet.common.fields import finite, one_of, optional, text, whole
 from minnet.common.types import Array
 from minnet.persistence.container import ArrayReader, can_hold
 from minnet.persistence.names import classes, name_of, readable_classes, registered_activation
-from minnet.persistence.record import Record, shorten
+from minnet.persistence.record import Record, shorten, wrong
 from minnet.persistence.texts import pack, pack_fixed, unpack, unpack_fixed
 
 __all__ = ["Decoder", "Encoder"]
@@ -204,7 +204,7 @@ class Decoder:
     def kind(self, value: Any, where: str, kind: str) -> Any:
         """Return an object of minnet's of one kind, "layer" for example."""
         if not isinstance(value, dict) or kind not in value:
-            raise ValueError(f"{where} must be of the kind {kind}, got {shorten(value)}")
+            raise wrong(where, f"of the kind {kind}", value)
         return self.decode(value, where)
 
     def decode(self, value: Any, where: str, depth: int = 0) -> Any:
@@ -224,9 +224,7 @@ class Decoder:
         record = Record(value, where)
         key = next((key for key in self._READERS if key in record), None)
         if key is None:
-            raise ValueError(
-                f"{where} must be a value that save_model writes, got {shorten(value)}"
-            )
+            raise wrong(where, "a value that save_model writes", value)
         made = self._READERS[key](self, record, key, depth)
         record.done()
         return made
@@ -235,7 +233,7 @@ class Decoder:
         return tuple(self.decode(record.items(key), record.where, depth))
 
     def _dict(self, record: Record, key: str, depth: int) -> dict[Any, Any]:
-        made = {}
+        made: dict[Any, Any] = {}
         for i, pair in enumerate(record.items(key)):
             if type(pair) is not list or len(pair) != 2:
                 raise ValueError(f"{record.where} must have pairs, got {shorten(pair)}")
@@ -243,11 +241,9 @@ class Decoder:
             if isinstance(name, float | np.floating) and math.isnan(name):
                 raise ValueError(f"{record.where} must not have NaN as a key")
             try:
-                hash(name)
-            except TypeError:
-                raise ValueError(
-                    f"{record.where} must have keys that are numbers or texts, got {shorten(name)}"
-                ) from None
+                made[name] = None
+            except TypeError:  # it cannot be hashed
+                raise wrong(f"{record.where} key {i}", "a number or a text", name) from None
             made[name] = self.decode(pair[1], record.where, depth)
         return made
 
@@ -259,12 +255,12 @@ class Decoder:
         value = self.decode(record.take("value"), record.where, depth)
         wanted = {"b": bool, "f": float, "U": str}.get(dtype.kind, int)
         if type(value) is not wanted:
-            raise ValueError(f"{record.where} must be a {dtype.name}, got {shorten(value)}")
+            raise wrong(record.where, f"a {dtype.name}", value)
         with np.errstate(over="ignore"):
             try:
                 return dtype.type(value)
             except OverflowError:
-                raise ValueError(f"{record.where} must fit into {dtype}, got {value}") from None
+                raise wrong(record.where, f"within {dtype}", value) from None
 
     def _array(self, record: Record, key: str, depth: int) -> Array:
         def read(name: Any, dtypes: list[Any], **wanted: Any) -> Array:
