@@ -41,9 +41,9 @@ _BLOCK_BYTES = 2**20
 # A multiple, since a BLAS library may compute the last few rows of a product another way.
 _ROW_STEP = 1024
 
-# What scikit-learn's callbacks, and a fit itself, keep in an estimator while it is fitted.
+# What scikit-learn's callbacks keep in an estimator while it is fitted.
 _DURING_FIT = (
-    "_callback_fit_ctx", "_skl_callbacks", "_skl_callbacks_to_teardown", "_parent_callback_ctx", "_in_fit"
+    "_callback_fit_ctx", "_skl_callbacks", "_skl_callbacks_to_teardown", "_parent_callback_ctx"
 )  # fmt: skip
 
 
@@ -491,6 +491,10 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
             rows = slice(start, start + block)
             Y[rows] = output(finite_logits(network, backend, X[rows]))
         return Y
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_in_fit"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet import Dense, MinNetClassifier, MinNetRegressor
+from minnet.callbacks import Callback
 from minnet.layers import Layer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -518,6 +519,25 @@ def test_copies_predict_and_go_on_alike(make, y, solver, copied):
     np.testing.assert_array_equal(params(other), params(est))
     assert other._trainer is not est._trainer if solver != "lbfgs" else True
     assert type(pickle.loads(pickle.dumps(est.coefs_))) is list
+
+
+class CopyEachEpoch(Callback):
+    def end_epoch(self, trainer):
+        self.copies.append(type(self).copy())
+
+
+@both
+@pytest.mark.parametrize("copied", [lambda e: pickle.loads(pickle.dumps(e)), copy.deepcopy])
+def test_a_copy_in_the_middle_of_a_fit_is_as_before_the_fit_and_can_be_fitted(make, y, copied):
+    est = make().fit(X, y)
+    before = params(est)
+    CopyEachEpoch.copies = []
+    CopyEachEpoch.copy = lambda: copied(est)
+    est.set_params(random_state=1).set_callbacks(CopyEachEpoch()).fit(X, y)
+    for other in CopyEachEpoch.copies:
+        np.testing.assert_array_equal(params(other), before)
+    other.set_callbacks().fit(X, y)
+    np.testing.assert_array_equal(params(other), params(est))
 
 
 def test_a_pickle_holds_no_training_data():
