@@ -19,13 +19,9 @@ if TYPE_CHECKING:
     from minnet.estimators.base import BaseMinNet
 
 __all__ = [
-    "build_layers",
-    "check_initializers",
-    "first_layers",
-    "hidden_layers",
-    "hidden_sizes",
+    "build_layers", "check_initializers", "first_layers", "hidden_layers", "hidden_sizes",
     "position_of",
-]
+]  # fmt: skip
 
 
 def hidden_sizes(hidden_layer_sizes: Any) -> list[int]:

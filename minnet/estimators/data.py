@@ -24,18 +24,9 @@ if TYPE_CHECKING:
     from minnet.estimators.fitted import Fitted
 
 __all__ = [
-    "Data",
-    "Features",
-    "check_X",
-    "check_data",
-    "check_for_loss",
-    "check_inputs",
-    "dtypes_of",
-    "level_of_user",
-    "validate",
-    "validate_weight",
-    "warn_of_scale",
-]
+    "Data", "Features", "check_X", "check_data", "check_for_loss", "check_inputs", "dtypes_of",
+    "level_of_user", "validate", "validate_weight", "warn_of_scale",
+]  # fmt: skip
 
 #: Those that are taken as they are; all others become the first.
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))

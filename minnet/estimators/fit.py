@@ -63,6 +63,7 @@ class Fit:
     """
 
     call = "fit"
+    is_told = True  # to scikit-learn's callbacks
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class Fit:
         estimator = self.estimator
         estimator._validate_params()
         self.check()
-        self.tasks = self.begin()
+        self.tasks = self.begin() if self.is_told else None
         known = estimator._state() if self.goes_on() else None
         data = self.checked(*self.read(), known)
         state = self.state = Fitted(data.features, data.targets)
@@ -110,8 +111,8 @@ class Fit:
     def check(self) -> None:
         """Raise if the arguments are not for this call."""
 
-    def begin(self) -> Tasks | None:
-        """Tell scikit-learn's callbacks that a fit begins; None where they are not told of the call."""
+    def begin(self) -> Tasks:
+        """Tell scikit-learn's callbacks that a fit begins."""
         X, y, sample_weight = self.data
         # Scorers of callbacks take it as it is: nothing that they do not know, such as X_val.
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -233,8 +234,8 @@ class FitStream(Fit):
                 "X_val and y_val must be given for early_stopping=True: nothing is set aside of a stream"
             )
 
-    def begin(self) -> Tasks | None:
-        """Tell scikit-learn's callbacks, where they are told of this call."""
+    def begin(self) -> Tasks:
+        """Tell scikit-learn's callbacks that a fit begins, whose data are not there as a whole."""
         data = {"X": None, "y": None, "metadata": None}
         return Tasks(self.estimator, "fit_stream", self.data[1], data)
 
@@ -267,15 +268,12 @@ class PartialFit(Fit):
     """A call of ``partial_fit``: one epoch, on the fitted network itself."""
 
     call = "partial_fit"
+    is_told = False
 
     def check(self) -> None:
         """Raise if the arguments are not for this call."""
         if self.estimator.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-
-    def begin(self) -> Tasks | None:
-        """Tell scikit-learn's callbacks, where they are told of this call."""
-        return None
 
     def goes_on(self) -> bool:
         """Return whether the call begins with what is fitted."""
@@ -308,9 +306,7 @@ class PartialFit(Fit):
 class Initialize(Fit):
     """A call of ``initialize``: a new network, and nothing is trained."""
 
-    def begin(self) -> Tasks | None:
-        """Tell scikit-learn's callbacks, where they are told of this call."""
-        return None
+    is_told = False
 
     def goes_on(self) -> bool:
         """Return whether the call begins with what is fitted."""

@@ -14,14 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from minnet.common.types import Array, DTypeLike
 
 __all__ = [
-    "Labels",
-    "Numbers",
-    "abbreviated",
-    "by_columns",
-    "columns",
-    "plain_labels",
-    "typed_labels",
-]
+    "Labels", "Numbers", "abbreviated", "by_columns", "columns", "plain_labels", "typed_labels",
+]  # fmt: skip
 
 # What to do about labels that do not belong to the fitted ones, by the call.
 _CURES = {
