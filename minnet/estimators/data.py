@@ -164,7 +164,7 @@ def check_inputs(
     known : Features or None
         What ``X`` must have; None where this is learned from it.
     """
-    if _is_plain_for(X, known) and _is_plain_target(y, len(X)):
+    if _is_plain(X, known) and _is_plain_target(y, len(X)):
         return X, y, known or Features(X.shape[1])
     stand_in = _stand_in(estimator, known)
     X, y = validate(
@@ -185,7 +185,7 @@ def check_X(
     estimator: BaseMinNet, X: Any, known: Features, dtype: DTypeLike | None = None
 ) -> Matrix:
     """Return inputs of a later call as an array, of the dtype if one is given."""
-    if _is_plain_for(X, known) and (dtype is None or X.dtype == dtype):
+    if _is_plain(X, known) and (dtype is None or X.dtype == dtype):
         return X
     dtypes = dtypes_of(X) if dtype is None else dtype
     return validate(_stand_in(estimator, known), X, dtype=dtypes, reset=False)
@@ -202,13 +202,7 @@ def _stand_in(estimator: BaseMinNet, known: Features | None) -> BaseMinNet:
     return stand_in
 
 
-def _is_plain_for(X: Any, known: Features | None) -> bool:
-    if known is None:
-        return _is_plain(X)
-    return known.names is None and _is_plain(X, known.n)
-
-
-def _is_plain(X: Any, n_features: int | None = None) -> bool:
+def _is_plain(X: Any, known: Features | None) -> bool:
     """Return whether scikit-learn's checks would return ``X`` as it is; False if that is not plain.
 
     They take longer than a small network for a row.
@@ -218,7 +212,7 @@ def _is_plain(X: Any, n_features: int | None = None) -> bool:
         and X.dtype in DTYPES
         and X.ndim == 2
         and X.shape[0] > 0
-        and (X.shape[1] > 0 if n_features is None else X.shape[1] == n_features)
+        and (X.shape[1] > 0 if known is None else X.shape[1] == known.n and known.names is None)
         and all_finite(X)
     )
 

@@ -1,8 +1,10 @@
 """The features that a network has learned, as a transformer."""
 
+from __future__ import annotations
+
 from copy import deepcopy
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn import get_config
 from sklearn.base import (
@@ -18,6 +20,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.common.displayed import views
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.architecture import build_layers, position_of
 from minnet.estimators.base import BaseMinNet
 
@@ -70,16 +73,16 @@ class MinNetTransformer(
     (150, 16)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "activations"])],
         "layer": [Interval(Integral, None, None, closed="neither"), str],
     }
 
-    def __init__(self, estimator, *, layer=-1):
+    def __init__(self, estimator: Any, *, layer: int | str = -1) -> None:
         self.estimator = estimator
         self.layer = layer
 
-    def fit(self, X, y, **fit_params):
+    def fit(self, X: Matrix, y: ArrayLike, **fit_params: Any) -> Self:
         """Fit a copy of the estimator.
 
         Parameters
@@ -110,7 +113,7 @@ class MinNetTransformer(
         self.estimator_ = estimator
         return self
 
-    def transform(self, X):
+    def transform(self, X: Matrix) -> Array:
         """Return the outputs of the layer.
 
         Parameters
@@ -125,7 +128,7 @@ class MinNetTransformer(
         check_is_fitted(self)
         return self.estimator_.activations(X, layer=self.layer)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return which metadata goes where: all of it to the estimator.
 
         Returns
@@ -139,7 +142,7 @@ class MinNetTransformer(
 
     # ---- the fitted network
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Return the names of the columns that ``transform`` returns.
 
         Parameters
@@ -157,34 +160,34 @@ class MinNetTransformer(
         return super().get_feature_names_out(input_features)
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         try:
             return self.estimator_.network_.sizes[self._n_layers()]
         except ValueError as error:  # a property that lists of attributes ask for
             raise AttributeError(str(error)) from error
 
-    def _n_layers(self):
+    def _n_layers(self) -> int:
         """Return how many layers of the network are passed."""
         return position_of(self.estimator_.network_.layers, self.layer) + 1
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """Number of features in ``fit``."""
         return self.estimator_.n_features_in_
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> Array:
         """Names of the features in ``fit``, if they had any."""
         return self.estimator_.feature_names_in_
 
-    def _get_fitted_attr_html(self, doc_link=""):
+    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
         attributes = super()._get_fitted_attr_html(doc_link)
         if not hasattr(self, "_n_features_out"):
             return attributes
         title, network = type(self).__name__, self.estimator_.network_
         return views().attributes_with_drawing(attributes, network, title, self._n_layers())
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.input_tags = deepcopy(inner.input_tags)

@@ -161,6 +161,6 @@ def same_value(a, b):
 
 
 def _state(model):
-    left_out = ("_runner", "_made_for", "_busy", "_call", "_kept_backend", "_arrays")
+    left_out = ("_runner", "_made_for", "_busy", "_call", "_backend_cache", "_arrays")
     state = {name: value for name, value in vars(model).items() if name not in left_out}
     return dict(sorted(state.items()))
