@@ -102,6 +102,7 @@ NUMBA_FACTORS = {
     **FACTORS,
     "layers": ("dense", "activated_top", "lr_factor", "frozen"),
     "mode": ("fused", "clip_value", "weight_decay"),
+    "optimizer": ("sgd", "momentum", "nesterov", "adam", "adamw"),
 }
 
 
@@ -230,8 +231,11 @@ class _NoFallback:
 def compiled(name, network, n_threads=1):
     """Return a backend that cannot fall back on the readable one."""
     backend = make_backend(name, network, n_threads)
-    assert backend.layers is not None
-    backend.readable = _NoFallback()
+    assert backend.ran == name
+    if hasattr(backend, "readable"):
+        backend.readable = _NoFallback()
+    else:  # it is a readable one itself
+        backend.because = lambda reason: _NoFallback().because
     return backend
 
 

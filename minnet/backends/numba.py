@@ -1,103 +1,78 @@
 """The numba backend: the steps of an epoch through kernels that Numba compiles at first use."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
+from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
-from minnet.backends.program import CannotLowerError, lower, lower_loss, lower_optimizer
+from minnet.backends.program import CannotLowerError, lower
+from minnet.common.types import Array, Matrix
 from minnet.layers import Dense
 
 __all__ = ["NumbaBackend"]
 
 
-class NumbaBackend:
-    """Runs networks of Dense layers compiled, on one thread; others run on the readable backend.
+class NumbaBackend(NumpyBackend):
+    """Takes the steps of networks of Dense layers compiled; all else is the readable backend's.
 
     The first training step in a process compiles (some ten seconds), or reads Numba's cache.
-
-    Parameters
-    ----------
-    network : Network
-        Initialized.
-    n_threads : int or None, default=None
-        Threads of the readable backend, for what is left to it.
     """
 
     name = "numba"
 
-    def __init__(self, network, n_threads=None):
-        self.network = network
-        self.readable = NumpyBackend(network, n_threads)
-        self.layers = None
+    def train_steps(
+        self, X: Matrix, T: Array, weights: Array | None, order: Array | None, start: int, stop: int,
+        hyper: Hyper,
+    ) -> Array:  # fmt: skip
+        """Take the steps ``start`` to ``stop - 1`` of an epoch, in place: see :class:`NumpyBackend`."""
         try:
-            self.layers, _ = lower(network, kinds=(Dense,))
+            layers, loops = self._compile(X, hyper)
         except CannotLowerError as reason:
-            self.readable.because(reason)
-
-    @property
-    def ran(self):
-        """Return the name of the backend whose code took the steps."""
-        return self.readable.ran if self.readable.said else self.name
-
-    def forward(self, X):
-        """Return the logits of ``X``."""
-        return self.readable.forward(X)
-
-    def loss_and_grad(self, X, T, weights=None):
-        """Return the objective of all rows as one batch, and its flat gradient."""
-        return self.readable.loss_and_grad(X, T, weights)
-
-    def train_steps(self, X, T, weights, order, start, stop, hyper):
-        """Take the steps ``start`` to ``stop - 1`` of an epoch, in place.
-
-        See :meth:`minnet.backends.numpy.NumpyBackend.train_steps`.
-        """
-        optimizer, network = hyper.optimizer, self.network
-        known = optimizer.compiled in ("sgd", "adam")
-        loss = lower_loss(network.loss_)
-        lowered = self.layers is not None and loss is not None and known
-        if not lowered or not isinstance(X, np.ndarray) or hyper.clip_norm is not None:
-            reason = "clip_norm is given" if known else f"the optimizer is {optimizer!r}"
-            reason = reason if isinstance(X, np.ndarray) else "X is sparse"
-            reason = reason if loss is not None else f"the loss is {network.loss_!r}"
-            readable = self.readable.because(reason)
-            return readable.train_steps(X, T, weights, order, start, stop, hyper)
+            self.because(reason)
+            return super().train_steps(X, T, weights, order, start, stop, hyper)
         from minnet.backends._numba_kernels import train_steps  # compiles: not before it is needed
 
-        constants = lower_optimizer(optimizer)
-        losses = np.zeros(stop)
-        none = np.empty((0, 1), network.dtype)
-        # Read-only and strided arrays would each be compiled for again: one type for all.
-        train_steps(
-            self.layers,
-            *loss,
-            float(network.alpha),
-            network.params,
-            _plain(X),
-            _plain(T) if T.ndim == 1 else np.empty(0, np.int64),
-            none if T.ndim == 1 else _plain(T),
-            np.empty(0) if weights is None else _plain(weights),
-            np.empty(0, np.int64) if order is None else _plain(order),
-            X.shape[0],
-            float(hyper.weight_sum),
-            hyper.batch_size,
-            start,
-            stop,
-            _plain(hyper.rates),
-            constants["kind"],
-            tuple(
-                float(constants[name])
-                for name in ("momentum", "nesterov", "beta_1", "beta_2", "epsilon")
-            ),
-            optimizer.state,
-            float(hyper.decay),
-            np.inf if hyper.clip_value is None else float(hyper.clip_value),
-            optimizer.step,
-            losses,
-        )
+        optimizer, network, losses = hyper.optimizer, self.network, np.zeros(stop)
+        names = ("momentum", "nesterov", "beta_1", "beta_2", "epsilon")
+        given = optimizer.constants()
+        clip = np.inf if hyper.clip_value is None else float(hyper.clip_value)
+        targets = _plain(T.reshape(len(T), -1)).view(np.int8)
+        weights = np.empty(0) if weights is None else _plain(weights)
+        order = np.empty(0, np.int64) if order is None else _plain(order)
+        with self._threads():
+            train_steps(
+                layers, loops[-1].address, float(network.alpha), network.params, _plain(X), targets,
+                weights, order, float(hyper.weight_sum), hyper.batch_size, start, stop,
+                _plain(hyper.rates), optimizer.compiled == "adam",
+                tuple(float(given.get(name, 0)) for name in names), optimizer.state, float(hyper.decay),
+                clip, optimizer.step, losses,
+            )  # fmt: skip
         optimizer.step += stop - start
         return losses[start:]
 
+    def _compile(self, X: Matrix, hyper: Hyper) -> tuple[Array, list[Any]]:
+        """Return the lowered layers and the loops whose addresses they have, the loss's the last."""
+        network, optimizer = self.network, hyper.optimizer
+        if not isinstance(X, np.ndarray):
+            raise CannotLowerError("X is sparse")
+        if optimizer.compiled not in ("sgd", "adam"):
+            raise CannotLowerError(f"the optimizer is {optimizer!r}")
+        if hyper.clip_norm is not None:
+            raise CannotLowerError("clip_norm is given")
+        layers, _ = lower(network, kinds=(Dense,))
+        from minnet.backends._numba_losses import loss_loop
+        from minnet.user_activations.loops import loops_of
 
-def _plain(array):
+        loops = []
+        for layer, row in zip(network.layers, layers, strict=True):
+            loops.append(loops_of(layer.activation, network.dtype))
+            row["value"], row["slope"] = loops[-1].value_address, loops[-1].slope_address
+        return layers, [*loops, loss_loop(network.loss_, network.dtype)]
+
+
+def _plain(array: Array) -> Array:
     """Return the array writable, aligned and contiguous, a view or a copy."""
     return np.require(array, requirements=["C", "W", "A"])

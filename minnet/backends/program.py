@@ -72,6 +72,7 @@ def lower(
     """
     table = np.zeros(len(network.layers), dtype=LAYER)
     offsets = {(row.layer, row.name): row.offset for row in network.parameter_table}
+    layer: Any  # the attributes of its kind
     for i, (layer, row) in enumerate(zip(network.layers, table, strict=True)):
         if type(layer) not in kinds:
             raise CannotLowerError(f"layers[{i}] is a {type(layer).__name__}")

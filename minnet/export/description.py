@@ -1,39 +1,31 @@
 """What an export writes down of a model: layers, inverse link, labels."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from minnet import activations, layers
+from minnet.activations import is_own, name_of
 from minnet.common.checks import check_dtype
+from minnet.common.types import DTypeLike
 from minnet.estimators import MinNetClassifier, MinNetRegressor
+from minnet.layers import BatchNorm, Dense, Dropout, Layer
+from minnet.links import INVERSE_LINKS
 from minnet.losses import Loss
 from minnet.network import Network
 
-__all__ = ["Description", "describe"]
+__all__ = ["Description", "Model", "describe_model"]
 
-_LAYERS = (layers.Dense, layers.Dropout, layers.BatchNorm)
+_LAYERS = (Dense, Dropout, BatchNorm)
 
-_ACTIVATIONS = (
-    activations.Identity,
-    activations.Sigmoid,
-    activations.Tanh,
-    activations.LecunTanh,
-    activations.Softsign,
-    activations.Relu,
-    activations.LeakyRelu,
-    activations.Elu,
-    activations.Selu,
-    activations.Gelu,
-    activations.Silu,
-    activations.Softplus,
-)
+#: What can be exported.
+Model: TypeAlias = MinNetClassifier | MinNetRegressor | Network
 
 _MODELS = (MinNetClassifier, MinNetRegressor, Network)
-
-_LINKS = ("identity", "softmax", "logistic", "exp")
 
 
 @dataclass(frozen=True)
@@ -61,30 +53,30 @@ class Description:
 
     model: str
     kind: str
-    layers: list
+    layers: list[Any]
     output: str
-    classes: np.ndarray | None
-    feature_names: list | None
-    dtype: np.dtype
-    sizes: list
+    classes: Any
+    feature_names: list[str] | None
+    dtype: np.dtype[Any]
+    sizes: list[int]
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Return the number of inputs."""
         return self.sizes[0]
 
     @property
-    def n_outputs(self):
+    def n_outputs(self) -> int:
         """Return the number of outputs."""
         return self.sizes[-1]
 
     @property
-    def is_classifier(self):
+    def is_classifier(self) -> bool:
         """Return whether there are labels."""
         return self.classes is not None
 
 
-def describe(model, dtype=None):
+def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
     """Return what there is to export of a model.
 
     Parameters
@@ -112,7 +104,7 @@ def describe(model, dtype=None):
     --------
     >>> from minnet import Dense, Dropout, Network
     >>> net = Network([Dense(5, "tanh"), Dropout(), Dense(3)]).initialize(4, random_state=0)
-    >>> found = describe(net)
+    >>> found = describe_model(net)
     >>> found.output, found.sizes
     ('softmax', [4, 5, 3])
     """
@@ -163,7 +155,7 @@ def describe(model, dtype=None):
     )
 
 
-def _in_units_of_targets(output, regressor):
+def _in_units_of_targets(output: Any, regressor: Any) -> Any:
     """Return the output layer of a regressor with ``scale_targets`` with the scale in its weights."""
     layer = output.copy()
     scale, mean = regressor.target_scale_, regressor.target_mean_
@@ -172,30 +164,29 @@ def _in_units_of_targets(output, regressor):
     return layer
 
 
-def _check_layer(i, layer):
+def _check_layer(i: int, layer: Layer) -> None:
     """Raise if a layer or its activation is not one of minnet's own."""
     if type(layer) not in _LAYERS:
         raise TypeError(
             "an export knows the layers Dense, Dropout and BatchNorm, got "
             f"{type(layer).__name__} as layers[{i}]"
         )
-    activation = layer.activation
-    if activation is not None and type(activation) not in _ACTIVATIONS:
-        name = getattr(activation, "name", type(activation).__name__)
+    if layer.activation is not None and not is_own(layer.activation):
+        name = name_of(layer.activation)
         raise TypeError(f"an export knows minnet's own activations, got {name} in layers[{i}]")
 
 
-def _link(loss):
+def _link(loss: Loss) -> str:
     """Return the name of the inverse link of a loss, or say that it has one of its own."""
-    if type(loss).predict is not Loss.predict or loss.output not in _LINKS:
+    if type(loss).predict is not Loss.predict or loss.output not in INVERSE_LINKS:
         raise TypeError(
-            f"an export knows the outputs {', '.join(_LINKS)}, got the loss "
+            f"an export knows the outputs {', '.join(INVERSE_LINKS)}, got the loss "
             f"{type(loss).__name__} with a predict of its own"
         )
     return loss.output
 
 
-def _check_methods(model):
+def _check_methods(model: Model) -> None:
     """Raise if a subclass predicts another way than the class of minnet's that it is made of."""
     base = next(cls for cls in _MODELS if isinstance(model, cls))
     for name in ("forward", "predict", "predict_proba"):
@@ -206,6 +197,6 @@ def _check_methods(model):
             )
 
 
-def _feature_names(model):
+def _feature_names(model: Model) -> list[str] | None:
     names = getattr(model, "feature_names_in_", None)
     return None if names is None else [str.__str__(name) for name in names]

@@ -1,20 +1,31 @@
 """A model as one file of Python that needs NumPy and nothing else."""
 
+from __future__ import annotations
+
 import base64
 import math
 import textwrap
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
-from minnet import activations
 from minnet._version import __version__
+from minnet.activations import Activation, Identity
 from minnet.common.atomic import write_atomically
-from minnet.export.description import describe
+from minnet.common.formula_text import FormulaText
+from minnet.common.types import Array, DTypeLike
+from minnet.export.description import Description, Model, describe_model
 
 __all__ = ["to_numpy_source"]
 
 
-def to_numpy_source(model, path=None, *, dtype=None):
+def to_numpy_source(
+    model: Model,
+    path: str | PathLike[str] | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+) -> str:
     """Write a fitted model as one Python file that imports NumPy only (and ``base64``, ``math``).
 
     The file has ``forward(X)``, which returns logits, ``predict(X)``, and for a classifier
@@ -53,7 +64,7 @@ def to_numpy_source(model, path=None, *, dtype=None):
     >>> bool(abs(names["predict"](np.eye(4)) - net.predict(np.eye(4))).max() < 1e-15)
     True
     """
-    description = describe(model, dtype)
+    description = describe_model(model, dtype)
     source = _Source(description).text()
     if path is not None:
         with write_atomically(path) as file:
@@ -64,17 +75,19 @@ def to_numpy_source(model, path=None, *, dtype=None):
 class _Source:
     """The parts of a file, from top to bottom."""
 
-    def __init__(self, description):
+    def __init__(self, description: Description) -> None:
         self.description = description
-        self.steps, self.arrays, self.functions = [], [], []
+        self.steps: list[str] = []
+        self.arrays: list[tuple[str, Array]] = []
+        self.functions: dict[str, str] = {}  # by name, before what calls them
         for number, layer in enumerate(description.layers, start=1):
             self._add_layer(layer, number)
 
-    def text(self):
+    def text(self) -> str:
         predict = self._predict()  # names the functions that it needs
         blocks = [
             self._head(),
-            *(_FUNCTIONS[name] for name in self.functions),
+            *self.functions.values(),
             self._forward(),
             *predict,
             self._check(),
@@ -85,7 +98,7 @@ class _Source:
 
     # ---- the parts
 
-    def _head(self):
+    def _head(self) -> str:
         """Return docstring, imports and constants."""
         d = self.description
         ways = ["forward", "predict"] + ["predict_proba"] * d.is_classifier
@@ -96,7 +109,7 @@ class _Source:
             '"""',
             "",
             "import base64",
-            *["import math"] * ("normal_distribution" in self.functions),
+            *["import math"] * ("ndtr" in self.functions),
             "",
             "import numpy as np",
             "",
@@ -110,7 +123,7 @@ class _Source:
             lines.append(f'CLASSES = np.array({_literal(values)}, dtype="{code}")')
         return "\n".join(lines)
 
-    def _forward(self):
+    def _forward(self) -> str:
         lines = [
             "def forward(X):",
             f'    """Return the logits, of shape (n_samples, {self.description.n_outputs})."""',
@@ -120,7 +133,7 @@ class _Source:
         ]
         return "\n".join(lines)
 
-    def _add_layer(self, layer, number):
+    def _add_layer(self, layer: Any, number: int) -> None:
         if layer.fully_connected:
             fan_in, fan_out = layer.W.shape
             self.steps.append(f"    # dense layer, {fan_in} -> {fan_out}")
@@ -138,38 +151,32 @@ class _Source:
                     " + beta": layer.beta,
                 },
             )
-        name, arguments = _call_of(layer.activation)
-        if name is None:
+        if isinstance(layer.activation, Identity):
             self.steps.append(f"    Y = {Z}")
             return
-        if name in _FUNCTIONS:
-            self._need(name)
-        given = "".join(f", {float(value)!r}" for value in arguments)
+        name, text, arguments = _function_of(layer.activation)
+        for function in _SCIPY:
+            if f"{function}(" in text:
+                self.functions[function] = _SCIPY[function]
+        self.functions[name] = text
+        given = "".join(f", {value!r}" for value in arguments)
         self.steps.append(f"    Y = {name}({Z}{given})")
 
-    def _arrays(self, number, parts):
+    def _arrays(self, number: int, parts: dict[str, Array]) -> str:
         """Take the arrays and return the formula; each part ends in the name of its array."""
         for part, array in parts.items():
             self.arrays.append((part.split()[-1].strip("(") + str(number), array))
         return "".join(f"{part}{number}" for part in parts)
 
-    def _need(self, name):
-        for needed in (*_NEEDS.get(name, ()), name):
-            if needed not in self.functions:
-                self.functions.append(needed)
-
-    def _link(self, Z):
+    def _link(self, Z: str) -> str:
         """Return the code of the inverse link of ``Z``."""
-        name = {"identity": None, "exp": "np.exp", "logistic": "sigmoid"}.get(
-            self.description.output, self.description.output
-        )
-        if name is None:
-            return Z
-        if name in _FUNCTIONS:
-            self._need(name)
-        return f"{name}({Z})"
+        output = self.description.output
+        name = {"identity": "", "exp": "np.exp", "logistic": "expit"}.get(output, output)
+        if name in _SCIPY:
+            self.functions[name] = _SCIPY[name]
+        return f"{name}({Z})" if name else Z
 
-    def _predict(self):
+    def _predict(self) -> list[str]:
         kind = self.description.kind
         if not self.description.is_classifier:
             Y = self._link("forward(X)")
@@ -200,18 +207,18 @@ class _Source:
             _function("predict_proba", of_proba, P),
         ]
 
-    def _check(self):
+    def _check(self) -> str:
         named = self.description.feature_names is not None
         return _CHECK.format(names=_CHECK_NAMES if named else "")
 
 
-def _function(name, doc, lines):
+def _function(name: str, doc: str, lines: list[str]) -> str:
     *before, value = lines
     body = "".join(f"    {line}\n" for line in before)
     return f'def {name}(X):\n    """{doc}"""\n{body}    return {value}'
 
 
-def _written(name, array):
+def _written(name: str, array: Array) -> str:
     """Return the statement that makes an array, its bytes in base64, little-endian, row by row."""
     code = array.dtype.newbyteorder("<")
     text = base64.b64encode(np.ascontiguousarray(array, dtype=code).tobytes()).decode()
@@ -219,7 +226,7 @@ def _written(name, array):
     return f'{name} = array({array.shape}, """\n{lines}\n""")\n'
 
 
-def _literal(values):
+def _literal(values: list[Any]) -> str:
     """Return a list of plain values as Python writes it; a long one with a line for each."""
     shown = [repr(value) for value in values]
     if sum(map(len, shown)) < 60:
@@ -227,7 +234,7 @@ def _literal(values):
     return "[\n" + "".join(f"    {value},\n" for value in shown) + "]"
 
 
-def _labels(classes):
+def _labels(classes: Array) -> tuple[list[Any], str]:
     """Return labels as plain Python values, and the code of their dtype."""
     values, dtype = classes.tolist(), classes.dtype
     # A subclass of str may have a repr of its own; that of str itself is a literal.
@@ -242,33 +249,16 @@ def _labels(classes):
     return values, dtype.str if dtype.kind in "biufU" else "object"
 
 
-def _call_of(activation):
-    """Return the name of an activation in the file, None for the identity, and its arguments."""
-    name = _NAMES[type(activation)]
-    if name == "leaky_relu":
-        return name, [activation.negative_slope]
-    return name, [activation.alpha] if name == "elu" else []
+def _function_of(activation: Activation) -> tuple[str, str, list[float]]:
+    """Return an activation's function in the file, by name: NumPy's own text; and its arguments."""
+    config = activation.get_config()
+    text = FormulaText(activation, config).of("__call__", activation.name)
+    return activation.name, text, list(config.values())
 
 
-_NAMES = {
-    activations.Identity: None,
-    activations.Sigmoid: "sigmoid",
-    activations.Tanh: "np.tanh",
-    activations.LecunTanh: "lecun_tanh",
-    activations.Softsign: "softsign",
-    activations.Relu: "relu",
-    activations.LeakyRelu: "leaky_relu",
-    activations.Elu: "elu",
-    activations.Selu: "selu",
-    activations.Gelu: "gelu",
-    activations.Silu: "silu",
-    activations.Softplus: "softplus",
-}
-
-_NEEDS = {"gelu": ("normal_distribution",), "silu": ("sigmoid",), "selu": ("elu",)}
-
-_FUNCTIONS = {
-    "sigmoid": '''def sigmoid(Z):
+# SciPy's functions in NumPy.
+_SCIPY = {
+    "expit": '''def expit(Z):
     """1 / (1 + exp(-Z)), without overflow."""
     e = np.exp(-np.abs(Z))
     return np.where(Z < 0, e, 1) / (1 + e)
@@ -278,53 +268,10 @@ _FUNCTIONS = {
     E = np.exp(Z - Z.max(axis=1, keepdims=True))
     return E / E.sum(axis=1, keepdims=True)
 ''',
-    "lecun_tanh": """
-def lecun_tanh(Z):
-    return 1.7159 * np.tanh(Z * (2 / 3))
-
-""",
-    "softsign": """
-def softsign(Z):
-    return Z / (1 + np.abs(Z))
-
-""",
-    "relu": """
-def relu(Z):
-    return np.maximum(Z, 0)
-
-""",
-    "leaky_relu": """
-def leaky_relu(Z, slope):
-    return np.maximum(Z, 0) + slope * np.minimum(Z, 0)
-
-""",
-    "elu": '''def elu(Z, alpha):
-    """Z where it is positive, alpha (exp(Z) - 1) elsewhere."""
-    return np.maximum(Z, 0) + alpha * np.expm1(np.minimum(Z, 0))
-''',
-    "selu": """
-def selu(Z):
-    return 1.0507009873554805 * elu(Z, 1.6732632423543772)
-
-""",
-    "normal_distribution": '''def normal_distribution(Z):
+    "ndtr": '''def ndtr(Z):
     """The probability that a standard normal number is below Z."""
     erfc = np.frompyfunc(math.erfc, 1, 1)
     return (0.5 * erfc(-Z / math.sqrt(2))).astype(Z.dtype)
-''',
-    "gelu": """
-def gelu(Z):
-    return Z * normal_distribution(Z)
-
-""",
-    "silu": """
-def silu(Z):
-    return Z * sigmoid(Z)
-
-""",
-    "softplus": '''def softplus(Z):
-    """log(1 + exp(Z)), without overflow."""
-    return np.maximum(Z, 0) + np.log1p(np.exp(-np.abs(Z)))
 ''',
 }
 

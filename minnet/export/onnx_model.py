@@ -6,7 +6,7 @@ import numpy as np
 
 from minnet._version import __version__
 from minnet.common.atomic import write_atomically
-from minnet.export.description import describe
+from minnet.export.description import describe_model
 from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
 
 __all__ = ["OPSETS", "to_onnx"]
@@ -66,7 +66,7 @@ def to_onnx(model, path=None, *, dtype=None, opset=OPSETS[1]):
     >>> [output.name for output in exported.graph.output]  # doctest: +SKIP
     ['label', 'probabilities']
     """
-    description = describe(model, dtype)
+    description = describe_model(model, dtype)
     classes = onnx_classes(description.classes) if description.is_classifier else None
     size = sum(a.nbytes for layer in description.layers for a in layer_arrays(layer))
     if size > _LARGEST:

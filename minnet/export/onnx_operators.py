@@ -5,13 +5,22 @@ opset 13 or later; what is missing for float64 (Erf, Elu, Softplus, Softsign) is
 onnxruntime's float32 Sigmoid stops falling at z = -18, so that z times it goes astray; it is built too.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from minnet import activations
+from minnet.common.types import Array, ArrayLike, DTypeLike
+from minnet.export.description import Description
 
 __all__ = ["Operators", "add_classifier", "add_predictions", "onnx_classes"]
+
+#: The name of a value in the graph, or numbers.
+Value: TypeAlias = str | float | Array
 
 # exp(x²) erfc(x) for 1 <= x <= 8 and erf(x) / x for x <= 1, as ratios of polynomials, the highest power
 # first: S. L. Moshier, Cephes (ndtr.c), which SciPy uses too.
@@ -48,29 +57,29 @@ class Operators(ABC):
         Of all numbers that are not indices.
     """
 
-    def __init__(self, dtype):
+    def __init__(self, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
-        self._numbers = {}  # names of the numbers that are constants already
+        self._numbers: dict[float, str] = {}  # names of the numbers that are constants already
 
     @abstractmethod
-    def node(self, operator, inputs, **attributes):
+    def node(self, operator: str, inputs: list[str], **attributes: Any) -> str:
         """Add a node of one output and return the output's name."""
 
     @abstractmethod
-    def constant(self, tensor):
+    def constant(self, tensor: Any) -> str:
         """Add a constant, a TensorProto yet without a name, and return its name."""
 
-    def array(self, array):
+    def array(self, array: ArrayLike) -> str:
         """Add an array as a constant."""
         from onnx.numpy_helper import from_array
 
         return self.constant(from_array(np.asarray(array)))
 
-    def __call__(self, operator, *inputs, **attributes):
+    def __call__(self, operator: str, *inputs: Value, **attributes: Any) -> str:
         """Add a node; numbers among the inputs become constants of ``dtype``."""
         return self.node(operator, [self._name(value) for value in inputs], **attributes)
 
-    def _name(self, value):
+    def _name(self, value: Value) -> str:
         if isinstance(value, str):
             return value
         if np.ndim(value):
@@ -80,7 +89,7 @@ class Operators(ABC):
             self._numbers[number] = self.array(np.asarray(number, self.dtype))
         return self._numbers[number]
 
-    def cast(self, value, dtype):
+    def cast(self, value: str, dtype: DTypeLike) -> str:
         """Add a conversion to a NumPy dtype."""
         from onnx.helper import np_dtype_to_tensor_dtype
 
@@ -90,7 +99,7 @@ class Operators(ABC):
 # ---- the network
 
 
-def _add_logits(op, description, X):
+def _add_logits(op: Operators, description: Description, X: str) -> str:
     """Add the layers, from the input named ``X``; return the name of the logits."""
     for layer in description.layers:
         if layer.fully_connected:
@@ -104,7 +113,7 @@ def _add_logits(op, description, X):
     return X
 
 
-def _apply_link(op, Z, output):
+def _apply_link(op: Operators, Z: str, output: str) -> str:
     """Add an inverse link; return the name of the predictions."""
     if output == "softmax":
         return op("Softmax", Z, axis=1)
@@ -116,12 +125,14 @@ def _apply_link(op, Z, output):
 # ---- what a model gives
 
 
-def add_predictions(op, description, X):
+def add_predictions(op: Operators, description: Description, X: str) -> str:
     """Add a regressor or a network; return the name of its predictions (n_samples, n_outputs)."""
     return _apply_link(op, _add_logits(op, description, X), description.output)
 
 
-def add_classifier(op, description, X, classes):
+def add_classifier(
+    op: Operators, description: Description, X: str, classes: Array | list[str]
+) -> tuple[str, str]:
     """Add a classifier; return the names of its labels and its probabilities.
 
     Parameters
@@ -148,7 +159,7 @@ def add_classifier(op, description, X, classes):
     return op.node("Gather", [_labels(op, classes), index]), P
 
 
-def onnx_classes(classes):
+def onnx_classes(classes: ArrayLike) -> Array | list[str]:
     """Return labels as ONNX can have them: int64 for whole numbers and bool, str for strings.
 
     Raises
@@ -178,26 +189,26 @@ def onnx_classes(classes):
     return np.array(whole, dtype=np.int64)
 
 
-def _labels(op, classes):
+def _labels(op: Operators, classes: Array | list[str]) -> str:
     """Add the labels as a constant."""
     if isinstance(classes, np.ndarray):
         return op.array(classes)
     from onnx import TensorProto, helper
 
     encoded = [label.encode() for label in classes]
-    return op.constant(helper.make_tensor("labels", TensorProto.STRING, [len(encoded)], encoded))
+    return op.constant(helper.make_tensor("labels", TensorProto.STRING, [len(encoded)], encoded))  # type: ignore[arg-type]
 
 
 # ---- activations
 
 
-def _sigmoid(op, Z):
+def _sigmoid(op: Operators, Z: str) -> str:
     """Return 1 / (1 + e) with e = exp(-|z|), times e where z < 0."""
     e = op("Exp", op("Neg", op("Abs", Z)))
     return op("Div", op("Where", op("Less", Z, 0.0), e, 1.0), op("Add", e, 1.0))
 
 
-def _elu(op, Z, alpha, scale=1.0):
+def _elu(op: Operators, Z: str, alpha: float, scale: float = 1.0) -> str:
     """Return scale (max(z, 0) + alpha expm1(min(z, 0))), expm1(m) = 2 t / (1 - t) for t = tanh(m / 2)."""
     t = op("Tanh", op("Mul", op("Min", Z, 0.0), 0.5))
     expm1 = op("Div", op("Add", t, t), op("Sub", 1.0, t))
@@ -206,7 +217,7 @@ def _elu(op, Z, alpha, scale=1.0):
     return op("Add", positive if scale == 1 else op("Mul", positive, scale), negative)
 
 
-def _softplus(op, Z):
+def _softplus(op: Operators, Z: str) -> str:
     """Return max(z, 0) + log1p(e), where log1p(e) = log(u) e / (u - 1) for u = 1 + e as it is rounded."""
     e = op("Exp", op("Neg", op("Abs", Z)))
     u = op("Add", e, 1.0)
@@ -216,7 +227,7 @@ def _softplus(op, Z):
     return op("Add", op("Relu", Z), log1p)
 
 
-def _gelu(op, Z):
+def _gelu(op: Operators, Z: str) -> str:
     """Return Z times the normal distribution function."""
     x = op("Mul", Z, np.sqrt(0.5))
     if op.dtype == np.float32:
@@ -232,18 +243,18 @@ def _gelu(op, Z):
     return op("Mul", Z, op("Where", op("Less", a, 1.0), inside, outside))
 
 
-def _ratio(op, x, polynomials):
+def _ratio(op: Operators, x: str, polynomials: tuple[tuple[float, ...], ...]) -> str:
     return op("Div", *(_horner(op, x, coefficients) for coefficients in polynomials))
 
 
-def _horner(op, x, coefficients):
-    value = coefficients[0]
+def _horner(op: Operators, x: str, coefficients: tuple[float, ...]) -> str:
+    value: Value = coefficients[0]
     for coefficient in coefficients[1:]:
         value = op("Add", x if value == 1.0 else op("Mul", x, value), coefficient)
-    return value
+    return str(value)
 
 
-_ACTIVATIONS = {
+_ACTIVATIONS: dict[type[activations.Activation], Callable[[Operators, str, Any], str]] = {
     activations.Identity: lambda op, Z, f: Z,
     activations.Sigmoid: lambda op, Z, f: _sigmoid(op, Z),
     activations.Tanh: lambda op, Z, f: op("Tanh", Z),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minnet.estimators import MinNetClassifier, MinNetRegressor
-from minnet.export.description import describe
+from minnet.export.description import describe_model
 from minnet.export.onnx_model import OPSETS
 from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
 
@@ -94,7 +94,7 @@ def _regressor_shapes(operator):
 
 
 def _convert_classifier(scope, operator, container):
-    description = describe(operator.raw_operator, _dtype(operator))
+    description = describe_model(operator.raw_operator, _dtype(operator))
     graph = _Graph(scope, container, description.dtype)
     classes = _classes(scope, operator.raw_operator)
     outputs = add_classifier(graph, description, graph.input(operator), classes)
@@ -102,7 +102,7 @@ def _convert_classifier(scope, operator, container):
 
 
 def _convert_regressor(scope, operator, container):
-    description = describe(operator.raw_operator, _dtype(operator))
+    description = describe_model(operator.raw_operator, _dtype(operator))
     graph = _Graph(scope, container, description.dtype)
     graph.output([add_predictions(graph, description, graph.input(operator))], operator)
 

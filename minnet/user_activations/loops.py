@@ -1,13 +1,19 @@
-"""From a function of one number to compiled loops over arrays, for C to call.
+"""From a function of one number to compiled loops over arrays, for C and the numba backend to call.
 
-Imported only when a user's activation is compiled, since it imports Numba. The loops have C's
+Imported only when an activation is compiled, since it imports Numba. The loops have C's
 signatures: ``value(const T *z, T *y, n)`` and ``slope(const T *z, const T *y, T *slope, n)``. NaN stays
 NaN, and a division by 0 gives infinity.
 """
 
+from __future__ import annotations
+
 import ctypes
+import functools
+import math
 import operator
+import sys
 import types as python_types
+from typing import Any
 
 import numba
 import numpy as np
@@ -17,9 +23,11 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.untyped_passes import IRProcessing
 
+from minnet.activations import Activation
+from minnet.common.formula_text import FormulaText
 from minnet.user_activations.vector_math import REPLACEMENTS
 
-__all__ = ["Loops", "compile_loops"]
+__all__ = ["Loops", "compile_loops", "loops_of"]
 
 _OPTIONS = {"error_model": "numpy", "nogil": True}
 
@@ -83,6 +91,15 @@ def compile_loops(function, slope, reads, dtype):
             Y[i] = real(f(x)) if x == x else x
 
     return Loops(value_loop, _slope_loop(g, reads, real, pointer))
+
+
+@functools.cache
+def loops_of(activation: Activation, dtype: np.dtype[Any]) -> Loops:
+    """Compile one of minnet's own activations: NumPy's text, rewritten for numbers."""
+    text = FormulaText(activation, form="numbers")
+    names = {**vars(sys.modules[type(activation).__module__]), "math": math}
+    exec(f"{text.of('__call__', 'f')}\n{text.of('derivative', 'g')}", names)
+    return compile_loops(names["f"], names["g"], ("z", "y"), dtype)
 
 
 def _slope_loop(g, reads, real, pointer):

@@ -438,13 +438,13 @@ def test_sparse_rows(name, dtype):
 def test_without_a_place_for_the_cache_numba_compiles_all_the_same(monkeypatch):
     import numba
 
-    from minnet.backends._numba_kernels import jit
+    from minnet.backends._numba_kernels import cached
 
     namespace = {}
     exec("def twice(x):\n    return x + x", namespace)  # a file that Numba finds no place beside
     with pytest.raises(RuntimeError, match="no locator available"):
         numba.njit(cache=True)(namespace["twice"])
-    assert jit(namespace["twice"])(21) == 42
+    assert cached(numba.njit)(namespace["twice"])(21) == 42
 
 
 def test_importing_and_fitting_do_not_import_numba():
