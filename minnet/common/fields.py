@@ -127,6 +127,8 @@ def number(low: float | None = None, left: bool = True, **options: Any) -> Any:
     """Return the field of a number that may be infinite; without ``low`` negative and NaN, too."""
 
     def check(name: str, value: Any) -> float:
+        if type(value) is float and low is None:
+            return value
         if not is_real(value) or (low is not None and not (value >= low if left else value > low)):
             least = f" of at least {low:g}" if low is not None else ""
             what = f"a number{least}" if left else f"above {low:g}"
@@ -190,9 +192,19 @@ def instance(cls: type | tuple[type, ...], what: str, **options: Any) -> Any:
     return Field(check, **options)
 
 
+class _Count(Field):
+    """What is counted: set in every step, so that an int is not looked at for long."""
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        if type(value) is int and 0 <= value <= LARGEST_SIZE:
+            obj.__dict__[self.name] = value
+        else:
+            super().__set__(obj, value)
+
+
 def count() -> Any:
     """Return the field of what is counted: a whole number from 0 on."""
-    return whole(low=0, default=0)
+    return _Count(functools.partial(check_whole, low=0), default=0)
 
 
 def text(**options: Any) -> Any:
