@@ -9,6 +9,7 @@ from minnet.common.types import Array, DTypeLike
 
 __all__ = ["ParameterViews", "aligned_zeros", "all_finite", "next_aligned"]
 
+_FEW = 10_000  # whose mask costs less than to set NumPy's handling of errors
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
@@ -39,7 +40,9 @@ def next_aligned(n: int, dtype: DTypeLike) -> int:
 
 
 def all_finite(X: Array) -> bool:
-    """Return whether all numbers are finite; the sum tells in most cases, without a mask of X."""
+    """Return whether all numbers are finite; of many, the sum tells in most cases, without a mask."""
+    if X.size < _FEW:
+        return bool(np.isfinite(X).all())
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(X.sum()) or np.isfinite(X).all())
 

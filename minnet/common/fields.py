@@ -77,11 +77,12 @@ class Field:
     # Without __get__, the attribute is found where __set__ puts it: among those of the object.
     def __set__(self, obj: Any, value: Any) -> None:
         if value is self:  # how a dataclass says that it was not given
-            value = self.default
-            if value is _MISSING:
+            if self.default is _MISSING:
                 raise TypeError(f"{self.name} of {type(obj).__name__} must be given")
+            obj.__dict__[self.name] = self.default
+            return
         try:
-            vars(obj)[self.name] = self.check(self.name, value)
+            obj.__dict__[self.name] = self.check(self.name, value)
         except (TypeError, ValueError):
             if not hasattr(obj, "_called"):
                 raise

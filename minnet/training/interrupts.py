@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+
+# What the functions of ``signal`` call, which look for members of enumerations too: 10 µs a fit.
+from _signal import getsignal as get_handler  # type: ignore[import-not-found]
+from _signal import signal as set_handler
 from typing import Any, Self
 
 __all__ = ["Interrupts"]
@@ -47,16 +51,16 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            usual = signal.getsignal(signal.SIGINT)
+            usual = get_handler(signal.SIGINT)
             # Otherwise it is ignored, or left to the system, or handled by other than Python.
             if callable(usual):
                 self._usual = usual
-                signal.signal(signal.SIGINT, self._receive)
+                set_handler(signal.SIGINT, self._receive)
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._usual is not None:
-            signal.signal(signal.SIGINT, self._usual)
+            set_handler(signal.SIGINT, self._usual)
 
     def _receive(self, number: int, frame: Any) -> None:
         if self._holding:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from minnet.common.buffers import all_finite
 from minnet.common.checks import check_flag
 from minnet.common.fields import count, curve, either, number, whole
 from minnet.common.types import Array
@@ -108,7 +109,7 @@ class EarlyStopping:
 
     def is_finite(self) -> bool:
         """Return whether all parameters are finite."""
-        return bool(np.isfinite(self.network.params).all())
+        return all_finite(self.network.params)
 
     def restore_best_weights(self) -> None:
         """End the run, with the weights of the best epoch where early stopping has kept some."""
