@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from minnet.common.types import Array, ArrayLike, Matrix
 __all__ = ["ImageGridDisplay"]
 
 
+@dataclass(eq=False, repr=False)
 class ImageGridDisplay:
     """Images of a data set with their labels, in rows and columns.
 
@@ -44,10 +46,9 @@ class ImageGridDisplay:
     ((60, 32, 32), 'ellipse')
     """
 
-    def __init__(self, images: Array, labels: list[str], n_columns: int = 10) -> None:
-        self.images = images
-        self.labels = labels
-        self.n_columns = n_columns
+    images: Array
+    labels: list[str]
+    n_columns: int = 10
 
     @classmethod
     def from_data(

@@ -1,6 +1,7 @@
 """Variance by depth, measured and predicted."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = ["VarianceByDepthDisplay"]
 _DIRECTIONS = ("forward", "backward")
 
 
+@dataclass(eq=False, repr=False)
 class VarianceByDepthDisplay:
     r"""Mean squares of pre-activations or of back-propagated gradients by depth, and what theory expects.
 
@@ -53,19 +55,11 @@ class VarianceByDepthDisplay:
     True
     """
 
-    def __init__(
-        self,
-        layers: Any,
-        measured: dict[str, Array],
-        predicted: dict[str, Array],
-        low: dict[str, Array],
-        high: dict[str, Array],
-    ) -> None:
-        self.layers = layers
-        self.measured = measured
-        self.predicted = predicted
-        self.low = low
-        self.high = high
+    layers: Any
+    measured: dict[str, Array]
+    predicted: dict[str, Array]
+    low: dict[str, Array]
+    high: dict[str, Array]
 
     @classmethod
     def from_estimator(

@@ -1,5 +1,6 @@
 """Histograms of activations and gradients by layer: Glorot & Bengio 2010, figures 4 and 6 to 8."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,18 +16,18 @@ __all__ = ["ActivationHistogramDisplay", "GradientHistogramDisplay"]
 _KINDS = ("ridges", "lines")
 
 
+@dataclass(eq=False, repr=False)
 class _HistogramDisplay:
     """What the histograms share."""
 
-    _quantities: tuple[str, ...] = ()
+    _quantities: ClassVar[tuple[str, ...]] = ()
     _names: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, density: Array, edges: Array, layers: Any, quantity: str, sd: Array) -> None:
-        self.density = density
-        self.edges = edges
-        self.layers = layers
-        self.quantity = quantity
-        self.sd = sd
+    density: Array
+    edges: Array
+    layers: Any
+    quantity: str
+    sd: Array
 
     @classmethod
     def from_measurement(

@@ -1,6 +1,7 @@
 """Learning curves of one or several estimators."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from minnet.common.types import Array
 __all__ = ["LossCurveDisplay"]
 
 
+@dataclass(eq=False, repr=False)
 class LossCurveDisplay:
     """Loss by epoch of one or several estimators, in training and in validation, and validation scores.
 
@@ -52,15 +54,9 @@ class LossCurveDisplay:
     ['glorot', 'he']
     """
 
-    def __init__(
-        self,
-        losses: dict[str, Array],
-        scores: dict[str, Array],
-        validation_losses: dict[str, Array] | None = None,
-    ) -> None:
-        self.losses = losses
-        self.scores = scores
-        self.validation_losses = validation_losses
+    losses: dict[str, Array]
+    scores: dict[str, Array]
+    validation_losses: dict[str, Array] | None = None
 
     @classmethod
     def from_estimator(

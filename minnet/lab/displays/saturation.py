@@ -1,6 +1,7 @@
 """Saturation by layer through training: Glorot & Bengio 2010, figures 2, 3 and 10."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -27,6 +28,7 @@ _KINDS = ("saturated", "activations", "dead")
 _N_MEASUREMENTS = 100
 
 
+@dataclass(eq=False, repr=False)
 class SaturationDisplay:
     """Saturation of each layer through training.
 
@@ -61,10 +63,9 @@ class SaturationDisplay:
     (array([0, 2, 5]), (3, 2))
     """
 
-    def __init__(self, steps: Array, values: dict[str, Array], layers: Any) -> None:
-        self.steps = steps
-        self.values = values
-        self.layers = layers
+    steps: Array
+    values: dict[str, Array]
+    layers: Any
 
     @classmethod
     def from_recording(

@@ -1,5 +1,6 @@
 """Singular values of the layers' Jacobians against the laws of random matrices."""
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ _LAWS = ("weights", "jacobian", None)
 _ZERO = 1e-9  # of the largest
 
 
+@dataclass(eq=False, repr=False)
 class SingularValuesDisplay:
     r"""Histograms of the singular values of each layer's Jacobian, with what random matrices have.
 
@@ -64,23 +66,13 @@ class SingularValuesDisplay:
     array([1. , 0.5])
     """
 
-    def __init__(
-        self,
-        values: list[Array],
-        layers: Any,
-        scales: Array,
-        ratios: Array,
-        activations: list[Activation],
-        variances: Array,
-        orthogonal: Array,
-    ) -> None:
-        self.values = values
-        self.layers = layers
-        self.scales = scales
-        self.ratios = ratios
-        self.activations = activations
-        self.variances = variances
-        self.orthogonal = orthogonal
+    values: list[Array]
+    layers: Any
+    scales: Array
+    ratios: Array
+    activations: list[Activation]
+    variances: Array
+    orthogonal: Array
 
     @classmethod
     def from_estimator(

@@ -1,6 +1,7 @@
 """The loss over two weights or directions: Glorot & Bengio 2010, figure 5."""
 
 import operator
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ _KINDS = ("contour", "surface")
 _TITLES = {"log_loss": "cross-entropy", "squared_error": "quadratic cost"}
 
 
+@dataclass(eq=False, repr=False)
 class LossSurfaceDisplay:
     """The loss of a network over a plane of its parameters, for one or several losses.
 
@@ -61,19 +63,11 @@ class LossSurfaceDisplay:
     ('weight W[0, 0] of layer 0', 'weight W[0, 0] of layer 1')
     """
 
-    def __init__(
-        self,
-        x: Array,
-        y: Array,
-        losses: dict[str, Array],
-        labels: tuple[str, ...],
-        here: tuple[float, ...],
-    ) -> None:
-        self.x = x
-        self.y = y
-        self.losses = losses
-        self.labels = labels
-        self.here = here
+    x: Array
+    y: Array
+    losses: dict[str, Array]
+    labels: tuple[str, ...]
+    here: tuple[float, ...]
 
     @classmethod
     def from_estimator(

@@ -1,5 +1,6 @@
 """The weights of the first layer as images."""
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from minnet.lab.subject import network_of
 __all__ = ["FirstLayerWeightsDisplay"]
 
 
+@dataclass(eq=False, repr=False)
 class FirstLayerWeightsDisplay:
     """The incoming weights of the first layer's units as images: what each unit looks for.
 
@@ -39,9 +41,8 @@ class FirstLayerWeightsDisplay:
     (25, 8, 8)
     """
 
-    def __init__(self, images: Array, units: Array) -> None:
-        self.images = images
-        self.units = units
+    images: Array
+    units: Array
 
     @classmethod
     def from_estimator(
