@@ -23,6 +23,23 @@ if TYPE_CHECKING:
 __all__ = ["BackendCache", "Fitted", "fit_info"]
 
 
+#: Attributes of a fitted estimator, and what a trainer calls them.
+_OF_TRAINER = {
+    "_optimizer": "optimizer",
+    "_no_improvement_count": "no_improvement_count",
+    "t_": "n_seen",
+    "loss_curve_": "loss_curve",
+    "best_loss_": "best_loss",
+}
+
+#: Likewise; None where a fit had no validation set.
+_OF_VALIDATION = {
+    "validation_scores_": "validation_scores",
+    "validation_loss_curve_": "validation_loss_curve",
+    "best_validation_score_": "best_score",
+}
+
+
 class _Absent:
     """Stands for an attribute that a fit does not leave."""
 
@@ -94,27 +111,17 @@ class Fitted:
         }
 
     def _records(self, trainer: Trainer | None) -> dict[str, Any]:
-        records: dict[str, Any] = dict.fromkeys(
-            ("_trainer", "_optimizer", "_no_improvement_count", "loss_curve_", "best_loss_",
-             "validation_scores_", "validation_loss_curve_", "best_validation_score_"), _Absent
-        )  # fmt: skip
-        records |= {"t_": 0, "loss_": _Absent if self.loss is None else self.loss}
+        names = _OF_TRAINER | _OF_VALIDATION
+        records = {name: getattr(trainer, known, _Absent) for name, known in names.items()}
         if trainer is None:
-            return records
-        scores = trainer.validation_scores if self.validated else None
-        losses = trainer.validation_loss_curve if self.validated else None
-        return {
-            "_trainer": trainer,
-            "_optimizer": trainer.optimizer,
-            "_no_improvement_count": trainer.no_improvement_count,
-            "t_": trainer.n_seen,
-            "loss_curve_": trainer.loss_curve,
-            "loss_": trainer.loss_curve[-1] if trainer.loss_curve else np.inf,
-            "best_loss_": None if self.validated and self.early_stopping else trainer.best_loss,
-            "validation_scores_": scores,
-            "validation_loss_curve_": losses,
-            "best_validation_score_": trainer.best_score if self.validated else None,
-        }
+            loss = _Absent if self.loss is None else self.loss
+            return records | {"_trainer": _Absent, "t_": 0, "loss_": loss}
+        if not self.validated:
+            records |= dict.fromkeys(_OF_VALIDATION)
+        elif self.early_stopping:
+            records["best_loss_"] = None
+        loss = trainer.loss_curve[-1] if trainer.loss_curve else np.inf
+        return records | {"_trainer": trainer, "loss_": loss}
 
 
 class BackendCache:
