@@ -7,18 +7,9 @@
  *
  * Without the second line of flags: AVX2.  Prints the least time of 15 bursts, and Gflop/s.
  */
-#include "vec.h"
-#include "program.h"
-#include "table.h"
+#include "dense.h"
+#include "workspace.h"
 #include <math.h>
-#include "elementary.h"
-#include "activate.h"
-#include "gemm.h"
-#include "user.h"
-#include "product.h"
-#include "update.h"
-#include "losses.h"
-#include "train.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -45,7 +36,7 @@ int main(int count, char **given) {
     const minnet_finish forward = {&layer, b, Z, Z, lz}, backward = {&layer, NULL, X, X, lx};
     const minnet_step step = {.clip_value = INFINITY, .rate = 1e-6, .decay = 1, .l2 = 1e-9};
     const double flops = 2.0 * (double)M * (double)K * (double)N;
-    const ptrdiff_t some = M > PACK_ROWS ? K : M > FEW_ROWS ? 4 * NR : NR; /* as steps.h does */
+    const ptrdiff_t some = M > PACK_ROWS ? K : M > FEW_ROWS ? 4 * NR : NR; /* as dense_layer.h does */
     const int times = (int)(2e8 / flops) + 3;
     const char *names[] = {"forward", "dX", "update", "dX and update"};
     double least[4] = {INFINITY, INFINITY, INFINITY, INFINITY};

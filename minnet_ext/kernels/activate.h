@@ -1,19 +1,23 @@
 /* Activations and their derivatives, a row at a time; rows are padded to whole vectors.
  *
- * The formulas of minnet/activations.py; exp and tanh after Moshier's Cephes, erfc is the C library's.
- * NaN stays NaN.  Largest errors found, in ulp of either width, over all numbers (tests/backends/test_ext_kernels.py
- * checks them): exp 1.6, tanh 1.7, sigmoid 2.8, softsign 1.5, elu 2.3, selu 3.1, lecun_tanh 3.7,
- * softplus 2.3, its derivative 4.4, silu 3.1 where its sigmoid is a normal number.  gelu has 2.1
- * for |z| < 1 and loses z^2 / 2 ulp in the left tail.  Derivatives made of y err by some ulp of the largest
- * value that they take: what saturates has lost the rest in y.
+ * The formulas of minnet/activations.py; exp and tanh after Moshier's Cephes, erfc is the C
+ * library's. NaN stays NaN.  Largest errors found, in ulp of either width, over all numbers
+ * (tests/backends/test_ext_kernels.py checks them): exp 1.6, tanh 1.7, sigmoid 2.8, softsign 1.5,
+ * elu 2.3, selu 3.1, lecun_tanh 3.7, softplus 2.3, its derivative 4.4, silu 3.1 where its sigmoid
+ * is a normal number.  gelu has 2.1 for |z| < 1 and loses z^2 / 2 ulp in the left tail. Derivatives
+ * made of y err by some ulp of the largest value that they take: what saturates has lost the rest
+ * in y.
  */
 #ifndef MINNET_ACTIVATE_H
 #define MINNET_ACTIVATE_H
+
 #include <math.h>
+
+#include "elementary.h"
+#include "user.h"
 
 #define SELU_SCALE 1.0507009873554805
 #define SELU_ALPHA 1.6732632423543772
-#endif
 
 INLINE vreal absolute(vreal x) {
     return from_bits(to_bits(x) & (sint)(~((usint)1 << (REAL_BITS - 1))));
@@ -27,7 +31,8 @@ INLINE vreal copy_sign(vreal magnitude, vreal sign) {
 /* e^c / 2^n and n, for c where e^c is a normal number. */
 INLINE vreal exp_parts(vreal c, vint *n) {
 #if REAL_BITS == 32
-    const real magic = 12582912.0f; /* 3 * 2^22: adding it rounds to a whole number, in the low bits */
+    const real magic =
+        12582912.0f; /* 3 * 2^22: adding it rounds to a whole number, in the low bits */
     vreal k = c * 1.44269504088896341f + magic;
     *n = to_bits(k) - 0x4B400000;
     k = k - magic;
@@ -49,7 +54,9 @@ INLINE vreal exp_parts(vreal c, vint *n) {
     vreal z = r * r;
     vreal p = ((z * 1.26177193074810590878e-4 + 3.02994407707441961300e-2) * z + 1.0) * r;
     vreal q = ((z * 3.00198505138664455042e-6 + 2.52448340349684104192e-3) * z +
-               2.27265548208155028766e-1) * z + 2.0;
+               2.27265548208155028766e-1) *
+                  z +
+              2.0;
     return p / (q - p) * 2.0 + 1.0;
 #endif
 }
@@ -98,8 +105,10 @@ INLINE vreal vtanh(vreal x) {
     p = p * z - 3.33332819422e-1f;
     vreal small = p * z * x + x;
 #else
-    vreal p = (z * -9.64399179425052238628e-1 - 9.92877231001918586564e1) * z - 1.61468768441708447952e3;
-    vreal q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3;
+    vreal p =
+        (z * -9.64399179425052238628e-1 - 9.92877231001918586564e1) * z - 1.61468768441708447952e3;
+    vreal q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z +
+              4.84406305325125486048e3;
     vreal small = p / q * z * x + x;
 #endif
     vreal e = exp_down(a * (real)-2);
@@ -146,24 +155,19 @@ INLINE vreal normal_cdf(vreal z) {
 }
 
 #undef EACH
-#define EACH(expression)                                                                          \
-    for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld) {                                      \
-        for (ptrdiff_t i = 0; i < n; i += LANES) {                                                \
-            vreal z = load(Z + i);                                                          \
-            (void)z;                                                                              \
-            store(Y + i, expression);                                                       \
-        }                                                                                         \
-    }                                                                                             \
+#define EACH(expression)                                     \
+    for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld) { \
+        for (ptrdiff_t i = 0; i < n; i += LANES) {           \
+            vreal z = load(Z + i);                           \
+            (void)z;                                         \
+            store(Y + i, expression);                        \
+        }                                                    \
+    }                                                        \
     break;
 
-/* in user.h */
-static void user_activate(const minnet_layer *, const real *, real *, ptrdiff_t, ptrdiff_t, ptrdiff_t);
-static void user_differentiate(const minnet_layer *, const real *, const real *, ptrdiff_t, real *,
-                                     ptrdiff_t, ptrdiff_t, ptrdiff_t);
-
 /* Y = f(Z) for some rows of n numbers, n rounded up to whole vectors; Y may be Z. */
-static void activate(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_t ld, ptrdiff_t rows,
-                           ptrdiff_t n) {
+static void activate(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_t ld,
+                     ptrdiff_t rows, ptrdiff_t n) {
     const vreal zero = splat(0);
     const real parameter = (real)layer->activation_parameter;
     switch (layer->activation) {
@@ -177,9 +181,9 @@ static void activate(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_
     case ACT_RELU: EACH(where(z <= zero, zero, z))
     case ACT_LEAKY_RELU: EACH(where(z <= zero, z * parameter, z))
     case ACT_ELU: EACH(where(z <= zero, vexpm1(where(z > zero, zero, z)) * parameter, z))
-    case ACT_SELU: EACH(where(
-        z <= zero, vexpm1(where(z > zero, zero, z)) * (real)(SELU_SCALE * SELU_ALPHA),
-        z * (real)SELU_SCALE))
+    case ACT_SELU:
+        EACH(where(z <= zero, vexpm1(where(z > zero, zero, z)) * (real)(SELU_SCALE * SELU_ALPHA),
+                   z * (real)SELU_SCALE))
     case ACT_GELU: EACH(z * normal_cdf(z))
     case ACT_SILU: EACH(z * sigmoid(z))
     case ACT_USER: user_activate(layer, Z, Y, ld, rows, n); break;
@@ -201,19 +205,19 @@ INLINE vreal silu_derivative(vreal z, vreal y) {
 }
 
 #undef EACH
-#define EACH(expression)                                                                          \
-    for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld, dY += ldy) {                           \
-        for (ptrdiff_t i = 0; i < n; i += LANES) {                                                \
-            vreal y = load(Y + i), dy = load(dY + i);                                 \
-            (void)y;                                                                              \
-            store(dY + i, dy * (expression));                                               \
-        }                                                                                         \
-    }                                                                                             \
+#define EACH(expression)                                                \
+    for (ptrdiff_t m = 0; m < rows; m++, Z += ld, Y += ld, dY += ldy) { \
+        for (ptrdiff_t i = 0; i < n; i += LANES) {                      \
+            vreal y = load(Y + i), dy = load(dY + i);                   \
+            (void)y;                                                    \
+            store(dY + i, dy * (expression));                           \
+        }                                                               \
+    }                                                                   \
     break;
 
 /* dY = dY f'(Z) for some rows of n numbers; Z is read only where the layer needs it. */
 static void differentiate(const minnet_layer *layer, const real *Z, const real *Y, ptrdiff_t ld,
-                                real *dY, ptrdiff_t ldy, ptrdiff_t rows, ptrdiff_t n) {
+                          real *dY, ptrdiff_t ldy, ptrdiff_t rows, ptrdiff_t n) {
     const vreal zero = splat(0), one = splat(1);
     const real parameter = (real)layer->activation_parameter;
     switch (layer->activation) {
@@ -225,8 +229,8 @@ static void differentiate(const minnet_layer *layer, const real *Z, const real *
     case ACT_RELU: EACH(where(y > zero, one, zero))
     case ACT_LEAKY_RELU: EACH(where(y > zero, one, splat(parameter)))
     case ACT_ELU: EACH(where(y > zero, one, y + parameter))
-    case ACT_SELU: EACH(where(y > zero, splat((real)SELU_SCALE),
-                                     y + (real)(SELU_SCALE * SELU_ALPHA)))
+    case ACT_SELU:
+        EACH(where(y > zero, splat((real)SELU_SCALE), y + (real)(SELU_SCALE * SELU_ALPHA)))
     case ACT_GELU: EACH(gelu_derivative(load(Z + i)))
     case ACT_SILU: EACH(silu_derivative(load(Z + i), y))
     case ACT_USER: user_differentiate(layer, Z, Y, ld, dY, ldy, rows, n); break;
@@ -235,3 +239,5 @@ static void differentiate(const minnet_layer *layer, const real *Z, const real *
     }
 }
 #undef EACH
+
+#endif

@@ -24,8 +24,7 @@ static const minnet_kernels *const minnet_levels[] = {
 #ifdef MINNET_HAVE_BASELINE
     &minnet_kernels_baseline,
 #endif
-    &minnet_kernels_scalar,
-    NULL,
+    &minnet_kernels_scalar,   NULL,
 };
 
 /* Whether the CPU and the operating system (which must save the wide registers; the builtin asks

@@ -1,13 +1,7 @@
 /* The random draws of one width and CPU level.  setup.py compiles this file without contraction of
  * a * b + c to FMA, so that the bits of a draw do not depend on the level.
  */
-#include "vec.h"
-
 #include "entry.h"
-#include "philox.h"
-
-#include "elementary.h"
-
 #include "laws.h"
 
 void ENTRY(uniform)(const minnet_draw *draw, uint64_t start, size_t n, void *out) {

@@ -4,8 +4,8 @@
 
 #include "table.h"
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
+#define JOIN_(a, b)    a##b
+#define JOIN(a, b)     JOIN_(a, b)
 #define OF_LEVEL(name) JOIN(minnet_##name##_, MINNET_LEVEL)
 #if REAL_BITS == 32
 #define ENTRY(name) OF_LEVEL(name##_f32)
@@ -27,9 +27,9 @@ int64_t OF_LEVEL(train_f32)(const minnet_network *, const minnet_data *, minnet_
 int64_t OF_LEVEL(train_f64)(const minnet_network *, const minnet_data *, minnet_hyper *, int64_t);
 int OF_LEVEL(infer_f32)(const minnet_network *, const minnet_data *, minnet_hyper *, void *);
 int OF_LEVEL(infer_f64)(const minnet_network *, const minnet_data *, minnet_hyper *, void *);
-int OF_LEVEL(gemm_f32)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, const void *, void *,
-                       int64_t);
-int OF_LEVEL(gemm_f64)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, const void *, void *,
-                       int64_t);
+int OF_LEVEL(gemm_f32)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, const void *,
+                       void *, int64_t);
+int OF_LEVEL(gemm_f64)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, const void *,
+                       void *, int64_t);
 
 #endif

@@ -1,14 +1,15 @@
 /* From random words to values: words, uniform, normal, truncated normal.
  *
- * The same numbers, to the last bit, as the _fill_* functions of minnet/random/streams.py, which say what
- * each law is.  Measured on one core of a Zen 5 server, v3 / baseline / scalar, ns a value:
- * uniform float32 0.7 / 1.3 / 2.0, float64 1.6 / 3.2 / 4.6; normal float32 1.3 / 2.2 / 3.1,
+ * The same numbers, to the last bit, as the _fill_* functions of minnet/random/streams.py, which
+ * say what each law is.  Measured on one core of a Zen 5 server, v3 / baseline / scalar, ns a
+ * value: uniform float32 0.7 / 1.3 / 2.0, float64 1.6 / 3.2 / 4.6; normal float32 1.3 / 2.2 / 3.1,
  * float64 3.3 / 5.9 / 9.9; truncated normal on +-2 6 / 11 / 15.
  */
 #ifndef MINNET_LAWS_H
 #define MINNET_LAWS_H
 
-#include "table.h"
+#include "elementary.h"
+#include "philox.h"
 
 /* Values made at a time: their words and they stay in the first-level cache. */
 #define PIECE 512
@@ -46,7 +47,7 @@ INLINE void piece_words(const double *p, const uint32_t *words, size_t n, void *
 
 /* Random integers, the high UNIT bits of WORDS words, and those integers as numbers. */
 #if REAL_BITS == 32
-#define UNIT 24
+#define UNIT  24
 #define WORDS 1
 INLINE vint random_bits(const uint32_t *words) {
     vuint w;
@@ -55,7 +56,7 @@ INLINE vint random_bits(const uint32_t *words) {
 }
 INLINE vreal bits_to_real(vint k) { return to_real(k); }
 #else
-#define UNIT 53
+#define UNIT  53
 #define WORDS 2
 INLINE vint random_bits(const uint32_t *words) {
     vuint w;
@@ -121,7 +122,8 @@ INLINE void piece_truncated(const double *p, const uint32_t *words, size_t n, vo
 }
 
 INLINE void piece_truncated_narrow(const double *p, const uint32_t *words, size_t n, void *out) {
-    for (size_t i = 0; i < n; i += LANES) store_narrow((float *)out + i, truncated(p, words + 2 * i));
+    for (size_t i = 0; i < n; i += LANES)
+        store_narrow((float *)out + i, truncated(p, words + 2 * i));
 }
 #endif
 

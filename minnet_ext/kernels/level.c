@@ -2,7 +2,7 @@
 #include "entry.h"
 
 #define TEXT_(a) #a
-#define TEXT(a) TEXT_(a)
+#define TEXT(a)  TEXT_(a)
 
 const minnet_kernels OF_LEVEL(kernels) = {
     .name = TEXT(MINNET_LEVEL),

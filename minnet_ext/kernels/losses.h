@@ -1,25 +1,17 @@
 /* Losses on logits: values and gradients of some rows.  The formulas of minnet/losses.py.
  *
- * Logarithms and exponentials are computed for whole vectors: along a row for softmax, over all rows and
- * columns one after the other for the rest, so that a single output fills its vectors as well.
+ * Logarithms and exponentials are computed for whole vectors: along a row for softmax, over all
+ * rows and columns one after the other for the rest, so that a single output fills its vectors as
+ * well.
  */
 #ifndef MINNET_LOSSES_H
 #define MINNET_LOSSES_H
-#define LOSS_ROWS 32 /* rows whose sums wait for their logarithms together; a multiple of all LANES */
 
-INLINE int64_t data_row(const minnet_data *data, ptrdiff_t i) {
-    return data->order ? data->order[i] : (int64_t)i;
-}
-#endif
+#include "activate.h"
+#include "data.h"
 
-/* A number that may lie at any address: arrays of NumPy need not be aligned. */
-INLINE real target(const minnet_data *data, int64_t row, ptrdiff_t j) {
-    real t;
-    memcpy(&t, data->T + row * data->t_row_stride + j * data->t_column_stride, sizeof t);
-    return t;
-}
-
-/* P = exp(Z - largest) for n numbers, zeros up to a whole vector; returns their sum. NaN stays to be seen. */
+/* P = exp(Z - largest) for n numbers, zeros up to a whole vector; returns their sum. NaN stays to
+ * be seen. */
 INLINE real exponentials(const real *Z, real *P, ptrdiff_t n, real *largest) {
     vreal most = splat(Z[0]), sum = splat(0);
     for (ptrdiff_t j = 0; j < n; j += LANES) {
@@ -41,9 +33,11 @@ INLINE real exponentials(const real *Z, real *P, ptrdiff_t n, real *largest) {
 
 /* Softmax of a row and its loss: dZ = factor (p - 1 of the class). */
 static void softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
-                               const minnet_data *data, ptrdiff_t from, const real *factor, double *losses) {
+                         const minnet_data *data, ptrdiff_t from, const real *factor,
+                         double *losses) {
     real sums[LOSS_ROWS], largest[LOSS_ROWS], logs[LOSS_ROWS];
-    for (ptrdiff_t m = 0; m < M; m++) sums[m] = exponentials(Z + m * ld, dZ + m * ld, n, largest + m);
+    for (ptrdiff_t m = 0; m < M; m++)
+        sums[m] = exponentials(Z + m * ld, dZ + m * ld, n, largest + m);
     for (ptrdiff_t m = M; m % LANES; m++) sums[m] = 1;
     for (ptrdiff_t m = 0; m < M; m += LANES) {
         const vreal sum = load(sums + m);
@@ -56,15 +50,16 @@ static void softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptr
         const real of_class = (d[class_] * sums[m] - 1) * factor[m];
         for (ptrdiff_t j = 0; j < n; j += LANES) store(d + j, load(d + j) * sums[m] * factor[m]);
         d[class_] = of_class;
-        /* the largest logit last: it may share digits with that of the class that the logarithm lacks */
+        /* the largest logit last: it may share digits with that of the class that the logarithm
+         * lacks */
         losses[m] = factor[m] * ((double)logs[m] + (double)(largest[m] - Z[m * ld + class_]));
     }
 }
 
 /* Squared error of a softmax. */
 static void squared_softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
-                                       const minnet_data *data, ptrdiff_t from, const real *factor,
-                                       double *losses) {
+                                 const minnet_data *data, ptrdiff_t from, const real *factor,
+                                 double *losses) {
     for (ptrdiff_t m = 0; m < M; m++) {
         const ptrdiff_t class_ = (ptrdiff_t)data->classes[data_row(data, from + m)];
         real *d = dZ + m * ld, largest;
@@ -86,9 +81,7 @@ INLINE vreal loss_of_lanes(int64_t loss, double parameter, vreal z, vreal t, vre
     const vreal zero = splat(0), p = splat((real)parameter);
     vreal y;
     switch (loss) {
-    case LOSS_SIGMOID_CROSS_ENTROPY:
-        *d = sigmoid(z) - t;
-        return softplus(z) - z * t;
+    case LOSS_SIGMOID_CROSS_ENTROPY: *d = sigmoid(z) - t; return softplus(z) - z * t;
     case LOSS_SQUARED_ERROR_LOGISTIC:
         y = sigmoid(z);
         *d = (y - t) * y * ((real)1 - y);
@@ -97,9 +90,7 @@ INLINE vreal loss_of_lanes(int64_t loss, double parameter, vreal z, vreal t, vre
         y = vexp(z);
         *d = y - t;
         return y - t * z + where(t > zero, t * vlog(t), zero) - t;
-    case LOSS_SQUARED_ERROR:
-        *d = z - t;
-        return *d * *d * (real)0.5;
+    case LOSS_SQUARED_ERROR: *d = z - t; return *d * *d * (real)0.5;
     case LOSS_HUBER:
         y = z - t;
         *d = where(y > p, p, where(y < -p, -p, y));
@@ -119,8 +110,8 @@ INLINE vreal loss_of_lanes(int64_t loss, double parameter, vreal z, vreal t, vre
 
 /* The losses whose outputs do not know of each other. */
 static void output_rows(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
-                              ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
-                              const real *factor, double *losses) {
+                        ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
+                        const real *factor, double *losses) {
     real z[LANES], t[LANES], values[LANES];
     ptrdiff_t m = 0, j = 0; /* the next output to read */
     for (ptrdiff_t k = 0; k < M; k++) losses[k] = 0;
@@ -144,20 +135,23 @@ static void output_rows(int64_t loss, double parameter, ptrdiff_t M, const real 
     }
 }
 
-/* Writes factor times the gradient to dZ, and factor times the loss of each row.  Z and dZ are padded to
- * whole vectors. */
+/* Writes factor times the gradient to dZ, and factor times the loss of each row.  Z and dZ are
+ * padded to whole vectors. */
 static void loss_rows(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
-                            ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
-                            const real *factor, double *losses) {
+                      ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
+                      const real *factor, double *losses) {
     for (ptrdiff_t m = 0; m < M; m += LOSS_ROWS) {
         const ptrdiff_t some = M - m < LOSS_ROWS ? M - m : LOSS_ROWS, at = m * ld;
         if (loss == LOSS_SOFTMAX_CROSS_ENTROPY) {
             softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
         } else if (loss == LOSS_SQUARED_ERROR_SOFTMAX) {
-            squared_softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
+            squared_softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m,
+                                 losses + m);
         } else {
             output_rows(loss, parameter, some, Z + at, dZ + at, ld, n, data, from + m, factor + m,
-                              losses + m);
+                        losses + m);
         }
     }
 }
+
+#endif

@@ -7,21 +7,22 @@
 #define MINNET_PHILOX_H
 
 #include "table.h"
+#include "vec.h"
 
 /* Vectors of blocks worked on at once, to hide the latency of the multiplications; with 4 GCC runs
  * out of registers (20% slower). */
-#define PHILOX_SETS 3
+#define PHILOX_SETS   3
 #define PHILOX_BLOCKS (PHILOX_SETS * WORD_LANES)
 
 /* Two words of 32 bits that follow each other in memory, as one of 64, and back. */
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define JOIN_WORDS(first, second) (((first) << 32) | ((second) & 0xFFFFFFFFu))
-#define FIRST_WORD(pair) ((pair) >> 32)
-#define SECOND_WORD(pair) ((pair) & 0xFFFFFFFFu)
+#define FIRST_WORD(pair)          ((pair) >> 32)
+#define SECOND_WORD(pair)         ((pair) & 0xFFFFFFFFu)
 #else
 #define JOIN_WORDS(first, second) (((second) << 32) | ((first) & 0xFFFFFFFFu))
-#define FIRST_WORD(pair) ((pair) & 0xFFFFFFFFu)
-#define SECOND_WORD(pair) ((pair) >> 32)
+#define FIRST_WORD(pair)          ((pair) & 0xFFFFFFFFu)
+#define SECOND_WORD(pair)         ((pair) >> 32)
 #endif
 
 /* Writes the words of blocks block, block + 1, ...: n of them, rounded up to a multiple of

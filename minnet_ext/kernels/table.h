@@ -1,8 +1,8 @@
 /* The table of kernels: one struct of function pointers per CPU level.
  *
  * level.c fills it in once for each level it is compiled for; dispatch.h picks one of them when
- * minnet_ext is imported; the Cython modules call through it.  A new kernel is a function in draws.c or
- * training.c, declared in entry.h, with a line in level.c and a new member here.
+ * minnet_ext is imported; the Cython modules call through it.  A new kernel is a function in
+ * draws.c or training.c, declared in entry.h, with a line in level.c and a new member here.
  */
 #ifndef MINNET_TABLE_H
 #define MINNET_TABLE_H
@@ -14,26 +14,28 @@
 
 /* A draw: whose random words, and the parameters of the law. */
 typedef struct {
-    uint32_t key[2];     /* low and high half of the 64-bit key */
-    uint32_t stream[2];  /* counter words 2 and 3: index, CRC-32 of the name */
-    double p[8];         /* in the order of minnet/random/streams.py's _fill_* functions */
+    uint32_t key[2];    /* low and high half of the 64-bit key */
+    uint32_t stream[2]; /* counter words 2 and 3: index, CRC-32 of the name */
+    double p[8];        /* in the order of minnet/random/streams.py's _fill_* functions */
 } minnet_draw;
 
 /* Writes values start, ..., start + n - 1 of a draw to out.  Any piece equals that piece of the
  * whole, so threads may split a draw anywhere. */
 typedef void (*minnet_fill)(const minnet_draw *draw, uint64_t start, size_t n, void *out);
 
-/* Takes steps of training; returns 0, or -1 where there is no memory, or the bytes that the workspace needs. */
-typedef int64_t (*minnet_train)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
-                                int64_t n_params);
+/* Takes steps of training; returns 0, or -1 where there is no memory, or the bytes that the
+ * workspace needs. */
+typedef int64_t (*minnet_train)(const minnet_network *network, const minnet_data *data,
+                                minnet_hyper *hyper, int64_t n_params);
 
 /* Writes the logits of all rows to `to`, contiguous; returns 0, or -1 where there is no memory. */
-typedef int (*minnet_infer)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
-                            void *to);
+typedef int (*minnet_infer)(const minnet_network *network, const minnet_data *data,
+                            minnet_hyper *hyper, void *to);
 
-/* to = A B, M x K x N, contiguous but for the rows of A, which are lda numbers apart; returns as minnet_infer. */
-typedef int (*minnet_gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const void *A, ptrdiff_t lda, const void *B,
-                           void *to, int64_t n_threads);
+/* to = A B, M x K x N, contiguous but for the rows of A, which are lda numbers apart; returns as
+ * minnet_infer. */
+typedef int (*minnet_gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const void *A, ptrdiff_t lda,
+                           const void *B, void *to, int64_t n_threads);
 
 typedef struct {
     const char *name;

@@ -1,21 +1,26 @@
-/* One optimizer step on a run of parameters, given their gradient.
- */
+/* One optimizer step on a run of parameters, given their gradient. */
 #ifndef MINNET_UPDATE_H
 #define MINNET_UPDATE_H
+
+#include <math.h>
+
+#include "lanes.h"
+#include "program.h"
+
 /* What a step does to each parameter: constants of the step, the same for all. */
 typedef struct {
     int64_t optimizer, nesterov;
     double momentum, beta_1, beta_2, epsilon, clip_value;
-    double rate;          /* of this step, times the layer's factor, over Adam's correction of m */
-    double correct_v;     /* 1 / (1 - beta_2^t) */
-    double decay;         /* 1 - rate * weight_decay, for weights */
-    double l2;            /* alpha over the sum of sample weights, for weights */
+    double rate;      /* of this step, times the layer's factor, over Adam's correction of m */
+    double correct_v; /* 1 / (1 - beta_2^t) */
+    double decay;     /* 1 - rate * weight_decay, for weights */
+    double l2;        /* alpha over the sum of sample weights, for weights */
 } minnet_step;
-#endif
 
 /* Sums of two products are fused in one way only: see ROUNDED. */
 
-/* W[0..n) gets one step with the gradient g (without L2, which is added here); of n, up to LANES count. */
+/* W[0..n) gets one step with the gradient g (without L2, which is added here); of n, up to LANES
+ * count. */
 INLINE void update_vector(const minnet_step *s, vreal g, real *W, real *V, real *M, ptrdiff_t n) {
     vreal w = load_part(W, n), step;
     g = w * (real)s->l2 + g;
@@ -49,12 +54,16 @@ INLINE void update_vector(const minnet_step *s, vreal g, real *W, real *V, real 
     } else {
         step = g;
     }
+    HERE(w);
     store_part(W, w * (real)s->decay - rounded(step, splat((real)s->rate)), n);
 }
 
 /* The same for a run of any length; V and M may be NULL where the optimizer does not use them. */
-static void update_run(const minnet_step *s, const real *g, real *W, real *V, real *M, ptrdiff_t n) {
+static void update_run(const minnet_step *s, const real *g, real *W, real *V, real *M,
+                       ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         update_vector(s, load_part(g + i, n - i), W + i, V ? V + i : NULL, M ? M + i : NULL, n - i);
     }
 }
+
+#endif

@@ -1,24 +1,31 @@
-/* A user's activation: functions that minnet/user_activations/loops.py has compiled, called on many numbers at a time.
+/* A user's activation: functions that minnet/user_activations/loops.py has compiled, called on many
+ * numbers at a time.
  *
- * The numbers are copied to the stack, some rows side by side, and back: a loop that was compiled without
- * knowing where its arrays lie runs on vectors only where they do not overlap, and Y may be Z; a tile of a
- * product has few columns; and there is one call for many rows.  What is missing to whole groups is filled
- * up, so that the loop has no remainder, which might be computed in another way: the bits of a number do
- * not depend on its place.  The results are NaN before the call: that is what is left of a function that raises.
+ * The numbers are copied to the stack, some rows side by side, and back: a loop that was compiled
+ * without knowing where its arrays lie runs on vectors only where they do not overlap, and Y may be
+ * Z; a tile of a product has few columns; and there is one call for many rows.  What is missing to
+ * whole groups is filled up, so that the loop has no remainder, which might be computed in another
+ * way: the bits of a number do not depend on its place.  The results are NaN before the call: that
+ * is what is left of a function that raises.
  */
 #ifndef MINNET_USER_H
 #define MINNET_USER_H
-#define USER_NUMBERS 512 /* in a call, at most */
-#define USER_GROUP 64    /* a multiple of what a compiler takes at a time */
+
+#include <math.h>
+
+#include "lanes.h"
+#include "program.h"
+#include "tile.h"
+
 INLINE ptrdiff_t at_most(ptrdiff_t n, ptrdiff_t most) { return n < most ? n : most; }
-#endif
 
 typedef void (*user_value)(const real *z, real *y, ptrdiff_t n);
 typedef void (*user_slope)(const real *z, const real *y, real *slope, ptrdiff_t n);
 
 /* Rows of n numbers side by side; returns how many there are, in whole groups. */
 INLINE ptrdiff_t collect(const real *from, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t n, real *to) {
-    for (ptrdiff_t m = 0; m < rows; m++) { /* a row's last vector may reach into where the next one comes */
+    for (ptrdiff_t m = 0; m < rows;
+         m++) { /* a row's last vector may reach into where the next one comes */
         for (ptrdiff_t i = 0; i < n; i += LANES) store(to + m * n + i, load(from + m * ld + i));
     }
     const ptrdiff_t count = rows * n, whole = (count + USER_GROUP - 1) / USER_GROUP * USER_GROUP;
@@ -32,7 +39,7 @@ INLINE void fill_nan(real *to, ptrdiff_t n) {
 
 /* Y = f(Z) for some rows of n numbers; Y may be Z. */
 static void user_activate(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_t ld,
-                                ptrdiff_t rows, ptrdiff_t n) {
+                          ptrdiff_t rows, ptrdiff_t n) {
     const user_value value = (user_value)(intptr_t)layer->value;
     real z[USER_NUMBERS + LANES], y[USER_NUMBERS + LANES];
     for (ptrdiff_t j = 0; j < n; j += USER_NUMBERS) {
@@ -53,8 +60,8 @@ static void user_activate(const minnet_layer *layer, const real *Z, real *Y, ptr
 }
 
 /* dY = dY f'(Z) for some rows of n numbers. */
-static void user_differentiate(const minnet_layer *layer, const real *Z, const real *Y, ptrdiff_t ld,
-                                     real *dY, ptrdiff_t ldy, ptrdiff_t rows, ptrdiff_t n) {
+static void user_differentiate(const minnet_layer *layer, const real *Z, const real *Y,
+                               ptrdiff_t ld, real *dY, ptrdiff_t ldy, ptrdiff_t rows, ptrdiff_t n) {
     const user_slope slope = (user_slope)(intptr_t)layer->slope;
     real z[USER_NUMBERS + LANES], y[USER_NUMBERS + LANES], s[USER_NUMBERS + LANES];
     for (ptrdiff_t j = 0; j < n; j += USER_NUMBERS) {
@@ -75,3 +82,5 @@ static void user_differentiate(const minnet_layer *layer, const real *Z, const r
         }
     }
 }
+
+#endif

@@ -1,11 +1,11 @@
 /* Numbers and vectors of the width and the level being compiled.
  *
- * A unit (draws.c, training.c) is compiled once for each width of number, with -DREAL_BITS=32 or 64, and
- * each level, with the level's flags.  Everywhere then:
+ * A unit (draws.c, training.c) is compiled once for each width of number, with -DREAL_BITS=32 or
+ * 64, and each level, with the level's flags.  Everywhere then:
  *
- *     real, LANES          float or double, and how many a vector holds: the widest of the level's registers
- *     vreal, vint, vuint   vectors of numbers, and of integers as wide: sint and usint
- *     vu64                 vector of 64-bit words, whatever the width: for random words
+ *     real, LANES          float or double, and how many a vector holds: the widest of the level's
+ * registers vreal, vint, vuint   vectors of numbers, and of integers as wide: sint and usint vu64
+ * vector of 64-bit words, whatever the width: for random words
  *
  * GCC's and Clang's vector types do arithmetic, shifts and comparisons with C's operators; the
  * rest is a handful of functions, named alike in vec_scalar.h, which stands in where a compiler
@@ -46,7 +46,7 @@ typedef uint64_t usint;
 #else
 #define VBYTES 16
 #endif
-#define LANES (VBYTES * 8 / REAL_BITS)
+#define LANES      (VBYTES * 8 / REAL_BITS)
 #define WORD_LANES (VBYTES / 8)
 
 typedef real vreal __attribute__((vector_size(VBYTES)));
@@ -55,23 +55,24 @@ typedef usint vuint __attribute__((vector_size(VBYTES)));
 typedef int64_t vi64 __attribute__((vector_size(VBYTES)));
 typedef uint64_t vu64 __attribute__((vector_size(VBYTES)));
 
-/* Lanes of two vectors of n: those of even and odd number, and the first and second half of both zipped. */
-#define EVEN_16 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define ODD_16 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#define LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define EVEN_8 0, 2, 4, 6, 8, 10, 12, 14
-#define ODD_8 1, 3, 5, 7, 9, 11, 13, 15
-#define LOW_8 0, 8, 1, 9, 2, 10, 3, 11
-#define HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
-#define EVEN_4 0, 2, 4, 6
-#define ODD_4 1, 3, 5, 7
-#define LOW_4 0, 4, 1, 5
-#define HIGH_4 2, 6, 3, 7
-#define EVEN_2 0, 2
-#define ODD_2 1, 3
-#define LOW_2 0, 2
-#define HIGH_2 1, 3
+/* Lanes of two vectors of n: those of even and odd number, and the first and second half of both
+ * zipped. */
+#define EVEN_16    0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD_16     1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define LOW_16     0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH_16    8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define EVEN_8     0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_8      1, 3, 5, 7, 9, 11, 13, 15
+#define LOW_8      0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_8     4, 12, 5, 13, 6, 14, 7, 15
+#define EVEN_4     0, 2, 4, 6
+#define ODD_4      1, 3, 5, 7
+#define LOW_4      0, 4, 1, 5
+#define HIGH_4     2, 6, 3, 7
+#define EVEN_2     0, 2
+#define ODD_2      1, 3
+#define LOW_2      0, 2
+#define HIGH_2     1, 3
 #ifdef __clang__
 #define SHUFFLE(index, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
@@ -104,7 +105,9 @@ INLINE vreal load(const void *from) {
 INLINE void store(void *to, vreal v) { memcpy(to, &v, sizeof v); }
 INLINE vint to_bits(vreal v) { return (vint)v; }
 INLINE vreal from_bits(vint v) { return (vreal)v; }
-INLINE vreal where(vint mask, vreal a, vreal b) { return (vreal)(((vint)a & mask) | ((vint)b & ~mask)); }
+INLINE vreal where(vint mask, vreal a, vreal b) {
+    return (vreal)(((vint)a & mask) | ((vint)b & ~mask));
+}
 /* lanes 0, 2, ... and 1, 3, ... of a followed by b */
 INLINE vuint even(vuint a, vuint b) { return SHUFFLE(vint, a, b, LANES_OF(EVEN)); }
 INLINE vuint odd(vuint a, vuint b) { return SHUFFLE(vint, a, b, LANES_OF(ODD)); }
@@ -145,9 +148,11 @@ INLINE vreal vsqrt(vreal v) {
 
 #else /* 64 bits */
 
-/* Below 2^51 in size, by adding 3 * 2^51 in the bits and taking it off again as a number, since AVX2 has
- * no instruction for it. */
-INLINE vreal to_real(vint i) { return (vreal)(i + (int64_t)0x4338000000000000) - 6755399441055744.0; }
+/* Below 2^51 in size, by adding 3 * 2^51 in the bits and taking it off again as a number, since
+ * AVX2 has no instruction for it. */
+INLINE vreal to_real(vint i) {
+    return (vreal)(i + (int64_t)0x4338000000000000) - 6755399441055744.0;
+}
 
 /* As floats, rounded to nearest. */
 typedef float vhalf __attribute__((vector_size(VBYTES / 2)));

@@ -6,7 +6,7 @@
 
 #define INLINE static inline
 
-#define LANES 1
+#define LANES      1
 #define WORD_LANES 1
 
 typedef real vreal;

@@ -1,0 +1,52 @@
+/* Rows of the data: inputs, targets, weights. */
+#ifndef MINNET_DATA_H
+#define MINNET_DATA_H
+
+#include "program.h"
+#include "vec.h"
+
+/* Row i of an epoch. */
+INLINE int64_t data_row(const minnet_data *data, ptrdiff_t i) {
+    return data->order ? data->order[i] : (int64_t)i;
+}
+
+/* Column of entry i of sparse rows. */
+INLINE ptrdiff_t entry_column(const minnet_data *data, ptrdiff_t i) {
+    return data->wide_indices ? (ptrdiff_t)((const int64_t *)data->indices)[i]
+                              : (ptrdiff_t)((const int32_t *)data->indices)[i];
+}
+
+/* A number that may lie at any address: arrays of NumPy need not be aligned. */
+INLINE real target(const minnet_data *data, int64_t row, ptrdiff_t j) {
+    real t;
+    memcpy(&t, data->T + row * data->t_row_stride + j * data->t_column_stride, sizeof t);
+    return t;
+}
+
+/* One row of the data, in the network's type and contiguous. */
+INLINE void gather(const minnet_data *data, int64_t row, real *to, ptrdiff_t n) {
+    const char *x = data->X + row * data->row_stride;
+    if (data->column_stride == (int64_t)sizeof(real)) {
+        memcpy(to, x, (size_t)n * sizeof(real));
+    } else {
+        for (ptrdiff_t j = 0; j < n; j++) memcpy(to + j, x + j * data->column_stride, sizeof(real));
+    }
+}
+
+/* What the loss of each row of a batch is multiplied with, and its share p in the batch's weights.
+ */
+static void weigh(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, real *factor, real *p) {
+    const double scale = (double)data->n_samples / ((double)M * data->weight_sum);
+    double sum = 0;
+    for (ptrdiff_t m = 0; m < M; m++) {
+        const double w = data->weights ? data->weights[data_row(data, from + m)] : 1;
+        factor[m] = (real)(w * scale);
+        sum += w;
+    }
+    for (ptrdiff_t m = 0; m < M; m++) { /* rounded once: the only row of a batch has exactly 1 */
+        p[m] = (real)(data->weights && sum > 0 ? data->weights[data_row(data, from + m)] / sum
+                                               : 1.0 / (double)M);
+    }
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* A dense layer in a step: Y = f(X W + b). */
+#ifndef MINNET_DENSE_LAYER_H
+#define MINNET_DENSE_LAYER_H
+
+#include "dense.h"
+#include "squares.h"
+#include "workspace.h"
+
+/* What a step does to the weights of a layer, or to its other parameters. */
+INLINE minnet_step step_of(const step_context *c, const minnet_layer *layer, int is_weight,
+                           double l2) {
+    minnet_step s = c->common;
+    s.rate = c->common.rate * (is_weight ? layer->lr_factor : layer->bias_lr_factor);
+    s.decay = is_weight ? 1 - c->rate * layer->lr_factor * c->hyper->weight_decay : 1;
+    s.l2 = is_weight ? l2 : 0;
+    return s;
+}
+
+/* The n parameters of a layer at `offset`, no weights, take a step with their gradient g; or it is
+ * noted. */
+static void step_of_vector(const step_context *c, const minnet_layer *layer, const real *g,
+                           ptrdiff_t offset, ptrdiff_t n) {
+    if (n <= 0) return;
+    if (c->w->grads) {
+        memcpy(c->w->grads + offset, g, (size_t)n * sizeof(real));
+        return;
+    }
+    const minnet_step step = step_of(c, layer, 0, 0);
+    update_run(&step, g, params_at(c, offset), state_at(c->hyper->V, offset),
+               state_at(c->hyper->M, offset), n);
+}
+
+/* Gradient of a bias: the sums of columns [n0, n1) of dZ. */
+static void column_sums(ptrdiff_t M, const real *dZ, ptrdiff_t ld, real *sums, ptrdiff_t n0,
+                        ptrdiff_t n1) {
+    for (ptrdiff_t n = n0; n < n1; n += LANES) {
+        vreal sum = splat(0);
+        for (ptrdiff_t m = 0; m < M; m++) sum = sum + load(dZ + m * ld + n);
+        store(sums + n - n0, sum);
+    }
+}
+
+/* The step of columns [begin, end) of the bias of layer i. */
+static void step_of_bias(const step_context *c, ptrdiff_t i, ptrdiff_t begin, ptrdiff_t end) {
+    const minnet_layer *layer = &c->net->layers[i];
+    const layer_buffers *out = &c->w->at[i + 1];
+    if (!layer->trainable || end <= begin) return;
+    column_sums(c->M, out->d, out->ld, c->sums, begin, end);
+    step_of_vector(c, layer, c->sums, (ptrdiff_t)layer->bias + begin, end - begin);
+}
+
+static void dense_layer_forward(step_context *c, ptrdiff_t i) {
+    const minnet_layer *layer = &c->net->layers[i];
+    const layer_buffers *in = &c->w->at[i], *out = &c->w->at[i + 1];
+    const ptrdiff_t K = (ptrdiff_t)layer->n_in, N = (ptrdiff_t)layer->n_out;
+    const minnet_finish finish = {layer, params_at(c, layer->bias), out->Z, out->Y, out->ld};
+    ptrdiff_t begin, end;
+    share(N, NR, c->t, c->T, &begin, &end);
+    dense_forward(c->M, K, N, in->Y, in->ld, params_at(c, layer->weight), out->Z, out->ld, &finish,
+                  c->scratch, begin, end);
+}
+
+static void dense_layer_backward(step_context *c, ptrdiff_t i) {
+    const minnet_layer *layer = &c->net->layers[i];
+    const layer_buffers *in = &c->w->at[i], *out = &c->w->at[i + 1];
+    const ptrdiff_t M = c->M, K = (ptrdiff_t)layer->n_in, N = (ptrdiff_t)layer->n_out;
+    const ptrdiff_t w = (ptrdiff_t)layer->weight;
+    const minnet_step step = step_of(c, layer, 1, c->l2);
+    real *W = params_at(c, w), *G = state_at(c->w->grads, w);
+    real *V = state_at(c->hyper->V, w), *Mo = state_at(c->hyper->M, w);
+    ptrdiff_t begin, end;
+    share(N, NR, c->t, c->T, &begin, &end);
+    step_of_bias(c, i, begin, end);
+    share(K, NR, c->t, c->T, &begin, &end);
+    /* a block's rows of W are still in a cache when they are updated */
+    const ptrdiff_t some = M > PACK_ROWS ? end - begin : M > FEW_ROWS ? 4 * NR : NR;
+    for (ptrdiff_t k = begin; k < end; k += some) {
+        const ptrdiff_t k1 = k + some < end ? k + some : end;
+        if (c->l2 != 0) row_squares(W, N, c->w->partial + c->n_squares, k, k1);
+        if (i > 0) {
+            const minnet_finish finish = {layer - 1, NULL, in->Z, in->Y, in->ld};
+            dense_backward(M, N, out->d, out->ld, W, in->d, in->ld, &finish, c->scratch, k, k1);
+        }
+        if (layer->trainable) {
+            dense_update(&step, M, N, in->Y, in->ld, out->d, out->ld, W, V, Mo, G, k, k1);
+        }
+    }
+    if (c->l2 != 0) c->n_squares += (K + NR - 1) / NR;
+}
+
+#endif

@@ -1,0 +1,77 @@
+/* Predictions: the way forward, a block of rows at a time, each block by one thread. */
+#ifndef MINNET_INFER_H
+#define MINNET_INFER_H
+
+#include <stdlib.h>
+
+#include "steps.h"
+
+/* Two blocks of rows take turns as inputs and outputs of the layers; dropout has its inputs as
+ * outputs. */
+static void lay_out_inference(workspace *w, layer_buffers *at, const minnet_network *net,
+                              ptrdiff_t rows, real *memory) {
+    real *X = memory, *Y = X + rows * w->widest, *spare = Y + rows * w->widest;
+    w->at = at;
+    w->scratch = spare + rows * w->widest + w->widest;
+    for (ptrdiff_t i = 0; i <= (ptrdiff_t)net->n_layers; i++) {
+        if (i > 0 && net->layers[i - 1].kind != LAYER_DROPOUT) {
+            real *swap = X;
+            X = Y;
+            Y = swap;
+        }
+        at[i] = (layer_buffers){
+            .ld = w->widest,
+            .Y = X,
+            .Z = X,
+            .extra = spare,
+            .inverse = spare + rows * w->widest,
+        };
+    }
+}
+
+/* Logits of the rows of one block into `to`. */
+static void infer_block(step_context *c, real *to) {
+    const ptrdiff_t L = (ptrdiff_t)c->net->n_layers, n_out = (ptrdiff_t)c->net->layers[L - 1].n_out;
+    const layer_buffers *in = &c->w->at[0], *out = &c->w->at[L];
+    for (ptrdiff_t m = 0; m < c->M && !c->data->indptr; m++) {
+        gather(c->data, c->from + m, in->Y + m * in->ld, (ptrdiff_t)c->net->layers[0].n_in);
+    }
+    for (ptrdiff_t i = 0; i < L; i++) {
+        if (c->net->layers[i].kind != LAYER_DROPOUT) layer_forward(c, i);
+    }
+    for (ptrdiff_t m = 0; m < c->M; m++) {
+        memcpy(to + (c->from + m) * n_out, out->Y + m * out->ld, (size_t)n_out * sizeof(real));
+    }
+}
+
+/* Logits of all rows into `to`, contiguous. */
+static int infer(const minnet_network *net, const minnet_data *data, int n_threads, real *to) {
+    const ptrdiff_t L = (ptrdiff_t)net->n_layers, n_rows = (ptrdiff_t)data->n_samples;
+    const ptrdiff_t rows = n_rows < INFERENCE_ROWS ? n_rows : INFERENCE_ROWS;
+    const ptrdiff_t blocks = (n_rows + rows - 1) / rows, widest = widest_row(net, data);
+    const ptrdiff_t size = 3 * rows * widest + widest + PRODUCT_SCRATCH(INFERENCE_ROWS);
+    const size_t of_numbers = (size_t)(size * n_threads + 16) * sizeof(real);
+    char *memory = calloc(of_numbers + (size_t)((L + 1) * n_threads) * sizeof(layer_buffers), 1);
+    if (!memory) return -1;
+
+    PARALLEL
+    {
+        const int t = omp_get_thread_num();
+        workspace w = {.widest = widest};
+        step_context c = {.net = net, .data = data, .w = &w, .T = 1, .lazy_scale = 1};
+        layer_buffers *at = (layer_buffers *)(memory + of_numbers) + t * (L + 1);
+        lay_out_inference(&w, at, net, rows, (real *)memory + t * size);
+        c.scratch = w.scratch;
+        ptrdiff_t begin, end;
+        share(blocks, 1, t, omp_get_num_threads(), &begin, &end);
+        for (ptrdiff_t block = begin; block < end; block++) {
+            c.from = block * rows;
+            c.M = n_rows - c.from < rows ? n_rows - c.from : rows;
+            infer_block(&c, to);
+        }
+    }
+    free(memory);
+    return 0;
+}
+
+#endif

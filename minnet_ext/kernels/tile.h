@@ -1,0 +1,98 @@
+/* The sizes of tiles and blocks: what each is, and why it is so large.  Whoever changes one
+ * measures benchmarks/products.c and benchmarks/gemm.py before and after; what must hold between
+ * them is asserted at the end.
+ *
+ * BLOCK_K, FEW_ROWS, HELD_ROWS, NR and SQUARES_PIECE say in which order sums run, so that another
+ * value gives other bits; the other sizes do not.
+ */
+#ifndef MINNET_TILE_H
+#define MINNET_TILE_H
+
+#include "vec.h"
+
+/* ---- the micro-kernels of gemm.h */
+
+/* A tile is MR rows of NR columns, whose sums stay in registers: 24 of 32 with AVX-512, 12 of 16
+ * else. A tile of fewer rows is a case of the switch in `tile_rows`, which has 12. */
+#if VBYTES == 64
+#define MR 12
+#else
+#define MR 6
+#endif
+#define NR (2 * LANES)
+
+/* Products of rows with rows: DOT_A of A with DOT_B of B at a time, so many sums fit into
+ * registers. */
+#if VBYTES == 64
+#define DOT_A 5
+#define DOT_B 3
+#else
+#define DOT_A 2
+#define DOT_B 4
+#endif
+#define DOTS \
+    ((DOT_A * DOT_B + LANES - 1) / LANES * LANES) /* numbers that they leave: whole vectors */
+
+/* Updates of up to HELD_ROWS rows of a batch (the cases of the switch in `update_held`) keep HELD
+ * vectors of each row of dZ in registers. */
+#define HELD_ROWS 12
+#if VBYTES == 64
+#define HELD 2
+#else
+#define HELD 1
+#endif
+
+/* ---- the blocks of product.h and dense.h */
+
+/* Of a batch: up to FEW_ROWS, packing W costs more than it saves; beyond PACK_ROWS, packing the
+ * batch saves more than it costs. */
+#define FEW_ROWS  (2 * MR)
+#define PACK_ROWS 192
+
+/* A panel is NR columns of B, at most BLOCK_K rows of them: it fits the first-level cache. BLOCK_M
+ * packed rows of A, as deep, fit the second-level cache. */
+#define BLOCK_K 384
+#define BLOCK_M (40 * MR)
+
+/* Updates of many rows: blocks of W for which the columns of X and dZ fit the second-level cache.
+ */
+#define UPDATE_ROWS    (8 * MR)
+#define UPDATE_COLUMNS (4 * NR)
+
+/* Predicted together by one thread: so many rows that packing W is 5% of it. */
+#define INFERENCE_ROWS 192
+
+/* Numbers of scratch memory that a product takes, for a panel and for packed rows of A. */
+#define PANEL_SIZE         (BLOCK_K * NR)
+#define PRODUCT_SCRATCH(M) (PANEL_SIZE + ((M) > PACK_ROWS ? BLOCK_K * BLOCK_M : 0))
+
+/* ---- sparse.h */
+
+/* Vectors of columns whose sums stay in registers: the cases of the switches there. */
+#if VBYTES == 64
+#define SPARSE_VECTORS 8 /* with as many sums of squares, 16 of 32 registers */
+#else
+#define SPARSE_VECTORS 4
+#endif
+#define SPARSE_AHEAD 8 /* entries: their rows of W are fetched that long before */
+
+/* ---- the rest */
+
+#define LOSS_ROWS     32   /* rows whose sums wait for their logarithms together */
+#define SQUARES_PIECE 4096 /* squares added up in `real` before they are added to a double */
+#define USER_NUMBERS  512  /* in a call of a user's activation, at most */
+#define USER_GROUP    64   /* a multiple of what a compiler takes at a time */
+#define ROW_UNIT      32   /* rows of buffers are multiples of it, so that tiles need no edge */
+
+_Static_assert(MR == 6 || MR == 12, "the switch in tile_rows has these cases");
+_Static_assert(FEW_ROWS <= PACK_ROWS, "a batch that is packed is not one of few rows");
+_Static_assert(BLOCK_M % MR == 0 && UPDATE_ROWS % MR == 0, "blocks of rows are whole tiles");
+_Static_assert(UPDATE_COLUMNS % NR == 0 && ROW_UNIT % NR == 0, "blocks of columns are whole tiles");
+_Static_assert(INFERENCE_ROWS % MR == 0, "a block of predicted rows is whole tiles");
+_Static_assert(BLOCK_K % 8 == 0, "block_of rounds up to eights");
+_Static_assert(SQUARES_PIECE % (4 * LANES) == 0, "a piece is whole vectors, four at a time");
+_Static_assert(LOSS_ROWS % LANES == 0, "logarithms are taken of whole vectors");
+_Static_assert(USER_GROUP % LANES == 0 && USER_NUMBERS % USER_GROUP == 0,
+               "groups are whole vectors");
+
+#endif

@@ -1,0 +1,185 @@
+/* What a layer works with: its buffers, and the context of a step.
+ *
+ * All memory of training lies in one block that the caller owns (hyper->workspace); `lay_out` says
+ * how large it must be, and where what is.
+ */
+#ifndef MINNET_WORKSPACE_H
+#define MINNET_WORKSPACE_H
+
+#include <math.h>
+
+#include "data.h"
+#include "table.h"
+#include "threads.h"
+#include "tile.h"
+#include "update.h"
+
+#ifdef __SANITIZE_ADDRESS__ /* what lies in one block of memory is kept apart: `make sanitize` */
+#include <sanitizer/asan_interface.h>
+#define GAP                 64
+#define GUARD(gap)          ASAN_POISON_MEMORY_REGION(gap, GAP)
+#define UNGUARD(all, bytes) ASAN_UNPOISON_MEMORY_REGION(all, bytes)
+#else
+#define GAP                 0
+#define GUARD(gap)          ((void)0)
+#define UNGUARD(all, bytes) ((void)0)
+#endif
+
+/* The inputs of a layer, or its outputs, for a batch: rows of `ld` numbers. */
+typedef struct {
+    ptrdiff_t ld;
+    real *Y, *Z; /* outputs, and what the activation was applied to: Y where it is not read again */
+    real *d;     /* the gradient of the loss by Z */
+    real *extra; /* what a layer keeps for its way back: dropout its mask, normalization X_hat */
+    real *inverse; /* normalization: 1 / standard deviation of each column */
+} layer_buffers;
+
+typedef struct {
+    layer_buffers *at; /* inputs of layer i at [i], its outputs at [i + 1] */
+    ptrdiff_t widest;  /* the largest `ld` */
+    real *factor, *p;  /* of each row: see `weigh` */
+    real *grads;       /* the whole gradient, where it is wanted or clipped by its norm; or NULL */
+    real *scratch;     /* scratch_size numbers a thread */
+    ptrdiff_t scratch_size;
+    double *row_loss,
+        *partial;  /* the loss of each row; sums of squares of pieces of the parameters */
+    int32_t *slot; /* sparse rows, exact steps: see sparse_layer.h; or NULL */
+    int64_t *used;
+    real *G;
+    ptrdiff_t n_used; /* rows of W with a slot */
+    minnet_barrier barrier;
+} workspace;
+
+/* What one thread knows of the step that it is in. */
+typedef struct {
+    const minnet_network *net;
+    const minnet_data *data;
+    minnet_hyper *hyper; /* NULL: no training */
+    workspace *w;
+    minnet_fill uniform;  /* random numbers for dropout */
+    int t, T;             /* this thread, of how many */
+    real *scratch, *sums; /* its own: for products, and four rows of any layer */
+    double l2;            /* alpha over the sum of sample weights */
+    double lazy_scale; /* the first layer's W is so many times what is kept: see sparse_layer.h */
+    ptrdiff_t from, M; /* the batch: M rows of the epoch at `from` */
+    double rate;       /* of the step; and what it does to each parameter: */
+    minnet_step common;
+    double squares;      /* of all weights, as far as they are known; the rest is in `partial`, */
+    ptrdiff_t n_squares; /* so many sums */
+} step_context;
+
+INLINE void wait_for_all(step_context *c) {
+    (void)c;
+    BARRIER(&c->w->barrier, c->T);
+}
+
+INLINE real *params_at(const step_context *c, int64_t offset) {
+    return (real *)c->net->params + offset;
+}
+
+/* The optimizer's state, or NULL where it has none. */
+INLINE real *state_at(void *state, ptrdiff_t offset) {
+    return state ? (real *)state + offset : NULL;
+}
+
+INLINE ptrdiff_t padded(ptrdiff_t n) {
+    /* whole tiles of either width, but no multiple of 4096 bytes, where rows fall on each other in
+     * the first-level cache */
+    ptrdiff_t p = (n + ROW_UNIT - 1) / ROW_UNIT * ROW_UNIT;
+    return p % 512 == 0 ? p + ROW_UNIT : p;
+}
+
+/* The row length of the inputs of layer i, which are the outputs of layer i - 1; sparse inputs have
+ * none. */
+INLINE ptrdiff_t row_length(const minnet_network *net, const minnet_data *data, ptrdiff_t i) {
+    if (i == 0) return data->indptr ? 0 : padded((ptrdiff_t)net->layers[0].n_in);
+    return padded((ptrdiff_t)net->layers[i - 1].n_out);
+}
+
+INLINE ptrdiff_t widest_row(const minnet_network *net, const minnet_data *data) {
+    ptrdiff_t widest = 0;
+    for (ptrdiff_t i = 0; i <= (ptrdiff_t)net->n_layers; i++) {
+        const ptrdiff_t ld = row_length(net, data, i);
+        if (ld > widest) widest = ld;
+    }
+    return widest;
+}
+
+/* The next piece of a block of memory; without a block, only its size grows. */
+typedef struct {
+    char *base;
+    size_t size;
+} arena;
+
+INLINE void *take(arena *a, ptrdiff_t n, size_t size) {
+    char *at = a->base ? a->base + a->size : NULL;
+    a->size += ((size_t)n * size + 63) / 64 * 64 + GAP;
+    if (at) GUARD(a->base + a->size - GAP);
+    return at;
+}
+#define TAKE(n, type) ((type *)take(a, n, sizeof(type)))
+
+/* The most entries that one batch of sparse rows has. */
+static ptrdiff_t most_entries(const minnet_data *data, const minnet_hyper *hyper) {
+    ptrdiff_t most = 0;
+    for (int64_t step = hyper->start; step < hyper->stop; step++) {
+        ptrdiff_t entries = 0;
+        for (int64_t i = step * hyper->batch_size; i < (step + 1) * hyper->batch_size; i++) {
+            if (i >= data->n_samples) break;
+            const int64_t row = data_row(data, (ptrdiff_t)i);
+            entries += (ptrdiff_t)(data->indptr[row + 1] - data->indptr[row]);
+        }
+        if (entries > most) most = entries;
+    }
+    return most;
+}
+
+static void lay_out_layers(workspace *w, arena *a, const minnet_network *net,
+                           const minnet_data *data, ptrdiff_t batch) {
+    const ptrdiff_t L = (ptrdiff_t)net->n_layers;
+    w->at = TAKE(L + 1, layer_buffers);
+    w->widest = widest_row(net, data);
+    for (ptrdiff_t i = 0; i <= L; i++) {
+        const minnet_layer *layer = i > 0 ? &net->layers[i - 1] : NULL;
+        layer_buffers b = {.ld = row_length(net, data, i)};
+        b.Y = TAKE(batch * b.ld, real);
+        b.d = TAKE(batch * b.ld, real);
+        b.Z = layer && layer->needs_Z ? TAKE(batch * b.ld, real) : b.Y;
+        if (layer && layer->kind != LAYER_DENSE) b.extra = TAKE(batch * b.ld, real);
+        if (layer && layer->kind == LAYER_BATCH_NORM) b.inverse = TAKE(b.ld, real);
+        if (w->at) w->at[i] = b;
+    }
+}
+
+/* Where what is in a block of memory at `base`; returns how many bytes that takes. NULL: only the
+ * latter. */
+static size_t lay_out(workspace *w, char *base, const minnet_network *net, const minnet_data *data,
+                      const minnet_hyper *hyper, ptrdiff_t n_params) {
+    arena block = {base, 0}, *a = &block;
+    const ptrdiff_t batch = (ptrdiff_t)hyper->batch_size;
+    lay_out_layers(w, a, net, data, batch);
+    w->factor = TAKE(padded(batch), real);
+    w->p = TAKE(padded(batch), real);
+    w->grads = hyper->gradient;
+    if (!w->grads && hyper->clip_norm < INFINITY) w->grads = TAKE(padded(n_params), real);
+    w->scratch_size = PRODUCT_SCRATCH(batch) + 4 * w->widest;
+    w->scratch = TAKE((ptrdiff_t)hyper->n_threads * w->scratch_size, real);
+    w->row_loss = TAKE(batch, double);
+    ptrdiff_t n_partial = n_params / SQUARES_PIECE + 1;
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)net->n_layers; i++) {
+        n_partial += (ptrdiff_t)net->layers[i].n_in / NR + 1;
+    }
+    w->partial = TAKE(n_partial, double);
+    w->slot = NULL;
+    if (data->indptr && !hyper->lazy && net->layers[0].trainable) {
+        const ptrdiff_t K = (ptrdiff_t)net->layers[0].n_in, most = most_entries(data, hyper);
+        const ptrdiff_t rows = most < K ? most : K;
+        w->slot = TAKE(K, int32_t);
+        w->used = TAKE(rows, int64_t);
+        w->G = TAKE(rows * (ptrdiff_t)net->layers[0].n_out + LANES, real);
+    }
+    return block.size;
+}
+#undef TAKE
+
+#endif
