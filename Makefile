@@ -88,6 +88,7 @@ lint: $(STAMPS)/dev
 	$(BIN)/clang-format --dry-run --Werror minnet_ext/kernels/*.[ch]
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/annotations.py
 	$(BIN)/python .ci/prose.py
 
 docs: $(STAMPS)/dev

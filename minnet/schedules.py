@@ -1,9 +1,15 @@
 """Learning-rate schedules: the rate of each update, and what follows an epoch or a stall."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from minnet.common.configured import Configured, suggest
 from minnet.common.fields import instance, optional, real, whole
+from minnet.common.types import Array
 
 __all__ = [
     "Adaptive",
@@ -22,7 +28,7 @@ __all__ = [
 class Schedule(Configured):
     """Base of the learning-rate schedules."""
 
-    def rates(self, current, initial, step, n_steps, n_seen):
+    def rates(self, current: float, initial: float, step: int, n_steps: int, n_seen: int) -> Any:
         """Return the rates of the next ``n_steps`` updates.
 
         Parameters
@@ -41,11 +47,11 @@ class Schedule(Configured):
         """
         return np.full(n_steps, current)
 
-    def after_epoch(self, current, initial, step, n_seen):
+    def after_epoch(self, current: float, initial: float, step: int, n_seen: int) -> float:
         """Return the rate that follows an epoch."""
         return current
 
-    def reduce(self, current):
+    def reduce(self, current: float) -> float | None:
         """Return the rate after a stall, or None to stop training."""
         return None
 
@@ -66,11 +72,11 @@ class ByStep(Schedule):
     array([0.25, 0.5 , 0.25, 0.  ])
     """
 
-    def factors(self, steps):
+    def factors(self, steps: Array) -> Array:
         """Return the factors of the updates ``steps``, an array of whole numbers from 0."""
         raise TypeError(f"{type(self).__name__} must define factors(steps).")
 
-    def rates(self, current, initial, step, n_steps, n_seen):
+    def rates(self, current: float, initial: float, step: int, n_steps: int, n_seen: int) -> Array:
         factors = np.asarray(self.factors(np.arange(step, step + n_steps)), dtype=np.float64)
         if factors.shape != (n_steps,) or not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise ValueError(
@@ -94,13 +100,13 @@ class InvScaling(Schedule):
 
     power_t: float = real(0, np.inf)
 
-    def __init__(self, power_t=0.5):
+    def __init__(self, power_t: float = 0.5):
         self.power_t = power_t
 
-    def rates(self, current, initial, step, n_steps, n_seen):
+    def rates(self, current: float, initial: float, step: int, n_steps: int, n_seen: int) -> Array:
         return np.full(n_steps, self.after_epoch(current, initial, step, n_seen))
 
-    def after_epoch(self, current, initial, step, n_seen):
+    def after_epoch(self, current: float, initial: float, step: int, n_seen: int) -> float:
         try:
             return initial / (n_seen + 1) ** self.power_t
         except OverflowError:
@@ -110,7 +116,7 @@ class InvScaling(Schedule):
 class Adaptive(Schedule):
     """scikit-learn's adaptive rate: divided by 5 at a stall, until it is at most 1e-6."""
 
-    def reduce(self, current):
+    def reduce(self, current: float) -> float | None:
         return None if current <= 1e-6 else current / 5
 
 
@@ -122,10 +128,10 @@ class FunctionOfStep(Schedule):
     function : callable
     """
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[..., Any]):
         self.function = function
 
-    def rates(self, current, initial, step, n_steps, n_seen):
+    def rates(self, current: float, initial: float, step: int, n_steps: int, n_seen: int) -> Array:
         rates = np.array([self.function(i) for i in range(step, step + n_steps)], dtype=np.float64)
         if rates.shape != (n_steps,) or not (np.isfinite(rates).all() and (rates >= 0).all()):
             raise ValueError(
@@ -159,11 +165,11 @@ class StepDecay(ByStep):
     n_steps: int = whole()
     factor: float = real(0, 1, left=False, right=True)
 
-    def __init__(self, n_steps, factor=0.1):
+    def __init__(self, n_steps: int, factor: float = 0.1):
         self.n_steps = n_steps
         self.factor = factor
 
-    def factors(self, steps):
+    def factors(self, steps: Array) -> Array:
         return self.factor ** (steps // self.n_steps)
 
 
@@ -192,11 +198,11 @@ class Cosine(ByStep):
     n_steps: int = whole()
     final: float = real(0, 1, right=True)
 
-    def __init__(self, n_steps, final=0.0):
+    def __init__(self, n_steps: int, final: float = 0.0):
         self.n_steps = n_steps
         self.final = final
 
-    def factors(self, steps):
+    def factors(self, steps: Array) -> Array:
         done = np.minimum(steps, self.n_steps) / self.n_steps
         return self.final + (1 - self.final) * 0.5 * (1 + np.cos(np.pi * done))
 
@@ -231,12 +237,12 @@ class WarmUp(ByStep):
     )
     start: float = real(0, 1, right=True)
 
-    def __init__(self, n_steps, then=None, start=0.0):
+    def __init__(self, n_steps: int, then: ByStep | None = None, start: float = 0.0):
         self.n_steps = n_steps
         self.then = then
         self.start = start
 
-    def factors(self, steps):
+    def factors(self, steps: Array) -> Array:
         rising = self.start + (1 - self.start) * ((steps + 1) / self.n_steps)
         if self.then is None:
             return np.where(steps < self.n_steps, rising, 1.0)
@@ -244,7 +250,7 @@ class WarmUp(ByStep):
         return np.where(steps < self.n_steps, rising, after)
 
 
-def get_schedule(spec, power_t=0.5):
+def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
     """Turn "constant", "invscaling", "adaptive", a function of the step or a Schedule into a schedule.
 
     Examples

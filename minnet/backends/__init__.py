@@ -7,13 +7,17 @@ steps compiled, from a table of numbers (:mod:`minnet.backends.program`), and le
 no place in the table.
 """
 
+from __future__ import annotations
+
 import functools
 import importlib
 import importlib.util
 from numbers import Integral
+from typing import Any
 
 from minnet.backends.hyper import Hyper
 from minnet.common.configured import suggest
+from minnet.network import Network
 
 __all__ = ["Hyper", "check_backend", "check_n_threads", "list_backends", "make_backend"]
 
@@ -26,7 +30,7 @@ _NEEDS = {"cython": "minnet_ext", "numba": "numba", "numpy": "numpy"}
 
 
 @functools.cache
-def list_backends():
+def list_backends() -> tuple[str, ...]:
     """Return the names of the backends that can run here, the preferred one first.
 
     Examples
@@ -37,18 +41,17 @@ def list_backends():
     return tuple(name for name, module in _NEEDS.items() if importlib.util.find_spec(module))
 
 
-def check_backend(name, value):
+def check_backend(name: str, value: Any) -> str:
     """Return the name of a backend that can run here or "auto", or say what there is."""
     if not isinstance(value, str) or value not in ("auto", *list_backends()):
         raise ValueError(suggest(value, ["auto", *list_backends()], kind=name))
     return value
 
 
-def check_n_threads(name, value):
+def check_n_threads(name: str, value: Any) -> int | None:
     """Return None or a number of threads, or say what it may be."""
-    if value is not None and (
-        not isinstance(value, Integral) or value == 0 or abs(value) > _MOST_THREADS
-    ):
+    whole = isinstance(value, Integral)
+    if value is not None and not (whole and 0 < abs(value) <= _MOST_THREADS):
         raise ValueError(
             f"{name} must be None or a whole number other than 0, at most {_MOST_THREADS}, got "
             f"{value!r:.200}"
@@ -56,7 +59,7 @@ def check_n_threads(name, value):
     return value
 
 
-def make_backend(name, network, n_threads=None):
+def make_backend(name: str, network: Network, n_threads: int | None = None) -> Any:
     """Return the backend ``name`` for ``network``; "auto" is the first of :func:`list_backends`.
 
     Raises

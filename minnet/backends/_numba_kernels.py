@@ -109,8 +109,8 @@ def train_steps(
                 layer.bias,
             )
             slope = view(S, n, n_out)
-            addresses = Z[i + 1].ctypes.data, Y[i + 1].ctypes.data, slope.ctypes.data
-            call(layer.slope, (*addresses, slope.size))
+            at = Z[i + 1].ctypes.data, Y[i + 1].ctypes.data, slope.ctypes.data
+            call(layer.slope, (*at, slope.size))
             d *= slope
             if i > 0:
                 np.dot(d, W.T, view(D[i], n, n_in))

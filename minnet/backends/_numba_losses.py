@@ -10,7 +10,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import carray, types  # type: ignore[attr-defined]
+from numba import carray, types
 
 from minnet.backends._numba_kernels import cached
 from minnet.common.formula_text import FormulaText
@@ -18,7 +18,7 @@ from minnet.losses import Loss
 
 __all__ = ["loss_loop"]
 
-_njit: Any = numba.jit(nopython=True, no_cpython_wrapper=True)  # type: ignore[call-overload]
+_njit: Any = numba.jit(nopython=True, no_cpython_wrapper=True)
 
 
 @_njit

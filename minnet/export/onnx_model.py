@@ -1,11 +1,16 @@
 """A model as an ONNX file."""
 
+from __future__ import annotations
+
 import json
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
 from minnet._version import __version__
 from minnet.common.atomic import write_atomically
+from minnet.common.types import DTypeLike
 from minnet.export.description import describe_model
 from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
 
@@ -17,7 +22,13 @@ OPSETS = (13, 17)
 _LARGEST = 2**31 - 2**20  # what protocol buffers can have in one message, less the nodes
 
 
-def to_onnx(model, path=None, *, dtype=None, opset=OPSETS[1]):
+def to_onnx(
+    model: Any,
+    path: str | PathLike[str] | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    opset: int = OPSETS[1],
+) -> Any:
     r"""Make an ONNX model of a fitted model.
 
     The input is ``X`` of shape (n_samples, n_features), for any number of samples. A classifier has

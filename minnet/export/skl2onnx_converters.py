@@ -1,5 +1,7 @@
 """minnet's estimators in pipelines that skl2onnx exports."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from minnet.estimators import MinNetClassifier, MinNetRegressor
@@ -10,7 +12,7 @@ from minnet.export.onnx_operators import Operators, add_classifier, add_predicti
 __all__ = ["register_skl2onnx"]
 
 
-def register_skl2onnx():
+def register_skl2onnx() -> None:
     """Tell skl2onnx how :class:`minnet.MinNetClassifier` and :class:`minnet.MinNetRegressor` are exported.
 
     After it ``skl2onnx.to_onnx`` and ``convert_sklearn`` take pipelines and other meta-estimators with

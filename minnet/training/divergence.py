@@ -1,15 +1,21 @@
 """Where a network's numbers became NaN or infinite: what the errors about it say."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from minnet.common.buffers import all_finite
+from minnet.common.types import Array, Matrix
+from minnet.network import Network
 
 __all__ = ["divergence", "finite_logits"]
 
 _ROWS = 1024
 
 
-def divergence(network, loss, X, when, cure):
+def divergence(network: Any, loss: float, X: Array | None, when: str, cure: str) -> str | None:
     """Return the sentences about a fit whose numbers are no longer finite; None where all are.
 
     Parameters
@@ -44,7 +50,7 @@ def divergence(network, loss, X, when, cure):
     )
 
 
-def finite_logits(network, backend, X):
+def finite_logits(network: Network, backend: Any, X: Matrix) -> Array:
     """Return the logits that a backend computes for ``X``; or raise where some are not finite."""
     Z = backend.forward(X)
     if np.isfinite(Z).all():

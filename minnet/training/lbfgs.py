@@ -1,6 +1,9 @@
 """Full-batch training by SciPy's L-BFGS-B."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
@@ -8,24 +11,25 @@ from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import make_backend
 from minnet.common.checks import check_real
+from minnet.common.types import ArrayLike, Matrix
 from minnet.training.divergence import divergence
 
 __all__ = ["minimize_lbfgs"]
 
 
 def minimize_lbfgs(
-    network,
-    X,
-    T,
-    sample_weight=None,
+    network: Any,
+    X: Matrix,
+    T: ArrayLike,
+    sample_weight: ArrayLike | None = None,
     *,
-    max_iter=200,
-    max_fun=15000,
-    tol=1e-4,
-    verbose=False,
-    backend="auto",
-    n_threads=None,
-):
+    max_iter: int = 200,
+    max_fun: int = 15000,
+    tol: float = 1e-4,
+    verbose: bool = False,
+    backend: str = "auto",
+    n_threads: int | None = None,
+) -> tuple[int, float]:
     """Minimize a network's objective over all data; its parameters change in place.
 
     The minimization runs in float64, whatever the network's dtype; the result is rounded to it.

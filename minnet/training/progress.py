@@ -1,5 +1,7 @@
 """What verbose=1 shows: how far a training is."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import multiprocessing
@@ -8,9 +10,11 @@ import sys
 import threading
 import time
 import warnings
+from typing import Any
 
 from scipy import sparse
 
+from minnet.common.types import Matrix
 from minnet.training.callback import Callback
 from minnet.training.step_timer import StepTimer
 
@@ -45,13 +49,13 @@ class Progress(Callback):
         The rows of an epoch; None where they come in parts.
     """
 
-    def __init__(self, max_epochs, X=None):
+    def __init__(self, max_epochs: int, X: Matrix | None = None):
         self._max_epochs = max_epochs
         self._n_rows = None if X is None else X.shape[0]  # of an epoch
         self._dense = X is not None and not sparse.issparse(X)
-        self._bar = None
+        self._bar: Any = None
 
-    def begin(self, trainer):
+    def begin(self, trainer: Any) -> None:
         """Start the clock."""
         self._began = self._looked = time.perf_counter()
         self._epochs_before, self._seen_before = trainer.n_epochs, trainer.n_seen
@@ -64,25 +68,25 @@ class Progress(Callback):
         self._loss, self._n_losses = 0.0, 0
         self._place = _place()
 
-    def begin_epoch(self, trainer):
+    def begin_epoch(self, trainer: Any) -> None:
         """Note that an epoch begins."""
         self._epoch_seen, self._in_epoch = trainer.n_seen, True
 
-    def next_step(self, trainer):
+    def next_step(self, trainer: Any) -> int | None:
         """Return at which step to look next, if it is time to; None where pausing would change bits."""
         self._look(trainer)
         return self._due
 
-    def at_step(self, trainer):
+    def at_step(self, trainer: Any) -> None:
         """Name the next step to look at."""
         self._due = self._timer.after(trainer, _REFRESH)
 
-    def end_epoch(self, trainer):
+    def end_epoch(self, trainer: Any) -> None:
         """Show the figures of the epoch."""
         self._in_epoch, self._n_rows = False, trainer.n_seen - self._epoch_seen
         self._look(trainer)
 
-    def end(self, trainer):
+    def end(self, trainer: Any) -> None:
         """Take the bar away and print the closing line."""
         if self._bar is not None:
             self._bar.n = self._bar.total  # a notebook leaves an incomplete bar there, in red
@@ -92,7 +96,7 @@ class Progress(Callback):
         epochs = f"{n} epoch{'s' * (n != 1)} in {_duration(seconds)}"
         say(", ".join([epochs, *self._figures(trainer, 8)]) + f": {_reason(trainer)}.")
 
-    def abort(self, trainer):
+    def abort(self, trainer: Any) -> None:
         """Take the bar away; a notebook leaves it there, in red."""
         self._close()
 
@@ -127,11 +131,12 @@ class Progress(Callback):
                 figures.append(f"{_duration(left)} left")
             say(", ".join([f"{epoch}, {_duration(elapsed)}", *figures]))
             return
+        bar: Any = self._bar
         self._wait = _REFRESH
-        self._bar.n = done
-        self._bar.set_description_str(epoch, refresh=False)
-        self._bar.set_postfix_str(", ".join(figures), refresh=False)
-        self._bar.refresh()
+        bar.n = done
+        bar.set_description_str(epoch, refresh=False)
+        bar.set_postfix_str(", ".join(figures), refresh=False)
+        bar.refresh()
 
     def _rows(self, trainer):
         """Return the rows seen in this training; the trainer counts them part by part."""
@@ -184,7 +189,7 @@ def _reason(trainer):
     return _REASONS[stopped]
 
 
-def say(text):
+def say(text: str) -> None:
     """Print a line at once, for which a bar on the screen makes room."""
     tqdm = sys.modules.get("tqdm")
     if tqdm is None:

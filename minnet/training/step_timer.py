@@ -1,6 +1,9 @@
 """At which step a time will have passed."""
 
+from __future__ import annotations
+
 import time
+from typing import Any
 
 __all__ = ["StepTimer"]
 
@@ -14,11 +17,11 @@ class StepTimer:
         That is about to begin.
     """
 
-    def __init__(self, trainer):
+    def __init__(self, trainer: Any):
         self._first = trainer.n_steps
         self._began = time.perf_counter()
 
-    def after(self, trainer, seconds):
+    def after(self, trainer: Any, seconds: float) -> int:
         """Return the step that comes about so many seconds from now, at least one step on.
 
         At most it is twice as far as the training has come, for its first steps tell little.

@@ -14,18 +14,23 @@ the compiled epoch calls them. Without Numba they run as they are, number by num
 NumPy.
 """
 
+from __future__ import annotations
+
 import inspect
 import logging
 import sys
 import types
 import warnings
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 
 from minnet.activations import _BY_NAME, _REGISTERED, Activation
 from minnet.common.checks import is_finite_real
 from minnet.common.configured import _same
+from minnet.common.types import Array, DTypeLike
 
 __all__ = ["CannotCompileError", "UserActivation", "activation"]
 
@@ -39,7 +44,14 @@ class CannotCompileError(Exception):
     """A user's activation runs as Python only; the message says why."""
 
 
-def activation(function=None, derivative=None, *, name=None, kinks=(), check=True):
+def activation(
+    function: Callable[..., Any] | None = None,
+    derivative: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    kinks: Sequence[float] = (),
+    check: bool = True,
+) -> Any:
     r"""Make an activation of a function of one number.
 
     To be written above the function, or called with a function and its derivative. What was the function
@@ -125,7 +137,13 @@ class UserActivation(Activation):
         Whether the derivative reads ``z``.
     """
 
-    def __init__(self, function, slope, name=None, kinks=()):
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        slope: Callable[..., Any],
+        name: str | None = None,
+        kinks: Sequence[float] = (),
+    ):
         function, slope = _python("function", function), _python("derivative", slope)
         self.name = function.__name__ if name is None else name
         if not isinstance(self.name, str) or self.name in ("", "<lambda>"):
@@ -150,11 +168,11 @@ class UserActivation(Activation):
         # Copies whose import path leads through this object: so they can be pickled by it.
         self.function = _named(function, self.__module__, f"{self.__qualname__}.function")
         self.slope = _named(slope, self.__module__, f"{self.__qualname__}.slope")
-        self._loops = {}
+        self._loops: dict[Any, Any] = {}
 
     # ---- calls
 
-    def __call__(self, Z):
+    def __call__(self, Z: Array) -> Array:
         """Return ``f(Z)`` in float32 for float32, in float64 for all else."""
         Z = _real(Z)
         try:
@@ -162,7 +180,7 @@ class UserActivation(Activation):
         except CannotCompileError as reason:
             return self._by_python(reason, self.function, Z, Z)
 
-    def derivative(self, Z, Y):
+    def derivative(self, Z: Array, Y: Array) -> Array:
         """Return ``f'(Z)``, given ``Z`` (if ``needs_Z``) and ``Y = f(Z)``."""
         Y = _real(Y)
         Z = np.asarray(Z, dtype=Y.dtype, order="C") if self.needs_Z else Y
@@ -172,7 +190,7 @@ class UserActivation(Activation):
             arrays = {"z": Z, "y": Y}
             return self._by_python(reason, self.slope, Y, *(arrays[name] for name in self.reads))
 
-    def compiled(self, dtype):
+    def compiled(self, dtype: DTypeLike) -> Any:
         """Return the compiled loops for ``dtype``, float32 or float64.
 
         Raises
@@ -233,7 +251,7 @@ class UserActivation(Activation):
         codes = [(f.__code__, f.__defaults__, f.__kwdefaults__) for f in functions]
         return [self.__module__, self.__qualname__, self.name, self.kinks, codes, closures]
 
-    def copy(self):
+    def copy(self) -> Self:
         """Return itself: nothing of it changes."""
         return self
 

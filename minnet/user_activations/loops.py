@@ -13,6 +13,7 @@ import math
 import operator
 import sys
 import types as python_types
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
@@ -25,6 +26,7 @@ from numba.core.untyped_passes import IRProcessing
 
 from minnet.activations import Activation
 from minnet.common.formula_text import FormulaText
+from minnet.common.types import Array, DTypeLike
 from minnet.user_activations.vector_math import REPLACEMENTS
 
 __all__ = ["Loops", "compile_loops", "loops_of"]
@@ -40,27 +42,29 @@ class Loops:
     value, slope : numba.core.ccallback.CFunc
     """
 
-    def __init__(self, value, slope):
+    def __init__(self, value: Any, slope: Any):
         self._kept = value, slope
         self.value_address, self.slope_address = value.address, slope.address
         pointer, size = ctypes.c_void_p, ctypes.c_ssize_t
         self._value = ctypes.CFUNCTYPE(None, pointer, pointer, size)(value.address)
         self._slope = ctypes.CFUNCTYPE(None, pointer, pointer, pointer, size)(slope.address)
 
-    def value(self, Z):
+    def value(self, Z: Array) -> Array:
         """Return ``f(Z)`` for a contiguous array."""
         Y = np.full_like(Z, np.nan)
         self._value(Z.ctypes.data, Y.ctypes.data, Z.size)
         return Y
 
-    def slope(self, Z, Y):
+    def slope(self, Z: Array, Y: Array) -> Array:
         """Return ``f'(Z)`` for contiguous arrays."""
         slope = np.full_like(Y, np.nan)
         self._slope(Z.ctypes.data, Y.ctypes.data, slope.ctypes.data, Y.size)
         return slope
 
 
-def compile_loops(function, slope, reads, dtype):
+def compile_loops(
+    function: Callable[..., Any], slope: Callable[..., Any], reads: Sequence[str], dtype: DTypeLike
+) -> Loops:
     """Compile value and derivative of an activation.
 
     Parameters
@@ -176,7 +180,8 @@ class _Rewriting(FunctionPass):
             raise errors.UnsupportedError("a function that raises is called from Python only")
         narrow = types.float32 in state.args
         weak, strong = _uses(blocks)
-        modules, changed = {}, False
+        modules: dict[str, Any] = {}
+        changed = False
         for block in blocks.values():
             for inst in block.body:
                 if not isinstance(inst, ir.Assign):
@@ -220,10 +225,12 @@ def _narrows(value, only_in_arithmetic):
 
 def _uses(blocks):
     """Return the names of variables used in arithmetic, and of those used in any other way."""
-    weak, strong, functions = set(), set(), {}
+    weak: set[str] = set()
+    strong: set[str] = set()
+    functions: dict[str, Any] = {}
     for block in blocks.values():
         for inst in block.body:
-            value = inst.value if isinstance(inst, ir.Assign) else None
+            value: Any = inst.value if isinstance(inst, ir.Assign) else None
             if isinstance(value, ir.Global | ir.FreeVar):
                 functions[inst.target.name] = value.value
             op = getattr(value, "op", None)

@@ -5,13 +5,18 @@ Moshier's Cephes, and of its logarithm (Sun's msun), for float32 and float64; fo
 library's are taken.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numba
 import numpy as np
 from llvmlite import ir as llvm
 from numba import types
 from numba.extending import intrinsic, overload
+
+from minnet.common.types import Array
 
 __all__ = ["REPLACEMENTS", "exp", "expm1", "log", "log1p", "tanh"]
 
@@ -83,27 +88,27 @@ def _mantissa(typing, x):
     return x(x), generate
 
 
-def exp(x):
+def exp(x: Array) -> Any:
     """Return e to the power of a number."""
     return math.exp(x)
 
 
-def expm1(x):
+def expm1(x: Array) -> Any:
     """Return ``exp(x) - 1``, right for small x too."""
     return math.expm1(x)
 
 
-def tanh(x):
+def tanh(x: Array) -> Any:
     """Return the hyperbolic tangent of a number."""
     return math.tanh(x)
 
 
-def log(x):
+def log(x: Array) -> Any:
     """Return the natural logarithm of a number."""
     return math.log(x)
 
 
-def log1p(x):
+def log1p(x: Array) -> Any:
     """Return ``log(1 + x)``, right for small x too."""
     return math.log1p(x)
 
@@ -184,7 +189,7 @@ def _make_exp(real, magic):
 def _make_tanh(real, magic):
     zero, one, minus_two, border = real(0), real(1), real(-2), real(0.625)
     if real is np.float32:
-        p = tuple(map(real, (
+        p: Any = tuple(map(real, (
             -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1,
         )))  # fmt: skip
 
