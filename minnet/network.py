@@ -8,14 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from minnet.activations import Activation
 from minnet.common.batch_checks import BatchChecks
 from minnet.common.checks import check_dtype, check_real, check_whole
 from minnet.common.displayed import Displayed
 from minnet.common.fields import real
 from minnet.common.flat_parameters import FlatParameters
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState, Shape
-from minnet.initializers import Initializer, of_network
+from minnet.initializers.of_network import InitializerSupport
 from minnet.initializers.parameters import draw_parameters
 from minnet.layers import Context, Layer
 from minnet.losses import Loss, get_loss
@@ -26,7 +25,7 @@ from minnet.random.of_layers import layer_stream
 __all__ = ["Network"]
 
 
-class Network(FlatParameters, BatchChecks, Displayed):
+class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
     r"""Layers in a row and a loss on the output of the last.
 
     The objective of a batch of :math:`B` samples out of a fit of :math:`N` samples with weights
@@ -87,7 +86,6 @@ class Network(FlatParameters, BatchChecks, Displayed):
     layers: list[Layer]
     key: int
     loss_: Loss
-    init_: dict[str, Initializer]
     parameter_table: list[ParameterRow]
 
     def __init__(
@@ -114,18 +112,6 @@ class Network(FlatParameters, BatchChecks, Displayed):
         self.init = init
         self.bias_init = bias_init
         self.alpha = alpha
-
-    def __repr__(self) -> str:
-        layers = ", ".join(map(repr, self.layers))
-        shown = {"loss": "log_loss", "init": "auto", "bias_init": "auto", "alpha": 0.0}
-        options = [
-            f", {name}={getattr(self, name)!r}"
-            for name, default in shown.items()
-            if not (
-                isinstance(getattr(self, name), type(default)) and getattr(self, name) == default
-            )
-        ]
-        return f"Network([{layers}]{''.join(options)})"
 
     # ---- making the parameters
 
@@ -165,85 +151,6 @@ class Network(FlatParameters, BatchChecks, Displayed):
         self.key, self.sizes, self.dtype = key, sizes, dtype
         self.loss_, self.init_, self.parameter_table = loss, initializers, table
         self._bind(params, states)
-        return self
-
-    def activation_below(self, layer_index: int) -> Activation | None:
-        """Return the activation whose output comes into a layer, or None if data do.
-
-        Dropout between them does not count, and a linear batch normalization does: what was below it no
-        longer matters.
-
-        Examples
-        --------
-        >>> from minnet import Dense, Dropout, Network
-        >>> net = Network([Dense(9, "tanh"), Dropout(), Dense(3)])
-        >>> net.activation_below(0), net.activation_below(2)
-        (None, Tanh())
-        """
-        check_whole("layer_index", layer_index, 0, len(self.layers) - 1)
-        return of_network.activation_below(self.layers, layer_index)
-
-    def activation_above(self, layer_index: int) -> Activation:
-        """Return the activation that the output of a layer goes through.
-
-        Its own; where the layer is linear and batch normalization or dropout follows, theirs.
-
-        Examples
-        --------
-        >>> from minnet import BatchNorm, Dense, Network
-        >>> Network([Dense(9), BatchNorm("relu"), Dense(3)]).activation_above(0)
-        Relu()
-        """
-        check_whole("layer_index", layer_index, 0, len(self.layers) - 1)
-        return of_network.activation_above(self.layers, layer_index)
-
-    def adapt(
-        self, X: Matrix, T: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Show data to the initializers that look at them, after :meth:`initialize`.
-
-        They are called once, in the order of the layers, as ``adapt(network, layer_index, X, T,
-        sample_weight)`` with what comes into their layer, through the layers below as already adapted:
-        nothing is dropped, and batch normalization takes the mean and variance of these rows. They see
-        4096 rows at most, evenly spaced over those of positive weight. One whose ``needs_X`` is False
-        gets None for ``X``, and all rows of ``T`` and ``sample_weight``. The estimators call this in
-        ``fit``. Without such an initializer nothing happens.
-
-        Parameters
-        ----------
-        X : array or CSR matrix of shape (n_samples, n_features)
-        T : array-like, default=None
-            Targets, as :meth:`loss_and_grad` takes them.
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If data do not fit or an initializer cannot use them. The network is then as it was.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from minnet import Dense, Network
-        >>> X = np.random.default_rng(0).normal(size=(100, 4))
-        >>> net = Network([Dense(9, "tanh", init="lsuv"), Dense(1)], "squared_error").initialize(4, 0)
-        >>> float((net.adapt(X).layers[0].W.T @ X.T).std().round(6))
-        1.0
-        """
-        self._check_initialized()
-        if not any(hasattr(initializer, "adapt") for initializer in self.init_.values()):
-            return self
-        batch = self.check_batch(X, T, sample_weight, targets=T is not None)
-        before = self.params.copy()
-        try:
-            of_network.adapt(self, *batch, _forward_adapting)
-        except BaseException:
-            self.params[...] = before
-            raise
         return self
 
     # ---- forward and backward
@@ -410,7 +317,6 @@ class Network(FlatParameters, BatchChecks, Displayed):
         Z, _ = self.forward_training(X, weights)
         return self._objective(Z, targets, *self._factors(len(Z), weights))
 
-
-def _forward_adapting(layer: Layer, X: Array, weights: Array | None) -> Array:
-    # As in training, but nothing is dropped: a batch normalization has no averages yet.
-    return layer.forward(X, Context(training=layer.normalizes, weights=weights))
+    def _forward_adapting(self, layer: Layer, X: Array, weights: Array | None) -> Array:
+        # As in training, but nothing is dropped: a batch normalization has no averages yet.
+        return layer.forward(X, Context(training=layer.normalizes, weights=weights))

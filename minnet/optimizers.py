@@ -29,38 +29,11 @@ import numpy as np
 from minnet.common.configured import Configured, suggest
 from minnet.common.fields import flag, real
 from minnet.common.types import Array
-from minnet.schedules import (
-    Adaptive,
-    ByStep,
-    Constant,
-    Cosine,
-    FunctionOfStep,
-    InvScaling,
-    Schedule,
-    StepDecay,
-    WarmUp,
-    get_schedule,
-)
+from minnet.schedules import *  # noqa: F403  # schedules can be named from here too
+from minnet.schedules import __all__ as _schedules
 
-__all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "Adaptive",
-    "ByStep",
-    "Constant",
-    "Cosine",
-    "FunctionOfStep",
-    "InvScaling",
-    "Optimizer",
-    "RMSProp",
-    "Schedule",
-    "StepDecay",
-    "WarmUp",
-    "clip_gradients",
-    "get_optimizer",
-    "get_schedule",
-]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "clip_gradients", "get_optimizer"]
+__all__ += _schedules
 
 
 class Optimizer(Configured):

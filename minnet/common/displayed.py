@@ -18,7 +18,21 @@ def views() -> ModuleType:
 
 
 class Displayed:
-    """Mixin of a network: its table, its trace, and its drawing in notebooks."""
+    """Mixin of a network: its printed form, its table, its trace, and its drawing in notebooks."""
+
+    layers: list[Any]
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layers))
+        shown = {"loss": "log_loss", "init": "auto", "bias_init": "auto", "alpha": 0.0}
+        options = [
+            f", {name}={getattr(self, name)!r}"
+            for name, default in shown.items()
+            if not (
+                isinstance(getattr(self, name), type(default)) and getattr(self, name) == default
+            )
+        ]
+        return f"Network([{layers}]{''.join(options)})"
 
     def summary(self) -> str:
         """Return a table of the layers as text: units, activation, initializers, parameters.

@@ -1,20 +1,146 @@
 """Which initializer makes each array of a network, what it may ask, and what it may see of data."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from minnet.activations import Activation, Identity, LeakyRelu, name_of
-from minnet.common.types import Array, Matrix
+from minnet.common.checks import check_whole
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.initializers.base import Initializer
 from minnet.initializers.spec import auto_initializer, get_initializer
 
-__all__ = ["activation_above", "activation_below", "adapt", "resolve"]
+__all__ = ["InitializerSupport", "resolve"]
 
 Place = tuple[int, str]  # of an array: index of its layer, and its name
 
 _MAX_ROWS = 4096  # that an initializer sees: the variance of a unit is then known to 2%
+
+
+class InitializerSupport:
+    """Mixin of a network: what initializers may ask of it, and what they see of data."""
+
+    layers: list[Any]
+    params: Array
+    dtype: np.dtype[Any]
+    parameter_table: list[Any]
+    init_: dict[str, Initializer]
+    _check_initialized: Callable[[], None]
+    _forward_adapting: Callable[[Any, Any, Any], Array]
+    check_batch: Callable[..., tuple[Matrix, Array, Array | None]]
+
+    def activation_below(self, layer_index: int) -> Activation | None:
+        """Return the activation whose output comes into a layer, or None if data do.
+
+        Dropout between them does not count, and a linear batch normalization does: what was below it no
+        longer matters.
+
+        Examples
+        --------
+        >>> from minnet import Dense, Dropout, Network
+        >>> net = Network([Dense(9, "tanh"), Dropout(), Dense(3)])
+        >>> net.activation_below(0), net.activation_below(2)
+        (None, Tanh())
+        """
+        check_whole("layer_index", layer_index, 0, len(self.layers) - 1)
+        for below in reversed(self.layers[:layer_index]):
+            # A linear batch normalization has made mean 0 and variance 1 of whatever was below it.
+            if below.activation is not None:
+                return below.activation
+        return None
+
+    def activation_above(self, layer_index: int) -> Activation:
+        """Return the activation that the output of a layer goes through.
+
+        Its own; where the layer is linear and batch normalization or dropout follows, theirs.
+
+        Examples
+        --------
+        >>> from minnet import BatchNorm, Dense, Network
+        >>> Network([Dense(9), BatchNorm("relu"), Dense(3)]).activation_above(0)
+        Relu()
+        """
+        check_whole("layer_index", layer_index, 0, len(self.layers) - 1)
+        activation = self.layers[layer_index].activation or Identity()
+        for above in self.layers[layer_index + 1 :]:
+            passes = above.normalizes or above.only_in_training
+            if not isinstance(activation, Identity) or not passes:
+                break
+            activation = above.activation or activation
+        return activation
+
+    def adapt(
+        self, X: Matrix, T: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Show data to the initializers that look at them, after :meth:`initialize`.
+
+        They are called once, in the order of the layers, as ``adapt(network, layer_index, X, T,
+        sample_weight)`` with what comes into their layer, through the layers below as already adapted:
+        nothing is dropped, and batch normalization takes the mean and variance of these rows. They see
+        4096 rows at most, evenly spaced over those of positive weight. One whose ``needs_X`` is False
+        gets None for ``X``, and all rows of ``T`` and ``sample_weight``. The estimators call this in
+        ``fit``. Without such an initializer nothing happens.
+
+        Parameters
+        ----------
+        X : array or CSR matrix of shape (n_samples, n_features)
+        T : array-like, default=None
+            Targets, as :meth:`loss_and_grad` takes them.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If data do not fit or an initializer cannot use them. The network is then as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from minnet import Dense, Network
+        >>> X = np.random.default_rng(0).normal(size=(100, 4))
+        >>> net = Network([Dense(9, "tanh", init="lsuv"), Dense(1)], "squared_error").initialize(4, 0)
+        >>> float((net.adapt(X).layers[0].W.T @ X.T).std().round(6))
+        1.0
+        """
+        self._check_initialized()
+        if not any(hasattr(initializer, "adapt") for initializer in self.init_.values()):
+            return self
+        batch = self.check_batch(X, T, sample_weight, targets=T is not None)
+        before = self.params.copy()
+        try:
+            self._adapt(*batch)
+        except BaseException:
+            self.params[...] = before
+            raise
+        return self
+
+    def _adapt(self, X: Matrix, T: Array | None, sample_weight: Array | None) -> None:
+        waiting: dict[int, list[Any]] = {}
+        for row in self.parameter_table:
+            initializer = self.init_[row.label]
+            of_layer = waiting.setdefault(row.layer, [])
+            if hasattr(initializer, "adapt") and initializer not in of_layer:
+                of_layer.append(initializer)
+        looking = [i for i, these in waiting.items() if any(each.needs_X for each in these)]
+        rows = _some_rows(X.shape[0], sample_weight)
+        Y, t, s = (
+            None if a is None else a[rows] for a in (X if looking else None, T, sample_weight)
+        )
+        p = None if s is None else (s / s.sum()).astype(self.dtype)[:, np.newaxis]
+        for i, layer in enumerate(self.layers):
+            for initializer in waiting.get(i, ()):
+                if initializer.needs_X:
+                    initializer.adapt(self, i, Y, t, s)
+                else:
+                    initializer.adapt(self, i, None, T, sample_weight)
+                _check_finite(self, i, initializer)
+            if looking and i < looking[-1]:
+                Y = self._forward_adapting(layer, Y, p)
 
 
 def resolve(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Initializer]:
@@ -68,7 +194,7 @@ def _specs(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Any]
                 )
     automatic = [place for place in weights if _is_auto(specs[place])]
     for i, name in automatic:
-        specs[i, name] = _auto(network.layers, i, first_layer=(i, name) == weights[0])
+        specs[i, name] = _auto(network, i, first_layer=(i, name) == weights[0])
     for i, name in biases:
         if _is_auto(specs[i, name]):
             of_layer = [place for place in weights if place[0] == i]
@@ -80,9 +206,9 @@ def _is_auto(spec: Any) -> bool:
     return spec is None or (isinstance(spec, str) and spec == "auto")
 
 
-def _auto(layers: Sequence[Any], i: int, first_layer: bool) -> Initializer:
+def _auto(network: Any, i: int, first_layer: bool) -> Initializer:
     """Return the initializer for layer ``i`` by the activation that its output goes through."""
-    activation = activation_above(layers, i)
+    activation = network.activation_above(i)
     slope = activation.negative_slope if isinstance(activation, LeakyRelu) else 0.0
     return auto_initializer(name_of(activation), slope, first_layer)
 
@@ -109,64 +235,6 @@ def _auto_bias(
         if place in automatic or get_initializer(specs[place], name=where).draws_biases:
             return specs[place]
     return "zeros"
-
-
-def activation_above(layers: Sequence[Any], i: int) -> Activation:
-    """Return the activation that the output of layer ``i`` goes through; see ``Network``."""
-    activation = layers[i].activation or Identity()
-    for above in layers[i + 1 :]:
-        if not isinstance(activation, Identity) or not (above.normalizes or above.only_in_training):
-            break
-        activation = above.activation or activation
-    return activation
-
-
-def activation_below(layers: Sequence[Any], i: int) -> Activation | None:
-    """Return the activation whose output comes into layer ``i``; see ``Network``."""
-    for below in reversed(layers[:i]):
-        # A linear batch normalization has made mean 0 and variance 1 of whatever was below it.
-        if below.activation is not None:
-            return below.activation
-    return None
-
-
-def adapt(
-    network: Any,
-    X: Matrix,
-    T: Array | None,
-    sample_weight: Array | None,
-    forward: Callable[[Any, Matrix, Array | None], Array],
-) -> None:
-    """Call the ``adapt`` of the network's initializers; see ``Network.adapt``.
-
-    Parameters
-    ----------
-    network : Network
-        Its parameters change in place.
-    X, T, sample_weight
-        As the network computes with them.
-    forward : callable
-        ``forward(layer, Y, weights)`` is the output of a layer, which drops nothing.
-    """
-    waiting: dict[int, list[Any]] = {}
-    for row in network.parameter_table:
-        initializer = network.init_[row.label]
-        of_layer = waiting.setdefault(row.layer, [])
-        if hasattr(initializer, "adapt") and initializer not in of_layer:
-            of_layer.append(initializer)
-    looking = [i for i, these in waiting.items() if any(each.needs_X for each in these)]
-    rows = _some_rows(X.shape[0], sample_weight)
-    Y, t, s = (None if a is None else a[rows] for a in (X if looking else None, T, sample_weight))
-    p = None if s is None else (s / s.sum()).astype(network.dtype)[:, np.newaxis]
-    for i, layer in enumerate(network.layers):
-        for initializer in waiting.get(i, ()):
-            if initializer.needs_X:
-                initializer.adapt(network, i, Y, t, s)
-            else:
-                initializer.adapt(network, i, None, T, sample_weight)
-            _check_finite(network, i, initializer)
-        if looking and i < looking[-1]:
-            Y = forward(layer, Y, p)
 
 
 def _some_rows(n: int, sample_weight: Array | None) -> slice | Array:

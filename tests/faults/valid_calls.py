@@ -137,9 +137,9 @@ CALLS = {
         },
     ),
     "Network.initialize": _on_network("initialize", n_features=4, random_state=0, dtype="float64"),
-    "Network.activation_above": _on_network("activation_above", layer_index=0),
-    "Network.activation_below": _on_network("activation_below", layer_index=2),
-    "Network.adapt": _on_network("adapt", X=X, T=CLASS, sample_weight=WEIGHT),
+    "InitializerSupport.activation_above": _on_network("activation_above", layer_index=0),
+    "InitializerSupport.activation_below": _on_network("activation_below", layer_index=2),
+    "InitializerSupport.adapt": _on_network("adapt", X=X, T=CLASS, sample_weight=WEIGHT),
     "FlatParameters.astype": _on_network("astype", dtype="float32"),
     "BatchChecks.check_X": _on_network("check_X", X=X),
     "BatchChecks.check_batch": _on_network(
