@@ -179,7 +179,7 @@ class SquaredError(Loss):
     name = "squared_error"
     output: str = one_of("identity", "softmax", "logistic")
 
-    def __init__(self, output="identity"):
+    def __init__(self, output: str = "identity"):
         self.output = "logistic" if output == "sigmoid" else output
 
     @property
@@ -285,7 +285,7 @@ class Huber(Loss):
     best_constant = 0.5
     delta: float = finite(0, left=False)
 
-    def __init__(self, delta=1.0):
+    def __init__(self, delta: float = 1.0):
         self.delta = delta
 
     def value(self, Z: Array, T: Array) -> Array:
@@ -342,7 +342,7 @@ class Quantile(Loss):
     name = "quantile"
     quantile: float = checked(_check_share)
 
-    def __init__(self, quantile=0.5):
+    def __init__(self, quantile: float = 0.5):
         self.quantile = quantile
 
     @property

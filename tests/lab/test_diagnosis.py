@@ -171,6 +171,7 @@ def test_a_fitted_network_is_healthy(solver):
     assert diagnose(clf.fit(X, y), X, y).findings == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [(100,) * 4, (100,) * 6, (10, 10, 10)])
 @pytest.mark.filterwarnings("ignore:.*converge")
 def test_networks_that_have_learned_raise_no_alarm(hidden):
