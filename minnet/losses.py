@@ -10,6 +10,8 @@ Targets are class indices of shape (n_samples,) where the output is a softmax, a
 (n_samples, n_outputs) otherwise.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.special import expit, softmax, xlogy
 
@@ -179,7 +181,7 @@ class SquaredError(Loss):
     name = "squared_error"
     output: str = one_of("identity", "softmax", "logistic")
 
-    def __init__(self, output: str = "identity"):
+    def __init__(self, output: str = "identity") -> None:
         self.output = "logistic" if output == "sigmoid" else output
 
     @property
@@ -285,7 +287,7 @@ class Huber(Loss):
     best_constant = 0.5
     delta: float = finite(0, left=False)
 
-    def __init__(self, delta: float = 1.0):
+    def __init__(self, delta: float = 1.0) -> None:
         self.delta = delta
 
     def value(self, Z: Array, T: Array) -> Array:
@@ -307,7 +309,7 @@ class Huber(Loss):
         return super().check_targets(T, n_samples, n_outputs, dtype)
 
 
-def _check_share(name, value):
+def _check_share(name: str, value: Any) -> float:
     if not is_real(value) or not 0 < value < 1:
         raise ValueError(f"{name} must be a number between 0 and 1, both excluded, got {value!r}")
     return float(value)
@@ -342,7 +344,7 @@ class Quantile(Loss):
     name = "quantile"
     quantile: float = checked(_check_share)
 
-    def __init__(self, quantile: float = 0.5):
+    def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
 
     @property

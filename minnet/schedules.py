@@ -100,7 +100,7 @@ class InvScaling(Schedule):
 
     power_t: float = real(0, np.inf)
 
-    def __init__(self, power_t: float = 0.5):
+    def __init__(self, power_t: float = 0.5) -> None:
         self.power_t = power_t
 
     def rates(self, current: float, initial: float, step: int, n_steps: int, n_seen: int) -> Array:
@@ -128,7 +128,7 @@ class FunctionOfStep(Schedule):
     function : callable
     """
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
 
     def rates(self, current: float, initial: float, step: int, n_steps: int, n_seen: int) -> Array:
@@ -165,7 +165,7 @@ class StepDecay(ByStep):
     n_steps: int = whole()
     factor: float = real(0, 1, left=False, right=True)
 
-    def __init__(self, n_steps: int, factor: float = 0.1):
+    def __init__(self, n_steps: int, factor: float = 0.1) -> None:
         self.n_steps = n_steps
         self.factor = factor
 
@@ -198,7 +198,7 @@ class Cosine(ByStep):
     n_steps: int = whole()
     final: float = real(0, 1, right=True)
 
-    def __init__(self, n_steps: int, final: float = 0.0):
+    def __init__(self, n_steps: int, final: float = 0.0) -> None:
         self.n_steps = n_steps
         self.final = final
 
@@ -237,7 +237,7 @@ class WarmUp(ByStep):
     )
     start: float = real(0, 1, right=True)
 
-    def __init__(self, n_steps: int, then: ByStep | None = None, start: float = 0.0):
+    def __init__(self, n_steps: int, then: ByStep | None = None, start: float = 0.0) -> None:
         self.n_steps = n_steps
         self.then = then
         self.start = start

@@ -39,9 +39,9 @@ def divergence(network: Any, loss: float, X: Array | None, when: str, cure: str)
     if at is None and X is not None:
         at = _first_overflow(network, X)
     if at is not None:
-        where = _named(network, at)
+        where = _layer_label(network, at)
     else:
-        where = f"the loss on {_named(network, len(network.layers) - 1)}"
+        where = f"the loss on {_layer_label(network, len(network.layers) - 1)}"
         if network.loss_.output in ("identity", "exp"):
             scaled = "inputs and the targets"
     return (
@@ -56,14 +56,14 @@ def finite_logits(network: Network, backend: Any, X: Matrix) -> Array:
     if np.isfinite(Z).all():
         return Z
     at = _first_overflow(network, X)
-    where = _named(network, len(network.layers) - 1 if at is None else at)
+    where = _layer_label(network, len(network.layers) - 1 if at is None else at)
     raise ValueError(
         f"X must give finite numbers in every layer, got NaN or infinity in {where}, in {network.dtype}: "
         "scale the inputs as those of the fit were, and look for NaN and infinity in coefs_."
     )
 
 
-def _first_overflow(network, X):
+def _first_overflow(network: Network, X: Matrix) -> int | None:
     """Return the index of the first layer with outputs for ``X`` that are not finite, or None."""
     first = None
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -76,5 +76,5 @@ def _first_overflow(network, X):
     return first
 
 
-def _named(network, i):
+def _layer_label(network: Network, i: int) -> str:
     return f"layer {i} ({type(network.layers[i]).__name__})"

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import make_backend
 from minnet.common.checks import check_real
-from minnet.common.types import ArrayLike, Matrix
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.training.divergence import divergence
 
 __all__ = ["minimize_lbfgs"]
@@ -85,14 +85,14 @@ def minimize_lbfgs(
     data = wide.check_batch(X, T, sample_weight)
     runner = make_backend(backend, wide, n_threads)
 
-    def objective(theta):
+    def objective(theta: Array) -> tuple[float, Array]:
         wide.params[...] = theta
         return runner.loss_and_grad(*data)
 
     # After the last iteration that was completed: what is left if Ctrl-C comes.
     result = OptimizeResult(x=wide.params.copy(), fun=np.inf, nit=0, status=0)
 
-    def note(intermediate_result):
+    def note(intermediate_result: Any) -> None:
         nonlocal result
         x, fun = intermediate_result.x.copy(), intermediate_result.fun
         result = OptimizeResult(x=x, fun=fun, nit=result.nit + 1, status=0)

@@ -1,5 +1,8 @@
 """What a callback keeps of each training that it watches at present."""
 
+from __future__ import annotations
+
+from typing import Any
 from weakref import WeakKeyDictionary
 
 __all__ = ["PerTrainer"]
@@ -19,11 +22,11 @@ class PerTrainer(WeakKeyDictionary):
     (1, 0)
     """
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return PerTrainer, ()
 
-    def __copy__(self):
+    def __copy__(self) -> PerTrainer:
         return PerTrainer()
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: Any) -> PerTrainer:
         return PerTrainer()

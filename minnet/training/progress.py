@@ -49,7 +49,7 @@ class Progress(Callback):
         The rows of an epoch; None where they come in parts.
     """
 
-    def __init__(self, max_epochs: int, X: Matrix | None = None):
+    def __init__(self, max_epochs: int, X: Matrix | None = None) -> None:
         self._max_epochs = max_epochs
         self._n_rows = None if X is None else X.shape[0]  # of an epoch
         self._dense = X is not None and not sparse.issparse(X)
@@ -100,7 +100,7 @@ class Progress(Callback):
         """Take the bar away; a notebook leaves it there, in red."""
         self._close()
 
-    def _may_pause(self, trainer):
+    def _may_pause(self, trainer: Any) -> bool:
         """Return whether pausing changes no bit.
 
         Plain SGD scales the weights of sparse rows when it pauses, which rounds them.
@@ -108,7 +108,7 @@ class Progress(Callback):
         optimizer = trainer.optimizer
         return self._dense or not optimizer.is_plain or not trainer.network.alpha
 
-    def _look(self, trainer):
+    def _look(self, trainer: Any) -> None:
         now = time.perf_counter()
         if now - self._looked < self._wait:
             return
@@ -138,7 +138,7 @@ class Progress(Callback):
         bar.set_postfix_str(", ".join(figures), refresh=False)
         bar.refresh()
 
-    def _rows(self, trainer):
+    def _rows(self, trainer: Any) -> int:
         """Return the rows seen in this training; the trainer counts them part by part."""
         if trainer.n_seen != self._seen:
             self._seen, self._steps = trainer.n_seen, trainer.n_steps
@@ -147,7 +147,7 @@ class Progress(Callback):
             rows = min(rows, self._n_rows)  # the last batch may be short
         return trainer.n_seen - self._seen_before + rows
 
-    def _done(self, trainer):
+    def _done(self, trainer: Any) -> float:
         """Return how many epochs are done, as a number with a fraction."""
         done = self._done_before + trainer.n_epochs - self._epochs_before
         if self._in_epoch and self._n_rows:
@@ -155,7 +155,7 @@ class Progress(Callback):
             done += min(rows / self._n_rows, 1 - 1e-9)
         return done
 
-    def _figures(self, trainer, digits=4):
+    def _figures(self, trainer: Any, digits: int = 4) -> list[str]:
         """Return loss and score of the last epoch, or of the first one so far, and the mean speed."""
         found = []
         if trainer.n_epochs > self._epochs_before:
@@ -167,20 +167,20 @@ class Progress(Callback):
         rows, seconds = self._rows(trainer), time.perf_counter() - self._began
         return [*found, f"{rows / max(seconds, 1e-9):,.0f} rows/s"]
 
-    def _loss_so_far(self, trainer):
+    def _loss_so_far(self, trainer: Any) -> float:
         """Return the mean loss of the first epoch's steps."""
         run = trainer.run
         self._loss += sum(float(losses.sum()) for losses in run.losses[self._n_losses :])
         self._n_losses = len(run.losses)
         return self._loss / (run.n_rows + run.start * trainer.batch_size)
 
-    def _close(self):
+    def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
-def _reason(trainer):
+def _reason(trainer: Any) -> str:
     """Return why the training has ended."""
     stopped = trainer.run.stopped
     if stopped == "stalled":
@@ -199,7 +199,7 @@ def say(text: str) -> None:
         sys.stdout.flush()  # a process of a search may end without doing so
 
 
-def _place():
+def _place() -> str | None:
     """Return where progress is shown: "bar", "lines", or None for nowhere."""
     in_front = (
         multiprocessing.current_process().name == "MainProcess"
@@ -211,13 +211,13 @@ def _place():
     return "bar" if _in_notebook() or getattr(sys.stderr, "isatty", bool)() else "lines"
 
 
-def _in_notebook():
+def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and "IPKernelApp" in shell.config
 
 
-def _open_bar(n_epochs, initial, elapsed):
+def _open_bar(n_epochs: int, initial: float, elapsed: float) -> Any:
     """Return tqdm's bar for a training that began ``elapsed`` seconds ago, or None without tqdm."""
     try:
         with warnings.catch_warnings():
@@ -242,7 +242,7 @@ def _open_bar(n_epochs, initial, elapsed):
     return bar
 
 
-def _size():
+def _size() -> dict[str, Any]:
     """Return the size of a terminal that does not know its own; tqdm would draw nothing there."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if 0 in os.get_terminal_size(sys.stderr.fileno()):
@@ -250,7 +250,7 @@ def _size():
     return {"dynamic_ncols": True}
 
 
-def _duration(seconds):
+def _duration(seconds: float) -> str:
     """Return "1.2 s", "3 min 20 s" or "2 h 5 min"."""
     if seconds < 60:
         return f"{seconds:.1f} s"

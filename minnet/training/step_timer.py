@@ -17,7 +17,7 @@ class StepTimer:
         That is about to begin.
     """
 
-    def __init__(self, trainer: Any):
+    def __init__(self, trainer: Any) -> None:
         self._first = trainer.n_steps
         self._began = time.perf_counter()
 
