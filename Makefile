@@ -30,7 +30,7 @@ help:
 	@echo "make sanitize  run the extension's tests under AddressSanitizer and UBSan, in a copy"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
 	@echo "make dev       install what lint, docs, wheels and the tests of ONNX need"
-	@echo "make lint      ruff, mypy, the directions of imports, the length of the documents' lines"
+	@echo "make lint      ruff, clang-format, mypy, directions of imports, types of what is public, lines of documents"
 	@echo "make docs      build the documentation into docs/_build/html, and run the code on its pages"
 	@echo "make wheel     build sdist and wheel into dist/"
 	@echo "make bench     measure minnet beside its peers: writes benchmarks/RESULTS.md"

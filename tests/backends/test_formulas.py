@@ -44,7 +44,6 @@ def run(folder, code):
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
     )
 
