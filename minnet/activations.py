@@ -26,23 +26,8 @@ from minnet.common.configured import Configured, suggest
 from minnet.common.fields import real
 from minnet.common.types import Array
 
-__all__ = [
-    "Activation",
-    "Elu",
-    "Gelu",
-    "Identity",
-    "LeakyRelu",
-    "LecunTanh",
-    "Relu",
-    "Selu",
-    "Sigmoid",
-    "Silu",
-    "Softplus",
-    "Softsign",
-    "Tanh",
-    "get_activation",
-    "list_activations",
-]
+# The activations themselves are added below.
+__all__ = ["Activation", "get_activation", "list_activations"]
 
 
 class Activation(Configured):
@@ -367,6 +352,8 @@ class Softplus(Activation):
     def derivative(self, Z: Array, Y: Array) -> Array:
         return -np.expm1(-Y)
 
+
+__all__ += [cls.__name__ for cls in Activation.__subclasses__()]
 
 #: Minnet's own classes by the names that ``activation=`` accepts.
 _BY_NAME: dict[str, type[Activation]] = {

@@ -246,7 +246,11 @@ def test_extreme_logits_give_what_is_true(loss, size, dtype):
         Huber(0.3): [0.6 * size, 0.6 * size, 0.6 * size, 0.255],
         Quantile(): [size, size, size, 0.5],
         Quantile(0.9): [size, size, 0.2 * size, 0.9],
-    }[loss]
+    }.get(loss)
+    if expected is None:  # a loss that is not listed above
+        assert np.isfinite(value).all()
+        assert np.isfinite(gradient).all()
+        return
     # 1e4 - 1 is not yet 1e4
     tolerance = 1e-3 if size == 1e4 and loss.output == "identity" else 1e-6
     np.testing.assert_allclose(value, expected, rtol=tolerance)
