@@ -64,8 +64,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     hidden_layer_sizes : array-like of int or int, default=(100,)
         Units of each hidden layer; an empty tuple makes a linear model.
     activation : str or Activation, default="relu"
-        Of the hidden layers: "identity", "logistic" (= "sigmoid"), "tanh", "relu", "softsign",
-        "lecun_tanh", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", or an object.
+        Of the hidden layers: "identity", "logistic" (= "sigmoid"), "tanh", "relu", "softsign" or
+        another of :func:`minnet.activations.list_activations`, or an object.
     solver : {"adam", "sgd", "adamw", "rmsprop", "lbfgs"} or Optimizer, default="adam"
         "lbfgs" minimizes over all data at once and suits small data sets. The others are
         :mod:`minnet.optimizers`; an object, such as ``minnet.SGD(0.1, momentum=0.9)`` or one of your
