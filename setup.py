@@ -248,7 +248,7 @@ def extensions():
             depends=[*map(str, included(KERNELS / header)), *map(str, DECLARATIONS)],
         )
         for name, header in (
-            ("_runtime", "dispatch.h"),
+            ("_runtime", "startable.h"),
             ("_random", "table.h"),
             ("_shapeset", "table.h"),
             ("_train", "table.h"),

@@ -9,7 +9,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from minnet_ext._runtime cimport effective_n_threads, kernels, minnet_draw, minnet_fill
+from minnet_ext._runtime cimport effective_n_threads, kernels, minnet_draw, minnet_fill, startable
 
 # Values that a thread takes at a time, some 30 microseconds; a draw of one piece needs no threads.
 cdef int64_t PIECE = 1 << 15
@@ -28,7 +28,7 @@ cdef int run(
     cdef int64_t i, n_pieces = (n + PIECE - 1) // PIECE
     cdef int threads = 1
     if n_pieces > 1:
-        threads = min(effective_n_threads(n_threads), n_pieces)
+        threads = startable(min(effective_n_threads(n_threads), n_pieces))
     with nogil:
         if threads <= 1:
             fill(draw, start, n, out)

@@ -50,4 +50,6 @@ cdef extern from "table.h" nogil:
 
 cdef const minnet_kernels *kernels
 
+cdef int startable(int64_t n_threads) noexcept nogil
+
 cpdef int effective_n_threads(object n_threads=*) except -1

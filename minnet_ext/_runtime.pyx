@@ -4,6 +4,8 @@ import os
 
 import joblib
 
+from libc.stdint cimport int64_t
+
 from minnet_ext._program cimport MINNET_DIGEST
 from minnet_ext._runtime cimport minnet_kernels
 
@@ -26,6 +28,15 @@ def _available():
             names.append(minnet_levels[i].name.decode())
         i += 1
     return tuple(names)
+
+
+cdef extern from "startable.h" nogil:
+    int minnet_startable(int n)
+
+
+cdef int startable(int64_t n_threads) noexcept nogil:
+    """Return how many of so many threads can be made, where a process may not have more."""
+    return minnet_startable(<int> n_threads)
 
 
 cdef int choose(str wanted) except -1:

@@ -7,7 +7,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 
 from minnet_ext._program cimport minnet_data, minnet_hyper, minnet_layer, minnet_network
-from minnet_ext._runtime cimport kernels
+from minnet_ext._runtime cimport kernels, startable
 
 
 cdef int point_to(minnet_data *data, const floating[:, :] X, csr) except -1:
@@ -111,7 +111,7 @@ def train_steps(
     hyper.M = &optimizer_state[M, 0] if M >= 0 else NULL
     hyper.position = position
     hyper.key = key
-    hyper.n_threads = n_threads
+    hyper.n_threads = startable(n_threads)
     hyper.workspace, hyper.workspace_bytes = &workspace[0], workspace.shape[0]
     hyper.lazy = &lazy[0] if lazy is not None else NULL
     hyper.losses = &losses[start]
@@ -146,7 +146,7 @@ def infer(
     network.state = <void *> &state[0] if state.shape[0] > 0 else NULL
     point_to(&data, X, csr)
     data.order = NULL
-    hyper.n_threads = n_threads
+    hyper.n_threads = startable(n_threads)
     with nogil:
         if floating is float:
             status = kernels.infer_f32(&network, &data, &hyper, &out[0, 0])
@@ -180,6 +180,7 @@ def gemm(
         return
     if M * K * N < 1 << 20:
         n_threads = 1
+    n_threads = startable(n_threads)
     with nogil:
         if floating is float:
             status = kernels.gemm_f32(M, K, N, &A[0, 0], K, &B[0, 0], &out[0, 0], n_threads)

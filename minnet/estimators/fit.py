@@ -19,6 +19,7 @@ from minnet.estimators.solvers import new_trainer, run_lbfgs, trainer_options
 from minnet.estimators.validation import ValidationSet, check_held, split
 from minnet.losses import get_loss
 from minnet.network import Network
+from minnet.random import draw_on
 from minnet.training import Trainer
 from minnet.training.callback import Callback
 from minnet.training.reading import Batches, InMemory, unpack
@@ -43,9 +44,10 @@ def new_network(estimator: BaseMinNet, data: Data) -> Network:
                     f"{type(layer).__name__}, got 'lbfgs'"
                 )
     warn_of_scale(data.X)
-    network.initialize(data.X.shape[1], estimator.random_state, dtype=data.X.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
-        return network.adapt(data.X, data.T, data.weights)
+    with draw_on(estimator.n_threads):
+        network.initialize(data.X.shape[1], estimator.random_state, dtype=data.X.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
+            return network.adapt(data.X, data.T, data.weights)
 
 
 class Fit:

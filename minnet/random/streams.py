@@ -37,7 +37,9 @@ import operator
 import secrets
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,13 +55,28 @@ try:
 except ImportError:  # a pure installation; minnet.show_config() says why
     _ext = None
 
-__all__ = ["Stream", "as_stream", "draw_key", "philox4x32"]
+__all__ = ["Stream", "as_stream", "draw_key", "draw_on", "philox4x32"]
 
 Shape = int | tuple[int, ...]
 
 _CHUNK = 1 << 15  # values made at a time by the NumPy code: about 2 MB of temporaries
 _MAX_START = 1 << 60
 _MASK = 0xFFFFFFFF
+
+_n_threads: ContextVar[int | None] = ContextVar("n_threads", default=None)
+
+
+@contextmanager
+def draw_on(n_threads: int | None) -> Iterator[None]:
+    """Make the draws within a ``with`` block on at most so many threads; None: as many as there are CPUs.
+
+    The values do not depend on it.
+    """
+    token = _n_threads.set(n_threads)
+    try:
+        yield
+    finally:
+        _n_threads.reset(token)
 
 
 def philox4x32(counter: Any, key: Any) -> Array:
@@ -327,7 +344,8 @@ class Stream:
         start = _integer("start", start, _MAX_START)
         flat = out.reshape(-1)
         if _ext is not None:
-            getattr(_ext, "fill_" + law)(*self.address, start, flat, *parameters)
+            fill = getattr(_ext, "fill_" + law)
+            fill(*self.address, start, flat, *parameters, _n_threads.get())
             return out
         for i in range(0, flat.size, _CHUNK):
             _LAWS[law](self, start + i, flat[i : i + _CHUNK], *parameters)

@@ -103,8 +103,7 @@ INLINE vreal loss_of_lanes(int64_t loss, double parameter, vreal z, vreal t, vre
         y = z - t;
         *d = where(y > zero, splat(1), where(y < zero, splat(-1), y));
         return absolute(y);
-    default: /* unknown: it shall be seen */
-        return *d = splat((real)NAN);
+    default: /* unknown: it shall be seen */ return *d = splat((real)NAN);
     }
 }
 
