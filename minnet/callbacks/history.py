@@ -3,6 +3,7 @@
 from typing import Any
 
 from minnet.callbacks.epoch import FIGURES, Epoch
+from minnet.common.extras import import_extra
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
 
@@ -79,12 +80,10 @@ class History(Callback):
         ImportError
             Without pandas, which is an extra: ``pip install 'minnet-learn[frame]'``.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "a data frame needs pandas: pip install 'minnet-learn[frame]', or take to_dict()"
-            ) from error
+        pd = import_extra(
+            "pandas",
+            "a data frame needs pandas: pip install 'minnet-learn[frame]', or take to_dict()",
+        )
         return pd.DataFrame(self.to_dict(fit)).set_index("epoch")
 
     def begin(self, trainer: Any) -> None:

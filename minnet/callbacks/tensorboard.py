@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from minnet.callbacks.epoch import Epoch
+from minnet.common.extras import import_extra
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
 
@@ -73,14 +74,15 @@ class TensorBoard(Callback):
 
     def begin(self, trainer: Any) -> None:
         """Open the event file of a fit."""
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError as error:
-            raise ImportError(
-                "TensorBoard needs tensorboardX: pip install 'minnet-learn[tensorboard]'"
-            ) from error
+        tensorboardX = import_extra(
+            "tensorboardX",
+            "TensorBoard needs tensorboardX: pip install 'minnet-learn[tensorboard]'",
+        )
         folder = _new_folder(self.folder)
-        self._running[trainer] = [SummaryWriter(logdir=folder, flush_secs=_FLUSH), None]
+        self._running[trainer] = [
+            tensorboardX.SummaryWriter(logdir=folder, flush_secs=_FLUSH),
+            None,
+        ]
         self.run_folders.append(folder)
 
     def begin_epoch(self, trainer: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.extras import import_extra
 from minnet.common.types import Array
 
 __all__ = ["OKABE_ITO", "axes_of", "foreground", "layer_colors", "layer_legend", "pyplot", "split"]
@@ -17,13 +18,9 @@ _MOST_IN_LEGEND = 7
 
 def pyplot() -> Any:
     """Return matplotlib.pyplot, or say how to get it."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "the displays need matplotlib: pip install 'minnet-learn[plot]'"
-        ) from error
-    return plt
+    return import_extra(
+        "matplotlib.pyplot", "the displays need matplotlib: pip install 'minnet-learn[plot]'"
+    )
 
 
 def axes_of(ax: Any, figsize: tuple[float, float] | None = None) -> tuple[Any, Any]:

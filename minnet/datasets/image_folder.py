@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from minnet.common.checks import check_dtype, check_whole
+from minnet.common.extras import import_extra
 from minnet.common.types import Array, DTypeLike
 from minnet.datasets._splits import DTYPES
 
@@ -59,12 +60,9 @@ def load_image_folder(
     ImportError
         If Pillow is missing: ``pip install 'minnet-learn[images]'``.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            "load_image_folder needs Pillow: pip install 'minnet-learn[images]'"
-        ) from error
+    Image = import_extra(
+        "PIL.Image", "load_image_folder needs Pillow: pip install 'minnet-learn[images]'"
+    )
     size = check_whole("size", size, high=4096)
     dtype = check_dtype(dtype, DTYPES)
     folder = Path(folder)

@@ -9,6 +9,7 @@ import numpy as np
 
 from minnet.common.atomic import write_atomically
 from minnet.common.configured import suggest
+from minnet.common.extras import import_extra
 from minnet.common.types import Array
 
 __all__ = ["Measurement", "Recording"]
@@ -226,10 +227,7 @@ class Recording:
 
     def to_frame(self) -> Any:
         """Return a pandas DataFrame with a row for each step and layer (``minnet-learn[frame]``)."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: pip install 'minnet-learn[frame]'") from error
+        pd = import_extra("pandas", "to_frame needs pandas: pip install 'minnet-learn[frame]'")
         rows = [
             {
                 "step": m.step,

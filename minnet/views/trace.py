@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minnet.common.extras import import_extra
 from minnet.common.types import ArrayLike, Matrix
 from minnet.network import Network
 
@@ -82,10 +83,7 @@ class Trace:
 
     def to_frame(self) -> Any:
         """Return :meth:`rows` as a pandas DataFrame (``pip install minnet-learn[frame]``)."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: pip install 'minnet-learn[frame]'") from error
+        pd = import_extra("pandas", "to_frame needs pandas: pip install 'minnet-learn[frame]'")
         return pd.DataFrame(self.rows())
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """Displays beside minnet's own, without their library, and of networks that have little to show."""
 
-import builtins
+import sys
 import warnings
 
 import numpy as np
@@ -34,14 +34,7 @@ def test_scikit_learns_decision_boundary():
 
 
 def test_without_matplotlib(monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'minnet-learn\[plot\]'"):
         PhaseDiagramDisplay.from_activation("tanh", sigma_w=[1.0], sigma_b=[0.1])
 

@@ -1,6 +1,6 @@
 """minnet.views.trace: the numbers of one batch, worked by hand."""
 
-import builtins
+import sys
 
 import numpy as np
 import pytest
@@ -112,14 +112,7 @@ def test_to_frame():
 
 
 def test_to_frame_without_pandas_says_what_to_install(monkeypatch):
-    imported = builtins.__import__
-
-    def without_pandas(name, *args, **given):
-        if name == "pandas":
-            raise ImportError(name)
-        return imported(name, *args, **given)
-
-    monkeypatch.setattr(builtins, "__import__", without_pandas)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"to_frame needs pandas: pip install 'minnet-learn"):
         traced().to_frame()
 
