@@ -64,7 +64,7 @@ FOUND = [
     ("Adam", {"learning_rate": "10**400"}),
     ("Dense", {"lr_factor": "10**400"}),
     ("Elu", {"alpha": "10**400"}),
-    ("VarianceScaling.variance", {"fan_in": "10**400"}),
+    ("Scaling.variance", {"fan_in": "10**400"}),
     ("HeNormal", {"gain": "1e308"}),
     ("HeUniform", {"negative_slope": "1e308"}),
     ("GlorotUniform", {"gain": "1e308"}),
