@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "ArrayLike", "DTypeLike", "Matrix", "RandomState", "Shape"]
+__all__ = ["Array", "ArrayLike", "DTypeLike", "Estimator", "Matrix", "RandomState", "Shape"]
 
 #: An array of any shape and dtype.
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -20,6 +20,9 @@ DTypeLike: TypeAlias = npt.DTypeLike
 
 #: An array-like or a SciPy sparse matrix: SciPy's classes have no common base to name.
 Matrix: TypeAlias = Any
+
+#: One of minnet's estimators, for what their own module imports.
+Estimator: TypeAlias = Any
 
 Shape: TypeAlias = tuple[int, ...]
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from minnet.common.types import Estimator
 from minnet.estimators.arguments import require_defaults
 from minnet.initializers import get_initializer
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.losses import SquaredError
 from minnet.network import Network
-
-if TYPE_CHECKING:
-    from minnet.estimators.base import BaseMinNet
 
 __all__ = [
     "build_layers", "check_initializers", "first_layers", "hidden_layers", "hidden_sizes",
@@ -41,7 +39,7 @@ def hidden_sizes(hidden_layer_sizes: Any) -> list[int]:
     return [int(n) for n in sizes]
 
 
-def check_initializers(estimator: BaseMinNet | Network) -> None:
+def check_initializers(estimator: Estimator | Network) -> None:
     """Raise if ``init`` or ``bias_init`` is no specification of an initializer, by its own name."""
     for name in ("init", "bias_init"):
         given = getattr(estimator, name)
@@ -51,7 +49,7 @@ def check_initializers(estimator: BaseMinNet | Network) -> None:
                 get_initializer(spec, name=f"{name}[{i}]" if several else name)
 
 
-def build_layers(estimator: BaseMinNet, n_outputs: int) -> list[Layer]:
+def build_layers(estimator: Estimator, n_outputs: int) -> list[Layer]:
     """Return the layers for an estimator's arguments, the output layer included.
 
     Raises
@@ -69,7 +67,7 @@ def build_layers(estimator: BaseMinNet, n_outputs: int) -> list[Layer]:
     return [*estimator.layers, output]
 
 
-def _hidden_layers(estimator: BaseMinNet) -> list[Layer]:
+def _hidden_layers(estimator: Estimator) -> list[Layer]:
     layers: list[Layer] = []
     for size in hidden_sizes(estimator.hidden_layer_sizes):
         if estimator.batch_norm:

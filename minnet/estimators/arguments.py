@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer_names
@@ -19,11 +19,9 @@ from sklearn.utils._param_validation import (
 
 from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends
+from minnet.common.types import Estimator
 from minnet.optimizers import Optimizer
 from minnet.schedules import Schedule
-
-if TYPE_CHECKING:
-    from minnet.estimators.base import BaseMinNet
 
 __all__ = ["CONSTRAINTS", "SOLVERS", "check_arguments", "defaults_of", "require_defaults"]
 
@@ -92,13 +90,13 @@ CONSTRAINTS: dict[str, Any] = {
 
 
 @functools.cache
-def defaults_of(cls: type[BaseMinNet]) -> dict[str, Any]:
+def defaults_of(cls: type) -> dict[str, Any]:
     """Return the defaults of a class's arguments by name, in the order of the signature."""
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    parameters = list(inspect.signature(cls).parameters.values())
     return {parameter.name: parameter.default for parameter in parameters}
 
 
-def check_arguments(estimator: BaseMinNet) -> None:
+def check_arguments(estimator: Estimator) -> None:
     """Raise if an argument of an estimator is not what it may be.
 
     Raises
@@ -111,7 +109,7 @@ def check_arguments(estimator: BaseMinNet) -> None:
     # What is at its default is what it may be: a fit is not to spend its time on that.
     given = {
         name: value
-        for name, default in defaults_of(type(estimator)).items()
+        for name, default in defaults_of(estimator.__class__).items()
         if (value := getattr(estimator, name)) is not default
     }
     constraints = estimator._parameter_constraints
@@ -123,10 +121,10 @@ def check_arguments(estimator: BaseMinNet) -> None:
             )
 
 
-def require_defaults(estimator: BaseMinNet, names: Iterable[str], where: str) -> None:
+def require_defaults(estimator: Estimator, names: Iterable[str], where: str) -> None:
     """Raise unless arguments are at their defaults, where another one says what they would."""
     for name in names:
-        given, default = getattr(estimator, name), defaults_of(type(estimator))[name]
+        given, default = getattr(estimator, name), defaults_of(estimator.__class__)[name]
         if not np.array_equal(given, default):
             raise ValueError(
                 f"{name} must be left at its default {default!r} where {where}, got {given!r}"

@@ -6,7 +6,7 @@ import copy
 import sys
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -15,13 +15,9 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from minnet.common.buffers import all_finite
 from minnet.common.checks import check_sparse
 from minnet.common.scale import root_mean_squares
-from minnet.common.types import Array, DTypeLike, Matrix
+from minnet.common.types import Array, DTypeLike, Estimator, Matrix
 from minnet.estimators.targets import Labels, Numbers
 from minnet.losses import get_loss
-
-if TYPE_CHECKING:
-    from minnet.estimators.base import BaseMinNet
-    from minnet.estimators.fitted import Fitted
 
 __all__ = [
     "Data", "Features", "check_X", "check_data", "check_for_loss", "check_inputs", "dtypes_of",
@@ -81,12 +77,12 @@ class Data:
 
 
 def check_data(
-    estimator: BaseMinNet,
+    estimator: Estimator,
     X: Any,
     y: Any,
     sample_weight: Any = None,
     *,
-    known: Fitted | None = None,
+    known: Any = None,  # a Fitted, whose module imports this one
     call: str = "fit",
     classes: Any = None,
 ) -> Data:
@@ -123,7 +119,7 @@ def check_data(
 
 
 def check_for_loss(
-    estimator: BaseMinNet, targets: Labels | Numbers, T: Array, dtype: DTypeLike, name: str = "y"
+    estimator: Estimator, targets: Labels | Numbers, T: Array, dtype: DTypeLike, name: str = "y"
 ) -> None:
     """Raise if the loss does not take the targets ``T``, by the argument's name."""
     loss = get_loss(estimator._loss(targets), targets.n_outputs)
@@ -152,7 +148,7 @@ def dtypes_of(X: Any) -> tuple[np.dtype[Any], ...]:
 # scikit-learn tells by the sum whether numbers are finite, and that of huge ones is not.
 @np.errstate(over="ignore", invalid="ignore")
 def check_inputs(
-    estimator: BaseMinNet, X: Any, y: Any, known: Features | None
+    estimator: Estimator, X: Any, y: Any, known: Features | None
 ) -> tuple[Matrix, Any, Features]:
     """Return inputs and targets as arrays, and what is to be known of later inputs.
 
@@ -182,7 +178,7 @@ def check_inputs(
 
 @np.errstate(over="ignore", invalid="ignore")
 def check_X(
-    estimator: BaseMinNet, X: Any, known: Features, dtype: DTypeLike | None = None
+    estimator: Estimator, X: Any, known: Features, dtype: DTypeLike | None = None
 ) -> Matrix:
     """Return inputs of a later call as an array, of the dtype if one is given."""
     if _is_plain(X, known) and (dtype is None or X.dtype == dtype):
@@ -191,7 +187,7 @@ def check_X(
     return validate(_stand_in(estimator, known), X, dtype=dtypes, reset=False)
 
 
-def _stand_in(estimator: BaseMinNet, known: Features | None) -> BaseMinNet:
+def _stand_in(estimator: Estimator, known: Features | None) -> Estimator:
     """Return a copy that scikit-learn's checks read, and leave on it what they learn."""
     stand_in = copy.copy(estimator)
     stand_in.__dict__.pop("feature_names_in_", None)
@@ -225,7 +221,7 @@ def _is_plain_target(y: Any, n_samples: int) -> bool:
     )
 
 
-def validate(estimator: BaseMinNet, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: Any) -> Any:
     """Return what ``sklearn.utils.validation.validate_data`` does, after a look at sparse matrices."""
     for name, given in (("X", X), ("y", y)):
         if sparse.issparse(given):

@@ -6,12 +6,12 @@ import copy
 import sys
 import time
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minnet.backends import make_backend
-from minnet.common.types import Array, Matrix
+from minnet.common.types import Array, Estimator, Matrix
 from minnet.estimators.architecture import build_layers, check_initializers
 from minnet.estimators.data import Data, check_data, level_of_user, warn_of_scale
 from minnet.estimators.fitted import Fitted, fit_info
@@ -24,13 +24,10 @@ from minnet.training import Trainer
 from minnet.training.callback import Callback
 from minnet.training.reading import Batches, InMemory, unpack
 
-if TYPE_CHECKING:
-    from minnet.estimators.base import BaseMinNet
-
 __all__ = ["Fit", "FitStream", "Initialize", "PartialFit", "new_network"]
 
 
-def new_network(estimator: BaseMinNet, data: Data) -> Network:
+def new_network(estimator: Estimator, data: Data) -> Network:
     """Return the network that a fit of an estimator starts from."""
     check_initializers(estimator)
     layers = build_layers(estimator, data.targets.n_outputs)
@@ -69,7 +66,7 @@ class Fit:
 
     def __init__(
         self,
-        estimator: BaseMinNet,
+        estimator: Estimator,
         *data: Any,
         held: tuple[Any, Any, Any] = (None, None, None),
         classes: Any = None,
@@ -334,7 +331,7 @@ class Tasks(Callback):
         ``X``, ``y`` and ``metadata``, what the callbacks may ask for.
     """
 
-    def __init__(self, estimator: BaseMinNet, name: str, n_epochs: int, data: dict[str, Any]):
+    def __init__(self, estimator: Estimator, name: str, n_epochs: int, data: dict[str, Any]):
         self.estimator = estimator
         self.fit_data = {"estimator": estimator, **data}
         self.context = estimator._init_callback_context(task_name=name, max_subtasks=n_epochs)

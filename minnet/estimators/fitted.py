@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy
@@ -12,13 +12,11 @@ import sklearn
 
 from minnet._version import __version__
 from minnet.backends import make_backend
+from minnet.common.types import Estimator
 from minnet.estimators.data import Features
 from minnet.estimators.targets import Labels, Numbers
 from minnet.network import Network
 from minnet.training import Trainer
-
-if TYPE_CHECKING:
-    from minnet.estimators.base import BaseMinNet
 
 __all__ = ["BackendCache", "Fitted", "fit_info"]
 
@@ -81,7 +79,7 @@ class Fitted:
     loss: float | None = None
     info: dict[str, Any] | None = None
 
-    def put_into(self, estimator: BaseMinNet) -> None:
+    def put_into(self, estimator: Estimator) -> None:
         """Replace what an earlier fit left in an estimator."""
         new = self._attributes()
         others = {name: value for name, value in vars(estimator).items() if name not in new}

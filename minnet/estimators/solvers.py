@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minnet.backends import make_backend
-from minnet.common.types import Array, Matrix
+from minnet.common.types import Array, Estimator, Matrix
 from minnet.estimators.arguments import require_defaults
 from minnet.estimators.data import level_of_user
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp, get_optimizer
 from minnet.training import Trainer
 from minnet.training.lbfgs import minimize_lbfgs
-
-if TYPE_CHECKING:
-    from minnet.estimators.base import BaseMinNet
 
 __all__ = ["batch_size_of", "new_optimizer", "new_trainer", "run_lbfgs", "trainer_options"]
 
@@ -37,7 +34,7 @@ _TAKEN = {
 }
 
 
-def new_optimizer(estimator: BaseMinNet) -> Optimizer:
+def new_optimizer(estimator: Estimator) -> Optimizer:
     """Return the optimizer of a stochastic solver, one that no other fit has.
 
     Raises
@@ -61,7 +58,7 @@ def new_optimizer(estimator: BaseMinNet) -> Optimizer:
     return adam(rate, estimator.beta_1, estimator.beta_2, estimator.epsilon)
 
 
-def new_trainer(estimator: BaseMinNet, network: Network, n_samples: int) -> Trainer:
+def new_trainer(estimator: Estimator, network: Network, n_samples: int) -> Trainer:
     """Return the trainer of a stochastic solver for data of so many rows."""
     # As in scikit-learn, the named schedules are not for "adam"; objects and functions are.
     named = isinstance(estimator.learning_rate, str) and estimator.solver == "adam"
@@ -74,7 +71,7 @@ def new_trainer(estimator: BaseMinNet, network: Network, n_samples: int) -> Trai
     )
 
 
-def trainer_options(estimator: BaseMinNet, n_samples: int) -> dict[str, Any]:
+def trainer_options(estimator: Estimator, n_samples: int) -> dict[str, Any]:
     """Return what may change between calls of partial_fit; the optimizer stays."""
     names = ("shuffle", "tol", "n_iter_no_change", "clip_value", "clip_norm", "weight_decay",
              "backend", "n_threads", "verbose")  # fmt: skip
@@ -82,7 +79,7 @@ def trainer_options(estimator: BaseMinNet, n_samples: int) -> dict[str, Any]:
     return {"batch_size": batch_size_of(estimator, n_samples), **options}
 
 
-def batch_size_of(estimator: BaseMinNet, n_samples: int) -> int:
+def batch_size_of(estimator: Estimator, n_samples: int) -> int:
     """Return the length of the mini-batches of so many rows."""
     batch_size = estimator.batch_size
     if isinstance(batch_size, str):  # "auto"
@@ -96,7 +93,7 @@ def batch_size_of(estimator: BaseMinNet, n_samples: int) -> int:
 
 
 def run_lbfgs(
-    estimator: BaseMinNet, network: Network, X: Matrix, T: Array, weights: Array | None
+    estimator: Estimator, network: Network, X: Matrix, T: Array, weights: Array | None
 ) -> tuple[int, float, str]:
     """Minimize the objective; return the iterations, the loss, and the name of the backend that ran."""
     names = ("max_iter", "max_fun", "tol", "verbose", "backend", "n_threads")

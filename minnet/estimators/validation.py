@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -17,15 +17,12 @@ from sklearn.utils.validation import _check_y, check_consistent_length
 
 from minnet.backends import make_backend
 from minnet.common.checks import check_sparse
-from minnet.common.types import Array, Matrix
+from minnet.common.types import Array, Estimator, Matrix
 from minnet.estimators.data import Data, check_for_loss, check_X, validate_weight
 from minnet.estimators.targets import columns
 from minnet.network import Network
 from minnet.random import Stream
 from minnet.training.reading import InMemory
-
-if TYPE_CHECKING:
-    from minnet.estimators.base import BaseMinNet
 
 __all__ = ["ValidationSet", "check_held", "split", "stratified_rows"]
 
@@ -48,7 +45,7 @@ class ValidationSet:
     """
 
     def __init__(
-        self, estimator: BaseMinNet, X: Matrix, y: Any, T: Array, weights: Array | None
+        self, estimator: Estimator, X: Matrix, y: Any, T: Array, weights: Array | None
     ) -> None:
         self.estimator = estimator
         self.X, self.y, self.T, self.weights = X, y, T, weights
@@ -103,7 +100,7 @@ class ValidationSet:
 
 @np.errstate(over="ignore", invalid="ignore")
 def check_held(
-    estimator: BaseMinNet, data: Data, X_val: Any, y_val: Any, sample_weight_val: Any
+    estimator: Estimator, data: Data, X_val: Any, y_val: Any, sample_weight_val: Any
 ) -> ValidationSet | None:
     """Return a validation set of the user's, or None.
 
@@ -171,7 +168,7 @@ def _naming(name: str) -> Iterator[None]:
 # ---- what is set aside where the user gives no validation set
 
 
-def split(estimator: BaseMinNet, key: int, data: Data) -> tuple[Data, ValidationSet]:
+def split(estimator: Estimator, key: int, data: Data) -> tuple[Data, ValidationSet]:
     """Return what is trained on, and a part that is set aside, as the key of the fit says."""
     n_samples = data.X.shape[0]
     n_held = ceil(estimator.validation_fraction * n_samples)
