@@ -16,7 +16,7 @@ import numpy as np
 from minnet.common.types import Array, Matrix
 from minnet.network import Network
 from minnet.optimizers import Optimizer, clip_gradients
-from minnet.parameter_table import rate_factors
+from minnet.parameter_table import rate_factors, refresh_table
 from minnet.random import Stream
 
 __all__ = ["descend", "shuffled_order"]
@@ -114,6 +114,7 @@ def descend(
     if weight_sum is None:
         weight_sum = float(n_samples if sample_weight is None else sample_weight.sum())
     weight_decay += optimizer.decoupled_weight_decay
+    refresh_table(network.parameter_table, network.layers, network.sizes)
     factors = rate_factors(network.parameter_table, network.params)
     decayed = [row for row in network.parameter_table if row.is_weight and row.trainable]
     losses = []

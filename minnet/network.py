@@ -234,7 +234,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
                 for name, gradient in gradients.items():
                     gradient[...] = ctx.gradient(name)
         for row in self.parameter_table if l2 else ():
-            if row.is_weight and row.trainable:
+            if row.is_weight and self.layers[row.layer].trainable:
                 grads[row.slice] += l2 * self.params[row.slice]
         return self._objective(Z, T, factors, l2), grads, contexts
 

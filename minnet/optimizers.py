@@ -16,7 +16,8 @@ One of your own has ``update``, and ``n_state`` where it remembers something:
 ...         params -= rates * np.sign(grads)
 >>> from minnet import Dense, Network, Trainer
 >>> net = Network([Dense(1)], loss="squared_error").initialize(2, random_state=0)
->>> Trainer(net, SignSGD(0.01), batch_size=1).fit(np.eye(2), np.eye(2)[:, :1], max_epochs=300).ran
+>>> trainer = Trainer(net, SignSGD(0.01)).fit(np.eye(2), np.eye(2)[:, :1], max_epochs=500)
+>>> trainer.backend_in_use
 'numpy'
 """
 

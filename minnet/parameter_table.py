@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from minnet.common.fields import flag, real
 from minnet.common.types import Array, Shape
 
-__all__ = ["ParameterRow", "rate_factors"]
+__all__ = ["ParameterRow", "rate_factors", "refresh_table"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,34 @@ class ParameterRow:
     def slice(self) -> slice:
         """Return its place in the flat buffer."""
         return slice(self.offset, self.offset + math.prod(self.shape))
+
+
+def refresh_table(table: list[ParameterRow], layers: Sequence[Any], sizes: Sequence[int]) -> None:
+    """Let the rows say what the layers say now: ``trainable`` and the factors may change at any time.
+
+    Parameters
+    ----------
+    table : list of ParameterRow
+        Changed in place.
+    layers : list of Layer
+    sizes : list of int
+        Of the network: of its input and of each layer's output.
+
+    Examples
+    --------
+    >>> from minnet import Dense, Network
+    >>> net = Network([Dense(3)]).initialize(2)
+    >>> net.layers[0].trainable = False
+    >>> refresh_table(net.parameter_table, net.layers, net.sizes)
+    >>> [row.trainable for row in net.parameter_table]
+    [False, False]
+    """
+    for i, row in enumerate(table):
+        layer = layers[row.layer]
+        own = layer.parameters(sizes[row.layer])[row.name].lr_factor
+        factor = layer.lr_factor if own is None else own
+        if (row.lr_factor, row.trainable) != (factor, layer.trainable):
+            table[i] = replace(row, lr_factor=factor, trainable=layer.trainable)
 
 
 def rate_factors(table: Sequence[ParameterRow], params: Array) -> Any:

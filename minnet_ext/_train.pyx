@@ -10,150 +10,331 @@ from minnet_ext._program cimport minnet_data, minnet_hyper, minnet_layer, minnet
 from minnet_ext._runtime cimport kernels, startable
 
 
-cdef int point_to(minnet_data *data, const floating[:, :] X, csr) except -1:
+cdef extern from "program.h" nogil:
+    int LAYER_DENSE, LAYER_DROPOUT, LAYER_BATCH_NORM
+    int LOSS_SOFTMAX_CROSS_ENTROPY, LOSS_SQUARED_ERROR_SOFTMAX
+    int OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_RMSPROP
+    int ACT_USER
+
+# Numbers in the buffers of a step, of which the bytes can be counted in 64 bits.
+cdef double MOST = 1e15
+
+
+cdef int refuse(str what) except -1:
+    raise ValueError(f"a compiled step was called with what does not fit its network: {what}")
+
+
+cdef bint reaches(int64_t offset, int64_t rows, int64_t columns, int64_t size, int64_t align) noexcept:
+    """Say whether an array with room to the next multiple of ``align`` lies in a buffer."""
+    if offset < 0 or offset % align != 0 or rows < 1 or columns < 1 or rows > size // columns:
+        return False
+    return offset <= size - (rows * columns + align - 1) // align * align
+
+
+cdef bint within(const int64_t *order, int64_t first, int64_t last, int64_t n) noexcept nogil:
+    """Say whether all rows are some of the first n."""
+    cdef int64_t i
+    cdef bint good = True
+    for i in range(first, last):
+        good &= <uint64_t> order[i] < <uint64_t> n
+    return good
+
+
+cdef class Program:
+    """A lowered network, and the memory that its steps need.
+
+    It believes nothing: what it is called with is compared with the network first.
+
+    Parameters
+    ----------
+    layers : ndarray of minnet.backends.program.LAYER
+    n_params, n_state : int
+        Sizes of the network's buffers.
+    itemsize : {4, 8}
+        Of float32 or float64.
+    key : int
+        Of the random streams.
+    """
+
+    cdef const signed char[::1] table
+    cdef const minnet_layer *layers
+    cdef int64_t n_layers, n_in, n_out, n_first, n_params, n_state, itemsize
+    cdef double widths
+    cdef uint64_t key
+    cdef signed char[::1] workspace
+    cdef bint busy
+
+    def __init__(self, layers, int64_t n_params, int64_t n_state, int64_t itemsize, uint64_t key):
+        cdef const minnet_layer *layer
+        cdef int64_t i, width, align = 64 // itemsize
+        cdef bint good
+        self.table = layers.copy().view(np.int8)
+        self.layers = <const minnet_layer *> &self.table[0]
+        self.n_layers = self.table.shape[0] // sizeof(minnet_layer)
+        self.n_params, self.n_state, self.itemsize, self.key = n_params, n_state, itemsize, key
+        self.workspace = np.zeros(1, dtype=np.int8)
+        self.n_in = width = self.layers[0].n_in
+        self.n_first = self.layers[0].n_out
+        self.widths = width
+        for i in range(self.n_layers):
+            layer = &self.layers[i]
+            good = layer.n_in == width and width > 0 and layer.n_out > 0
+            width = layer.n_out
+            self.widths += width
+            if layer.kind == LAYER_DENSE:
+                good &= reaches(layer.weight, layer.n_in, width, n_params, align)
+                good &= reaches(layer.bias, 1, width, n_params, align)
+            else:
+                good &= layer.n_in == width
+                good &= layer.kind == LAYER_DROPOUT or layer.kind == LAYER_BATCH_NORM
+            if layer.kind == LAYER_BATCH_NORM:
+                good &= reaches(layer.weight, 1, width, n_params, align)
+                good &= reaches(layer.bias, 1, width, n_params, align)
+                good &= reaches(layer.mean, 1, width, n_state, align)
+                good &= reaches(layer.variance, 1, width, n_state, align)
+            good &= layer.activation != ACT_USER or (layer.value != 0 and layer.slope != 0)
+            if not good:
+                refuse(f"layers[{i}] of its table reaches out of the parameters")
+        self.n_out = width
+
+    def train_steps(
+        self,
+        tuple loss,  # code and parameter
+        double alpha,
+        params,  # IN, OUT
+        state,  # IN, OUT: running averages
+        X,  # array, or (indptr, indices, values) of CSR rows
+        T,  # classes of a softmax, or numbers
+        weights,  # or None
+        order,  # or None
+        int64_t start,
+        int64_t stop,
+        hyper,  # minnet.backends.Hyper
+        dict optimizer,  # its code and constants
+        int64_t n_threads,
+        losses,  # OUT: objective times length of batch, one a step of the epoch
+        lazy=None,  # IN, OUT: see minnet_ext/kernels/sparse_step.h
+        gradient=None,  # OUT: where given, the gradient of the step, which is not taken
+    ):
+        """Take the steps ``start`` to ``stop - 1`` of an epoch, in place."""
+        if self.busy:
+            refuse("it takes steps in another thread")
+        self.busy = True
+        try:
+            if self.itemsize == 4:
+                steps[float](self, loss, alpha, params, state, X, T, weights, order, start, stop, hyper,
+                             optimizer, n_threads, losses, lazy, gradient)
+            else:
+                steps[double](self, loss, alpha, params, state, X, T, weights, order, start, stop, hyper,
+                              optimizer, n_threads, losses, lazy, gradient)
+        finally:
+            self.busy = False
+
+    def infer(self, params, state, X, out, int64_t n_threads):
+        """Write the logits of all rows of ``X``, an array or the arrays of CSR rows, to ``out``."""
+        if self.itemsize == 4:
+            logits[float](self, params, state, X, out, n_threads)
+        else:
+            logits[double](self, params, state, X, out, n_threads)
+
+
+cdef int point_to(Program self, minnet_data *data, const floating[:, :] X, tuple csr) except -1:
     """Let ``data`` point to the inputs; the caller keeps ``X`` or the arrays of ``csr`` alive."""
     cdef const int64_t[::1] indptr
     cdef const signed char[::1] indices
     cdef const floating[::1] values
+    cdef int64_t size
     data.indptr = NULL
     if csr is None:
+        if X.shape[1] != self.n_in:
+            refuse("X is as wide as another one")
         data.X = <const char *> &X[0, 0]
         data.row_stride, data.column_stride = X.strides[0], X.strides[1]
         data.n_samples = X.shape[0]
     else:
         indptr, values = csr[0], csr[2]
-        data.wide_indices = csr[1].itemsize == 8
+        size = csr[1].itemsize
         indices = csr[1].view(np.int8)
+        data.wide_indices = size == 8
         data.n_samples = indptr.shape[0] - 1
+        if self.layers[0].kind != LAYER_DENSE or data.n_samples < 0 or (size != 4 and size != 8):
+            refuse("X is sparse")
+        if indptr[0] < 0 or indptr[data.n_samples] > min(values.shape[0], indices.shape[0] // size):
+            refuse("X has fewer entries than it says")
         data.indptr = &indptr[0]
         data.indices = &indices[0] if indices.shape[0] > 0 else NULL
         data.X = <const char *> &values[0] if values.shape[0] > 0 else NULL
     return 0
 
 
-def train_steps(
-    const signed char[::1] layers,  # IN: bytes of an array of minnet.backends.program.LAYER
-    int64_t loss,
-    double loss_parameter,
+cdef int steps(
+    Program self,
+    tuple loss,
     double alpha,
-    floating[::1] params,  # IN, OUT
-    floating[::1] state,  # IN, OUT: running averages
-    const floating[:, :] X,  # or None and
-    csr,  # (indptr, indices, values), or None
-    const int64_t[:] classes,  # targets of a softmax, or None
-    const floating[:, :] T,  # other targets, or None
-    const double[::1] weights,  # or None
-    const int64_t[::1] order,  # or None
-    double weight_sum,
-    int64_t batch_size,
+    floating[::1] params,
+    floating[::1] state,
+    X,
+    T,
+    weights,
+    order,
     int64_t start,
     int64_t stop,
-    const double[::1] rates,
+    hyper,
     dict optimizer,
-    floating[:, ::1] optimizer_state,  # IN, OUT
-    double weight_decay,
-    clip_value,
-    clip_norm,
-    int64_t position,
-    uint64_t key,
     int64_t n_threads,
-    signed char[::1] workspace,
-    double[::1] losses,  # OUT: objective times length of batch, one a step of the epoch
-    double[::1] lazy=None,  # IN, OUT: see minnet_ext/kernels/sparse_step.h
-    floating[::1] gradient=None,  # OUT: where given, the gradient of the step, which is not taken
-):
-    """Take the steps ``start`` to ``stop - 1`` of an epoch, in place; return 0.
-
-    With too little workspace, nothing is done, and the number of bytes needed is returned.
-    """
-    cdef minnet_network network
+    double[::1] losses,
+    lazy,
+    gradient,
+) except -1:
+    cdef minnet_network net
     cdef minnet_data data
-    cdef minnet_hyper hyper
-    cdef int64_t status
-    cdef int64_t n_params = params.shape[0]
+    cdef minnet_hyper h
+    cdef const floating[:, :] dense = None, numbers
+    cdef const int64_t[::1] classes, rows
+    cdef const double[::1] factors, rates = hyper.rates
+    cdef floating[:, ::1] moments = hyper.optimizer.state
+    cdef double[::1] scales
+    cdef floating[::1] noted
+    cdef int64_t n, batch, status, n_params = self.n_params, kind = optimizer["kind"]
+    cdef int64_t V = optimizer["V"], M = optimizer["M"]  # rows of the state, or -1
 
-    network.layers = <const minnet_layer *> &layers[0]
-    network.n_layers = layers.shape[0] // sizeof(minnet_layer)
-    network.loss = loss
-    network.loss_parameter = loss_parameter
-    network.alpha = alpha
-    network.params = &params[0]
-    network.state = &state[0] if state.shape[0] > 0 else NULL
+    net.layers, net.n_layers = self.layers, self.n_layers
+    net.loss, net.loss_parameter = loss
+    net.alpha = alpha
+    if params.shape[0] != n_params or state.shape[0] != self.n_state:
+        refuse("params or state")
+    net.params = &params[0] if n_params > 0 else NULL
+    net.state = &state[0] if self.n_state > 0 else NULL
 
-    point_to(&data, X, csr)
+    if not isinstance(X, tuple):
+        dense = X
+    point_to(self, &data, dense, X if isinstance(X, tuple) else None)
+    n = data.n_samples
     data.classes = NULL
     data.T = NULL
     data.t_row_stride = data.t_column_stride = 0
-    cdef const int64_t[::1] contiguous
-    if classes is not None:
-        contiguous = np.ascontiguousarray(classes)
-        data.classes = &contiguous[0]
+    if net.loss == LOSS_SOFTMAX_CROSS_ENTROPY or net.loss == LOSS_SQUARED_ERROR_SOFTMAX:
+        classes = T
+        if classes.shape[0] != n:
+            refuse("T")
+        data.classes = &classes[0]
     else:
-        data.T = <const char *> &T[0, 0]
-        data.t_row_stride, data.t_column_stride = T.strides[0], T.strides[1]
-    data.weights = &weights[0] if weights is not None else NULL
-    data.order = &order[0] if order is not None else NULL
-    data.weight_sum = weight_sum
+        numbers = T
+        if numbers.shape[0] != n or numbers.shape[1] != self.n_out:
+            refuse("T")
+        data.T = <const char *> &numbers[0, 0]
+        data.t_row_stride, data.t_column_stride = numbers.strides[0], numbers.strides[1]
+    data.weights = NULL
+    if weights is not None:
+        factors = weights
+        if factors.shape[0] != n:
+            refuse("weights")
+        data.weights = &factors[0]
+    data.weight_sum = hyper.weight_sum
 
-    hyper.batch_size, hyper.start, hyper.stop = batch_size, start, stop
-    hyper.rates = &rates[0]
-    hyper.optimizer = optimizer["kind"]
-    hyper.nesterov = optimizer["nesterov"]
-    hyper.momentum = optimizer["momentum"]
-    hyper.beta_1, hyper.beta_2 = optimizer["beta_1"], optimizer["beta_2"]
-    hyper.epsilon = optimizer["epsilon"]
-    hyper.steps_made = optimizer["step"]
-    hyper.weight_decay = weight_decay
-    hyper.clip_value = INFINITY if clip_value is None else clip_value
-    hyper.clip_norm = INFINITY if clip_norm is None else clip_norm
-    cdef int64_t V = optimizer["V"], M = optimizer["M"]  # rows of the state, or -1
-    hyper.V = &optimizer_state[V, 0] if V >= 0 else NULL
-    hyper.M = &optimizer_state[M, 0] if M >= 0 else NULL
-    hyper.position = position
-    hyper.key = key
-    hyper.n_threads = startable(n_threads)
-    hyper.workspace, hyper.workspace_bytes = &workspace[0], workspace.shape[0]
-    hyper.lazy = &lazy[0] if lazy is not None else NULL
-    hyper.losses = &losses[start]
-    hyper.gradient = &gradient[0] if gradient is not None else NULL
-    with nogil:
-        if floating is float:
-            status = kernels.train_f32(&network, &data, &hyper, n_params)
-        else:
-            status = kernels.train_f64(&network, &data, &hyper, n_params)
+    batch = min(hyper.batch_size, n)
+    if not (0 <= start <= stop and batch > 0 and stop <= (n + batch - 1) // batch):
+        refuse("start and stop")
+    if rates.shape[0] < stop or losses.shape[0] < stop:
+        refuse("rates")
+    if <double> batch * self.widths > MOST:
+        raise MemoryError("no memory for the buffers of a training step")
+    data.order = NULL
+    if order is not None:
+        rows = order
+        if rows.shape[0] != n or not within(&rows[0], start * batch, min(stop * batch, n), n):
+            raise ValueError(f"order must have {n} rows from 0 to {n - 1}")
+        data.order = &rows[0]
+
+    h.batch_size, h.start, h.stop = batch, start, stop
+    h.rates = &rates[0]
+    h.optimizer = kind
+    h.nesterov = optimizer["nesterov"]
+    h.momentum = optimizer["momentum"]
+    h.beta_1, h.beta_2 = optimizer["beta_1"], optimizer["beta_2"]
+    h.epsilon = optimizer["epsilon"]
+    h.steps_made = optimizer["step"]
+    h.weight_decay = hyper.decay
+    h.clip_value = INFINITY if hyper.clip_value is None else hyper.clip_value
+    h.clip_norm = INFINITY if hyper.clip_norm is None else hyper.clip_norm
+    if (
+        moments.shape[1] != n_params
+        or max(V, M) >= moments.shape[0]
+        or (kind != OPTIMIZER_SGD and V < 0)
+        or (kind == OPTIMIZER_ADAM and M < 0)
+        or (h.momentum != 0 and (M if kind == OPTIMIZER_RMSPROP else V) < 0)
+    ):
+        refuse("the optimizer's state")
+    h.V = &moments[V, 0] if V >= 0 else NULL
+    h.M = &moments[M, 0] if M >= 0 else NULL
+    h.position = hyper.position
+    h.key = self.key
+    h.n_threads = startable(n_threads)
+    h.lazy = NULL
+    if lazy is not None:
+        scales = lazy
+        if data.indptr == NULL or scales.shape[0] <= self.n_first:
+            refuse("lazy")
+        h.lazy = &scales[0]
+    h.losses = &losses[start]
+    h.gradient = NULL
+    if gradient is not None:
+        noted = gradient
+        if noted.shape[0] != n_params:
+            refuse("gradient")
+        h.gradient = &noted[0]
+    if start == stop:
+        return 0
+    status = 1
+    while status > 0:  # with too little workspace, nothing is done, and the bytes needed come back
+        h.workspace, h.workspace_bytes = &self.workspace[0], self.workspace.shape[0]
+        with nogil:
+            if floating is float:
+                status = kernels.train_f32(&net, &data, &h, n_params)
+            else:
+                status = kernels.train_f64(&net, &data, &h, n_params)
+        if status > 0:
+            self.workspace = np.zeros(status, dtype=np.int8)
     if status < 0:
         raise MemoryError("no memory for the buffers of a training step")
-    return status
+    return 0
 
 
-def infer(
-    const signed char[::1] layers,  # IN: bytes of an array of minnet.backends.program.LAYER
+cdef int logits(
+    Program self,
     const floating[::1] params,
     const floating[::1] state,
-    const floating[:, :] X,  # or None and
-    csr,  # (indptr, indices, values), or None
-    floating[:, ::1] out,  # OUT: logits
+    X,
+    floating[:, ::1] out,
     int64_t n_threads,
-):
-    """Write the logits of all rows of ``X`` to ``out``."""
-    cdef minnet_network network
+) except -1:
+    cdef minnet_network net
     cdef minnet_data data
     cdef minnet_hyper hyper
+    cdef const floating[:, :] dense = None
     cdef int status
-    network.layers = <const minnet_layer *> &layers[0]
-    network.n_layers = layers.shape[0] // sizeof(minnet_layer)
-    network.params = <void *> &params[0]
-    network.state = <void *> &state[0] if state.shape[0] > 0 else NULL
-    point_to(&data, X, csr)
+    net.layers, net.n_layers = self.layers, self.n_layers
+    if params.shape[0] != self.n_params or state.shape[0] != self.n_state:
+        refuse("params or state")
+    net.params = <void *> &params[0] if self.n_params > 0 else NULL
+    net.state = <void *> &state[0] if self.n_state > 0 else NULL
+    if not isinstance(X, tuple):
+        dense = X
+    point_to(self, &data, dense, X if isinstance(X, tuple) else None)
+    if out.shape[0] != data.n_samples or out.shape[1] != self.n_out:
+        refuse("out")
+    if data.n_samples == 0:
+        return 0
     data.order = NULL
     hyper.n_threads = startable(n_threads)
     with nogil:
         if floating is float:
-            status = kernels.infer_f32(&network, &data, &hyper, &out[0, 0])
+            status = kernels.infer_f32(&net, &data, &hyper, &out[0, 0])
         else:
-            status = kernels.infer_f64(&network, &data, &hyper, &out[0, 0])
+            status = kernels.infer_f64(&net, &data, &hyper, &out[0, 0])
     if status != 0:
         raise MemoryError("no memory for the buffers of a forward pass")
+    return 0
 
 
 def gemm(

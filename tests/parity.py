@@ -231,7 +231,7 @@ class _NoFallback:
 def compiled(name, network, n_threads=1):
     """Return a backend that cannot fall back on the readable one."""
     backend = make_backend(name, network, n_threads)
-    assert backend.ran == name
+    assert backend.name_in_use == name
     if hasattr(backend, "readable"):
         backend.readable = _NoFallback()
     else:  # it is a readable one itself

@@ -142,7 +142,7 @@ def test_adamw(backend):
                 w -= rate * 0.3 * w
             w -= rate * moment[0] / (1 - 0.9**t) / (np.sqrt(moment[1] / (1 - 0.999**t)) + 1e-8)
         trainer.run_epoch(X, T)
-    assert trainer.ran == backend
+    assert trainer.backend_in_use == backend
     np.testing.assert_allclose(network.params, oracle.params, rtol=1e-9)
 
 
@@ -221,7 +221,7 @@ def test_a_users_optimizer_runs_as_it_is_written(backend, optimizer, caplog):
     for _ in range(3):
         trainer.run_epoch(X, T)
     np.testing.assert_allclose(network.params, expected.params, rtol=1e-12)
-    assert trainer.ran == "numpy"
+    assert trainer.backend_in_use == "numpy"
     said = [record for record in caplog.records if "the optimizer is" in record.getMessage()]
     assert len(said) == (backend != "numpy")
 

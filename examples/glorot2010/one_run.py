@@ -68,7 +68,7 @@ class _Measure(Callback):
     def begin(self, trainer):
         """Go on where the checkpoint is."""
         self.curve.cut(trainer.n_steps)
-        where = {"threads": self.n_threads, "backend": trainer.ran, **machine()}
+        where = {"threads": self.n_threads, "backend": trainer.backend_in_use, **machine()}
         self._before = self.curve.seconds
         self._began = time.perf_counter()
         self.curve.sessions.append(

@@ -1,6 +1,9 @@
 """The compiled backend: the steps of an epoch in a single call into minnet_ext."""
 
+from __future__ import annotations
+
 import time
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -11,6 +14,8 @@ from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
 from minnet.backends.program import USER, CannotLowerError, lower, lower_loss, lower_optimizer
 from minnet.common.checks import check_sparse
+from minnet.common.types import Array, Matrix
+from minnet.network import Network
 from minnet.optimizers import SGD
 from minnet.user_activations import CannotCompileError
 from minnet_ext import _train, effective_n_threads
@@ -52,56 +57,81 @@ class CythonBackend:
 
     name = "cython"
 
-    def __init__(self, network, n_threads=None):
+    def __init__(self, network: Network, n_threads: int | None = None) -> None:
         self.network = network
         self.n_threads = n_threads
         self.readable = NumpyBackend(network, n_threads)
-        self._workspace = np.zeros(1, dtype=np.int8)
-        self._pace = None, 1  # what steps were measured, and how many of them a call may take
+        self.border = self.readable.border
+        self._pace: tuple[Any, int] = None, 1  # what steps were measured, how many a call may take
+        self._compile()
+
+    def _compile(self) -> None:
+        """Lower the network as it is now."""
+        network = self.network
+        self._version = self.border.version
+        self.layers: Array | None = None
+        self._program: Any = None
         try:
             self.layers, _ = lower(network, users_activations=True)
-            program, self._functions = _with_functions(self.layers, network)
+            table, self._functions = _with_functions(self.layers, network)
         except (CannotLowerError, CannotCompileError) as reason:
             self.layers = None
-            self.readable.because(reason)
-        else:
-            self._bytes = program.view(np.int8)
-            self._products = [int(row["n_in"]) * int(row["n_out"]) for row in self.layers]
+            self.readable.fall_back(reason)
+            return
+        sizes = network.params.size, network.state.size, network.dtype.itemsize
+        self._program = _train.Program(table, *sizes, network.key)
+        self._products = [int(row["n_in"]) * int(row["n_out"]) for row in table]
+
+    def _ready(self) -> bool:
+        """Return whether there is a program for the network as it is now."""
+        if self.border.check_network() != self._version:
+            self._compile()
+        return self._program is not None
 
     @property
-    def ran(self):
-        """Return the name of the backend whose code took the steps."""
-        return self.readable.ran if self.readable.said else self.name
+    def name_in_use(self) -> str:
+        """Return the name of the backend whose code takes the steps."""
+        return self.readable.name if self.readable.fell_back else self.name
 
-    def forward(self, X):
+    def forward(self, X: Matrix) -> Array:
         """Return the logits of ``X``, a block of rows at a time."""
         network = self.network
-        X = network.check_X(X)
-        if self.layers is None or X.shape[0] == 0:
+        if not self._ready():
             return self.readable.forward(X)
+        X = network.check_X(X)
         Z = np.empty((X.shape[0], network.sizes[-1]), dtype=network.dtype)
         n_threads = self._threads(X.shape[0], X)
-        dense, csr = _dense_or_csr(X, checked=True)
-        _train.infer(self._bytes, network.params, network.state, dense, csr, Z, n_threads)
+        self._program.infer(network.params, network.state, _as_read(X, checked=True), Z, n_threads)
         return Z
 
-    def train_steps(self, X, T, weights, order, start, stop, hyper):
+    def train_steps(
+        self,
+        X: Matrix,
+        T: Array,
+        weights: Array | None,
+        order: Array | None,
+        start: int,
+        stop: int,
+        hyper: Hyper,
+    ) -> Array:
         """Take the steps ``start`` to ``stop - 1`` of an epoch, in place.
 
         See :meth:`minnet.backends.numpy.NumpyBackend.train_steps`.
         """
-        optimizer = hyper.optimizer
-        loss = lower_loss(self.network.loss_)
-        if self.layers is None or loss is None or optimizer.compiled not in formulas.OPTIMIZERS:
-            what, part = ("loss", self.network.loss_) if loss is None else ("optimizer", optimizer)
-            readable = self.readable.because(f"the {what} is {part!r}")
+        network, optimizer = self.network, hyper.optimizer
+        ready = self._ready()
+        self.border.check_steps(X, T, weights, order, start, stop, hyper)
+        loss = lower_loss(network.loss_)
+        if not ready or loss is None or optimizer.compiled not in formulas.OPTIMIZERS:
+            what, part = ("loss", network.loss_) if loss is None else ("optimizer", optimizer)
+            readable = self.readable.fall_back(f"the {what} is {part!r}")
             return readable.train_steps(X, T, weights, order, start, stop, hyper)
         plain = optimizer.is_plain
         lazy = None
         if sparse.issparse(X) and plain and hyper.clip_value is None and hyper.clip_norm is None:
             # What the first layer's weights must be multiplied with, and their sums of squares.
-            lazy = np.zeros(1 + self.network.sizes[1])
-        data = _dense_or_csr(X)
+            lazy = np.zeros(1 + network.sizes[1])
+        data = _as_read(X), _as_read(T) if T.ndim == 1 else T, _as_read(weights), _as_read(order)
         n_threads = self._threads(hyper.batch_size, X, passes=lazy is None)
         first, losses = start, np.empty(stop)
         steps, n_steps = self._pace
@@ -111,8 +141,19 @@ class CythonBackend:
             while start < stop:
                 began = time.perf_counter()
                 upto = min(stop, start + n_steps)
-                self._call(
-                    loss, data, T, weights, order, start, upto, hyper, n_threads, losses, lazy=lazy
+                self._program.train_steps(
+                    loss,
+                    network.alpha,
+                    network.params,
+                    network.state,
+                    *data,
+                    start,
+                    upto,
+                    hyper,
+                    lower_optimizer(optimizer),
+                    n_threads,
+                    losses,
+                    lazy,
                 )
                 optimizer.step += upto - start
                 seconds = (time.perf_counter() - began) / (upto - start)
@@ -122,75 +163,53 @@ class CythonBackend:
             self._pace = steps, n_steps
         finally:
             if lazy is not None and lazy[0] not in (0, 1):
-                W = self.network.layers[0].W
+                W: Array = vars(network.layers[0])["W"]
                 W *= W.dtype.type(lazy[0])
         return losses[first:start]
 
-    def loss_and_grad(self, X, T, weights=None):
+    def loss_and_grad(
+        self, X: Matrix, T: Array, weights: Array | None = None
+    ) -> tuple[float, Array]:
         """Return the objective of all rows as one batch, and its flat gradient."""
-        loss_of_row = lower_loss(self.network.loss_)
-        if self.layers is None or loss_of_row is None:
+        network = self.network
+        ready = self._ready()
+        n_samples = self.border.check_batch(X, T, weights)
+        loss_of_row = lower_loss(network.loss_)
+        if not ready or self.layers is None or loss_of_row is None:
             return self.readable.loss_and_grad(X, T, weights)
-        n_samples = X.shape[0]
         weight_sum = float(n_samples if weights is None else weights.sum())
         # Rows of Dense layers do not know of each other, so a few at a time will do.
         together = n_samples if (self.layers["kind"] != 0).any() else _ROWS_OF_A_GRADIENT
-        loss, grads = 0.0, np.zeros_like(self.network.params)
+        loss, grads = 0.0, np.zeros_like(network.params)
         part = np.zeros_like(grads)
+        optimizer = SGD()
+        optimizer.prepare(part)
         for first in range(0, n_samples, together):
             rows = slice(first, min(first + together, n_samples))
             n_rows = rows.stop - first
-            hyper = Hyper(n_rows, np.zeros(1), SGD(), n_rows, weight_sum)
-            hyper.optimizer.prepare(part)
-            given = None if weights is None else weights[rows]
-            alpha = self.network.alpha if first == 0 else 0.0
             value = np.empty(1)
-            data = _dense_or_csr(X[rows])
-            n_threads = self._threads(n_rows, X, passes=True)
-            self._call(
-                loss_of_row, data, T[rows], given, None, 0, 1, hyper, n_threads, value, alpha, part
+            self._program.train_steps(
+                loss_of_row,
+                network.alpha if first == 0 else 0.0,
+                network.params,
+                network.state,
+                _as_read(X[rows]),
+                _as_read(T[rows]) if T.ndim == 1 else T[rows],
+                None if weights is None else _as_read(weights[rows]),
+                None,
+                0,
+                1,
+                Hyper(n_rows, np.zeros(1), optimizer, n_rows, weight_sum),
+                lower_optimizer(optimizer),
+                self._threads(n_rows, X, passes=True),
+                value,
+                gradient=part,
             )
             loss += value[0] / n_rows
             grads += part
         return loss, grads
 
-    def _call(
-        self, loss, data, T, weights, order, start, stop, hyper, n_threads, losses,
-        alpha=None, gradient=None, lazy=None,
-    ):  # fmt: skip
-        network = self.network
-        arguments = (
-            self._bytes,
-            *loss,
-            network.alpha if alpha is None else alpha,
-            network.params,
-            network.state,
-            *data,
-            T if T.ndim == 1 else None,
-            T if T.ndim == 2 else None,
-            None if weights is None else np.ascontiguousarray(weights, dtype=np.float64),
-            None if order is None else np.ascontiguousarray(order, dtype=np.int64),
-            hyper.weight_sum,
-            hyper.batch_size,
-            start,
-            stop,
-            np.ascontiguousarray(hyper.rates, dtype=np.float64),
-            lower_optimizer(hyper.optimizer),
-            hyper.optimizer.state,
-            hyper.decay,
-            hyper.clip_value,
-            hyper.clip_norm,
-            hyper.position,
-            network.key,
-            n_threads,
-        )
-        results = losses, lazy, gradient
-        needed = _train.train_steps(*arguments, self._workspace, *results)
-        if needed:
-            self._workspace = np.zeros(needed, dtype=np.int8)
-            _train.train_steps(*arguments, self._workspace, *results)
-
-    def _threads(self, batch_size, X, passes=False):
+    def _threads(self, batch_size: int, X: Matrix, passes: bool = False) -> int:
         """Return how many threads the steps are worth; ``passes``: they change all weights."""
         allowed = effective_n_threads(self.n_threads)
         products = list(self._products)
@@ -201,26 +220,28 @@ class CythonBackend:
         return max(1, min(allowed, worth))
 
 
-def _with_functions(layers, network):
+def _with_functions(layers: Array, network: Network) -> tuple[Array, list[Any]]:
     """Return the table with the addresses of users' activations, and what must live as long as it."""
     layers, functions = layers.copy(), []
     for layer, row in zip(network.layers, layers, strict=True):
+        activation: Any = layer.activation
         if row["activation"] == USER:
-            loops = layer.activation.compiled(network.dtype)
+            loops = activation.compiled(network.dtype)
             row["value"], row["slope"] = loops.value_address, loops.slope_address
             functions.append(loops)
     return layers, functions
 
 
-def _dense_or_csr(X, checked=False):
-    """Return X as the kernels take it: ``X, None``, or None and the arrays of CSR rows."""
-    if not sparse.issparse(X):
-        return X, None
-    X = X.tocsr()
-    if not checked:
-        check_sparse("X", X)  # the kernels read where the indices lead
-    narrow = X.indices.dtype == np.int32
-    indptr = np.require(X.indptr, np.int64, ["C", "A"])
-    indices = np.require(X.indices, np.int32 if narrow else np.int64, ["C", "A"])
-    values = np.require(X.data, requirements=["C", "A"])
-    return None, (indptr, indices, values)
+def _as_read(X: Any, checked: bool = False) -> Any:
+    """Return an array as the kernels read it: the arrays of CSR rows, vectors contiguous and aligned."""
+    if sparse.issparse(X):
+        X = X.tocsr()
+        if not checked:
+            check_sparse("X", X)  # the kernels read where the indices lead
+        narrow = X.indices.dtype == np.int32
+        indptr = np.require(X.indptr, np.int64, ["C", "A"])
+        indices = np.require(X.indices, np.int32 if narrow else np.int64, ["C", "A"])
+        return indptr, indices, np.require(X.data, requirements=["C", "A"])
+    if X is None or X.ndim == 2 or (X.flags.c_contiguous and X.flags.aligned):
+        return X
+    return np.require(X, requirements=["C", "A"])

@@ -28,10 +28,13 @@ class NumbaBackend(NumpyBackend):
         hyper: Hyper,
     ) -> Array:  # fmt: skip
         """Take the steps ``start`` to ``stop - 1`` of an epoch, in place: see :class:`NumpyBackend`."""
+        self.border.check_network()
+        self.border.check_steps(X, T, weights, order, start, stop, hyper)
+        self.border.check_values(T, order)
         try:
             layers, loops = self._compile(X, hyper)
         except CannotLowerError as reason:
-            self.because(reason)
+            self.fall_back(reason)
             return super().train_steps(X, T, weights, order, start, stop, hyper)
         from minnet.backends._numba_kernels import train_steps  # compiles: not before it is needed
 

@@ -1,12 +1,18 @@
 """The readable backend: the layers' own NumPy code, step by step."""
 
-import contextlib
+from __future__ import annotations
+
 import logging
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from minnet.backends.border import Border
+from minnet.backends.hyper import Hyper
+from minnet.common.types import Array, Matrix
 from minnet.descend import descend
+from minnet.network import Network
 
 __all__ = ["NumpyBackend"]
 
@@ -29,25 +35,28 @@ class NumpyBackend:
 
     name = "numpy"
 
-    def __init__(self, network, n_threads=None):
+    def __init__(self, network: Network, n_threads: int | None = None) -> None:
+        self.border = Border(network)
         self.network = network
         self.n_threads = n_threads
-        self.said = False
+        self.fell_back = False
 
     @property
-    def ran(self):
-        """Return the name of the backend whose code took the steps."""
-        return NumpyBackend.name if self.said else self.name
+    def name_in_use(self) -> str:
+        """Return the name of the backend whose code takes the steps."""
+        return NumpyBackend.name if self.fell_back else self.name
 
-    def because(self, reason):
+    def fall_back(self, reason: object) -> NumpyBackend:
         """Return self, to run what another backend cannot; the log says so once."""
-        if not self.said:
+        if not self.fell_back:
             _log.info("the network runs on the numpy backend: %s", reason)
-        self.said = True
+        self.fell_back = True
         return self
 
-    def forward(self, X):
+    def forward(self, X: Matrix) -> Array:
         """Return the logits of ``X``, block by block."""
+        self.border.check_network()
+        X = self.network.check_X(X)
         n_rows = X.shape[0]
         widest = max(self.network.sizes) * self.network.dtype.itemsize
         block = max(1, _BLOCK_BYTES // widest)
@@ -59,12 +68,26 @@ class NumpyBackend:
                 Z[start : start + block] = self.network.forward(X[start : start + block])
             return Z
 
-    def loss_and_grad(self, X, T, weights=None):
+    def loss_and_grad(
+        self, X: Matrix, T: Array, weights: Array | None = None
+    ) -> tuple[float, Array]:
         """Return the objective of all rows as one batch, and its flat gradient."""
+        self.border.check_network()
+        self.border.check_batch(X, T, weights)
+        self.border.check_values(T)
         with self._threads():
             return self.network.forward_backward(X, T, weights)[:2]
 
-    def train_steps(self, X, T, weights, order, start, stop, hyper):
+    def train_steps(
+        self,
+        X: Matrix,
+        T: Array,
+        weights: Array | None,
+        order: Array | None,
+        start: int,
+        stop: int,
+        hyper: Hyper,
+    ) -> Array:
         """Take the steps ``start`` to ``stop - 1`` of an epoch, in place.
 
         Parameters
@@ -85,6 +108,9 @@ class NumpyBackend:
             Objective of each batch, times the length of the batch. Shorter if Ctrl-C came: these steps
             were taken, and the others were not.
         """
+        self.border.check_network()
+        self.border.check_steps(X, T, weights, order, start, stop, hyper)
+        self.border.check_values(T, order)
         with self._threads():
             return descend(
                 self.network,
@@ -105,7 +131,8 @@ class NumpyBackend:
                 interrupted=hyper.stopped,
             )
 
-    def _threads(self):
+    def _threads(self) -> AbstractContextManager[object]:
         if self.n_threads is None:
-            return contextlib.nullcontext()
-        return threadpool_limits(self.n_threads, user_api="blas")
+            return nullcontext()
+        limits: AbstractContextManager[object] = threadpool_limits(self.n_threads, user_api="blas")
+        return limits

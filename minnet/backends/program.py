@@ -12,6 +12,7 @@ import numpy as np
 
 from minnet import activations, losses
 from minnet.backends import formulas
+from minnet.common.buffers import offset_in
 from minnet.common.types import Array
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.optimizers import Optimizer
@@ -99,8 +100,8 @@ def lower(
                 row["bias_lr_factor"] = layer.bias_lr_factor
         else:
             row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
-            row["mean"] = _offset(layer.running_mean, network.state)
-            row["variance"] = _offset(layer.running_var, network.state)
+            row["mean"] = offset_in(network.state, layer.running_mean)
+            row["variance"] = offset_in(network.state, layer.running_var)
             row["momentum"], row["epsilon"] = layer.momentum, layer.epsilon
     loss = lower_loss(network.loss_)
     if loss is None:
@@ -153,8 +154,3 @@ def _parameter(part: activations.Activation | losses.Loss) -> float:
     if len(numbers) > 1:
         raise CannotLowerError(f"{part!r} has more than one parameter")
     return numbers[0] if numbers else 0.0
-
-
-def _offset(view: Array, flat: Array) -> int:
-    """Return at which element of ``flat`` a view of it begins."""
-    return (view.ctypes.data - flat.ctypes.data) // flat.itemsize

@@ -7,7 +7,7 @@ import numpy as np
 
 from minnet.common.types import Array, DTypeLike
 
-__all__ = ["ParameterViews", "aligned_zeros", "all_finite", "next_aligned"]
+__all__ = ["ParameterViews", "aligned_zeros", "all_finite", "next_aligned", "offset_in"]
 
 _FEW = 10_000  # whose mask costs less than to set NumPy's handling of errors
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
@@ -37,6 +37,18 @@ def next_aligned(n: int, dtype: DTypeLike) -> int:
     """
     step = _ALIGNMENT // np.dtype(dtype).itemsize
     return -(-n // step) * step
+
+
+def offset_in(flat: Array, view: Array) -> int:
+    """Return at which element of ``flat`` a view of it begins.
+
+    Examples
+    --------
+    >>> flat = np.zeros(10)
+    >>> offset_in(flat, flat[3:])
+    3
+    """
+    return (view.ctypes.data - flat.ctypes.data) // flat.itemsize
 
 
 def all_finite(X: Array) -> bool:

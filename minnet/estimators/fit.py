@@ -218,7 +218,7 @@ class Fit:
         state.trainer, state.n_iter = trainer, n_iter
         state.validated = validation is not None
         state.early_stopping = self.estimator.early_stopping
-        return trainer.ran
+        return trainer.backend_in_use
 
 
 class FitStream(Fit):
@@ -314,7 +314,7 @@ class Initialize(Fit):
     def train(self, network: Network, data: Data, validation: ValidationSet | None) -> str:
         """Train the network and note how; return the name of the backend that ran."""
         network.check_batch(data.X, data.T, data.weights)
-        return make_backend(self.estimator.backend, network, self.estimator.n_threads).ran
+        return make_backend(self.estimator.backend, network, self.estimator.n_threads).name_in_use
 
 
 class Tasks(Callback):

@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import Hyper, check_backend, check_n_threads, make_backend
+from minnet.backends.border import check_rates
 from minnet.common.checks import check_whole
 from minnet.common.fields import checked, count, either, flag, number, optional, real, whole
 from minnet.common.types import Array, ArrayLike, Matrix
@@ -488,7 +489,7 @@ class Trainer(EarlyStopping):
             order = shuffled_order(n_samples, self.network.key, self.n_parts)
         first_step = self.n_steps_before + optimizer.step - run.start
         where = (optimizer.learning_rate, self.initial_rate, first_step)
-        rates = self.schedule.rates(*where, n_steps, self.n_seen)
+        rates = check_rates(self.schedule.rates(*where, n_steps, self.n_seen), n_steps)
         hyper = Hyper(
             batch_size=batch_size,
             rates=rates,
@@ -541,9 +542,9 @@ class Trainer(EarlyStopping):
     # ---- what became of it
 
     @property
-    def ran(self) -> Any:
+    def backend_in_use(self) -> Any:
         """Return the name of the backend whose code took the steps; None after unpickling."""
-        return None if self._runner is None else self._runner.ran
+        return None if self._runner is None else self._runner.name_in_use
 
     def raise_if_diverged(self, X: Matrix | None = None) -> None:
         """Raise the ValueError of divergence if a parameter or the last loss is NaN or infinite.

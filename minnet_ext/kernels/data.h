@@ -10,6 +10,14 @@ INLINE int64_t data_row(const minnet_data *data, ptrdiff_t i) {
     return data->order ? data->order[i] : (int64_t)i;
 }
 
+/* The class of a row.  One that has no output reads nothing, and its factor makes its loss NaN. */
+INLINE ptrdiff_t class_of(const minnet_data *data, ptrdiff_t i, ptrdiff_t n, real *factor) {
+    const int64_t class_ = data->classes[data_row(data, i)];
+    if ((uint64_t)class_ < (uint64_t)n) return (ptrdiff_t)class_;
+    *factor = (real)NAN;
+    return 0;
+}
+
 /* Column of entry i of sparse rows. */
 INLINE ptrdiff_t entry_column(const minnet_data *data, ptrdiff_t i) {
     return data->wide_indices ? (ptrdiff_t)((const int64_t *)data->indices)[i]

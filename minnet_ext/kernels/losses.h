@@ -45,14 +45,14 @@ static void softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptr
         store(sums + m, (real)1 / sum);
     }
     for (ptrdiff_t m = 0; m < M; m++) {
-        const ptrdiff_t class_ = (ptrdiff_t)data->classes[data_row(data, from + m)];
-        real *d = dZ + m * ld;
-        const real of_class = (d[class_] * sums[m] - 1) * factor[m];
-        for (ptrdiff_t j = 0; j < n; j += LANES) store(d + j, load(d + j) * sums[m] * factor[m]);
+        real f = factor[m], *d = dZ + m * ld;
+        const ptrdiff_t class_ = class_of(data, from + m, n, &f);
+        const real of_class = (d[class_] * sums[m] - 1) * f;
+        for (ptrdiff_t j = 0; j < n; j += LANES) store(d + j, load(d + j) * sums[m] * f);
         d[class_] = of_class;
         /* the largest logit last: it may share digits with that of the class that the logarithm
          * lacks */
-        losses[m] = factor[m] * ((double)logs[m] + (double)(largest[m] - Z[m * ld + class_]));
+        losses[m] = f * ((double)logs[m] + (double)(largest[m] - Z[m * ld + class_]));
     }
 }
 
@@ -61,8 +61,8 @@ static void squared_softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t
                                  const minnet_data *data, ptrdiff_t from, const real *factor,
                                  double *losses) {
     for (ptrdiff_t m = 0; m < M; m++) {
-        const ptrdiff_t class_ = (ptrdiff_t)data->classes[data_row(data, from + m)];
-        real *d = dZ + m * ld, largest;
+        real f = factor[m], *d = dZ + m * ld, largest;
+        const ptrdiff_t class_ = class_of(data, from + m, n, &f);
         const real inverse = 1 / exponentials(Z + m * ld, d, n, &largest);
         double value = 0, inner = 0;
         for (ptrdiff_t j = 0; j < n; j++) {
@@ -71,8 +71,8 @@ static void squared_softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t
             value += 0.5 * away * away;
             inner += away * d[j];
         }
-        for (ptrdiff_t j = 0; j < n; j++) d[j] *= (real)(d[j] - (j == class_) - inner) * factor[m];
-        losses[m] = factor[m] * value;
+        for (ptrdiff_t j = 0; j < n; j++) d[j] *= (real)(d[j] - (j == class_) - inner) * f;
+        losses[m] = f * value;
     }
 }
 

@@ -153,7 +153,7 @@ def test_a_backend_that_is_set_anew_is_used():
     trainer.run_epoch(X, T)
     trainer.set_options(backend="numpy")
     trainer.run_epoch(X, T)
-    assert trainer.ran == "numpy"
+    assert trainer.backend_in_use == "numpy"
 
 
 # ---- one call at a time

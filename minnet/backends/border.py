@@ -1,0 +1,287 @@
+"""The border: what the steps of a backend rely on is compared before each call.
+
+Python may hold wrong things: a network that was initialized anew, an optimizer that was made for another
+one, data of another fit. Compiled code would read and write beyond its arrays, so nothing passes here that
+it does not bear. What is said of data costs no pass over them; rows of ``order`` and class indices are
+looked at where they are read.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter, index, is_
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from minnet.backends.hyper import Hyper
+from minnet.common.buffers import offset_in
+from minnet.common.checks import check_sparse
+from minnet.common.types import Array, Matrix
+from minnet.layers import Layer
+from minnet.losses import Loss
+from minnet.network import Network
+from minnet.optimizers import Optimizer
+from minnet.parameter_table import ParameterRow, refresh_table
+
+__all__ = ["Border", "check_rates"]
+
+#: What may change on a live layer; who has compiled the old value is told.
+_WATCHED = (
+    "units",
+    "activation",
+    "trainable",
+    "lr_factor",
+    "bias_lr_factor",
+    "rate",
+    "momentum",
+    "epsilon",
+)
+
+#: Counts beyond it would overflow in sums of two.
+_MOST = 2**62
+
+
+class Border:
+    """Compares calls with the network that a backend was made for.
+
+    Parameters
+    ----------
+    network : Network
+        Initialized.
+
+    Attributes
+    ----------
+    version : int
+        Goes up when the configuration of a layer has changed: what was compiled from it is then out of
+        date.
+
+    Examples
+    --------
+    >>> from minnet import Dense, Network
+    >>> net = Network([Dense(3)]).initialize(2)
+    >>> border = Border(net)
+    >>> net.layers[0].lr_factor = 0.5
+    >>> border.check_network()
+    1
+    >>> net = net.initialize(2)
+    >>> border.check_network()
+    Traceback (most recent call last):
+        ...
+    ValueError: the network was initialized anew, or its params replaced: make a new Trainer or backend
+    """
+
+    def __init__(self, network: Network) -> None:
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network, got {network!r:.200}")
+        network._check_initialized()
+        self.network = network
+        self._params, self._state = network.params, network.state
+        self._shapes = network.params.shape, network.state.shape
+        self._made = list(network.sizes), network.dtype, network.key
+        self._layers = list(network.layers)
+        self._places = {
+            (i, name): (offset_in(network.params, getattr(layer, name)), parameter.shape)
+            for i, layer in enumerate(self._layers)
+            for name, parameter in layer.parameters(network.sizes[i]).items()
+        }
+        self.version = -1
+        self._take_over()
+
+    def check_network(self) -> int:
+        """Return the version, or say in what the network is no longer the one that it was.
+
+        Raises
+        ------
+        ValueError
+            If its buffers, layers, sizes, dtype or key are others, or if a layer has a configuration that
+            its class refuses or that does not fit its parameters.
+        """
+        network = self.network
+        if network.params is not self._params or network.state is not self._state:
+            raise ValueError(
+                "the network was initialized anew, or its params replaced: make a new Trainer or backend"
+            )
+        layers = network.layers
+        if len(layers) != len(self._layers) or not all(map(is_, layers, self._layers)):
+            raise ValueError(
+                "the layers of the network are not those that it was initialized with: make a new "
+                "Network of them, and a new Trainer"
+            )
+        if (network.sizes, network.dtype, network.key) != self._made:
+            raise ValueError(
+                "sizes, dtype and key of the network must be those that it was initialized with"
+            )
+        try:
+            seen = [look(layer) for look, layer in zip(self._looks, layers, strict=True)]
+        except AttributeError:  # an activation of another class
+            seen = []
+        if seen != self._seen or network.parameter_table != self._rows:
+            self._take_over()
+        for array, shape in zip((self._params, self._state), self._shapes, strict=True):
+            if array.shape != shape or array.dtype != network.dtype or not array.flags.carray:
+                raise ValueError(
+                    f"params and state of the network must be writable, contiguous and {network.dtype} "
+                    f"as when it was initialized, got {_described(array)}"
+                )
+        return self.version
+
+    def check_batch(self, X: Matrix, T: Array, weights: Array | None) -> int:
+        """Return how many rows the data have, or say what is wrong with them.
+
+        They are as :meth:`minnet.Network.check_batch` returns them.
+        """
+        network = self.network
+        sizes, dtype = network.sizes, network.dtype
+        if sparse.issparse(X):
+            check_sparse("X", X)
+            if X.format != "csr" or not network.layers[0].accepts_sparse:
+                raise ValueError(
+                    f"X must be an array or, for Dense, a CSR matrix, got {_described(X)}"
+                )
+        elif not isinstance(X, np.ndarray):
+            raise TypeError(f"X must be an array or a CSR matrix, got {X!r:.100}")
+        shape = X.shape
+        if len(shape) != 2 or shape[1] != sizes[0] or not shape[0] or X.dtype != dtype:
+            raise ValueError(
+                f"X must be of {dtype} and have shape (n_samples, {sizes[0]}), got {_described(X)}"
+            )
+        n = shape[0]
+        loss = network.loss_
+        if not isinstance(loss, Loss):
+            raise TypeError(f"loss_ of the network must be a Loss, got {loss!r:.100}")
+        wanted, of = ((n,), np.int64) if loss.output == "softmax" else ((n, sizes[-1]), dtype)
+        if not isinstance(T, np.ndarray) or T.shape != wanted or T.dtype != of:
+            raise ValueError(
+                f"T must be of {np.dtype(of)} and have shape {wanted} for {loss!r}, got {_described(T)}"
+            )
+        if weights is not None:
+            _check_vector("weights", weights, np.float64, n)
+        return n
+
+    def check_steps(
+        self,
+        X: Matrix,
+        T: Array,
+        weights: Array | None,
+        order: Array | None,
+        start: int,
+        stop: int,
+        hyper: Hyper,
+    ) -> None:
+        """Say what is wrong with the arguments of ``train_steps``, if something is.
+
+        Raises
+        ------
+        ValueError, TypeError
+            With the argument, what it was and what it may be.
+        """
+        n = self.check_batch(X, T, weights)
+        batch_size, optimizer = index(hyper.batch_size), hyper.optimizer
+        n_steps = -(-n // batch_size) if batch_size > 0 else 0
+        if not 0 <= index(start) <= index(stop) <= n_steps:
+            raise ValueError(
+                f"start and stop must be from 0 to the {n_steps} steps of an epoch, got {start} and "
+                f"{stop} of {n} rows in batches of {batch_size}"
+            )
+        if hyper.n_samples != n:
+            raise ValueError(f"n_samples must be the {n} rows of X, got {hyper.n_samples!r}")
+        if not 0 <= index(hyper.position) < _MOST:
+            raise ValueError(f"position must be a count, got {hyper.position!r}")
+        _check_vector("rates", hyper.rates, np.float64, stop, more=True)
+        if order is not None:
+            _check_vector("order", order, np.int64, n)
+        self._check_optimizer(optimizer)
+
+    def check_values(self, T: Array, order: Array | None = None) -> None:
+        """Look at all class indices and rows of the order, for who does not where they are read."""
+        n_outputs = self.network.sizes[-1]
+        if T.ndim == 1 and not 0 <= T.min() <= T.max() < n_outputs:
+            raise ValueError(
+                f"T must be class indices from 0 to {n_outputs - 1}, got values from {T.min()} "
+                f"to {T.max()}"
+            )
+        if order is not None and not 0 <= order.min() <= order.max() < len(T):
+            raise ValueError(f"order must have {len(T)} rows from 0 to {len(T) - 1}")
+
+    def _check_optimizer(self, optimizer: Optimizer) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer must be an Optimizer object, got {optimizer!r:.100}")
+        state, dtype = optimizer.state, self.network.dtype
+        wanted = (optimizer.n_state, *self._shapes[0])
+        fits = isinstance(state, np.ndarray) and state.shape == wanted and state.dtype == dtype
+        if state is None or not fits or not state.flags.carray:
+            raise ValueError(
+                f"the state of {optimizer!r} must be writable, contiguous, of {dtype} and have shape "
+                f"{wanted} for this network, got {_described(state)}: make a new Trainer with it, or call "
+                "its prepare(network.params)"
+            )
+        if not 0 <= index(optimizer.step) < _MOST:
+            raise ValueError(f"step of {optimizer!r} must be a count, got {optimizer.step!r}")
+
+    def _take_over(self) -> None:
+        """Take note of another configuration of the layers, unless it does not fit their parameters."""
+        sizes, table = self.network.sizes, self.network.parameter_table
+        for i, layer in enumerate(self._layers):
+            n_outputs = layer.output_size(sizes[i])
+            if n_outputs != sizes[i + 1]:
+                raise ValueError(
+                    f"layers[{i}] must have {sizes[i + 1]} units as when the network was initialized, got "
+                    f"{n_outputs}: call initialize(n_features), and make a new Trainer"
+                )
+        rows = (
+            [row for row in table if isinstance(row, ParameterRow)]
+            if isinstance(table, list)
+            else []
+        )
+        places = {(row.layer, row.name): (row.offset, row.shape) for row in rows}
+        if places != self._places or len(rows) != len(table):
+            raise ValueError("parameter_table must have the rows that the initialization gave it")
+        refresh_table(table, self._layers, sizes)
+        self._looks = [attrgetter(*_watched(layer)) for layer in self._layers]
+        self._seen = [look(layer) for look, layer in zip(self._looks, self._layers, strict=True)]
+        self._rows = list(table)
+        self.version += 1
+
+
+def check_rates(rates: Any, n_steps: int) -> Array:
+    """Return the rates of an epoch's steps as float64, or say what is wrong with those of a schedule.
+
+    Examples
+    --------
+    >>> check_rates([0.1], 2)
+    Traceback (most recent call last):
+        ...
+    ValueError: rates of the schedule must be 2 finite numbers of at least 0, got [0.1]
+    """
+    array = np.asarray(rates)
+    if array.shape == (n_steps,) and array.dtype.kind in "fiu":
+        array = np.ascontiguousarray(array, dtype=np.float64)
+        if array.min() >= 0 and array.max() < np.inf:
+            return array
+    raise ValueError(
+        f"rates of the schedule must be {n_steps} finite numbers of at least 0, got {rates!r:.200}"
+    )
+
+
+def _watched(layer: Layer) -> list[str]:
+    """Return the names of what is compiled of a layer, and of the parameters of its activation."""
+    config = layer.get_config()
+    names = ["trainable", "lr_factor", *(name for name in _WATCHED if name in config)]
+    if "activation" in config:
+        names += [f"activation.{name}" for name in config["activation"].get_config()]
+    return names
+
+
+def _check_vector(name: str, array: Any, dtype: Any, n: int, more: bool = False) -> None:
+    fits = isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype == dtype
+    if not fits or not (array.shape[0] == n or (more and array.shape[0] >= n)):
+        raise ValueError(
+            f"{name} must have shape ({n},) and be of {np.dtype(dtype)}, got {_described(array)}"
+        )
+
+
+def _described(array: Any) -> str:
+    if isinstance(array, np.ndarray) or sparse.issparse(array):
+        return f"{type(array).__name__} of shape {array.shape} and {array.dtype}"
+    return f"{array!r:.100}"
