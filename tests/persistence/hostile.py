@@ -263,9 +263,8 @@ def _remove(value, random):
 def _add(value, random):
     inside, _ = random.choice(places(value) or [([], 0)])
     if isinstance(inside, dict):
-        inside[random.choice(["extra", "__class__", "config", "of", "format"])] = random.choice(
-            VALUES
-        )
+        key = random.choice(["extra", "__class__", "config", "of", "format"])
+        inside[key] = copy.deepcopy(random.choice(VALUES))  # or the next change would change VALUES
     else:
         inside.append(copy.deepcopy(random.choice(VALUES)))
 
