@@ -13,7 +13,7 @@ from minnet_ext._runtime cimport kernels, startable
 cdef extern from "program.h" nogil:
     int LAYER_DENSE, LAYER_DROPOUT, LAYER_BATCH_NORM
     int LOSS_SOFTMAX_CROSS_ENTROPY, LOSS_SQUARED_ERROR_SOFTMAX
-    int OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_RMSPROP
+    int OPTIMIZER_ADAM, OPTIMIZER_RMSPROP
     int ACT_USER
 
 # Numbers in the buffers of a step, of which the bytes can be counted in 64 bits.
@@ -235,7 +235,7 @@ cdef int steps(
     batch = min(hyper.batch_size, n)
     if not (0 <= start <= stop and batch > 0 and stop <= (n + batch - 1) // batch):
         refuse("start and stop")
-    if rates.shape[0] < stop or losses.shape[0] < stop:
+    if rates.shape[0] < stop or losses.shape[0] < stop or <size_t> &rates[0] % sizeof(double):
         refuse("rates")
     if <double> batch * self.widths > MOST:
         raise MemoryError("no memory for the buffers of a training step")
@@ -260,7 +260,7 @@ cdef int steps(
     if (
         moments.shape[1] != n_params
         or max(V, M) >= moments.shape[0]
-        or (kind != OPTIMIZER_SGD and V < 0)
+        or ((kind == OPTIMIZER_ADAM or kind == OPTIMIZER_RMSPROP) and V < 0)
         or (kind == OPTIMIZER_ADAM and M < 0)
         or (h.momentum != 0 and (M if kind == OPTIMIZER_RMSPROP else V) < 0)
     ):

@@ -8,17 +8,19 @@ looked at where they are read.
 
 from __future__ import annotations
 
-from operator import attrgetter, index, is_
+from collections.abc import Callable
+from functools import partial
+from operator import index, is_
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from minnet.activations import Activation
 from minnet.backends.hyper import Hyper
-from minnet.common.buffers import offset_in
+from minnet.common.buffers import ParameterViews, offset_in
 from minnet.common.checks import check_sparse
 from minnet.common.types import Array, Matrix
-from minnet.layers import Layer
 from minnet.losses import Loss
 from minnet.network import Network
 from minnet.optimizers import Optimizer
@@ -76,6 +78,7 @@ class Border:
             raise TypeError(f"network must be a Network, got {network!r:.200}")
         network._check_initialized()
         self.network = network
+        self.version = 0
         self._params, self._state = network.params, network.state
         self._shapes = network.params.shape, network.state.shape
         self._made = list(network.sizes), network.dtype, network.key
@@ -85,8 +88,12 @@ class Border:
             for i, layer in enumerate(self._layers)
             for name, parameter in layer.parameters(network.sizes[i]).items()
         }
-        self.version = -1
+        self._rows: list[ParameterRow] | None = None
+        self._numbers: list[Any] = []
+        self._seen: list[list[Any]] = []
+        self._numbers_of: list[Callable[[], Any]] = []
         self._take_over()
+        self.version = 0
 
     def check_network(self) -> int:
         """Return the version, or say in what the network is no longer the one that it was.
@@ -112,19 +119,23 @@ class Border:
             raise ValueError(
                 "sizes, dtype and key of the network must be those that it was initialized with"
             )
-        try:
-            seen = [look(layer) for look, layer in zip(self._looks, layers, strict=True)]
-        except AttributeError:  # an activation of another class
-            seen = []
-        if seen != self._seen or network.parameter_table != self._rows:
+        if (
+            ParameterViews.n_changes != self._n_changes
+            or network.parameter_table != self._rows
+            or (self._numbers and self._numbers != [get() for get in self._numbers_of])
+        ):
             self._take_over()
-        for array, shape in zip((self._params, self._state), self._shapes, strict=True):
-            if array.shape != shape or array.dtype != network.dtype or not array.flags.carray:
-                raise ValueError(
-                    f"params and state of the network must be writable, contiguous and {network.dtype} "
-                    f"as when it was initialized, got {_described(array)}"
-                )
         return self.version
+
+    def check_buffers(self) -> None:
+        """Say if the buffers were changed in place: compiled steps find it when they take them."""
+        dtype = self.network.dtype
+        for array, shape in zip((self._params, self._state), self._shapes, strict=True):
+            if array.shape != shape or array.dtype != dtype or not array.flags.carray:
+                raise ValueError(
+                    f"params and state of the network must be writable, contiguous and {dtype} as when it "
+                    f"was initialized, got {_described(array)}"
+                )
 
     def check_batch(self, X: Matrix, T: Array, weights: Array | None) -> int:
         """Return how many rows the data have, or say what is wrong with them.
@@ -133,13 +144,15 @@ class Border:
         """
         network = self.network
         sizes, dtype = network.sizes, network.dtype
-        if sparse.issparse(X):
+        if isinstance(X, np.ndarray):
+            pass
+        elif sparse.issparse(X):
             check_sparse("X", X)
             if X.format != "csr" or not network.layers[0].accepts_sparse:
                 raise ValueError(
                     f"X must be an array or, for Dense, a CSR matrix, got {_described(X)}"
                 )
-        elif not isinstance(X, np.ndarray):
+        else:
             raise TypeError(f"X must be an array or a CSR matrix, got {X!r:.100}")
         shape = X.shape
         if len(shape) != 2 or shape[1] != sizes[0] or not shape[0] or X.dtype != dtype:
@@ -222,6 +235,12 @@ class Border:
     def _take_over(self) -> None:
         """Take note of another configuration of the layers, unless it does not fit their parameters."""
         sizes, table = self.network.sizes, self.network.parameter_table
+        n_changes = ParameterViews.n_changes
+        numbers = [get() for get in self._numbers_of]
+        seen = [[getattr(layer, name, None) for name in _WATCHED] for layer in self._layers]
+        if (seen, numbers, table) == (self._seen, self._numbers, self._rows):
+            self._n_changes = n_changes  # it was a layer of another network
+            return
         for i, layer in enumerate(self._layers):
             n_outputs = layer.output_size(sizes[i])
             if n_outputs != sizes[i + 1]:
@@ -238,9 +257,15 @@ class Border:
         if places != self._places or len(rows) != len(table):
             raise ValueError("parameter_table must have the rows that the initialization gave it")
         refresh_table(table, self._layers, sizes)
-        self._looks = [attrgetter(*_watched(layer)) for layer in self._layers]
-        self._seen = [look(layer) for look, layer in zip(self._looks, self._layers, strict=True)]
-        self._rows = list(table)
+        # Numbers of an activation are not set through its layer: each call looks at them.
+        self._numbers_of = [
+            partial(getattr, layer.activation, name)
+            for layer in self._layers
+            if isinstance(layer.activation, Activation)
+            for name in layer.activation.get_config()
+        ]
+        self._numbers = [get() for get in self._numbers_of]
+        self._seen, self._rows, self._n_changes = seen, list(table), n_changes
         self.version += 1
 
 
@@ -262,15 +287,6 @@ def check_rates(rates: Any, n_steps: int) -> Array:
     raise ValueError(
         f"rates of the schedule must be {n_steps} finite numbers of at least 0, got {rates!r:.200}"
     )
-
-
-def _watched(layer: Layer) -> list[str]:
-    """Return the names of what is compiled of a layer, and of the parameters of its activation."""
-    config = layer.get_config()
-    names = ["trainable", "lr_factor", *(name for name in _WATCHED if name in config)]
-    if "activation" in config:
-        names += [f"activation.{name}" for name in config["activation"].get_config()]
-    return names
 
 
 def _check_vector(name: str, array: Any, dtype: Any, n: int, more: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,8 @@ class CythonBackend:
             what, part = ("loss", network.loss_) if loss is None else ("optimizer", optimizer)
             readable = self.readable.fall_back(f"the {what} is {part!r}")
             return readable.train_steps(X, T, weights, order, start, stop, hyper)
+        if not hyper.rates.flags.carray:
+            hyper = replace(hyper, rates=np.require(hyper.rates, requirements=["C", "A"]))
         plain = optimizer.is_plain
         lazy = None
         if sparse.issparse(X) and plain and hyper.clip_value is None and hyper.clip_norm is None:

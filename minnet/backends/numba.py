@@ -30,6 +30,7 @@ class NumbaBackend(NumpyBackend):
         """Take the steps ``start`` to ``stop - 1`` of an epoch, in place: see :class:`NumpyBackend`."""
         self.border.check_network()
         self.border.check_steps(X, T, weights, order, start, stop, hyper)
+        self.border.check_buffers()
         self.border.check_values(T, order)
         try:
             layers, loops = self._compile(X, hyper)

@@ -110,6 +110,7 @@ class NumpyBackend:
         """
         self.border.check_network()
         self.border.check_steps(X, T, weights, order, start, stop, hyper)
+        self.border.check_buffers()
         self.border.check_values(T, order)
         with self._threads():
             return descend(

@@ -37,6 +37,13 @@ _KINDS = {Dense: "dense", Dropout: "dropout", BatchNorm: "batch_norm"}
 #: The code of an activation made by :func:`minnet.activation`.
 USER = formulas.ACTIVATIONS.index("user")
 
+_OPTIMIZER_CODES = {name: code for code, name in enumerate(formulas.OPTIMIZERS)}
+
+_NO_OPTIMIZER = {
+    **dict.fromkeys(("momentum", "nesterov", "beta_1", "beta_2", "epsilon"), 0.0),
+    **dict.fromkeys(("V", "M"), -1),
+}
+
 
 class CannotLowerError(Exception):
     """The network has a part that only its own Python code can run."""
@@ -141,11 +148,11 @@ def lower_optimizer(optimizer: Optimizer) -> dict[str, Any] | None:
     """
     if optimizer.compiled not in formulas.OPTIMIZERS:
         return None
-    lowered = dict.fromkeys(("momentum", "nesterov", "beta_1", "beta_2", "epsilon"), 0.0)
-    lowered |= {"V": -1, "M": -1, "step": optimizer.step, **optimizer.constants()}
-    rows = formulas.OPTIMIZERS[optimizer.compiled][: optimizer.n_state]
-    lowered |= {row: i for i, row in enumerate(rows)}
-    return lowered | {"kind": list(formulas.OPTIMIZERS).index(optimizer.compiled)}
+    code = _OPTIMIZER_CODES[optimizer.compiled]
+    lowered = {**_NO_OPTIMIZER, **optimizer.constants(), "step": optimizer.step, "kind": code}
+    for i, row in enumerate(formulas.OPTIMIZERS[optimizer.compiled][: optimizer.n_state]):
+        lowered[row] = i
+    return lowered
 
 
 def _parameter(part: activations.Activation | losses.Loss) -> float:

@@ -60,7 +60,15 @@ def all_finite(X: Array) -> bool:
 
 
 class ParameterViews:
-    """Mixin of a layer: its parameters and state are views of arrays that a network owns."""
+    """Mixin of a layer: its parameters and state are views of arrays that a network owns.
+
+    Attributes
+    ----------
+    n_changes : int
+        How often attributes of bound layers were set: who has compiled layers looks at them again.
+    """
+
+    n_changes = 0
 
     def bind(self, arrays: Mapping[str, Array]) -> None:
         """Make the network's arrays, by name, attributes of this layer."""
@@ -78,3 +86,5 @@ class ParameterViews:
             view[...] = value
         else:
             super().__setattr__(name, value)
+            if "_arrays" in self.__dict__:
+                ParameterViews.n_changes += 1

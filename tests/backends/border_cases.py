@@ -448,6 +448,8 @@ def call(method="train_steps", net=None, prepared="sgd", **given):
         "batch_size of float": {"batch_size": 8.5},
         "short rates": {"rates": np.ones(2)},
         "text rates": {"rates": "abc"},
+        "strided rates": {"rates": np.ones(16)[::2]},
+        "unaligned rates": {"rates": np.ndarray(8, float, bytearray(65), offset=1)},
         "more samples": {"n_samples": 10**6},
         "negative position": {"position": -(2**62)},
         "large position": {"position": 2**64},

@@ -33,6 +33,8 @@ WORK = (
     "optimizer_that_was_prepared",
     "optimizer.state: equal",
     "rates_of_another_dtype",
+    "train_steps: strided rates",
+    "train_steps: unaligned rates",
     "loss_and_grad, X: NaN",
     "train_steps, X: NaN",
 )
@@ -55,7 +57,6 @@ SENTENCES = {
     "train_steps: order far beyond": "order must have 64 rows from 0 to 63",
     "train_steps: more samples": "n_samples must be the 64 rows of X",
     "params: shorter": "the network was initialized anew, or its params replaced",
-    "params in place: read-only": "must be writable",
     "another_network_of_the_trainer": "make a new Trainer",
 }
 

@@ -13,7 +13,7 @@ from parity import LOSSES, OPTIMIZERS
 
 import minnet
 from minnet import SGD, Adam, Dense, Network, activations, losses, optimizers
-from minnet.backends import formulas, program
+from minnet.backends import Hyper, formulas, program
 from minnet.export import onnx_operators
 
 minnet_ext = pytest.importorskip("minnet_ext", reason="installed without the extension")
@@ -95,9 +95,14 @@ def lowered(activation="tanh", loss="squared_error", dtype="float64"):
     return network, table, code
 
 
+def program_of(network, table):
+    sizes = network.params.size, network.state.size, network.dtype.itemsize
+    return _train.Program(table, *sizes, network.key)
+
+
 def infer(network, table):
     X, out = np.ones((4, 5), network.dtype), np.zeros((4, 3), network.dtype)
-    _train.infer(table.view(np.int8), network.params, network.state, X, None, out, 1)
+    program_of(network, table).infer(network.params, network.state, X, out, 1)
     return out
 
 
@@ -108,13 +113,11 @@ def train(network, table, loss, optimizer=None, kind=None, clip_value=None):
     lowered = program.lower_optimizer(optimizer)
     lowered["kind"] = lowered["kind"] if kind is None else kind
     X, T = np.ones((4, 5), network.dtype), np.zeros((4, 3), network.dtype)
-    losses, workspace = np.zeros(1), np.zeros(1 << 16, np.int8)
-    needed = _train.train_steps(
-        table.view(np.int8), *loss, 0.0, network.params, network.state, X, None, None, T, None, None,
-        4.0, 4, 0, 1, np.ones(1), lowered, optimizer.state, 0.0, clip_value, None, 0, 1, 1,
-        workspace, losses,
-    )  # fmt: skip
-    assert needed == 0
+    losses = np.zeros(1)
+    hyper = Hyper(4, np.ones(1), optimizer, 4, 4.0, clip_value=clip_value)
+    program_of(network, table).train_steps(
+        loss, 0.0, network.params, network.state, X, T, None, None, 0, 1, hyper, lowered, 1, losses
+    )
     return losses[0]
 
 

@@ -88,6 +88,7 @@ _OF_EACH_STEP = (
     links.check_normal_number,
     links.check_numbers,
     minnet.parameter_table.rate_factors,
+    minnet.parameter_table.refresh_table,
     minnet.random.draw_on,
     optimizers.clip_gradients,
     descend.shuffled_order,

@@ -263,8 +263,9 @@ def _remove(value, random):
 def _add(value, random):
     inside, _ = random.choice(places(value) or [([], 0)])
     if isinstance(inside, dict):
-        key = random.choice(["extra", "__class__", "config", "of", "format"])
-        inside[key] = copy.deepcopy(random.choice(VALUES))  # or the next change would change VALUES
+        inside[random.choice(["extra", "__class__", "config", "of", "format"])] = random.choice(
+            VALUES
+        )
     else:
         inside.append(copy.deepcopy(random.choice(VALUES)))
 
