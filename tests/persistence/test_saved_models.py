@@ -152,12 +152,18 @@ def test_a_trainer_goes_on_to_the_same_bits(optimizer, dtype, saved):
     assert difference(trainer, other) is None
 
 
-def test_a_frozen_layer_stays_frozen_where_its_configuration_was_changed_later(saved):
-    X, y = data("binary")
-    model = fitted(classifier("adam"), X, y)
-    rows = model.network_.parameter_table
-    rows[0] = type(rows[0])(**{**vars(rows[0]), "trainable": False, "lr_factor": 0.25})
-    assert saved(model).network_.parameter_table == rows
+def test_what_was_changed_on_a_layer_after_training_comes_back(saved):
+    trainer = models.trainer()
+    trainer.network.layers[0].trainable = False
+    trainer.network.layers[-1].lr_factor = 0.25
+    other = saved(trainer)
+    for each in (trainer, other):
+        before = each.network.params.copy()
+        each.run_epoch(*each.network.check_batch(*data("multiclass")))
+        first, *others = each.network.parameter_table
+        assert (each.network.params[first.slice] == before[first.slice]).all()
+        assert [row.trainable for row in others] == [False, *[True] * (len(others) - 1)]
+    assert difference(trainer, other) is None
 
 
 LABELS = {
