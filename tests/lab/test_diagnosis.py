@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network
 from minnet.lab import diagnose
-from minnet.lab.diagnosis import _CHECKS
+from minnet.lab.findings import CHECKS
 from minnet.layers import Layer, Parameter
 
 DIGITS, DIGIT = load_digits(return_X_y=True)
@@ -214,7 +214,7 @@ class TestReport:
         assert bool(self.report)
 
     def test_findings_are_in_the_order_of_their_seriousness(self):
-        codes = [list(_CHECKS).index(finding.code) for finding in self.report.findings]
+        codes = [list(CHECKS).index(finding.code) for finding in self.report.findings]
         assert codes == sorted(codes)
 
     def test_the_factor_of_a_layer_is_the_theorys(self):
