@@ -81,7 +81,8 @@ class Border:
         self.version = 0
         self._params, self._state = network.params, network.state
         self._shapes = network.params.shape, network.state.shape
-        self._made = list(network.sizes), network.dtype, network.key
+        self._made = list(network.sizes), network.key
+        self._dtype = network.dtype
         self._layers = list(network.layers)
         self._places = {
             (i, name): (offset_in(network.params, getattr(layer, name)), parameter.shape)
@@ -115,7 +116,8 @@ class Border:
                 "the layers of the network are not those that it was initialized with: make a new "
                 "Network of them, and a new Trainer"
             )
-        if (network.sizes, network.dtype, network.key) != self._made:
+        # The dtype itself: None equals float64.
+        if network.dtype is not self._dtype or (network.sizes, network.key) != self._made:
             raise ValueError(
                 "sizes, dtype and key of the network must be those that it was initialized with"
             )
@@ -199,6 +201,8 @@ class Border:
             )
         if hyper.n_samples != n:
             raise ValueError(f"n_samples must be the {n} rows of X, got {hyper.n_samples!r}")
+        if not hyper.weight_sum > 0:
+            raise ValueError(f"weight_sum must be above 0, got {hyper.weight_sum!r}")
         if not 0 <= index(hyper.position) < _MOST:
             raise ValueError(f"position must be a count, got {hyper.position!r}")
         _check_vector("rates", hyper.rates, np.float64, stop, more=True)

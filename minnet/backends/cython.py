@@ -218,7 +218,7 @@ class CythonBackend:
         products = list(self._products)
         if sparse.issparse(X):
             weights = products[0] / batch_size if passes else 0
-            products[0] = weights + X.nnz / X.shape[0] * self.network.sizes[1]
+            products[0] = weights + X.nnz / max(1, X.shape[0]) * self.network.sizes[1]
         worth = int(3 * batch_size * sum(products)) // _MULTIPLICATIONS_A_THREAD
         return max(1, min(allowed, worth))
 

@@ -169,6 +169,11 @@ def check_sparse(name: str, X: Any) -> None:
     if X.ndim == 1:
         n_major = 1
     indptr, indices = X.indptr, X.indices
+    for part, kinds in ((indptr, "iu"), (indices, "iu"), (X.data, "biufcO")):
+        if not isinstance(part, np.ndarray) or part.ndim < 1 or part.dtype.kind not in kinds:
+            raise ValueError(
+                f"{name} must be a valid {X.format.upper()} matrix of arrays, got {part!r:.60}"
+            )
     if len(indptr) != n_major + 1 or indptr[0] < 0 or (indptr[1:] < indptr[:-1]).any():
         raise ValueError(
             f"{name} must be a valid {X.format.upper()} matrix, got row pointers that are not ascending"

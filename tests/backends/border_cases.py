@@ -133,6 +133,8 @@ def broken(X, **arrays):
 BAD_INPUTS["columns out of range"] = broken(CSR, indices=CSR.indices + 10**6)
 BAD_INPUTS["negative columns"] = broken(CSR, indices=CSR.indices - 10**6)
 BAD_INPUTS["rows out of range"] = broken(CSR, indptr=CSR.indptr * 1000)
+BAD_INPUTS["rows that are a list"] = broken(CSR, indptr=CSR.indptr.tolist())
+BAD_INPUTS["columns that are no numbers"] = broken(CSR, indices=CSR.indices.astype("U3"))
 BAD_INPUTS["rows too few"] = broken(CSR, indptr=CSR.indptr[:10])
 BAD_INPUTS["values too few"] = broken(CSR, data=CSR.data[:3])
 
@@ -264,6 +266,7 @@ def _(units):
         "sizes": lambda net: net.sizes.__setitem__(0, 3),
         "sizes, output": lambda net: net.sizes.__setitem__(-1, 300),
         "dtype": lambda net: setattr(net, "dtype", np.dtype("float32")),
+        "no dtype": lambda net: setattr(net, "dtype", None),
         "key": lambda net: setattr(net, "key", 2**70),
         "alpha": lambda net: setattr(net, "alpha", "much"),
         "table": lambda net: net.parameter_table.clear(),
@@ -516,6 +519,12 @@ def forward_after_initialize():
     backend = make_backend(BACKEND, net)
     net.initialize(500, 0)
     backend.forward(np.ones((3, 500)))
+
+
+@case
+def no_sparse_rows():
+    for n_threads in (None, 2):
+        assert make_backend(BACKEND, network(), n_threads).forward(CSR[:0]).shape == (0, CLASSES)
 
 
 @case

@@ -33,6 +33,7 @@ WORK = (
     "optimizer_that_was_prepared",
     "optimizer.state: equal",
     "rates_of_another_dtype",
+    "no_sparse_rows",
     "train_steps: strided rates",
     "train_steps: unaligned rates",
     "loss_and_grad, X: NaN",
