@@ -22,7 +22,7 @@ array([12.])
 import numpy as np
 from scipy.special import expit, ndtr
 
-from minnet.common.configured import Configured, suggest
+from minnet.common.configurable import Configurable, suggest
 from minnet.common.fields import real
 from minnet.common.types import Array
 
@@ -30,7 +30,7 @@ from minnet.common.types import Array
 __all__ = ["Activation", "get_activation", "list_activations"]
 
 
-class Activation(Configured):
+class Activation(Configurable):
     """Base of all activations.
 
     Attributes

@@ -31,7 +31,7 @@ import numpy as np
 
 from minnet.activations import Activation, Identity, get_activation
 from minnet.common.buffers import ParameterViews
-from minnet.common.configured import Configured
+from minnet.common.configurable import Configurable
 from minnet.common.fields import checked, flag, optional, real, whole
 from minnet.common.types import Array, Shape
 
@@ -96,7 +96,7 @@ class Context:
         def __getattr__(self, name: str) -> Any: ...
 
 
-class Layer(ParameterViews, Configured):
+class Layer(ParameterViews, Configurable):
     """Base of all layers.
 
     Attributes

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit, softmax, xlogy
 
 from minnet.common.checks import is_real
-from minnet.common.configured import Configured, suggest
+from minnet.common.configurable import Configurable, suggest
 from minnet.common.fields import checked, finite, one_of
 from minnet.common.types import Array, ArrayLike, DTypeLike
 from minnet.links import INVERSE_LINKS, check_class_indices, check_normal_number, check_numbers
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-class Loss(Configured):
+class Loss(Configurable):
     """Base of all losses; a user's own defines ``value``, ``gradient`` and, if need be, ``predict``.
 
     Attributes

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.configured import Configured, suggest
+from minnet.common.configurable import Configurable, suggest
 from minnet.common.fields import flag, real
 from minnet.common.types import Array
 from minnet.schedules import *  # noqa: F403  # schedules can be named from here too
@@ -37,7 +37,7 @@ __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "clip_gradients", "ge
 __all__ += _schedules
 
 
-class Optimizer(Configured):
+class Optimizer(Configurable):
     """Base of the optimizers.
 
     Attributes

@@ -9,7 +9,7 @@ from scipy import sparse
 from minnet.activations import Sigmoid
 from minnet.common.buffers import all_finite
 from minnet.common.checks import check_whole, is_real
-from minnet.common.configured import suggest
+from minnet.common.configurable import suggest
 from minnet.common.types import Array, Matrix, RandomState
 from minnet.layers import Context, Dense, Dropout, Layer
 from minnet.network import Network

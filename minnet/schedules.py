@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.configured import Configured, suggest
+from minnet.common.configurable import Configurable, suggest
 from minnet.common.fields import instance, optional, real, whole
 from minnet.common.types import Array
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-class Schedule(Configured):
+class Schedule(Configurable):
     """Base of the learning-rate schedules."""
 
     def rates(self, current: float, initial: float, step: int, n_steps: int, n_seen: int) -> Any:

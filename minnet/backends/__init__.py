@@ -16,7 +16,7 @@ from numbers import Integral
 from typing import Any
 
 from minnet.backends.hyper import Hyper
-from minnet.common.configured import suggest
+from minnet.common.configurable import suggest
 from minnet.network import Network
 
 __all__ = ["Hyper", "check_backend", "check_n_threads", "list_backends", "make_backend"]

@@ -39,7 +39,7 @@ from minnet.common.checks import (
     check_whole,
     is_real,
 )
-from minnet.common.configured import suggest
+from minnet.common.configurable import suggest
 
 __all__ = [
     "Field", "checked", "count", "curve", "either", "fields", "finite", "flag", "instance", "number",

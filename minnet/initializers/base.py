@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minnet.common.checks import check_dtype, is_finite_real, is_whole
-from minnet.common.configured import Configured
+from minnet.common.configurable import Configurable
 from minnet.common.fields import checked
 from minnet.common.types import Array, ArrayLike, DTypeLike, Shape
 from minnet.random import Stream, as_stream
@@ -17,7 +17,7 @@ DType = np.dtype[Any]
 Fans = tuple[int, int] | None
 
 
-class Initializer(Configured):
+class Initializer(Configurable):
     """Base class of the initializers; a subclass says how its values are drawn in :meth:`draw`.
 
     An initializer holds no seed and no numbers. Two layers that share one differ, because the

@@ -7,7 +7,7 @@ import numbers
 from typing import Any
 
 from minnet.activations import get_activation
-from minnet.common.configured import suggest
+from minnet.common.configurable import suggest
 from minnet.common.fields import checked
 from minnet.initializers.base import Initializer, check_number
 from minnet.initializers.gaussian import gaussian_mean

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet import activations
-from minnet.common.configured import suggest
+from minnet.common.configurable import suggest
 from minnet.common.types import Array, DTypeLike, Shape
 from minnet.initializers import (
     data_driven,

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.common.atomic import write_atomically
-from minnet.common.configured import suggest
+from minnet.common.configurable import suggest
 from minnet.common.extras import import_extra
 from minnet.common.types import Array
 

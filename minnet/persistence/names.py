@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from minnet import activations, initializers, layers, losses, optimizers, schedules
-from minnet.common.configured import Configured
+from minnet.common.configurable import Configurable
 
 __all__ = ["classes", "name_of", "readable_classes", "registered_activation"]
 
 #: Each kind with the module that exports its classes, and their base.
-_KINDS: dict[str, tuple[Any, type[Configured]]] = {
+_KINDS: dict[str, tuple[Any, type[Configurable]]] = {
     "layer": (layers, layers.Layer),
     "activation": (activations, activations.Activation),
     "loss": (losses, losses.Loss),
@@ -28,7 +28,7 @@ _OF_FUNCTIONS = (initializers.FromFunction, schedules.FunctionOfStep)
 
 
 @functools.cache
-def classes() -> dict[str, dict[str, type[Configured]]]:
+def classes() -> dict[str, dict[str, type[Configurable]]]:
     """Return the classes of each kind by the name that users give them, or else by their own.
 
     Examples
@@ -45,14 +45,14 @@ def classes() -> dict[str, dict[str, type[Configured]]]:
     return found
 
 
-def _named(kind: str) -> dict[str, type[Configured]]:
-    named: dict[str, tuple[Iterable[str], Callable[..., Configured]]] = {
+def _named(kind: str) -> dict[str, type[Configurable]]:
+    named: dict[str, tuple[Iterable[str], Callable[..., Configurable]]] = {
         "activation": (activations.list_activations(), activations.get_activation),
         "loss": (losses.list_losses(), functools.partial(losses.get_loss, n_outputs=1)),
         "initializer": (initializers.list_initializers(), initializers.get_initializer),
     }
-    found: dict[str, type[Configured]] = {}
-    names, make = named.get(kind, ((), Configured))
+    found: dict[str, type[Configurable]] = {}
+    names, make = named.get(kind, ((), Configurable))
     for name in names:
         if name != "log_loss":  # which is two of them
             with contextlib.suppress(TypeError):  # it needs an argument: its class's name will do
@@ -61,7 +61,7 @@ def _named(kind: str) -> dict[str, type[Configured]]:
 
 
 @functools.cache
-def readable_classes() -> dict[str, dict[str, type[Configured]]]:
+def readable_classes() -> dict[str, dict[str, type[Configurable]]]:
     """Return :func:`classes` without those that hold a function."""
     return {
         kind: {name: cls for name, cls in of_kind.items() if cls not in _OF_FUNCTIONS}

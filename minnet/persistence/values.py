@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minnet.activations import get_activation, list_activations
-from minnet.common.configured import Configured, parameters
+from minnet.common.configurable import Configurable, parameters
 from minnet.common.fields import finite, one_of, optional, text, whole
 from minnet.common.types import Array
 from minnet.persistence.container import ArrayReader, can_hold
@@ -113,7 +113,7 @@ class Encoder:
             return self._array(value, where)
         if kind is np.random.RandomState:
             return self._random_state(value, where)
-        if isinstance(value, Configured):
+        if isinstance(value, Configurable):
             return self._configured(value, where, depth)
         return self._class(value, where)
 
@@ -165,7 +165,7 @@ class Encoder:
             "gauss": float(state["gauss"]) if state["has_gauss"] else None,
         }
 
-    def _configured(self, value: Configured, where: str, depth: int) -> Any:
+    def _configured(self, value: Configurable, where: str, depth: int) -> Any:
         named = name_of(type(value))
         if named is not None:
             config = {
@@ -293,7 +293,7 @@ class Decoder:
         state.set_state(("MT19937", words, position, int(gauss is not None), gauss or 0.0))
         return state
 
-    def _registered_activation(self, record: Record, key: str, depth: int) -> Configured:
+    def _registered_activation(self, record: Record, key: str, depth: int) -> Configurable:
         name = record.read(key, text())
         if name not in list_activations():
             raise ValueError(
@@ -302,11 +302,11 @@ class Decoder:
             )
         return get_activation(name)
 
-    def _class(self, record: Record, key: str, depth: int) -> type[Configured]:
+    def _class(self, record: Record, key: str, depth: int) -> type[Configurable]:
         of_kind = readable_classes()[record.read(key, one_of("activation", "initializer"))]
         return of_kind[record.read("name", one_of(*of_kind))]
 
-    def _configured(self, record: Record, key: str, depth: int) -> Configured:
+    def _configured(self, record: Record, key: str, depth: int) -> Configurable:
         of_kind = readable_classes()[key]
         name = record.read(key, one_of(*of_kind))
         config = record.record("config")

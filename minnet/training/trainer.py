@@ -481,6 +481,8 @@ class Trainer(EarlyStopping):
     def _take_steps_on(self, X: Matrix, T: Array, sample_weight: Array | None) -> None:
         """Take the steps on data in memory, or those that are left; pause where callbacks want to."""
         call, run, optimizer = self._call, self.run, self.optimizer
+        if not isinstance(optimizer, Optimizer):  # replaced since the trainer was made
+            raise TypeError(f"optimizer must be an Optimizer object, got {optimizer!r:.100}")
         n_samples = X.shape[0]
         batch_size = min(self.batch_size, n_samples)
         n_steps = -(-n_samples // batch_size)

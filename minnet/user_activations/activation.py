@@ -29,7 +29,7 @@ import numpy as np
 
 from minnet.activations import _BY_NAME, _REGISTERED, Activation
 from minnet.common.checks import is_finite_real
-from minnet.common.configured import _same
+from minnet.common.configurable import _same
 from minnet.common.types import Array, DTypeLike
 
 __all__ = ["CannotCompileError", "UserActivation", "activation"]

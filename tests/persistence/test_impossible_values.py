@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minnet import MinNetRegressor, Trainer, load_model, save_model
-from minnet.common.configured import parameters
+from minnet.common.configurable import parameters
 from minnet.common.fields import fields
 from minnet.parameter_table import ParameterRow
 from minnet.persistence.container import ArrayReader, write_container

@@ -383,7 +383,7 @@ def below(cls):
 
 def test_every_class_of_minnet_with_a_configuration_can_be_kept():
     """A class that is added later must be exported by the module of its kind."""
-    from minnet.common.configured import Configured
+    from minnet.common.configurable import Configurable
     from minnet.persistence.names import classes
 
     known = {cls for of_kind in classes().values() for cls in of_kind.values()}
@@ -391,7 +391,7 @@ def test_every_class_of_minnet_with_a_configuration_can_be_kept():
     # A class of a docstring is in its module only while the docstring is run.
     there = {
         cls
-        for cls in below(Configured)
+        for cls in below(Configurable)
         if cls.__module__.startswith("minnet.")
         and not cls.__name__.startswith("_")
         and hasattr(inspect.getmodule(cls), cls.__name__)

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from minnet import SGD, Dense, MinNetClassifier, Network, Trainer
+from minnet import SGD, Adam, Dense, MinNetClassifier, Network, Trainer
 from minnet.callbacks import Callback, StopTraining
 
 X = np.random.default_rng(0).normal(size=(60, 4))
@@ -327,3 +327,13 @@ def test_warnings_name_the_line_that_called():
         assert caught
         assert {each.filename for each in caught} == {__file__}
         assert {each.category for each in caught} == {ConvergenceWarning}
+
+
+@pytest.mark.parametrize("given", [None, "adam", Adam, 0.1])
+def test_an_optimizer_that_is_none_is_refused_in_one_sentence(given):
+    trainer = a_trainer()
+    before = trainer.network.params.copy()
+    trainer.optimizer = given
+    with pytest.raises(TypeError, match="^optimizer must be an Optimizer object, got "):
+        trainer.fit(X, T, max_epochs=1)
+    np.testing.assert_array_equal(trainer.network.params, before)

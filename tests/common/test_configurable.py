@@ -1,19 +1,19 @@
-"""minnet.common.configured: printed form, equality, hash and copy follow from the signature."""
+"""minnet.common.configurable: printed form, equality, hash and copy follow from the signature."""
 
 import pickle
 
 import numpy as np
 import pytest
 
-from minnet.common.configured import Configured, suggest
+from minnet.common.configurable import Configurable, suggest
 
 
-class Inner(Configured):
+class Inner(Configurable):
     def __init__(self, gain=1.0):
         self.gain = gain
 
 
-class Thing(Configured):
+class Thing(Configurable):
     def __init__(self, size, part=None, *, rate=0.1):
         self.size = size
         self.part = part
@@ -21,12 +21,12 @@ class Thing(Configured):
         self.state = []
 
 
-class KeywordOnly(Configured):
+class KeywordOnly(Configurable):
     def __init__(self, *, size):
         self.size = size
 
 
-class Plain(Configured):
+class Plain(Configurable):
     pass
 
 
@@ -128,11 +128,11 @@ def test_pickle():
 
 
 def test_a_class_that_breaks_the_rule_is_told():
-    class Forgets(Configured):
+    class Forgets(Configurable):
         def __init__(self, size):
             pass
 
-    class Swallows(Configured):
+    class Swallows(Configurable):
         def __init__(self, **options):
             pass
 

@@ -17,13 +17,13 @@ import numpy as np
 _LARGEST_ARRAY_SHOWN = 6
 
 
-class Configured:
+class Configurable:
     """Mixin: the configuration of an object is the parameters of its ``__init__``.
 
     Examples
     --------
-    >>> from minnet.common.configured import Configured
-    >>> class Scale(Configured):
+    >>> from minnet.common.configurable import Configurable
+    >>> class Scale(Configurable):
     ...     def __init__(self, factor, shift=0.0):
     ...         self.factor = factor
     ...         self.shift = shift
@@ -103,14 +103,14 @@ def suggest(
 _known: dict[type[Any], dict[str, inspect.Parameter]] = {}
 
 
-def parameters(cls: type[Configured]) -> dict[str, inspect.Parameter]:
+def parameters(cls: type[Configurable]) -> dict[str, inspect.Parameter]:
     """Return the parameters of ``cls.__init__`` by name, without self."""
     if cls not in _known:
         _known[cls] = _look_up(cls)
     return _known[cls]
 
 
-def _look_up(cls: type[Configured]) -> dict[str, inspect.Parameter]:
+def _look_up(cls: type[Configurable]) -> dict[str, inspect.Parameter]:
     if cls.__init__ is object.__init__:
         return {}
     parameters = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
@@ -124,7 +124,7 @@ def _look_up(cls: type[Configured]) -> dict[str, inspect.Parameter]:
 
 
 def _copied(value: Any) -> Any:
-    if isinstance(value, Configured | np.ndarray):
+    if isinstance(value, Configurable | np.ndarray):
         return value.copy()
     if type(value) in (list, tuple):
         return type(value)(_copied(item) for item in value)
