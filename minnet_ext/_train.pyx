@@ -86,10 +86,11 @@ cdef class Program:
                 good &= reaches(layer.bias, 1, width, n_params, align)
             else:
                 good &= layer.n_in == width
+                good &= layer.weight == -1 or reaches(layer.weight, 1, width, n_params, align)
+                good &= layer.bias == -1 or reaches(layer.bias, 1, width, n_params, align)
                 good &= layer.kind == LAYER_DROPOUT or layer.kind == LAYER_BATCH_NORM
             if layer.kind == LAYER_BATCH_NORM:
-                good &= reaches(layer.weight, 1, width, n_params, align)
-                good &= reaches(layer.bias, 1, width, n_params, align)
+                good &= layer.weight >= 0 and layer.bias >= 0
                 good &= reaches(layer.mean, 1, width, n_state, align)
                 good &= reaches(layer.variance, 1, width, n_state, align)
             good &= layer.activation != ACT_USER or (layer.value != 0 and layer.slope != 0)

@@ -60,7 +60,7 @@ OPTIMIZERS = {"sgd": ("V",), "adam": ("M", "V"), "rmsprop": ("V", "M")}
 STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "minnet_layer": (
         ("int64_t", "kind activation n_in n_out", ""),
-        ("int64_t", "weight bias", "offsets in the parameters of W and b, or gamma and beta"),
+        ("int64_t", "weight bias", "offsets of the parameters W and b, or gamma and beta; or -1"),
         ("int64_t", "mean variance", "offsets in the layer state of BatchNorm's averages"),
         ("int64_t", "trainable", ""),
         ("int64_t", "needs_Z", "whether the activation's derivative reads Z"),

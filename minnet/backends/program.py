@@ -32,7 +32,7 @@ LAYER = np.dtype(
     ]
 )
 
-_KINDS = {Dense: "dense", Dropout: "dropout", BatchNorm: "batch_norm"}
+_KINDS: dict[type[Layer], str] = {Dense: "dense", Dropout: "dropout", BatchNorm: "batch_norm"}
 
 #: The code of an activation made by :func:`minnet.activation`.
 USER = formulas.ACTIVATIONS.index("user")
@@ -51,7 +51,7 @@ class CannotLowerError(Exception):
 
 def lower(
     network: Network,
-    kinds: tuple[type[Layer], ...] = (Dense, Dropout, BatchNorm),
+    kinds: tuple[type[Layer], ...] = tuple(_KINDS),
     users_activations: bool = False,
 ) -> tuple[Array, tuple[int, float]]:
     """Return a network's layers as an array of dtype ``LAYER``, and its loss as ``lower_loss`` does.
@@ -86,6 +86,7 @@ def lower(
             raise CannotLowerError(f"layers[{i}] is a {type(layer).__name__}")
         row["kind"] = formulas.LAYER_KINDS.index(_KINDS[type(layer)])
         row["n_in"], row["n_out"] = network.sizes[i : i + 2]
+        row["weight"] = row["bias"] = -1
         row["trainable"] = layer.trainable
         row["lr_factor"] = row["bias_lr_factor"] = layer.lr_factor
         if layer.only_in_training:

@@ -52,12 +52,13 @@ static double finish_gradient(step_context *c, ptrdiff_t n_params) {
 static void step_of_all(step_context *c, real scale) {
     for (ptrdiff_t i = 0; i < (ptrdiff_t)c->net->n_layers; i++) {
         const minnet_layer *layer = &c->net->layers[i];
-        if (layer->kind == LAYER_DROPOUT || !layer->trainable) continue;
+        if (!layer->trainable) continue;
         const int dense = layer->kind == LAYER_DENSE;
         const ptrdiff_t n = (ptrdiff_t)layer->n_out;
         const ptrdiff_t sizes[2] = {dense ? (ptrdiff_t)layer->n_in * n : n, n};
         const ptrdiff_t at[2] = {(ptrdiff_t)layer->weight, (ptrdiff_t)layer->bias};
         for (int k = 0; k < 2; k++) {
+            if (at[k] < 0) continue;
             minnet_step s = step_of(c, layer, dense && k == 0, 0);
             s.clip_value = INFINITY;
             ptrdiff_t begin, end;

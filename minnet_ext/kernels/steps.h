@@ -3,7 +3,7 @@
  *
  * A layer kind is a header with a `forward` and a `backward` of (context, number of the layer); it
  * reads the buffers at [i] and [i + 1] of workspace.h, and computes its share of rows or columns.
- * A new one is a line in each switch below.
+ * A new one is a line in each switch below: a kind that has none is an error of the compiler.
  */
 #ifndef MINNET_STEPS_H
 #define MINNET_STEPS_H
@@ -15,8 +15,11 @@
 #include "norm_layer.h"
 #include "sparse_layer.h"
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wswitch"
+
 static void layer_forward(step_context *c, ptrdiff_t i) {
-    switch (c->net->layers[i].kind) {
+    switch ((enum layer_kind)c->net->layers[i].kind) {
     case LAYER_DENSE:
         if (i == 0 && c->data->indptr) sparse_layer_forward(c);
         else dense_layer_forward(c, i);
@@ -27,7 +30,7 @@ static void layer_forward(step_context *c, ptrdiff_t i) {
 }
 
 static void layer_backward(step_context *c, ptrdiff_t i) {
-    switch (c->net->layers[i].kind) {
+    switch ((enum layer_kind)c->net->layers[i].kind) {
     case LAYER_DENSE:
         if (i == 0 && c->data->indptr) sparse_layer_backward(c);
         else dense_layer_backward(c, i);
@@ -36,6 +39,8 @@ static void layer_backward(step_context *c, ptrdiff_t i) {
     case LAYER_BATCH_NORM: norm_layer_backward(c, i); break;
     }
 }
+
+#pragma GCC diagnostic pop
 
 /* Which rows, and what the step does to each parameter. */
 static void begin_step(step_context *c, int64_t step) {

@@ -1,5 +1,6 @@
 """The one table: the extension is built from it, unknown codes are no functions, nothing is half added."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exact import EXACT
-from parity import LOSSES, OPTIMIZERS
+from parity import FACTORS, LOSSES, OPTIMIZERS, stack
 
 import minnet
-from minnet import SGD, Adam, Dense, Network, activations, losses, optimizers
+from minnet import SGD, Adam, Dense, Network, activations, layers, losses, optimizers
 from minnet.backends import Hyper, formulas, program
-from minnet.export import onnx_operators
+from minnet.export import description, onnx_operators, to_numpy_source, to_onnx
 
 minnet_ext = pytest.importorskip("minnet_ext", reason="installed without the extension")
 from minnet_ext import _train  # noqa: E402
@@ -230,6 +231,52 @@ def missing_of_optimizer(cls):
     return missing
 
 
+def missing_of_layer(cls):
+    missing = list(named_in(layers, cls))
+    if cls.__name__ not in minnet.__all__:
+        missing.append("__all__ of minnet")
+    stacks = [stack(name, "tanh") for name in FACTORS["layers"]]
+    if not any(type(layer) is cls for layers in stacks for layer in layers):
+        missing.append("stack() and FACTORS of tests/parity.py")
+    network = Network([Dense(4), cls(4) if cls.fully_connected else cls(), Dense(3)])
+    network.initialize(5, random_state=0)
+    if cls not in description._LAYERS:
+        missing.append("_LAYERS of minnet/export/description.py")
+    else:
+        missing += [
+            f"{branch} of minnet/export/{file}.py"
+            for export, branch, file in EXPORTS
+            if not exported(export, network)
+        ]
+    if cls not in program._KINDS:
+        return [*missing, "_KINDS of minnet/backends/program.py"]
+    if program._KINDS[cls] not in formulas.LAYER_KINDS:
+        return [*missing, "LAYER_KINDS of minnet/backends/formulas.py"]
+    try:
+        table, _ = program.lower(network, tuple(program._KINDS))
+    except (AttributeError, KeyError):  # as another kind
+        return [*missing, "its fields in lower() of minnet/backends/program.py"]
+    try:
+        program_of(network, table)
+    except ValueError:
+        missing.append("its offsets in Program of minnet_ext/_train.pyx")
+    return missing
+
+
+EXPORTS = [(to_numpy_source, "_add_layer()", "numpy_source")]
+if importlib.util.find_spec("onnx"):
+    EXPORTS.append((to_onnx, "_add_logits()", "onnx_operators"))
+
+
+def exported(export, network):
+    """Return whether an export knows the layers of a network."""
+    try:
+        export(network)
+    except (AttributeError, KeyError):  # of another kind
+        return False
+    return True
+
+
 def own(base, module):
     """Return minnet's own subclasses."""
     found, queue = [], [base]
@@ -250,6 +297,11 @@ def test_losses_are_wholly_added(cls):
     assert missing_of_loss(cls) == []
 
 
+@pytest.mark.parametrize("cls", own(layers.Layer, layers))
+def test_layers_are_wholly_added(cls):
+    assert missing_of_layer(cls) == []
+
+
 @pytest.mark.parametrize("cls", own(optimizers.Optimizer, optimizers))
 def test_optimizers_are_wholly_added(cls):
     assert missing_of_optimizer(cls) == []
@@ -263,6 +315,9 @@ def test_what_is_missing_is_named(monkeypatch):
         name = "third"
 
     class Quarter(optimizers.Optimizer):
+        pass
+
+    class Fifth(layers.Layer):
         pass
 
     assert missing_of_activation(Half) == [
@@ -285,6 +340,19 @@ def test_what_is_missing_is_named(monkeypatch):
         "OPTIMIZERS of tests/parity.py",
         "compiled=... and OPTIMIZERS of minnet/backends/formulas.py",
     ]
+    half = [
+        "__all__ of minnet.layers",
+        "docs/api.rst",
+        "__all__ of minnet",
+        "stack() and FACTORS of tests/parity.py",
+    ]
+    tables = ["_LAYERS of minnet/export/description.py", "_KINDS of minnet/backends/program.py"]
+    assert missing_of_layer(Fifth) == [*half, *tables]
+    monkeypatch.setattr(description, "_LAYERS", (*description._LAYERS, Fifth))
+    monkeypatch.setitem(program._KINDS, Fifth, "fifth")
+    exports = [f"{branch} of minnet/export/{file}.py" for _, branch, file in EXPORTS]
+    codes = "LAYER_KINDS of minnet/backends/formulas.py"
+    assert missing_of_layer(Fifth) == [*half, *exports, codes]
 
 
 def test_a_name_in_the_table_without_c_code_is_named(monkeypatch):
@@ -298,3 +366,15 @@ def test_a_name_in_the_table_without_c_code_is_named(monkeypatch):
         "a case of activate() in minnet_ext/kernels/activate.h",
         "a case of differentiate() in minnet_ext/kernels/activate.h",
     ]
+
+
+def test_a_kind_of_layer_that_is_half_lowered_is_named(monkeypatch):
+    class Half(layers.Layer):
+        pass
+
+    monkeypatch.setattr(formulas, "LAYER_KINDS", (*formulas.LAYER_KINDS, "half"))
+    monkeypatch.setitem(program._KINDS, Half, "half")
+    assert missing_of_layer(Half)[-1] == "its fields in lower() of minnet/backends/program.py"
+    monkeypatch.setattr(Half, "only_in_training", True)  # lowered, but no kind that C knows
+    monkeypatch.setattr(Half, "rate", 0.5, raising=False)
+    assert missing_of_layer(Half)[-1] == "its offsets in Program of minnet_ext/_train.pyx"
