@@ -12,4 +12,4 @@ long = [
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     if len(line) >= 120 and not line.startswith("|")
 ]
-sys.exit("\n".join(long))
+sys.exit("\n".join(long) or None)
