@@ -52,4 +52,4 @@ found = [
     for name, node, of_class in public(ast.parse(path.read_text(encoding="utf-8")))
     if missing(node, of_class)
 ]
-sys.exit("\n".join(found))
+sys.exit("\n".join(found) or None)
