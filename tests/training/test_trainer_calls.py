@@ -334,6 +334,6 @@ def test_an_optimizer_that_is_none_is_refused_in_one_sentence(given):
     trainer = a_trainer()
     before = trainer.network.params.copy()
     trainer.optimizer = given
-    with pytest.raises(TypeError, match="^optimizer must be an Optimizer object, got "):
+    with pytest.raises(TypeError, match=r"^optimizer must be an Optimizer object, got "):
         trainer.fit(X, T, max_epochs=1)
     np.testing.assert_array_equal(trainer.network.params, before)
