@@ -1,7 +1,7 @@
 r"""Optimizers on the flat parameter vector.
 
 An optimizer is its configuration, the current ``learning_rate``, and a flat ``state`` of the layout of
-the parameters. ``update`` changes the parameters in place. The schedules of :mod:`minnet.schedules` can be
+the parameters. ``update`` changes the parameters in place. The schedules of ``minnet.schedules`` can be
 named from here too.
 
 One of your own has ``update``, and ``n_state`` where it remembers something:

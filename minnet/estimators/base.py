@@ -68,7 +68,7 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         another of :func:`minnet.activations.list_activations`, or an object.
     solver : {"adam", "sgd", "adamw", "rmsprop", "lbfgs"} or Optimizer, default="adam"
         "lbfgs" minimizes over all data at once and suits small data sets. The others are
-        :mod:`minnet.optimizers`; an object, such as ``minnet.SGD(0.1, momentum=0.9)`` or one of your
+        ``minnet.optimizers``; an object, such as ``minnet.SGD(0.1, momentum=0.9)`` or one of your
         own, is copied. It has its learning rate and its constants itself, so that
         ``learning_rate_init``, ``momentum``, ``nesterovs_momentum``, ``beta_1``, ``beta_2`` and
         ``epsilon`` must be left at their defaults.
