@@ -91,7 +91,9 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     max_iter : int, default=200
         Most epochs (iterations of "lbfgs").
     shuffle : bool, default=True
-        Visit the samples in a new random order in each epoch.
+        Visit the samples in a new random order in each epoch. With False they keep their order, of time
+        say: each epoch has the same mini-batches, and what ``early_stopping`` sets aside are the last
+        rows.
     random_state : int, RandomState or None, default=None
         Decides initial weights, order, dropout and validation split; consumed once a fit.
     tol : float, default=1e-4
@@ -109,9 +111,11 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=False
         Stop when the score on a validation set stalls, and return to the best weights. The set is
-        ``X_val`` of ``fit``; without it ``validation_fraction`` of the data are set aside, in the
-        proportions of the classes where there are classes and that is possible.
+        ``X_val`` of ``fit``; without it ``validation_fraction`` of the data are set aside: by chance, in
+        the proportions of the classes where there are classes and that is possible; with
+        ``shuffle=False`` the last rows, whatever their classes.
     validation_fraction : float, default=0.1
+        The share of the rows that ``early_stopping`` sets aside, rounded up.
     beta_1, beta_2 : float, default=0.9, 0.999
         Of "adam" and "adamw".
     epsilon : float, default=1e-8
@@ -143,8 +147,9 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     scoring : str, callable or None, default=None
         What the validation set is scored by. None: accuracy, or R2 for a regressor, which is no measure
         of a quantile. "loss": minus the loss, without L2. Otherwise the name of a scorer of
-        scikit-learn, or ``scorer(estimator, X, y)``, the higher the better, which gets
-        ``sample_weight=`` too where the validation set has weights.
+        scikit-learn, or ``scorer(estimator, X, y)``, the higher the better, which gets rows of the kind
+        that ``fit`` got, such as a data frame with its names and its index, and ``sample_weight=`` too
+        where the validation set has weights.
     backend : {"auto", "cython", "numba", "numpy"}, default="auto"
         What runs the training; "auto" takes the first of them that is installed.
     n_threads : int or None, default=None
@@ -271,10 +276,13 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         """Return the score of the network's predictions ``Y`` for the targets ``T``."""
 
     def _held_rows(self, targets: Any, T: Array, n_held: int, stream: Stream) -> Array:
-        """Return which rows are set aside for validation."""
+        """Return which rows are set aside for validation, by chance."""
         held = np.zeros(len(T), dtype=bool)
         held[stream.permutation(len(T))[:n_held]] = True
         return held
+
+    def _check_parts(self, targets: Any, T: Array, T_held: Array) -> None:
+        """Warn if what is trained on and what is set aside do not go together."""
 
     def _total_weight(
         self, targets: Any, T: Array, sample_weight: Array | None, call: str

@@ -346,15 +346,24 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         return np.average(right, weights=sample_weight)
 
     def _held_rows(self, targets: Labels, T: Array, n_held: int, stream: Stream) -> Array:
-        held = stratified_rows(T, n_held, stream)
-        missing = targets.only_in(T[~held], T[held])
+        return stratified_rows(T, n_held, stream)
+
+    def _check_parts(self, targets: Labels, T: Array, T_held: Array) -> None:
+        untrained = [] if self.shuffle else targets.only_in(T_held, T)
+        if untrained:
+            warnings.warn(
+                f"no row of these labels is trained on: {abbreviated(untrained)}; all of them are among "
+                "the last rows, which early stopping sets aside with shuffle=False: give a set of your "
+                "own as X_val and y_val, or set shuffle=True",
+                stacklevel=level_of_user(),
+            )
+        missing = targets.only_in(T, T_held)
         if missing:
             warnings.warn(
                 f"the validation set has no row of these labels: {abbreviated(missing)}; give fit more "
                 "rows, a larger validation_fraction, or a set of your own as X_val and y_val",
                 stacklevel=level_of_user(),
             )
-        return held
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -56,15 +56,16 @@ class Data:
     ----------
     X : ndarray or sparse matrix of shape (n_samples, n_features)
     y : ndarray or sparse matrix
-        As the user gave it.
     T : ndarray
         Targets of the loss.
     sample_weight : ndarray of shape (n_samples,) or None
-        As the user gave it.
+        Without those of classes.
     weights : ndarray of shape (n_samples,) or None
         With those of classes.
     features : Features
     targets : Labels or Numbers
+    given : tuple
+        ``X``, ``y`` and ``sample_weight`` in the form in which the user gave them.
     """
 
     X: Matrix
@@ -74,6 +75,7 @@ class Data:
     weights: Array | None
     features: Features
     targets: Labels | Numbers
+    given: tuple[Any, Any, Any]
 
 
 def check_data(
@@ -101,6 +103,7 @@ def check_data(
     classes : array-like or None
         Of a classifier's ``partial_fit``.
     """
+    as_given = X, y, sample_weight
     X, y, features = check_inputs(estimator, X, y, None if known is None else known.features)
     if sample_weight is not None:
         sample_weight = validate_weight(sample_weight, X)
@@ -115,7 +118,7 @@ def check_data(
             raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
         if total == np.inf:
             raise ValueError(f"sample_weight must have a finite sum, got up to {weights.max():g}")
-    return Data(X, y, T, sample_weight, weights, features, targets)
+    return Data(X, y, T, sample_weight, weights, features, targets, as_given)
 
 
 def check_for_loss(

@@ -6,20 +6,21 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
-from numbers import Real
+from numbers import Number, Real
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing, column_or_1d
+from sklearn.utils._dataframe import is_df_or_series, is_pyarrow_data
 from sklearn.utils.validation import _check_y, check_consistent_length
 
 from minnet.backends import make_backend
 from minnet.common.checks import check_sparse
-from minnet.common.types import Array, Estimator, Matrix
+from minnet.common.types import Array, Estimator
 from minnet.estimators.data import Data, check_for_loss, check_X, validate_weight
-from minnet.estimators.targets import columns
+from minnet.estimators.targets import columns, typed_labels
 from minnet.network import Network
 from minnet.random import Stream
 from minnet.training.reading import InMemory
@@ -37,25 +38,17 @@ class ValidationSet:
     ----------
     estimator : MinNetClassifier or MinNetRegressor
         Being fitted.
-    X : {ndarray, sparse matrix}
-    y : {ndarray, sparse matrix}
-        As the user gave it: for scorers.
-    T, weights : ndarray, ndarray or None
-        Targets of the loss, and the weights of loss and score.
+    data : Data
+        Of these rows. A scorer gets them as they were given: with names, an index, labels of their kind.
     """
 
-    def __init__(
-        self, estimator: Estimator, X: Matrix, y: Any, T: Array, weights: Array | None
-    ) -> None:
+    def __init__(self, estimator: Estimator, data: Data) -> None:
         self.estimator = estimator
-        self.X, self.y, self.T, self.weights = X, y, T, weights
+        self.X, self.T, self.weights = data.X, data.T, data.weights
         self._backend: Any = None
-        self._scorer: Any = None
-        if estimator.scoring not in (None, "loss"):
+        if _has_scorer(estimator):
             self._scorer = check_scoring(estimator, estimator.scoring)
-            if self.y.ndim == 2 and self.y.shape[1] == 1:
-                y = self.y if isinstance(self.y, np.ndarray) else self.y.toarray()
-                self.y = column_or_1d(y)
+            self._scored = _for_scorer(estimator, data)
 
     @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, network: Network) -> tuple[float, float]:
@@ -85,9 +78,10 @@ class ValidationSet:
         """Return what the scorer says of an estimator with this network."""
         # Fitted anew, whatever the scorer did to the last one.
         fitted = self.estimator._as_fitted(network, n_iter=0)
-        weights = {} if self.weights is None else {"sample_weight": self.weights}
+        X, y, sample_weight = self._scored
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         try:
-            score = self._scorer(fitted, self.X, self.y, **weights)
+            score = self._scorer(fitted, X, y, **weights)
         except AttributeError as error:
             if not isinstance(self.estimator.scoring, str):
                 raise
@@ -96,6 +90,25 @@ class ValidationSet:
         if not isinstance(score, Real):
             raise ValueError(f"scoring must give a number, got {score!r}")
         return float(score)
+
+
+def _has_scorer(estimator: Estimator) -> bool:
+    return estimator.scoring not in (None, "loss")
+
+
+def _for_scorer(estimator: Estimator, data: Data) -> tuple[Any, Any, Any]:
+    """Return ``X``, ``y`` and ``sample_weight`` for a scorer: as they were given, as far as that goes."""
+    X, y, sample_weight = data.given
+    if isinstance(estimator.scoring, str):
+        y = data.y  # scikit-learn's metrics know fewer kinds of labels than fit
+    if isinstance(y, np.ndarray) or sparse.issparse(y):
+        if y.ndim == 2 and y.shape[1] == 1:  # as predictions are
+            y = column_or_1d(y.toarray() if sparse.issparse(y) else y)
+        if y.dtype == object and isinstance(estimator.scoring, str):
+            y = typed_labels(y)
+    if data.weights is not data.sample_weight or isinstance(sample_weight, Number):
+        sample_weight = data.weights  # with those of classes, or the same for all
+    return X, y, sample_weight
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -126,7 +139,7 @@ def check_held(
         return None
     if estimator.solver == "lbfgs":
         raise ValueError("X_val must be None for solver='lbfgs', which has no epochs")
-    targets = data.targets
+    targets, as_given = data.targets, (X_val, y_val, sample_weight_val)
     with _naming("X_val"):
         X_val = check_X(estimator, X_val, data.features, data.X.dtype)
     with _naming("y_val"):
@@ -151,7 +164,10 @@ def check_held(
         raise ValueError(
             "sample_weight_val must not be all zero: no sample has a positive weight with its class_weight"
         )
-    return ValidationSet(estimator, X_val, y_val, T_val, weights)
+    return ValidationSet(
+        estimator,
+        Data(X_val, y_val, T_val, sample_weight_val, weights, data.features, targets, as_given),
+    )
 
 
 @contextlib.contextmanager
@@ -169,7 +185,10 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def split(estimator: Estimator, key: int, data: Data) -> tuple[Data, ValidationSet]:
-    """Return what is trained on, and a part that is set aside, as the key of the fit says."""
+    """Return what is trained on, and a part that is set aside.
+
+    The key of the fit says which, by chance; with ``shuffle=False`` it is the last rows.
+    """
     n_samples = data.X.shape[0]
     n_held = ceil(estimator.validation_fraction * n_samples)
     if n_held < 2:
@@ -182,18 +201,47 @@ def split(estimator: Estimator, key: int, data: Data) -> tuple[Data, ValidationS
             f"validation_fraction must leave rows to train on, got {estimator.validation_fraction} "
             f"for {n_samples} rows"
         )
-    rows = estimator._held_rows(data.targets, data.T, n_held, Stream(key, "split"))
+    if estimator.shuffle:
+        rows = estimator._held_rows(data.targets, data.T, n_held, Stream(key, "split"))
+    else:
+        rows = np.arange(n_samples) >= n_samples - n_held
     train, held = (_rows_of(data, part) for part in (~rows, rows))
+    estimator._check_parts(data.targets, train.T, held.T)
     for name, part in (("training", train), ("validation", held)):
         if part.weights is not None and not part.weights.sum() > 0:
             raise ValueError(f"sample_weight must not be all zero in the {name} part")
-    return train, ValidationSet(estimator, held.X, held.y, held.T, held.weights)
+    if _has_scorer(estimator):
+        held = replace(held, given=_given_rows(data, held, np.flatnonzero(rows)))
+    return train, ValidationSet(estimator, held)
 
 
 def _rows_of(data: Data, rows: Array) -> Data:
     X, y, T = (_safe_indexing(array, rows) for array in (data.X, data.y, data.T))
     weights = None if data.weights is None else _safe_indexing(data.weights, rows)
-    return replace(data, X=X, y=y, T=T, weights=weights)
+    sample_weight = weights
+    if data.weights is not data.sample_weight and data.sample_weight is not None:
+        sample_weight = _safe_indexing(data.sample_weight, rows)
+    return replace(data, X=X, y=y, T=T, sample_weight=sample_weight, weights=weights)
+
+
+def _given_rows(data: Data, held: Data, rows: Array) -> tuple[Any, Any, Any]:
+    """Return the rows of what the user gave, in its form; of arrays where that has none to choose from."""
+    wholes = (data.X, data.y, data.sample_weight)
+    chosen: list[Any] = []
+    for given, whole, part in zip(
+        data.given, wholes, (held.X, held.y, held.sample_weight), strict=True
+    ):
+        if given is whole:
+            chosen.append(part)
+        elif sparse.issparse(given):  # not all kinds have rows
+            chosen.append(given.tocsr()[rows].asformat(given.format))
+        elif is_pyarrow_data(given):
+            chosen.append(given.take(rows))
+        elif isinstance(given, list | tuple | np.ndarray) or is_df_or_series(given):
+            chosen.append(_safe_indexing(given, rows))
+        else:
+            chosen.append(part)
+    return tuple(chosen)
 
 
 def stratified_rows(T: Array, n_held: int, stream: Stream) -> Array:

@@ -174,3 +174,65 @@ def test_the_rows_that_train_stay_in_their_order(make, monkeypatch):
     est.set_params(random_state=0).fit(X, X.ravel() > 0.5)
     assert len(seen[0]) == 36
     assert (np.diff(seen[0]) > 0).all()
+
+
+# ---- in the order of the rows
+
+
+def held_rows(make, y, **arguments):
+    """Return the rows that a fit sets aside, and those that it trains on."""
+    seen = []
+
+    def scorer(estimator, X, y, **weights):
+        seen.append((X.ravel(), y, weights))
+        return 0.0
+
+    X = np.arange(50.0)[:, np.newaxis] / 50
+    est = make(hidden_layer_sizes=(2,), early_stopping=True, max_iter=1, scoring=scorer)
+    est.set_params(random_state=0, **arguments)
+    est.fit(X, y, np.arange(50) + 1.0)
+    return seen[0]
+
+
+ORDERED = {
+    "numbers": (MinNetRegressor, np.arange(50.0)),
+    "outputs": (MinNetRegressor, np.arange(100.0).reshape(50, 2)),
+    "two classes": (MinNetClassifier, np.arange(50) % 2),
+    "classes": (MinNetClassifier, np.array(["a", "b", "c"])[np.arange(50) % 3]),
+    "indicator": (MinNetClassifier, np.arange(100).reshape(50, 2) % 3 % 2),
+    "sparse indicator": (
+        MinNetClassifier,
+        sparse.csr_array(np.arange(100).reshape(50, 2) % 3 % 2),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("fraction", "n_held"), [(0.1, 5), (0.11, 6), (0.5, 25)])
+@pytest.mark.parametrize("kind", ORDERED)
+def test_without_shuffling_the_last_rows_are_set_aside(kind, fraction, n_held):
+    make, y = ORDERED[kind]
+    order = {"shuffle": False, "validation_fraction": fraction}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="no row of these|the validation set has no row")
+        X, seen, weights = held_rows(make, y, **order)
+    np.testing.assert_array_equal(X, np.arange(50 - n_held, 50) / 50)
+    np.testing.assert_array_equal(weights["sample_weight"], np.arange(50 - n_held, 50) + 1.0)
+    assert (seen != y[50 - n_held :]).sum() == 0
+    assert not np.array_equal(held_rows(make, y, validation_fraction=fraction)[0], X)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("sparse_y", [None, False, True])
+def test_labels_that_come_last_are_named(sparse_y):
+    y = np.repeat(["a", "b", "c"], [40, 5, 5])
+    if sparse_y is not None:
+        Y = (y[:, np.newaxis] == np.array(["a", "b", "c"])).astype(int)
+        y = sparse.csr_array(Y) if sparse_y else Y
+    last = "'c'" if sparse_y is None else "2"
+    with pytest.warns(UserWarning, match="no row of these labels") as seen:
+        held_rows(MinNetClassifier, y, shuffle=False)
+    texts = [str(w.message) for w in seen]
+    assert any(text.startswith(f"no row of these labels is trained on: {last}; ") for text in texts)
+    assert any(text.startswith("the validation set has no row of these") for text in texts)
+    assert {w.filename for w in seen if "no row" in str(w.message)} == {__file__}
