@@ -23,6 +23,7 @@ from minnet.estimators.data import Data, Features, check_X
 from minnet.estimators.fit import Fit, FitStream, Initialize, PartialFit
 from minnet.estimators.fitted import BackendCache, Fitted
 from minnet.estimators.inspection import InspectionMixin
+from minnet.estimators.nested_parameters import changed_parts, nested_parameters
 from minnet.estimators.targets import Labels, Numbers
 from minnet.layers import Layer
 from minnet.losses import Loss
@@ -127,14 +128,15 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     init : str, dict, Initializer, array, callable or list, default="auto"
         Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one
         entry per weight matrix, the output's included. "auto" picks by activation; ``init_`` says
-        what.
+        what. Parameters of an object are searched by names such as ``init__gain`` or, in a list,
+        ``init__0__gain``; so are those of other objects, ``solver__momentum`` for one.
     bias_init : the same, default="auto"
         Of the biases. "auto" draws those of a hidden layer as one more row of weights where "auto"
         picked the initializer of the weights, and is "zeros" otherwise.
     layers : list of Layer, default=None
         The hidden layers themselves (Dense, Dropout, BatchNorm, your own), instead of
         ``hidden_layer_sizes``, ``activation``, ``dropout`` and ``batch_norm``. They are copied; the
-        output layer is added.
+        output layer is added. Their parameters are searched by names such as ``layers__0__units``.
     dropout : float, default=0.0
         Rate of a Dropout after each hidden layer.
     batch_norm : bool, default=False
@@ -241,6 +243,52 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     @classmethod
     def _get_param_names(cls) -> list[str]:
         return sorted(defaults_of(cls))  # scikit-learn looks at the signature in each fit
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Also those of the objects among them, joined by two underscores: ``init__gain``,
+            ``layers__0__units``.
+
+        Returns
+        -------
+        dict
+        """
+        params = super().get_params(deep)
+        return nested_parameters(params) if deep else params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set arguments by the names that :meth:`get_params` gives them, all or none.
+
+        An object of which a parameter is set (``init__gain=2``) is replaced by a copy that has it, since
+        other estimators may share the object.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is no such argument, or if an object cannot have what is given.
+
+        Examples
+        --------
+        >>> from minnet import Dense, MinNetClassifier
+        >>> clf = MinNetClassifier(layers=[Dense(5, "tanh"), Dense(5, "tanh")])
+        >>> clf.set_params(layers__0__units=9).layers
+        [Dense(9, activation=Tanh()), Dense(5, activation=Tanh())]
+        """
+        for name, value in changed_parts(self.get_params(deep=False), params, self).items():
+            setattr(self, name, value)
+        return self
 
     def _validate_params(self) -> None:
         check_arguments(self)
