@@ -10,9 +10,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.validation import check_is_fitted
 
 from minnet.activations import Activation
 from minnet.common.docstrings import complete_docstring
@@ -20,7 +22,8 @@ from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.base import BaseMinNet, stochastic_solver
 from minnet.estimators.data import Data, level_of_user
 from minnet.estimators.fit import FitStream, PartialFit
-from minnet.estimators.targets import Labels, abbreviated, plain_labels, typed_labels
+from minnet.estimators.plain import as_labels, as_numbers
+from minnet.estimators.targets import Labels, abbreviated, check_indicator, in_a_row, sorted_labels
 from minnet.estimators.validation import stratified_rows
 from minnet.layers import Layer
 from minnet.links import LOG_INVERSE_LINKS
@@ -265,6 +268,28 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
 
         return self._predict_from_logits(X, outputs)
 
+    def score(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy; for multilabel the fraction of rows that are right in every label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels in any form that ``fit`` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self, "network_")
+        labels = as_labels(y)
+        if self._labels.kind == "multilabel" and np.ndim(labels) == 2:
+            check_indicator(labels)
+        elif sparse.issparse(labels) and labels.shape[1:] == (1,):
+            labels = labels.toarray()
+        return super().score(X, labels, as_numbers(sample_weight, "sample_weight"))
+
     # ---- what the base asks for
 
     def _check_targets(
@@ -276,7 +301,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         call: str,
         classes: Any,
     ) -> tuple[Labels, Array]:
-        y = plain_labels(y)
+        y = in_a_row(y)
         labels = found = Labels.of(y)
         if classes is not None:
             classes = _check_classes(classes)
@@ -296,8 +321,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         return labels, labels.encode(y, dtype)
 
     def _check_held_targets(self, targets: Labels, y: Any, dtype: DTypeLike) -> Array:
-        y = plain_labels(y)
-        targets.check(Labels.of(y), "y_val")
+        y = in_a_row(y)
+        targets.check(Labels.of(y, "y_val"), "y_val")
         return targets.encode(y, dtype)
 
     def _fitted_targets(self) -> Labels:
@@ -374,6 +399,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
 def _check_classes(classes: Any) -> Array:
     if sparse.issparse(classes):
         raise ValueError(f"classes must be an array of labels in a row, got {classes!r:.200}")
-    if str(getattr(classes, "dtype", "")) == "object":
-        classes = typed_labels(np.asarray(classes), "classes")
-    return unique_labels(classes)
+    classes = as_labels(classes, "classes")
+    if type(classes) is not np.ndarray:
+        return unique_labels(classes)
+    return sorted_labels(check_array(classes, ensure_2d=False, dtype=None, input_name="classes"))

@@ -16,12 +16,13 @@ from minnet.common.buffers import all_finite
 from minnet.common.checks import check_sparse
 from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array, DTypeLike, Estimator, Matrix
+from minnet.estimators.plain import as_labels, as_numbers
 from minnet.estimators.targets import Labels, Numbers
 from minnet.losses import get_loss
 
 __all__ = [
-    "Data", "Features", "check_X", "check_data", "check_for_loss", "check_inputs", "dtypes_of",
-    "level_of_user", "validate", "validate_weight", "warn_of_scale",
+    "Data", "Features", "as_targets", "check_X", "check_data", "check_for_loss", "check_inputs",
+    "dtypes_of", "level_of_user", "validate", "validate_weight", "warn_of_scale",
 ]  # fmt: skip
 
 #: Those that are taken as they are; all others become the first.
@@ -169,7 +170,7 @@ def check_inputs(
     X, y = validate(
         stand_in,
         X,
-        y,
+        as_targets(estimator, y),
         multi_output=True,
         y_numeric=not hasattr(estimator, "predict_proba"),
         dtype=dtypes_of(X),
@@ -220,8 +221,16 @@ def _is_plain_target(y: Any, n_samples: int) -> bool:
     return (
         type(y) is np.ndarray
         and y.shape == (n_samples,)
+        and y.dtype.isnative
         and (y.dtype.kind in "biu" or (y.dtype in DTYPES and all_finite(y)))
     )
+
+
+def as_targets(estimator: Estimator, y: Any, name: str = "y") -> Any:
+    """Return labels or numbers, whichever the estimator learns, as an array for scikit-learn's checks."""
+    if isinstance(y, str):  # "no_validation" is a word of theirs
+        return np.asarray(y)
+    return as_labels(y, name) if hasattr(estimator, "predict_proba") else as_numbers(y, name)
 
 
 def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: Any) -> Any:
@@ -243,6 +252,7 @@ def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: 
 
 def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") -> Array:
     """Return sample weights as an array, or say what is wrong."""
+    sample_weight = as_numbers(sample_weight, name)
     try:
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     except OverflowError as error:

@@ -13,6 +13,7 @@ from minnet.activations import Activation
 from minnet.common.docstrings import complete_docstring
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.base import BaseMinNet
+from minnet.estimators.plain import as_numbers
 from minnet.estimators.targets import Numbers, by_columns, columns
 from minnet.layers import Layer
 from minnet.losses import Loss, get_loss
@@ -139,6 +140,22 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
 
         Y = self._predict_from_logits(X, numbers)
         return Y.ravel() if Y.shape[1] == 1 else Y
+
+    def score(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return R2, the mean over outputs.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Numbers in any form that ``fit`` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        return super().score(X, as_numbers(y), as_numbers(sample_weight, "sample_weight"))
 
     # ---- what the base asks for
 

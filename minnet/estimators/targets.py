@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from minnet.common.types import Array, DTypeLike
 
 __all__ = [
-    "Labels", "Numbers", "abbreviated", "by_columns", "columns", "plain_labels", "typed_labels",
+    "Labels", "Numbers", "abbreviated", "by_columns", "check_indicator", "columns", "in_a_row",
 ]  # fmt: skip
 
 # What to do about labels that do not belong to the fitted ones, by the call.
@@ -36,38 +36,24 @@ def columns(n: int) -> str:
     return "1 column" if n == 1 else f"{n} columns"
 
 
-def typed_labels(y: Array, name: str = "y") -> Array:
-    """Return an array of Python's objects as one of booleans, whole numbers or floats, if it is that.
+def sorted_labels(y: Array) -> Array:
+    """Return the labels in ``y``, each once, in their order; objects are strings."""
+    classes = unique_labels(y)
+    if y.dtype == object:
+        labels = sorted(set(y.ravel().tolist()))
+        if classes.tolist() != labels:  # an array of strings loses zeros at their ends
+            return np.array(labels, dtype=object)
+    return classes
 
-    scikit-learn takes such an array for no known kind of labels. Strings, and what is not known here,
-    stay as they are.
 
-    Raises
-    ------
-    ValueError
-        If a label is missing (None, NaN), if types are mixed, or if a number has more than 64 bits.
-    """
-    labels = y.ravel().tolist()
-    for label in labels:
-        if label is None or type(label).__name__ == "NAType" or label != label:
-            raise ValueError(f"{name} must have no missing labels, got {label!r}")
-    for kinds in (bool, np.bool_), Integral, Real, str:
-        inside = [isinstance(label, kinds) for label in labels]
-        if all(inside):
-            break
-        if any(inside):
-            names = sorted({type(label).__name__ for label in labels})
-            raise ValueError(f"{name} must have labels of one type, got {' and '.join(names)}")
-    else:
-        return y
-    if kinds is str or not labels:
-        return y
-    typed = np.array(labels)
-    if kinds is Integral and typed.dtype.kind not in "iu":
+def check_indicator(y: Any, name: str = "y") -> None:
+    """Raise if a multilabel indicator, dense or sparse, has anything but zeros and ones."""
+    values = y.data if sparse.issparse(y) else y
+    others = values[(values != 0) & (values != 1)]
+    if others.size:
         raise ValueError(
-            f"{name} must have labels of at most 64 bits or strings, got {max(labels, key=abs)}"
+            f"{name} must have zeros and ones alone as a multilabel indicator, got {others[0]}"
         )
-    return typed.reshape(y.shape)
 
 
 @dataclass(frozen=True)
@@ -90,22 +76,23 @@ class Labels:
 
     @classmethod
     @np.errstate(invalid="ignore")  # scikit-learn casts floats to integers to see what they are
-    def of(cls, y: Any) -> Labels:
-        """Learn the classes from ``y``."""
+    def of(cls, y: Any, name: str = "y") -> Labels:
+        """Learn the classes from ``y``, which messages call by ``name``."""
         if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biu":
             classes = np.unique(y)
             if len(classes) < len(y) // 2:  # otherwise scikit-learn may warn
                 return cls._single(classes)
         check_classification_targets(y)
-        target = type_of_target(y, input_name="y")
+        target = type_of_target(y, input_name=name)
         if target == "multiclass-multioutput":
             raise ValueError(
-                "y must have one column of labels or be a multilabel indicator of zeros and ones, "
+                f"{name} must have one column of labels or be a multilabel indicator of zeros and ones, "
                 "got several columns of labels (multiclass-multioutput is not supported)"
             )
         if target.startswith("multilabel"):
+            check_indicator(y, name)
             return cls(np.arange(y.shape[1]), "multilabel", sparse.issparse(y))
-        return cls._single(unique_labels(y))
+        return cls._single(sorted_labels(y))
 
     @classmethod
     def _single(cls, classes: Array) -> Labels:
@@ -188,7 +175,8 @@ class Labels:
         if self.kind == "multilabel":
             y = y.toarray() if sparse.issparse(y) else y
             return (y > 0).astype(dtype)
-        indices = np.searchsorted(self.classes, y)
+        # In one dtype: NumPy compares signed and unsigned numbers as floats.
+        indices = np.searchsorted(self.classes, y.astype(self.classes.dtype, copy=False))
         if self.kind == "multiclass":
             return indices.astype(np.int64)
         # A single class is the negative one, as in scikit-learn.
@@ -310,11 +298,11 @@ class Numbers:
         return (Y * self.scale + self.mean).astype(Y.dtype, copy=False)
 
 
-def plain_labels(y: Any) -> Any:
-    """Return labels in a single column as a vector, and those that are Python's objects by their type."""
+def in_a_row(y: Any) -> Any:
+    """Return labels in a single column as a vector."""
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
-    return typed_labels(y) if y.dtype == object else y
+        return column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
+    return y
 
 
 def by_columns(y: Any) -> Array:

@@ -19,8 +19,9 @@ from sklearn.utils.validation import _check_y, check_consistent_length
 from minnet.backends import make_backend
 from minnet.common.checks import check_sparse
 from minnet.common.types import Array, Estimator
-from minnet.estimators.data import Data, check_for_loss, check_X, validate_weight
-from minnet.estimators.targets import columns, typed_labels
+from minnet.estimators.data import Data, as_targets, check_for_loss, check_X, validate_weight
+from minnet.estimators.plain import for_metrics
+from minnet.estimators.targets import columns
 from minnet.network import Network
 from minnet.random import Stream
 from minnet.training.reading import InMemory
@@ -99,13 +100,11 @@ def _has_scorer(estimator: Estimator) -> bool:
 def _for_scorer(estimator: Estimator, data: Data) -> tuple[Any, Any, Any]:
     """Return ``X``, ``y`` and ``sample_weight`` for a scorer: as they were given, as far as that goes."""
     X, y, sample_weight = data.given
-    if isinstance(estimator.scoring, str):
-        y = data.y  # scikit-learn's metrics know fewer kinds of labels than fit
+    # scikit-learn's metrics know fewer kinds of labels than fit.
+    y = data.y if isinstance(estimator.scoring, str) else for_metrics(y, data.y)
     if isinstance(y, np.ndarray) or sparse.issparse(y):
         if y.ndim == 2 and y.shape[1] == 1:  # as predictions are
             y = column_or_1d(y.toarray() if sparse.issparse(y) else y)
-        if y.dtype == object and isinstance(estimator.scoring, str):
-            y = typed_labels(y)
     if data.weights is not data.sample_weight or isinstance(sample_weight, Number):
         sample_weight = data.weights  # with those of classes, or the same for all
     return X, y, sample_weight
@@ -148,6 +147,7 @@ def check_held(
                 raise ValueError(f"y_val must have two axes as a sparse array, got {y_val.ndim}")
             check_sparse("y_val", y_val)
         numeric = not hasattr(estimator, "predict_proba")
+        y_val = as_targets(estimator, y_val, "y_val")
         y_val = _check_y(y_val, multi_output=True, y_numeric=numeric, estimator=estimator)
         check_consistent_length(X_val, y_val)
         T_val = estimator._check_held_targets(targets, y_val, data.X.dtype)

@@ -187,7 +187,7 @@ NUMBERS = [
     (altered(R, np.nan), {}, "Input y contains NaN."),
     (altered(R, np.inf), {}, "Input y contains infinity"),
     (np.full(30, "a"), {}, "could not convert string to float"),
-    (R + 1j, {}, "Complex data not supported"),
+    (R + 1j, {}, "y must be numbers, got complex128"),
     (sparse.csr_array(R[:, np.newaxis]), {}, "y must be a dense array of numbers, got csr_array"),
     (R, {"loss": "poisson"}, "y must be at least 0 for the loss 'poisson', got -"),
     (R, {"loss": Poisson()}, "y must be at least 0 for the loss 'poisson', got -"),

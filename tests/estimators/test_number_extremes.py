@@ -359,8 +359,8 @@ def with_(bad, dtype=object):
     [
         (np.where(np.arange(N) == 7, np.nan, CLASS), "Input y contains NaN"),
         (np.where(np.arange(N) == 7, np.inf, CLASS), "Input y contains infinity"),
-        (with_(np.nan), "Input contains NaN"),
-        (with_(np.nan, str), "Input contains NaN"),
+        (with_(np.nan), "y must have no missing labels, got nan"),
+        (with_(np.nan, str), "y must have no missing labels, got nan"),
         (with_(None), "y must have no missing labels, got None"),
         (with_(None, str), "y must have no missing labels, got None"),
         (list(with_(None, str)), "y must have no missing labels, got None"),
@@ -382,10 +382,9 @@ def test_labels_that_are_none(y, message):
 def test_missing_labels_of_pandas():
     pandas = pytest.importorskip("pandas")
     strings = pandas.Series(with_(pandas.NA, str), dtype="string")
-    with pytest.raises(ValueError, match=r"X and y must have no missing values, got pandas.NA"):
-        MinNetClassifier(**SMALL).fit(X, strings)
-    with pytest.raises(ValueError, match="Input y contains NaN"):
-        MinNetClassifier(**SMALL).fit(X, pandas.Series(with_(pandas.NA), dtype="Int64"))
+    for y in strings, pandas.Series(with_(pandas.NA), dtype="Int64"):
+        with pytest.raises(ValueError, match="y must have no missing labels, got <?NA"):
+            MinNetClassifier(**SMALL).fit(X, y)
 
 
 # ---- weights
