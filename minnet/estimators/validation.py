@@ -102,9 +102,8 @@ def _for_scorer(estimator: Estimator, data: Data) -> tuple[Any, Any, Any]:
     X, y, sample_weight = data.given
     # scikit-learn's metrics know fewer kinds of labels than fit.
     y = data.y if isinstance(estimator.scoring, str) else for_metrics(y, data.y)
-    if isinstance(y, np.ndarray) or sparse.issparse(y):
-        if y.ndim == 2 and y.shape[1] == 1:  # as predictions are
-            y = column_or_1d(y.toarray() if sparse.issparse(y) else y)
+    if (isinstance(y, np.ndarray) or sparse.issparse(y)) and y.shape[1:] == (1,):
+        y = column_or_1d(y.toarray() if sparse.issparse(y) else y)  # as predictions are
     if data.weights is not data.sample_weight or isinstance(sample_weight, Number):
         sample_weight = data.weights  # with those of classes, or the same for all
     return X, y, sample_weight

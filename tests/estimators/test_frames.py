@@ -194,7 +194,7 @@ def test_missing_values_are_told(frame):
 )
 def test_missing_targets_are_told(y):
     for estimator in (classifier(), regressor()):
-        with pytest.raises(ValueError, match="Input y contains NaN|y must have no missing"):
+        with pytest.raises(ValueError, match=r"Input y contains NaN|y must have no missing"):
             estimator.fit(X, y)
 
 

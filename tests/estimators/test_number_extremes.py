@@ -383,7 +383,7 @@ def test_missing_labels_of_pandas():
     pandas = pytest.importorskip("pandas")
     strings = pandas.Series(with_(pandas.NA, str), dtype="string")
     for y in strings, pandas.Series(with_(pandas.NA), dtype="Int64"):
-        with pytest.raises(ValueError, match="y must have no missing labels, got <?NA"):
+        with pytest.raises(ValueError, match=r"y must have no missing labels, got <?NA"):
             MinNetClassifier(**SMALL).fit(X, y)
 
 
