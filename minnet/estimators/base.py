@@ -461,10 +461,10 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         ----------
         batches : iterable or callable
             Of ``(X, y)`` or ``(X, y, sample_weight)``, each as ``partial_fit`` takes them; or a function
-            that returns such an iterable, called once an epoch. The first batch is looked at for the
-            number of features and the dtype. If it is an iterator with a method ``skip(n)``, a fit that
-            is resumed from a checkpoint tells it what to leave out; others are read from their
-            beginning.
+            that returns such an iterable, called once an epoch. One without any row is left out. The
+            first one is looked at for the number of features and the dtype. If it is an iterator with
+            a method ``skip(n)``, a fit that is resumed from a checkpoint tells it what to leave out;
+            others are read from their beginning.
         n_epochs : int, default=1
             At most: a loss or score that stalls ends the fit, see ``n_iter_no_change``.
         batches_per_epoch : int or None, default=None
@@ -480,8 +480,9 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         Raises
         ------
         ValueError
-            If a batch does not fit, with its number, or if training diverges. The estimator is then as
-            it was.
+            If a batch does not fit, with its number, counted from 0; if none has a row; or if training
+            diverges. The estimator is then as it was. An error that ``batches`` raises stays what it is,
+            with the number in a note.
 
         Examples
         --------

@@ -22,7 +22,7 @@ from minnet.network import Network
 from minnet.random import draw_on
 from minnet.training import Trainer
 from minnet.training.callback import Callback
-from minnet.training.reading import Batches, InMemory, unpack
+from minnet.training.reading import Batches, InMemory, in_batch, unpack
 
 __all__ = ["Fit", "FitStream", "Initialize", "PartialFit", "new_network"]
 
@@ -81,7 +81,7 @@ class Fit:
         self.check()
         self.tasks = self.begin() if self.is_told else None
         known = estimator._state() if self.goes_on() else None
-        data = self.checked(*self.read(), known)
+        data = self.first_data(known)
         state = self.state = Fitted(data.features, data.targets)
         if estimator.__dict__.setdefault("_in_fit", state) is not state:
             raise RuntimeError(
@@ -122,10 +122,10 @@ class Fit:
         """Return whether the call begins with what is fitted."""
         return self.estimator.warm_start and hasattr(self.estimator, "network_")
 
-    def read(self) -> tuple[Any, Any, Any]:
-        """Return the data that the network is made for."""
+    def first_data(self, known: Fitted | None) -> Data:
+        """Return the data that the network is made for, checked."""
         X, y, sample_weight = self.data
-        return X, y, sample_weight
+        return self.checked(X, y, sample_weight, known)
 
     def network(self, data: Data, new: bool) -> Network:
         """Return what the call begins with: a new network, or a copy of the fitted one."""
@@ -238,10 +238,12 @@ class FitStream(Fit):
         data = {"X": None, "y": None, "metadata": None}
         return Tasks(self.estimator, "fit_stream", self.data[1], data)
 
-    def read(self) -> tuple[Any, Any, Any]:
-        """Return the first batch."""
+    def first_data(self, known: Fitted | None) -> Data:
+        """Return the first batch that has rows, checked."""
         self.source = Batches(*self.data)
-        return unpack(self.source.peek())
+        number, batch = self.source.peek()
+        with in_batch(number):
+            return self.checked(*unpack(batch), known)
 
     def train(self, network: Network, data: Data, validation: ValidationSet | None) -> str:
         """Train the network and note how; return the name of the backend that ran."""

@@ -9,7 +9,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ from minnet.common.checks import check_whole
 from minnet.common.types import Array, Matrix
 from minnet.training.run import Run
 
-__all__ = ["Batch", "Batches", "InMemory", "ReadAhead", "unpack"]
+__all__ = ["Batch", "Batches", "InMemory", "ReadAhead", "in_batch", "no_rows", "unpack"]
 
 #: Inputs, targets and sample weights, as ``Network.check_batch`` returns them.
 Batch: TypeAlias = tuple[Matrix, Array, Array | None]
@@ -112,6 +112,8 @@ class InMemory:
     data : tuple (X, T, sample_weight)
     """
 
+    begins_anew = True  # with each epoch
+
     def __init__(self, data: Batch) -> None:
         self._data = data
         self.X = data[0]
@@ -140,7 +142,7 @@ class InMemory:
 
 
 class Batches:
-    """A stream: an epoch has many parts.
+    """A stream: an epoch has many parts. A batch without rows is left out, as if it were not there.
 
     Parameters
     ----------
@@ -172,7 +174,7 @@ class Batches:
         self._per_epoch = batches_per_epoch
         self._open = contextlib.ExitStack()
         self._ready: Iterator[Batch] | None = None
-        self._begun: tuple[Any, Iterator[Any]] | None = None
+        self._begun: tuple[list[Any], Iterator[Any]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -180,13 +182,25 @@ class Batches:
     def __exit__(self, *error: Any) -> None:
         self._open.__exit__(*error)
 
-    def peek(self) -> Any:
-        """Return the first batch as it came; the first epoch has it all the same."""
-        items = self._items()
-        for first in items:
-            self._begun = first, items
-            return first
-        raise ValueError("batches must have at least one batch, got none")
+    @property
+    def begins_anew(self) -> bool:
+        """Whether each epoch begins with the first batch."""
+        return self._per_epoch is None
+
+    def peek(self) -> tuple[int, Any]:
+        """Return the first batch that has rows, as it came, and its number.
+
+        The first epoch has it all the same.
+        """
+        items, seen = self._items(), []
+        for number, item in _numbered(items):
+            seen.append(item)
+            with in_batch(number):
+                empty = _is_empty(item)
+            if not empty:
+                self._begun = seen, items
+                return number, item
+        raise no_rows(len(seen))
 
     def digest(self) -> int:
         """Return a number that other streams may have too: a stream cannot be looked at."""
@@ -195,33 +209,85 @@ class Batches:
     def epoch(self, run: Run) -> Iterator[Batch]:
         """Iterate over what is left of the epoch."""
         if self._per_epoch is None:
-            with self._read_from(run.part) as ready:
-                yield from ready
+            with self._read_from(run.part + run.n_empty) as ready:
+                yield from _with_rows(ready, run)
             return
         if self._ready is None:
-            done = run.n_epochs * self._per_epoch + run.part
+            done = run.n_epochs * self._per_epoch + run.part + run.n_empty
             self._ready = iter(self._open.enter_context(self._read_from(done)))
-        yield from islice(self._ready, self._per_epoch - run.part)
+        yield from islice(_with_rows(self._ready, run), self._per_epoch - run.part)
 
     def _items(self) -> Iterator[Any]:
         return _iterator(self._batches() if callable(self._batches) else self._batches)
 
     def _read_from(self, number: int) -> ReadAhead:
         """Return the reader of the batches from a number on."""
-        if self._begun is None:
-            items = _left_out(self._items(), number)
+        seen, items = self._begun or ([], self._items())
+        self._begun = None
+        if number > len(seen) and hasattr(items, "skip"):
+            items.skip(number - len(seen))
+            numbered = _numbered(items, number)
         else:
-            (first, items), self._begun = self._begun, None
-            items = _left_out(items, number - 1) if number else chain([first], items)
-        return ReadAhead(enumerate(items, number), self._prepare_item)
+            numbered = islice(_numbered(chain(seen, items)), number, None)
+        return ReadAhead(numbered, self._prepare_item)
 
-    def _prepare_item(self, numbered: tuple[int, Any]) -> Batch:
+    def _prepare_item(self, numbered: tuple[int, Any]) -> Batch | None:
         number, item = numbered
+        with in_batch(number):
+            return None if _is_empty(item) else self.prepare(*unpack(item))
+
+
+@contextlib.contextmanager
+def in_batch(number: int) -> Iterator[None]:
+    """Say of what is wrong with a batch which one it is."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"batch {number}: {error}") from error
+    except Exception as error:
+        error.add_note(f"It was raised by batch {number}.")
+        raise
+
+
+def no_rows(n_batches: int) -> ValueError:
+    """Return the error about a stream of so many batches, all of them empty."""
+    there = f"{n_batches} without any row" if n_batches else "none"
+    return ValueError(f"batches must have at least one batch, got {there}")
+
+
+def _numbered(items: Iterator[Any], first: int = 0) -> Iterator[tuple[int, Any]]:
+    """Return the batches with their numbers; note the number in an error that is raised in their place."""
+    for number in count(first):
         try:
-            return self.prepare(*unpack(item))
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"batch {number}: {error}") from error
+            item = next(items)
+        except StopIteration:
+            return
+        except Exception as error:
+            error.add_note(f"It was raised by batches, in the place of batch {number}.")
+            raise
+        yield number, item
+
+
+def _is_empty(item: Any) -> bool:
+    """Return whether no part of a batch has rows."""
+    return not any(_n_rows(part) for part in unpack(item) if part is not None)
+
+
+def _n_rows(part: Any) -> int:
+    """Return the number of rows; 1 for what has none, of which others will say what is wrong."""
+    with contextlib.suppress(TypeError, IndexError):
+        return part.shape[0] if hasattr(part, "shape") else len(part)
+    return 1
+
+
+def _with_rows(batches: Iterable[Batch | None], run: Run) -> Iterator[Batch]:
+    """Leave out those without rows; count them, since a training that is resumed must pass over them."""
+    for batch in batches:
+        if batch is None:
+            run.n_empty += 1
+        else:
+            yield batch
 
 
 def unpack(item: Any) -> tuple[Any, Any, Any]:
@@ -245,11 +311,3 @@ def _iterator(batches: Any) -> Iterator[Any]:
         "batches must be an iterable of tuples or a function that returns one, got a "
         f"{type(batches).__name__}"
     )
-
-
-def _left_out(items: Any, n: int) -> Iterator[Any]:
-    """Return the iterator without its next ``n`` items."""
-    if n and hasattr(items, "skip"):
-        items.skip(n)
-        return items
-    return islice(items, n, None)

@@ -23,6 +23,9 @@ class Run:
         Epochs that were completed, and validated where they are.
     part : int
         Parts of the present epoch that are done: a stream comes in parts, other data are one.
+    n_empty : int
+        Batches of a stream that had no rows and were left out: in this epoch, or in all of them if a
+        stream is passed through once.
     start : int
         Steps of the present part that are done.
     losses : list of ndarray of float64
@@ -47,6 +50,7 @@ class Run:
 
     n_epochs: int = count()
     part: int = count()
+    n_empty: int = count()
     start: int = count()
     losses: list[Array] = field(default_factory=list)
     n_rows: int = count()

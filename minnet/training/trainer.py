@@ -25,7 +25,7 @@ from minnet.training.callback import Callback, StopTraining, as_callback
 from minnet.training.divergence import divergence
 from minnet.training.interrupts import Interrupts
 from minnet.training.progress import Progress
-from minnet.training.reading import Batch, Batches, InMemory
+from minnet.training.reading import Batch, Batches, InMemory, no_rows
 from minnet.training.resume import fingerprint
 from minnet.training.run import Run
 from minnet.training.stopping import EarlyStopping, Validation
@@ -257,9 +257,9 @@ class Trainer(EarlyStopping):
         ----------
         batches : iterable or callable
             Of ``(X, T)`` or ``(X, T, sample_weight)``, each as :meth:`fit` takes them; or a function that
-            returns such an iterable, called once an epoch. If it is an iterator with a method
-            ``skip(n)``, a training that is resumed tells it what to leave out; others are read
-            from their beginning.
+            returns such an iterable, called once an epoch. One without any row is left out. If it is an
+            iterator with a method ``skip(n)``, a training that is resumed tells it what to leave out;
+            others are read from their beginning.
         n_epochs : int, default=1
             At most; a stall ends training as in :meth:`fit`.
         batches_per_epoch : int or None, default=None
@@ -275,7 +275,8 @@ class Trainer(EarlyStopping):
         Raises
         ------
         ValueError
-            If a batch does not fit, with its number; or as :meth:`fit` does.
+            If a batch does not fit, with its number, counted from 0; if none has a row; or as :meth:`fit`
+            does. An error that ``batches`` raises stays what it is, with the number in a note.
 
         Examples
         --------
@@ -430,6 +431,8 @@ class Trainer(EarlyStopping):
             callback.begin_epoch(self)
         with contextlib.closing(call.source.epoch(run)) as chunks:
             if not self._take_steps(chunks):
+                if run.n_epochs == 0:
+                    raise no_rows(run.n_empty)
                 run.stopped = "end_of_stream"
                 return
         reason = self._end_epoch()
@@ -450,6 +453,8 @@ class Trainer(EarlyStopping):
             self.loss_curve.append(float(np.concatenate(run.losses).sum()) / run.n_rows)
             self.n_epochs += 1
             run.part, run.n_rows, run.losses, run.ending_epoch = 0, 0, [], True
+            if call.source.begins_anew:
+                run.n_empty = 0
         if self.verbose > 1 or (self.verbose and not call.callbacks):  # otherwise the bar tells it
             print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
         return True
