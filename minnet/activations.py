@@ -22,8 +22,9 @@ array([12.])
 import numpy as np
 from scipy.special import expit, ndtr
 
-from minnet.common.configurable import Configurable, suggest
+from minnet.common.configurable import Configurable
 from minnet.common.fields import real
+from minnet.common.names import suggest
 from minnet.common.types import Array
 
 # The activations themselves are added below.
@@ -411,10 +412,10 @@ def get_activation(
     if isinstance(spec, str):
         if spec in _REGISTERED:
             return _REGISTERED[spec]
-        if spec not in _BY_NAME:
-            raise ValueError(suggest(spec, list_activations(), kind=name))
-        return _BY_NAME[spec]()
-    raise TypeError(f"{name} must be a name such as 'tanh' or an Activation object, got {spec!r}.")
+        if spec in _BY_NAME:
+            return _BY_NAME[spec]()
+    error = ValueError if isinstance(spec, str) else TypeError
+    raise error(suggest(name, spec, list_activations(), "a name or an Activation object"))
 
 
 def is_own(activation: Activation) -> bool:

@@ -16,8 +16,9 @@ import numpy as np
 from scipy.special import expit, softmax, xlogy
 
 from minnet.common.checks import is_real
-from minnet.common.configurable import Configurable, suggest
+from minnet.common.configurable import Configurable
 from minnet.common.fields import checked, finite, one_of
+from minnet.common.names import suggest
 from minnet.common.types import Array, ArrayLike, DTypeLike
 from minnet.links import INVERSE_LINKS, check_class_indices, check_normal_number, check_numbers
 
@@ -406,10 +407,9 @@ def get_loss(spec: str | Loss, n_outputs: int) -> Loss:
     """
     if isinstance(spec, Loss):
         return spec
-    if not isinstance(spec, str):
-        raise TypeError(f"loss must be a name such as 'log_loss' or a Loss object, got {spec!r}")
-    if spec == "log_loss":
+    if isinstance(spec, str) and spec == "log_loss":
         return SigmoidCrossEntropy() if n_outputs == 1 else SoftmaxCrossEntropy()
-    if spec not in _BY_NAME:
-        raise ValueError(suggest(spec, list_losses(), kind="loss"))
-    return _BY_NAME[spec]()
+    if isinstance(spec, str) and spec in _BY_NAME:
+        return _BY_NAME[spec]()
+    error = ValueError if isinstance(spec, str) else TypeError
+    raise error(suggest("loss", spec, list_losses(), "a name or a Loss object"))

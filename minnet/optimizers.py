@@ -27,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.configurable import Configurable, suggest
+from minnet.common.configurable import Configurable
 from minnet.common.fields import flag, real
+from minnet.common.names import suggest
 from minnet.common.types import Array
 from minnet.schedules import *  # noqa: F403  # schedules can be named from here too
 from minnet.schedules import __all__ as _schedules
@@ -354,12 +355,10 @@ def get_optimizer(spec: str | Optimizer) -> Optimizer:
     """
     if isinstance(spec, Optimizer):
         return spec.copy()
-    if not isinstance(spec, str):
-        names = ", ".join(map(repr, _BY_NAME))
-        raise TypeError(f"optimizer must be {names} or an Optimizer object, got {spec!r}")
-    if spec not in _BY_NAME:
-        raise ValueError(suggest(spec, _BY_NAME, kind="optimizer"))
-    return _BY_NAME[spec]()
+    if isinstance(spec, str) and spec in _BY_NAME:
+        return _BY_NAME[spec]()
+    error = ValueError if isinstance(spec, str) else TypeError
+    raise error(suggest("optimizer", spec, _BY_NAME, "a name or an Optimizer object"))
 
 
 def clip_gradients(

@@ -9,7 +9,7 @@ from scipy import sparse
 from minnet.activations import Sigmoid
 from minnet.common.buffers import all_finite
 from minnet.common.checks import check_whole, is_real
-from minnet.common.configurable import suggest
+from minnet.common.names import suggest
 from minnet.common.types import Array, Matrix, RandomState
 from minnet.layers import Context, Dense, Dropout, Layer
 from minnet.network import Network
@@ -181,7 +181,7 @@ def _check_arguments(network: Any, corruption: float, loss: Any, n_epochs: int) 
     if not is_real(corruption) or not 0 <= corruption < 1:
         raise ValueError(f"corruption must be at least 0 and below 1, got {corruption!r}")
     if not isinstance(loss, str) or loss not in ("auto", *_LOSSES):
-        raise ValueError(suggest(loss, ("auto", *_LOSSES), kind="loss"))
+        raise ValueError(suggest("loss", loss, ("auto", *_LOSSES)))
     check_whole("n_epochs", n_epochs, 1, 10**6)
 
 

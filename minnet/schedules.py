@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.configurable import Configurable, suggest
+from minnet.common.checks import is_real
+from minnet.common.configurable import Configurable
 from minnet.common.fields import instance, optional, real, whole
+from minnet.common.names import suggest
 from minnet.common.types import Array
 
 __all__ = [
@@ -260,19 +262,16 @@ def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
     """
     if isinstance(spec, Schedule):
         return spec
-    if isinstance(spec, type):
-        raise TypeError(f"learning_rate must be a Schedule object, got the class {spec.__name__}")
-    if callable(spec):
+    if callable(spec) and not isinstance(spec, type):
         return FunctionOfStep(spec)
     names = {
         "constant": Constant(),
         "invscaling": InvScaling(power_t),
         "adaptive": Adaptive(),
     }
-    if not isinstance(spec, str):
-        raise TypeError(
-            f"learning_rate must be a name, a Schedule or a function of the step, got {spec!r}"
-        )
-    if spec not in names:
-        raise ValueError(suggest(spec, names, kind="learning_rate"))
-    return names[spec]
+    if isinstance(spec, str) and spec in names:
+        return names[spec]
+    error = ValueError if isinstance(spec, str) else TypeError
+    what = "a name, a Schedule object or a function of the step"
+    rate = f"optimizer=SGD(learning_rate={spec!r:.20})" if is_real(spec) else None
+    raise error(suggest("learning_rate", spec, names, what, rate))

@@ -436,7 +436,9 @@ def test_a_users_schedule():
 def test_unknown_schedules_get_the_closest():
     with pytest.raises(ValueError, match="'adaptiv': did you mean 'adaptive'"):
         get_schedule("adaptiv")
-    with pytest.raises(TypeError, match="learning_rate must be a name, a Schedule or a function"):
+    with pytest.raises(
+        TypeError, match="learning_rate must be a name, a Schedule object or a function"
+    ):
         get_schedule(0.1)
 
 
@@ -449,9 +451,9 @@ def test_lookup():
     given = Adam(0.1)
     assert get_optimizer(given) == given
     assert get_optimizer(given) is not given
-    with pytest.raises(ValueError, match="unknown optimizer 'adm': did you mean 'adam'"):
+    with pytest.raises(ValueError, match=r"optimizer must be .* got 'adm': did you mean 'adam'"):
         get_optimizer("adm")
-    with pytest.raises(TypeError, match="must be 'sgd', 'adam', 'adamw', 'rmsprop' or an Opt"):
+    with pytest.raises(TypeError, match="optimizer must be a name or an Optimizer object, got"):
         get_optimizer(0.1)
 
 

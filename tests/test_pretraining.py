@@ -198,14 +198,14 @@ class TestErrors:
         [
             ({"corruption": 1.0}, "corruption must be at least 0 and below 1, got 1.0"),
             ({"corruption": "0.2"}, "corruption must be"),
-            ({"loss": "hinge"}, "unknown loss 'hinge'"),
+            ({"loss": "hinge"}, "loss must be 'auto', .* got 'hinge'"),
             ({"loss": "cross_entropy"}, r"loss must be .* inputs of layers\[0\]"),
             (
                 {"n_epochs": 0},
                 "n_epochs must be a whole number of at least 1 and at most 1000000, got 0",
             ),
             ({"batch_size": 0}, "batch_size must be"),
-            ({"optimizer": "adma"}, "unknown optimizer 'adma'"),
+            ({"optimizer": "adma"}, "optimizer must be .* got 'adma'"),
             ({"backend": "fortran"}, "backend"),
         ],
     )

@@ -12,11 +12,11 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-from numbers import Integral
 from typing import Any
 
 from minnet.backends.hyper import Hyper
-from minnet.common.configurable import suggest
+from minnet.common.checks import is_whole
+from minnet.common.names import suggest
 from minnet.network import Network
 
 __all__ = ["Hyper", "check_backend", "check_n_threads", "list_backends", "make_backend"]
@@ -44,17 +44,16 @@ def list_backends() -> tuple[str, ...]:
 def check_backend(name: str, value: Any) -> str:
     """Return the name of a backend that can run here or "auto", or say what there is."""
     if not isinstance(value, str) or value not in ("auto", *list_backends()):
-        raise ValueError(suggest(value, ["auto", *list_backends()], kind=name))
+        raise ValueError(suggest(name, value, ["auto", *list_backends()]))
     return value
 
 
 def check_n_threads(name: str, value: Any) -> int | None:
     """Return None or a number of threads, or say what it may be."""
-    whole = isinstance(value, Integral)
-    if value is not None and not (whole and 0 < abs(value) <= _MOST_THREADS):
+    if value is not None and not is_whole(value, 1, _MOST_THREADS):
         raise ValueError(
-            f"{name} must be None or a whole number other than 0, at most {_MOST_THREADS}, got "
-            f"{value!r:.200}"
+            f"{name} must be None, which takes all processors, or a whole number from 1 to "
+            f"{_MOST_THREADS}, got {value!r:.200}"
         )
     return value
 

@@ -7,9 +7,7 @@ and the fresh copy, so none of them can go out of step with the parameters.
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -75,28 +73,6 @@ class Configurable:
 
     def __hash__(self) -> int:
         return hash((type(self), _hashable(self.get_config())))
-
-
-def suggest(
-    name: object, options: Iterable[str], kind: str = "name", where: str | None = None
-) -> str:
-    """Return the sentence for an unknown name: the closest match first, then all there is.
-
-    Examples
-    --------
-    >>> suggest("glorto", ["glorot", "he"], kind="initializer", where="init")
-    "unknown initializer 'glorto' for init: did you mean 'glorot'? It may be one of 'glorot', 'he'"
-    >>> suggest("qqq", ["glorot", "he"])
-    "unknown name 'qqq': it may be one of 'glorot', 'he'"
-    """
-    options = [str(option) for option in options]
-    unknown = f"unknown {kind} {name!r:.200}" + (f" for {where}" if where else "")
-    listed = "may be one of " + ", ".join(repr(option) for option in options)
-    typed = name.lower() if isinstance(name, str) else ""
-    close = difflib.get_close_matches(typed, options, n=1, cutoff=0.5)
-    if close:
-        return f"{unknown}: did you mean {close[0]!r}? It {listed}"
-    return f"{unknown}: it {listed}"
 
 
 # Signatures that were looked up: inspect takes 10 µs, and a fit asks for a hundred.

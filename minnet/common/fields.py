@@ -39,7 +39,7 @@ from minnet.common.checks import (
     check_whole,
     is_real,
 )
-from minnet.common.configurable import suggest
+from minnet.common.names import suggest
 
 __all__ = [
     "Field", "checked", "count", "curve", "either", "fields", "finite", "flag", "instance", "number",
@@ -161,7 +161,7 @@ def one_of(*choices: str, **options: Any) -> Any:
 
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, str) or value not in choices:
-            raise ValueError(suggest(value, choices, kind=name))
+            raise ValueError(suggest(name, value, choices))
         return value
 
     return Field(check, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import (
     Interval,
+    InvalidParameterError,
     Options,
     StrOptions,
     validate_parameter_constraints,
@@ -19,45 +20,66 @@ from sklearn.utils._param_validation import (
 
 from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends
+from minnet.common.checks import is_real
+from minnet.common.names import nearest
 from minnet.common.types import Estimator
 from minnet.optimizers import Optimizer
 from minnet.schedules import Schedule
 
-__all__ = ["CONSTRAINTS", "SOLVERS", "check_arguments", "defaults_of", "require_defaults"]
+__all__ = ["CONSTRAINTS", "SOLVERS", "Names", "check_arguments", "defaults_of", "require_defaults"]
 
 SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 
 
-class _ActivationNames(StrOptions):
+class Names(StrOptions):
+    """Names in a fixed order; scikit-learn's own are a set, listed in another order by each process."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(set(names))
+        self._names = names
+
+    def names(self) -> Sequence[str]:
+        """Return what is taken, in the order in which an error lists it."""
+        return self._names
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        """Say whether it is one of the names."""
+        return isinstance(value, str) and value in self.names()
+
+    def __str__(self) -> str:
+        return f"a str among {{{', '.join(map(repr, self.names()))}}}"
+
+
+class _ActivationNames(Names):
     """The names of activations, those included that are registered later."""
 
-    def __init__(self) -> None:
-        super().__init__(set())
+    def names(self) -> Sequence[str]:
+        return list_activations()
 
-    @property
-    def options(self) -> set[str]:
-        return set(list_activations())
 
-    @options.setter
-    def options(self, value: set[str]) -> None:
-        pass  # the base class sets what is looked up here
+class _Numbers(Interval):
+    """Numbers between bounds; True and False are none, though Python counts them among the integers."""
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        """Say whether it is one of the numbers."""
+        return not isinstance(value, bool) and super().is_satisfied_by(value)
 
 
 def _at_least(low: float, kind: type = Real) -> Interval:
-    return Interval(kind, low, None, closed="left")
+    return _Numbers(kind, low, None, closed="left")
 
 
-_POSITIVE = Interval(Real, 0, None, closed="neither")
-_FRACTION = Interval(Real, 0, 1, closed="left")
+_POSITIVE = _Numbers(Real, 0, None, closed="neither")
+_FRACTION = _Numbers(Real, 0, 1, closed="left")
 
 #: In scikit-learn's form, of the arguments that both estimators take.
 CONSTRAINTS: dict[str, Any] = {
     "hidden_layer_sizes": ["array-like", _at_least(1, Integral)],
     "activation": [_ActivationNames(), Activation],
-    "solver": [StrOptions(set(SOLVERS)), Optimizer],
+    "solver": [Names(*SOLVERS), Optimizer],
     "alpha": [_at_least(0)],
-    "batch_size": [StrOptions({"auto"}), _at_least(1, Integral)],
-    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), Schedule, callable],
+    "batch_size": [Names("auto"), _at_least(1, Integral)],
+    "learning_rate": [Names("constant", "invscaling", "adaptive"), Schedule, callable],
     "learning_rate_init": [_POSITIVE],
     "power_t": [_at_least(0)],
     "max_iter": [_at_least(1, Integral)],
@@ -66,7 +88,7 @@ CONSTRAINTS: dict[str, Any] = {
     "tol": [_at_least(0)],
     "verbose": ["verbose"],
     "warm_start": ["boolean"],
-    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "momentum": [_Numbers(Real, 0, 1, closed="both")],
     "nesterovs_momentum": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [_FRACTION],
@@ -83,8 +105,8 @@ CONSTRAINTS: dict[str, Any] = {
     "weight_decay": [_at_least(0)],
     "clip_norm": [_POSITIVE, None],
     "clip_value": [_POSITIVE, None],
-    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
-    "backend": [StrOptions({"auto", *list_backends()})],
+    "scoring": [Names("loss", *get_scorer_names()), callable, None],
+    "backend": [Names("auto", *list_backends())],
     "n_threads": [_at_least(1, Integral), None],
 }
 
@@ -112,13 +134,29 @@ def check_arguments(estimator: Estimator) -> None:
         for name, default in defaults_of(estimator.__class__).items()
         if (value := getattr(estimator, name)) is not default
     }
-    constraints = estimator._parameter_constraints
-    validate_parameter_constraints(constraints, given, caller_name=type(estimator).__name__)
+    caller_name = type(estimator).__name__
     for name, value in given.items():
+        constraints = estimator._parameter_constraints.get(name, "no_validation")
+        try:
+            validate_parameter_constraints({name: constraints}, {name: value}, caller_name)
+        except InvalidParameterError as error:
+            sentence = str(error).removesuffix(".")
+            raise InvalidParameterError(sentence + _hint(name, value, constraints)) from None
         if type(value) is int and value.bit_length() > 63:
             raise ValueError(
                 f"{name} must be a number of at most 63 bits, got one of {value.bit_length()}"
             )
+
+
+def _hint(name: str, value: Any, constraints: list[Any]) -> str:
+    """Return the end of the sentence: what was probably meant."""
+    if name == "learning_rate" and is_real(value):
+        return f": it is the name of the schedule; the rate is learning_rate_init={value!r}."
+    if name == "n_threads":
+        return ": n_threads=None takes all processors."
+    names = [name for each in constraints if isinstance(each, Names) for name in each.names()]
+    close = nearest(value, names)
+    return f": did you mean {close!r}?" if close else "."
 
 
 def require_defaults(estimator: Estimator, names: Iterable[str], where: str) -> None:

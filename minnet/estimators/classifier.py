@@ -11,7 +11,6 @@ from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -19,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from minnet.activations import Activation
 from minnet.common.docstrings import complete_docstring
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
+from minnet.estimators.arguments import Names
 from minnet.estimators.base import BaseMinNet, stochastic_solver
 from minnet.estimators.data import Data, level_of_user
 from minnet.estimators.fit import FitStream, PartialFit
@@ -77,8 +77,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMinNet._parameter_constraints,
-        "loss": [StrOptions({"log_loss", "squared_error"}), Loss],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "loss": [Names("log_loss", "squared_error"), Loss],
+        "class_weight": [dict, Names("balanced"), None],
     }
 
     class_weight: dict[Any, float] | str | None

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils._param_validation import StrOptions
 
 from minnet.activations import Activation
 from minnet.common.docstrings import complete_docstring
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
+from minnet.estimators.arguments import Names
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.plain import as_numbers
 from minnet.estimators.targets import Numbers, by_columns, columns
@@ -21,8 +21,6 @@ from minnet.optimizers import Optimizer
 from minnet.schedules import Schedule
 
 __all__ = ["MinNetRegressor"]
-
-_LOSSES = {"squared_error", "poisson", "absolute_error", "huber", "quantile"}
 
 
 @complete_docstring(BaseMinNet)
@@ -68,7 +66,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMinNet._parameter_constraints,
         "scale_targets": ["boolean"],
-        "loss": [StrOptions(_LOSSES), Loss],
+        "loss": [Names("squared_error", "poisson", "absolute_error", "huber", "quantile"), Loss],
     }
 
     scale_targets: bool

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
-from minnet.activations import get_activation
-from minnet.common.configurable import suggest
+from minnet.activations import get_activation, list_activations
 from minnet.common.fields import checked
+from minnet.common.names import suggest
 from minnet.initializers.base import Initializer, check_number
 from minnet.initializers.gaussian import gaussian_mean
 
@@ -67,7 +68,8 @@ def calculate_gain(activation: str, param: float | None = None) -> float:
     1.0
     """
     if not isinstance(activation, str) or activation not in _GAINS:
-        raise ValueError(suggest(activation, _GAINS, kind="activation", where="a gain"))
+        what, instead = "the name of an activation", f"variance_gain({activation!r:.50})"
+        raise ValueError(_unknown("activation", activation, what, _GAINS, instead))
     if param is None:
         return _GAINS[activation]
     if activation != "leaky_relu":
@@ -142,8 +144,16 @@ def check_gain(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         resolve_gain(value)
     elif value != "auto" and value not in _GAINS:
-        raise ValueError(suggest(value, [*_GAINS, "auto"], kind="activation", where="a gain"))
+        what = 'a number above 0, "auto" or the name of an activation'
+        raise ValueError(_unknown(name, value, what, ["auto", *_GAINS], 'gain="auto"'))
     return value
+
+
+def _unknown(name: str, value: Any, what: str, options: Iterable[str], instead: str) -> str:
+    """Return the sentence for what is not in the table; an activation that it lacks has a gain too."""
+    lacking = isinstance(value, str) and value in list_activations()
+    what += " in torch's table"
+    return suggest(name, value, options, what, instead=instead if lacking else None)
 
 
 class WithGain(Initializer):

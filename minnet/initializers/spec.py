@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet import activations
-from minnet.common.configurable import suggest
+from minnet.common.names import suggest
 from minnet.common.types import Array, DTypeLike, Shape
 from minnet.initializers import (
     data_driven,
@@ -206,8 +206,8 @@ def auto_initializer(
 def _find(key: Any, name: str) -> type[Initializer]:
     """Return the class of an initializer's name or alias."""
     if not isinstance(key, str) or _ALIASES.get(key, key) not in _BY_NAME:
-        options = [*_BY_NAME, *_ALIASES]
-        raise ValueError(suggest(key, options, kind="initializer", where=name))
+        what = "the name of an initializer"
+        raise ValueError(suggest(name, key, [*_BY_NAME, *_ALIASES], what))
     return _BY_NAME[_ALIASES.get(key, key)]
 
 
@@ -216,8 +216,8 @@ def _construct(cls: type[Initializer], parameters: dict[str, Any], name: str) ->
     for key in parameters:
         known = inspect.signature(cls).parameters
         if key not in known:
-            kind = f"parameter of {cls.__name__}"
-            raise ValueError(suggest(key, known, kind=kind, where=name))
+            what = f"a dictionary with parameters of {cls.__name__}"
+            raise ValueError(suggest(name, key, known, what))
     try:
         return cls(**parameters)
     except (TypeError, ValueError) as error:

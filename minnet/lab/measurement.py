@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.common.atomic import write_atomically
-from minnet.common.configurable import suggest
 from minnet.common.extras import import_extra
+from minnet.common.names import suggest
 from minnet.common.types import Array
 
 __all__ = ["Measurement", "Recording"]
@@ -129,7 +129,7 @@ class Measurement:
         """
         names = [key.removesuffix("_density") for key in self.keys() if key.endswith("_density")]
         if name not in names:
-            raise ValueError(suggest(name, names, where="histogram"))
+            raise ValueError(suggest("name", name, names))
         return self[name, "density"], self[name, "edges"]
 
     def to_frame(self) -> Any:

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from minnet.common.configurable import Configurable, suggest
+from minnet.common.configurable import Configurable
 
 
 class Inner(Configurable):
@@ -140,10 +140,3 @@ def test_a_class_that_breaks_the_rule_is_told():
         repr(Forgets(3))
     with pytest.raises(TypeError, match=r"Swallows\.__init__ takes \*\*options"):
         Swallows().copy()
-
-
-def test_suggest():
-    assert suggest("Tanh", ["elu", "tanh"], kind="activation", where="layer 1") == (
-        "unknown activation 'Tanh' for layer 1: did you mean 'tanh'? It may be one of 'elu', 'tanh'"
-    )
-    assert suggest(3, ["relu"]) == "unknown name 3: it may be one of 'relu'"

@@ -38,17 +38,29 @@ def altered(array, value):
 
 
 ARGUMENTS = [
-    ({"init": "glorto"}, "unknown initializer 'glorto' for init: did you mean 'glorot'?"),
-    ({"init": ["glorot", "heee"]}, "unknown initializer 'heee' for init[1]: did you mean 'he'?"),
-    ({"init": {"name": "gloro"}}, "unknown initializer 'gloro' for init: did you mean 'glorot'?"),
+    (
+        {"init": "glorto"},
+        "init must be the name of an initializer, got 'glorto': did you mean 'glorot'?",
+    ),
+    (
+        {"init": ["glorot", "heee"]},
+        "init[1] must be the name of an initializer, got 'heee': did you mean",
+    ),
+    (
+        {"init": {"name": "gloro"}},
+        "init must be the name of an initializer, got 'gloro': did you mean",
+    ),
     (
         {"init": {"name": "glorot", "gian": 2}},
-        "unknown parameter of GlorotUniform 'gian' for init: did you mean 'gain'?",
+        "init must be a dictionary with parameters of GlorotUniform, got 'gian': did you mean 'gain'?",
     ),
-    ({"bias_init": "zeross"}, "unknown initializer 'zeross' for bias_init: did you mean 'zeros'?"),
+    (
+        {"bias_init": "zeross"},
+        "bias_init must be the name of an initializer, got 'zeross': did you",
+    ),
     (
         {"hidden_layer_sizes": (100,), "layers": [Dense(3, init="ortogonal")]},
-        "unknown initializer 'ortogonal' for layers[0].W: did you mean 'orthogonal'?",
+        "layers[0].W must be the name of an initializer, got 'ortogonal': did you mean 'orthogonal'?",
     ),
     ({"init": True}, "init must be the name of an initializer, "),
     ({"init": ["glorot"]}, "init must have one entry per weight matrix, the output's included: 2"),
@@ -67,7 +79,10 @@ ARGUMENTS = [
     ({"hidden_layer_sizes": "abc"}, "The 'hidden_layer_sizes' parameter of MinNetClassifier must"),
     ({"hidden_layer_sizes": (2.5,)}, "hidden_layer_sizes must be whole numbers, got [2.5]."),
     ({"hidden_layer_sizes": [[1, 2]]}, "hidden_layer_sizes must be whole numbers, got [[1, 2]]."),
-    ({"hidden_layer_sizes": True}, "hidden_layer_sizes must be whole numbers, got [True]."),
+    (
+        {"hidden_layer_sizes": True},
+        "The 'hidden_layer_sizes' parameter of MinNetClassifier must be",
+    ),
     ({"learning_rate_init": -1.0}, "The 'learning_rate_init' parameter of MinNetClassifier must"),
     ({"learning_rate": lambda step: -1}, "learning_rate must return a finite number of at least 0"),
     ({"alpha": -1.0}, "The 'alpha' parameter of MinNetClassifier must be"),

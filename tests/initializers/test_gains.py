@@ -315,15 +315,18 @@ def test_edge_of_chaos_of_a_users_own():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: EdgeOfChaos("tanhh"), "unknown activation 'tanhh': did you mean 'tanh'?"),
+        (
+            lambda: EdgeOfChaos("tanhh"),
+            "activation must be a name or an Activation object, got 'tanhh'",
+        ),
         (
             lambda: EdgeOfChaos(3),
-            "activation must be a name such as 'tanh' or an Activation object",
+            "activation must be a name or an Activation object, got 3",
         ),
         (lambda: EdgeOfChaos("tanh", -0.1), "bias_variance must be a finite number >= 0, got -0.1"),
         (
             lambda: EdgeOfChaos("tanh", distribution="normall"),
-            "unknown distribution 'normall': did",
+            "distribution must be 'normal', 'uniform' or 'orthogonal', got 'normall': did",
         ),
         (
             lambda: EdgeOfChaos("relu", 0.1)((3, 2)),

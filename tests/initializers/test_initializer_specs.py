@@ -108,6 +108,10 @@ def test_bad_rng():
 
 NAN = float("nan")
 
+NO_GAIN = (
+    'gain must be a number above 0, "auto" or the name of an activation in torch\'s table, got '
+)
+
 
 @pytest.mark.parametrize(
     ("make", "message"),
@@ -133,7 +137,7 @@ NAN = float("nan")
         ),
         (
             lambda: LecunUniform("tanhh"),
-            "unknown activation 'tanhh' for a gain: did you mean 'tanh'? It may be one of",
+            NO_GAIN + "'tanhh': did you mean 'tanh'? The names are 'auto', 'identity'",
         ),
         (lambda: HeNormal("relu"), "gain of HeNormal must be a number, got 'relu': the formula "),
         (lambda: HeNormal(gain=-1), "gain must be a finite number > 0, got -1"),
@@ -143,32 +147,39 @@ NAN = float("nan")
         ),
         (
             lambda: HeUniform(mode="fan_int"),
-            "unknown mode 'fan_int': did you mean 'fan_in'? It may be one of 'fan_in', 'fan_out', "
-            "'fan_avg', 'fan_geo_avg'",
+            "mode must be 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg', got 'fan_int': did you mean "
+            "'fan_in'?",
         ),
         (lambda: VarianceScaling(0), "scale must be a finite number > 0, got 0"),
         (
             lambda: VarianceScaling(distribution="untruncated_normal"),
-            "unknown distribution 'untruncated_normal': did you mean 'truncated_normal'?",
+            "distribution must be 'uniform', 'normal' or 'truncated_normal', got 'untruncated_normal': "
+            "did you mean 'truncated_normal'?",
         ),
-        (lambda: VarianceScaling(mode=3), "unknown mode 3: it may be one of "),
-        (lambda: Orthogonal(method="QR"), "unknown method 'QR': did you mean 'qr'?"),
+        (lambda: VarianceScaling(mode=3), "mode must be 'fan_in', "),
+        (
+            lambda: Orthogonal(method="QR"),
+            "method must be 'qr' or 'svd', got 'QR': did you mean 'qr'?",
+        ),
         (lambda: Orthogonal(gain=NAN), "gain must be a finite number, got nan"),
         (
             lambda: Orthogonal(gain="tanhh"),
-            "unknown activation 'tanhh' for a gain: did you mean 'tanh'? It may be one of",
+            NO_GAIN + "'tanhh': did you mean 'tanh'? The names are 'auto', 'identity'",
         ),
         (lambda: Orthogonal(gain=True), "gain must be a finite number, got True"),
         (
             lambda: GlorotNormal("autp"),
-            "unknown activation 'autp' for a gain: did you mean 'auto'? It may be one of",
+            NO_GAIN + "'autp': did you mean 'auto'? The names are",
         ),
         (lambda: HeNormal("auto"), "gain of HeNormal must be a number, got 'auto': the formula "),
         (lambda: NguyenWidrow(0), "factor must be a finite number > 0, got 0"),
         (lambda: ZerO("relu"), "gain must be a finite number, got 'relu'"),
         (lambda: LSUV(tol=NAN), "tol must be a finite number > 0, got nan"),
-        (lambda: variance_gain("tanhh"), "unknown activation 'tanhh': did you mean 'tanh'?"),
-        (lambda: variance_gain(0.5), "activation must be a name such as 'tanh' or an Activation"),
+        (
+            lambda: variance_gain("tanhh"),
+            "activation must be a name or an Activation object, got 'tanhh'",
+        ),
+        (lambda: variance_gain(0.5), "activation must be a name or an Activation object, got 0.5"),
         (lambda: Identity(gain="tanh"), "gain must be a finite number, got 'tanh'"),
         (lambda: Sparse(0), "n_nonzero must be a whole number >= 1, got 0"),
         (lambda: Sparse(0.1), "n_nonzero must be a whole number >= 1, got 0.1"),
@@ -185,7 +196,22 @@ NAN = float("nan")
             "param is the slope of 'leaky_relu'; 'relu' has none",
         ),
         (lambda: calculate_gain("leaky_relu", NAN), "param must be a finite number, got nan"),
-        (lambda: calculate_gain(["relu"]), "unknown activation ['relu'] for a gain:"),
+        (
+            lambda: calculate_gain(["relu"]),
+            "activation must be the name of an activation in torch's table, got ['relu']",
+        ),
+        (
+            lambda: calculate_gain("gelu"),
+            "activation must be the name of an activation in torch's table, got 'gelu': did you mean "
+            "variance_gain('gelu')?",
+        ),
+        *(
+            (
+                lambda cls=cls: cls(gain="gelu"),
+                NO_GAIN + "'gelu': did you mean gain=\"auto\"?",
+            )
+            for cls in (GlorotUniform, GlorotNormal, LecunNormal, LecunUniform, Orthogonal)
+        ),
     ],
 )
 def test_bad_configuration(make, message):
@@ -382,14 +408,14 @@ def test_list_initializers():
         (
             "glorto",
             ValueError,
-            "unknown initializer 'glorto' for init[0]: did you mean 'glorot'? It",
+            "init[0] must be the name of an initializer, got 'glorto': did you mean 'glorot'? The",
         ),
         (
             "Glorot",
             ValueError,
-            "unknown initializer 'Glorot' for init[0]: did you mean 'glorot'? It",
+            "init[0] must be the name of an initializer, got 'Glorot': did you mean 'glorot'? The",
         ),
-        ("auto", ValueError, "unknown initializer 'auto' for init[0]: "),
+        ("auto", ValueError, "init[0] must be the name of an initializer, got 'auto'"),
         (
             {"gain": 2.0},
             ValueError,
@@ -398,12 +424,12 @@ def test_list_initializers():
         (
             {"name": None},
             ValueError,
-            "unknown initializer None for init[0]: it may be one of 'zeros'",
+            "init[0] must be the name of an initializer, got None",
         ),
         (
             {"name": "glorot", "gian": 2.0},
             ValueError,
-            "unknown parameter of GlorotUniform 'gian' for init[0]: did you mean 'gain'? It may be",
+            "init[0] must be a dictionary with parameters of GlorotUniform, got 'gian': did you mean",
         ),
         (
             {"name": "normal", "std": -1},

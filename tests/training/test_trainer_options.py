@@ -25,7 +25,7 @@ def make():
         ({"weight_decay": np.nan}, "weight_decay must be at least 0"),
         ({"optimizer": "sdg"}, "did you mean 'sgd'"),
         ({"learning_rate": "constnt"}, "did you mean 'constant'"),
-        ({"backend": "nunpy"}, "unknown backend 'nunpy': did you mean 'numpy'"),
+        ({"backend": "nunpy"}, "backend must be .*, got 'nunpy': did you mean 'numpy'"),
     ],
     ids=str,
 )

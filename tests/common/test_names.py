@@ -1,0 +1,174 @@
+"""Names that are none: the nearest one is suggested everywhere, and the rest are listed in one order."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from minnet import (
+    Dense,
+    MinNetClassifier,
+    MinNetRegressor,
+    Network,
+    Trainer,
+    activations,
+    initializers,
+    losses,
+    optimizers,
+    pretrain,
+    schedules,
+)
+from minnet.common.names import nearest, suggest
+
+
+def _network(**arguments):
+    return Network([Dense(3), Dense(2)], **arguments).initialize(4, random_state=0)
+
+
+def _fit(cls):
+    X, y = [[0.0, 1.0], [1.0, 0.0]] * 4, [0, 1] * 4
+    return lambda **arguments: cls(max_iter=1, **arguments).fit(X, y)
+
+
+CLASSIFIER, REGRESSOR = _fit(MinNetClassifier), _fit(MinNetRegressor)
+
+#: Where a name is taken: the argument, a call with it, and what it may be.
+TAKEN = [
+    ("activation", CLASSIFIER, activations.list_activations()),
+    ("activation", lambda activation: Dense(3, activation), activations.list_activations()),
+    ("activation", initializers.variance_gain, activations.list_activations()),
+    ("solver", CLASSIFIER, ["lbfgs", "sgd", "adam", "adamw", "rmsprop"]),
+    ("solver", REGRESSOR, ["lbfgs", "sgd", "adam", "adamw", "rmsprop"]),
+    ("learning_rate", CLASSIFIER, ["constant", "invscaling", "adaptive"]),
+    ("learning_rate", schedules.get_schedule, ["constant", "invscaling", "adaptive"]),
+    ("batch_size", CLASSIFIER, ["auto"]),
+    ("loss", CLASSIFIER, ["log_loss", "squared_error"]),
+    ("loss", REGRESSOR, ["squared_error", "poisson", "absolute_error", "huber", "quantile"]),
+    ("loss", lambda loss: _network(loss=loss), losses.list_losses()),
+    ("loss", lambda loss: pretrain(_network(), [[0.0] * 4], loss=loss), ["auto", "squared_error"]),
+    ("class_weight", CLASSIFIER, ["balanced"]),
+    ("scoring", CLASSIFIER, ["loss", "accuracy", "neg_mean_squared_error"]),
+    ("backend", CLASSIFIER, ["auto", "numpy"]),
+    ("backend", lambda backend: Trainer(_network(), backend=backend), ["auto", "numpy"]),
+    ("optimizer", optimizers.get_optimizer, ["sgd", "adam", "adamw", "rmsprop"]),
+    ("optimizer", lambda optimizer: Trainer(_network(), optimizer), ["sgd", "adam", "adamw"]),
+    ("init", CLASSIFIER, [*initializers.list_initializers(), *initializers.list_initializers(True)]),
+    ("bias_init", REGRESSOR, initializers.list_initializers()),
+    ("init", lambda init: _network(init=init), initializers.list_initializers()),
+    ("mode", lambda mode: initializers.HeNormal(mode=mode), ["fan_in", "fan_out"]),
+    ("gain", lambda gain: initializers.GlorotNormal(gain), ["tanh", "leaky_relu", "auto"]),
+    ("method", lambda method: initializers.Orthogonal(method=method), ["qr", "svd"]),
+]  # fmt: skip
+
+
+def _call(argument, function, value):
+    """Return the sentence with which a call refuses a value."""
+    of_keyword = function in (CLASSIFIER, REGRESSOR)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        function(**{argument: value}) if of_keyword else function(value)
+    return str(caught.value)
+
+
+MISSPELT = {
+    "capitals": lambda name: name.upper(),
+    "title": lambda name: name.title().replace("_", ""),
+    "a letter twice": lambda name: name[:1] + name,
+    "a letter more": lambda name: name + "s",
+    "hyphens": lambda name: name.replace("_", "-").title(),
+}
+
+
+@pytest.mark.parametrize("spoil", MISSPELT.values(), ids=MISSPELT)
+@pytest.mark.parametrize(
+    ("argument", "function", "names"),
+    TAKEN,
+    ids=lambda value: str(value) if type(value) is str else "",
+)
+def test_the_nearest_name_is_suggested(argument, function, names, spoil):
+    for name in names:
+        sentence = _call(argument, function, spoil(name))
+        begins = (
+            f"The {argument!r} parameter of MinNet",
+            f"{argument} must be ",
+            "layers[0].W must be ",
+        )
+        assert sentence.startswith(begins)
+        # Short ones (ELU, SELU, GELU) may be nearer to each other.
+        assert f"did you mean {name!r}?" in sentence or (
+            len(name) < 6 and "did you mean" in sentence
+        )
+
+
+OF_OTHERS = [
+    ("loss", CLASSIFIER, {"cross_entropy": "log_loss", "deviance": "log_loss", "mse": "squared_error"}),
+    ("loss", REGRESSOR, {"mse": "squared_error", "mae": "absolute_error", "l1": "absolute_error"}),
+    ("loss", lambda loss: _network(loss=loss), {"nll": "log_loss", "bce": "sigmoid_cross_entropy"}),
+    ("activation", CLASSIFIER, {"swish": "silu", "linear": "identity", None: "identity", "ReLU": "relu"}),
+    ("solver", CLASSIFIER, {"adamax": "adam", "Adam": "adam", "l-bfgs": "lbfgs", optimizers.SGD: "sgd"}),
+    ("scoring", CLASSIFIER, {"acuracy": "accuracy", "auc": "roc_auc"}),
+    ("scoring", REGRESSOR, {"mse": "neg_mean_squared_error", "R2": "r2"}),
+    ("backend", CLASSIFIER, {"cpython": "cython"}),
+    ("class_weight", CLASSIFIER, {"balance": "balanced"}),
+    ("init", CLASSIFIER, {"kaimingnormal": "kaiming_normal", "glorto": "glorot"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("argument", "function", "meant"), OF_OTHERS)
+def test_what_other_libraries_call_it(argument, function, meant):
+    for value, name in meant.items():
+        assert f"did you mean {name!r}?" in _call(argument, function, value)
+
+
+def test_numbers_in_the_place_of_names():
+    assert "the rate is learning_rate_init=0.01" in _call("learning_rate", CLASSIFIER, 0.01)
+    assert "optimizer=SGD(learning_rate=0.01)" in _call(
+        "learning_rate", schedules.get_schedule, 0.01
+    )
+    for function in (CLASSIFIER, REGRESSOR):
+        assert "n_threads=None takes all" in _call("n_threads", function, -1)
+    sentence = _call("n_threads", lambda n_threads: Trainer(_network(), n_threads=n_threads), -1)
+    assert sentence.startswith(
+        "n_threads must be None, which takes all processors, or a whole number"
+    )
+
+
+def test_the_names_come_in_one_order():
+    script = """
+from test_names import TAKEN, _call
+for argument, function, names in TAKEN:
+    print(_call(argument, function, "nonsense" if argument != "method" else 3))
+"""
+
+    def run(seed):
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        here = os.path.dirname(__file__)
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=here,
+            env=environment,
+            text=True,
+            capture_output=True,
+        )
+        assert not done.returncode, done.stderr
+        return done.stdout
+
+    first, *others = map(run, range(3))
+    assert len(first.splitlines()) >= len(TAKEN)
+    assert others == [first, first]
+
+
+def test_sentences():
+    assert (
+        suggest("mode", "qqq", ["fan_in", "fan_out"])
+        == "mode must be 'fan_in' or 'fan_out', got 'qqq'"
+    )
+    assert suggest("layer 1", "Tanh", ["elu", "tanh"], "a name") == (
+        "layer 1 must be a name, got 'Tanh': did you mean 'tanh'? The names are 'elu', 'tanh'"
+    )
+    letters = "abcdefghijklm"
+    assert suggest("mode", 3, letters).startswith(
+        "mode must be one of the names, got 3. The names are 'a'"
+    )
+    assert nearest(b"relu", ["relu"]) is None
+    assert nearest("x" * 10**6, ["relu"]) is None
