@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
 import time
@@ -10,6 +11,7 @@ import warnings
 from typing import Any
 
 from minnet.common.fields import instance, number
+from minnet.estimators.data import level_of_user
 from minnet.persistence.files import read_model, save_model
 from minnet.training import Trainer
 from minnet.training.callback import Callback
@@ -18,6 +20,8 @@ from minnet.training.resume import resume
 from minnet.training.step_timer import StepTimer
 
 __all__ = ["Checkpoint"]
+
+_log = logging.getLogger("minnet")
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -60,8 +64,9 @@ class Checkpoint(Callback):
     Warns
     -----
     UserWarning
-        If a checkpoint cannot be written, since the disk is full for example. The training goes on and
-        tries again; the last complete checkpoint stays.
+        If a checkpoint cannot be written, since the disk is full for example: once a fit for each cause.
+        The training goes on and tries again; the last complete checkpoint stays. That it can be written
+        again is said in the log.
 
     Raises
     ------
@@ -69,7 +74,8 @@ class Checkpoint(Callback):
         When a training begins: if the file is not a checkpoint of this training, or if the model has a
         part that a file cannot keep.
     OSError
-        When a training begins, if the file cannot be written for another reason than a full disk.
+        When a training begins, if the file cannot be written for another reason than a full disk, or if
+        ``path`` is that of a device, a pipe or a socket.
 
     See Also
     --------
@@ -170,6 +176,8 @@ class _Fit:
         self._saved = time.monotonic()  # when
         self._timer: StepTimer  # from the beginning of the training on
         self._due: int | None = None
+        self._failing: bool = False
+        self._warned_of: set[Any] = set()
 
     def begin(self, trainer: Trainer, resume: bool) -> None:
         if resume:
@@ -219,11 +227,23 @@ class _Fit:
         except OSError as error:
             if first and error.errno not in _NO_ROOM:
                 raise
-            warnings.warn(
-                f"the checkpoint {self.path!r} could not be written ({error}): the training goes on, and "
-                "the last complete checkpoint stays",
-                stacklevel=2,
-            )
+            self._warn(error)
         except (TypeError, ValueError) as error:
             raise type(error)(f"a checkpoint cannot keep this training: {error}") from error
+        else:
+            if self._failing:
+                _log.info("the checkpoint %r could be written again", self.path)
+            self._failing = False
         self._saved = time.monotonic()
+
+    def _warn(self, error: OSError) -> None:
+        """Warn of a checkpoint that could not be written, unless the same was said before."""
+        self._failing = True
+        cause = error.errno or str(error)
+        if cause not in self._warned_of:
+            self._warned_of.add(cause)
+            warnings.warn(
+                f"the checkpoint {self.path!r} could not be written ({error}): the training goes on and "
+                "tries again without another word, and the last complete checkpoint stays",
+                stacklevel=level_of_user(),
+            )

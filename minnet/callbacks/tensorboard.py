@@ -1,12 +1,16 @@
 """Event files for TensorBoard."""
 
+import contextlib
 import math
 import os
+import platform
 import time
+import warnings
 from typing import Any
 
 from minnet.callbacks.epoch import Epoch
 from minnet.common.extras import import_extra
+from minnet.estimators.data import level_of_user
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
 
@@ -46,6 +50,14 @@ class TensorBoard(Callback):
     ------
     ImportError
         When a fit begins without tensorboardX.
+    OSError
+        When a fit begins, if its folder cannot be made or written into.
+
+    Warns
+    -----
+    UserWarning
+        If the file cannot be written to any more, since the disk is full for example: the training goes
+        on, and nothing more is written of it.
 
     Examples
     --------
@@ -74,35 +86,84 @@ class TensorBoard(Callback):
 
     def begin(self, trainer: Any) -> None:
         """Open the event file of a fit."""
-        tensorboardX = import_extra(
+        library = import_extra(
             "tensorboardX",
             "TensorBoard needs tensorboardX: pip install 'minnet-learn[tensorboard]'",
         )
         folder = _new_folder(self.folder)
-        self._running[trainer] = [
-            tensorboardX.SummaryWriter(logdir=folder, flush_secs=_FLUSH),
-            None,
-        ]
+        self._running[trainer] = _Fit(library, folder)
         self.run_folders.append(folder)
 
     def begin_epoch(self, trainer: Any) -> None:
         """Take the time."""
-        self._running[trainer][1] = Epoch(trainer)
+        self._running[trainer].epoch = Epoch(trainer)
 
     def end_epoch(self, trainer: Any) -> None:
         """Write the figures."""
-        writer, epoch = self._running[trainer]
-        figures = epoch.figures(trainer)
-        for name, tag in _TAGS.items():
-            if not math.isnan(figures[name]):
-                writer.add_scalar(tag, figures[name], figures["epoch"])
+        self._running[trainer].end_epoch(trainer)
 
     def end(self, trainer: Any) -> None:
         """Close the file."""
         if trainer in self._running:  # not where begin has failed
-            self._running.pop(trainer)[0].close()
+            self._running.pop(trainer).close()
 
     abort = end
+
+
+class _Fit:
+    """One training and its event file.
+
+    It is written here and now. The library's ``SummaryWriter`` hands all to a thread, which ends where the
+    disk is full, and then waits for that thread for ever.
+    """
+
+    epoch: Epoch
+
+    def __init__(self, library: Any, folder: str) -> None:
+        self._folder = folder
+        self._Event = import_extra(
+            "tensorboardX.proto.event_pb2", "tensorboardX lacks a part"
+        ).Event
+        name = f"events.out.tfevents.{int(time.time())}.{platform.node()}"
+        self._writer = library.RecordWriter(os.path.join(folder, name))
+        self._flushed = -math.inf  # when
+        self._write(self._Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def end_epoch(self, trainer: Any) -> None:
+        if self._writer is None:
+            return
+        figures = self.epoch.figures(trainer)
+        event = self._Event(wall_time=time.time(), step=figures["epoch"])
+        for name, tag in _TAGS.items():
+            if not math.isnan(figures[name]):
+                event.summary.value.add(tag=tag, simple_value=figures[name])
+        try:
+            self._write(event)
+        except OSError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        except OSError as error:
+            self._give_up(error)
+
+    def _write(self, event: Any) -> None:
+        self._writer.write(event.SerializeToString())
+        if time.monotonic() - self._flushed > _FLUSH:
+            self._writer.flush()
+            self._flushed = time.monotonic()
+
+    def _give_up(self, error: OSError) -> None:
+        with contextlib.suppress(OSError):
+            self._writer.close()
+        self._writer = None
+        warnings.warn(
+            f"the figures of this training can no longer be written to {self._folder!r} ({error}): the "
+            "training goes on without",
+            stacklevel=level_of_user(),
+        )
 
 
 def _new_folder(parent: str | os.PathLike[str]) -> str:

@@ -39,7 +39,8 @@ def to_numpy_source(
     model : MinNetClassifier, MinNetRegressor or Network
         Fitted, or initialized.
     path : path-like, default=None
-        Where to write it, as a whole or not at all: an error leaves an old file as it was.
+        Where to write it, as a whole or not at all: an error leaves an old file as it was. What is there
+        and no regular file (a folder, a device, a pipe) is refused.
     dtype : {"float32", "float64"}, default=None
         What the file computes in; by default what the model does.
 
@@ -52,6 +53,8 @@ def to_numpy_source(
     ------
     NotFittedError, TypeError, ValueError
         If the model is not fitted, has parts of a user's own, or labels other than strings and numbers.
+    OSError
+        If ``path`` cannot be written, or is that of something else than a file.
 
     Examples
     --------
@@ -64,11 +67,11 @@ def to_numpy_source(
     >>> bool(abs(names["predict"](np.eye(4)) - net.predict(np.eye(4))).max() < 1e-15)
     True
     """
-    description = describe_model(model, dtype)
-    source = _Source(description).text()
-    if path is not None:
-        with write_atomically(path) as file:
-            file.write(source.encode())
+    if path is None:
+        return _Source(describe_model(model, dtype)).text()
+    with write_atomically(path) as file:  # which looks at the path before there is work to do
+        source = to_numpy_source(model, dtype=dtype)
+        file.write(source.encode())
     return source
 
 

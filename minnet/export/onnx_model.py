@@ -42,7 +42,8 @@ def to_onnx(
     model : MinNetClassifier, MinNetRegressor or Network
         Fitted, or initialized. For a Pipeline see :func:`minnet.export.register_skl2onnx`.
     path : path-like, default=None
-        Where to write it, as a whole or not at all: an error leaves an old file as it was.
+        Where to write it, as a whole or not at all: an error leaves an old file as it was. What is there
+        and no regular file (a folder, a device, a pipe) is refused.
     dtype : {"float32", "float64"}, default=None
         Of the input and of all arithmetic; by default that of the model, which was fitted in float32
         if its ``X`` was, and otherwise in float64.
@@ -59,6 +60,8 @@ def to_onnx(
         If onnx is not installed.
     NotFittedError, TypeError, ValueError
         If the model is not fitted, has parts of a user's own, or labels that ONNX has no type for.
+    OSError
+        If ``path`` cannot be written, or is that of something else than a file.
 
     Notes
     -----
@@ -77,6 +80,11 @@ def to_onnx(
     >>> [output.name for output in exported.graph.output]  # doctest: +SKIP
     ['label', 'probabilities']
     """
+    if path is not None:
+        with write_atomically(path) as file:  # which looks at the path before there is work to do
+            exported = to_onnx(model, dtype=dtype, opset=opset)
+            file.write(exported.SerializeToString())
+        return exported
     description = describe_model(model, dtype)
     classes = onnx_classes(description.classes) if description.is_classifier else None
     size = sum(a.nbytes for layer in description.layers for a in layer_arrays(layer))
@@ -105,10 +113,6 @@ def to_onnx(
         outputs = [("variable", name, description.dtype, [description.n_outputs])]
     exported = graph.model(onnx, description, outputs, opset)
     onnx.checker.check_model(exported, full_check=True)
-    if path is not None:
-        content = exported.SerializeToString()
-        with write_atomically(path) as file:
-            file.write(content)
     return exported
 
 

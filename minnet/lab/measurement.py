@@ -249,16 +249,21 @@ class Recording:
         ----------
         path : str or path-like
             Written as it is, no suffix is added.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or is there and no regular file but a folder, a device or a pipe.
         """
-        header = {
-            "format": _FORMAT,
-            "steps": [int(m.step) for m in self.measurements],
-            "losses": [float(m.loss) for m in self.measurements],
-            "description": self.measurements[0]._description() if self.measurements else None,
-        }
-        names = self.measurements[0].keys() if self.measurements else []
-        arrays = {name: self[name] for name in names}
-        with write_atomically(path) as file:
+        with write_atomically(path) as file:  # which looks at the path before there is work to do
+            header = {
+                "format": _FORMAT,
+                "steps": [int(m.step) for m in self.measurements],
+                "losses": [float(m.loss) for m in self.measurements],
+                "description": self.measurements[0]._description() if self.measurements else None,
+            }
+            names = self.measurements[0].keys() if self.measurements else []
+            arrays = {name: self[name] for name in names}
             np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod

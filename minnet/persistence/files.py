@@ -32,7 +32,8 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
         Fitted or not.
     path : path-like
         ``.safetensors`` is a good ending, since other programs can read the arrays too. A file that is
-        there is replaced when the new one is complete: whoever reads it finds the old or the new one.
+        there is replaced when the new one is complete: whoever reads it finds the old or the new one. Its
+        permissions stay. What is there and no regular file (a folder, a device, a pipe) is refused.
 
     Raises
     ------
@@ -41,7 +42,8 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     ValueError
         If it has a function or an object of a class of your own, which such a file cannot keep.
     OSError
-        If the file cannot be written. The old one is then as it was.
+        If the file cannot be written, or ``path`` is that of something else than a file. What was there
+        is then as it was.
 
     See Also
     --------
@@ -67,10 +69,10 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((same.predict_proba(X) == clf.predict_proba(X)).all())
     True
     """
-    encoder = Encoder()
-    record = {"format": FORMAT, "minnet": __version__, "model": describe(model, encoder)}
-    description = json.dumps(record, separators=(",", ":"), allow_nan=False)
-    with write_atomically(path) as file:
+    with write_atomically(path) as file:  # which looks at the path before there is work to do
+        encoder = Encoder()
+        record = {"format": FORMAT, "minnet": __version__, "model": describe(model, encoder)}
+        description = json.dumps(record, separators=(",", ":"), allow_nan=False)
         write_container(file, encoder.arrays, description)
 
 

@@ -1,5 +1,6 @@
 """Event files, read back by what the format says: TFRecords of protocol buffers."""
 
+import errno
 import os
 import pickle
 import struct
@@ -151,6 +152,37 @@ def test_pickled_in_the_middle_of_a_fit_and_closed_after_an_error(tmp_path):
     assert list(scalars(*board.run_folders)["loss/training"]) == [1, 2]
     assert not board._running
     assert failing.copied.run_folders == board.run_folders
+
+
+@pytest.mark.parametrize("when", ["flush", "write", "close"])
+def test_a_full_disk_ends_the_figures_and_not_the_fit(when, tmp_path, monkeypatch):
+    import tensorboardX
+
+    real, calls = getattr(tensorboardX.RecordWriter, when), []
+
+    def fails(self, *args):
+        calls.append(when)
+        if when == "close" or len(calls) > 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(self, *args)
+
+    monkeypatch.setattr(tensorboardX.RecordWriter, when, fails)
+    monkeypatch.setattr("minnet.callbacks.tensorboard._FLUSH", -1)
+    good = a_classifier(max_iter=20).fit(X, y)
+    board = TensorBoard(tmp_path)
+    with pytest.warns(UserWarning, match=r"no longer be written to .* \(.*No space left") as caught:
+        clf = a_classifier(board, max_iter=20).fit(X, y)
+    [said] = [w for w in caught if "no longer" in str(w.message)]
+    assert said.filename == __file__
+    assert clf.loss_curve_ == good.loss_curve_
+    assert not board._running
+
+
+def test_a_place_that_is_no_folder_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NotADirectoryError):
+        a_classifier(TensorBoard(tmp_path / "pipe")).fit(X, y)
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def test_without_tensorboardx(tmp_path):

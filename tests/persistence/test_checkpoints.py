@@ -370,32 +370,56 @@ def test_arguments(given):
         Checkpoint(**given)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
-def test_a_full_disk_fails_the_checkpoint_and_not_the_fit(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("room", "number"), [(0, errno.ENOSPC), (3, errno.ENOSPC), (3, errno.EDQUOT), (3, errno.EIO)]
+)
+def test_a_full_disk_fails_the_checkpoint_and_not_the_fit(room, number, tmp_path, monkeypatch):
     path = tmp_path / "c.safetensors"
-    est = classifier().set_callbacks(Checkpoint(path, every=0))
-    good = classifier().fit(X, Y)
+    est = classifier(max_iter=20).set_callbacks(Checkpoint(path, every=0))
+    good = classifier(max_iter=20).fit(X, Y)
     usual, calls = os.fsync, []
 
-    def fsync(descriptor):  # room for the first three checkpoints (a file and its folder each)
+    def fsync(descriptor):  # room for the first checkpoints (a file and its folder each)
         calls.append(descriptor)
-        if len(calls) > 6:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if len(calls) > 2 * room:
+            raise OSError(number, os.strerror(number))
         usual(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         est.fit(X, Y)
-    said = [str(w.message) for w in caught if "could not be written" in str(w.message)]
-    assert said
-    assert "No space left on device" in said[0]
-    assert "the training goes on" in said[0]
+    [said] = [w for w in caught if "could not be written" in str(w.message)]
+    assert os.strerror(number) in str(said.message)
+    assert "the training goes on" in str(said.message)
+    assert said.filename == __file__
+    assert len(calls) > 20
     assert_array_equal(est.network_.params, good.network_.params)
     monkeypatch.undo()
-    assert os.listdir(tmp_path) == ["c.safetensors"]
-    again = fit(classifier(), path)  # the last complete one is still good
+    assert os.listdir(tmp_path) == ["c.safetensors"] * (room > 0)
+    again = fit(classifier(max_iter=20), path)  # the last complete one is still good
     assert_array_equal(again.network_.params, good.network_.params)
+
+
+def test_a_disk_that_has_room_again(tmp_path, monkeypatch, caplog):
+    path, usual, calls = tmp_path / "c.safetensors", os.fsync, []
+
+    def fsync(descriptor):  # two causes by turns, and room now and then
+        calls.append(descriptor)
+        number = [errno.ENOSPC, errno.EIO, 0][len(calls) // 5 % 3]
+        if len(calls) > 10 and number:
+            raise OSError(number, os.strerror(number))
+        usual(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with warnings.catch_warnings(record=True) as caught, caplog.at_level("INFO", "minnet"):
+        warnings.simplefilter("always")
+        classifier(max_iter=60).set_callbacks(Checkpoint(path, every=0)).fit(X, Y)
+    said = [str(w.message) for w in caught if "could not be written" in str(w.message)]
+    assert len(said) == 2
+    for number in (errno.ENOSPC, errno.EIO):
+        assert any(os.strerror(number) in each for each in said)
+    assert "could be written again" in caplog.text
 
 
 def test_searches_take_a_folder(tmp_path):

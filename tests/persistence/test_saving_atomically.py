@@ -128,6 +128,7 @@ def test_a_save_that_is_killed_leaves_the_old_file(function, path, old):
     assert [each.name[:8] for each in left] == [".minnet-"]
     save_model(MinNetClassifier(alpha=0.125), path)
     assert load_model(path).alpha == 0.125
+    assert list(path.parent.iterdir()) == [path]
 
 
 @posix
