@@ -39,7 +39,7 @@ def descend(
     network: Network,
     optimizer: Optimizer,
     X: Matrix,
-    T: Array,
+    T: Matrix,
     sample_weight: Array | None = None,
     *,
     order: Array | None = None,
@@ -63,7 +63,8 @@ def descend(
     optimizer : Optimizer
         Prepared for them.
     X, T, sample_weight
-        The data of the fit, as :meth:`minnet.Network.check_batch` returns them.
+        The data of the fit, as :meth:`minnet.Network.check_batch` returns them. Of a sparse ``T`` the
+        rows of one mini-batch are made dense at a time.
     order : ndarray of shape (n_samples,) or None, default=None
         In which order the rows are visited; None means as they lie.
     batch_size : int, default=32

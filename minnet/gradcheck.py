@@ -7,6 +7,7 @@ import numpy as np
 
 from minnet.common.checks import check_real, check_whole
 from minnet.common.types import Array, ArrayLike, Matrix
+from minnet.links import dense
 from minnet.network import Network
 
 __all__ = ["GradientCheck", "check_gradients"]
@@ -57,7 +58,7 @@ class GradientCheck:
 def check_gradients(
     network: Network,
     X: Matrix,
-    T: ArrayLike,
+    T: ArrayLike | Matrix,
     sample_weight: ArrayLike | None = None,
     *,
     epsilon: float = 1e-5,
@@ -142,7 +143,7 @@ def check_gradients(
 
 
 def _central_difference(
-    network: Network, k: int, epsilon: float, X: Matrix, T: Array, sample_weight: Array | None
+    network: Network, k: int, epsilon: float, X: Matrix, T: Matrix, sample_weight: Array | None
 ) -> float | None:
     """Return the central difference for parameter ``k``, or None where the step crosses a kink."""
     value, losses, sides = network.params[k], [], []
@@ -158,10 +159,10 @@ def _central_difference(
     return (losses[0] - losses[1]) / (2 * epsilon)
 
 
-def _kink_sides(network: Network, X: Matrix, T: Array, sample_weight: Array | None) -> list[Array]:
+def _kink_sides(network: Network, X: Matrix, T: Matrix, sample_weight: Array | None) -> list[Array]:
     """Return on which side of each kink every pre-activation and residual lies."""
     Z, contexts = network.forward_training(X, sample_weight)
-    sides = list(network.loss_.kink_sides(Z, T))
+    sides = list(network.loss_.kink_sides(Z, dense(T)))
     for layer, ctx in zip(network.layers, contexts, strict=True):
         for kink in getattr(layer.activation, "kinks", ()):
             sides.append(kink < ctx.Z)

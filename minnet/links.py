@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy import sparse
 from scipy.special import expit, log_softmax, softmax
 
-from minnet.common.checks import as_numbers
-from minnet.common.types import Array, ArrayLike, DTypeLike
+from minnet.common.checks import as_numbers, check_sparse
+from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix
 
 __all__ = [
     "INVERSE_LINKS",
@@ -20,6 +21,7 @@ __all__ = [
     "check_class_indices",
     "check_normal_number",
     "check_numbers",
+    "dense",
 ]
 
 #: Predictions from logits of shape (n_samples, n_outputs).
@@ -39,6 +41,10 @@ LOG_INVERSE_LINKS: dict[str, Callable[[Array], Array]] = {
 
 def check_class_indices(T: ArrayLike, n_samples: int, n_outputs: int) -> Array:
     """Return class indices as int64 of shape (n_samples,), or say what is wrong with them."""
+    if sparse.issparse(T):
+        raise ValueError(
+            f"T must be an array of class indices for a softmax, got a {type(T).__name__}"
+        )
     T = np.asarray(T)
     if T.shape != (n_samples,):
         raise ValueError(
@@ -59,35 +65,60 @@ def check_class_indices(T: ArrayLike, n_samples: int, n_outputs: int) -> Array:
 
 
 def check_numbers(
-    T: ArrayLike,
+    T: Matrix,
     n_samples: int,
     n_outputs: int,
     dtype: DTypeLike,
     low: float = -np.inf,
     high: float = np.inf,
     loss: str = "",
-) -> Array:
+) -> Matrix:
     """Return finite targets of shape (n_samples, n_outputs), or say what is wrong with them.
 
-    ``low`` and ``high`` are what a ``loss`` of that name allows.
+    Sparse ones stay sparse, as CSR. ``low`` and ``high`` are what a ``loss`` of that name allows.
     """
-    T = np.asarray(T)
-    if T.ndim == 1 and n_outputs == 1:
+    T = T if sparse.issparse(T) else np.asarray(T)
+    if T.ndim == 1 and n_outputs == 1 and not sparse.issparse(T):
         T = T[:, np.newaxis]
     if T.shape != (n_samples, n_outputs):
         raise ValueError(
             f"T must have shape {(n_samples, n_outputs)}, got an array of shape {T.shape}"
         )
-    T = as_numbers("T", T, dtype)
-    if not np.isfinite(T).all():
+    if sparse.issparse(T):
+        T = _plain_csr(T, dtype)
+        numbers = T.data if T.nnz == n_samples * n_outputs else np.append(T.data, 0)
+    else:
+        T = numbers = as_numbers("T", T, dtype)
+    if not np.isfinite(numbers).all():
         raise ValueError("T must be finite, got NaN or infinity")
-    if (low > -np.inf or high < np.inf) and T.size and (T.min() < low or T.max() > high):
-        if high < np.inf:
+    if (low > -np.inf or high < np.inf) and numbers.size:
+        least, most = numbers.min(), numbers.max()
+        if high < np.inf and (least < low or most > high):
             raise ValueError(
-                f"T must lie between {low:g} and {high:g}, got values from {T.min()} to {T.max()}"
+                f"T must lie between {low:g} and {high:g}, got values from {least} to {most}"
             )
-        raise ValueError(f"T must be at least {low:g} for the loss {loss!r}, got {T.min()}")
+        if least < low:
+            raise ValueError(f"T must be at least {low:g} for the loss {loss!r}, got {least}")
     return T
+
+
+def _plain_csr(T: Matrix, dtype: DTypeLike) -> Matrix:
+    """Return a sparse matrix as CSR in a dtype, whose entries have a place of their own each."""
+    check_sparse("T", T)
+    T = T.tocsr()
+    numbers = as_numbers("T", T.data, dtype)
+    if numbers is T.data and T.has_canonical_format:
+        return T
+    T = sparse.csr_array((numbers, T.indices, T.indptr), shape=T.shape)
+    if not T.has_canonical_format:
+        T = T.copy()
+        T.sum_duplicates()
+    return T
+
+
+def dense(T: Matrix) -> Array:
+    """Return the targets of a batch as an array: losses know no others."""
+    return T.toarray() if sparse.issparse(T) else T
 
 
 def check_normal_number(name: str, value: float, dtype: DTypeLike) -> None:

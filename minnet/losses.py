@@ -13,13 +13,14 @@ Targets are class indices of shape (n_samples,) where the output is a softmax, a
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from scipy.special import expit, softmax, xlogy
 
 from minnet.common.checks import is_real
 from minnet.common.configurable import Configurable
 from minnet.common.fields import checked, finite, one_of
 from minnet.common.names import suggest
-from minnet.common.types import Array, ArrayLike, DTypeLike
+from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix
 from minnet.links import INVERSE_LINKS, check_class_indices, check_normal_number, check_numbers
 
 __all__ = [
@@ -34,6 +35,10 @@ __all__ = [
     "get_loss",
     "list_losses",
 ]
+
+
+#: Of sparse targets that are made dense a few rows at a time.
+_NUMBERS_OF_A_BLOCK = 2**18
 
 
 class Loss(Configurable):
@@ -74,15 +79,16 @@ class Loss(Configurable):
         return ()
 
     def check_targets(
-        self, T: ArrayLike, n_samples: int, n_outputs: int, dtype: DTypeLike
-    ) -> Array:
+        self, T: ArrayLike | Matrix, n_samples: int, n_outputs: int, dtype: DTypeLike
+    ) -> Matrix:
         """Return ``T`` as ``value`` and ``gradient`` take it, or say what is wrong with it.
 
         Parameters
         ----------
-        T : array-like
+        T : array-like or sparse matrix
             Class indices (n_samples,) for a softmax output; otherwise numbers (n_samples, n_outputs),
-            or (n_samples,) where there is one output.
+            or (n_samples,) where there is one output. A loss of your own that overrides this method
+            need not know sparse matrices: it is called with dense blocks of their rows.
         n_samples, n_outputs : int
             What the network makes of the batch.
         dtype : dtype
@@ -90,8 +96,9 @@ class Loss(Configurable):
 
         Returns
         -------
-        ndarray
-            int64 of shape (n_samples,), or ``dtype`` of shape (n_samples, n_outputs).
+        ndarray or CSR matrix
+            int64 of shape (n_samples,), or ``dtype`` of shape (n_samples, n_outputs), which is sparse
+            where ``T`` is. ``value`` and ``gradient`` see it dense, the rows of one batch at a time.
 
         Raises
         ------
@@ -102,6 +109,19 @@ class Loss(Configurable):
             return check_class_indices(T, n_samples, n_outputs)
         name = type(self).__name__.lower()
         return check_numbers(T, n_samples, n_outputs, dtype, *self.target_range, loss=name)
+
+    def as_targets(
+        self, T: ArrayLike | Matrix, n_samples: int, n_outputs: int, dtype: DTypeLike
+    ) -> Matrix:
+        """Return what :meth:`check_targets` does, even of a sparse ``T`` that it does not know."""
+        knows_sparse = is_own(self) or type(self).check_targets is Loss.check_targets
+        if knows_sparse or self.output == "softmax" or not sparse.issparse(T):
+            return self.check_targets(T, n_samples, n_outputs, dtype)
+        T = check_numbers(T, n_samples, n_outputs, np.float64)
+        n_rows = max(1, _NUMBERS_OF_A_BLOCK // n_outputs)
+        blocks = (T[start : start + n_rows].toarray() for start in range(0, n_samples, n_rows))
+        checked = (self.check_targets(block, len(block), n_outputs, dtype) for block in blocks)
+        return sparse.vstack([sparse.csr_array(block) for block in checked], format="csr")
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -304,8 +324,8 @@ class Huber(Loss):
         return self.delta < R, -self.delta > R
 
     def check_targets(
-        self, T: ArrayLike, n_samples: int, n_outputs: int, dtype: DTypeLike
-    ) -> Array:
+        self, T: ArrayLike | Matrix, n_samples: int, n_outputs: int, dtype: DTypeLike
+    ) -> Matrix:
         check_normal_number("delta", self.delta, dtype)
         return super().check_targets(T, n_samples, n_outputs, dtype)
 

@@ -17,6 +17,7 @@ from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.initializers.of_network import InitializerSupport
 from minnet.initializers.parameters import draw_parameters
 from minnet.layers import Context, Layer
+from minnet.links import dense
 from minnet.losses import Loss, get_loss
 from minnet.parameter_table import ParameterRow
 from minnet.random import Stream, draw_key
@@ -213,7 +214,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
     def forward_backward(
         self,
         X: Matrix,
-        T: Array,
+        T: Matrix,
         sample_weight: Array | None = None,
         n_samples: float | None = None,
         weight_sum: float | None = None,
@@ -223,6 +224,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
 
         See :meth:`loss_and_grad`, which checks them.
         """
+        T = dense(T)
         Z, contexts = self.forward_training(X, sample_weight, position)
         factors, l2 = self._factors(len(Z), sample_weight, n_samples, weight_sum)
         dY = self.loss_.gradient(Z, T) * factors
@@ -267,7 +269,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
     def loss_and_grad(
         self,
         X: Matrix,
-        T: ArrayLike,
+        T: ArrayLike | Matrix,
         sample_weight: ArrayLike | None = None,
         *,
         n_samples: float | None = None,
@@ -279,8 +281,9 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
         Parameters
         ----------
         X : array or CSR matrix of shape (n_samples, n_features)
-        T : array-like
-            Class indices (n_samples,) for a softmax output, numbers (n_samples, n_outputs) otherwise.
+        T : array-like or sparse matrix
+            Class indices (n_samples,) for a softmax output, numbers (n_samples, n_outputs) otherwise,
+            which may be a sparse matrix: in training the rows of one batch are made dense at a time.
         sample_weight : array-like of shape (n_samples,), default=None
             At least 0, not all 0.
         n_samples, weight_sum : number, default=None
@@ -311,11 +314,13 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
         check_whole("position", position, 0)
         return self.forward_backward(*batch, n_samples, weight_sum, position)[:2]
 
-    def objective(self, X: Matrix, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def objective(
+        self, X: Matrix, T: ArrayLike | Matrix, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the objective alone, as :meth:`loss_and_grad` does."""
         X, targets, weights = self.check_batch(X, T, sample_weight)
         Z, _ = self.forward_training(X, weights)
-        return self._objective(Z, targets, *self._factors(len(Z), weights))
+        return self._objective(Z, dense(targets), *self._factors(len(Z), weights))
 
     def _forward_adapting(self, layer: Layer, X: Array, weights: Array | None) -> Array:
         # As in training, but nothing is dropped: a batch normalization has no averages yet.

@@ -105,7 +105,7 @@ cdef class Program:
         params,  # IN, OUT
         state,  # IN, OUT: running averages
         X,  # array, or (indptr, indices, values) of CSR rows
-        T,  # classes of a softmax, or numbers
+        T,  # classes of a softmax, or numbers: an array, or the arrays of CSR rows
         weights,  # or None
         order,  # or None
         int64_t start,
@@ -139,12 +139,35 @@ cdef class Program:
             logits[double](self, params, state, X, out, n_threads)
 
 
+cdef struct rows_of_csr:
+    const int64_t *indptr
+    const void *indices
+    int64_t wide_indices
+    const char *values
+    int64_t n_rows
+
+
+cdef rows_of_csr point_into(str name, tuple csr, const floating[::1] values) except *:
+    """Return where CSR rows lie in memory; the caller keeps the arrays alive."""
+    cdef const int64_t[::1] indptr = csr[0]
+    cdef const signed char[::1] indices = csr[1].view(np.int8)
+    cdef int64_t size = csr[1].itemsize
+    cdef rows_of_csr rows
+    rows.n_rows = indptr.shape[0] - 1
+    if rows.n_rows < 0 or (size != 4 and size != 8):
+        refuse(f"{name} is sparse")
+    if indptr[0] < 0 or indptr[rows.n_rows] > min(values.shape[0], indices.shape[0] // size):
+        refuse(f"{name} has fewer entries than it says")
+    rows.indptr, rows.wide_indices = &indptr[0], size == 8
+    rows.indices = &indices[0] if indices.shape[0] > 0 else NULL
+    rows.values = <const char *> &values[0] if values.shape[0] > 0 else NULL
+    return rows
+
+
 cdef int point_to(Program self, minnet_data *data, const floating[:, :] X, tuple csr) except -1:
     """Let ``data`` point to the inputs; the caller keeps ``X`` or the arrays of ``csr`` alive."""
-    cdef const int64_t[::1] indptr
-    cdef const signed char[::1] indices
     cdef const floating[::1] values
-    cdef int64_t size
+    cdef rows_of_csr rows
     data.indptr = NULL
     if csr is None:
         if X.shape[1] != self.n_in:
@@ -153,18 +176,12 @@ cdef int point_to(Program self, minnet_data *data, const floating[:, :] X, tuple
         data.row_stride, data.column_stride = X.strides[0], X.strides[1]
         data.n_samples = X.shape[0]
     else:
-        indptr, values = csr[0], csr[2]
-        size = csr[1].itemsize
-        indices = csr[1].view(np.int8)
-        data.wide_indices = size == 8
-        data.n_samples = indptr.shape[0] - 1
-        if self.layers[0].kind != LAYER_DENSE or data.n_samples < 0 or (size != 4 and size != 8):
+        if self.layers[0].kind != LAYER_DENSE:
             refuse("X is sparse")
-        if indptr[0] < 0 or indptr[data.n_samples] > min(values.shape[0], indices.shape[0] // size):
-            refuse("X has fewer entries than it says")
-        data.indptr = &indptr[0]
-        data.indices = &indices[0] if indices.shape[0] > 0 else NULL
-        data.X = <const char *> &values[0] if values.shape[0] > 0 else NULL
+        values = csr[2]
+        rows = point_into("X", csr, values)
+        data.indptr, data.indices, data.wide_indices = rows.indptr, rows.indices, rows.wide_indices
+        data.X, data.n_samples = rows.values, rows.n_rows
     return 0
 
 
@@ -191,6 +208,8 @@ cdef int steps(
     cdef minnet_data data
     cdef minnet_hyper h
     cdef const floating[:, :] dense = None, numbers
+    cdef const floating[::1] values
+    cdef rows_of_csr targets
     cdef const int64_t[::1] classes, rows
     cdef const double[::1] factors, rates = hyper.rates
     cdef floating[:, ::1] moments = hyper.optimizer.state
@@ -213,12 +232,20 @@ cdef int steps(
     n = data.n_samples
     data.classes = NULL
     data.T = NULL
+    data.t_indptr = NULL
     data.t_row_stride = data.t_column_stride = 0
     if net.loss == LOSS_SOFTMAX_CROSS_ENTROPY or net.loss == LOSS_SQUARED_ERROR_SOFTMAX:
         classes = T
         if classes.shape[0] != n:
             refuse("T")
         data.classes = &classes[0]
+    elif isinstance(T, tuple):
+        values = T[2]
+        targets = point_into("T", T, values)
+        if targets.n_rows != n:
+            refuse("T")
+        data.T, data.t_indptr = targets.values, targets.indptr
+        data.t_indices, data.t_wide_indices = targets.indices, targets.wide_indices
     else:
         numbers = T
         if numbers.shape[0] != n or numbers.shape[1] != self.n_out:

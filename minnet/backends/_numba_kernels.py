@@ -67,16 +67,21 @@ def view(flat, rows, columns):
 
 @cached(numba.njit)
 def train_steps(
-    layers, loss, alpha, params, X, T, weights, order, weight_sum, batch_size, start, stop, rates,
-    adam, constants, state, weight_decay, clip, steps_made, losses,
+    layers, loss, alpha, params, X, T, t_indptr, t_indices, t_values, weights, order, weight_sum,
+    batch_size, start, stop, rates, adam, constants, state, weight_decay, clip, steps_made, losses,
 ):  # fmt: skip
-    """Take the steps ``start`` to ``stop - 1``; empty arrays stand for None, ``T`` is bytes of targets."""
+    """Take the steps ``start`` to ``stop - 1``; empty arrays stand for None.
+
+    ``T`` is bytes of targets; of those that are sparse it has no rows, and they are in CSR's arrays.
+    """
     n_layers, n_samples, l2 = len(layers), len(X), alpha / weight_sum
     most = batch_size * max(X.shape[1], layers.n_out.max())
     Y = np.empty((n_layers + 1, most), params.dtype)  # inputs of the layers, and the logits
     Z, D, S = np.empty_like(Y), np.empty_like(Y), np.empty_like(Y[0])
     g, ones = np.empty(len(params), params.dtype), np.ones(batch_size, params.dtype)
-    targets = np.empty((batch_size, T.shape[1]), np.int8)
+    is_sparse = len(t_indptr) > 0
+    targets = np.empty((0 if is_sparse else batch_size, T.shape[1]), np.int8)
+    numbers = np.empty((batch_size if is_sparse else 0, layers[-1].n_out), t_values.dtype)
     factors, values = np.empty(batch_size), np.empty(batch_size)
     for step in range(start, stop):
         first, made = step * batch_size, steps_made + step - start + 1
@@ -84,7 +89,13 @@ def train_steps(
         x = view(Y[0], n, X.shape[1])
         for m in range(n):
             row = order[first + m] if len(order) else first + m
-            x[m], targets[m] = X[row], T[row]
+            x[m] = X[row]
+            if is_sparse:
+                numbers[m] = 0
+                for i in range(t_indptr[row], t_indptr[row + 1]):
+                    numbers[m, t_indices[i]] += t_values[i]
+            else:
+                targets[m] = T[row]
             factors[m] = n_samples / (n * weight_sum) * (weights[row] if len(weights) else 1.0)
         for i in range(n_layers):
             layer, n_in, n_out = layers[i], layers[i].n_in, layers[i].n_out
@@ -95,7 +106,8 @@ def train_steps(
             for w in params[layer.weight : layer.weight + (n_in * n_out if l2 != 0 else 0)]:
                 total += 0.5 * l2 * w * w
         y, d = view(Y[-1], n, layers[-1].n_out), view(D[-1], n, layers[-1].n_out)
-        addresses = y.ctypes.data, targets.ctypes.data, d.ctypes.data, values.ctypes.data
+        t = numbers.ctypes.data if is_sparse else targets.ctypes.data
+        addresses = y.ctypes.data, t, d.ctypes.data, values.ctypes.data
         call(loss, (*addresses, n, y.shape[1]))
         for m in range(n):
             total += factors[m] * values[m]

@@ -139,7 +139,7 @@ class Border:
                     f"was initialized, got {_described(array)}"
                 )
 
-    def check_batch(self, X: Matrix, T: Array, weights: Array | None) -> int:
+    def check_batch(self, X: Matrix, T: Matrix, weights: Array | None) -> int:
         """Return how many rows the data have, or say what is wrong with them.
 
         They are as :meth:`minnet.Network.check_batch` returns them.
@@ -166,7 +166,11 @@ class Border:
         if not isinstance(loss, Loss):
             raise TypeError(f"loss_ of the network must be a Loss, got {loss!r:.100}")
         wanted, of = ((n,), np.int64) if loss.output == "softmax" else ((n, sizes[-1]), dtype)
-        if not isinstance(T, np.ndarray) or T.shape != wanted or T.dtype != of:
+        fits = isinstance(T, np.ndarray)
+        if sparse.issparse(T):
+            check_sparse("T", T)
+            fits = T.format == "csr" and T.ndim == 2
+        if not fits or T.shape != wanted or T.dtype != of:
             raise ValueError(
                 f"T must be of {np.dtype(of)} and have shape {wanted} for {loss!r}, got {_described(T)}"
             )
@@ -177,7 +181,7 @@ class Border:
     def check_steps(
         self,
         X: Matrix,
-        T: Array,
+        T: Matrix,
         weights: Array | None,
         order: Array | None,
         start: int,
@@ -210,7 +214,7 @@ class Border:
             _check_vector("order", order, np.int64, n)
         self._check_optimizer(optimizer)
 
-    def check_values(self, T: Array, order: Array | None = None) -> None:
+    def check_values(self, T: Matrix, order: Array | None = None) -> None:
         """Look at all class indices and rows of the order, for who does not where they are read."""
         n_outputs = self.network.sizes[-1]
         if T.ndim == 1 and not 0 <= T.min() <= T.max() < n_outputs:
@@ -218,8 +222,9 @@ class Border:
                 f"T must be class indices from 0 to {n_outputs - 1}, got values from {T.min()} "
                 f"to {T.max()}"
             )
-        if order is not None and not 0 <= order.min() <= order.max() < len(T):
-            raise ValueError(f"order must have {len(T)} rows from 0 to {len(T) - 1}")
+        n = T.shape[0]
+        if order is not None and not 0 <= order.min() <= order.max() < n:
+            raise ValueError(f"order must have {n} rows from 0 to {n - 1}")
 
     def _check_optimizer(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):

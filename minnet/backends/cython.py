@@ -108,7 +108,7 @@ class CythonBackend:
     def train_steps(
         self,
         X: Matrix,
-        T: Array,
+        T: Matrix,
         weights: Array | None,
         order: Array | None,
         start: int,
@@ -134,7 +134,7 @@ class CythonBackend:
         if sparse.issparse(X) and plain and hyper.clip_value is None and hyper.clip_norm is None:
             # What the first layer's weights must be multiplied with, and their sums of squares.
             lazy = np.zeros(1 + network.sizes[1])
-        data = _as_read(X), _as_read(T) if T.ndim == 1 else T, _as_read(weights), _as_read(order)
+        data = _as_read(X), _as_read(T, checked=True), _as_read(weights), _as_read(order)
         n_threads = self._threads(hyper.batch_size, X, passes=lazy is None)
         first, losses = start, np.empty(stop)
         steps, n_steps = self._pace
@@ -171,7 +171,7 @@ class CythonBackend:
         return losses[first:start]
 
     def loss_and_grad(
-        self, X: Matrix, T: Array, weights: Array | None = None
+        self, X: Matrix, T: Matrix, weights: Array | None = None
     ) -> tuple[float, Array]:
         """Return the objective of all rows as one batch, and its flat gradient."""
         network = self.network
@@ -197,7 +197,7 @@ class CythonBackend:
                 network.params,
                 network.state,
                 _as_read(X[rows]),
-                _as_read(T[rows]) if T.ndim == 1 else T[rows],
+                _as_read(T[rows], checked=True),
                 None if weights is None else _as_read(weights[rows]),
                 None,
                 0,

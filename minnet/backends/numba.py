@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
 from minnet.backends.program import CannotLowerError, lower
-from minnet.common.types import Array, Matrix
+from minnet.common.types import Array, DTypeLike, Matrix
 from minnet.layers import Dense
 
 __all__ = ["NumbaBackend"]
@@ -24,7 +25,7 @@ class NumbaBackend(NumpyBackend):
     name = "numba"
 
     def train_steps(
-        self, X: Matrix, T: Array, weights: Array | None, order: Array | None, start: int, stop: int,
+        self, X: Matrix, T: Matrix, weights: Array | None, order: Array | None, start: int, stop: int,
         hyper: Hyper,
     ) -> Array:  # fmt: skip
         """Take the steps ``start`` to ``stop - 1`` of an epoch, in place: see :class:`NumpyBackend`."""
@@ -43,13 +44,13 @@ class NumbaBackend(NumpyBackend):
         names = ("momentum", "nesterov", "beta_1", "beta_2", "epsilon")
         given = optimizer.constants()
         clip = np.inf if hyper.clip_value is None else float(hyper.clip_value)
-        targets = _plain(T.reshape(len(T), -1)).view(np.int8)
+        targets, csr = _targets(T)
         weights = np.empty(0) if weights is None else _plain(weights)
         order = np.empty(0, np.int64) if order is None else _plain(order)
         with self._threads():
             train_steps(
                 layers, loops[-1].address, float(network.alpha), network.params, _plain(X), targets,
-                weights, order, float(hyper.weight_sum), hyper.batch_size, start, stop,
+                *csr, weights, order, float(hyper.weight_sum), hyper.batch_size, start, stop,
                 _plain(hyper.rates), optimizer.compiled == "adam",
                 tuple(float(given.get(name, 0)) for name in names), optimizer.state, float(hyper.decay),
                 clip, optimizer.step, losses,
@@ -77,6 +78,16 @@ class NumbaBackend(NumpyBackend):
         return layers, [*loops, loss_loop(network.loss_, network.dtype)]
 
 
-def _plain(array: Array) -> Array:
+def _targets(T: Matrix) -> tuple[Array, tuple[Array, Array, Array]]:
+    """Return targets as rows of bytes, and the arrays of those that are sparse: one of both is empty."""
+    if sparse.issparse(T):
+        of_rows = np.empty((0, T.shape[1] * T.dtype.itemsize), np.int8)
+        return of_rows, (_plain(T.indptr, np.int64), _plain(T.indices, np.int64), _plain(T.data))
+    rows = _plain(T.reshape(len(T), -1))
+    nothing = np.empty(0, np.int64)
+    return rows.view(np.int8), (nothing, nothing, np.empty(0, rows.dtype))
+
+
+def _plain(array: Array, dtype: DTypeLike | None = None) -> Array:
     """Return the array writable, aligned and contiguous, a view or a copy."""
-    return np.require(array, requirements=["C", "W", "A"])
+    return np.require(array, dtype, requirements=["C", "W", "A"])

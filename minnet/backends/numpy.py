@@ -69,7 +69,7 @@ class NumpyBackend:
             return Z
 
     def loss_and_grad(
-        self, X: Matrix, T: Array, weights: Array | None = None
+        self, X: Matrix, T: Matrix, weights: Array | None = None
     ) -> tuple[float, Array]:
         """Return the objective of all rows as one batch, and its flat gradient."""
         self.border.check_network()
@@ -81,7 +81,7 @@ class NumpyBackend:
     def train_steps(
         self,
         X: Matrix,
-        T: Array,
+        T: Matrix,
         weights: Array | None,
         order: Array | None,
         start: int,
@@ -92,8 +92,9 @@ class NumpyBackend:
 
         Parameters
         ----------
-        X, T : arrays
-            The whole data of the fit, as :meth:`minnet.Network.check_batch` returns them.
+        X, T : arrays or CSR matrices
+            The whole data of the fit, as :meth:`minnet.Network.check_batch` returns them. Of sparse
+            targets the rows of one batch are made dense at a time.
         weights : ndarray of shape (n_samples,) or None
             Sample weights.
         order : ndarray of shape (n_samples,) or None

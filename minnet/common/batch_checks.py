@@ -45,10 +45,10 @@ class BatchChecks:
     def check_batch(
         self,
         X: Matrix,
-        T: ArrayLike | None,
+        T: ArrayLike | Matrix | None,
         sample_weight: ArrayLike | None = None,
         targets: bool = True,
-    ) -> tuple[Matrix, Array, Array | None]:
+    ) -> tuple[Matrix, Matrix, Array | None]:
         """Return X, T and sample_weight as the network computes with them, or say what is wrong."""
         X = self.check_X(X)
         n = X.shape[0]
@@ -57,9 +57,9 @@ class BatchChecks:
         if not all_finite(X.data if sparse.issparse(X) else X):
             raise ValueError("X must be finite, got NaN or infinity")
         if targets:
-            T = self.loss_.check_targets(T, n, self.sizes[-1], self.dtype)
+            T = self.loss_.as_targets(T, n, self.sizes[-1], self.dtype)
         weights = None if sample_weight is None else _check_weights(sample_weight, n)
-        return X, T, weights  # type: ignore[return-value]  # T is None without targets
+        return X, T, weights  # T is None without targets
 
 
 def _check_weights(sample_weight: ArrayLike, n: int) -> Array:

@@ -37,6 +37,8 @@ class Initializer(Configurable):
         weights, because the two belong together.
     needs_X : bool
         Whether ``adapt`` looks at ``X``.
+    accepts_sparse : bool
+        Whether ``adapt`` takes sparse targets as they are, a CSR matrix; otherwise it gets an array.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class Initializer(Configurable):
     names: ClassVar[tuple[str, ...]] = ()
     draws_biases: bool = False
     needs_X: bool = True
+    accepts_sparse: bool = False
 
     def __call__(
         self, shape: int | Shape, rng: Any = None, dtype: DTypeLike = "float64", fans: Fans = None

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from minnet.activations import Identity
 from minnet.common.types import Array, Shape
@@ -58,6 +59,8 @@ class LSUV(Initializer):
     """
 
     names = ("lsuv",)
+
+    accepts_sparse = True  # it does not look at targets
 
     tol: float = finite_number(0, inclusive=False)
     max_iter: int = whole_number()
@@ -140,6 +143,7 @@ class OutputPrior(Initializer):
     names = ("output_prior",)
 
     needs_X = False
+    accepts_sparse = True
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return zeros."""
@@ -166,7 +170,7 @@ class OutputPrior(Initializer):
                 "OutputPrior needs an output layer without an activation, whose biases are logits, "
                 f"got {activation!r}"
             )
-        weights = np.ones(len(T)) if sample_weight is None else sample_weight
+        weights = np.ones(T.shape[0]) if sample_weight is None else sample_weight
         p = weights / weights.sum()
         least = 0.5 / np.count_nonzero(p)
         if output == "softmax":
@@ -174,7 +178,7 @@ class OutputPrior(Initializer):
             shares = np.where(shares > 0, shares, least)
             layer.b = np.log(shares / shares.sum())
             return
-        mean = p @ np.asarray(T, dtype=np.float64)
+        mean = p @ (T if sparse.issparse(T) else np.asarray(T, dtype=np.float64))
         if output == "logistic":
             mean = np.clip(mean, least, 1 - least)
             layer.b = np.log(mean) - np.log1p(-mean)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
+from scipy import sparse
 
 from minnet.activations import Activation, Identity, LeakyRelu, name_of
 from minnet.common.checks import check_whole
@@ -71,7 +72,10 @@ class InitializerSupport:
         return activation
 
     def adapt(
-        self, X: Matrix, T: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Matrix,
+        T: ArrayLike | Matrix | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Show data to the initializers that look at them, after :meth:`initialize`.
 
@@ -79,13 +83,14 @@ class InitializerSupport:
         sample_weight)`` with what comes into their layer, through the layers below as already adapted:
         nothing is dropped, and batch normalization takes the mean and variance of these rows. They see
         4096 rows at most, evenly spaced over those of positive weight. One whose ``needs_X`` is False
-        gets None for ``X``, and all rows of ``T`` and ``sample_weight``. The estimators call this in
-        ``fit``. Without such an initializer nothing happens.
+        gets None for ``X``, and all rows of ``T`` and ``sample_weight``. A sparse ``T`` is made dense for
+        initializers whose ``accepts_sparse`` is False. The estimators call this in ``fit``. Without such
+        an initializer nothing happens.
 
         Parameters
         ----------
         X : array or CSR matrix of shape (n_samples, n_features)
-        T : array-like, default=None
+        T : array-like or sparse matrix, default=None
             Targets, as :meth:`loss_and_grad` takes them.
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -119,7 +124,7 @@ class InitializerSupport:
             raise
         return self
 
-    def _adapt(self, X: Matrix, T: Array | None, sample_weight: Array | None) -> None:
+    def _adapt(self, X: Matrix, T: Matrix | None, sample_weight: Array | None) -> None:
         waiting: dict[int, list[Any]] = {}
         for row in self.parameter_table:
             initializer = self.init_[row.label]
@@ -134,13 +139,16 @@ class InitializerSupport:
         p = None if s is None else (s / s.sum()).astype(self.dtype)[:, np.newaxis]
         for i, layer in enumerate(self.layers):
             for initializer in waiting.get(i, ()):
-                if initializer.needs_X:
-                    initializer.adapt(self, i, Y, t, s)
-                else:
-                    initializer.adapt(self, i, None, T, sample_weight)
+                x, targets, weights = (Y, t, s) if initializer.needs_X else (None, T, sample_weight)
+                initializer.adapt(self, i, x, _targets_for(initializer, targets), weights)
                 _check_finite(self, i, initializer)
             if looking and i < looking[-1]:
                 Y = self._forward_adapting(layer, Y, p)
+
+
+def _targets_for(initializer: Any, T: Matrix) -> Matrix:
+    """Return targets as an initializer takes them."""
+    return T.toarray() if sparse.issparse(T) and not initializer.accepts_sparse else T
 
 
 def resolve(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Initializer]:

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.types import Array
+from minnet.common.types import Array, Matrix
 from minnet.lab.measurement import Measurement
 from minnet.lab.subject import Subject
+from minnet.links import dense
 from minnet.losses import Loss
 from minnet.network import Network
 
@@ -21,12 +22,13 @@ def loss_of_data(subject: Subject, m: Measurement) -> float:
         for row in network.parameter_table
         if row.is_weight
     )
-    total = len(T) if weights is None else weights.sum()
+    total = T.shape[0] if weights is None else weights.sum()
     return m.loss - 0.5 * network.alpha / total * l2
 
 
-def loss_of_constant(network: Network, T: Array, weights: Array | None) -> float | None:
+def loss_of_constant(network: Network, T: Matrix, weights: Array | None) -> float | None:
     """Return the loss of the best answer that does not look at the input; None if it is not known."""
+    T = dense(T)  # of the size of the logits, which were measured at once
     loss, p = network.loss_, _shares(T, weights)
     if loss.best_constant is None:
         return None

@@ -19,6 +19,7 @@ from minnet.lab._advice import other_weights
 from minnet.lab._constant_answer import loss_of_answer, loss_of_constant, loss_of_data
 from minnet.lab.measurement import Measurement
 from minnet.lab.subject import Subject
+from minnet.links import dense
 from minnet.network import Network
 from minnet.optimizers import SGD
 
@@ -365,7 +366,7 @@ def _unscaled_targets(case: Case) -> Found:
     loss, best = case.network.loss_, case.best
     if not case.m.layers or _of_classes(loss):
         return None
-    last, T = int(case.m.index[-1]), case.subject.T.astype(np.float64)
+    last, T = int(case.m.index[-1]), dense(case.subject.T).astype(np.float64)
     if loss.output == "identity" and (sd := float(np.sqrt(T.var(axis=0).sum()))) > _LARGE_TARGET:
         return (
             last, sd, _LARGE_TARGET,

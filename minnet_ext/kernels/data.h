@@ -18,10 +18,15 @@ INLINE ptrdiff_t class_of(const minnet_data *data, ptrdiff_t i, ptrdiff_t n, rea
     return 0;
 }
 
+/* Number i of some of either width. */
+INLINE ptrdiff_t index_at(const void *indices, int64_t wide, ptrdiff_t i) {
+    return wide ? (ptrdiff_t)((const int64_t *)indices)[i]
+                : (ptrdiff_t)((const int32_t *)indices)[i];
+}
+
 /* Column of entry i of sparse rows. */
 INLINE ptrdiff_t entry_column(const minnet_data *data, ptrdiff_t i) {
-    return data->wide_indices ? (ptrdiff_t)((const int64_t *)data->indices)[i]
-                              : (ptrdiff_t)((const int32_t *)data->indices)[i];
+    return index_at(data->indices, data->wide_indices, i);
 }
 
 /* A number that may lie at any address: arrays of NumPy need not be aligned. */
@@ -29,6 +34,14 @@ INLINE real target(const minnet_data *data, int64_t row, ptrdiff_t j) {
     real t;
     memcpy(&t, data->T + row * data->t_row_stride + j * data->t_column_stride, sizeof t);
     return t;
+}
+
+/* A row of sparse targets, made dense; entries of one place add up. */
+INLINE void scatter_target(const minnet_data *data, int64_t row, real *to, ptrdiff_t n) {
+    memset(to, 0, (size_t)n * sizeof(real));
+    for (ptrdiff_t i = (ptrdiff_t)data->t_indptr[row]; i < (ptrdiff_t)data->t_indptr[row + 1]; i++) {
+        to[index_at(data->t_indices, data->t_wide_indices, i)] += ((const real *)data->T)[i];
+    }
 }
 
 /* One row of the data, in the network's type and contiguous. */

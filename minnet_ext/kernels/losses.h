@@ -110,7 +110,7 @@ INLINE vreal loss_of_lanes(int64_t loss, double parameter, vreal z, vreal t, vre
 /* The losses whose outputs do not know of each other. */
 static void output_rows(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
                         ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
-                        const real *factor, double *losses) {
+                        const real *targets, const real *factor, double *losses) {
     real z[LANES], t[LANES], values[LANES];
     ptrdiff_t m = 0, j = 0; /* the next output to read */
     for (ptrdiff_t k = 0; k < M; k++) losses[k] = 0;
@@ -119,7 +119,7 @@ static void output_rows(int64_t loss, double parameter, ptrdiff_t M, const real 
         int lanes = 0;
         for (; lanes < LANES && m < M; lanes++) {
             z[lanes] = Z[m * ld + j];
-            t[lanes] = target(data, data_row(data, from + m), j);
+            t[lanes] = targets ? targets[m * n + j] : target(data, data_row(data, from + m), j);
             if (++j == n) j = 0, m++;
         }
         for (int i = lanes; i < LANES; i++) z[i] = t[i] = 0;
@@ -135,10 +135,10 @@ static void output_rows(int64_t loss, double parameter, ptrdiff_t M, const real 
 }
 
 /* Writes factor times the gradient to dZ, and factor times the loss of each row.  Z and dZ are
- * padded to whole vectors. */
+ * padded to whole vectors; `targets` are those rows of sparse targets, or NULL. */
 static void loss_rows(int64_t loss, double parameter, ptrdiff_t M, const real *Z, real *dZ,
                       ptrdiff_t ld, ptrdiff_t n, const minnet_data *data, ptrdiff_t from,
-                      const real *factor, double *losses) {
+                      const real *targets, const real *factor, double *losses) {
     for (ptrdiff_t m = 0; m < M; m += LOSS_ROWS) {
         const ptrdiff_t some = M - m < LOSS_ROWS ? M - m : LOSS_ROWS, at = m * ld;
         if (loss == LOSS_SOFTMAX_CROSS_ENTROPY) {
@@ -147,8 +147,8 @@ static void loss_rows(int64_t loss, double parameter, ptrdiff_t M, const real *Z
             squared_softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m,
                                  losses + m);
         } else {
-            output_rows(loss, parameter, some, Z + at, dZ + at, ld, n, data, from + m, factor + m,
-                        losses + m);
+            output_rows(loss, parameter, some, Z + at, dZ + at, ld, n, data, from + m,
+                        targets ? targets + m * n : NULL, factor + m, losses + m);
         }
     }
 }

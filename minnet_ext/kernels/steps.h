@@ -76,11 +76,15 @@ static void begin_step(step_context *c, int64_t step) {
 static void gather_batch(step_context *c, ptrdiff_t *weighed) {
     const minnet_data *data = c->data;
     workspace *w = c->w;
+    const ptrdiff_t n_out = (ptrdiff_t)c->net->layers[c->net->n_layers - 1].n_out;
     ptrdiff_t begin, end;
-    share(data->indptr ? 0 : c->M, 1, c->t, c->T, &begin, &end);
+    share(c->M, 1, c->t, c->T, &begin, &end);
     for (ptrdiff_t m = begin; m < end; m++) {
-        gather(data, data_row(data, c->from + m), w->at[0].Y + m * w->at[0].ld,
-               (ptrdiff_t)c->net->layers[0].n_in);
+        const int64_t row = data_row(data, c->from + m);
+        if (!data->indptr) {
+            gather(data, row, w->at[0].Y + m * w->at[0].ld, (ptrdiff_t)c->net->layers[0].n_in);
+        }
+        if (w->targets) scatter_target(data, row, w->targets + m * n_out, n_out);
     }
     if (c->t != 0) return;
     if (w->slot) w->n_used = sparse_slots(data, c->from, c->M, w->slot, w->used, w->n_used);
@@ -98,8 +102,9 @@ static void loss_and_gradient(step_context *c) {
     share(c->M, 1, c->t, c->T, &begin, &end);
     if (begin >= end) return;
     const ptrdiff_t n = (ptrdiff_t)top->n_out, at = begin * out->ld;
+    const real *targets = c->w->targets ? c->w->targets + begin * n : NULL;
     loss_rows(net->loss, net->loss_parameter, end - begin, out->Y + at, out->d + at, out->ld, n,
-              c->data, c->from + begin, c->w->factor + begin, c->w->row_loss + begin);
+              c->data, c->from + begin, targets, c->w->factor + begin, c->w->row_loss + begin);
     differentiate(top, out->Z + at, out->Y + at, out->ld, out->d + at, out->ld, end - begin, n);
 }
 

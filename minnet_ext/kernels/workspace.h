@@ -38,6 +38,7 @@ typedef struct {
     layer_buffers *at; /* inputs of layer i at [i], its outputs at [i + 1] */
     ptrdiff_t widest;  /* the largest `ld` */
     real *factor, *p;  /* of each row: see `weigh` */
+    real *targets;     /* sparse targets: those of the batch, row by row; or NULL */
     real *grads;       /* the whole gradient, where it is wanted or clipped by its norm; or NULL */
     real *scratch;     /* scratch_size numbers a thread */
     ptrdiff_t scratch_size;
@@ -160,6 +161,10 @@ static size_t lay_out(workspace *w, char *base, const minnet_network *net, const
     lay_out_layers(w, a, net, data, batch);
     w->factor = TAKE(padded(batch), real);
     w->p = TAKE(padded(batch), real);
+    w->targets = NULL;
+    if (data->t_indptr) {
+        w->targets = TAKE(batch * (ptrdiff_t)net->layers[net->n_layers - 1].n_out, real);
+    }
     w->grads = hyper->gradient;
     if (!w->grads && hyper->clip_norm < INFINITY) w->grads = TAKE(padded(n_params), real);
     w->scratch_size = PRODUCT_SCRATCH(batch) + 4 * w->widest;

@@ -501,6 +501,34 @@ def _(T):
     call(net=network(loss="squared_error"), T=T)
 
 
+ONES = sparse.random(N, CLASSES, 0.5, "csr", random_state=0)
+BAD_SPARSE_TARGETS = {
+    "short": ONES[:10],
+    "narrow": ONES[:, :1],
+    "float32": ONES.astype(np.float32),
+    "CSC": ONES.tocsc(),
+    "columns out of range": broken(ONES, indices=ONES.indices + 10**6),
+    "negative columns": broken(ONES, indices=ONES.indices - 10**6),
+    "rows out of range": broken(ONES, indptr=ONES.indptr * 1000),
+    "values too few": broken(ONES, data=ONES.data[:3]),
+}
+
+
+@each("train_steps, sparse T", BAD_SPARSE_TARGETS)
+def _(T):
+    call(net=network(loss="squared_error"), T=T)
+
+
+@each("loss_and_grad, sparse T", BAD_SPARSE_TARGETS)
+def _(T):
+    call("loss_and_grad", net=network(loss="squared_error"), T=T)
+
+
+@case
+def sparse_classes():
+    call(T=ONES)
+
+
 @case
 def another_loss_that_is_none():
     net = network()

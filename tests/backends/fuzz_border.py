@@ -79,7 +79,8 @@ class Case:
     def targets(self):
         if self.network.loss_.output == "softmax":
             return self.rng.integers(0, self.network.sizes[-1], self.n)
-        return self.rng.poisson(1.0, (self.n, self.network.sizes[-1])).astype(self.dtype)
+        T = self.rng.poisson(0.5, (self.n, self.network.sizes[-1])).astype(self.dtype)
+        return self.one(T, sparse.csr_matrix(T))
 
     # ---- changes
 
