@@ -385,6 +385,9 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         ValueError
             If data or arguments do not fit, or if training diverges. The estimator is then as it
             was.
+        KeyboardInterrupt
+            If Ctrl-C comes in a search, a cross-validation or another that fits many models, or a second
+            time within two seconds. Otherwise it ends training with a warning, and the model is kept.
         """
         Fit(self, X, y, sample_weight, held=(X_val, y_val, sample_weight_val)).run()
         return self
@@ -435,6 +438,13 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If data or arguments do not fit; the estimator is then as it was. Or if training diverges.
+        KeyboardInterrupt
+            If Ctrl-C comes. The estimator keeps the steps that were taken.
         """
         PartialFit(self, X, y, sample_weight).run()
         return self

@@ -16,11 +16,12 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.activations import Activation
+from minnet.common.callers import level_of_user
 from minnet.common.docstrings import complete_docstring
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import Names
 from minnet.estimators.base import BaseMinNet, stochastic_solver
-from minnet.estimators.data import Data, level_of_user
+from minnet.estimators.data import Data
 from minnet.estimators.fit import FitStream, PartialFit
 from minnet.estimators.plain import as_labels, as_numbers
 from minnet.estimators.targets import Labels, abbreviated, check_indicator, in_a_row, sorted_labels

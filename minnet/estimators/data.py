@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from minnet.common.buffers import all_finite
+from minnet.common.callers import level_of_user
 from minnet.common.checks import check_sparse
 from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array, DTypeLike, Estimator, Matrix
@@ -31,7 +31,6 @@ DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 _LARGE = 100.0  # root mean square of one column
 _SMALL = 1e-3  # of all numbers
 _N_ROWS = 1000  # that are looked at
-_LIBRARIES = ("minnet.", "sklearn.", "joblib.", "contextlib")
 
 
 @dataclass(frozen=True)
@@ -288,11 +287,3 @@ def warn_of_scale(X: Matrix) -> None:
         f"{scaler} before the network",
         stacklevel=level_of_user(),
     )
-
-
-def level_of_user() -> int:
-    """Return the ``stacklevel``, for the caller, of the nearest code that is not of the libraries."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
-        level, frame = level + 1, frame.f_back
-    return level

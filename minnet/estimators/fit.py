@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from minnet.backends import make_backend
+from minnet.common.callers import level_of_user
 from minnet.common.types import Array, Estimator, Matrix
 from minnet.estimators.architecture import build_layers, check_initializers
-from minnet.estimators.data import Data, check_data, level_of_user, warn_of_scale
+from minnet.estimators.data import Data, check_data, warn_of_scale
 from minnet.estimators.fitted import Fitted, fit_info
 from minnet.estimators.solvers import new_trainer, run_lbfgs, trainer_options
 from minnet.estimators.validation import ValidationSet, check_held, split
@@ -63,6 +64,7 @@ class Fit:
 
     call = "fit"
     is_told = True  # to scikit-learn's callbacks
+    interrupt: KeyboardInterrupt | None = None  # to be raised when the estimator has what is done
 
     def __init__(
         self,
@@ -104,6 +106,8 @@ class Fit:
         except BaseException:
             estimator.__dict__ = before
             raise
+        if self.interrupt is not None:
+            raise self.interrupt
 
     # ---- what differs
 
@@ -299,8 +303,10 @@ class PartialFit(Fit):
             trainer.run_epoch(InMemory(batch), None)
             trainer.raise_if_diverged(batch[0])
             trainer.check_stall()
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=level_of_user())
+        except KeyboardInterrupt as interrupt:
+            self.interrupt = (
+                interrupt  # for the loop around the call; the steps that were taken stay
+            )
         return self.note(trainer, trainer.n_epochs)
 
 

@@ -6,9 +6,9 @@ import warnings
 from typing import Any
 
 from minnet.backends import make_backend
+from minnet.common.callers import level_of_user
 from minnet.common.types import Array, Estimator, Matrix
 from minnet.estimators.arguments import require_defaults
-from minnet.estimators.data import level_of_user
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp, get_optimizer
 from minnet.training import Trainer

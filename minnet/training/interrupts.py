@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 
 # What the functions of ``signal`` call, which look for members of enumerations too: 10 µs a fit.
 from _signal import getsignal as get_handler  # type: ignore[import-not-found]
 from _signal import signal as set_handler
 from typing import Any, Self
 
+from minnet.common.callers import within_a_search
+
 __all__ = ["Interrupts"]
+
+_AGAIN = 2.0  # seconds
+
+_last_heard = -float("inf")  # when Ctrl-C came last in a training, whichever it was
 
 
 class Interrupts:
@@ -24,6 +31,8 @@ class Interrupts:
     ----------
     came : bool
         Whether Ctrl-C waits for the end of the part that holds it back.
+    again : bool
+        Whether it came within two seconds of one before, in this training or another.
 
     Examples
     --------
@@ -44,7 +53,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self.came = False
+        self.came = self.again = False
         self._holding = False
         self._usual: Any = None
         self._held = _Held(self)
@@ -62,7 +71,16 @@ class Interrupts:
         if self._usual is not None:
             set_handler(signal.SIGINT, self._usual)
 
+    @property
+    def end_all(self) -> bool:
+        """Whether Ctrl-C shall end more than this training, which then must not pass for a whole one."""
+        return self.again or within_a_search()
+
     def _receive(self, number: int, frame: Any) -> None:
+        global _last_heard
+        now = time.monotonic()
+        self.again |= now - _last_heard < _AGAIN
+        _last_heard = now
         if self._holding:
             self.came = True
         else:

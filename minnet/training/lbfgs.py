@@ -13,6 +13,7 @@ from minnet.backends import make_backend
 from minnet.common.checks import check_real
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.training.divergence import divergence
+from minnet.training.interrupts import Interrupts
 
 __all__ = ["minimize_lbfgs"]
 
@@ -61,6 +62,8 @@ def minimize_lbfgs(
     ValueError
         If data do not fit, or if the minimum or its parameters, rounded to the network's dtype, are not
         finite. The network is then as it was.
+    KeyboardInterrupt
+        As :meth:`minnet.Trainer.fit` does.
 
     Warns
     -----
@@ -99,7 +102,7 @@ def minimize_lbfgs(
         if verbose:
             print(f"Iteration {result.nit}, loss = {fun:.8f}")
 
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), Interrupts() as interrupts:
         try:
             result = minimize(
                 objective,
@@ -110,6 +113,8 @@ def minimize_lbfgs(
                 callback=note,
             )
         except KeyboardInterrupt:
+            if interrupts.end_all:
+                raise
             if not result.nit:
                 result.fun = objective(result.x)[0]
             warnings.warn("Training interrupted by user.", stacklevel=2)

@@ -217,9 +217,14 @@ class Trainer(EarlyStopping):
             epoch to come back to.
         RuntimeError
             If this trainer is in training already, in another thread or in a callback's call.
+        KeyboardInterrupt
+            If Ctrl-C comes in one of many fits, those of a search or a worker process, or a second time
+            within two seconds. Otherwise it ends the training between two steps.
 
         Warns
         -----
+        UserWarning
+            If Ctrl-C or a callback ended the training early.
         ConvergenceWarning
             If ``max_epochs`` is reached first, if training diverges under early stopping, or if no score
             is a number above minus infinity: then the weights of the last epoch stay.
@@ -419,6 +424,8 @@ class Trainer(EarlyStopping):
                 run.stopped = "callback"
                 warnings.warn(str(stop) or "Training ended by a callback.", stacklevel=4)
             except KeyboardInterrupt as interrupt:
+                if call.interrupts.end_all:
+                    raise
                 run.stopped = "interrupted"
                 warnings.warn(str(interrupt) or "Training interrupted by user.", stacklevel=4)
 

@@ -231,13 +231,14 @@ def test_interrupt_in_partial_fit(make, y):
     first = {"classes": [0, 1, 2]} if y is Y else {}
     est = make(hidden_layer_sizes=(100,), layers=[Dense(4), Broken(KeyboardInterrupt, at=5)])
     est.partial_fit(X, y, **first)
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
+    with pytest.raises(KeyboardInterrupt):
         est.partial_fit(X, y)
     assert est.n_iter_ == 1
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        make(hidden_layer_sizes=(100,), layers=[Broken(KeyboardInterrupt)]).partial_fit(
-            X, y, **first
-        )
+    at_once = make(hidden_layer_sizes=(100,), layers=[Broken(KeyboardInterrupt)])
+    with pytest.raises(KeyboardInterrupt):
+        at_once.partial_fit(X, y, **first)
+    assert at_once.n_iter_ == 0
+    assert at_once.predict(X).shape == y.shape
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ")

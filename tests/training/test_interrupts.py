@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 
 from minnet import Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
 from minnet.callbacks import Callback
-from minnet.training import lbfgs
+from minnet.training import interrupts, lbfgs
 from minnet.training.interrupts import Interrupts
 
 RNG = np.random.default_rng(0)
@@ -59,8 +59,9 @@ class Beginning(Callback):
 
 
 @pytest.fixture(autouse=True)
-def usual_handler():
+def usual_handler(monkeypatch):
     """Where tests run in the background, the shell has them ignore Ctrl-C."""
+    monkeypatch.setattr(interrupts, "_last_heard", -np.inf)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
