@@ -43,7 +43,8 @@ class Checkpoint(Callback):
     every : float, default=60.0
         Seconds between checkpoints, within epochs too. There is one at the beginning and one at the end.
     resume : bool, default=True
-        Whether to go on from what the file has. False begins anew and replaces it.
+        Whether to go on from what the file has. False begins anew and replaces it. A file of another fit
+        is refused; with ``fit_stream`` the arguments alone tell, since a stream cannot be looked at.
 
     Notes
     -----
@@ -54,9 +55,10 @@ class Checkpoint(Callback):
     checkpoint before.
 
     To end with the same bits, the fit must be the same: ``random_state`` a whole number, the same
-    arguments, data, backend and kernels. Network, optimizer, batch size, random key, validation, the shape
-    of the data and some of their rows are compared, and a file of another fit is refused. ``max_iter`` and
-    ``n_iter_no_change`` may grow.
+    arguments, data, backend and kernels. Network, optimizer, batch size, random key, validation and every
+    number of the data (which takes about a second a gigabyte, when the training begins) are compared, and
+    a file of another fit is refused. The batches of a stream cannot be compared: that they are the same is
+    for you to see to. ``max_iter`` and ``n_iter_no_change`` may grow.
 
     Where X is sparse and the optimizer plain SGD, checkpoints are between epochs only, since pausing
     within one would change how sums are rounded.

@@ -474,7 +474,7 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
             that returns such an iterable, called once an epoch. One without any row is left out. The
             first one is looked at for the number of features and the dtype. If it is an iterator with
             a method ``skip(n)``, a fit that is resumed from a checkpoint tells it what to leave out;
-            others are read from their beginning.
+            others are read from their beginning. A checkpoint cannot tell other batches from these.
         n_epochs : int, default=1
             At most: a loss or score that stalls ends the fit, see ``n_iter_no_change``.
         batches_per_epoch : int or None, default=None

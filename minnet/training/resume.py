@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from minnet.training.reading import Batches, InMemory
+import numpy as np
+
+from minnet.training.reading import Batches, InMemory, digest_of
 from minnet.training.stopping import Validation
 
 __all__ = ["fingerprint", "resume"]
@@ -21,13 +23,15 @@ def fingerprint(trainer: Any, source: InMemory | Batches, validation: Validation
     """Return what tells the training that is about to begin from others, in 16 letters.
 
     It is made of the network's configuration and random key, the options that decide what steps are taken,
-    what was done before, and the data: their shape, their targets, and some of their rows. If the function
-    that validates has a method ``digest``, what that returns counts, too.
+    what was done before, and all numbers of the data; of a stream none. If the function that validates has
+    a method ``digest``, what that returns counts, too.
     """
     network, optimizer = trainer.network, trainer.optimizer
     told: list[Any] = [network, network.sizes, network.dtype.name, network.key, type(optimizer)]
     told += [optimizer.get_config() | {"learning_rate": trainer.initial_rate}, trainer.schedule]
     told += [getattr(trainer, name) for name in _OF_STEPS] + [source.digest()]
+    given = [value for init in network.init_.values() for value in vars(init).values()]
+    told += [digest_of(value, 0) for value in given if isinstance(value, np.ndarray)]
     told += [validation.decides, validation.function is not None, validation.digest()]
     return hashlib.sha256("\n".join(map(repr, told)).encode()).hexdigest()[:16]
 

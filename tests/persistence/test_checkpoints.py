@@ -300,13 +300,16 @@ def test_another_fit_is_refused(tmp_path, other):
         assert load_model(path).get_params()[next(iter(other))] == next(iter(other.values()))
 
 
-@pytest.mark.parametrize("change", ["X", "y", "rows", "sample_weight"])
+@pytest.mark.parametrize("change", ["X", "one number", "y", "rows", "sample_weight"])
 def test_other_data_are_refused(tmp_path, change):
     path = tmp_path / "c.safetensors"
     fit(classifier(), path)
     data = {"X": X, "y": Y}
     if change == "X":
         data["X"] = X + 1
+    elif change == "one number":
+        data["X"] = X.copy()
+        data["X"][137, 5] += 1e-9
     elif change == "y":
         data["y"] = np.roll(Y, 1)
     elif change == "rows":
@@ -340,6 +343,16 @@ def test_another_validation_is_refused(tmp_path, change):
     again = classifier(early_stopping=True, max_iter=7).set_callbacks(Checkpoint(path))
     again.fit(X, Y, X_val=X[:90], y_val=Y[:90])
     assert again.validation_scores_[:6] == net.validation_scores_
+
+
+def test_every_number_of_an_array_that_is_an_argument_counts(tmp_path):
+    W = np.linspace(-0.1, 0.1, 64 * 40).reshape(64, 40)
+    shape = {"hidden_layer_sizes": (40,)}
+    fit(classifier(init=[W, "he"], **shape), tmp_path / "c")
+    fit(classifier(init=[W.copy(), "he"], **shape), tmp_path / "c")
+    W[30, 20] += 1e-9
+    with pytest.raises(ValueError, match="checkpoint of the same fit"):
+        fit(classifier(init=[W, "he"], **shape), tmp_path / "c")
 
 
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
