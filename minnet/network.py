@@ -299,7 +299,6 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
 
         Examples
         --------
-        >>> import numpy as np
         >>> from minnet import Dense, Network
         >>> net = Network([Dense(1, init="zeros")], loss="squared_error").initialize(1)
         >>> loss, grads = net.loss_and_grad([[2.0]], [[3.0]])

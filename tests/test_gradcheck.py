@@ -282,12 +282,67 @@ def test_large_losses_pass(X):
     assert_right(network, X, 1e6 + X[:, :K])
 
 
+class HalfTanh(Tanh):
+    def derivative(self, Z, Y):
+        return 0.5 * (1 - Y * Y)
+
+
+class DenseWithoutBiasGradient(DenseWithWrong):
+    def backward(self, dY, ctx):
+        dX = Dense.backward(self, dY, ctx)
+        ctx.db = np.zeros_like(ctx.db)
+        return dX
+
+
+LAYERS = {
+    "right": lambda: Dense(5, "tanh"),
+    "halved": lambda: Dense(5, HalfTanh()),
+    "sign": lambda: DenseWithWrong(5, wrong="dX"),
+    "no bias": lambda: DenseWithoutBiasGradient(5),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize(
+    "loss", ["squared_error", "absolute_error", "huber", "quantile", "poisson"]
+)
+def test_what_rounding_hides_is_no_agreement(loss, layer, X):
+    layers = [Dense(6, "tanh"), LAYERS[layer](), Dense(2)]
+    sure = []
+    for exponent in range(-12, 13, 3):
+        scale = 10.0**exponent
+        T = scale * np.abs(X[:, :2])
+        network = initialized(layers, loss)
+        result = check_gradients(network, X, T, max_elements=10)
+        unclear = [label for label, error in result.errors.items() if np.isnan(error)]
+        assert all(result.n_unclear[label] > 0 for label in unclear)
+        if layer == "right":
+            wrong = [label for label, e in result.errors.items() if e >= result.tolerance]
+            assert not wrong, (scale, result)
+            assert result.ok or unclear
+        else:
+            assert not result.ok, (scale, result)
+        sure += [exponent] * (not unclear)
+    assert {-3, 0, 3} <= {*sure}  # where there is something to be seen it is seen
+
+
 def test_it_prints_as_a_table():
-    result = GradientCheck(1e-6, {"a.W": 1e-9, "b": 0.5}, {"a.W": 12, "b": 3}, {"a.W": 0, "b": 1})
-    lines = str(result).splitlines()
-    assert lines[0].split() == ["array", "relative", "error", "compared", "skipped"]
-    assert lines[1].split() == ["a.W", "1.00e-09", "12", "0"]
-    assert re.fullmatch(r"b\s+5.00e-01\s+3\s+1  above 1e-06", lines[2])
+    errors = {"a.W": 1e-9, "b": 0.5, "c": np.nan}
+    counts = {"a.W": 12, "b": 3, "c": 0}, {"a.W": 0, "b": 1, "c": 0}, {"a.W": 0, "b": 0, "c": 4}
+    lines = str(GradientCheck(1e-6, errors, *counts)).splitlines()
+    assert lines[0].split() == [
+        "array",
+        "relative",
+        "error",
+        "compared",
+        "skipped",
+        "cannot",
+        "tell",
+    ]
+    assert lines[1].split() == ["a.W", "1.00e-09", "12", "0", "0"]
+    assert re.fullmatch(r"b\s+5.00e-01\s+3\s+1\s+0  above 1e-06", lines[2])
+    assert re.fullmatch(r"c\s+cannot tell\s+0\s+0\s+4", lines[3])
+    result = GradientCheck(1e-6, {"a.W": 1e-9, "b": 0.5})
     assert not result.ok
     assert result.max_error == 0.5
 

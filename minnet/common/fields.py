@@ -1,6 +1,6 @@
 """Fields: what an attribute may be, said once in the body of its class.
 
->>> from minnet.common.fields import flag, optional, real, whole
+>>> from minnet.common.fields import fields, optional, real, whole
 >>> class Decay:
 ...     n_steps: int = whole()
 ...     factor: float = real(0, 1, right=True)

@@ -122,6 +122,9 @@ def _fraction(name: str, value: Any) -> Any:
     return value
 
 
+_N_NONZERO = 15  # Martens's
+
+
 class Sparse(Initializer):
     r"""A few normal incoming weights per unit, the others zero.
 
@@ -137,7 +140,7 @@ class Sparse(Initializer):
         is connected to all of them.
     fraction : float, optional
         The fraction of non-zero incoming weights, above 0 and at most 1; k is it times the
-        fan-in, rounded, at least 1. If given, ``n_nonzero`` is not used.
+        fan-in, rounded, at least 1. One or the other: ``n_nonzero`` must then be left at its default.
     std : float, default=1.0
         The standard deviation of the weights that are not zero.
 
@@ -166,8 +169,13 @@ class Sparse(Initializer):
     std: float = finite_number(0, inclusive=False)
 
     def __init__(
-        self, n_nonzero: int = 15, fraction: float | None = None, std: float = 1.0
+        self, n_nonzero: int = _N_NONZERO, fraction: float | None = None, std: float = 1.0
     ) -> None:
+        if fraction is not None and n_nonzero != _N_NONZERO:
+            raise ValueError(
+                f"n_nonzero must be left at its default {_N_NONZERO} where fraction says how many weights "
+                f"are not zero, got n_nonzero={n_nonzero!r:.100} and fraction={fraction!r:.100}"
+            )
         self.n_nonzero = n_nonzero
         self.fraction = fraction
         self.std = std

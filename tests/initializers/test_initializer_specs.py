@@ -185,6 +185,10 @@ NO_GAIN = (
         (lambda: Sparse(0.1), "n_nonzero must be a whole number >= 1, got 0.1"),
         (lambda: Sparse(fraction=0), "fraction must be a finite number > 0, got 0"),
         (lambda: Sparse(fraction=1.5), "fraction must be above 0 and at most 1, got 1.5"),
+        (
+            lambda: Sparse(3, fraction=0.5),
+            "n_nonzero must be left at its default 15 where fraction",
+        ),
         (lambda: Sparse(std=0), "std must be a finite number > 0, got 0"),
         (lambda: SklearnMLP(None), "activation must be the name of an activation, got None"),
         (lambda: FromArray(["a"]), "array must give real numbers, got dtype <U1"),

@@ -48,9 +48,7 @@ class LossSurfaceDisplay:
 
     Examples
     --------
-    >>> import operator
-
-    import numpy as np
+    >>> import numpy as np
     >>> from minnet import Dense, Network
     >>> from minnet.lab.displays import LossSurfaceDisplay
     >>> rng = np.random.default_rng(0)
