@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.activations import is_own, name_of
 from minnet.common.checks import check_dtype
 from minnet.common.types import DTypeLike
-from minnet.estimators import MinNetClassifier, MinNetRegressor
+from minnet.estimators import MinNetClassifier, MinNetRegressor, MinNetTransformer
+from minnet.estimators.architecture import position_of
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.links import INVERSE_LINKS
 from minnet.losses import Loss
@@ -23,9 +25,9 @@ __all__ = ["Description", "Model", "describe_model"]
 _LAYERS = (Dense, Dropout, BatchNorm)
 
 #: What can be exported.
-Model: TypeAlias = MinNetClassifier | MinNetRegressor | Network
+Model: TypeAlias = MinNetClassifier | MinNetRegressor | MinNetTransformer | Network
 
-_MODELS = (MinNetClassifier, MinNetRegressor, Network)
+_MODELS = (MinNetClassifier, MinNetRegressor, MinNetTransformer, Network)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Description:
     ----------
     model : str
         Name of its class, of minnet's where it is a subclass.
-    kind : {"binary", "multiclass", "multilabel", "regression", "network"}
+    kind : {"binary", "multiclass", "multilabel", "regression", "transformer", "network"}
         "binary" also covers a single class.
     layers : list of Layer
         Dense and BatchNorm, in order: outside training a Dropout does nothing.
@@ -81,7 +83,7 @@ def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
 
     Parameters
     ----------
-    model : MinNetClassifier, MinNetRegressor or Network
+    model : MinNetClassifier, MinNetRegressor, MinNetTransformer or Network
         Fitted, or initialized.
     dtype : {"float32", "float64"}, default=None
         What the exported model computes in; by default what the model does.
@@ -109,7 +111,7 @@ def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
     ('softmax', [4, 5, 3])
     """
     dtype = None if dtype is None else check_dtype(dtype)
-    kind, classes = "network", None
+    kind, classes, n_layers = "network", None, None
     if isinstance(model, MinNetClassifier | MinNetRegressor):
         check_is_fitted(model, "network_")
         network = model.network_
@@ -118,23 +120,26 @@ def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
             kind, classes = model._labels.kind, model.classes_
         else:
             kind = "regression"
+    elif isinstance(model, MinNetTransformer):
+        kind, network = "transformer", _network_within(model)
+        n_layers = position_of(network.layers, model.layer) + 1
     elif isinstance(model, Network):
         network = model
         network._check_initialized()
     elif isinstance(model, Pipeline):
         raise TypeError(
-            "model must be a MinNetClassifier, a MinNetRegressor or a Network, got a Pipeline: "
-            "skl2onnx exports those, after minnet.export.register_skl2onnx()"
+            "model must be a MinNetClassifier, MinNetRegressor, MinNetTransformer or Network, got a "
+            "Pipeline: skl2onnx exports those, after minnet.export.register_skl2onnx()"
         )
     else:
         raise TypeError(
-            "model must be a fitted MinNetClassifier, MinNetRegressor or Network, got "
-            f"{type(model).__name__}"
+            "model must be a fitted MinNetClassifier, MinNetRegressor, MinNetTransformer or Network, "
+            f"got {type(model).__name__}"
         )
     _check_methods(network)
     if dtype is not None and dtype != network.dtype:
         network = network.astype(dtype)
-    all_layers = network.layers
+    all_layers = network.layers[:n_layers]
     if getattr(model, "target_mean_", None) is not None:
         all_layers = [*all_layers[:-1], _in_units_of_targets(all_layers[-1], model)]
     kept, sizes = [], network.sizes[:1]
@@ -147,12 +152,28 @@ def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
         model=next(cls for cls in _MODELS if isinstance(model, cls)).__name__,
         kind=kind,
         layers=kept,
-        output=_link(network.loss_),
+        output="identity" if kind == "transformer" else _link(network.loss_),
         classes=classes,
         feature_names=_feature_names(model),
         dtype=network.dtype,
         sizes=sizes,
     )
+
+
+def _network_within(transformer: MinNetTransformer) -> Network:
+    """Return the network of a fitted transformer, which may have frozen its estimator."""
+    check_is_fitted(transformer)
+    _check_methods(transformer)
+    estimator = transformer.estimator_
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    if not isinstance(estimator, MinNetClassifier | MinNetRegressor):
+        raise TypeError(
+            "an export knows the features of a MinNetClassifier or MinNetRegressor, got those of "
+            f"{type(estimator).__name__}"
+        )
+    _check_methods(estimator)
+    return estimator.network_
 
 
 def _in_units_of_targets(output: Any, regressor: Any) -> Any:
@@ -189,7 +210,7 @@ def _link(loss: Loss) -> str:
 def _check_methods(model: Model) -> None:
     """Raise if a subclass predicts another way than the class of minnet's that it is made of."""
     base = next(cls for cls in _MODELS if isinstance(model, cls))
-    for name in ("forward", "predict", "predict_proba"):
+    for name in ("forward", "predict", "predict_proba", "activations", "transform"):
         if getattr(type(model), name, None) is not getattr(base, name, None):
             raise TypeError(
                 f"an export knows {base.__name__}.{name}, got {type(model).__name__} with a "

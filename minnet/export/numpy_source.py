@@ -29,14 +29,15 @@ def to_numpy_source(
     """Write a fitted model as one Python file that imports NumPy only (and ``base64``, ``math``).
 
     The file has ``forward(X)``, which returns logits, ``predict(X)``, and for a classifier
-    ``predict_proba(X)``, as the model has them; ``CLASSES`` with the labels, ``N_FEATURES``, and
-    ``FEATURE_NAMES`` where the model knows them. Weights are written in base64, exact to the bit, at
-    its end. Labels and names go in as literals, so that none of them can be run as code. A sparse
-    ``X`` must be made dense; a multilabel classifier gives a dense array in any case.
+    ``predict_proba(X)``, as the model has them, or a transformer's ``transform(X)``; ``CLASSES`` with the
+    labels, ``N_FEATURES``, and ``FEATURE_NAMES`` where the model knows them. Weights are written in
+    base64, exact to the bit, at its end. Labels and names go in as literals, so that none of them can be
+    run as code. A sparse ``X`` must be made dense; a multilabel classifier gives a dense array in any
+    case.
 
     Parameters
     ----------
-    model : MinNetClassifier, MinNetRegressor or Network
+    model : MinNetClassifier, MinNetRegressor, MinNetTransformer or Network
         Fitted, or initialized.
     path : path-like, default=None
         Where to write it, as a whole or not at all: an error leaves an old file as it was. What is there
@@ -190,6 +191,8 @@ class _Source:
                     )
                 ]
             shape = f"(n_samples, {self.description.n_outputs})"
+            if kind == "transformer":
+                return [_function("transform", f"Return features, of shape {shape}.", [Y])]
             return [_function("predict", f"Return predictions, of shape {shape}.", [Y])]
         if kind == "multilabel":
             of_proba = "Return the probability of each label being 1."

@@ -34,12 +34,13 @@ def to_onnx(
     The input is ``X`` of shape (n_samples, n_features), for any number of samples. A classifier has
     skl2onnx's outputs, ``label`` of shape (n_samples,) and ``probabilities`` of shape (n_samples,
     n_classes), in the order of ``classes_``; for multilabel ``label`` has zeros and ones of shape
-    (n_samples, n_labels). Labels are int64 (whole numbers and bool) or strings. A regressor and a network
-    have ``variable`` of shape (n_samples, n_outputs): numbers, or the network's predictions.
+    (n_samples, n_labels). Labels are int64 (whole numbers and bool) or strings. A regressor, a network
+    and a transformer have ``variable`` of shape (n_samples, n_outputs): numbers, the network's
+    predictions, or the features of the transformer's layer.
 
     Parameters
     ----------
-    model : MinNetClassifier, MinNetRegressor or Network
+    model : MinNetClassifier, MinNetRegressor, MinNetTransformer or Network
         Fitted, or initialized. For a Pipeline see :func:`minnet.export.register_skl2onnx`.
     path : path-like, default=None
         Where to write it, as a whole or not at all: an error leaves an old file as it was. What is there

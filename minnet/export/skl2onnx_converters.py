@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.estimators import MinNetClassifier, MinNetRegressor
+from minnet.estimators import MinNetClassifier, MinNetRegressor, MinNetTransformer
 from minnet.export.description import describe_model
 from minnet.export.onnx_model import OPSETS
 from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
@@ -13,7 +13,7 @@ __all__ = ["register_skl2onnx"]
 
 
 def register_skl2onnx() -> None:
-    """Tell skl2onnx how :class:`minnet.MinNetClassifier` and :class:`minnet.MinNetRegressor` are exported.
+    """Tell skl2onnx how minnet's classifier, regressor and transformer are exported.
 
     After it ``skl2onnx.to_onnx`` and ``convert_sklearn`` take pipelines and other meta-estimators with
     them; calling it again changes nothing. The classifier has skl2onnx's options ``zipmap``, ``nocl`` and
@@ -48,7 +48,10 @@ def register_skl2onnx() -> None:
         },
     )
     skl2onnx.update_registered_converter(
-        MinNetRegressor, "MinNetRegressor", _regressor_shapes, _convert_regressor
+        MinNetRegressor, "MinNetRegressor", _numbers_shapes, _convert_numbers
+    )
+    skl2onnx.update_registered_converter(
+        MinNetTransformer, "MinNetTransformer", _numbers_shapes, _convert_numbers
     )
 
 
@@ -89,9 +92,11 @@ def _classifier_shapes(operator):
     operator.outputs[1].set_type(_tensor_type(operator)([n_samples, n_classes]))
 
 
-def _regressor_shapes(operator):
+def _numbers_shapes(operator):
     n_samples = operator.inputs[0].get_first_dimension()
-    n_outputs = operator.raw_operator.n_outputs_
+    model = operator.raw_operator
+    transforms = isinstance(model, MinNetTransformer)
+    n_outputs = model._n_features_out if transforms else model.n_outputs_
     operator.outputs[0].set_type(_tensor_type(operator)([n_samples, n_outputs]))
 
 
@@ -103,7 +108,7 @@ def _convert_classifier(scope, operator, container):
     graph.output(outputs, operator)
 
 
-def _convert_regressor(scope, operator, container):
+def _convert_numbers(scope, operator, container):
     description = describe_model(operator.raw_operator, _dtype(operator))
     graph = _Graph(scope, container, description.dtype)
     graph.output([add_predictions(graph, description, graph.input(operator))], operator)

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from export_models import CLASS, LABELS, NUMBERS, OwnTanh, X, classifier, regressor
 from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from minnet import MinNetClassifier, MinNetRegressor
-from minnet.export import register_skl2onnx
+from minnet import Dense, Dropout, MinNetClassifier, MinNetRegressor, MinNetTransformer
+from minnet.export import register_skl2onnx, to_numpy_source, to_onnx
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -117,6 +120,57 @@ def test_output_class_labels():
     clf = classifier(CLASS)
     *_, names = run(export(clf, options={"zipmap": False, "output_class_labels": True}), X)
     np.testing.assert_array_equal(names, clf.classes_)
+
+
+FEATURES = {
+    "classifier": lambda: MinNetClassifier(
+        (6, 5), "gelu", batch_norm=True, max_iter=5, random_state=0
+    ),
+    "regressor": lambda: MinNetRegressor(
+        layers=[Dense(6, "tanh"), Dropout(0.3), Dense(5, "selu")], max_iter=5, random_state=0
+    ),
+    "frozen": lambda: FrozenEstimator(
+        MinNetClassifier((6, 5), max_iter=5, dropout=0.2, random_state=0).fit(X, CLASS)
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "layer", [-1, 0, 1, -2, "layers[0]", "layers[1]", "layers[2]", "layers[3]"]
+)
+@pytest.mark.parametrize("estimator", FEATURES)
+def test_the_features_of_a_layer_before_another_step(estimator, layer, dtype):
+    features = MinNetTransformer(FEATURES[estimator](), layer=layer)
+    last = LogisticRegression() if estimator != "regressor" else LinearRegression()
+    model = make_pipeline(StandardScaler(), features, last).fit(3 + 2 * X, CLASS)
+    rows = (3 + 2 * X).astype(dtype)
+    options = {} if estimator != "regressor" else {"options": None}
+    found = run(export(model, dtype, **options), rows)[-1]
+    expected = model.predict(rows) if estimator == "regressor" else model.predict_proba(rows)
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-5, atol=1e-5)
+    # Alone, and by minnet's own exports.
+    scaled = model[0].transform(rows)
+    expected = features.transform(scaled)
+    (alone,) = run(export(features, dtype, options=None), scaled)
+    (onnx,) = run(to_onnx(features, dtype=dtype), scaled)
+    names: dict = {}
+    exec(to_numpy_source(features, dtype=dtype), names)
+    for found in (alone, onnx, names["transform"](scaled)):
+        assert found.dtype == dtype
+        assert found.shape == expected.shape == (len(X), features._n_features_out)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=TOLERANCE[dtype])
+
+
+def test_the_features_of_others_are_refused():
+    class Own(MinNetClassifier):
+        def activations(self, X, layer=-1):
+            return super().activations(X, layer) + 1
+
+    with pytest.raises(TypeError, match=r"MinNetClassifier\.activations, got Own with a"):
+        to_onnx(MinNetTransformer(Own((3,), max_iter=2)).fit(X, CLASS))
+    with pytest.raises(NotFittedError):
+        to_onnx(MinNetTransformer(MinNetClassifier()))
 
 
 def test_two_networks_in_one_graph():
