@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.special import expit, log_softmax, softmax
 
 from minnet.common.checks import as_numbers, check_sparse
+from minnet.common.numeric import check_numeric
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix
 
 __all__ = [
@@ -45,6 +46,7 @@ def check_class_indices(T: ArrayLike, n_samples: int, n_outputs: int) -> Array:
         raise ValueError(
             f"T must be an array of class indices for a softmax, got a {type(T).__name__}"
         )
+    check_numeric("T", T)
     T = np.asarray(T)
     if T.shape != (n_samples,):
         raise ValueError(
@@ -77,6 +79,7 @@ def check_numbers(
 
     Sparse ones stay sparse, as CSR. ``low`` and ``high`` are what a ``loss`` of that name allows.
     """
+    check_numeric("T", T)
     T = T if sparse.issparse(T) else np.asarray(T)
     if T.ndim == 1 and n_outputs == 1 and not sparse.issparse(T):
         T = T[:, np.newaxis]

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from minnet.common.buffers import all_finite
 from minnet.common.checks import as_numbers, check_sparse
+from minnet.common.numeric import check_numeric
 from minnet.common.types import Array, ArrayLike, Matrix
 
 __all__ = ["BatchChecks"]
@@ -32,8 +33,7 @@ class BatchChecks:
         self._check_initialized()
         if sparse.issparse(X):
             check_sparse("X", X)
-            if X.dtype.kind == "c":
-                raise ValueError(f"X must be real numbers, got a matrix of {X.dtype}")
+            check_numeric("X", X)
             X = X.astype(self.dtype, copy=False)
             X = X.tocsr() if self.layers[0].accepts_sparse else X.toarray()
         elif type(X) is not np.ndarray or X.dtype != self.dtype:

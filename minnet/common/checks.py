@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.numeric import check_numeric
+
 #: The largest size that an array's axis can have.
 LARGEST_SIZE = 2**63 - 1
 
@@ -139,16 +141,16 @@ def as_numbers(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray[Any
     >>> as_numbers("X", [[1, 2j]])
     Traceback (most recent call last):
         ...
-    ValueError: X must be real numbers, got an array of complex128
+    ValueError: X must be real numbers, got complex numbers in column 1 (Complex data not supported): give
+    real and imaginary parts as two columns
     """
+    check_numeric(name, value)
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "cmMV":
-            with np.errstate(over="ignore"):  # an infinity is found by who wants finite numbers
-                return array.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):  # an infinity is found by who wants finite numbers
+            return array.astype(dtype, copy=False)
     except (OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of real numbers: {error}") from error
-    raise ValueError(f"{name} must be real numbers, got an array of {array.dtype}")
 
 
 def check_sparse(name: str, X: Any) -> None:

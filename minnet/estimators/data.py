@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils._dataframe import is_pandas_df, is_polars_df, is_pyarrow_data
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from minnet.common.buffers import all_finite
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_sparse
+from minnet.common.numeric import check_numeric
 from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array, DTypeLike, Estimator, Matrix
 from minnet.estimators.plain import as_labels, as_numbers
@@ -27,6 +29,9 @@ __all__ = [
 
 #: Those that are taken as they are; all others become the first.
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
+
+#: What data frames call the second of them.
+_FLOAT32 = {"float32", "float[pyarrow]", "float"}
 
 _LARGE = 100.0  # root mean square of one column
 _SMALL = 1e-3  # of all numbers
@@ -135,8 +140,8 @@ def check_for_loss(
 def dtypes_of(X: Any) -> tuple[np.dtype[Any], ...]:
     """Return what scikit-learn's checks are to take ``X`` as: the dtypes that it may have.
 
-    They look for dtypes of NumPy, which the columns of polars and the nullable ones of pandas have not:
-    where all are of 32 bits, it is said here.
+    They look for dtypes of NumPy, which the columns of polars and Arrow and the nullable ones of pandas
+    have not: where all are of 32 bits, it is said here.
 
     Examples
     --------
@@ -144,8 +149,13 @@ def dtypes_of(X: Any) -> tuple[np.dtype[Any], ...]:
     >>> dtypes_of(pd.DataFrame({"a": [1.0]}, dtype="Float32"))
     (dtype('float32'),)
     """
-    columns = [str(dtype).lower() for dtype in getattr(X, "dtypes", ())]
-    return DTYPES[1:] if columns and set(columns) == {"float32"} else DTYPES
+    dtypes: Any = ()
+    if is_pandas_df(X) or is_polars_df(X):
+        dtypes = X.dtypes
+    elif is_pyarrow_data(X) and hasattr(X, "schema"):
+        dtypes = X.schema.types
+    columns = {str(dtype).lower() for dtype in dtypes}
+    return DTYPES[1:] if columns and columns <= _FLOAT32 else DTYPES
 
 
 # scikit-learn tells by the sum whether numbers are finite, and that of huge ones is not.
@@ -233,12 +243,13 @@ def as_targets(estimator: Estimator, y: Any, name: str = "y") -> Any:
 
 
 def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: Any) -> Any:
-    """Return what ``sklearn.utils.validation.validate_data`` does, after a look at sparse matrices."""
+    """Return what ``sklearn.utils.validation.validate_data`` does, of real numbers and valid matrices."""
+    if sparse.issparse(y) and y.ndim != 2:
+        raise ValueError(f"y must have two axes as a sparse array, got {y.ndim}")
     for name, given in (("X", X), ("y", y)):
-        if sparse.issparse(given):
-            if given.ndim != 2:
-                raise ValueError(f"{name} must have two axes as a sparse array, got {given.ndim}")
+        if sparse.issparse(given) and given.ndim == 2:
             check_sparse(name, given)
+    check_numeric("X", X, n_axes=2)
     try:
         return validate_data(estimator, X, y, accept_sparse=["csr", "csc"], **options)
     except OverflowError as error:

@@ -160,8 +160,14 @@ INPUTS = [
     (X[:20], "Found input variables with inconsistent numbers of samples: [20, 30]"),
     (X[:0], "Found array with 0 sample(s)"),
     (X[:, :0], "Found array with 0 feature(s)"),
-    (np.full(X.shape, "a"), "could not convert string to float: "),
-    (X + 1j, "Complex data not supported"),
+    (
+        np.full(X.shape, "a"),
+        "X must be real numbers, got strings in column 0, such as 'a' (could not ",
+    ),
+    (
+        X + 1j,
+        "X must be real numbers, got complex numbers in column 0 (Complex data not supported)",
+    ),
     ([[1, 2], [3]], "setting an array element with a sequence."),
     (None, "Expected 2D array, got scalar array instead"),
 ]

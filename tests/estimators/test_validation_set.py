@@ -258,7 +258,10 @@ WRONG = [
     ({"X_val": XV[:, :3], "y_val": YV}, "X_val: X has 3 features, but MinNet"),
     ({"X_val": XV[:, 0], "y_val": YV}, "X_val: Expected 2D array, got 1D array instead"),
     ({"X_val": XV[:0], "y_val": YV[:0]}, "X_val: Found array with 0 sample(s)"),
-    ({"X_val": np.full((30, 4), "a"), "y_val": YV}, "X_val: could not convert string to float"),
+    (
+        {"X_val": np.full((30, 4), "a"), "y_val": YV},
+        "X_val: X must be real numbers, got strings in",
+    ),
     ({"X_val": XV, "y_val": YV[:20]}, "y_val: Found input variables with inconsistent numbers"),
     ({"X_val": XV, "y_val": altered(YV, np.nan)}, "y_val: Input y contains NaN."),
     ({"X_val": XV, "y_val": np.zeros((30, 2, 2))}, "y_val: Found array with dim 3"),
