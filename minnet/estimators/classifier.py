@@ -23,7 +23,7 @@ from minnet.estimators.arguments import Names
 from minnet.estimators.base import BaseMinNet, stochastic_solver
 from minnet.estimators.data import Data
 from minnet.estimators.fit import FitStream, PartialFit
-from minnet.estimators.plain import as_labels, as_numbers
+from minnet.estimators.plain import as_labels, as_weights
 from minnet.estimators.targets import Labels, abbreviated, check_indicator, in_a_row, sorted_labels
 from minnet.estimators.validation import stratified_rows
 from minnet.layers import Layer
@@ -289,7 +289,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             check_indicator(labels)
         elif sparse.issparse(labels) and labels.shape[1:] == (1,):
             labels = labels.toarray()
-        return super().score(X, labels, as_numbers(sample_weight, "sample_weight"))
+        return super().score(X, labels, as_weights(sample_weight, "sample_weight"))
 
     # ---- what the base asks for
 

@@ -18,7 +18,7 @@ from minnet.common.checks import check_sparse
 from minnet.common.numeric import check_numeric
 from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array, DTypeLike, Estimator, Matrix
-from minnet.estimators.plain import as_labels, as_numbers
+from minnet.estimators.plain import as_labels, as_numbers, as_weights
 from minnet.estimators.targets import Labels, Numbers
 from minnet.losses import get_loss
 
@@ -262,11 +262,13 @@ def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: 
 
 def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") -> Array:
     """Return sample weights as an array, or say what is wrong."""
-    sample_weight = as_numbers(sample_weight, name)
+    sample_weight = as_weights(sample_weight, name)
     try:
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     except OverflowError as error:
         raise ValueError(f"{name} must be numbers that a float can hold: {error}") from error
+    except TypeError as error:  # of what no array of numbers can be made
+        raise TypeError(f"{name} must be numbers: {error}") from error
 
 
 def warn_of_scale(X: Matrix) -> None:

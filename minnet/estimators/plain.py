@@ -19,7 +19,7 @@ from sklearn.utils import check_array
 
 from minnet.common.types import Array
 
-__all__ = ["as_labels", "as_numbers", "for_metrics"]
+__all__ = ["as_labels", "as_numbers", "as_weights", "for_metrics"]
 
 #: Of an array's labels all are of one row.
 _LABELS: tuple[tuple[type, ...], ...] = (
@@ -93,6 +93,11 @@ def as_numbers(values: Any, name: str = "y") -> Any:
     return _Numbers(name).read(values)
 
 
+def as_weights(values: Any, name: str) -> Any:
+    """Return weights as :func:`as_numbers` does numbers; texts are none, though they look like some."""
+    return _Weights(name).read(values)
+
+
 def for_metrics(values: Any, plain: Any) -> Any:
     """Return labels as a user gave them where scikit-learn's metrics read them as what they are.
 
@@ -112,7 +117,8 @@ def for_metrics(values: Any, plain: Any) -> Any:
     except Exception:  # whatever the library makes of it that they are of
         return plain
     texts = {read.dtype.kind, plain.dtype.kind} <= {"U", "O"}
-    if (texts or read.dtype.kind != "O") and np.array_equal(read, plain):
+    # As floats 2**60 and 2**60 + 1 are equal.
+    if texts or (read.dtype.kind in "biuf" and np.array_equal(read.astype(plain.dtype), plain)):
         return values
     if hasattr(values, "iloc") and values.ndim == plain.ndim == 1:
         return type(values)(plain, index=values.index, name=values.name)
@@ -293,6 +299,20 @@ class _Numbers(_Reader):
             if issubclass(kind, np.timedelta64 | bytes) or not issubclass(kind, _NUMBERS):
                 raise self._refused(dtype or kind.__name__, where)
         return A
+
+
+class _Weights(_Numbers):
+    def read(self, values: Any) -> Any:
+        if isinstance(values, str | bytes):
+            raise self._refused(repr(values), "")
+        return super().read(values)
+
+    def checked(self, A: Array, where: str = "", dtype: str = "") -> Array:
+        if A.dtype.kind == "U" or (
+            A.dtype.kind == "O" and any(isinstance(item, str) for item in A.ravel().tolist())
+        ):
+            raise self._refused("strings", where)
+        return super().checked(A, where, dtype)
 
 
 def _columns(values: Any) -> dict[Any, Any] | None:

@@ -13,7 +13,7 @@ from minnet.common.docstrings import complete_docstring
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import Names
 from minnet.estimators.base import BaseMinNet
-from minnet.estimators.plain import as_numbers
+from minnet.estimators.plain import as_numbers, as_weights
 from minnet.estimators.targets import Numbers, by_columns, columns
 from minnet.layers import Layer
 from minnet.losses import Loss, get_loss
@@ -153,7 +153,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         -------
         float
         """
-        return super().score(X, as_numbers(y), as_numbers(sample_weight, "sample_weight"))
+        return super().score(X, as_numbers(y), as_weights(sample_weight, "sample_weight"))
 
     # ---- what the base asks for
 

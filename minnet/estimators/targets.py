@@ -218,7 +218,10 @@ class Labels:
         if not (class_weight.keys() <= set(labels) or class_weight.keys() >= set(labels)):
             raise ValueError(f"class_weight must have labels of {labels} as keys, {got}")
         values = [class_weight.get(label, 1.0) for label in labels]
-        if not all(isinstance(value, Real) and 0 <= value < np.inf for value in values):
+        # A duration is a number for Python's tower.
+        if any(isinstance(value, np.timedelta64) for value in values) or not all(
+            isinstance(value, Real) and 0 <= value < np.inf for value in values
+        ):
             raise ValueError(f"class_weight must have finite values of at least 0, {got}")
         return np.array(values, dtype=np.float64)[at.ravel().astype(np.intp)]
 

@@ -157,7 +157,7 @@ def check_held(
         check_for_loss(estimator, targets, T_val, data.X.dtype, name="y_val")
     with _naming("sample_weight_val"):
         if sample_weight_val is not None:
-            sample_weight_val = validate_weight(sample_weight_val, X_val)
+            sample_weight_val = validate_weight(sample_weight_val, X_val, "sample_weight_val")
     weights = estimator._held_weight(targets, T_val, sample_weight_val, data)
     if weights is not None and not weights.sum() > 0:
         raise ValueError(
