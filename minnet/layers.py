@@ -313,6 +313,10 @@ class BatchNorm(Layer):
     Ioffe and Szegedy (2015). A frozen one (``trainable=False``) uses its running averages in training
     too, so that nothing of it changes.
 
+    One row has no variance: what comes out of it is :math:`f(\beta)`, whatever the input. So training
+    refuses mini-batches of one row; one that would be left over at the end of an epoch is joined to the
+    mini-batch before.
+
     Parameters
     ----------
     activation : str or Activation, default="identity"

@@ -10,8 +10,8 @@ import time
 import warnings
 from typing import Any
 
+from minnet.common.callers import level_of_user
 from minnet.common.fields import instance, number
-from minnet.estimators.data import level_of_user
 from minnet.persistence.files import read_model, save_model
 from minnet.training import Trainer
 from minnet.training.callback import Callback

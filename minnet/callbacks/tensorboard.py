@@ -9,8 +9,8 @@ import warnings
 from typing import Any
 
 from minnet.callbacks.epoch import Epoch
+from minnet.common.callers import level_of_user
 from minnet.common.extras import import_extra
-from minnet.estimators.data import level_of_user
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
 

@@ -140,7 +140,9 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     dropout : float, default=0.0
         Rate of a Dropout after each hidden layer.
     batch_norm : bool, default=False
-        Whether to normalize the pre-activations of each hidden layer over the batch.
+        Whether to normalize the pre-activations of each hidden layer over the batch. One row has no
+        variance: ``batch_size=1`` and data of one row are refused, and a row that would be left over at
+        the end of an epoch is joined to the batch before.
     weight_decay : float, default=0.0
         Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``. That of
         "adamw" (0.01), or of an AdamW object, comes on top.

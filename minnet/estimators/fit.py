@@ -254,7 +254,7 @@ class FitStream(Fit):
 
         def prepare(X: Any, y: Any, sample_weight: Any) -> tuple[Matrix, Array, Array | None]:
             batch = self.checked(X, y, sample_weight, self.state)
-            return network.check_batch(batch.X, batch.T, batch.weights)
+            return trainer.check_batch(batch.X, batch.T, batch.weights)
 
         self.source.prepare = prepare
         trainer = self.trainer(network, sys.maxsize)

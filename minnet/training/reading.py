@@ -127,6 +127,11 @@ class InMemory:
         self._data = data
         self.X = data[0]
 
+    @property
+    def rows(self) -> tuple[Matrix, Array | None]:
+        """Inputs and their weights."""
+        return self._data[0], self._data[2]
+
     def __enter__(self) -> Self:
         return self
 

@@ -21,9 +21,10 @@ from minnet.descend import shuffled_order
 from minnet.network import Network
 from minnet.optimizers import Optimizer, get_optimizer
 from minnet.schedules import Schedule, get_schedule
-from minnet.training.callback import Callback, StopTraining, as_callback
+from minnet.training.call import Call
+from minnet.training.callback import Callback, StopTraining
+from minnet.training.cut import Cut, check_batch_size, check_n_rows
 from minnet.training.divergence import divergence
-from minnet.training.interrupts import Interrupts
 from minnet.training.progress import Progress
 from minnet.training.reading import Batch, Batches, InMemory, no_rows
 from minnet.training.resume import fingerprint
@@ -43,7 +44,8 @@ class Trainer(EarlyStopping):
     optimizer : str or Optimizer, default="adam"
         Copied.
     batch_size : int, default=32
-        More than there are rows means all of them.
+        More than there are rows means all of them. In a network with :class:`BatchNorm` at least 2; where
+        one row alone would be left over for the last step of an epoch, the step before takes it too.
     learning_rate : str, callable or Schedule, default="constant"
         "constant", "invscaling", "adaptive", a schedule such as :class:`minnet.optimizers.Cosine`, or a
         function of the step that returns the rate; where it starts is the optimizer's
@@ -232,7 +234,7 @@ class Trainer(EarlyStopping):
         check_whole("max_epochs", max_epochs)
         validation = Validation(validate, early_stopping)
         source = self._in_memory(X, T, sample_weight)
-        stopped = self._train(_Call(source, validation, callbacks), max_epochs)
+        stopped = self._train(Call(source, validation, callbacks), max_epochs)
         if stopped == "max_epochs":
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({max_epochs}) reached and the "
@@ -301,8 +303,9 @@ class Trainer(EarlyStopping):
         source = batches
         if not isinstance(source, Batches):
             source = Batches(batches, n_epochs, batches_per_epoch)
-            source.prepare = self.network.check_batch
-        self._train(_Call(source, validation, callbacks), n_epochs)
+            source.prepare = self.check_batch
+        check_batch_size(self.network, self.batch_size)
+        self._train(Call(source, validation, callbacks), n_epochs)
         return self
 
     def run_epoch(self, X: Any, T: Any, sample_weight: Any = None) -> None:
@@ -321,7 +324,7 @@ class Trainer(EarlyStopping):
             As in :meth:`fit`.
         """
         source = self._in_memory(X, T, sample_weight)
-        with self._alone(_Call(source)) as call, call.interrupts:
+        with self._alone(Call(source)) as call, call.interrupts:
             self.run = Run()
             self._take_steps(source.epoch(self.run))
 
@@ -336,7 +339,7 @@ class Trainer(EarlyStopping):
             As in :meth:`fit`.
         """
         before = {name: getattr(self, name) for name in options}
-        with self._alone(_Call()):
+        with self._alone(Call()):
             try:
                 for name, value in options.items():
                     setattr(self, name, value)
@@ -358,12 +361,21 @@ class Trainer(EarlyStopping):
 
     def _in_memory(self, X: Any, T: Any, sample_weight: Any) -> InMemory:
         """Return data that fit; an estimator gives an InMemory of what it has checked itself."""
-        if isinstance(X, InMemory):
-            return X
-        return InMemory(self.network.check_batch(X, T, sample_weight))
+        if not isinstance(X, InMemory):
+            X = InMemory(self.check_batch(X, T, sample_weight))
+        else:
+            check_n_rows(self.network, *X.rows)
+        check_batch_size(self.network, self.batch_size)
+        return X
+
+    def check_batch(self, X: Any, T: Any, sample_weight: Any = None) -> Batch:
+        """Return a batch as training takes it, or say what is wrong with it."""
+        batch = self.network.check_batch(X, T, sample_weight)
+        check_n_rows(self.network, batch[0], batch[2])
+        return batch
 
     @contextlib.contextmanager
-    def _alone(self, call: _Call) -> Iterator[_Call]:
+    def _alone(self, call: Call) -> Iterator[Call]:
         """Keep other calls out until this one has ended."""
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
@@ -377,7 +389,7 @@ class Trainer(EarlyStopping):
             self.run = self._call = None
             self._busy.release()
 
-    def _train(self, call: _Call, max_epochs: int) -> str:
+    def _train(self, call: Call, max_epochs: int) -> str:
         """Train epoch after epoch; return why training ended."""
         if self.verbose == 1:
             call.callbacks.append(Progress(max_epochs, call.source.X))
@@ -496,8 +508,8 @@ class Trainer(EarlyStopping):
         if not isinstance(optimizer, Optimizer):  # replaced since the trainer was made
             raise TypeError(f"optimizer must be an Optimizer object, got {optimizer!r:.100}")
         n_samples = X.shape[0]
-        batch_size = min(self.batch_size, n_samples)
-        n_steps = -(-n_samples // batch_size)
+        cut = Cut(self.network, n_samples, self.batch_size)
+        n_steps = cut.n_steps
         order = None
         if self.shuffle:
             order = shuffled_order(n_samples, self.network.key, self.n_parts)
@@ -505,7 +517,7 @@ class Trainer(EarlyStopping):
         where = (optimizer.learning_rate, self.initial_rate, first_step)
         rates = check_rates(self.schedule.rates(*where, n_steps, self.n_seen), n_steps)
         hyper = Hyper(
-            batch_size=batch_size,
+            batch_size=cut.batch_size,
             rates=rates,
             optimizer=optimizer,
             n_samples=n_samples,
@@ -520,9 +532,9 @@ class Trainer(EarlyStopping):
         run.pauses_exactly = not (sparse.issparse(X) and optimizer.is_plain)
         while run.start < n_steps:
             stop = run.start + self._pause(n_steps - run.start)
+            steps = cut.steps(order, run.start, stop, hyper)
             with call.interrupts.held():
-                data = X, T, sample_weight, order
-                losses = runner.train_steps(*data, run.start, stop, hyper)
+                losses = runner.train_steps(X, T, sample_weight, *steps)
                 run.losses.append(losses)
                 run.start += len(losses)
                 self.n_steps += len(losses)
@@ -578,21 +590,3 @@ class Trainer(EarlyStopping):
         when = f"in epoch {self.n_epochs}, at learning rate {rate:g}"
         cure = ", lower the learning rate or set clip_norm"
         return divergence(self.network, loss, X, when, cure)
-
-
-class _Call:
-    """What one call was given, and what belongs to it alone."""
-
-    def __init__(
-        self,
-        source: Any = None,
-        validation: Any = None,
-        callbacks: Sequence[Callback | Callable[[Trainer], Any]] = (),
-    ) -> None:
-        if not isinstance(callbacks, list | tuple):
-            raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r:.200}")
-        self.source = source
-        self.validation = validation
-        self.callbacks = [as_callback(callback) for callback in callbacks]
-        self.next_steps: list[int | None] = []
-        self.interrupts = Interrupts()
