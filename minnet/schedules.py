@@ -255,11 +255,23 @@ class WarmUp(ByStep):
 def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
     """Turn "constant", "invscaling", "adaptive", a function of the step or a Schedule into a schedule.
 
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or if ``power_t`` is given beside another than "invscaling".
+    TypeError
+        If it is none of these.
+
     Examples
     --------
     >>> get_schedule("invscaling", power_t=0.25)
     InvScaling(power_t=0.25)
     """
+    if power_t != 0.5 and not (isinstance(spec, str) and spec == "invscaling"):
+        raise ValueError(
+            "power_t must be left at its default 0.5 where learning_rate is not 'invscaling', got "
+            f"{power_t!r}"
+        )
     if isinstance(spec, Schedule):
         return spec
     if callable(spec) and not isinstance(spec, type):

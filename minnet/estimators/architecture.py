@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from minnet.common.types import Estimator
-from minnet.estimators.arguments import require_defaults
 from minnet.initializers import get_initializer
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.losses import SquaredError
@@ -50,18 +49,10 @@ def check_initializers(estimator: Estimator | Network) -> None:
 
 
 def build_layers(estimator: Estimator, n_outputs: int) -> list[Layer]:
-    """Return the layers for an estimator's arguments, the output layer included.
-
-    Raises
-    ------
-    ValueError
-        If ``layers`` is given beside another argument of the architecture.
-    """
+    """Return the layers for an estimator's arguments, the output layer included."""
     output = Dense(n_outputs)
     if estimator.layers is None:
         return [*_hidden_layers(estimator), output]
-    others = ("hidden_layer_sizes", "activation", "dropout", "batch_norm")
-    require_defaults(estimator, others, "layers= describes the hidden layers")
     if not isinstance(estimator.layers, list | tuple):
         raise TypeError(f"layers must be a list of layers, got {estimator.layers!r}")
     return [*estimator.layers, output]

@@ -1,10 +1,10 @@
-"""The arguments of the estimators: what they may be, and those that exclude each other."""
+"""The arguments of the estimators: what they may be."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,7 +26,7 @@ from minnet.common.types import Estimator
 from minnet.optimizers import Optimizer
 from minnet.schedules import Schedule
 
-__all__ = ["CONSTRAINTS", "SOLVERS", "Names", "check_arguments", "defaults_of", "require_defaults"]
+__all__ = ["CONSTRAINTS", "SOLVERS", "Names", "check_arguments", "defaults_of"]
 
 SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 
@@ -157,13 +157,3 @@ def _hint(name: str, value: Any, constraints: list[Any]) -> str:
     names = [name for each in constraints if isinstance(each, Names) for name in each.names()]
     close = nearest(value, names)
     return f": did you mean {close!r}?" if close else "."
-
-
-def require_defaults(estimator: Estimator, names: Iterable[str], where: str) -> None:
-    """Raise unless arguments are at their defaults, where another one says what they would."""
-    for name in names:
-        given, default = getattr(estimator, name), defaults_of(estimator.__class__)[name]
-        if not np.array_equal(given, default):
-            raise ValueError(
-                f"{name} must be left at its default {default!r} where {where}, got {given!r}"
-            )

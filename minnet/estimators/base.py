@@ -79,8 +79,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     batch_size : int or "auto", default="auto"
         "auto" is ``min(200, n_samples)``.
     learning_rate : {"constant", "invscaling", "adaptive"}, Schedule or callable, default="constant"
-        As in scikit-learn, the names are without effect for solver="adam", for which there are, as for
-        all others, the schedules :class:`minnet.optimizers.StepDecay`,
+        As in scikit-learn, the names are without effect for solver="adam" (a warning says so), for which
+        there are, as for all others, the schedules :class:`minnet.optimizers.StepDecay`,
         :class:`minnet.optimizers.Cosine` and :class:`minnet.optimizers.WarmUp`, which start from
         ``learning_rate_init``, or the learning rate of an optimizer object, and functions of the step
         (0, 1, 2, ...) that return the rate itself. Steps go on counting in ``partial_fit`` and in a warm

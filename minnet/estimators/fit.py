@@ -12,11 +12,13 @@ import numpy as np
 
 from minnet.backends import make_backend
 from minnet.common.callers import level_of_user
+from minnet.common.configurable import Configurable
 from minnet.common.types import Array, Estimator, Matrix
 from minnet.estimators.architecture import build_layers, check_initializers
 from minnet.estimators.data import Data, check_data, warn_of_scale
+from minnet.estimators.effects import ARCHITECTURE, EFFECTS, check_effects
 from minnet.estimators.fitted import Fitted, fit_info
-from minnet.estimators.solvers import new_trainer, run_lbfgs, trainer_options
+from minnet.estimators.solvers import new_trainer, run_lbfgs, trainer_options, warn_of_changes
 from minnet.estimators.validation import ValidationSet, check_held, split
 from minnet.losses import get_loss
 from minnet.network import Network
@@ -65,6 +67,7 @@ class Fit:
     call = "fit"
     is_told = True  # to scikit-learn's callbacks
     interrupt: KeyboardInterrupt | None = None  # to be raised when the estimator has what is done
+    not_read: frozenset[str] = frozenset()  # arguments that are for other calls
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class Fit:
         estimator = self.estimator
         estimator._validate_params()
         self.check()
+        check_effects(estimator, self.held[0] is not None, self.not_read)
         self.tasks = self.begin() if self.is_told else None
         known = estimator._state() if self.goes_on() else None
         data = self.first_data(known)
@@ -204,7 +208,16 @@ class Fit:
         return estimator.network_
 
     def take_arguments(self, network: Network, data: Data) -> None:
-        """Give a fitted network those arguments that may change from call to call."""
+        """Give a fitted network those arguments that may change from call to call; warn of others."""
+        for name in ("init", "bias_init"):
+            asked, begun = getattr(self.estimator, name), getattr(network, name)
+            told_apart = all(isinstance(spec, str | Configurable) for spec in (asked, begun))
+            if told_apart and asked != begun:
+                warnings.warn(
+                    f"{name}={asked!r:.200} has no effect where a fit goes on from fitted weights: set "
+                    "warm_start=False and call fit to start anew",
+                    stacklevel=level_of_user(),
+                )
         network.alpha = self.estimator.alpha
         network.loss = self.estimator._loss(data.targets)
         network.loss_ = get_loss(network.loss, network.sizes[-1])
@@ -229,6 +242,7 @@ class FitStream(Fit):
     """A call of ``fit_stream``, whose data are ``batches, n_epochs, batches_per_epoch``."""
 
     call = "partial_fit"
+    not_read = frozenset({"validation_fraction"})
 
     def check(self) -> None:
         """Raise if the arguments are not for this call."""
@@ -274,6 +288,7 @@ class PartialFit(Fit):
 
     call = "partial_fit"
     is_told = False
+    not_read = frozenset({"n_iter_no_change", "scoring", "tol", "validation_fraction"})
 
     def check(self) -> None:
         """Raise if the arguments are not for this call."""
@@ -297,6 +312,7 @@ class PartialFit(Fit):
         if trainer is None:
             trainer = new_trainer(estimator, network, n_samples)
         else:
+            warn_of_changes(estimator, trainer)
             trainer.set_options(**trainer_options(estimator, n_samples))
         self.take_arguments(network, data)
         try:
@@ -314,6 +330,7 @@ class Initialize(Fit):
     """A call of ``initialize``: a new network, and nothing is trained."""
 
     is_told = False
+    not_read = frozenset(EFFECTS) - ARCHITECTURE
 
     def goes_on(self) -> bool:
         """Return whether the call begins with what is fitted."""

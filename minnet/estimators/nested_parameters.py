@@ -7,13 +7,13 @@ estimators may share it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
 from minnet.activations import get_activation
 from minnet.common.configurable import Configurable
+from minnet.common.names import nearest
 from minnet.initializers import get_initializer
 from minnet.losses import get_loss
 from minnet.optimizers import get_optimizer
@@ -85,8 +85,8 @@ def changed_parts(
         name, _, rest = path.partition("__")
         if name not in parts:
             known = [where + part for part in nested_parameters(parts)]
-            close = difflib.get_close_matches(where + path, known, n=1, cutoff=0.5)
-            meant = f"did you mean {close[0]!r}? Valid" if close else "valid"
+            close = nearest(where + path, known)
+            meant = f"did you mean {close!r}? Valid" if close else "valid"
             shown = f"{where.removesuffix('__') or 'estimator'} {' '.join(repr(of).split()):.200}"
             raise ValueError(
                 f"Invalid parameter {where + path!r} for {shown}: {meant} parameters are: {known}"

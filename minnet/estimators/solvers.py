@@ -7,51 +7,28 @@ from typing import Any
 
 from minnet.backends import make_backend
 from minnet.common.callers import level_of_user
+from minnet.common.configurable import Configurable
 from minnet.common.types import Array, Estimator, Matrix
-from minnet.estimators.arguments import require_defaults
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp, get_optimizer
+from minnet.schedules import Constant, InvScaling, Schedule, get_schedule
 from minnet.training import Trainer
 from minnet.training.lbfgs import minimize_lbfgs
 
-__all__ = ["batch_size_of", "new_optimizer", "new_trainer", "run_lbfgs", "trainer_options"]
-
-#: Arguments of which each solver takes some; those of "sgd" and "adam" are not refused by the other one,
-#: as they are not in scikit-learn.
-_OF_SOLVERS = (
-    "learning_rate_init",
-    "momentum",
-    "nesterovs_momentum",
-    "beta_1",
-    "beta_2",
-    "epsilon",
-)
-_TAKEN = {
-    "sgd": _OF_SOLVERS,
-    "adam": _OF_SOLVERS,
-    "adamw": ("learning_rate_init", "beta_1", "beta_2", "epsilon"),
-    "rmsprop": ("learning_rate_init", "epsilon"),
-}
+__all__ = [
+    "batch_size_of", "new_optimizer", "new_schedule", "new_trainer", "run_lbfgs", "trainer_options",
+    "warn_of_changes",
+]  # fmt: skip
 
 
 def new_optimizer(estimator: Estimator) -> Optimizer:
-    """Return the optimizer of a stochastic solver, one that no other fit has.
-
-    Raises
-    ------
-    ValueError
-        If an argument is set that the solver does not take.
-    """
+    """Return the optimizer of a stochastic solver, one that no other fit has."""
     solver, rate = estimator.solver, estimator.learning_rate_init
     if isinstance(solver, Optimizer):
-        require_defaults(
-            estimator, _OF_SOLVERS, "solver= is an optimizer object, which has its own"
-        )
         return get_optimizer(solver)
-    not_taken = [name for name in _OF_SOLVERS if name not in _TAKEN[solver]]
-    require_defaults(estimator, not_taken, f"solver={solver!r} does not take it")
     if solver == "sgd":
-        return SGD(rate, estimator.momentum, estimator.nesterovs_momentum)
+        nesterov = estimator.nesterovs_momentum and estimator.momentum > 0
+        return SGD(rate, estimator.momentum, nesterov)
     if solver == "rmsprop":
         return RMSProp(rate, epsilon=estimator.epsilon)
     adam = AdamW if solver == "adamw" else Adam
@@ -60,14 +37,37 @@ def new_optimizer(estimator: Estimator) -> Optimizer:
 
 def new_trainer(estimator: Estimator, network: Network, n_samples: int) -> Trainer:
     """Return the trainer of a stochastic solver for data of so many rows."""
-    # As in scikit-learn, the named schedules are not for "adam"; objects and functions are.
-    named = isinstance(estimator.learning_rate, str) and estimator.solver == "adam"
+    options = trainer_options(estimator, n_samples)
     return Trainer(
-        network,
-        new_optimizer(estimator),
-        learning_rate="constant" if named else estimator.learning_rate,
-        power_t=estimator.power_t,
-        **trainer_options(estimator, n_samples),
+        network, new_optimizer(estimator), learning_rate=new_schedule(estimator), **options
+    )
+
+
+def new_schedule(estimator: Estimator) -> Schedule:
+    """Return the schedule; as in scikit-learn, those that have a name are not for "adam"."""
+    learning_rate = estimator.learning_rate
+    if isinstance(learning_rate, str):
+        if estimator.solver == "adam":
+            return Constant()
+        if learning_rate == "invscaling":
+            return InvScaling(estimator.power_t)
+    return get_schedule(learning_rate)
+
+
+def warn_of_changes(estimator: Estimator, trainer: Trainer) -> None:
+    """Warn where the arguments ask for another optimizer or schedule than a trainer goes on with."""
+    optimizer = trainer.optimizer.copy()
+    optimizer.learning_rate = trainer.initial_rate  # a schedule has changed it since
+    kept: Configurable = optimizer
+    ignored: Configurable = new_optimizer(estimator)
+    if kept == ignored:
+        kept, ignored = trainer.schedule, new_schedule(estimator)
+    if kept == ignored:
+        return
+    warnings.warn(
+        f"{ignored!r:.200} has no effect in partial_fit, which goes on with the {kept!r:.200} of before: "
+        "call fit, with warm_start=True to keep the weights",
+        stacklevel=level_of_user(),
     )
 
 

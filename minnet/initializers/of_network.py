@@ -192,6 +192,15 @@ def _specs(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Any]
             raise ValueError(
                 f"{argument} must have one entry per {what}: {len(places)}, got {len(entries)}"
             )
+        if (
+            entries is not given
+            and not _is_auto(given)
+            and all(specs[p] is not None for p in places)
+        ):
+            raise ValueError(
+                f"{argument} must be left at 'auto' where every layer names its own initializer, got "
+                f"{given!r:.200}"
+            )
         for position, (place, spec) in enumerate(zip(places, entries, strict=True)):
             if specs[place] is None:
                 specs[place] = spec

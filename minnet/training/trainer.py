@@ -51,7 +51,7 @@ class Trainer(EarlyStopping):
         function of the step that returns the rate; where it starts is the optimizer's
         ``learning_rate``.
     power_t : float, default=0.5
-        Exponent of "invscaling".
+        Exponent of "invscaling"; refused beside another ``learning_rate``.
     shuffle : bool, default=True
         Visit the rows in a new random order in each epoch.
     tol : float, default=1e-4

@@ -10,7 +10,10 @@ from sklearn.utils import compute_sample_weight
 from minnet import MinNetClassifier
 from minnet.losses import SigmoidCrossEntropy, SquaredError
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning",
+    "ignore:.* has no effect with solver='lbfgs'",  # options that all solvers are given
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))

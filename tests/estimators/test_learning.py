@@ -28,7 +28,10 @@ from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor
 from minnet.losses import SquaredError
 from minnet.schedules import FunctionOfStep, StepDecay
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning",
+    "ignore:.* has no effect with solver='lbfgs'",  # options that all solvers are given
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))
@@ -122,7 +125,7 @@ def test_a_tolerance_ends_training():
 @both
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 def test_max_iter_is_counted_anew_in_each_warm_start(make, y, solver):
-    est = make(solver=solver, warm_start=True, max_iter=5, n_iter_no_change=np.inf, tol=0)
+    est = make(solver=solver, warm_start=True, max_iter=5, n_iter_no_change=np.inf)
     est.set_params(random_state=0)
     for n in (5, 5, 8):
         assert est.set_params(max_iter=n).fit(X, y).n_iter_ == n
@@ -370,9 +373,10 @@ def test_the_first_loss_is_the_loss_of_the_initial_weights():
 def test_the_rate_of_each_step_is_that_of_the_schedule():
     # With plain SGD on one weight and constant gradient the steps are the rates.
     rates = []
-    for schedule in (FunctionOfStep(lambda step: 0.1 / (1 + step)), StepDecay(2, 0.5), "constant"):
+    of_step = FunctionOfStep(lambda step: 0.1 / (1 + step))
+    for schedule, start in ((of_step, 0.001), (StepDecay(2, 0.5), 0.1), ("constant", 0.1)):
         reg = MinNetRegressor(
-            "absolute_error", (), solver="sgd", momentum=0, alpha=0, learning_rate_init=0.1,
+            "absolute_error", (), solver="sgd", momentum=0, alpha=0, learning_rate_init=start,
             learning_rate=schedule, shuffle=False, batch_size=1, init="zeros", bias_init="zeros",
         )  # fmt: skip
         weights = [0.0]

@@ -8,7 +8,10 @@ from sklearn.metrics import r2_score
 from minnet import BatchNorm, Dense, MinNetClassifier, MinNetRegressor
 from minnet.losses import AbsoluteError, Poisson, SquaredError
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning",
+    "ignore:.* has no effect with solver='lbfgs'",  # options that all solvers are given
+)
 
 FAST = {"hidden_layer_sizes": (10,), "max_iter": 100, "learning_rate_init": 0.05, "random_state": 0}
 

@@ -13,7 +13,10 @@ from minnet import MinNetRegressor
 from minnet.backends import list_backends
 from minnet.losses import Huber, Loss, Poisson, Quantile
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning",
+    "ignore:.* has no effect with solver='lbfgs'",  # options that all solvers are given
+)
 
 BACKENDS = [name for name in list_backends() if name != "auto"]
 

@@ -201,7 +201,9 @@ def test_n_iter_no_change(make, n):
 
 @both
 def test_n_iter_no_change_may_be_infinite(make):
-    net = make(tol=1e9, max_iter=30, n_iter_no_change=np.inf, solver="sgd").fit(X, target(make))
+    net = make(tol=1e9, max_iter=30, n_iter_no_change=np.inf, solver="sgd")
+    with pytest.warns(UserWarning, match=r"^tol=.* has no effect with n_iter_no_change=inf"):
+        net.fit(X, target(make))
     assert net.n_iter_ == 30
     assert net._no_improvement_count == 29
 
@@ -235,10 +237,9 @@ def test_adaptive_rate_falls_below_one_millionth():
 
 @pytest.mark.parametrize("learning_rate", ["invscaling", "constant"])
 def test_rate_goes_on_in_a_warm_start(learning_rate):
-    net = MinNetRegressor(solver="sgd", learning_rate=learning_rate, max_iter=1, power_t=0.25)
-    net.set_params(warm_start=True).fit(X, R)
-    net.fit(X, R)
-    expected = 0.001 / (101**0.25 if learning_rate == "invscaling" else 1)
+    net = MinNetRegressor(solver="sgd", learning_rate=learning_rate, max_iter=1, warm_start=True)
+    net.fit(X, R).fit(X, R)
+    expected = 0.001 / (101**0.5 if learning_rate == "invscaling" else 1)
     assert net._optimizer.learning_rate == pytest.approx(expected, rel=1e-12)
 
 

@@ -25,7 +25,11 @@ def regressor(**params):
     return MinNetRegressor(**given | {"n_iter_no_change": 50, "tol": 0.0} | params)
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs failed")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Stochastic Optimizer",
+    "ignore:lbfgs failed",
+    "ignore:.* has no effect with solver='lbfgs'",  # options that all solvers are given
+)
 
 
 @pytest.mark.parametrize("y", [Y, Y[:, 1]])

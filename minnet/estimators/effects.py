@@ -1,0 +1,217 @@
+"""Which arguments have an effect where: one table, from which the check and a table of the docs follow."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minnet.common.callers import level_of_user
+from minnet.common.configurable import parameters
+from minnet.common.types import Estimator
+from minnet.estimators.arguments import defaults_of
+from minnet.layers import Layer
+from minnet.schedules import FunctionOfStep, Schedule
+
+__all__ = ["ARCHITECTURE", "EFFECTS", "EFFECTS_IN_LAYERS", "Condition", "check_effects"]
+
+
+class Condition(NamedTuple):
+    """What must be so that an argument has an effect.
+
+    Attributes
+    ----------
+    needs : str
+        It in words.
+    of : str
+        The argument that decides.
+    holds : callable
+        ``holds(estimator, held)`` says whether it is so; ``held`` is whether ``fit`` was given a
+        validation set.
+    refused : str
+        Why an error is raised where it is not so. If empty, as for all that one search may vary together,
+        there is a warning.
+    """
+
+    needs: str
+    of: str
+    holds: Callable[[Any, bool], bool]
+    refused: str = ""
+
+
+def _solver_in(*names: str) -> Callable[[Any, bool], bool]:
+    return lambda estimator, held: estimator.solver in names
+
+
+def _is_function(learning_rate: Any) -> bool:
+    plain = callable(learning_rate) and not isinstance(learning_rate, Schedule)
+    return plain or isinstance(learning_rate, FunctionOfStep)
+
+
+_STOCHASTIC = Condition(
+    "a solver other than 'lbfgs'", "solver", lambda e, held: e.solver != "lbfgs"
+)
+_LBFGS = Condition("solver='lbfgs'", "solver", _solver_in("lbfgs"))
+_BY_NAME = Condition(
+    "a solver given by its name",
+    "solver",
+    lambda e, held: isinstance(e.solver, str),
+    "solver= is an optimizer object, which has its own",
+)
+_SGD = Condition("solver='sgd'", "solver", _solver_in("sgd"))
+_ADAM = Condition("solver='adam' or 'adamw'", "solver", _solver_in("adam", "adamw"))
+_HAS_EPSILON = Condition(
+    "solver='adam', 'adamw' or 'rmsprop'", "solver", _solver_in("adam", "adamw", "rmsprop")
+)
+_MOMENTUM = Condition("a momentum above 0", "momentum", lambda e, held: e.momentum > 0)
+_NOT_ADAM = Condition("a solver other than 'adam'", "solver", lambda e, held: e.solver != "adam")
+_FOLLOWS_NAMES = Condition(
+    "a solver other than 'adam', or a schedule object or function",
+    "solver",
+    lambda e, held: e.solver != "adam" or not isinstance(e.learning_rate, str),
+)
+_CAN_ADAPT = Condition(
+    "a finite n_iter_no_change where it is 'adaptive'",
+    "n_iter_no_change",
+    lambda e, held: not isinstance(e.learning_rate, str) or e.n_iter_no_change < math.inf,
+)
+_STARTS_FROM_IT = Condition(
+    "a learning_rate that is no function",
+    "learning_rate",
+    lambda e, held: not _is_function(e.learning_rate),
+)
+_INVSCALING = Condition(
+    "learning_rate='invscaling'",
+    "learning_rate",
+    lambda e, held: isinstance(e.learning_rate, str) and e.learning_rate == "invscaling",
+)
+_CAN_STALL = Condition(
+    "a finite n_iter_no_change or solver='lbfgs'",
+    "n_iter_no_change",
+    lambda e, held: e.n_iter_no_change < math.inf or e.solver == "lbfgs",
+)
+_STOPS_EARLY = Condition("early_stopping=True", "early_stopping", lambda e, held: e.early_stopping)
+_SETS_ASIDE = Condition("no X_val in fit", "X_val", lambda e, held: not held)
+_VALIDATES = Condition(
+    "early_stopping=True or X_val in fit",
+    "early_stopping",
+    lambda e, held: e.early_stopping or held,
+)
+_WITHOUT_LAYERS = Condition(
+    "layers=None", "layers", lambda e, held: e.layers is None, "layers= describes the hidden layers"
+)
+_HIDDEN = Condition(
+    "a hidden layer", "hidden_layer_sizes", lambda e, held: np.size(e.hidden_layer_sizes) > 0
+)
+_TRAINABLE = Condition("trainable=True", "trainable", lambda layer, held: layer.trainable)
+
+#: By argument, the first that is not so is told; arguments that are not here always have an effect.
+EFFECTS: dict[str, tuple[Condition, ...]] = {
+    "hidden_layer_sizes": (_WITHOUT_LAYERS,),
+    "activation": (_WITHOUT_LAYERS, _HIDDEN),
+    "batch_size": (_STOCHASTIC,),
+    "learning_rate": (_STOCHASTIC, _FOLLOWS_NAMES, _CAN_ADAPT),
+    "learning_rate_init": (_BY_NAME, _STOCHASTIC, _STARTS_FROM_IT),
+    "power_t": (_STOCHASTIC, _NOT_ADAM, _INVSCALING),
+    "shuffle": (_STOCHASTIC,),
+    "tol": (_CAN_STALL,),
+    "momentum": (_BY_NAME, _SGD),
+    "nesterovs_momentum": (_BY_NAME, _SGD, _MOMENTUM),
+    "early_stopping": (_STOCHASTIC,),
+    "validation_fraction": (_STOCHASTIC, _STOPS_EARLY, _SETS_ASIDE),
+    "beta_1": (_BY_NAME, _ADAM),
+    "beta_2": (_BY_NAME, _ADAM),
+    "epsilon": (_BY_NAME, _HAS_EPSILON),
+    "n_iter_no_change": (_STOCHASTIC,),
+    "max_fun": (_LBFGS,),
+    "dropout": (_WITHOUT_LAYERS, _HIDDEN),
+    "batch_norm": (_WITHOUT_LAYERS, _HIDDEN),
+    "weight_decay": (_STOCHASTIC,),
+    "clip_norm": (_STOCHASTIC,),
+    "clip_value": (_STOCHASTIC,),
+    "scoring": (_STOCHASTIC, _VALIDATES),
+}
+
+#: Those that describe the network; all others are about its training.
+ARCHITECTURE = frozenset({"hidden_layer_sizes", "activation", "dropout", "batch_norm"})
+
+#: Likewise of the layers in ``layers=``, by their own arguments.
+EFFECTS_IN_LAYERS: dict[str, tuple[Condition, ...]] = {
+    "lr_factor": (_STOCHASTIC, _TRAINABLE),
+    "bias_lr_factor": (_STOCHASTIC, _TRAINABLE),
+    "momentum": (_TRAINABLE,),
+}
+
+
+def check_effects(estimator: Estimator, held: bool, not_read: frozenset[str]) -> None:
+    """Warn of arguments that are set and have no effect; raise where another one replaces them.
+
+    An argument is set if it is not at its default.
+
+    Parameters
+    ----------
+    estimator : MinNetClassifier or MinNetRegressor
+        Whose arguments are valid.
+    held : bool
+        Whether the call was given a validation set.
+    not_read : frozenset of str
+        Arguments that are for other calls.
+
+    Raises
+    ------
+    ValueError
+        By the name of the argument.
+    """
+    for name, default in defaults_of(estimator.__class__).items():
+        value = getattr(estimator, name)
+        if value is default or name not in EFFECTS or name in not_read:
+            continue
+        for condition in EFFECTS[name]:
+            if not condition.holds(estimator, held):
+                if not np.array_equal(value, default):
+                    _tell(condition, name, value, default, _shown(condition, estimator))
+                break
+    if isinstance(estimator.layers, list | tuple):
+        _check_layers(estimator)
+
+
+def _check_layers(estimator: Estimator) -> None:
+    """Warn of arguments of layers that have no effect."""
+    for i, layer in enumerate(estimator.layers):
+        known = parameters(type(layer)) if isinstance(layer, Layer) else {}
+        for name in EFFECTS_IN_LAYERS.keys() & known.keys():
+            value, default = getattr(layer, name), known[name].default
+            for condition in EFFECTS_IN_LAYERS[name]:
+                owner = layer if condition is _TRAINABLE else estimator
+                if value != default and not condition.holds(owner, False):
+                    _tell(
+                        condition,
+                        f"layers[{i}].{name}",
+                        value,
+                        default,
+                        _shown(condition, owner),
+                    )
+                    break
+
+
+def _shown(condition: Condition, owner: Any) -> str:
+    """Return the argument that decides, with its value; that of ``fit`` without."""
+    if not hasattr(owner, condition.of):
+        return condition.of
+    return f"{condition.of}={getattr(owner, condition.of)!r:.100}"
+
+
+def _tell(condition: Condition, name: str, value: Any, default: Any, decided_by: str) -> None:
+    """Raise, or warn, since an argument is set and has no effect."""
+    if condition.refused:
+        raise ValueError(
+            f"{name} must be left at its default {default!r} where {condition.refused}, got "
+            f"{value!r:.200}"
+        )
+    warnings.warn(
+        f"{name}={value!r:.100} has no effect with {decided_by}: it needs {condition.needs}",
+        stacklevel=level_of_user(),
+    )
