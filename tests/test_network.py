@@ -19,6 +19,7 @@ from minnet.initializers import (
     LecunNormal,
     auto_initializer,
 )
+from minnet.initializers.spec import DEEP
 from minnet.layers import Layer, Parameter
 
 
@@ -283,18 +284,28 @@ def test_a_list_entry_beside_a_layers_own_is_a_conflict():
     ids=str,
 )
 def test_auto_picks_by_activation(activation, expected):
-    layers = [Dense(5, activation), Dense(6, activation), Dense(3)]
-    network = Network(layers).initialize(4)
+    hidden = [Dense(5, activation) for _ in range(DEEP)]
+    network = Network([*hidden, Dense(3)]).initialize(4)
     assert network.init_["layers[1].W"] == expected
-    assert network.init_["layers[2].W"] == auto_initializer("identity")
+    assert network.init_[f"layers[{DEEP}].W"] == auto_initializer("identity")
     # the first layer sees data, from which no activation has taken variance; selu wants it at 1
     assert network.init_["layers[0].W"] == (expected if activation == "selu" else GlorotUniform())
 
 
+def test_auto_counts_hidden_layers():
+    """However they are written: whatever has no weight matrix is no layer, one of a named law is."""
+    for between in ([], [Dropout(0.1)], [BatchNorm("relu")]):
+        for n_hidden, expected in ((DEEP - 1, GlorotUniform()), (DEEP, HeNormal())):
+            hidden = [Dense(3, "relu", init="sparse"), *[Dense(3, "relu")] * (n_hidden - 1)]
+            network = Network([*between, *hidden, Dense(1)]).initialize(4)
+            assert network.init_[f"layers[{len(between) + 1}].W"] == expected
+
+
 def test_auto_biases_are_one_more_row_of_weights():
-    network = Network([Dense(400, "tanh"), Dense(300, "relu"), Dense(3)]).initialize(4, 0)
-    assert network.init_["layers[1].b"] == network.init_["layers[1].W"] == HeNormal()
-    assert network.layers[1].b.std() == pytest.approx(np.sqrt(2 / 400), rel=0.15)
+    layers = [Dense(400, "tanh"), Dense(300, "sigmoid"), Dense(3)]
+    network = Network(layers).initialize(4, 0)
+    assert network.init_["layers[1].b"] == network.init_["layers[1].W"] == GlorotUniform(gain=4.0)
+    assert network.layers[1].b.std() == pytest.approx(4 * np.sqrt(2 / 700), rel=0.15)
     bound = np.sqrt(6 / 404)
     assert 0.9 * bound < np.abs(network.layers[0].b).max() <= bound
     np.testing.assert_array_equal(network.layers[2].b, 0)  # the output's
@@ -322,9 +333,9 @@ def test_auto_biases_are_zero_beside_a_named_init():
 @pytest.mark.parametrize(
     ("between", "expected"),
     [
-        ([BatchNorm("relu")], HeNormal()),
+        ([BatchNorm("sigmoid")], GlorotUniform(gain=4.0)),
         ([Dropout(0.1), BatchNorm(), Dropout(0.1), BatchNorm("selu")], LecunNormal()),
-        ([BatchNorm(LeakyRelu(0.2))], HeNormal(negative_slope=0.2)),
+        ([BatchNorm(LeakyRelu(0.2)), *[Dense(5, "tanh")] * DEEP], HeNormal(negative_slope=0.2)),
         ([BatchNorm()], GlorotUniform()),
     ],
     ids=str,
@@ -335,8 +346,8 @@ def test_auto_looks_through_batch_norm_and_dropout(between, expected):
 
 
 def test_auto_looks_no_further_than_the_first_activation():
-    network = Network([Dense(5), Dense(5, "relu"), BatchNorm("tanh"), Dense(3)]).initialize(4)
-    assert network.init_["layers[1].W"] == HeNormal()
+    network = Network([Dense(5), Dense(5, "sigmoid"), BatchNorm("tanh"), Dense(3)]).initialize(4)
+    assert network.init_["layers[1].W"] == GlorotUniform(gain=4.0)
 
 
 def test_init_says_what_was_picked():

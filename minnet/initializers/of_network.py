@@ -211,7 +211,8 @@ def _specs(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Any]
                 )
     automatic = [place for place in weights if _is_auto(specs[place])]
     for i, name in automatic:
-        specs[i, name] = _auto(network, i, first_layer=(i, name) == weights[0])
+        first = (i, name) == weights[0]
+        specs[i, name] = _auto(network, i, first_layer=first, n_hidden=len(weights) - 1)
     for i, name in biases:
         if _is_auto(specs[i, name]):
             of_layer = [place for place in weights if place[0] == i]
@@ -223,11 +224,11 @@ def _is_auto(spec: Any) -> bool:
     return spec is None or (isinstance(spec, str) and spec == "auto")
 
 
-def _auto(network: Any, i: int, first_layer: bool) -> Initializer:
+def _auto(network: Any, i: int, first_layer: bool, n_hidden: int) -> Initializer:
     """Return the initializer for layer ``i`` by the activation that its output goes through."""
     activation = network.activation_above(i)
     slope = activation.negative_slope if isinstance(activation, LeakyRelu) else 0.0
-    return auto_initializer(name_of(activation), slope, first_layer)
+    return auto_initializer(name_of(activation), slope, first_layer, n_hidden)
 
 
 def _auto_bias(

@@ -148,8 +148,14 @@ def materialize(
     return values
 
 
+DEEP = 8  # hidden layers, from which on rectifiers need He's gain: benchmarks/DEFAULT_INIT.md
+
+
 def auto_initializer(
-    activation_name: str, negative_slope: float = 0.0, first_layer: bool = False
+    activation_name: str,
+    negative_slope: float = 0.0,
+    first_layer: bool = False,
+    n_hidden: int = 1,
 ) -> Initializer:
     r"""Return what ``init="auto"`` picks for a layer's activation.
 
@@ -159,8 +165,10 @@ def auto_initializer(
     tanh, lecun_tanh, softsign,         ``GlorotUniform()``             Glorot & Bengio 2010
     identity
     sigmoid, logistic                   ``GlorotUniform(gain=4.0)``     Bengio 2012; 4 = 1/f'(0)
-    relu, elu, gelu, silu, softplus     ``HeNormal()``                  He et al. 2015
-    leaky_relu                          ``HeNormal(negative_slope=a)``  He et al. 2015
+    relu, leaky_relu, elu, gelu, silu,  ``GlorotUniform()``             as scikit-learn's MLP
+    softplus
+    the same with 8 or more hidden      ``HeNormal()``                  He et al. 2015
+    layers
     selu                                ``LecunNormal()``               Klambauer et al. 2017
     any other, a user's own             ``GlorotUniform()``
     the first layer, but for selu       ``GlorotUniform()``             see the notes
@@ -171,9 +179,11 @@ def auto_initializer(
     activation_name : str
         The name of the activation.
     negative_slope : float, default=0.0
-        The slope a of ``"leaky_relu"``; not used for the others.
+        The slope a of ``"leaky_relu"``, for ``HeNormal(negative_slope=a)``; not used for the others.
     first_layer : bool, default=False
         Whether the layer sees the data.
+    n_hidden : int, default=1
+        How many hidden layers the network has: its weight matrices, but for the output's.
 
     Returns
     -------
@@ -183,14 +193,18 @@ def auto_initializer(
     -----
     The factors of He and Bengio make up for what the activation *below* a layer takes from the
     variance. The first layer has none below it: standardized data keep their variance without a
-    factor. ``benchmarks/quality.py`` compares scores with and without.
+    factor. A rectifier takes a half, which a network of few layers does better without making up
+    for: ``benchmarks/default_init.py`` measures what each law does to scores, and from which depth on
+    the factor is needed.
 
     Examples
     --------
     >>> from minnet.initializers import auto_initializer
-    >>> auto_initializer("tanh"), auto_initializer("relu")
+    >>> auto_initializer("tanh"), auto_initializer("sigmoid")
+    (GlorotUniform(), GlorotUniform(gain=4.0))
+    >>> auto_initializer("relu", n_hidden=2), auto_initializer("relu", n_hidden=20)
     (GlorotUniform(), HeNormal())
-    >>> auto_initializer("relu", first_layer=True)
+    >>> auto_initializer("relu", first_layer=True, n_hidden=20)
     GlorotUniform()
     """
     activation = activations._BY_NAME.get(activation_name, activations.Activation)
@@ -198,9 +212,12 @@ def auto_initializer(
         return LecunNormal()
     if first_layer:
         return GlorotUniform()
-    if activation is activations.LeakyRelu:
-        return HeNormal(negative_slope=negative_slope)
-    return HeNormal() if activation.is_rectifier else GlorotUniform(gain=activation.glorot_gain)
+    if not activation.is_rectifier:
+        return GlorotUniform(gain=activation.glorot_gain)
+    if n_hidden < DEEP:
+        return GlorotUniform()
+    is_leaky = activation is activations.LeakyRelu
+    return HeNormal(negative_slope=negative_slope if is_leaky else 0.0)
 
 
 def _find(key: Any, name: str) -> type[Initializer]:

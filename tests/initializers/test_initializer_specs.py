@@ -42,6 +42,7 @@ from minnet.initializers import (
     resolve_fans,
     variance_gain,
 )
+from minnet.initializers.spec import DEEP
 from minnet.initializers.variance_scaling import Scaling
 
 
@@ -502,12 +503,12 @@ def test_materialize_checks_a_users_own_call():
         ("identity", GlorotUniform()),
         ("sigmoid", GlorotUniform(gain=4.0)),
         ("logistic", GlorotUniform(gain=4.0)),
-        ("relu", HeNormal()),
-        ("leaky_relu", HeNormal()),
-        ("elu", HeNormal()),
-        ("gelu", HeNormal()),
-        ("silu", HeNormal()),
-        ("softplus", HeNormal()),
+        ("relu", GlorotUniform()),
+        ("leaky_relu", GlorotUniform()),
+        ("elu", GlorotUniform()),
+        ("gelu", GlorotUniform()),
+        ("silu", GlorotUniform()),
+        ("softplus", GlorotUniform()),
         ("selu", LecunNormal()),
         ("MyActivation", GlorotUniform()),
     ],
@@ -516,9 +517,25 @@ def test_auto(activation, expected):
     assert auto_initializer(activation) == expected
 
 
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "gelu", "silu", "softplus"])
+def test_auto_gives_rectifiers_he_s_gain_in_deep_networks(activation):
+    assert auto_initializer(activation, n_hidden=DEEP - 1) == GlorotUniform()
+    assert auto_initializer(activation, n_hidden=DEEP) == HeNormal()
+    assert auto_initializer(activation, first_layer=True, n_hidden=DEEP) == GlorotUniform()
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "selu", "identity", "softsign", "mine"])
+def test_auto_of_the_others_does_not_depend_on_depth(activation):
+    assert auto_initializer(activation, n_hidden=50) == auto_initializer(activation)
+
+
 def test_auto_takes_the_slope():
-    assert auto_initializer("leaky_relu", negative_slope=0.1) == HeNormal(negative_slope=0.1)
-    assert auto_initializer("relu", negative_slope=0.1) == HeNormal()
+    deep = {"negative_slope": 0.1, "n_hidden": DEEP}
+    assert auto_initializer("leaky_relu", **deep) == HeNormal(negative_slope=0.1)
+    assert auto_initializer("relu", **deep) == HeNormal()
+
+
+def test_auto_of_the_first_layer():
     assert auto_initializer("relu", first_layer=True) == GlorotUniform()
     assert auto_initializer("sigmoid", first_layer=True) == GlorotUniform()
     assert auto_initializer("selu", first_layer=True) == LecunNormal()
