@@ -63,16 +63,17 @@ REGRESSION = {
     "swiss_roll": (_swiss_roll, 400),
 }
 PROBLEMS = {**CLASSIFICATION, **REGRESSION}
+LARGER = {"friedman1, 1000 rows": (_generated(datasets.make_friedman1), 1000)}
 
 
 def draw(name, seed):
     """Return ``X_train, X_test, y_train, y_test``, standardized by the training part; targets too."""
-    make, n = PROBLEMS[name]
+    make, n = {**PROBLEMS, **LARGER}[name]
     X, y = make(n, seed)
-    labels = None if name in REGRESSION else y
+    labels = y if name in CLASSIFICATION else None
     parts = train_test_split(X, y, train_size=n, random_state=seed, stratify=labels)
     parts[:2] = _standardized(*parts[:2])
-    if name in REGRESSION:
+    if labels is None:
         parts[2:] = (t.ravel() for t in _standardized(*(t.reshape(-1, 1) for t in parts[2:])))
     return parts
 
