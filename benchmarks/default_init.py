@@ -212,8 +212,8 @@ def markdown(scores, options):
         "error. All laws have the same draws of the data and the same seeds; each draw has data and a",
         "seed of its own. *glorot*: `GlorotUniform`, biases of hidden layers drawn along; *he*:",
         "`HeNormal` from the second layer on, biases drawn along. Both start with `GlorotUniform`; the",
-        "output's bias is 0. A fit that diverges, and an R² below 0, count as 0. `results/default_init.csv`",
-        "has all rows.",
+        "output's bias is 0. A fit that diverges, and an R² below 0, count as 0. All rows are in",
+        "`results/default_init.csv`.",
         "",
         versions(options.command),
     ]
