@@ -78,10 +78,11 @@ def markdown(scores, options):
     lines = [
         "# Early stopping by the score or by the loss",
         "",
-        f"{min(each[2] for each in first.values())} draws of {len(first)} problems; one layer of 100 units,",
-        "at most 500 epochs, a tenth of the rows for validation. Differences of the score on the test part",
-        "(accuracy, or R²) from stopping by the score, `scoring=None`, in units of 0.001, ± standard error:",
-        '*loss* is `scoring="loss"`, *none* no early stopping, *MLP* scikit-learn\'s, which stops by the score.',
+        f"{min(each[2] for each in first.values())} draws of {len(first)} problems; one layer of 100",
+        "units, at most 500 epochs, a tenth of the rows for validation. Differences of the score on the",
+        "test part (accuracy, or R²) from stopping by the score, `scoring=None`, in units of 0.001,",
+        '± standard error: *loss* is `scoring="loss"`, *none* no early stopping, *MLP* that of',
+        "scikit-learn, which stops by the score.",
         "",
         versions(options.command),
     ]
