@@ -43,7 +43,8 @@ class Activation(Configurable):
     needs_Z : bool
         Whether ``derivative`` reads ``Z``; otherwise it reads only ``Y``.
     is_rectifier : bool
-        Whether it lets positive numbers through and little of the others: ``init="auto"`` takes He's law.
+        Whether it lets positive numbers through and little of the others: ``init="auto"`` takes He's law
+        in a deep network.
     is_self_normalizing : bool
         Whether mean 0 and variance 1 are its fixed point: ``init="auto"`` takes LeCun's law.
     glorot_gain : float
