@@ -108,7 +108,13 @@ def test_signals_that_explode_are_not_the_targets_fault():
 
 def test_training_at_far_too_high_a_rate():
     """Weights of 1e20 and dead units: not symmetric, and the rate was not too low."""
-    model = classifier(2, "relu", solver="sgd", momentum=0.0, learning_rate_init=5.0, max_iter=20)
+    given = {
+        "momentum": 0.0,
+        "learning_rate_init": 5.0,
+        "max_iter": 20,
+        "init": ["glorot", "he", "glorot"],
+    }
+    model = classifier(2, "relu", solver="sgd", **given)
     found = codes(diagnose(model.fit(DIGITS, DIGIT), DIGITS, DIGIT))
     assert found[0] == "dead_units"
     assert not {"symmetric_units", "learning_rate_too_low"} & set(found)
