@@ -14,12 +14,17 @@ from minnet.common.types import Array, Matrix
 from minnet.descend import descend
 from minnet.network import Network
 
-__all__ = ["NumpyBackend"]
+__all__ = ["NumpyBackend", "rows_of_block"]
 
 _log = logging.getLogger("minnet")
 
 # Rows are predicted in blocks whose widest layer takes about this much, so that memory stays bounded.
 _BLOCK_BYTES = 16 * 2**20
+
+
+def rows_of_block(network: Network) -> int:
+    """Return how many rows are predicted at once."""
+    return max(1, _BLOCK_BYTES // (max(network.sizes) * network.dtype.itemsize))
 
 
 class NumpyBackend:
@@ -57,9 +62,7 @@ class NumpyBackend:
         """Return the logits of ``X``, block by block."""
         self.border.check_network()
         X = self.network.check_X(X)
-        n_rows = X.shape[0]
-        widest = max(self.network.sizes) * self.network.dtype.itemsize
-        block = max(1, _BLOCK_BYTES // widest)
+        n_rows, block = X.shape[0], rows_of_block(self.network)
         with self._threads():
             if n_rows <= block:
                 return self.network.forward(X)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -321,9 +321,13 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     def _loss(self, targets: Any) -> str | Loss:
         """Return the loss for ``Network``."""
 
+    def _outcome(self, Y: Array, T: Array) -> Array:
+        """Return what the score needs of some rows of predictions: the predictions, unless it is less."""
+        return Y
+
     @abstractmethod
-    def _validation_score(self, Y: Array, T: Array, sample_weight: Array | None) -> float:
-        """Return the score of the network's predictions ``Y`` for the targets ``T``."""
+    def _validation_score(self, Y: Array, T: Matrix, sample_weight: Array | None) -> float:
+        """Return the score of the outcome ``Y`` of all rows, whose targets are ``T``."""
 
     def _held_rows(self, targets: Any, T: Array, n_held: int, stream: Stream) -> Array:
         """Return which rows are set aside for validation, by chance."""
@@ -536,29 +540,42 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     # ---- prediction
 
     @np.errstate(over="ignore", invalid="ignore")
-    def _predict_from_logits(self, X: Any, output: Callable[[Array], Array]) -> Array:
+    def _predict_from_logits(self, X: Any, output: Callable[[Array], Matrix]) -> Matrix:
         """Return ``output(Z)`` for the logits ``Z`` of ``X``."""
         check_is_fitted(self, "network_")
         backend = self._backend_cache.get(self.backend, self.network_, self.n_threads)
         return self._predict_blocks(X, backend, output)
 
-    def _predict_blocks(self, X: Any, backend: Any, output: Callable[[Array], Array]) -> Array:
+    def _predict_blocks(self, X: Any, backend: Any, output: Callable[[Array], Matrix]) -> Matrix:
         """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
         X = check_X(self, X, Features(self.n_features_in_, vars(self).get("feature_names_in_")))
         network = backend.network
         n_rows = X.shape[0]
         block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])
         block = max(1, block // _ROW_STEP) * _ROW_STEP
-        if n_rows <= block:
-            return output(finite_logits(network, backend, X))
-        if sparse.issparse(X):
+        if sparse.issparse(X) and n_rows > block:
             X = X.tocsr()
-        first = output(finite_logits(network, backend, X[:block]))
+        step = max(1, _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1]))
+
+        def outputs() -> Iterator[Any]:
+            for start in range(0, n_rows, block):
+                part = X if n_rows <= block else X[start : start + block]
+                Z = finite_logits(network, backend, part)
+                for first in range(0, len(Z), step):
+                    yield output(Z[first : first + step])
+
+        parts = outputs()
+        first = next(parts)
+        if first.shape[0] == n_rows:
+            return first
+        if sparse.issparse(first):
+            return sparse.vstack([first, *parts], format="csr")
         Y = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)
-        Y[:block] = first
-        for start in range(block, n_rows, block):
-            rows = slice(start, start + block)
-            Y[rows] = output(finite_logits(network, backend, X[rows]))
+        Y[: len(first)] = first
+        done = len(first)
+        for some in parts:
+            Y[done : done + len(some)] = some
+            done += len(some)
         return Y
 
     def __getstate__(self) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from minnet.estimators.base import BaseMinNet, stochastic_solver
 from minnet.estimators.data import Data
 from minnet.estimators.fit import FitStream, PartialFit
 from minnet.estimators.plain import as_labels, as_weights
+from minnet.estimators.stratification import stratified_rows
 from minnet.estimators.targets import Labels, abbreviated, check_indicator, in_a_row, sorted_labels
-from minnet.estimators.validation import stratified_rows
 from minnet.layers import Layer
 from minnet.links import LOG_INVERSE_LINKS
 from minnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
@@ -214,8 +214,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         def labels(Z: Array) -> Array:
             return self._labels.decode(self.network_.loss_.predict(Z))
 
-        Y = self._predict_from_logits(X, labels)
-        return sparse.csr_matrix(Y) if self._labels.sparse else Y
+        return self._predict_from_logits(X, labels)
 
     def predict_proba(self, X: Matrix) -> Array:
         """Predict probabilities.
@@ -364,12 +363,13 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             )
         return self.loss
 
-    def _validation_score(self, Y: Array, T: Array, sample_weight: Array | None) -> float:
+    def _outcome(self, Y: Array, T: Array) -> Array:
         if T.ndim == 1:
-            right = Y.argmax(axis=1) == T
-        else:
-            right = ((Y > 0.5) == (T > 0.5)).all(axis=1)
-        return np.average(right, weights=sample_weight)
+            return Y.argmax(axis=1) == T
+        return ((Y > 0.5) == (T > 0.5)).all(axis=1)
+
+    def _validation_score(self, Y: Array, T: Matrix, sample_weight: Array | None) -> float:
+        return np.average(Y, weights=sample_weight)  # of the rows that are right in all columns
 
     def _held_rows(self, targets: Labels, T: Array, n_held: int, stream: Stream) -> Array:
         return stratified_rows(T, n_held, stream)

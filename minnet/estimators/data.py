@@ -132,7 +132,7 @@ def check_for_loss(
     """Raise if the loss does not take the targets ``T``, by the argument's name."""
     loss = get_loss(estimator._loss(targets), targets.n_outputs)
     try:
-        loss.check_targets(T, len(T), targets.n_outputs, dtype)
+        loss.as_targets(T, T.shape[0], targets.n_outputs, dtype)
     except ValueError as error:  # a loss calls its targets T
         raise ValueError(str(error).replace("T must", f"{name} must", 1)) from None
 

@@ -158,7 +158,7 @@ class Fit:
         epochs_before = trainer.n_epochs
         X, T, weights = data.X, data.T, data.weights
         if type(X) is np.ndarray and X.dtype == network.dtype and weights is None:
-            T = network.loss_.check_targets(T, len(T), network.sizes[-1], network.dtype)
+            T = network.loss_.as_targets(T, T.shape[0], network.sizes[-1], network.dtype)
             X = InMemory((X, T, None))  # a trainer would look through X once more
         trainer.fit(
             X,

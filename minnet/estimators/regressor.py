@@ -206,7 +206,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
             raise ValueError(f"loss must not be one on a softmax for numbers, got {self.loss!r}")
         return self.loss
 
-    def _validation_score(self, Y: Array, T: Array, sample_weight: Array | None) -> float:
+    def _validation_score(self, Y: Array, T: Matrix, sample_weight: Array | None) -> float:
         return r2_score(T, Y, sample_weight=sample_weight)
 
     def __sklearn_tags__(self) -> Any:

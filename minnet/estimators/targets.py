@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -11,7 +13,7 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-from minnet.common.types import Array, DTypeLike
+from minnet.common.types import Array, DTypeLike, Matrix
 
 __all__ = [
     "Labels", "Numbers", "abbreviated", "by_columns", "check_indicator", "columns", "in_a_row",
@@ -23,6 +25,10 @@ _CURES = {
     "partial_fit": "; to start anew call fit, or partial_fit of a new estimator with all in classes",
     "y_val": "",
 }
+
+
+#: Of 2: sums and squares of products within them are normal numbers.
+_EXPONENTS = 500
 
 
 def abbreviated(values: list[Any]) -> str:
@@ -48,12 +54,21 @@ def sorted_labels(y: Array) -> Array:
 
 def check_indicator(y: Any, name: str = "y") -> None:
     """Raise if a multilabel indicator, dense or sparse, has anything but zeros and ones."""
-    values = y.data if sparse.issparse(y) else y
+    values = _summed(y).data if sparse.issparse(y) else y
     others = values[(values != 0) & (values != 1)]
     if others.size:
         raise ValueError(
             f"{name} must have zeros and ones alone as a multilabel indicator, got {others[0]}"
         )
+
+
+def _summed(y: Any) -> Any:
+    """Return a sparse matrix as CSR whose entries have a place of their own each."""
+    y = y.tocsr()
+    if not y.has_canonical_format:
+        y = y.copy()
+        y.sum_duplicates()
+    return y
 
 
 @dataclass(frozen=True)
@@ -108,10 +123,10 @@ class Labels:
             )
         return Labels(classes, "multilabel", self.sparse)
 
-    def only_in(self, T: Array, other: Array) -> list[Any]:
+    def only_in(self, T: Matrix, other: Matrix) -> list[Any]:
         """Return the labels that targets ``T`` have and ``other`` have not."""
         if self.kind == "multilabel":
-            there, here = (set(np.flatnonzero(t.any(axis=0))) for t in (T, other))
+            there, here = (set(np.flatnonzero(t.sum(axis=0))) for t in (T, other))
         else:
             there, here = (set(np.unique(t).astype(np.intp)) for t in (T, other))
         return self.classes[sorted(there - here)].tolist()
@@ -170,10 +185,16 @@ class Labels:
         """Return the inverse link of the output layer."""
         return "softmax" if self.kind == "multiclass" else "logistic"
 
-    def encode(self, y: Any, dtype: DTypeLike) -> Array:
-        """Return targets: class indices for multiclass, floats (n_samples, n_outputs) otherwise."""
+    def encode(self, y: Any, dtype: DTypeLike) -> Matrix:
+        """Return targets: class indices for multiclass, floats (n_samples, n_outputs) otherwise.
+
+        Those of a sparse indicator are a CSR matrix without stored zeros.
+        """
+        if self.kind == "multilabel" and sparse.issparse(y):
+            T = sparse.csr_array(_summed(y), dtype=dtype, copy=True)
+            T.eliminate_zeros()
+            return T
         if self.kind == "multilabel":
-            y = y.toarray() if sparse.issparse(y) else y
             return (y > 0).astype(dtype)
         # In one dtype: NumPy compares signed and unsigned numbers as floats.
         indices = np.searchsorted(self.classes, y.astype(self.classes.dtype, copy=False))
@@ -182,12 +203,16 @@ class Labels:
         # A single class is the negative one, as in scikit-learn.
         return (indices == 1).astype(dtype)[:, np.newaxis]
 
-    def decode(self, P: Array) -> Array:
-        """Return labels, as an array, from predicted probabilities (n_samples, n_outputs)."""
+    def decode(self, P: Array) -> Matrix:
+        """Return labels from predicted probabilities (n_samples, n_outputs): an array, or a CSR matrix."""
         if self.kind == "multiclass":
             return self.classes[P.argmax(axis=1)]
         if self.kind == "multilabel":
-            return (P > 0.5).astype(np.int64)
+            return (
+                sparse.csr_matrix(P > 0.5, dtype=np.int64)
+                if self.sparse
+                else (P > 0.5).astype(np.int64)
+            )
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(P))
         return self.classes[(P[:, 0] > 0.5).astype(np.intp)]
@@ -195,21 +220,20 @@ class Labels:
     def weights(
         self,
         class_weight: dict[Any, float] | str,
-        T: Array,
+        T: Matrix,
         sample_weight: Array | None = None,
-        at: Array | None = None,
+        at: Matrix | None = None,
     ) -> Array:
         """Return each sample's class weight, for a dict from labels to weights or "balanced".
 
         "balanced" is inverse to the frequency of the class, in which a sample counts as often as
-        its weight says; for multilabel it is the product over the columns. ``at`` are other targets,
-        to be weighted as those of ``T`` are.
+        its weight says; for multilabel it is the product over the columns, over its mean where it would
+        be no normal number. ``at`` are other targets, to be weighted as those of ``T`` are.
         """
         at = T if at is None else at
         if isinstance(class_weight, str):
-            given, wanted = (A.astype(np.intp).reshape(len(A), -1).T for A in (T, at))
-            weights = [_balanced(t, sample_weight, a) for t, a in zip(given, wanted, strict=True)]
-            return np.prod(weights, axis=0)
+            pairs = zip(_columns(T), _columns(at), strict=True)
+            return _product(_balanced(t, sample_weight, a) for t, a in pairs)
         got = f"got {class_weight!r}"
         if self.kind == "multilabel":
             raise ValueError(f"class_weight must be 'balanced' or None for multilabel y, {got}")
@@ -226,6 +250,18 @@ class Labels:
         return np.array(values, dtype=np.float64)[at.ravel().astype(np.intp)]
 
 
+def _columns(T: Matrix) -> Iterator[Array]:
+    """Iterate over the columns of targets, as class indices."""
+    if not sparse.issparse(T):
+        yield from T.astype(np.intp).reshape(len(T), -1).T
+        return
+    T = T.tocsc()
+    for start, stop in pairwise(T.indptr):
+        column = np.zeros(T.shape[0], dtype=np.intp)
+        column[T.indices[start:stop]] = 1
+        yield column
+
+
 def _balanced(t: Array, sample_weight: Array | None, at: Array) -> Array:
     """Return, at the classes ``at``, the weights that make all classes of ``t`` weigh the same.
 
@@ -237,6 +273,19 @@ def _balanced(t: Array, sample_weight: Array | None, at: Array) -> Array:
     weights = np.zeros(len(counts))
     weights[present] = counts.sum() / (present.sum() * counts[present])
     return weights[at]
+
+
+def _product(factors: Iterable[Array]) -> Array:
+    """Return the product of arrays; over its mean where it under- or overflows, as of hundreds it does."""
+    product, exponents = np.ones(1), np.zeros(1, dtype=np.int64)
+    for factor in factors:
+        product, more = np.frexp(product * factor)  # exact: a power of 2 is taken out
+        exponents = exponents + more
+    exponents = np.where(product > 0, exponents, 0)
+    if not -_EXPONENTS < exponents.min() <= exponents.max() < _EXPONENTS:
+        product = np.ldexp(product, exponents - exponents.max())
+        return product / product.mean()
+    return np.ldexp(product, exponents)
 
 
 @dataclass(frozen=True)

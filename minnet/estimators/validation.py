@@ -17,16 +17,20 @@ from sklearn.utils._dataframe import is_df_or_series, is_pyarrow_data
 from sklearn.utils.validation import _check_y, check_consistent_length
 
 from minnet.backends import make_backend
+from minnet.backends.numpy import rows_of_block
 from minnet.common.checks import check_sparse
-from minnet.common.types import Array, Estimator
+from minnet.common.types import Array, Estimator, Matrix
 from minnet.estimators.data import Data, as_targets, check_for_loss, check_X, validate_weight
 from minnet.estimators.plain import for_metrics
 from minnet.estimators.targets import columns
+from minnet.links import dense
 from minnet.network import Network
 from minnet.random import Stream
 from minnet.training.reading import InMemory
 
-__all__ = ["ValidationSet", "check_held", "split", "stratified_rows"]
+__all__ = ["ValidationSet", "check_held", "split"]
+
+_BYTES_OF_LOGITS = 2**21
 
 
 class ValidationSet:
@@ -57,14 +61,21 @@ class ValidationSet:
         estimator = self.estimator
         if self._backend is None:
             self._backend = make_backend(estimator.backend, network, estimator.n_threads)
-        Z = self._backend.forward(self.X)
-        values = network.loss_.value(Z, self.T)
-        loss = float(np.average(values.astype(np.float64, copy=False), weights=self.weights))
-        Y = network.loss_.predict(Z)
-        if not (np.isfinite(Z).all() and np.isfinite(Y).all()):
+        values, outcomes, finite = [], [], True
+        for rows, Z in logits_by_rows(self._backend, self.X):
+            T = dense(self.T[rows])
+            values.append(network.loss_.value(Z, T))
+            Y = network.loss_.predict(Z)
+            finite = finite and bool(np.isfinite(Z).all() and np.isfinite(Y).all())
+            if estimator.scoring is None:
+                outcomes.append(estimator._outcome(Y, T))
+        of_rows = np.concatenate(values).astype(np.float64, copy=False)
+        loss = float(np.average(of_rows, weights=self.weights))
+        if not finite:
             return np.nan, loss
         if estimator.scoring is None:
-            return estimator._validation_score(Y, self.T, self.weights), loss
+            outcome = np.concatenate(outcomes)
+            return estimator._validation_score(outcome, self.T, self.weights), loss
         if estimator.scoring == "loss":
             return -loss, loss
         return self._score(network), loss
@@ -91,6 +102,22 @@ class ValidationSet:
         if not isinstance(score, Real):
             raise ValueError(f"scoring must give a number, got {score!r}")
         return float(score)
+
+
+def logits_by_rows(backend: Any, X: Matrix) -> Iterator[tuple[slice, Array]]:
+    """Iterate over logits, a few rows at a time: what is made of them takes memory of their size.
+
+    A backend makes as many rows at once as it does of all of them, so that these are the same bits.
+    """
+    network = backend.network
+    n_rows, n_computed = X.shape[0], rows_of_block(network)
+    n_given = max(1, _BYTES_OF_LOGITS // (network.sizes[-1] * network.dtype.itemsize))
+    X = X.tocsr() if sparse.issparse(X) else X
+    for start in range(0, n_rows, n_computed):
+        Z = backend.forward(X[start : start + n_computed] if n_computed < n_rows else X)
+        for first in range(0, len(Z), n_given):
+            some = Z[first : first + n_given]
+            yield slice(start + first, start + first + len(some)), some
 
 
 def _has_scorer(estimator: Estimator) -> bool:
@@ -241,108 +268,3 @@ def _given_rows(data: Data, held: Data, rows: Array) -> tuple[Any, Any, Any]:
         else:
             chosen.append(part)
     return tuple(chosen)
-
-
-def stratified_rows(T: Array, n_held: int, stream: Stream) -> Array:
-    """Choose rows for validation that have the labels of all rows in proportion.
-
-    Classes: the rows are sorted by class, in a random order within each, and from a random start on
-    every ``n_samples / n_held``-th is taken (systematic sampling [1]_). Of c rows of a class that is
-    ``c * n_held / n_samples``, rounded down or up, for every number of classes and of rows.
-
-    Multilabel indicators: iterative stratification [2]_. The label with the fewest rows left to
-    decide on gets its share of them, at equal distances in the order of their other labels; what they
-    bring of these counts towards the shares of these. Rows without a label come last. A few
-    labels are within a row of their shares; of dozens the frequent ones may be several rows off.
-
-    What a label needs most are rows to train on: where all of its rows would be set aside, one is
-    kept back and another taken instead, as long as there are enough rows.
-
-    Parameters
-    ----------
-    T : ndarray of shape (n_samples,) or (n_samples, n_columns)
-        Indices of classes, or zeros and ones.
-    n_held : int
-        From 1 to ``n_samples``.
-    stream : Stream
-        Decides what is left to chance.
-
-    Returns
-    -------
-    ndarray of bool of shape (n_samples,)
-        True for the rows set aside.
-
-    References
-    ----------
-    .. [1] W. G. Cochran, Sampling Techniques, 3rd edition, Wiley 1977, chapter 8.
-    .. [2] K. Sechidis, G. Tsoumakas, I. Vlahavas, On the Stratification of Multi-Label Data, ECML
-       PKDD 2011.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from minnet.estimators.validation import stratified_rows
-    >>> from minnet.random import Stream
-    >>> T = np.repeat([0, 1, 2], [60, 30, 10])
-    >>> held = stratified_rows(T, 20, Stream(0, "split"))
-    >>> np.bincount(T[held])
-    array([12,  6,  2])
-    """
-    columns = T.reshape(len(T), -1).astype(np.intp)
-    n_samples, n_columns = columns.shape
-    choose = _systematic if n_columns == 1 else _iterative
-    order = stream.permutation(n_samples)
-    words = stream.words(n_columns, start=n_samples).tolist()  # those after the permutation's
-    labels = columns + 2 * np.arange(n_columns)  # a number for each value of each column
-    n_labels = labels.max() + 1
-    kept = np.zeros(n_samples, dtype=bool)
-    while True:
-        held = choose(columns, n_held, kept, order, words)
-        # Of each label that is lost to training, the first row.
-        lost = np.bincount(labels[~held].ravel(), minlength=n_labels) == 0
-        rows, at = np.nonzero(lost[labels])
-        _, first = np.unique(labels[rows, at], return_index=True)
-        more = np.unique(rows[first])
-        if len(more) == 0 or kept.sum() + len(more) > n_samples - n_held:
-            return held
-        kept[more] = True
-
-
-def _every(rows: Array, n: int, word: int) -> Array:
-    """Return n rows at equal distances, from a start that a random word decides."""
-    start = word * len(rows) >> 32  # from 0 to len(rows), an n-th of which is the distance
-    return rows[(np.arange(n) * len(rows) + start) // n]
-
-
-def _systematic(columns: Array, n_held: int, kept: Array, order: Array, words: list[int]) -> Array:
-    order = order[np.argsort(columns[order, 0], kind="stable")]
-    held = np.zeros(len(order), dtype=bool)
-    held[_every(order[~kept[order]], n_held, words[0])] = True
-    return held
-
-
-def _iterative(columns: Array, n_held: int, kept: Array, order: Array, words: list[int]) -> Array:
-    left = columns.sum(axis=0)  # rows of each label that are not yet decided on
-    # In the order of a Gray code: neighbours have most of their labels in common.
-    rarest_first = np.argsort(left, kind="stable")
-    keys = np.bitwise_xor.accumulate(columns[:, rarest_first], axis=1)
-    order = order[np.lexsort(keys[order].T[::-1])]
-    wanted = left * (n_held / len(columns))
-    held = np.zeros(len(columns), dtype=bool)
-    decided = np.zeros(len(columns), dtype=bool)
-    while left.any():
-        label = np.where(left > 0, left, len(columns) + 1).argmin()
-        rows = order[(columns[order, label] == 1) & ~decided[order]]
-        decided[rows] = True
-        left -= columns[rows].sum(axis=0)
-        rows = rows[~kept[rows]]
-        n_taken = int(wanted[label] + words[label] / 2**32)  # rounded by chance
-        n_taken = max(0, min(n_taken, n_held - held.sum(), len(rows)))
-        rows = _every(rows, n_taken, words[label])
-        held[rows] = True
-        wanted -= columns[rows].sum(axis=0)
-    for rest in (order[~decided[order]], order):  # first those without a label
-        rest = rest[~held[rest] & ~kept[rest]]
-        rows = _every(rest, min(n_held - held.sum(), len(rest)), words[0])
-        held[rows] = True
-    return held

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from minnet import MinNetClassifier, MinNetRegressor
 from minnet.estimators import fit, validation
-from minnet.estimators.validation import stratified_rows
+from minnet.estimators.stratification import stratified_rows
 from minnet.random import Stream
 
 SEEDS = range(10)
