@@ -97,6 +97,10 @@ class Labels:
             classes = np.unique(y)
             if len(classes) < len(y) // 2:  # otherwise scikit-learn may warn
                 return cls._single(classes)
+        if sparse.issparse(
+            y
+        ):  # scikit-learn takes other numbers in it for a single column of labels
+            check_indicator(y, name)
         check_classification_targets(y)
         target = type_of_target(y, input_name=name)
         if target == "multiclass-multioutput":
