@@ -144,8 +144,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         variance: ``batch_size=1`` and data of one row are refused, and a row that would be left over at
         the end of an epoch is joined to the batch before.
     weight_decay : float, default=0.0
-        Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``. That of
-        "adamw" (0.01), or of an AdamW object, comes on top.
+        Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``, which
+        must not be below -1. That of "adamw" (0.01), or of an AdamW object, comes on top.
     clip_norm, clip_value : float or None, default=None
         Clip the gradient by its norm, or each of its elements.
     scoring : str, callable or None, default=None
@@ -394,6 +394,12 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         KeyboardInterrupt
             If Ctrl-C comes in a search, a cross-validation or another that fits many models, or a second
             time within two seconds. Otherwise it ends training with a warning, and the model is kept.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` comes first; or if the loss stayed finite and has grown, to ten times what it
+            was and what one answer for all rows has.
         """
         Fit(self, X, y, sample_weight, held=(X_val, y_val, sample_weight_val)).run()
         return self

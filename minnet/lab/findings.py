@@ -16,12 +16,13 @@ from scipy import sparse
 from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array, Matrix
 from minnet.lab._advice import other_weights
-from minnet.lab._constant_answer import loss_of_answer, loss_of_constant, loss_of_data
+from minnet.lab._loss_of_data import loss_of_data
 from minnet.lab.measurement import Measurement
 from minnet.lab.subject import Subject
 from minnet.links import dense
 from minnet.network import Network
 from minnet.optimizers import SGD
+from minnet.training.constant_answer import loss_of_answer, loss_of_constant
 
 __all__ = ["CHECKS", "Case"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from minnet.common.types import Array, Matrix
 from minnet.training.callback import Callback, as_callback
 from minnet.training.interrupts import Interrupts
 
@@ -12,7 +13,15 @@ __all__ = ["Call"]
 
 
 class Call:
-    """What one call was given, and what belongs to it alone."""
+    """What one call was given, and what belongs to it alone.
+
+    Attributes
+    ----------
+    first_loss : float or None
+        The objective at its first step.
+    targets : tuple of targets and their weights, or None
+        On which steps were taken last.
+    """
 
     def __init__(
         self,
@@ -27,3 +36,5 @@ class Call:
         self.callbacks = [as_callback(callback) for callback in callbacks]
         self.next_steps: list[int | None] = []
         self.interrupts = Interrupts()
+        self.first_loss: float | None = None
+        self.targets: tuple[Matrix, Array | None] | None = None

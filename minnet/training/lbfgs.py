@@ -10,6 +10,7 @@ from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import make_backend
+from minnet.common.callers import level_of_user
 from minnet.common.checks import check_real
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.training.divergence import divergence
@@ -117,7 +118,7 @@ def minimize_lbfgs(
                 raise
             if not result.nit:
                 result.fun = objective(result.x)[0]
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            warnings.warn("Training interrupted by user.", stacklevel=level_of_user())
     wide.params[...] = result.x
     when = f"in iteration {result.nit} of lbfgs"
     diverged = divergence(wide, result.fun, data[0], when, cure="")
@@ -128,7 +129,7 @@ def minimize_lbfgs(
             f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}): "
             f"{result.message}. Increase max_iter or max_fun, or scale the data.",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=level_of_user(),
         )
     with np.errstate(over="ignore"):
         narrow = wide.astype(network.dtype)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet.common.buffers import all_finite
+from minnet.common.callers import level_of_user
 from minnet.common.checks import check_flag
 from minnet.common.fields import count, curve, either, number, whole
 from minnet.common.types import Array
@@ -111,6 +112,15 @@ class EarlyStopping:
         """Return whether all parameters are finite."""
         return all_finite(self.network.params)
 
+    def loss_of_kept_weights(self) -> float:
+        """Return the loss of the epoch whose weights the run will end with; NaN if there is none."""
+        scores = self.validation_scores[self.run.first_score :]
+        losses = self.loss_curve[len(self.loss_curve) - len(scores) :]
+        if self.run.best is None or self.best_score == -np.inf or not scores:
+            return self.loss_curve[-1] if self.loss_curve else np.nan
+        best = int(np.nanargmax(scores))
+        return losses[best] if scores[best] == self.best_score else np.nan
+
     def restore_best_weights(self) -> None:
         """End the run, with the weights of the best epoch where early stopping has kept some."""
         run, self.run = self.run, None
@@ -144,12 +154,12 @@ class EarlyStopping:
     def _copy_weights(self) -> tuple[Array, Array]:
         return self.network.params.copy(), self.network.state.copy()
 
-    def _warn_if_none_was_best(self, run: Run, stacklevel: int) -> None:
+    def _warn_if_none_was_best(self, run: Run) -> None:
         none = self.best_score == -np.inf and self.is_finite()
         if run.best is not None and none and len(self.validation_scores) > run.first_score:
             warnings.warn(
                 "The validation score was NaN or minus infinity in every epoch, so that none is the best: "
                 "the weights of the last one were kept.",
                 ConvergenceWarning,
-                stacklevel=stacklevel + 1,
+                stacklevel=level_of_user(),
             )

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import Hyper, check_backend, check_n_threads, make_backend
 from minnet.backends.border import check_rates
+from minnet.common.callers import level_of_user
 from minnet.common.checks import check_whole
 from minnet.common.fields import checked, count, either, flag, number, optional, real, whole
 from minnet.common.types import Array, ArrayLike, Matrix
@@ -25,6 +26,7 @@ from minnet.training.call import Call
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.cut import Cut, check_batch_size, check_n_rows
 from minnet.training.divergence import divergence
+from minnet.training.growth import check_decay, warn_if_grown
 from minnet.training.progress import Progress
 from minnet.training.reading import Batch, Batches, InMemory, no_rows
 from minnet.training.resume import fingerprint
@@ -62,7 +64,7 @@ class Trainer(EarlyStopping):
     clip_value, clip_norm : float or None, default=None
         Clipping of the gradient, by element and by norm.
     weight_decay : float, default=0.0
-        Decoupled weight decay, added to that of the optimizer where it has some (``AdamW``).
+        Decoupled weight decay, added to that of the optimizer (``AdamW``); at most 2 / learning rate.
     backend : str, default="auto"
     n_threads : int or None, default=None
     verbose : bool or int, default=False
@@ -228,8 +230,9 @@ class Trainer(EarlyStopping):
         UserWarning
             If Ctrl-C or a callback ended the training early.
         ConvergenceWarning
-            If ``max_epochs`` is reached first, if training diverges under early stopping, or if no score
-            is a number above minus infinity: then the weights of the last epoch stay.
+            If ``max_epochs`` is reached first, if training diverges under early stopping, if the loss of
+            the weights that stay has grown to ten times what it was and what a constant answer has, or
+            if no score is a number above minus infinity: then the weights of the last epoch stay.
         """
         check_whole("max_epochs", max_epochs)
         validation = Validation(validate, early_stopping)
@@ -240,7 +243,7 @@ class Trainer(EarlyStopping):
                 f"Stochastic Optimizer: Maximum iterations ({max_epochs}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=level_of_user(),
             )
         return self
 
@@ -299,8 +302,7 @@ class Trainer(EarlyStopping):
         >>> net.layers[0].W.ravel().round(2)
         array([ 1., -2.,  3.])
         """
-        validation = Validation(validate, early_stopping)
-        source = batches
+        validation, source = Validation(validate, early_stopping), batches
         if not isinstance(source, Batches):
             source = Batches(batches, n_epochs, batches_per_epoch)
             source.prepare = self.check_batch
@@ -327,6 +329,7 @@ class Trainer(EarlyStopping):
         with self._alone(Call(source)) as call, call.interrupts:
             self.run = Run()
             self._take_steps(source.epoch(self.run))
+            warn_if_grown(self, call, self.loss_curve[-1])
 
     def set_options(self, **options: Any) -> None:
         """Set options of ``__init__`` anew, all or none: ``batch_size``, ``tol``, ``verbose`` ...
@@ -362,9 +365,8 @@ class Trainer(EarlyStopping):
     def _in_memory(self, X: Any, T: Any, sample_weight: Any) -> InMemory:
         """Return data that fit; an estimator gives an InMemory of what it has checked itself."""
         if not isinstance(X, InMemory):
-            X = InMemory(self.check_batch(X, T, sample_weight))
-        else:
-            check_n_rows(self.network, *X.rows)
+            X = InMemory(self.network.check_batch(X, T, sample_weight))
+        check_n_rows(self.network, *X.rows)
         check_batch_size(self.network, self.batch_size)
         return X
 
@@ -404,7 +406,8 @@ class Trainer(EarlyStopping):
                     callback.abort(self)
                 raise
             run = self.run
-            self._warn_if_none_was_best(run, stacklevel=3)
+            self._warn_if_none_was_best(run)
+            warn_if_grown(self, call, self.loss_of_kept_weights())
             self.restore_best_weights()
             return run.stopped
 
@@ -434,12 +437,14 @@ class Trainer(EarlyStopping):
                     run.stopped = "max_epochs"
             except StopTraining as stop:
                 run.stopped = "callback"
-                warnings.warn(str(stop) or "Training ended by a callback.", stacklevel=4)
+                said = str(stop) or "Training ended by a callback."
+                warnings.warn(said, stacklevel=level_of_user())
             except KeyboardInterrupt as interrupt:
                 if call.interrupts.end_all:
                     raise
                 run.stopped = "interrupted"
-                warnings.warn(str(interrupt) or "Training interrupted by user.", stacklevel=4)
+                said = str(interrupt) or "Training interrupted by user."
+                warnings.warn(said, stacklevel=level_of_user())
 
     # ---- one epoch
 
@@ -489,7 +494,7 @@ class Trainer(EarlyStopping):
             warnings.warn(
                 diverged + " The weights of the best epoch were restored.",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=level_of_user(),
             )
             return "diverged"
         if call.validation.function is not None:
@@ -507,15 +512,16 @@ class Trainer(EarlyStopping):
         call, run, optimizer = self._call, self.run, self.optimizer
         if not isinstance(optimizer, Optimizer):  # replaced since the trainer was made
             raise TypeError(f"optimizer must be an Optimizer object, got {optimizer!r:.100}")
-        n_samples = X.shape[0]
-        cut = Cut(self.network, n_samples, self.batch_size)
-        n_steps = cut.n_steps
+        cut = Cut(self.network, X.shape[0], self.batch_size)
+        n_samples, n_steps = X.shape[0], cut.n_steps
         order = None
         if self.shuffle:
             order = shuffled_order(n_samples, self.network.key, self.n_parts)
         first_step = self.n_steps_before + optimizer.step - run.start
         where = (optimizer.learning_rate, self.initial_rate, first_step)
         rates = check_rates(self.schedule.rates(*where, n_steps, self.n_seen), n_steps)
+        check_decay(self.network, rates, self.weight_decay + optimizer.decoupled_weight_decay)
+        call.targets = T, sample_weight
         hyper = Hyper(
             batch_size=cut.batch_size,
             rates=rates,
@@ -536,6 +542,8 @@ class Trainer(EarlyStopping):
             with call.interrupts.held():
                 losses = runner.train_steps(X, T, sample_weight, *steps)
                 run.losses.append(losses)
+                if call.first_loss is None and len(losses):
+                    call.first_loss = losses[0] / min(steps[-1].batch_size, n_samples)
                 run.start += len(losses)
                 self.n_steps += len(losses)
         with call.interrupts.held():

@@ -1,29 +1,15 @@
-"""The loss of a batch beside that of the best answer that does not look at the input."""
+"""The loss of the best answer that does not look at the input."""
 
 from typing import Any
 
 import numpy as np
 
 from minnet.common.types import Array, Matrix
-from minnet.lab.measurement import Measurement
-from minnet.lab.subject import Subject
 from minnet.links import dense
 from minnet.losses import Loss
 from minnet.network import Network
 
-__all__ = ["loss_of_answer", "loss_of_constant", "loss_of_data"]
-
-
-def loss_of_data(subject: Subject, m: Measurement) -> float:
-    """Return the loss of a measurement without the penalty of the weights."""
-    network, T, weights = subject.network, subject.T, subject.weights
-    l2 = sum(
-        float(np.square(network.params[row.slice], dtype=np.float64).sum())
-        for row in network.parameter_table
-        if row.is_weight
-    )
-    total = T.shape[0] if weights is None else weights.sum()
-    return m.loss - 0.5 * network.alpha / total * l2
+__all__ = ["loss_of_answer", "loss_of_constant"]
 
 
 def loss_of_constant(network: Network, T: Matrix, weights: Array | None) -> float | None:

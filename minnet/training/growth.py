@@ -1,0 +1,70 @@
+"""A training whose numbers stayed finite, and whose loss grew all the same."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from minnet.common.callers import level_of_user
+from minnet.common.types import Array
+from minnet.network import Network
+from minnet.training.call import Call
+from minnet.training.constant_answer import loss_of_constant
+
+__all__ = ["check_decay", "warn_if_grown"]
+
+_FACTOR = 10.0  # how much worse a loss must be
+_N_ROWS = 1000  # of which the constant answer is made
+
+
+def check_decay(network: Network, rates: Array, decay: float) -> None:
+    """Raise where a step of weight decay makes weights larger, and of the other sign.
+
+    A step multiplies them by ``1 - rate * decay``, which is below -1 where ``rate * decay`` is above 2.
+    """
+    if not decay:
+        return
+    rows = network.parameter_table
+    factors = [row.lr_factor for row in rows if row.is_weight and row.trainable]
+    rate = float(rates.max()) * max(factors, default=0.0)
+    if rate * decay > 2:
+        raise ValueError(
+            f"weight_decay must be at most 2 / learning rate = {2 / rate:g}, got {decay:g}: each step "
+            f"multiplies the weights by 1 - rate * weight_decay = {1 - rate * decay:g}, so that they grow "
+            "without bound; lower it or the learning rate"
+        )
+
+
+def warn_if_grown(trainer: Any, call: Call, loss: float) -> None:
+    """Warn where a call of a trainer leaves a loss that has grown.
+
+    It must be ten times what it was in the best epoch and above what it was at the first step of the call,
+    since data may change between calls, and ten times that of the best constant answer. ``loss`` is that
+    of the weights that are kept.
+    """
+    if call.first_loss is None or call.targets is None or not np.isfinite(loss):
+        return
+    least = min(call.first_loss, *trainer.loss_curve)
+    if not (loss > call.first_loss and loss > _FACTOR * least):
+        return
+    T, weights = call.targets
+    step = -(-T.shape[0] // _N_ROWS)
+    some = None if weights is None else weights[::step]
+    if some is not None and not some.any():
+        return
+    with np.errstate(over="ignore"):
+        constant = loss_of_constant(trainer.network, T[::step], some)
+    if constant is not None and not loss > _FACTOR * constant:
+        return
+    answer = "" if constant is None else f", where one answer for all rows has {constant:.2g}"
+    decay = trainer.weight_decay + trainer.optimizer.decoupled_weight_decay
+    or_decay = f" or weight_decay ({decay:g})" if decay else ""
+    warnings.warn(
+        f"The loss has grown from {least:.2g} to {loss:.2g}{answer}: the steps are too large. Lower the "
+        f"learning rate ({trainer.optimizer.learning_rate:g}){or_decay}, or set clip_norm.",
+        ConvergenceWarning,
+        stacklevel=level_of_user(),
+    )
