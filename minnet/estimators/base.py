@@ -370,7 +370,9 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             float32 is computed in float32, everything else in float64.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, a multilabel indicator, or numbers.
+            Class labels (strings, whole numbers, booleans), a multilabel indicator of zeros and ones, or
+            numbers; of NumPy, pandas, polars, Arrow, or in a list. Nullable whole numbers and booleans
+            stay what they are. Dates and durations, masked elements and missing values are errors.
         sample_weight : array-like of shape (n_samples,), default=None
             At least 0 and not all 0.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
@@ -378,7 +380,7 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
             scores and losses are noted and nothing depends on them. Not for solver="lbfgs". A Pipeline
             transforms it as ``X`` with ``transform_input=["X_val"]``.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            No labels but those in ``y``; some may be missing.
+            No labels but those in ``y``, in any form; some may be missing.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights in score and loss.
 

@@ -54,7 +54,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels; for multilabel the indices of the columns.
+        Class labels: whole numbers, booleans, floats or strings, as ``y`` has them, in whatever form; for
+        multilabel the indices of the columns.
 
     See Also
     --------
