@@ -225,7 +225,10 @@ class _Reader(ABC):
         return True
 
     def _refused(self, got: Any, where: str) -> ValueError:
-        return ValueError(f"{self.name} must {self.wanted}, got {got}{where}")
+        sentence = f"{self.name} must {self.wanted}, got {got}{where}"
+        if str(got).startswith("complex"):  # scikit-learn's word for it, which its checks look for
+            sentence += " (Complex data not supported)"
+        return ValueError(sentence)
 
     def _is_missing(self, got: str, where: str) -> ValueError:
         return ValueError(f"{self.name} must have no missing {self.missing}, got {got}{where}")
