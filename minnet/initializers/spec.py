@@ -148,7 +148,7 @@ def materialize(
     return values
 
 
-DEEP = 8  # hidden layers, from which on rectifiers need He's gain: benchmarks/DEFAULT_INIT.md
+DEEP = 10  # hidden layers, from which on rectifiers need He's gain: benchmarks/DEFAULT_INIT.md
 
 
 def auto_initializer(
@@ -167,7 +167,7 @@ def auto_initializer(
     sigmoid, logistic                   ``GlorotUniform(gain=4.0)``     Bengio 2012; 4 = 1/f'(0)
     relu, leaky_relu, elu, gelu, silu,  ``GlorotUniform()``             as scikit-learn's MLP
     softplus
-    the same with 8 or more hidden      ``HeNormal()``                  He et al. 2015
+    the same with 10 or more hidden     ``HeNormal()``                  He et al. 2015
     layers
     selu                                ``LecunNormal()``               Klambauer et al. 2017
     any other, a user's own             ``GlorotUniform()``
