@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.checks import check_whole, is_whole
+from minnet.common.checks import as_numbers, check_whole, is_whole
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
 from minnet.layers import Layer
 from minnet.losses import Loss
@@ -224,7 +224,7 @@ def coordinate_check(
     n_steps = check_whole("n_steps", n_steps, 0, 10**6)
     if not isinstance(widths, list | tuple | range | np.ndarray) or np.ndim(widths) != 1:
         raise ValueError(f"widths must be whole numbers in a row, got {widths!r:.200}")
-    X, sizes = np.asarray(X), []
+    X, sizes = as_numbers("X", X), []
     if X.ndim != 2:
         raise ValueError(f"X must have shape (n_samples, n_features), got {X.shape}")
     for width in widths:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils._dataframe import is_pandas_df, is_polars_df, is_pyarrow_data
+from sklearn.utils import _safe_indexing
+from sklearn.utils._dataframe import is_df_or_series, is_pandas_df, is_polars_df, is_pyarrow_data
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from minnet.common.buffers import all_finite
@@ -24,7 +25,7 @@ from minnet.losses import get_loss
 
 __all__ = [
     "Data", "Features", "as_targets", "check_X", "check_data", "check_for_loss", "check_inputs",
-    "dtypes_of", "level_of_user", "validate", "validate_weight", "warn_of_scale",
+    "dtypes_of", "level_of_user", "rows_of", "validate", "validate_weight", "warn_of_scale",
 ]  # fmt: skip
 
 #: Those that are taken as they are; all others become the first.
@@ -198,6 +199,22 @@ def check_X(
         return X
     dtypes = dtypes_of(X) if dtype is None else dtype
     return validate(_stand_in(estimator, known), X, dtype=dtypes, reset=False)
+
+
+def rows_of(values: Any, rows: Array) -> Any:
+    """Return the rows of these numbers of an array-like, in its form; of an array where that has no rows.
+
+    Examples
+    --------
+    >>> rows_of([[1, 2], [3, 4], [5, 6]], np.array([2, 0]))
+    [[5, 6], [1, 2]]
+    """
+    if sparse.issparse(values):  # not all kinds have rows
+        return values.tocsr()[rows].asformat(values.format)
+    if is_pyarrow_data(values):
+        return values.take(rows)
+    chooses = isinstance(values, list | tuple | np.ndarray) or is_df_or_series(values)
+    return _safe_indexing(values if chooses else np.asarray(values), rows)
 
 
 def _stand_in(estimator: Estimator, known: Features | None) -> Estimator:

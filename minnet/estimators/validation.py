@@ -13,14 +13,20 @@ import numpy as np
 from scipy import sparse
 from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing, column_or_1d
-from sklearn.utils._dataframe import is_df_or_series, is_pyarrow_data
 from sklearn.utils.validation import _check_y, check_consistent_length
 
 from minnet.backends import make_backend
 from minnet.backends.numpy import rows_of_block
 from minnet.common.checks import check_sparse
 from minnet.common.types import Array, Estimator, Matrix
-from minnet.estimators.data import Data, as_targets, check_for_loss, check_X, validate_weight
+from minnet.estimators.data import (
+    Data,
+    as_targets,
+    check_for_loss,
+    check_X,
+    rows_of,
+    validate_weight,
+)
 from minnet.estimators.plain import for_metrics
 from minnet.estimators.targets import columns
 from minnet.links import dense
@@ -250,21 +256,11 @@ def _rows_of(data: Data, rows: Array) -> Data:
     return replace(data, X=X, y=y, T=T, sample_weight=sample_weight, weights=weights)
 
 
-def _given_rows(data: Data, held: Data, rows: Array) -> tuple[Any, Any, Any]:
-    """Return the rows of what the user gave, in its form; of arrays where that has none to choose from."""
-    wholes = (data.X, data.y, data.sample_weight)
-    chosen: list[Any] = []
-    for given, whole, part in zip(
-        data.given, wholes, (held.X, held.y, held.sample_weight), strict=True
-    ):
-        if given is whole:
-            chosen.append(part)
-        elif sparse.issparse(given):  # not all kinds have rows
-            chosen.append(given.tocsr()[rows].asformat(given.format))
-        elif is_pyarrow_data(given):
-            chosen.append(given.take(rows))
-        elif isinstance(given, list | tuple | np.ndarray) or is_df_or_series(given):
-            chosen.append(_safe_indexing(given, rows))
-        else:
-            chosen.append(part)
-    return tuple(chosen)
+def _given_rows(data: Data, held: Data, rows: Array) -> tuple[Any, ...]:
+    """Return the rows of what the user gave, in its form."""
+    wholes = data.X, data.y, data.sample_weight
+    parts = held.X, held.y, held.sample_weight
+    return tuple(
+        part if given is whole or isinstance(given, Number) else rows_of(given, rows)
+        for given, whole, part in zip(data.given, wholes, parts, strict=True)
+    )

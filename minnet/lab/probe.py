@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _num_samples
 
 from minnet.activations import Activation, Identity
 from minnet.common.checks import check_whole, is_whole
@@ -334,7 +335,11 @@ class Probe(Callback):
         return vars(self) | {"_estimators": {}}
 
     def __repr__(self) -> str:
-        return f"<Probe of {np.shape(self.X)[0]} rows: {self.recording!r}>"
+        try:
+            n_rows = f"{_num_samples(self.X)} rows"
+        except TypeError:  # which the first fit will refuse
+            n_rows = f"{self.X!r:.30}"
+        return f"<Probe of {n_rows}: {self.recording!r}>"
 
     # ---- what a Trainer asks
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import _num_samples
 
 from minnet.common.plotting import (
     axes_of,
@@ -18,6 +19,7 @@ from minnet.common.plotting import (
 )
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
+from minnet.estimators.data import rows_of
 from minnet.lab.measurement import Recording
 from minnet.lab.probe import Probe
 from minnet.network import Network
@@ -146,11 +148,10 @@ class SaturationDisplay:
             )
         if last.solver == "lbfgs":
             raise ValueError("solver must be 'sgd' or 'adam' for a Probe to watch it, got 'lbfgs'")
-        X = X.tocsr() if sparse.issparse(X) else X
         if X_probe is None:
             if not sparse.issparse(X) and np.ndim(X) == 0:
                 raise ValueError(f"X must have shape (n_samples, n_features), got {X!r:.200}")
-            X_probe = X[:300]
+            X_probe = rows_of(X, np.arange(min(300, _num_samples(X))))
         model = clone(estimator)
         last = model
         if isinstance(model, Pipeline):
@@ -220,7 +221,7 @@ class SaturationDisplay:
 
 def _steps(estimator: Any, X: Matrix) -> list[int]:
     """Return at which steps to measure a training that may end early."""
-    n_samples = X.shape[0] if sparse.issparse(X) else len(X)
+    n_samples = _num_samples(X)
     batch_size = 200 if estimator.batch_size == "auto" else estimator.batch_size
     last = estimator.max_iter * -(-n_samples // min(batch_size, n_samples))
     return np.unique(
