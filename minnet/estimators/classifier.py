@@ -283,12 +283,13 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         -------
         float
         """
-        check_is_fitted(self, "network_")
         labels = as_labels(y)
-        if self._labels.kind == "multilabel" and np.ndim(labels) == 2:
-            check_indicator(labels)
-        elif sparse.issparse(labels) and labels.shape[1:] == (1,):
-            labels = labels.toarray()
+        if getattr(labels, "ndim", 1) == 2:
+            check_is_fitted(self, "network_")
+            if self._labels.kind == "multilabel":
+                check_indicator(labels)
+            elif sparse.issparse(labels) and labels.shape[1] == 1:
+                labels = labels.toarray()
         return super().score(X, labels, as_weights(sample_weight, "sample_weight"))
 
     # ---- what the base asks for

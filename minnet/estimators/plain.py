@@ -26,8 +26,10 @@ _LABELS: tuple[tuple[type, ...], ...] = (
     (bool, np.bool_), (Integral,), (float, np.floating), (str,)
 )  # fmt: skip
 
-#: Sized are arrays in an array: scikit-learn says what is wrong with them.
-_NUMBERS = (Real, np.bool_, Decimal, str, Sized)
+#: Arrays in an array: scikit-learn says what is wrong with them.
+_ARRAYS = (Sequence, np.ndarray)
+
+_NUMBERS = (Real, np.bool_, Decimal, str, *_ARRAYS)
 
 _EXACT = 2.0**53  # up to here floats have all whole numbers
 
@@ -256,8 +258,8 @@ class _Labels(_Reader):
             raise self._refused(dtype or A.dtype, where)
         labels = A.ravel().tolist()
         types = self._types(labels, where)
-        if any(issubclass(kind, Sized) and not issubclass(kind, str) for kind in types):
-            return A  # bytes, or arrays in an array
+        if any(issubclass(kind, _ARRAYS) and not issubclass(kind, str) for kind in types):
+            return A  # bytes are such, too
         for kind in types:
             if issubclass(kind, np.timedelta64) or not issubclass(kind, sum(_LABELS, ())):
                 raise self._refused(dtype or kind.__name__, where)
@@ -283,7 +285,7 @@ class _Labels(_Reader):
 
     def is_exact(self, A: Array, objects: Array) -> bool:
         if A.dtype.kind == "f":
-            return not (np.abs(A) > _EXACT).any()
+            return not any(isinstance(item, Integral) for item in objects[np.abs(A) > _EXACT])
         labels = objects.ravel().tolist()
         # A number or a NaN is no text, and an array of texts loses zeros at their ends.
         return all(isinstance(label, str) for label in labels) and A.ravel().tolist() == labels
