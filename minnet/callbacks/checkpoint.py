@@ -13,6 +13,7 @@ from typing import Any
 from minnet.common.callers import level_of_user
 from minnet.common.fields import instance, number
 from minnet.persistence.files import read_model, save_model
+from minnet.persistence.numbers import check_arrays
 from minnet.training import Trainer
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
@@ -59,6 +60,9 @@ class Checkpoint(Callback):
     number of the data (which takes about a second a gigabyte, when the training begins) are compared, and
     a file of another fit is refused. The batches of a stream cannot be compared: that they are the same is
     for you to see to. ``max_iter`` and ``n_iter_no_change`` may grow.
+
+    Weights that are NaN or infinite are not written: of a training that diverges the last good checkpoint
+    stays, and with early stopping the outcome is the best epoch's.
 
     Where X is sparse and the optimizer plain SGD, checkpoints are between epochs only, since pausing
     within one would change how sums are rounded.
@@ -221,6 +225,10 @@ class _Fit:
             self.save(trainer)
 
     def save(self, trainer: Trainer, first: bool = False) -> None:
+        try:
+            check_arrays(trainer)
+        except ValueError:
+            return  # it is diverging: the last good checkpoint stays
         model: Any = trainer
         if self.estimator is not None:
             model = self.estimator._as_fitted(trainer.network, trainer.run.n_epochs, trainer)

@@ -46,6 +46,9 @@ __all__ = [
     "one_of", "optional", "real", "text", "whole",
 ]  # fmt: skip
 
+#: The most that a count can have come to: a million a second take more than a century.
+_MOST_COUNTED = 2**52
+
 #: ``check(name, value)`` returns the value as it is kept, or raises an error with one sentence.
 Check = Callable[[str, Any], Any]
 
@@ -194,7 +197,10 @@ def instance(cls: type | tuple[type, ...], what: str, **options: Any) -> Any:
 
 
 class _Count(Field):
-    """What is counted: set in every step, so that an int is not looked at for long."""
+    """What is counted: set in every step, so that an int is not looked at for long.
+
+    One that is read from a file must leave room to count on.
+    """
 
     def __set__(self, obj: Any, value: Any) -> None:
         if type(value) is int and 0 <= value <= LARGEST_SIZE:
@@ -205,7 +211,7 @@ class _Count(Field):
 
 def count() -> Any:
     """Return the field of what is counted: a whole number from 0 on."""
-    return _Count(functools.partial(check_whole, low=0), default=0)
+    return _Count(functools.partial(check_whole, low=0, high=_MOST_COUNTED), default=0)
 
 
 def text(**options: Any) -> Any:

@@ -7,6 +7,7 @@ files                :func:`save_model` and :func:`load_model`
 models               which function writes and reads which class
 estimator            estimators as records, and back
 trainings            networks and trainers as records, and back
+numbers              what numbers may be together, when a model is written and when it is read
 schema               the fields of a class (:mod:`minnet.common.fields`) as a record, and back
 values               arguments and configurations by their types as JSON, and back
 names                minnet's own classes by name: a file can name no other

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn import config_context
 from sklearn.utils._metadata_requests import SIMPLE_METHODS
 
-from minnet.common.fields import Field, checked, count, flag, number, one_of, optional
-from minnet.estimators.architecture import check_initializers
+from minnet.common.fields import Field, checked, count, finite, flag, one_of, optional
+from minnet.estimators.architecture import check_initializers, hidden_sizes
 from minnet.estimators.data import Features
 from minnet.estimators.fitted import Fitted
 from minnet.estimators.targets import Labels, Numbers
@@ -27,6 +27,7 @@ __all__ = ["describe_estimator", "restore_estimator"]
 def describe_estimator(model: Any, encoder: Encoder) -> dict[str, Any]:
     """Return the record of an estimator; its arrays go into the encoder."""
     model._validate_params()
+    hidden_sizes(model.hidden_layer_sizes)
     params = model.get_params(deep=False)
     return {
         "params": {name: encoder.encode(value, name) for name, value in params.items()},
@@ -50,6 +51,7 @@ def restore_estimator(cls: type[Any], record: Record, decoder: Decoder) -> Any:
     try:
         model._validate_params()
         check_initializers(model)
+        hidden_sizes(model.hidden_layer_sizes)
     except Exception as error:  # whatever scikit-learn's checks make of a hostile argument
         raise ValueError(f"model.params cannot be those of a {cls.__name__}: {error}") from error
     requests = record.optional_record("requests")
@@ -120,8 +122,12 @@ def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
     elif hasattr(model, "loss_"):
         fitted["loss"] = encoder.encode(model.loss_, "loss_")
     for key, name in _ATTRIBUTES.items():
-        if getattr(model, name, None) is not None:
-            fitted[key] = encoder.encode(getattr(model, name), name)
+        value = getattr(model, name, None)
+        if value is not None:
+            if key.startswith("target_"):
+                low = 0 if key == "target_scale_" else -np.inf
+                _check_numbers(name, value, model.n_outputs_, low)
+            fitted[key] = encoder.encode(value, name)
     if labels is not None:
         fitted["labels"] = {
             "classes": encoder.encode(labels.classes, "classes_"),
@@ -149,7 +155,7 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
         )  # once is enough
         wanted |= {"early_stopping": flag(), "validated": flag()}
     else:
-        wanted["loss"] = number()
+        wanted["loss"] = finite()
     if not of_labels:
         wanted["target_mean_"] = checked(partial(_check_numbers, n=n_outputs))
         wanted["target_scale_"] = checked(partial(_check_numbers, n=n_outputs, low=0))
@@ -204,6 +210,8 @@ def _restore_labels(record: Record, network: Network, decoder: Decoder) -> Label
         raise wrong(where, "an array of labels", classes)
     if (kind == "binary") != (len(classes) <= 2) and kind != "multilabel":
         raise ValueError(f"{where} must be one or two for binary labels alone, got {len(classes)}")
+    if classes.dtype.kind == "f" and not np.isfinite(classes).all():
+        raise wrong(where, "finite labels", classes)
     try:
         rising = all(a < b for a, b in itertools.pairwise(classes.tolist()))
     except TypeError:

