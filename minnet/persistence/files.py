@@ -40,8 +40,8 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     TypeError
         If the model is of another class.
     ValueError
-        If it has a function or an object of a class of your own, which such a file cannot keep, or a weight
-        that is NaN or infinite, which would be refused at loading.
+        If it has a function or an object of a class of your own, which such a file cannot keep, or a
+        weight that is NaN or infinite, which would be refused at loading.
     OSError
         If the file cannot be written, or ``path`` is that of something else than a file. What was there
         is then as it was.
