@@ -1,4 +1,4 @@
-"""Memory: the peak that fitting and predicting add, each in a fresh process."""
+"""Memory: the peak that fitting and predicting add, each in a fresh process; of labels the time, too."""
 
 import gc
 import os
@@ -72,6 +72,31 @@ def predict_peak(contestant, n_rows, threads):
     return None, {"added": peak.added - out.nbytes / 2**20, "input": many.nbytes / 2**20}
 
 
+def labels_peak(contestant, early_stopping, threads):
+    """Return what an epoch on sparse multilabel targets adds, and its seconds.
+
+    The floor: 6 operations (3 products and sums) for each row, unit and label, a sigmoid and a softplus
+    for each row and label; the logits of a batch of 200 rows and their gradient are 10 MB.
+    """
+    from scipy import sparse
+
+    from minnet import MinNetClassifier
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 10))
+    Y = sparse.random(20_000, 3_000, 0.0005, "csr", random_state=0) > 0
+    options = {"early_stopping": early_stopping, "random_state": 0, "n_threads": threads}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        MinNetClassifier((16,), max_iter=1, **options).fit(X[:100], Y[:100])
+        with Peak() as peak:
+            one = MinNetClassifier((16,), max_iter=1, **options).fit(X, Y)
+        two = MinNetClassifier((16,), max_iter=3, tol=0, **options).fit(X, Y)
+    seconds = (two.fit_info_["seconds"] - one.fit_info_["seconds"]) / 2
+    megabytes = (X.nbytes + Y.data.nbytes + Y.indices.nbytes + Y.indptr.nbytes) / 2**20
+    return None, {"added": peak.added, "input": megabytes, "seconds": seconds}
+
+
 def _ask(options, name, function, arguments):
     arguments = {"contestant": name, "threads": options.threads} | arguments
     try:
@@ -102,10 +127,25 @@ def _predict(options):
     }
 
 
-ROWS = {"memory-fit": _fit, "memory-predict": _predict}
+def _labels(options):
+    if not os.path.exists("/proc/self/clear_refs"):
+        return {}
+    return {
+        "minnet" + ", early stopping" * stopping: Record(
+            _ask(options, "minnet", "labels_peak", {"early_stopping": stopping})
+        )
+        for stopping in (False, True)
+    }
+
+
+ROWS = {"memory-fit": _fit, "memory-predict": _predict, "memory-labels": _labels}
 _TITLES = {
     "memory-fit": ("training, mnist-shaped", "minnet ≤ 16 MB, no growth with epochs"),
     "memory-predict": ("`predict_proba`, 10,000,000 rows of 20 → 64 → 3", "bounded"),
+    "memory-labels": (
+        "an epoch, 20,000 rows of 10 → 16 → 3,000, 30,000 ones, sparse",
+        "≤ 100 MB; dense 480 MB",
+    ),
 }
 
 
@@ -116,6 +156,8 @@ def render(results, ceilings):
             cells = [record.info.get("error", "")[-80:], ""]
             if "added" in record.info:
                 cells = [f"{record.info['added']:.1f} MB", f"{record.info['input']:.0f} MB"]
+            if "seconds" in record.info:
+                cells[0] += f", {record.info['seconds']:.2f} s"
             lines.append(
                 [f"{title} (`{name}`)" if i == 0 else "", contestant, *cells, "" if i else goal]
             )

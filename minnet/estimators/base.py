@@ -369,10 +369,11 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             float32 is computed in float32, everything else in float64.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             Class labels (strings, whole numbers, booleans), a multilabel indicator of zeros and ones, or
             numbers; of NumPy, pandas, polars, Arrow, or in a list. Nullable whole numbers and booleans
-            stay what they are. Dates and durations, masked elements and missing values are errors.
+            stay what they are. Dates and durations, masked elements and missing values are errors. A
+            sparse indicator is never made dense beyond the rows of a batch, and gives the same bits.
         sample_weight : array-like of shape (n_samples,), default=None
             At least 0 and not all 0.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
@@ -559,23 +560,21 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         X = check_X(self, X, Features(self.n_features_in_, vars(self).get("feature_names_in_")))
         network = backend.network
         n_rows = X.shape[0]
-        block = _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1])
-        block = max(1, block // _ROW_STEP) * _ROW_STEP
-        if sparse.issparse(X) and n_rows > block:
-            X = X.tocsr()
         step = max(1, _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1]))
+        block = max(1, step // _ROW_STEP) * _ROW_STEP
+        if n_rows <= min(block, step):
+            return output(finite_logits(network, backend, X))
+        if sparse.issparse(X):
+            X = X.tocsr()
 
         def outputs() -> Iterator[Any]:
             for start in range(0, n_rows, block):
-                part = X if n_rows <= block else X[start : start + block]
-                Z = finite_logits(network, backend, part)
+                Z = finite_logits(network, backend, X[start : start + block])
                 for first in range(0, len(Z), step):
                     yield output(Z[first : first + step])
 
         parts = outputs()
         first = next(parts)
-        if first.shape[0] == n_rows:
-            return first
         if sparse.issparse(first):
             return sparse.vstack([first, *parts], format="csr")
         Y = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)

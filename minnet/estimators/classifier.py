@@ -49,7 +49,9 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Cross-entropy, or the quadratic cost on the probabilities.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with ``sample_weight``; "balanced" is inverse to their
-        frequency, in which samples count by their ``sample_weight``.
+        frequency, in which samples count by their ``sample_weight``. For multilabel it is the product over
+        the columns, as in scikit-learn, over its mean where it would under- or overflow, as it does with
+        hundreds of columns.
 
     Attributes
     ----------

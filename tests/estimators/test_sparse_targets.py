@@ -1,6 +1,7 @@
 """A sparse multilabel indicator through the life of a classifier: the bits of a dense one."""
 
 import copy
+import itertools
 import pickle
 import warnings
 
@@ -11,9 +12,11 @@ from scipy import sparse
 from sklearn.metrics import f1_score, get_scorer
 from sklearn.model_selection import GridSearchCV, KFold
 
-from minnet import MinNetClassifier
+from minnet import MinNetClassifier, MinNetRegressor
 from minnet.backends import list_backends
+from minnet.backends import numpy as numpy_backend
 from minnet.callbacks import Checkpoint
+from minnet.estimators import validation
 from minnet.estimators.targets import Labels
 from minnet.losses import Loss, SquaredError
 
@@ -236,3 +239,39 @@ def test_weights_of_a_thousand_columns_are_numbers():
     exact -= np.log(np.exp(exact).mean())
     np.testing.assert_allclose(np.log(weights), exact, atol=1e-9)
     assert_array_equal(weights, labels.weights("balanced", T.toarray()))
+
+
+# ---- in blocks of rows
+
+
+def test_predictions_of_many_rows_and_labels():
+    n, k = 2500, 300
+    X, y = RNG.normal(size=(n, 3)), sparse.random(n, k, 0.3, "csr", random_state=0) > 0
+    one, other = (make(max_iter=1).fit(X[:200], y[:200]) for y in (y.toarray(), y))
+    proba = other.predict_proba(X)
+    np.testing.assert_allclose(proba, other.network_.predict(X), rtol=1e-12)
+    assert_array_equal(one.predict(X), proba > 0.5)
+    for rows in (X, sparse.csc_matrix(X)):
+        predicted = other.predict(rows)
+        assert predicted.format == "csr"
+        assert_array_equal(predicted.toarray(), proba > 0.5)
+
+
+@pytest.mark.parametrize("backend", list_backends())
+@pytest.mark.parametrize("scoring", [None, "loss"])
+@pytest.mark.parametrize("kind", [MinNetClassifier, MinNetRegressor])
+def test_validation_a_few_rows_at_a_time(kind, scoring, backend, monkeypatch):
+    def fitted(X, y):
+        options = {"max_iter": 3, "early_stopping": True, "scoring": scoring, "backend": backend}
+        return kind(hidden_layer_sizes=(5,), random_state=0, **options).fit(
+            X, y, WEIGHTS, X_val=X, y_val=y, sample_weight_val=WEIGHTS
+        )
+
+    whole = fitted(X, Y)
+    monkeypatch.setattr(validation, "_BYTES_OF_LOGITS", 7 * OUTPUTS * 8)
+    monkeypatch.setattr(numpy_backend, "_BLOCK_BYTES", 32 * OUTPUTS * 8)
+    ys = [Y] if kind is MinNetRegressor else [Y, CSR]
+    for rows, y in itertools.product([X, sparse.csc_array(X)], ys):
+        parts = fitted(rows, y)
+        for name in ("validation_scores_", "validation_loss_curve_"):
+            np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-13)
