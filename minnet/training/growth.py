@@ -17,7 +17,8 @@ from minnet.training.constant_answer import loss_of_constant
 __all__ = ["check_decay", "warn_if_grown"]
 
 _FACTOR = 10.0  # how much worse a loss must be
-_N_ROWS = 1000  # of which the constant answer is made
+_N_ROWS = 1000  # of which the constant answer is made, at most,
+_N_NUMBERS = 2**20  # and as many targets
 
 
 def check_decay(network: Network, rates: Array, decay: float) -> None:
@@ -51,7 +52,7 @@ def warn_if_grown(trainer: Any, call: Call, loss: float) -> None:
     if not (loss > call.first_loss and loss > _FACTOR * least):
         return
     T, weights = call.targets
-    step = -(-T.shape[0] // _N_ROWS)
+    step = -(-T.shape[0] // max(1, min(_N_ROWS, _N_NUMBERS // trainer.network.sizes[-1])))
     some = None if weights is None else weights[::step]
     if some is not None and not some.any():
         return
