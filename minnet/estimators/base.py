@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
@@ -24,6 +23,7 @@ from minnet.estimators.fit import Fit, FitStream, Initialize, PartialFit
 from minnet.estimators.fitted import BackendCache, Fitted
 from minnet.estimators.inspection import InspectionMixin
 from minnet.estimators.nested_parameters import changed_parts, nested_parameters
+from minnet.estimators.prediction import predict_blocks
 from minnet.estimators.targets import Labels, Numbers
 from minnet.layers import Layer
 from minnet.losses import Loss
@@ -32,15 +32,8 @@ from minnet.optimizers import Optimizer
 from minnet.random import Stream
 from minnet.schedules import Schedule
 from minnet.training import Trainer
-from minnet.training.divergence import finite_logits
 
 __all__ = ["BaseMinNet", "stochastic_solver"]
-
-# Rows are predicted in blocks with about so many bytes of logits: what comes after the logits (softmax
-# and the like) makes temporary arrays of their size.
-_BLOCK_BYTES = 2**20
-# A multiple, since a BLAS library may compute the last few rows of a product another way.
-_ROW_STEP = 1024
 
 # What scikit-learn's callbacks keep in an estimator while it is fitted.
 _DURING_FIT = (
@@ -368,7 +361,10 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            float32 is computed in float32, everything else in float64.
+            float32 is computed in float32, everything else in float64. A data frame of pandas or polars,
+            or an Arrow table, may have columns of any numbers and of booleans, nullable or categorical
+            too, and its names are kept; dates, durations, strings and complex numbers are errors that
+            name the column, as masked elements are.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             Class labels (strings, whole numbers, booleans), a multilabel indicator of zeros and ones, or
             numbers; of NumPy, pandas, polars, Arrow, or in a list. Nullable whole numbers and booleans
@@ -557,33 +553,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
 
     def _predict_blocks(self, X: Any, backend: Any, output: Callable[[Array], Matrix]) -> Matrix:
         """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
-        X = check_X(self, X, Features(self.n_features_in_, vars(self).get("feature_names_in_")))
-        network = backend.network
-        n_rows = X.shape[0]
-        step = max(1, _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1]))
-        block = max(1, step // _ROW_STEP) * _ROW_STEP
-        if n_rows <= min(block, step):
-            return output(finite_logits(network, backend, X))
-        if sparse.issparse(X):
-            X = X.tocsr()
-
-        def outputs() -> Iterator[Any]:
-            for start in range(0, n_rows, block):
-                Z = finite_logits(network, backend, X[start : start + block])
-                for first in range(0, len(Z), step):
-                    yield output(Z[first : first + step])
-
-        parts = outputs()
-        first = next(parts)
-        if sparse.issparse(first):
-            return sparse.vstack([first, *parts], format="csr")
-        Y = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)
-        Y[: len(first)] = first
-        done = len(first)
-        for some in parts:
-            Y[done : done + len(some)] = some
-            done += len(some)
-        return Y
+        known = Features(self.n_features_in_, vars(self).get("feature_names_in_"))
+        return predict_blocks(check_X(self, X, known), backend, output)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

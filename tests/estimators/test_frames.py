@@ -7,6 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 from minnet import MinNetClassifier, MinNetRegressor
 
+pa = pytest.importorskip("pyarrow")
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
@@ -128,6 +129,9 @@ def test_labels_that_are_numbers(y, classes):
         (pd.DataFrame(X, columns=NAMES, dtype="float32"), "float32"),
         (pd.DataFrame(X, columns=NAMES, dtype="Float32"), "float32"),
         (pl.DataFrame(X, schema=NAMES).cast(pl.Float32), "float32"),
+        (pd.DataFrame(X, columns=NAMES, dtype="float[pyarrow]"), "float32"),
+        (pa.table(dict(zip(NAMES, X.T.astype("float32"), strict=True))), "float32"),
+        (pa.table(dict(zip(NAMES, X.T, strict=True))), "float64"),
         (FRAMES["polars"].with_columns(pl.col("u").cast(pl.Float32)), "float64"),
         (pd.DataFrame(X, columns=NAMES).astype({"u": "float32"}), "float64"),
         (pl.DataFrame(COUNTS.reshape(20, 3), schema=NAMES), "float64"),

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from minnet import MinNetClassifier, MinNetRegressor
 from minnet.activations import get_activation
-from minnet.estimators import base
+from minnet.estimators import prediction
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def fitted(digits):
 def test_blocks_of_rows_are_rows_of_the_whole(fitted, digits, method, layout, monkeypatch):
     X = layout(digits[0])
     whole = getattr(fitted, method)(X)
-    monkeypatch.setattr(base, "_BLOCK_BYTES", 1)
-    monkeypatch.setattr(base, "_ROW_STEP", 100)
+    monkeypatch.setattr(prediction, "_BLOCK_BYTES", 1)
+    monkeypatch.setattr(prediction, "_ROW_STEP", 100)
     assert_array_equal(getattr(fitted, method)(X), whole)
 
 
@@ -43,8 +43,8 @@ def test_blocks_of_a_regressor_and_of_labels(digits, monkeypatch):
     several = MinNetRegressor(hidden_layer_sizes=(8,), max_iter=2).fit(X, np.column_stack([y, -y]))
     labels = MinNetClassifier((8,), max_iter=2).fit(X, sparse.csr_matrix(np.eye(10, dtype=int)[y]))
     whole = several.predict(X), labels.predict(X).toarray()
-    monkeypatch.setattr(base, "_BLOCK_BYTES", 1)
-    monkeypatch.setattr(base, "_ROW_STEP", 7)
+    monkeypatch.setattr(prediction, "_BLOCK_BYTES", 1)
+    monkeypatch.setattr(prediction, "_ROW_STEP", 7)
     assert_array_equal(several.predict(X), whole[0])
     assert_array_equal(labels.predict(X).toarray(), whole[1])
 
