@@ -19,6 +19,7 @@ from minnet.estimators.data import Data, check_data, warn_of_scale
 from minnet.estimators.effects import ARCHITECTURE, EFFECTS, check_effects
 from minnet.estimators.fitted import Fitted, fit_info
 from minnet.estimators.solvers import new_trainer, run_lbfgs, trainer_options, warn_of_changes
+from minnet.estimators.target_scale import warn_of_target_scale
 from minnet.estimators.validation import ValidationSet, check_held, split
 from minnet.losses import get_loss
 from minnet.network import Network
@@ -47,7 +48,9 @@ def new_network(estimator: Estimator, data: Data) -> Network:
     with draw_on(estimator.n_threads):
         network.initialize(data.X.shape[1], estimator.random_state, dtype=data.X.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
-            return network.adapt(data.X, data.T, data.weights)
+            network.adapt(data.X, data.T, data.weights)
+    warn_of_target_scale(estimator, network, data.T)
+    return network
 
 
 class Fit:

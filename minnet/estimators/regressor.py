@@ -40,9 +40,10 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
     scale_targets : bool, default=False
         Whether to train on targets in units of their standard deviation from their mean (weighted by
         ``sample_weight``, output by output; in ``partial_fit`` and ``fit_stream`` those of the first
-        batch). Predictions are in the units of ``y``; ``loss_``, the curves and arguments of the loss,
-        such as Huber's ``delta``, are in those of the spread. Without it targets far from unit scale
-        need many steps before the output's bias has come as far.
+        batch, which should have 100 rows or more). Predictions are in the units of ``y``; ``loss_``, the
+        curves and arguments of the loss, such as Huber's ``delta``, are in those of the spread. Without
+        it targets far from unit scale need many steps before the output has come as far: a warning says
+        where a fit is likely to fail for it.
 
     Attributes
     ----------
