@@ -35,12 +35,12 @@ def check_n_rows(network: Network, X: Matrix, weights: Array | None) -> None:
     layer = _takes_statistics(network)
     if layer is None:
         return
-    n = X.shape[0] if weights is None else np.count_nonzero(weights)
-    if n < 2:
-        what = "row" if weights is None else "row with a positive weight"
+    n_samples = X.shape[0] if weights is None else np.count_nonzero(weights)
+    if n_samples < 2:
+        what = "rows" if weights is None else "rows with a positive weight"
         raise ValueError(
-            f"X must have at least 2 {what}s to train a network with {type(layer).__name__}, since one "
-            f"has no variance, got {n}"
+            f"X must have at least 2 {what} to train a network with {type(layer).__name__}, since one has "
+            f"no variance, got {n_samples=}"
         )
 
 
