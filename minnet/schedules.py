@@ -267,7 +267,8 @@ def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
     >>> get_schedule("invscaling", power_t=0.25)
     InvScaling(power_t=0.25)
     """
-    if power_t != 0.5 and not (isinstance(spec, str) and spec == "invscaling"):
+    inv_scaling = InvScaling(power_t)
+    if inv_scaling.power_t != 0.5 and not (isinstance(spec, str) and spec == "invscaling"):
         raise ValueError(
             "power_t must be left at its default 0.5 where learning_rate is not 'invscaling', got "
             f"{power_t!r}"
@@ -278,7 +279,7 @@ def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
         return FunctionOfStep(spec)
     names = {
         "constant": Constant(),
-        "invscaling": InvScaling(power_t),
+        "invscaling": inv_scaling,
         "adaptive": Adaptive(),
     }
     if isinstance(spec, str) and spec in names:

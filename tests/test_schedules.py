@@ -87,7 +87,6 @@ REG = {
     "alpha": 0,
     "batch_size": 4,
     "learning_rate_init": 0.25,
-    "momentum": 0,
 }
 
 
@@ -96,12 +95,13 @@ def test_schedules_go_on_in_partial_fit_and_warm_starts(solver):
     schedule = WarmUp(5, then=Cosine(20))
     expected = schedule.rates(0, 0.25, 0, 12, 0)
 
-    reg = MinNetRegressor(**REG, solver=solver, learning_rate=schedule)
+    options = {"solver": "sgd", "momentum": 0} if solver == "sgd" else {"solver": solver}
+    reg = MinNetRegressor(**REG, **options, learning_rate=schedule)
     for epoch in range(1, 5):
         reg.partial_fit(ONES, FAR.ravel())
         assert reg.coefs_[0][0, 0] == pytest.approx(expected[: 3 * epoch].sum(), rel=1e-7)
 
-    reg = MinNetRegressor(**REG, solver=solver, learning_rate=schedule, max_iter=1, warm_start=True)
+    reg = MinNetRegressor(**REG, **options, learning_rate=schedule, max_iter=1, warm_start=True)
     for epoch in range(1, 4):
         reg.fit(ONES, FAR.ravel())
         assert reg.coefs_[0][0, 0] == pytest.approx(expected[: 3 * epoch].sum(), rel=1e-7)
@@ -118,7 +118,9 @@ def test_a_function_of_the_step_goes_on_in_a_warm_start():
         asked.append(step)
         return 0.1
 
-    reg = MinNetRegressor(**REG, learning_rate=rate, max_iter=1, warm_start=True)
+    reg = MinNetRegressor(
+        (), init="zeros", batch_size=4, learning_rate=rate, max_iter=1, warm_start=True
+    )
     reg.fit(ONES, FAR.ravel()).fit(ONES, FAR.ravel())
     assert asked == [0, 1, 2, 3, 4, 5]
 

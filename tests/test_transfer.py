@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from minnet import (
@@ -32,7 +33,7 @@ def trained():
 
 def test_all_layers_make_the_same_network():
     source = trained()
-    target = MinNetClassifier(**source.get_params() | {"random_state": 2}).initialize(X, Y)
+    target = clone(source).set_params(random_state=2).initialize(X, Y)
     assert (target.predict_proba(X) != source.predict_proba(X)).any()
     labels = copy_weights(source, target)
     assert labels == [

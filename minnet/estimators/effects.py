@@ -46,6 +46,10 @@ def _solver_in(*names: str) -> Callable[[Any, bool], bool]:
     return lambda estimator, held: estimator.solver in names
 
 
+def _is_named(estimator: Any, name: str) -> bool:
+    return isinstance(estimator.learning_rate, str) and estimator.learning_rate == name
+
+
 def _is_function(learning_rate: Any) -> bool:
     plain = callable(learning_rate) and not isinstance(learning_rate, Schedule)
     return plain or isinstance(learning_rate, FunctionOfStep)
@@ -76,7 +80,7 @@ _FOLLOWS_NAMES = Condition(
 _CAN_ADAPT = Condition(
     "a finite n_iter_no_change where it is 'adaptive'",
     "n_iter_no_change",
-    lambda e, held: not isinstance(e.learning_rate, str) or e.n_iter_no_change < math.inf,
+    lambda e, held: not _is_named(e, "adaptive") or e.n_iter_no_change < math.inf,
 )
 _STARTS_FROM_IT = Condition(
     "a learning_rate that is no function",
@@ -86,7 +90,7 @@ _STARTS_FROM_IT = Condition(
 _INVSCALING = Condition(
     "learning_rate='invscaling'",
     "learning_rate",
-    lambda e, held: isinstance(e.learning_rate, str) and e.learning_rate == "invscaling",
+    lambda e, held: _is_named(e, "invscaling"),
 )
 _CAN_STALL = Condition(
     "a finite n_iter_no_change or solver='lbfgs'",

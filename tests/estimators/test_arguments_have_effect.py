@@ -42,6 +42,7 @@ VALUES = {
         ("adaptive", {"tol": 10, "n_iter_no_change": 1}),
         ("adaptive", {"n_iter_no_change": np.inf}),
         ("invscaling", {}),
+        ("invscaling", {"n_iter_no_change": np.inf}),
         (Cosine(5), {}),
         (slow, {}),
     ],

@@ -81,7 +81,11 @@ def _fit(cls, target, **arguments):
 
     def make():
         estimator = copy.deepcopy(_classifier() if cls is MinNetClassifier else _regressor())
-        defaults = {**cls(**_small(**arguments)).get_params(), "X": X.copy(), "y": target.copy()}
+        defaults = {
+            **cls(**_small(**arguments)).get_params(deep=False),
+            "X": X.copy(),
+            "y": target.copy(),
+        }
 
         def fit(X, y, **given):
             before = estimator.get_params(deep=False)

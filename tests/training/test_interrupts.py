@@ -148,7 +148,7 @@ def test_lbfgs_keeps_what_it_has(cls, monkeypatch):
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         est.set_params(verbose=True).fit(wide, y)
     assert 3 <= est.n_iter_ < 100_000
-    whole = cls(**est.get_params() | {"max_iter": est.n_iter_})
+    whole = cls(**est.get_params(deep=False) | {"max_iter": est.n_iter_})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         whole.fit(wide, y)

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from minnet import SGD, Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
+from minnet.schedules import WarmUp
 from minnet.training.reading import ReadAhead
 
 RNG = np.random.default_rng(0)
@@ -19,7 +20,7 @@ BATCHES = [(X[i : i + 24], Y[i : i + 24]) for i in range(0, 120, 24)]
 
 
 def classifier(**params):
-    given = {"hidden_layer_sizes": (7,), "random_state": 3, "batch_size": 10, "tol": 0.0}
+    given = {"hidden_layer_sizes": (7,), "random_state": 3, "batch_size": 10}
     return MinNetClassifier(**given | {"n_iter_no_change": np.inf} | params)
 
 
@@ -28,7 +29,8 @@ def classifier(**params):
 @pytest.mark.parametrize("convert", [np.asarray, np.float32, sparse.csr_matrix])
 def test_a_stream_takes_the_steps_of_partial_fit(backend, solver, convert):
     batches = [(convert(x), y) for x, y in BATCHES]
-    options = {"backend": backend, "solver": solver, "learning_rate": "invscaling"}
+    options = {"backend": backend, "solver": solver}
+    options["learning_rate"] = "invscaling" if solver == "sgd" else WarmUp(9)
     whole = classifier(**options).fit_stream(batches, n_epochs=3, classes=[0, 1, 2])
     parts = classifier(**options)
     for x, y in batches * 3:
