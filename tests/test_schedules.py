@@ -118,9 +118,8 @@ def test_a_function_of_the_step_goes_on_in_a_warm_start():
         asked.append(step)
         return 0.1
 
-    reg = MinNetRegressor(
-        (), init="zeros", batch_size=4, learning_rate=rate, max_iter=1, warm_start=True
-    )
+    options = {**REG, "learning_rate_init": 0.001, "learning_rate": rate}
+    reg = MinNetRegressor(**options, max_iter=1, warm_start=True)
     reg.fit(ONES, FAR.ravel()).fit(ONES, FAR.ravel())
     assert asked == [0, 1, 2, 3, 4, 5]
 
