@@ -23,10 +23,12 @@ One of your own has ``update``, and ``n_state`` where it remembers something:
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from minnet.common.callers import level_of_user
 from minnet.common.configurable import Configurable
 from minnet.common.fields import flag, real
 from minnet.common.names import suggest
@@ -114,6 +116,7 @@ class SGD(Optimizer, compiled="sgd"):
     momentum : float, default=0.0
         Between 0 and 1.
     nesterov : bool, default=False
+        Needs a momentum; a warning says so where there is none.
 
     Examples
     --------
@@ -143,6 +146,14 @@ class SGD(Optimizer, compiled="sgd"):
 
     def constants(self) -> dict[str, float]:
         return {"momentum": self.momentum, "nesterov": self.nesterov}
+
+    def prepare(self, params: Array) -> None:
+        if self.nesterov and not self.momentum:
+            warnings.warn(
+                "nesterov=True has no effect with momentum=0: it needs a momentum above 0",
+                stacklevel=level_of_user(),
+            )
+        super().prepare(params)
 
     def update(self, params: Array, grads: Array, rates: float | Array) -> None:
         self.step += 1

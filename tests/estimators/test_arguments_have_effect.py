@@ -12,7 +12,17 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor
+from minnet import (
+    SGD,
+    Adam,
+    BatchNorm,
+    Dense,
+    Dropout,
+    MinNetClassifier,
+    MinNetRegressor,
+    Network,
+    Trainer,
+)
 from minnet.estimators.effects import EFFECTS, EFFECTS_IN_LAYERS
 from minnet.optimizers import AdamW, RMSProp
 from minnet.schedules import Cosine, StepDecay, WarmUp
@@ -237,6 +247,35 @@ def test_every_argument_of_an_optimizer_or_schedule(given, name, value):
     after, told = outcome(MinNetRegressor, changed.get_params(deep=False))
     assert after != before
     assert told == []
+
+
+def test_nesterov_without_momentum():
+    options = {"max_iter": 2, "random_state": 0}
+    before, _ = outcome(MinNetRegressor, options | {"solver": SGD(0.1)})
+    after, told = outcome(MinNetRegressor, options | {"solver": SGD(0.1, nesterov=True)})
+    assert after == before
+    assert told == ["nesterov=True has no effect with momentum=0: it needs a momentum above 0"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "make"),
+    [
+        (
+            "init",
+            lambda: Network([Dense(2, init="he"), Dense(1, init="he")], init="zeros").initialize(3),
+        ),
+        ("init", lambda: Network([Dropout()], init="zeros").initialize(3)),
+        ("bias_init", lambda: Network([Dense(2, bias_init="ones")], bias_init=0.1).initialize(3)),
+        ("power_t", lambda: Trainer(Network([Dense(2)]).initialize(3), power_t=0.3)),
+        (
+            "power_t",
+            lambda: Trainer(Network([Dense(2)]).initialize(3), learning_rate=slow, power_t=0.3),
+        ),
+    ],
+)
+def test_a_network_and_a_trainer_refuse_what_they_cannot_use(argument, make):
+    with pytest.raises(ValueError, match=f"^{argument} must be left at "):
+        make()
 
 
 # ---- arguments that a call reads no more
