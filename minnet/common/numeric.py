@@ -25,6 +25,7 @@ _TYPES: tuple[tuple[tuple[type, ...], str], ...] = (
     ((datetime.timedelta, np.timedelta64), "durations"),
     ((complex, np.complexfloating), "complex numbers"),
 )
+_ORDINARY = {int, float, bool, type(None)}
 _NAMES = {"Period": "periods", "Interval": "intervals", "NAType": "missing values"}  # of pandas
 
 _CURES = {
@@ -120,6 +121,8 @@ def _suspects(name: str, value: Any, n_axes: int | None) -> Iterator[tuple[str, 
             "numpy.lib.recfunctions.structured_to_unstructured"
         )
     if array.dtype.kind in "biuf" or array.ndim != (array.ndim if n_axes is None else n_axes):
+        return
+    if array.dtype == object and _ORDINARY.issuperset(map(type, array.ravel().tolist())):
         return
     if array.ndim != 2:
         yield "", array.ravel()

@@ -266,6 +266,8 @@ def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: 
     for name, given in (("X", X), ("y", y)):
         if sparse.issparse(given) and given.ndim == 2:
             check_sparse(name, given)
+    if isinstance(X, list | tuple):
+        X = _of_list(X)
     check_numeric("X", X, n_axes=2)
     try:
         return validate_data(estimator, X, y, accept_sparse=["csr", "csc"], **options)
@@ -275,6 +277,17 @@ def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: 
         if "NA is ambiguous" not in str(error):  # which says what went wrong, and not where
             raise
         raise ValueError("X and y must have no missing values, got pandas.NA") from None
+
+
+def _of_list(X: Any) -> Any:
+    """Return a list of numbers as the array that scikit-learn would make of it, and others as they are."""
+    try:
+        array = np.asarray(X)
+    except (TypeError, ValueError, OverflowError):
+        return X
+    if array.dtype.kind not in "biuf":
+        return X
+    return array.astype(np.float64) if array.dtype == np.float32 else array
 
 
 def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") -> Array:

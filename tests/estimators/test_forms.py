@@ -1,5 +1,6 @@
 """A whole life in each form of X: what fit takes, all else takes, without a false word about names."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -51,6 +52,8 @@ def life(X):
     )
     found["stopped"] = stopped.validation_scores_
     reg = MinNetRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0).fit(X, A)
+    kept = pickle.loads(pickle.dumps(reg))
+    np.testing.assert_array_equal(kept.predict(X), reg.predict(X))
     found["numbers"], found["r2"] = reg.predict(X), reg.score(X, A)
     features = MinNetTransformer(classifier()).fit(X, CLASSES)
     found["transform"] = features.transform(X)
