@@ -107,7 +107,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         Stop when the score on a validation set stalls, and return to the best weights. The set is
         ``X_val`` of ``fit``; without it ``validation_fraction`` of the data are set aside: by chance, in
         the proportions of the classes where there are classes and that is possible; with
-        ``shuffle=False`` the last rows, whatever their classes.
+        ``shuffle=False`` the last rows, whatever their classes. On few rows give a classifier
+        ``scoring="loss"``: their accuracy stands still too soon.
     validation_fraction : float, default=0.1
         The share of the rows that ``early_stopping`` sets aside, rounded up.
     beta_1, beta_2 : float, default=0.9, 0.999
@@ -143,7 +144,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         Clip the gradient by its norm, or each of its elements.
     scoring : str, callable or None, default=None
         What the validation set is scored by. None: accuracy, or R2 for a regressor, which is no measure
-        of a quantile. "loss": minus the loss, without L2. Otherwise the name of a scorer of
+        of a quantile. "loss": minus the loss, without L2; a classifier that stops by it predicts better
+        than one that stops by the accuracy of a few rows. Otherwise the name of a scorer of
         scikit-learn, or ``scorer(estimator, X, y)``, the higher the better, which gets rows of the kind
         that ``fit`` got, such as a data frame with its names and its index, and ``sample_weight=`` too
         where the validation set has weights.

@@ -238,7 +238,8 @@ CALLS = {
     "Sparse.count": lambda: Call(initializers.Sparse(3).count, {"fan_in": 6}),
     "Uniform.with_std": _new(initializers.Uniform.with_std, std=0.1, mean=0.2),
     "auto_initializer": _new(
-        initializers.auto_initializer, activation_name="relu", negative_slope=0.1, first_layer=False
+        initializers.auto_initializer,
+        activation_name="relu", negative_slope=0.1, first_layer=False, n_hidden=12,
     ),
     "calculate_gain": _new(initializers.calculate_gain, activation="leaky_relu", param=0.1),
     "variance_gain": _new(initializers.variance_gain, activation="tanh", centered=False),
