@@ -33,7 +33,7 @@ def warn_of_target_scale(estimator: Estimator, network: Network, T: Array) -> No
     T = T[:: -(-len(T) // _N_ROWS)]
     if T.shape[1] == 1:  # in two sums, which say in most cases that all is well
         t = T[:, 0]
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             mean, square = float(t.sum()) / len(t), float(np.dot(t, t)) / len(t)
         variance = square - mean * mean
         if (
@@ -43,13 +43,15 @@ def warn_of_target_scale(estimator: Estimator, network: Network, T: Array) -> No
         ):
             return
     T = T.astype(np.float64)
-    unit = np.abs(T).max(axis=0)  # whose squares neither overflow nor underflow
+    unit = np.abs(T).max(axis=0)
     unit[unit == 0] = 1.0
-    mean, spread = (T / unit).mean(axis=0) * unit, (T / unit).std(axis=0) * unit
+    T /= unit  # so that no square overflows or underflows
+    mean, spread = T.mean(axis=0) * unit, T.std(axis=0) * unit
     spread[spread <= 1e-14 * np.abs(mean)] = 0.0  # what rounding leaves of a constant
     offset = np.abs(mean - getattr(network.layers[-1], "b", 0.0))  # from where the outputs begin
-    far = ~(np.hypot(offset, spread) <= largest)
-    far |= (spread > 0) & ((spread < smallest) | (offset > ratio * spread))
+    with np.errstate(over="ignore"):
+        far = ~(np.hypot(offset, spread) <= largest)
+        far |= (spread > 0) & ((spread < smallest) | (offset > ratio * spread))
     if not far.any():
         return
     # One digit: the fits of a search have nearly the same targets.

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
     "error",
     "ignore::sklearn.exceptions.ConvergenceWarning",  # no RuntimeWarning of NumPy comes out
     "ignore:X is far from unit scale",
+    "ignore:.*y is far from unit scale",
     "ignore:batch_size=20 has no effect with solver='lbfgs'",
 )
 
@@ -107,7 +108,7 @@ def outcome(est, X, y):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("error")
         warnings.simplefilter("always", ConvergenceWarning)
-        warnings.filterwarnings("ignore", "X is far from unit scale")
+        warnings.filterwarnings("ignore", "(X|y|column . of y) is far from unit scale")
         warnings.filterwarnings("ignore", "batch_size=20 has no effect with solver='lbfgs'")
         refused = error_of(est.fit, X, y)
     if refused:
