@@ -35,7 +35,8 @@ class NumpyBackend:
     network : Network
         Initialized.
     n_threads : int or None, default=None
-        Threads of the BLAS library that NumPy uses; None leaves its setting alone.
+        Threads of the BLAS library that NumPy uses; None leaves its setting alone. It splits sums over
+        them, so that the last bits depend on how many there are.
     """
 
     name = "numpy"

@@ -152,7 +152,9 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     backend : {"auto", "cython", "numba", "numpy"}, default="auto"
         What runs the training; "auto" takes the first of them that is installed.
     n_threads : int or None, default=None
-        Threads; None leaves the libraries' settings alone.
+        Threads; None leaves the libraries' settings alone. On the backend "cython" the bits of the result
+        do not depend on it. On "numpy" and "numba" these are the threads of the BLAS library, which splits
+        sums over them: there the last bits may.
 
     Attributes
     ----------

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from minnet.activations import Identity
+from minnet.common.blas import one_blas_thread
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
 from minnet.initializers.structured import Orthogonal
 from minnet.random import Stream
+
+_FEW_ROWS = 500  # no BLAS splits a sum that is so short
 
 
 class LSUV(Initializer):
@@ -178,7 +182,8 @@ class OutputPrior(Initializer):
             shares = np.where(shares > 0, shares, least)
             layer.b = np.log(shares / shares.sum())
             return
-        mean = p @ (T if sparse.issparse(T) else np.asarray(T, dtype=np.float64))
+        with one_blas_thread() if len(p) > _FEW_ROWS else nullcontext():
+            mean = p @ (T if sparse.issparse(T) else np.asarray(T, dtype=np.float64))
         if output == "logistic":
             mean = np.clip(mean, least, 1 - least)
             layer.b = np.log(mean) - np.log1p(-mean)

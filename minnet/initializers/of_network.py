@@ -1,12 +1,14 @@
 """Which initializer makes each array of a network, what it may ask, and what it may see of data."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
 
 from minnet.activations import Activation, Identity, LeakyRelu, name_of
+from minnet.common.blas import one_blas_thread
 from minnet.common.checks import check_whole
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.initializers.base import Initializer
@@ -137,13 +139,16 @@ class InitializerSupport:
             None if a is None else a[rows] for a in (X if looking else None, T, sample_weight)
         )
         p = None if s is None else (s / s.sum()).astype(self.dtype)[:, np.newaxis]
-        for i, layer in enumerate(self.layers):
-            for initializer in waiting.get(i, ()):
-                x, targets, weights = (Y, t, s) if initializer.needs_X else (None, T, sample_weight)
-                initializer.adapt(self, i, x, _targets_for(initializer, targets), weights)
-                _check_finite(self, i, initializer)
-            if looking and i < looking[-1]:
-                Y = self._forward_adapting(layer, Y, p)
+        with one_blas_thread() if looking else nullcontext():
+            for i, layer in enumerate(self.layers):
+                for initializer in waiting.get(i, ()):
+                    x, targets, weights = (
+                        (Y, t, s) if initializer.needs_X else (None, T, sample_weight)
+                    )
+                    initializer.adapt(self, i, x, _targets_for(initializer, targets), weights)
+                    _check_finite(self, i, initializer)
+                if looking and i < looking[-1]:
+                    Y = self._forward_adapting(layer, Y, p)
 
 
 def _targets_for(initializer: Any, T: Matrix) -> Matrix:

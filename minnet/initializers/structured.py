@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import hadamard, lapack
 
+from minnet.common.blas import one_blas_thread
 from minnet.common.fields import checked, one_of
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
@@ -92,8 +93,9 @@ class Orthogonal(WithGain):
                 Q *= gain
         else:
             A = stream.normal((long, short), 0.0, 1.0, "float64")
-            U, _, Vt = np.linalg.svd(A, full_matrices=False)
-            Q = gain * (U @ Vt)
+            with one_blas_thread():
+                U, _, Vt = np.linalg.svd(A, full_matrices=False)
+                Q = gain * (U @ Vt)
         return Q if fan_in >= fan_out else Q.T
 
 
@@ -111,7 +113,8 @@ def _reflected(X: Array) -> Array:
     V /= np.where(some, alpha - beta, 1)
     orgqr = lapack.sorgqr if V.dtype == np.float32 else lapack.dorgqr
     lwork = 64 * V.shape[1]  # room for blocks of 64 columns; LAPACK's are 32
-    Q = orgqr(np.asfortranarray(V), tau, lwork=lwork, overwrite_a=True)[0]
+    with one_blas_thread():
+        Q = orgqr(np.asfortranarray(V), tau, lwork=lwork, overwrite_a=True)[0]
     Q *= np.where(beta < 0, -1, 1).astype(Q.dtype)
     return Q
 

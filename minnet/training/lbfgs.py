@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet.backends import make_backend
+from minnet.common.blas import one_blas_thread
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_real
 from minnet.common.types import Array, ArrayLike, Matrix
@@ -51,7 +53,8 @@ def minimize_lbfgs(
     backend : str
         What computes objective and gradient, see :func:`minnet.backends.list_backends`.
     n_threads : int or None
-        Its threads.
+        Its threads. On "cython" the result has the same bits for any number of them, and of BLAS's, which
+        is held to one thread meanwhile, in the whole process: SciPy sums with it.
 
     Returns
     -------
@@ -103,7 +106,10 @@ def minimize_lbfgs(
         if verbose:
             print(f"Iteration {result.nit}, loss = {fun:.8f}")
 
-    with np.errstate(over="ignore", invalid="ignore"), Interrupts() as interrupts:
+    # SciPy's vectors are summed by BLAS, on as many threads as there happen to be. The other backends
+    # compute with BLAS themselves, for which their n_threads is.
+    sums = one_blas_thread() if runner.name_in_use == "cython" else nullcontext()
+    with np.errstate(over="ignore", invalid="ignore"), Interrupts() as interrupts, sums:
         try:
             result = minimize(
                 objective,

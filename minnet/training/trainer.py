@@ -67,6 +67,8 @@ class Trainer(EarlyStopping):
         Decoupled weight decay, added to that of the optimizer (``AdamW``); at most 2 / learning rate.
     backend : str, default="auto"
     n_threads : int or None, default=None
+        Threads; None leaves the libraries' settings alone. On the backend "cython" the bits of the result
+        do not depend on it; on "numpy" and "numba", whose sums BLAS makes, the last ones may.
     verbose : bool or int, default=False
         1 or True shows progress from the third second on: a bar with loss, validation score, rows per
         second and time left (``pip install 'minnet-learn[progress]'``), or a line every few seconds; a
