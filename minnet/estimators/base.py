@@ -443,6 +443,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
 
         The optimizer and its learning rate stay those of the first call; ``alpha``, ``batch_size``,
         ``shuffle``, ``verbose``, clipping and weight decay are read anew in each.
+        What ``scale_targets`` and initializers that look at data take from them is of the first call's,
+        which should have 100 rows or more.
 
         Parameters
         ----------
@@ -490,6 +492,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
             first one is looked at for the number of features and the dtype. If it is an iterator with
             a method ``skip(n)``, a fit that is resumed from a checkpoint tells it what to leave out;
             others are read from their beginning. A checkpoint cannot tell other batches from these.
+            ``scale_targets`` and initializers that look at data see the first batch alone: a warning
+            says so where it has less than 100 rows.
         n_epochs : int, default=1
             At most: a loss or score that stalls ends the fit, see ``n_iter_no_change``.
         batches_per_epoch : int or None, default=None

@@ -30,6 +30,9 @@ from minnet.training.reading import Batches, InMemory, in_batch, unpack
 
 __all__ = ["Fit", "FitStream", "Initialize", "PartialFit", "new_network"]
 
+#: The standard error of a mean is then a tenth of the standard deviation, and that of the latter 7 %.
+_ENOUGH_ROWS = 100
+
 
 def new_network(estimator: Estimator, data: Data) -> Network:
     """Return the network that a fit of an estimator starts from."""
@@ -53,6 +56,25 @@ def new_network(estimator: Estimator, data: Data) -> Network:
     return network
 
 
+def warn_of_first_piece(estimator: Estimator, network: Network, n_samples: int) -> None:
+    """Warn where statistics of all data are taken from few rows, the first of a stream."""
+    if n_samples >= _ENOUGH_ROWS:
+        return
+    if getattr(estimator, "scale_targets", False):
+        what = "scale_targets=True takes mean and standard deviation of y"
+    else:
+        initializers = network.init_.values()
+        adapting = next((one for one in initializers if hasattr(one, "adapt")), None)
+        if adapting is None:
+            return
+        what = f"{type(adapting).__name__} sets parameters by the data"
+    warnings.warn(
+        f"{what} from the first batch alone, of {n_samples} row{'s'[: n_samples - 1]}: make that "
+        f"{_ENOUGH_ROWS} rows or more, in random order",
+        stacklevel=level_of_user(),
+    )
+
+
 class Fit:
     """A call of ``fit``: the sequence that all calls share; a subclass says what is different in its own.
 
@@ -69,6 +91,9 @@ class Fit:
 
     call = "fit"
     is_told = True  # to scikit-learn's callbacks
+    in_pieces = (
+        False  # so that what is learned of the data before the first step is of a part of them
+    )
     interrupt: KeyboardInterrupt | None = None  # to be raised when the estimator has what is done
     not_read: frozenset[str] = frozenset()  # arguments that are for other calls
 
@@ -100,6 +125,8 @@ class Fit:
         try:
             validation = check_held(estimator, data, *self.held)
             network = state.network = self.network(data, new=known is None)
+            if self.in_pieces and known is None:
+                warn_of_first_piece(estimator, network, data.X.shape[0])
             ran = self.train(network, data, validation)
             seconds = time.perf_counter() - self.began
             state.info = fit_info(network, ran, estimator.n_threads, seconds)
@@ -245,6 +272,7 @@ class FitStream(Fit):
     """A call of ``fit_stream``, whose data are ``batches, n_epochs, batches_per_epoch``."""
 
     call = "partial_fit"
+    in_pieces = True
     not_read = frozenset({"validation_fraction"})
 
     def check(self) -> None:
@@ -290,6 +318,7 @@ class PartialFit(Fit):
     """A call of ``partial_fit``: one epoch, on the fitted network itself."""
 
     call = "partial_fit"
+    in_pieces = True
     is_told = False
     not_read = frozenset({"n_iter_no_change", "scoring", "tol", "validation_fraction"})
 

@@ -124,7 +124,9 @@ def test_estimators_refuse_one_row_by_name(call, cls):
     with pytest.raises(ValueError, match=r"^batch_size must be at least 2 .* BatchNorm, .* got 1$"):
         call(estimator(cls, batch_size=1), X, Y, None)
     number = {BY["fit_stream"]: "batch 0: ", BY["later"]: "batch 1: "}.get(call, "")
-    with pytest.raises(ValueError, match=rf"^{number}X must have at least 2 rows .*BatchNorm.* n_samples=1$"):
+    with pytest.raises(
+        ValueError, match=rf"^{number}X must have at least 2 rows .*BatchNorm.* n_samples=1$"
+    ):
         call(estimator(cls), X[:1], Y[:1], None)
     weights = np.eye(41)[3]
     with pytest.raises(ValueError, match=rf"^{number}X must have at least 2 rows? with a positive"):
