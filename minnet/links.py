@@ -108,6 +108,7 @@ def check_numbers(
 def _plain_csr(T: Matrix, dtype: DTypeLike) -> Matrix:
     """Return a sparse matrix as CSR in a dtype, whose entries have a place of their own each."""
     check_sparse("T", T)
+    check_numeric("T", T)
     T = T.tocsr()
     numbers = as_numbers("T", T.data, dtype)
     if numbers is T.data and T.has_canonical_format:

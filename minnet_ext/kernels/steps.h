@@ -150,6 +150,8 @@ static int64_t train_steps(const minnet_network *net, const minnet_data *data, m
     char *base = (char *)(((uintptr_t)hyper->workspace + 63) & ~(uintptr_t)63);
     lay_out(&w, base, net, data, hyper, (ptrdiff_t)n_params);
     if (w.slot) memset(w.slot, 0, (size_t)net->layers[0].n_in * sizeof *w.slot);
+    /* its gaps and frozen layers count in the norm, and what lies there may be of another layout */
+    if (w.grads && !hyper->gradient) memset(w.grads, 0, (size_t)n_params * sizeof(real));
     const int n_threads = (int)hyper->n_threads;
     (void)n_threads;
 

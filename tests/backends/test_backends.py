@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 from threadpoolctl import threadpool_info
 
-from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network
+from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network, Trainer
 from minnet.backends import Hyper, list_backends, make_backend
 from minnet.backends import numpy as numpy_backend
 from minnet.backends.numpy import NumpyBackend
@@ -138,3 +138,18 @@ def test_lookup():
     assert make_backend("auto", network).name == list_backends()[0]
     with pytest.raises(ValueError, match=r"backend must be .* got 'numpi': did you mean 'numpy'"):
         make_backend("numpi", network)
+
+
+@pytest.mark.parametrize("clip", [{}, {"clip_norm": 0.05}, {"clip_value": 0.01}])
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("backend", list_backends())
+def test_batches_of_other_sizes_leave_nothing_behind(backend, frozen, clip, X):
+    networks = []
+    for name in (backend, "numpy"):
+        layers = [Dense(6, "relu", trainable=not frozen), BatchNorm("tanh"), Dense(3)]
+        networks.append(Network(layers).initialize(4, random_state=0))
+        trainer = Trainer(networks[-1], SGD(0.1), batch_size=9, backend=name, **clip)
+        for n in (N, 3, 20, 7):
+            trainer.run_epoch(X[:n], T[:n])
+    one, other = networks
+    np.testing.assert_allclose(one.params, other.params, rtol=1e-12, atol=1e-15)

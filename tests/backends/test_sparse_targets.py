@@ -205,7 +205,10 @@ BROKEN = {
     "2 of 1": (ONES * 2, "T must lie between 0 and 1, got values from 0.0 to 2.0"),
     "negative": (-ONES, "T must lie between 0 and 1, got values from -1.0 to 0.0"),
     "NaN": (np.where(ONES, np.nan, 0), "T must be finite, got NaN or infinity"),
-    "complex": (ONES * 1j, "T must be real numbers, got an array of complex128"),
+    "complex": (
+        np.where(np.arange(OUTPUTS) == 3, 1j, ONES),
+        "T must be .* complex numbers in column 3.*",
+    ),
     "narrow": (ONES[:, :3], r"T must have shape \(101, 7\), got an array of shape \(101, 3\)"),
     "short": (ONES[:5], r"T must have shape \(101, 7\), got an array of shape \(5, 7\)"),
 }
