@@ -1,10 +1,10 @@
 """Feed thousands of broken model files to load_model, each in a process of its own: ``make fuzz``.
 
 Whatever a file says, load_model must end within a second and 200 MB with a model or with one ValueError,
-and must run, import, open or send nothing. A model that was read must then predict and train, or raise,
-but not crash. What happened is printed: how many files of each kind were refused or read (a flipped bit
-of a weight makes another model, not a broken file), the longest time, the most memory, and all that
-Python's audit hooks reported. It needs a system that can fork.
+and must run, import, open or send nothing. A model that was read must have finite weights, and must then
+predict and train, or raise, but not crash. What happened is printed: how many files of each kind were
+refused or read (a flipped bit of a weight makes another model, not a broken file), the longest time, the
+most memory, and all that Python's audit hooks reported. It needs a system that can fork.
 """
 
 import argparse
@@ -125,6 +125,7 @@ def use(model):
     network = getattr(model, "network_", getattr(model, "network", model))
     if not hasattr(network, "params") or network.sizes[0] > 1000:
         return
+    assert np.isfinite(network.params).all()  # or the child's status says so
     X = np.ones((6, network.sizes[0]), dtype=network.dtype)
     y = getattr(model, "classes_", np.zeros(1))[[0] * 6]
     with contextlib.suppress(Exception):

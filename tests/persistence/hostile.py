@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import struct
 
 from minnet.persistence.container import MAX_HEADER
@@ -218,6 +219,21 @@ def noise(raw, random):
     return random.randbytes(random.randint(0, 4096))
 
 
+def wrong_number(raw, random):
+    """Put a number that weights, curves or counts cannot be into an array."""
+    header, _, data = parts(raw)
+    entries = [entry for name, entry in header.items() if name != "__metadata__"]
+    entry = random.choice(entries or [{"dtype": "F64", "data_offsets": [0, 0]}])
+    code = {"F64": "d", "F32": "f", "I64": "q"}.get(entry["dtype"], "B")
+    size, (start, end) = struct.calcsize(code), entry["data_offsets"]
+    if start == end:
+        return raw
+    values = [math.nan, math.inf, -math.inf, -1.0, 1e38] if code in "df" else [0, 1, 255]
+    at = start + size * random.randrange((end - start) // size)
+    number = struct.pack(f"<{code}", random.choice(values))
+    return build(header, None, data[:at] + number + data[at + size :])
+
+
 def _in_record(change):
     def mutate(raw, random):
         header, record, data = parts(raw)
@@ -325,6 +341,7 @@ MUTATIONS = {
     "overwrite": overwrite,
     "header length": header_length,
     "noise": noise,
+    "wrong number": wrong_number,
     "description: replace": _in_record(_replace),
     "description: nudge": _in_record(_nudge),
     "description: remove": _in_record(_remove),
