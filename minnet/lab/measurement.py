@@ -275,6 +275,8 @@ class Recording:
         ValueError
             If the file is not one of :meth:`save`, or is damaged.
         """
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            raise ValueError(_not_ours(path))  # a pipe would be waited for
         try:
             with np.load(path, allow_pickle=False) as file:
                 header = json.loads(str(file["header"]))

@@ -11,11 +11,11 @@ import warnings
 import numpy as np
 import pytest
 
-from minnet import MinNetClassifier, save_model
+from minnet import MinNetClassifier, load_model, save_model
 from minnet.callbacks import Checkpoint
 from minnet.common.atomic import write_atomically
 from minnet.export import to_numpy_source, to_onnx
-from minnet.lab import Probe
+from minnet.lab import Probe, Recording
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="of POSIX systems")
 
@@ -206,6 +206,14 @@ def test_another_group_gets_no_rights(refused, tmp_path, monkeypatch):
     owner, group = path.stat().st_uid, path.stat().st_gid
     assert asked == [(owner, group), (-1, group)]
     assert stat.S_IMODE(path.stat().st_mode) == (0o664 if refused == "owner" else 0o604)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TARGETS if "device" not in kind])
+@pytest.mark.parametrize("load", [load_model, Recording.load])
+def test_what_is_no_file_is_not_read_either(load, kind, tmp_path):
+    TARGETS[kind](tmp_path / "target")
+    with pytest.raises((OSError, ValueError), match=r"path must be|Is a directory"):
+        load(tmp_path / "target")
 
 
 def test_links_of_both_kinds(tmp_path):
