@@ -43,12 +43,12 @@ class Activation(Configurable):
     needs_Z : bool
         Whether ``derivative`` reads ``Z``; otherwise it reads only ``Y``.
     is_rectifier : bool
-        Whether it lets positive numbers through and little of the others: ``init="auto"`` takes He's law
-        in a deep network.
+        Whether it lets positive numbers through and little of the others: what :func:`minnet.lab.diagnose`
+        advises He's law for, where weights are to be larger.
     is_self_normalizing : bool
         Whether mean 0 and variance 1 are its fixed point: ``init="auto"`` takes LeCun's law.
     glorot_gain : float
-        The gain of Glorot's law, which ``init="auto"`` takes for all others.
+        The gain of Glorot's law, where ``init="auto"`` takes it.
     kinks : tuple of float
         Pre-activations at which the derivative jumps; :func:`minnet.check_gradients` skips steps
         across them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import numbers
 from typing import Any
 
@@ -148,7 +149,15 @@ def materialize(
     return values
 
 
-DEEP = 10  # hidden layers, from which on rectifiers need He's gain: benchmarks/DEFAULT_INIT.md
+# Hidden layers, from which on "auto" takes He's law: benchmarks/DEFAULT_INIT.md
+DEEP = 10
+_HE_FROM: dict[type, int] = {
+    activations.Relu: DEEP,
+    activations.LeakyRelu: DEEP,
+    activations.Gelu: 1,
+    activations.Silu: 1,
+    activations.Softplus: 1,
+}
 
 
 def auto_initializer(
@@ -162,13 +171,13 @@ def auto_initializer(
     =================================== =============================== ==========================
     activation                          initializer                     source
     =================================== =============================== ==========================
-    tanh, lecun_tanh, softsign,         ``GlorotUniform()``             Glorot & Bengio 2010
+    tanh, lecun_tanh, softsign, elu,    ``GlorotUniform()``             Glorot & Bengio 2010
     identity
     sigmoid, logistic                   ``GlorotUniform(gain=4.0)``     Bengio 2012; 4 = 1/f'(0)
-    relu, leaky_relu, elu, gelu, silu,  ``GlorotUniform()``             as scikit-learn's MLP
-    softplus
-    the same with 10 or more hidden     ``HeNormal()``                  He et al. 2015
-    layers
+    relu, leaky_relu                    ``GlorotUniform()``             as scikit-learn's MLP
+    relu with 10 hidden layers or more  ``HeNormal()``                  He et al. 2015
+    leaky_relu likewise                 ``HeNormal(negative_slope=a)``  He et al. 2015
+    gelu, silu, softplus                ``HeNormal()``                  He et al. 2015
     selu                                ``LecunNormal()``               Klambauer et al. 2017
     any other, a user's own             ``GlorotUniform()``
     the first layer, but for selu       ``GlorotUniform()``             see the notes
@@ -193,9 +202,10 @@ def auto_initializer(
     -----
     The factors of He and Bengio make up for what the activation *below* a layer takes from the
     variance. The first layer has none below it: standardized data keep their variance without a
-    factor. A rectifier takes a half, which a network of few layers does better without making up
-    for: ``benchmarks/default_init.py`` measures what each law does to scores, and from which depth on
-    the factor is needed.
+    factor. ReLU takes a half, which a network of few layers does better without making up for; GELU,
+    SiLU and softplus have a slope of 1/2 at 0, where small signals are, and need it sooner; ELU has 1.
+    ``benchmarks/default_init.py`` measures what each law does to scores, and from which depth on the
+    factor is needed.
 
     Examples
     --------
@@ -212,10 +222,8 @@ def auto_initializer(
         return LecunNormal()
     if first_layer:
         return GlorotUniform()
-    if not activation.is_rectifier:
+    if n_hidden < _HE_FROM.get(activation, math.inf):
         return GlorotUniform(gain=activation.glorot_gain)
-    if n_hidden < DEEP:
-        return GlorotUniform()
     is_leaky = activation is activations.LeakyRelu
     return HeNormal(negative_slope=negative_slope if is_leaky else 0.0)
 
