@@ -69,7 +69,7 @@ def warn_of_first_piece(estimator: Estimator, network: Network, n_samples: int) 
             return
         what = f"{type(adapting).__name__} sets parameters by the data"
     warnings.warn(
-        f"{what} from the first batch alone, of {n_samples} row{'s'[: n_samples - 1]}: make that "
+        f"{what} from the first batch alone, of {n_samples} row(s): make that "
         f"{_ENOUGH_ROWS} rows or more, in random order",
         stacklevel=level_of_user(),
     )

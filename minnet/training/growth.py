@@ -48,8 +48,12 @@ def warn_if_grown(trainer: Any, call: Call, loss: float) -> None:
     """
     if call.first_loss is None or call.targets is None or not np.isfinite(loss):
         return
-    least = min(call.first_loss, *trainer.loss_curve)
-    if not (loss > call.first_loss and loss > _FACTOR * least):
+    if not loss > call.first_loss:
+        return
+    # Not noted where a score decides, or where epochs are run one by one.
+    best = trainer.best_loss if trainer.best_loss < np.inf else min(trainer.loss_curve)
+    least = min(call.first_loss, best)
+    if not loss > _FACTOR * least:
         return
     T, weights = call.targets
     step = -(-T.shape[0] // max(1, min(_N_ROWS, _N_NUMBERS // trainer.network.sizes[-1])))

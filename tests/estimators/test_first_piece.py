@@ -38,7 +38,7 @@ def test_few_rows_are_said_once(cls, options, message, call, n):
     assert len(said) == (message is not None and n < 100)
     for warning in said:
         assert str(warning.message).startswith(message)
-        assert f"of {n} rows:" in str(warning.message)
+        assert f"of {n} row(s):" in str(warning.message)
         assert warning.filename == __file__
 
 
