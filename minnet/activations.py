@@ -22,6 +22,7 @@ array([12.])
 import numpy as np
 from scipy.special import expit, ndtr
 
+from minnet.common.checks import check_text
 from minnet.common.configurable import Configurable
 from minnet.common.fields import real
 from minnet.common.names import suggest
@@ -406,6 +407,7 @@ def get_activation(
     >>> get_activation("tanh")
     Tanh()
     """
+    check_text("name", name)
     if isinstance(spec, Activation):
         return spec
     if isinstance(spec, type) and issubclass(spec, Activation):

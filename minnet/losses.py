@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit, softmax, xlogy
 
-from minnet.common.checks import is_real
+from minnet.common.checks import check_dtype, check_whole, is_real
 from minnet.common.configurable import Configurable
 from minnet.common.fields import checked, finite, one_of
 from minnet.common.names import suggest
@@ -105,6 +105,9 @@ class Loss(Configurable):
         ValueError
             If shape or values do not fit.
         """
+        check_whole("n_samples", n_samples, 0)
+        check_whole("n_outputs", n_outputs)
+        check_dtype(dtype)
         if self.output == "softmax":
             return check_class_indices(T, n_samples, n_outputs)
         name = type(self).__name__.lower()
@@ -203,7 +206,7 @@ class SquaredError(Loss):
     output: str = one_of("identity", "softmax", "logistic")
 
     def __init__(self, output: str = "identity") -> None:
-        self.output = "logistic" if output == "sigmoid" else output
+        self.output = "logistic" if isinstance(output, str) and output == "sigmoid" else output
 
     @property
     def best_constant(self) -> str | float | None:  # type: ignore[override]
@@ -326,8 +329,9 @@ class Huber(Loss):
     def check_targets(
         self, T: ArrayLike | Matrix, n_samples: int, n_outputs: int, dtype: DTypeLike
     ) -> Matrix:
+        T = super().check_targets(T, n_samples, n_outputs, dtype)
         check_normal_number("delta", self.delta, dtype)
-        return super().check_targets(T, n_samples, n_outputs, dtype)
+        return T
 
 
 def _check_share(name: str, value: Any) -> float:
@@ -427,6 +431,7 @@ def get_loss(spec: str | Loss, n_outputs: int) -> Loss:
     """
     if isinstance(spec, Loss):
         return spec
+    check_whole("n_outputs", n_outputs)
     if isinstance(spec, str) and spec == "log_loss":
         return SigmoidCrossEntropy() if n_outputs == 1 else SoftmaxCrossEntropy()
     if isinstance(spec, str) and spec in _BY_NAME:

@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.checks import as_numbers, check_whole, is_whole
+from minnet.common.checks import as_numbers, check_flag, check_whole, is_whole
+from minnet.common.names import check_name
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
 from minnet.layers import Layer
 from minnet.losses import Loss
@@ -106,8 +107,9 @@ def mup(
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r}")
-    if not isinstance(optimizer, str) or optimizer not in ("adam", "sgd"):
-        raise ValueError(f"optimizer must be 'adam' or 'sgd', got {optimizer!r}")
+    check_flag("output", output)
+    check_flag("zero_output", zero_output)
+    check_name("optimizer", optimizer, ("adam", "sgd"))
     dense = [i for i, layer in enumerate(layers) if layer.fully_connected]
     hidden = dense[:-1] if output else dense
     if not hidden:
@@ -221,6 +223,8 @@ def coordinate_check(
     standard times 12.5 at 16 times the width
     scaled   times 0.9 at 16 times the width
     """
+    if not callable(make_layers) or isinstance(make_layers, type):
+        raise TypeError(f"make_layers must be a function of the width, got {make_layers!r:.200}")
     n_steps = check_whole("n_steps", n_steps, 0, 10**6)
     if not isinstance(widths, list | tuple | range | np.ndarray) or np.ndim(widths) != 1:
         raise ValueError(f"widths must be whole numbers in a row, got {widths!r:.200}")

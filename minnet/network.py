@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.common.batch_checks import BatchChecks
-from minnet.common.checks import check_dtype, check_real, check_whole
+from minnet.common.checks import check_dtype, check_flag, check_real, check_whole
 from minnet.common.displayed import Displayed
 from minnet.common.fields import real
 from minnet.common.flat_parameters import FlatParameters
@@ -170,6 +170,8 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
         ndarray of shape (n_samples, n_outputs), or list of ndarray
         """
         Y = self.check_X(X)
+        if return_all is not False:
+            check_flag("return_all", return_all)
         outputs = []
         for layer in self.layers:
             Y = layer.forward(Y, Context())

@@ -8,8 +8,8 @@ from scipy import sparse
 
 from minnet.activations import Sigmoid
 from minnet.common.buffers import all_finite
-from minnet.common.checks import check_whole, is_real
-from minnet.common.names import suggest
+from minnet.common.checks import check_verbose, check_whole, is_real
+from minnet.common.names import check_name
 from minnet.common.types import Array, Matrix, RandomState
 from minnet.layers import Context, Dense, Dropout, Layer
 from minnet.network import Network
@@ -138,7 +138,7 @@ def pretrain(
     >>> clf.fit(X, y).score(X, y) > 0.9
     True
     """
-    _check_arguments(network, corruption, loss, n_epochs)
+    _check_arguments(network, corruption, loss, n_epochs, verbose)
     H = _check_data(network, X)
     get_optimizer(optimizer)
     key = network.key if random_state is None else draw_key(random_state)
@@ -171,7 +171,9 @@ def pretrain(
     return network
 
 
-def _check_arguments(network: Any, corruption: float, loss: Any, n_epochs: int) -> None:
+def _check_arguments(
+    network: Any, corruption: float, loss: Any, n_epochs: int, verbose: Any
+) -> None:
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, got {network!r}")
     if sum(layer.fully_connected for layer in network.layers) < 2:
@@ -180,9 +182,9 @@ def _check_arguments(network: Any, corruption: float, loss: Any, n_epochs: int) 
         )
     if not is_real(corruption) or not 0 <= corruption < 1:
         raise ValueError(f"corruption must be at least 0 and below 1, got {corruption!r}")
-    if not isinstance(loss, str) or loss not in ("auto", *_LOSSES):
-        raise ValueError(suggest("loss", loss, ("auto", *_LOSSES)))
+    check_name("loss", loss, ("auto", *_LOSSES))
     check_whole("n_epochs", n_epochs, 1, 10**6)
+    check_verbose("verbose", verbose)
 
 
 def _check_data(network: Network, X: Matrix) -> Array:

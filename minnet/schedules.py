@@ -131,6 +131,8 @@ class FunctionOfStep(Schedule):
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function) or isinstance(function, type):
+            raise TypeError(f"function must be a function of the step, got {function!r:.200}")
         self.function = function
 
     def rates(self, current: float, initial: float, step: int, n_steps: int, n_seen: int) -> Array:

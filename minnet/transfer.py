@@ -5,6 +5,7 @@ from typing import Any
 
 from sklearn.exceptions import NotFittedError
 
+from minnet.common.checks import NO_NUMBERS
 from minnet.common.types import Array
 from minnet.network import Network
 
@@ -122,7 +123,7 @@ def _pairs(layers: Any, n_here: int, n_there: int) -> list[tuple[int, int]]:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, Integral) and not isinstance(value, NO_NUMBERS)
 
 
 def _shapes(arrays: dict[str, Array]) -> str:

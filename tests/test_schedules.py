@@ -8,7 +8,15 @@ from sklearn.base import clone
 
 from minnet import SGD, Adam, Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
 from minnet.backends import list_backends
-from minnet.schedules import ByStep, Constant, Cosine, FunctionOfStep, StepDecay, WarmUp
+from minnet.schedules import (
+    ByStep,
+    Constant,
+    Cosine,
+    FunctionOfStep,
+    StepDecay,
+    WarmUp,
+    get_schedule,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -157,10 +165,12 @@ def test_only_schedules_by_step_follow_a_warm_up(then):
 
 
 def test_a_class_is_no_schedule():
+    with pytest.raises(TypeError, match=r"'learning_rate' parameter .*Got <class .*Cosine"):
+        MinNetRegressor(learning_rate=Cosine).fit(ONES, FAR.ravel())
     with pytest.raises(
         TypeError, match=r"must be a name, a Schedule object or .*, got <class .*Cosine"
     ):
-        MinNetRegressor(learning_rate=Cosine).fit(ONES, FAR.ravel())
+        get_schedule(Cosine)
 
 
 class Wrong(ByStep):

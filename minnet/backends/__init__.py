@@ -16,7 +16,7 @@ from typing import Any
 
 from minnet.backends.hyper import Hyper
 from minnet.common.checks import is_whole
-from minnet.common.names import suggest
+from minnet.common.names import check_name
 from minnet.network import Network
 
 __all__ = ["Hyper", "check_backend", "check_n_threads", "list_backends", "make_backend"]
@@ -43,9 +43,7 @@ def list_backends() -> tuple[str, ...]:
 
 def check_backend(name: str, value: Any) -> str:
     """Return the name of a backend that can run here or "auto", or say what there is."""
-    if not isinstance(value, str) or value not in ("auto", *list_backends()):
-        raise ValueError(suggest(name, value, ["auto", *list_backends()]))
-    return value
+    return check_name(name, value, ("auto", *list_backends()))
 
 
 def check_n_threads(name: str, value: Any) -> int | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from minnet.callbacks.epoch import FIGURES, Epoch
+from minnet.common.checks import is_whole
 from minnet.common.extras import import_extra
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
@@ -58,7 +59,7 @@ class History(Callback):
         -------
         dict of str to list
         """
-        if not -len(self.fits) <= fit < len(self.fits):
+        if not is_whole(fit, -len(self.fits), len(self.fits) - 1):
             raise ValueError(f"fit must be one of the {len(self.fits)} fits watched, got {fit!r}")
         return {name: list(values) for name, values in self.fits[fit].items()}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from minnet.callbacks.epoch import Epoch
 from minnet.common.callers import level_of_user
+from minnet.common.checks import check_path
 from minnet.common.extras import import_extra
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
@@ -77,6 +78,7 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
+        check_path("folder", folder)
         self.folder = folder
         self.run_folders: list[str] = []
         self._running = PerTrainer()

@@ -3,9 +3,9 @@
 import math
 import time
 import warnings
-from numbers import Real
 from typing import Any
 
+from minnet.common.checks import is_real
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.per_trainer import PerTrainer
 from minnet.training.step_timer import StepTimer
@@ -52,7 +52,7 @@ class TimeLimit(Callback):
     """
 
     def __init__(self, seconds: float) -> None:
-        valid = isinstance(seconds, Real) and not isinstance(seconds, bool)
+        valid = is_real(seconds)
         if not (valid and 0 < seconds < math.inf):
             raise ValueError(f"seconds must be a number above 0, got {seconds!r}")
         self.seconds = seconds

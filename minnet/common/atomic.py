@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from minnet.common.checks import check_path
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -73,7 +75,7 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Any]:
     ...     before, os.listdir(folder)
     (False, ['numbers'])
     """
-    given = os.fsdecode(path)
+    given = check_path("path", path)
     replaced = _regular_file(given, os.stat)
     path = os.path.realpath(given)
     folder = os.path.dirname(path)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from minnet.common.buffers import all_finite
-from minnet.common.checks import as_numbers, check_sparse
+from minnet.common.checks import as_numbers, check_flag, check_sparse
 from minnet.common.numeric import check_numeric
 from minnet.common.types import Array, ArrayLike, Matrix
 
@@ -50,6 +50,8 @@ class BatchChecks:
         targets: bool = True,
     ) -> tuple[Matrix, Matrix, Array | None]:
         """Return X, T and sample_weight as the network computes with them, or say what is wrong."""
+        if targets is not True:
+            check_flag("targets", targets)
         X = self.check_X(X)
         n = X.shape[0]
         if n == 0:

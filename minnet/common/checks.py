@@ -1,12 +1,17 @@
 """Checks of single numbers that many modules share."""
 
 import math
+import os
+import stat
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from minnet.common.numeric import check_numeric
+
+#: What is an Integral, or counts as one, and no number: a duration is one to NumPy.
+NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
 #: The largest size that an array's axis can have.
 LARGEST_SIZE = 2**63 - 1
@@ -20,7 +25,7 @@ def is_real(value: Any) -> bool:
     >>> is_real(2), is_real(True), is_real(10**400)
     (True, False, False)
     """
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not isinstance(value, Real) or isinstance(value, NO_NUMBERS):
         return False
     try:
         float(value)
@@ -36,7 +41,7 @@ def is_finite_real(value: Any) -> bool:
 
 def is_whole(value: Any, low: int = 1, high: int = LARGEST_SIZE) -> bool:
     """Say whether value is a whole number of at least ``low`` that an array's size can be."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    whole = isinstance(value, Integral) and not isinstance(value, NO_NUMBERS)
     return whole and low <= value <= high
 
 
@@ -60,11 +65,63 @@ def check_whole(name: str, value: Any, low: int = 1, high: int = LARGEST_SIZE) -
     return int(value)
 
 
+def check_text(name: str, value: Any) -> str:
+    """Return a string, or say that value is none.
+
+    What an error calls an argument has to be one: a matrix there would be printed in full.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text, got {value!r:.200}")
+    return value
+
+
+def check_path(name: str, value: Any) -> str:
+    """Return a path as a string, or say that value is none; a number is not taken for an open file.
+
+    Examples
+    --------
+    >>> check_path("path", 0)
+    Traceback (most recent call last):
+        ...
+    TypeError: path must be a string or a path-like object, got 0
+    """
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        sentence = f"{name} must be a string or a path-like object, got {value!r:.200}"
+        raise TypeError(sentence) from None
+
+
+def check_file(name: str, value: Any) -> str:
+    """Return the path of a file that is there, or say what is wrong: nobody waits for a pipe.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    FileNotFoundError
+        If nothing is there.
+    ValueError
+        If it is something else than a file.
+    """
+    path = check_path(name, value)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError(f"{name} must be that of a file, got {path!r:.200}")
+    return path
+
+
 def check_flag(name: str, value: Any) -> bool:
     """Return True or False, or say that value is neither."""
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {value!r:.200}")
     return bool(value)
+
+
+def check_verbose(name: str, value: Any) -> int:
+    """Return how much is printed: True, False or a whole number."""
+    if not isinstance(value, bool | np.bool_) and not is_whole(value, 0):
+        raise ValueError(f"{name} must be True, False or a whole number, got {value!r:.200}")
+    return value
 
 
 def check_dtype(dtype: Any, allowed: tuple[str, ...] = ("float32", "float64")) -> np.dtype[Any]:
@@ -80,7 +137,8 @@ def check_dtype(dtype: Any, allowed: tuple[str, ...] = ("float32", "float64")) -
     ValueError: dtype must be float32 or float64, got 'int8'
     """
     try:
-        known = None if dtype is None else np.dtype(dtype)
+        # What has a dtype, such as a Series, is none; NumPy would look at it.
+        known = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
     except (TypeError, ValueError, SyntaxError):
         known = None
     if known not in allowed:

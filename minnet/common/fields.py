@@ -39,7 +39,7 @@ from minnet.common.checks import (
     check_whole,
     is_real,
 )
-from minnet.common.names import suggest
+from minnet.common.names import check_name
 
 __all__ = [
     "Field", "checked", "count", "curve", "either", "fields", "finite", "flag", "instance", "number",
@@ -163,9 +163,7 @@ def one_of(*choices: str, **options: Any) -> Any:
     """Return the field of a few names; the closest one is suggested."""
 
     def check(name: str, value: Any) -> Any:
-        if not isinstance(value, str) or value not in choices:
-            raise ValueError(suggest(name, value, choices))
-        return value
+        return check_name(name, value, choices)
 
     return Field(check, **options)
 

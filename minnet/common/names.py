@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["listed", "nearest", "suggest"]
+__all__ = ["check_name", "listed", "nearest", "suggest"]
 
 #: What other libraries call it, and what it may be here: the first that is among the options.
 _SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -108,6 +108,21 @@ def listed(options: Iterable[str]) -> str:
     """
     names = [repr(str(option)) for option in options]
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def check_name(name: str, value: Any, options: Iterable[str]) -> str:
+    """Return a name that is one of the options, or raise :func:`suggest`'s sentence.
+
+    Examples
+    --------
+    >>> check_name("kind", "line", ["ridges", "lines"])
+    Traceback (most recent call last):
+        ...
+    ValueError: kind must be 'ridges' or 'lines', got 'line': did you mean 'lines'?
+    """
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(suggest(name, value, options))
+    return value
 
 
 def suggest(

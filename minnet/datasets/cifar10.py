@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from minnet.common.checks import check_dtype, check_flag
+from minnet.common.checks import check_dtype, check_flag, check_path
 from minnet.common.types import Array, DTypeLike
 from minnet.datasets._openml import fetch
 from minnet.datasets._splits import DTYPES, check_labels, check_pixels, splits, warn_of_order
@@ -131,7 +131,7 @@ def load_cifar10(
     dtype = check_dtype(dtype, DTYPES)
     check = check_flag("check", check)
     batches = []
-    for name, data in _contents(Path(path)).items():
+    for name, data in _contents(Path(check_path("path", path))).items():
         if not data or len(data) % _RECORD:
             raise ValueError(
                 f"{name} in {path} must have records of {_RECORD} bytes, got {len(data)} bytes"

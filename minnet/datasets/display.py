@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.common.checks import check_whole, is_whole
+from minnet.common.numeric import check_numeric
 from minnet.common.plotting import axes_of
 from minnet.common.types import Array, ArrayLike, Matrix
 
@@ -87,6 +88,7 @@ class ImageGridDisplay:
         """
         n_images = check_whole("n_images", n_images)
         n_columns = check_whole("n_columns", n_columns)
+        check_numeric("X", X)
         X, y = np.asarray(X), np.asarray(y)
         if X.ndim != 2 or not len(X) or y.shape != (len(X),):
             raise ValueError(

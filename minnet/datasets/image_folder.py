@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from minnet.common.checks import check_dtype, check_whole
+from minnet.common.checks import check_dtype, check_path, check_whole
 from minnet.common.extras import import_extra
 from minnet.common.types import Array, DTypeLike
 from minnet.datasets._splits import DTYPES
@@ -65,7 +65,7 @@ def load_image_folder(
     )
     size = check_whole("size", size, high=4096)
     dtype = check_dtype(dtype, DTYPES)
-    folder = Path(folder)
+    folder = Path(check_path("folder", folder))
     if not folder.is_dir():
         raise FileNotFoundError(
             f"folder must be a folder with a subfolder for each class, got {str(folder)!r}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from minnet.common.checks import LARGEST_SIZE, check_dtype, check_flag
+from minnet.common.checks import LARGEST_SIZE, check_dtype, check_file, check_flag, check_path
 from minnet.common.types import Array, DTypeLike
 from minnet.datasets._openml import fetch
 from minnet.datasets._splits import DTYPES, check_labels, check_pixels, splits, warn_of_order
@@ -120,7 +120,7 @@ def load_mnist(
     """
     dtype = check_dtype(dtype, DTYPES)
     check = check_flag("check", check)
-    paths = [_find(Path(folder), stem) for stem in _FILES]
+    paths = [_find(Path(check_path("folder", folder)), stem) for stem in _FILES]
     found = []
     for path, (stem, digest) in zip(paths, _FILES.items(), strict=True):
         array = load_idx(path)
@@ -187,7 +187,7 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
     array([[1, 2, 3],
            [4, 5, 6]], dtype=uint8)
     """
-    path = Path(path)
+    path = Path(check_file("path", path))
     with path.open("rb") as raw:
         length = os.fstat(raw.fileno()).st_size
         compressed = raw.read(2) == b"\x1f\x8b"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.checks import NO_NUMBERS
 from minnet.common.types import Estimator
 from minnet.initializers import get_initializer
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
@@ -31,7 +32,7 @@ def hidden_sizes(hidden_layer_sizes: Any) -> list[int]:
     """
     sizes = hidden_layer_sizes
     sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
-    if not all(isinstance(n, Integral) and not isinstance(n, bool | np.bool_) for n in sizes):
+    if not all(isinstance(n, Integral) and not isinstance(n, NO_NUMBERS) for n in sizes):
         raise ValueError(f"hidden_layer_sizes must be whole numbers, got {sizes!r:.200}.")
     if any(n <= 0 for n in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes!r:.200}.")
@@ -123,7 +124,7 @@ def position_of(layers: Sequence[Layer], layer: int | str) -> int:
             )
         return int(found[1])
     hidden = hidden_layers(layers)
-    if not isinstance(layer, Integral) or isinstance(layer, bool):
+    if not isinstance(layer, Integral) or isinstance(layer, NO_NUMBERS):
         raise ValueError(
             f"layer must be a whole number or a name such as 'layers[0]', got {layer!r}"
         )

@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import (
 
 from minnet.activations import Activation, list_activations
 from minnet.backends import list_backends
-from minnet.common.checks import is_real
+from minnet.common.checks import NO_NUMBERS, is_real
 from minnet.common.names import nearest
 from minnet.common.types import Estimator
 from minnet.optimizers import Optimizer
@@ -58,11 +58,11 @@ class _ActivationNames(Names):
 
 
 class _Numbers(Interval):
-    """Numbers between bounds; True and False are none, though Python counts them among the integers."""
+    """Numbers between bounds; True and durations are none, though they count as integers."""
 
     def is_satisfied_by(self, value: Any) -> bool:
         """Say whether it is one of the numbers."""
-        return not isinstance(value, bool) and super().is_satisfied_by(value)
+        return not isinstance(value, NO_NUMBERS) and super().is_satisfied_by(value)
 
 
 def _at_least(low: float, kind: type = Real) -> Interval:
@@ -137,6 +137,8 @@ def check_arguments(estimator: Estimator) -> None:
     caller_name = type(estimator).__name__
     for name, value in given.items():
         constraints = estimator._parameter_constraints.get(name, "no_validation")
+        if isinstance(value, type) and callable in constraints:  # as a function it would be called
+            constraints = [each for each in constraints if each is not callable]
         try:
             validate_parameter_constraints({name: constraints}, {name: value}, caller_name)
         except InvalidParameterError as error:

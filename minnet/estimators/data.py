@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from minnet.common.buffers import all_finite
 from minnet.common.callers import level_of_user
-from minnet.common.checks import check_sparse
+from minnet.common.checks import check_sparse, is_real
 from minnet.common.numeric import check_numeric
 from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array, DTypeLike, Estimator, Matrix
@@ -293,6 +293,8 @@ def _of_list(X: Any) -> Any:
 def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") -> Array:
     """Return sample weights as an array, or say what is wrong."""
     sample_weight = as_weights(sample_weight, name)
+    if np.ndim(sample_weight) == 0 and sample_weight is not None and not is_real(sample_weight):
+        raise ValueError(f"{name} must be numbers, got {sample_weight!r:.200}")
     try:
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     except OverflowError as error:

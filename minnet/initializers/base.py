@@ -136,8 +136,7 @@ def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
     shape = _check_shape(shape)
     if len(shape) != 2:
         raise ValueError(
-            f"the fans of shape {shape} are unknown: shape must be (fan_in, fan_out), or give "
-            "fans=(fan_in, fan_out) beside it"
+            f"shape must be (fan_in, fan_out), or fans=(fan_in, fan_out) given beside it, got {shape}"
         )
     return shape[0], shape[1]
 
@@ -146,8 +145,8 @@ def require_matrix(initializer: Initializer, shape: Shape) -> tuple[int, int]:
     """Return ``(fan_in, fan_out)``, or raise for a shape that is no weight matrix."""
     if len(shape) != 2:
         raise ValueError(
-            f"{type(initializer).__name__} makes weight matrices: shape must be "
-            f"(fan_in, fan_out), got {shape}"
+            f"shape must be (fan_in, fan_out) for {type(initializer).__name__}, which makes weight "
+            f"matrices, got {shape}"
         )
     return shape[0], shape[1]
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from minnet.activations import Activation, get_activation
+from minnet.common.checks import check_whole
 from minnet.common.fields import one_of
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
@@ -15,7 +16,6 @@ from minnet.initializers.base import (
     Initializer,
     finite_number,
     require_matrix,
-    resolve_fans,
 )
 from minnet.initializers.mean_field import critical_point
 from minnet.initializers.structured import Orthogonal
@@ -118,8 +118,8 @@ class EdgeOfChaos(Initializer):
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         """Return the variance of one weight."""
-        fan_in, _ = resolve_fans((), fans=(fan_in, fan_out))
-        return self.weight_variance() / fan_in
+        check_whole("fan_out", fan_out)
+        return self.weight_variance() / check_whole("fan_in", fan_in)
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return weights for a matrix, biases for a vector."""

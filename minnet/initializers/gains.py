@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from minnet.activations import get_activation, list_activations
+from minnet.common.checks import check_flag
 from minnet.common.fields import checked
 from minnet.common.names import suggest
 from minnet.initializers.base import Initializer, check_number
@@ -126,6 +127,7 @@ def variance_gain(activation: Any, centered: bool = False) -> float:
     >>> print(f"{variance_gain(Sine()):.4f} {((1 - np.exp(-2)) / 2) ** -0.5:.4f}")
     1.5209 1.5209
     """
+    check_flag("centered", centered)
     f = get_activation(activation)
     square = gaussian_mean(lambda Z: f(Z) ** 2, kinks=f.kinks)
     if centered:

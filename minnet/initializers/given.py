@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.numeric import check_numeric
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import DType, Fans, Initializer, check_values
 from minnet.random import Stream
@@ -30,6 +31,8 @@ class FromArray(Initializer):
     """
 
     def __init__(self, array: Any) -> None:
+        if isinstance(array, np.ma.MaskedArray):
+            check_numeric("array", array)
         try:
             array = np.array(array)
         except ValueError as error:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minnet import activations
+from minnet.common.checks import check_flag, check_real, check_text
 from minnet.common.names import suggest
 from minnet.common.types import Array, DTypeLike, Shape
 from minnet.initializers import (
@@ -57,6 +58,7 @@ def list_initializers(aliases: bool = False) -> list[str] | dict[str, str]:
     >>> list_initializers(aliases=True)["glorot"]
     'glorot_uniform'
     """
+    check_flag("aliases", aliases)
     return dict(_ALIASES) if aliases else list(_BY_NAME)
 
 
@@ -87,6 +89,7 @@ def get_initializer(spec: Any, name: str = "init") -> Initializer:
     >>> get_initializer(0.1)
     Constant(value=0.1)
     """
+    check_text("name", name)
     if isinstance(spec, Initializer):
         return spec
     if isinstance(spec, str):
@@ -217,6 +220,9 @@ def auto_initializer(
     >>> auto_initializer("relu", first_layer=True, n_hidden=20)
     GlorotUniform()
     """
+    check_text("activation_name", activation_name)
+    check_real("negative_slope", negative_slope)
+    check_flag("first_layer", first_layer)
     activation = activations._BY_NAME.get(activation_name, activations.Activation)
     if activation.is_self_normalizing:
         return LecunNormal()

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import hadamard, lapack
 
 from minnet.common.blas import one_blas_thread
+from minnet.common.checks import check_whole
 from minnet.common.fields import checked, one_of
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
@@ -191,6 +192,7 @@ class Sparse(Initializer):
         >>> Sparse().count(100), Sparse().count(4), Sparse(fraction=0.2).count(100)
         (15, 4, 20)
         """
+        fan_in = check_whole("fan_in", fan_in, 0)
         if self.fraction is None:
             return min(self.n_nonzero, fan_in)
         return max(1, round(self.fraction * fan_in))

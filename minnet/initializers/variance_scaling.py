@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from minnet.common.checks import check_whole
 from minnet.common.fields import one_of
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
@@ -60,7 +61,7 @@ class Scaling(Initializer):
         >>> VarianceScaling(2.0).variance(50, 10)
         0.04
         """
-        fan_in, fan_out = resolve_fans((), fans=(fan_in, fan_out))
+        fan_in, fan_out = check_whole("fan_in", fan_in), check_whole("fan_out", fan_out)
         gain, slope = resolve_gain(self.gain), self.negative_slope
         scale = gain * gain * self.scale / (1.0 + slope * slope)  # infinite where ** raises
         check_number("scale", scale, low=0, inclusive=False)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.common.checks import as_numbers, check_flag, check_real, check_whole
 from minnet.common.types import Array, ArrayLike
 from minnet.lab._chain import Step, propagate
 
@@ -63,6 +63,7 @@ def length_fluctuation(widths: ArrayLike, rectifier: bool = True) -> float:
     widths = as_numbers("widths", widths)
     if not (widths > 0).all():
         raise ValueError(f"widths must be above 0, got {widths}")
+    check_flag("rectifier", rectifier)
     return float(np.prod(1 + (5 if rectifier else 2) / widths))
 
 

@@ -5,11 +5,11 @@ of the identity matrix go back through the copies.
 """
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from minnet.common.checks import is_whole
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
 from minnet.lab.rows import describe_rows, row_indices
 from minnet.lab.subject import subject_of
@@ -100,7 +100,7 @@ def jacobians(
     glorot [0.7 0.7 0.7 0.8 0.8]
     standard [0.4 0.5 0.5 0.5 0.5]
     """
-    if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
+    if not is_whole(n_samples):
         raise ValueError(f"n_samples must be a whole number of at least 1, got {n_samples!r}")
     subject = subject_of(model, X, y)
     network, X = subject.network, subject.X

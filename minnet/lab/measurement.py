@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.common.atomic import write_atomically
+from minnet.common.checks import check_path
 from minnet.common.extras import import_extra
-from minnet.common.names import suggest
+from minnet.common.names import check_name
 from minnet.common.types import Array
 
 __all__ = ["Measurement", "Recording"]
@@ -128,8 +129,7 @@ class Measurement:
             Equal bins from the smallest to the largest number of the row.
         """
         names = [key.removesuffix("_density") for key in self.keys() if key.endswith("_density")]
-        if name not in names:
-            raise ValueError(suggest("name", name, names))
+        check_name("name", name, names)
         return self[name, "density"], self[name, "edges"]
 
     def to_frame(self) -> Any:
@@ -275,6 +275,7 @@ class Recording:
         ValueError
             If the file is not one of :meth:`save`, or is damaged.
         """
+        path = check_path("path", path)
         if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
             raise ValueError(_not_ours(path))  # a pipe would be waited for
         try:

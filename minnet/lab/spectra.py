@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import hyp2f1, ndtri
 
 from minnet.activations import Activation, get_activation
-from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.common.checks import as_numbers, check_flag, check_real, check_whole
 from minnet.common.types import Array, ArrayLike
 from minnet.initializers.gaussian import gaussian_nodes
 
@@ -369,10 +369,11 @@ def jacobian_variance(network: Any, n_layers: int, orthogonal: bool = False) -> 
     if abs(chi - 1) > 1e-6:
         raise ValueError(f"network must be critical, with chi() 1, got {chi:.6g}")
     mu_1, mu_2 = (network._mean(lambda Z, k=k: network._slope(Z) ** (2 * k), q) for k in (1, 2))
+    check_flag("orthogonal", orthogonal)
     return n_layers * (mu_2 / mu_1**2 - 1 + (0 if orthogonal else 1))
 
 
 def _mean_field(name: str, network: Any) -> Any:
-    if not hasattr(network, "fixed_variance"):
+    if isinstance(network, type) or not hasattr(network, "fixed_variance"):
         raise TypeError(f"{name} must be a MeanField, got {network!r:.200}")
     return network

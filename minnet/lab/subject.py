@@ -51,6 +51,7 @@ def subject_of(
     y: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     optimizer: str | Optimizer | None = None,
+    name: str = "model",
 ) -> Subject:
     """Return the network of a model and the data as that network takes them.
 
@@ -65,6 +66,8 @@ def subject_of(
     sample_weight : array-like of shape (n_samples,), default=None
     optimizer : str or Optimizer, default=None
         The estimator's own unless given; a network alone has none.
+    name : str, default="model"
+        What the caller's argument is called in errors.
 
     Returns
     -------
@@ -79,18 +82,30 @@ def subject_of(
     """
     if isinstance(model, Pipeline):
         model, X = _last_step(model, X, y)
+    if y is None and sample_weight is not None:
+        raise ValueError("sample_weight must be None where y is not given: it weighs the losses")
     if isinstance(model, Network):
         if y is None:
             X, T, weights = model.check_X(X), None, None
         else:
-            X, T, weights = model.check_batch(X, y, sample_weight)
+            X, T, weights = _batch(model, X, y, sample_weight)
         return Subject(model, X, T, weights, _given(optimizer))
     if not isinstance(model, BaseMinNet):
         raise TypeError(
-            "model must be a Network, a MinNetClassifier, a MinNetRegressor or a Pipeline that ends "
-            f"in one, got {model!r}"
+            f"{name} must be a Network, a MinNetClassifier, a MinNetRegressor or a Pipeline that ends "
+            f"in one, got {model!r:.200}"
         )
     return _of_estimator(model, X, y, sample_weight, optimizer)
+
+
+def _batch(network: Network, X: Matrix, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Return what a network takes, and what it calls T in errors as it is called here."""
+    try:
+        return network.check_batch(X, y, sample_weight)
+    except (TypeError, ValueError) as error:
+        if not str(error).startswith("T "):
+            raise
+        raise type(error)(f"y{str(error)[1:]}") from error
 
 
 def network_of(model: Any, X: Matrix = None, y: ArrayLike | None = None) -> Network:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.checks import check_whole
 from minnet.common.types import Shape
 from minnet.initializers import (
     Constant,
@@ -17,7 +18,6 @@ from minnet.initializers import (
     Zeros,
     get_initializer,
     materialize,
-    resolve_fans,
 )
 from minnet.initializers.gains import resolve_gain
 
@@ -81,7 +81,7 @@ def weight_mean(initializer: Any, fan_in: int, fan_out: int, shape: Shape | None
 def _law(spec: Any, fan_in: int, fan_out: int, shape: Shape | None) -> tuple[float, float]:
     """Return mean and variance."""
     initializer: Any = get_initializer(spec, name="initializer")
-    fan_in, fan_out = resolve_fans((), fans=(fan_in, fan_out))
+    fan_in, fan_out = check_whole("fan_in", fan_in), check_whole("fan_out", fan_out)
     known = type(initializer)
     if known is EdgeOfChaos and shape is not None and len(shape) == 1:
         return 0.0, float(initializer.bias_variance)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from typing import Any, BinaryIO
 
 from minnet._version import __version__
 from minnet.common.atomic import write_atomically
+from minnet.common.checks import check_file
 from minnet.common.fields import text, whole
 from minnet.persistence.container import ArrayReader, write_container
 from minnet.persistence.models import describe, restore
@@ -116,9 +116,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
 def read_model(path: str | os.PathLike[str]) -> Any:
     """Read a model as :func:`load_model` does, but leave a training that was saved in the middle of it."""
-    path = os.fsdecode(path)
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise ValueError(f"path must be that of a file, got {path!r}")
+    path = check_file("path", path)
     with open(path, "rb") as file:
         try:
             return _read(file, os.fstat(file.fileno()).st_size)

@@ -46,7 +46,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from minnet.common.checks import check_dtype, is_real, is_whole
+from minnet.common.checks import NO_NUMBERS, check_dtype, is_real, is_whole
 from minnet.common.types import Array
 from minnet.random.elementary import cos_sin, log, ndtri
 
@@ -457,7 +457,7 @@ def as_stream(rng: Any, name: str = "initializer", index: int = 0) -> Stream:
         return rng
     if rng is None:
         return Stream(secrets.randbits(64), name, index)
-    if isinstance(rng, numbers.Integral) and not isinstance(rng, bool):
+    if isinstance(rng, numbers.Integral) and not isinstance(rng, NO_NUMBERS):
         return Stream(_integer("rng", rng, 1 << 64), name, index)
     if isinstance(rng, (np.random.Generator, np.random.RandomState)):
         return Stream(int.from_bytes(rng.bytes(8), "little"), name, index)
@@ -485,14 +485,20 @@ def draw_key(random_state: Any) -> int:
     >>> draw_key(0) == draw_key(0)
     True
     """
-    if type(random_state) is int:
-        # To make a RandomState takes 90 µs, most of them for entropy that the seed replaces.
-        generator = getattr(_of_thread, "generator", None)
-        if generator is None:
-            generator = _of_thread.generator = np.random.RandomState(0)
-        generator.seed(random_state)
-    else:
-        generator = check_random_state(random_state)
+    try:
+        if type(random_state) is int:
+            # To make a RandomState takes 90 µs, most of them for entropy that the seed replaces.
+            generator = getattr(_of_thread, "generator", None)
+            if generator is None:
+                generator = _of_thread.generator = np.random.RandomState(0)
+            generator.seed(random_state)
+        else:
+            generator = check_random_state(random_state)
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(
+            "random_state must be None, a whole number from 0 to 2**32 - 1 or a numpy RandomState, got "
+            f"{random_state!r:.200}"
+        ) from None
     return int.from_bytes(generator.bytes(8), "little")
 
 
@@ -514,10 +520,8 @@ def _finite(real: type, **parameters: Any) -> list[float]:
     rounded = []
     for name, value in parameters.items():
         with np.errstate(over="ignore"):
-            try:
-                number = float(real(value)) + 0.0  # + 0.0: no negative zero
-            except OverflowError:
-                number = math.inf
+            # + 0.0: no negative zero
+            number = float(real(value)) + 0.0 if is_real(value) else math.nan
         if not math.isfinite(number):
             raise ValueError(f"{name} must be finite in {real.__name__}, got {value!r}.")
         rounded.append(number)

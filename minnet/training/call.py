@@ -33,7 +33,9 @@ class Call:
             raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r:.200}")
         self.source = source
         self.validation = validation
-        self.callbacks = [as_callback(callback) for callback in callbacks]
+        self.callbacks = [
+            as_callback(callback, f"callbacks[{i}]") for i, callback in enumerate(callbacks)
+        ]
         self.next_steps: list[int | None] = []
         self.interrupts = Interrupts()
         self.first_loss: float | None = None

@@ -3,7 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from minnet.common.names import nearest
+
 __all__ = ["Callback", "StopTraining", "as_callback"]
+
+_NAMES = ("Checkpoint", "History", "TensorBoard", "TimeLimit")  # in minnet.callbacks
 
 
 class StopTraining(Exception):  # noqa: N818  # no error: a callback's way out of an epoch
@@ -113,7 +117,7 @@ class _AfterEachEpoch(Callback):
         return self.function(trainer)
 
 
-def as_callback(spec: Any) -> Callback:
+def as_callback(spec: Any, name: str = "spec") -> Callback:
     """Return a callback from one, or from a function to be called after each epoch.
 
     Raises
@@ -124,5 +128,10 @@ def as_callback(spec: Any) -> Callback:
     if isinstance(spec, Callback):
         return spec
     if not callable(spec) or isinstance(spec, type):
-        raise TypeError(f"a callback must be a Callback or a function of the trainer, got {spec!r}")
+        close = nearest(spec, _NAMES)
+        hint = f": did you mean minnet.callbacks.{close}(...)?" if close else ""
+        sentence = (
+            f"{name} must be a Callback or a function of the trainer, got {spec!r:.200}{hint}"
+        )
+        raise TypeError(sentence)
     return _AfterEachEpoch(spec)

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from minnet.backends import make_backend
 from minnet.common.blas import one_blas_thread
 from minnet.common.callers import level_of_user
-from minnet.common.checks import check_real
+from minnet.common.checks import check_real, check_verbose, check_whole
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.training.divergence import divergence
 from minnet.training.interrupts import Interrupts
@@ -88,6 +88,9 @@ def minimize_lbfgs(
     array([ 3., -1.])
     """
     tol = check_real("tol", tol, low=0)
+    check_whole("max_iter", max_iter)
+    check_whole("max_fun", max_fun)
+    check_verbose("verbose", verbose)
     wide = network.astype("float64")
     data = wide.check_batch(X, T, sample_weight)
     runner = make_backend(backend, wide, n_threads)

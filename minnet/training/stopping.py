@@ -52,7 +52,13 @@ class Validation:
         assert self.function is not None
         given = self.function(network)
         score, loss = given if isinstance(given, tuple) else (given, np.nan)
-        return float(score), float(loss)
+        try:
+            return float(score), float(loss)
+        except (TypeError, ValueError):
+            sentence = (
+                f"validate must return a score or a pair of score and loss, got {given!r:.200}"
+            )
+            raise TypeError(sentence) from None
 
     def digest(self) -> Any:
         """Return what tells the data of the validation from others, if its function knows."""

@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from minnet.backends import Hyper, check_backend, check_n_threads, make_backend
 from minnet.backends.border import check_rates
 from minnet.common.callers import level_of_user
-from minnet.common.checks import check_whole
-from minnet.common.fields import checked, count, either, finite, flag, number, optional, real, whole
+from minnet.common.checks import check_verbose, check_whole
+from minnet.common.fields import checked, count, finite, flag, number, optional, real, whole
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.descend import shuffled_order
 from minnet.network import Network
@@ -120,7 +120,7 @@ class Trainer(EarlyStopping):
     weight_decay: float = real(0)
     backend: str = checked(check_backend)
     n_threads: int | None = checked(check_n_threads)
-    verbose: int = either(flag(), whole(0), what="True, False or a whole number")
+    verbose: int = checked(check_verbose)
     n_epochs: int = count()
     n_steps: int = count()
     n_steps_before: int = count()

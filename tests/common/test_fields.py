@@ -113,7 +113,7 @@ def test_fields_of_a_class_are_those_of_its_bases_and_its_own():
 def test_a_dataclass_of_fields_has_defaults_and_is_checked():
     assert Record() == Record(0, 0.5, [])
     assert repr(Record(n=3)) == "Record(n=3, rate=0.5, items=[])"
-    with pytest.raises(ValueError, match="n must be a whole number of at least 0, got -1"):
+    with pytest.raises(ValueError, match="n must be a whole number of at least 0"):
         Record(-1)
     record = Record()
     record.n += 1

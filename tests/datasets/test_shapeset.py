@@ -338,7 +338,7 @@ def test_other_threads_run_while_images_are_made():
         ({"dtype": ">f4"}, ValueError, "dtype must be float32"),
         ({"dtype": "what"}, ValueError, "dtype must be float32"),
         ({"return_details": 1}, ValueError, "return_details must be True or False"),
-        ({"random_state": "x"}, ValueError, "cannot be used to seed"),
+        ({"random_state": "x"}, ValueError, "random_state must be None, a whole number from 0 to"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said_in_a_sentence(options, error, message):

@@ -4,12 +4,14 @@
     python tests/faults/bad_calls.py --sweep            every function, argument and hostile value
     python tests/faults/bad_calls.py --sweep --only Trainer.fit
 
-A call may work, or raise one of ``ALLOWED`` with a sentence; a call that raises must leave what it was
+A call may work, but not with what cannot stand for the argument (a date for a number), or raise one of
+``ALLOWED`` with a sentence; a call that raises must leave what it was
 called on as it was. The exit code is the number of calls that did otherwise, at most 100.
 """
 
 import argparse
 import contextlib
+import dataclasses
 import functools
 import io
 import itertools
@@ -24,12 +26,15 @@ import traceback
 import warnings
 from collections import Counter
 
-from hostile_values import HOSTILE, HUGE
+import numpy as np
+from hostile_values import HOSTILE, HUGE, NO_FLAG, NO_NAME, NO_NUMBER, NO_NUMBERS
+from public_things import public
 from sklearn.exceptions import NotFittedError
 from valid_calls import CALLS, WITHOUT
 
 ALLOWED = (ValueError, TypeError, NotFittedError)
 SECONDS_A_CALL = 30  # of the processor, so that other work on the machine does not count
+SECONDS_WAITING = 300  # of the clock, for a call that waits for what never comes
 BYTES_OF_MEMORY = 3 * 2**30  # on top of what the imports take
 
 
@@ -59,13 +64,11 @@ def make_call(name, replaced):
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            handler = signal.signal(signal.SIGPROF, _too_long)
-            signal.setitimer(signal.ITIMER_PROF, SECONDS_A_CALL)
-            try:
+            with (
+                _in_time(signal.SIGPROF, signal.ITIMER_PROF, SECONDS_A_CALL),
+                _in_time(signal.SIGALRM, signal.ITIMER_REAL, SECONDS_WAITING),
+            ):
                 call.function(**arguments)
-            finally:
-                signal.setitimer(signal.ITIMER_PROF, 0)
-                signal.signal(signal.SIGPROF, handler)
     except Exception as error:
         allowed = ALLOWED + ((MemoryError,) if HUGE & set(replaced.values()) else ())
         allowed += (OSError,) if {"path", "folder"} & set(replaced) else ()
@@ -82,8 +85,55 @@ def make_call(name, replaced):
         if not _may_change(name, replaced, error) and pickle.dumps(call.watched) != before:
             return f"the state changed, though it raised {error!r:.200}"
     except TooLongError:
-        return f"it took more than {SECONDS_A_CALL} s"
+        return f"it took more than {SECONDS_A_CALL} s, or waited for {SECONDS_WAITING} s"
+    else:
+        nonsense = [
+            f"{argument}={hostile}"
+            for argument, hostile in replaced.items()
+            if is_nonsense(name, argument, call.arguments[argument], hostile)
+        ]
+        if nonsense and len(nonsense) == len(replaced):
+            return f"accepted nonsense: {', '.join(nonsense)}"
     return None
+
+
+@contextlib.contextmanager
+def _in_time(signal_number, timer, seconds):
+    handler = signal.signal(signal_number, _too_long)
+    signal.setitimer(timer, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(timer, 0)
+        signal.signal(signal_number, handler)
+
+
+def is_nonsense(name, argument, good, hostile):
+    """Say whether to take a value is a fault: it is nothing that stands for what the argument is.
+
+    What the argument is, is told by the good value. Results and other records keep what they are given,
+    and scikit-learn's parameters are checked by ``fit``.
+    """
+    if name in KEEPS or f"{name}.{argument}" in KEEPS or ".set_params" in name:
+        return False
+    if isinstance(good, bool | np.bool_):
+        return hostile in NO_FLAG - ({"7"} if argument == "verbose" else set())
+    if isinstance(good, int | float | np.number):
+        return hostile in NO_NUMBER
+    if isinstance(good, str):
+        numbers = {"7", "0.01", "-2"} if argument in OR_NUMBERS else set()
+        return hostile in NO_NAME - numbers
+    return isinstance(good, np.ndarray) and good.dtype.kind == "f" and hostile in NO_NUMBERS
+
+
+#: Names that may be numbers as well.
+OR_NUMBERS = {"init", "bias_init", "batch_size", "initializer", "spec", "layer", "gain"}
+
+#: What keeps what it is given as it is: records of results, and names that only a message says.
+KEEPS = {
+    *(name for name, value in public().items() if dataclasses.is_dataclass(value)),
+    "Context", "Measurement", "MinNetTransformer", "Parameter", "Initializer.variance",
+} - {"MeanField", "Stream"}  # fmt: skip
 
 
 def _may_change(name, replaced, error):
@@ -93,7 +143,9 @@ def _may_change(name, replaced, error):
     do a user's functions that answer with what they must not.
     """
     functions = any("function" in hostile for hostile in replaced.values())
-    return "non-finite parameter" in str(error) or (name.startswith("Trainer.fit") and functions)
+    return "Solver produced non-finite" in str(error) or (
+        name.startswith("Trainer.fit") and functions
+    )
 
 
 @functools.cache  # to make some of the calls takes a fit

@@ -59,6 +59,12 @@ def _classifier():
 
 
 @functools.cache
+def _nested():
+    init, solver = initializers.GlorotUniform(), minnet.SGD(momentum=0.9)
+    return MinNetClassifier(**_small(init=init, solver=solver)).fit(X, CLASS)
+
+
+@functools.cache
 def _regressor():
     return MinNetRegressor(**_small()).fit(X, Y)
 
@@ -297,9 +303,9 @@ def _layer(cls, **arguments):
     return make
 
 
-def _targets(cls, T):
+def _targets(cls, T, method="check_targets"):
     return lambda: Call(
-        cls().check_targets,
+        getattr(cls(), method),
         {
             "T": T.copy(),
             "n_samples": 30,

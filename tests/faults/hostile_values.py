@@ -7,12 +7,19 @@ of another type. Names are stable, so that a call can be repeated by name.
 import datetime
 import decimal
 import fractions
+import os
+import tempfile
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-__all__ = ["HOSTILE", "HUGE"]
+try:
+    import polars
+except ImportError:
+    polars = None
+
+__all__ = ["HOSTILE", "HUGE", "NO_FLAG", "NO_NAME", "NO_NUMBER", "NO_NUMBERS"]
 
 
 def _array(value):
@@ -198,7 +205,111 @@ HOSTILE = {
     "frame of words": lambda v: pd.DataFrame({"a": ["x"] * 3, "b": ["y"] * 3}),
     "series of NA": lambda v: pd.Series([pd.NA] * len(np.atleast_1d(_array(v)))),
     "many": lambda v: np.ones(5_000),
+    # ---- numbers that are none: dates, durations, what is missing
+    "date": lambda v: datetime.date(2020, 1, 1),
+    "duration": lambda v: datetime.timedelta(days=1),
+    "numpy duration": lambda v: np.timedelta64(3, "D"),
+    "Timestamp": lambda v: pd.Timestamp("2020-01-01"),
+    "Period": lambda v: pd.Period("2020-01", "M"),
+    "NaT": lambda v: pd.NaT,
+    "NA": lambda v: pd.NA,
+    "numpy void": lambda v: np.void(b"abcd"),
+    "array of durations": lambda v: np.full(np.shape(_array(v)), np.timedelta64(3, "D")),
+    "array of NaT": lambda v: np.full(np.shape(_array(v)), np.datetime64("NaT")),
+    "array of date objects": lambda v: np.full(
+        np.shape(_array(v)), datetime.date(2020, 1, 1), object
+    ),
+    "array of NA": lambda v: np.full(np.shape(_array(v)), pd.NA, object),
+    "array of Decimals": lambda v: np.full(np.shape(_array(v)), decimal.Decimal("0.5"), object),
+    "array of complex objects": lambda v: np.full(np.shape(_array(v)), 1 + 2j, object),
+    "array of StringDType": lambda v: np.full(np.shape(_array(v)), "word", np.dtypes.StringDType()),
+    "array of void": lambda v: np.zeros(np.shape(_array(v)), "V4"),
+    "one masked": lambda v: _one_masked(v),
+    "masked whole numbers": lambda v: np.ma.masked_equal(np.rint(_real(v)).astype(int), 0),
+    "list of dates": lambda v: [datetime.date(2020, 1, 1)] * _n_rows(v),
+    # ---- frames and series
+    "series": lambda v: pd.Series(_flat(v).ravel()[: _n_rows(v)]),
+    "series of dates": lambda v: pd.Series(pd.date_range("2020-01-01", periods=_n_rows(v))),
+    "series of durations": lambda v: pd.Series(pd.timedelta_range("1D", periods=_n_rows(v))),
+    "series of periods": lambda v: pd.Series(
+        pd.period_range("2020-01", periods=_n_rows(v), freq="M")
+    ),
+    "series of complex": lambda v: pd.Series(np.ones(_n_rows(v)) * 1j),
+    "series of categories": lambda v: (
+        pd.Series(["a", "b"] * _n_rows(v)).head(_n_rows(v)).astype("category")
+    ),
+    "index": lambda v: pd.Index(_flat(v).ravel()[: _n_rows(v)]),
+    "frame of dates": lambda v: _columns(v, pd.date_range("2020-01-01", periods=_n_rows(v))),
+    "frame of durations": lambda v: _columns(v, pd.timedelta_range("1D", periods=_n_rows(v))),
+    "frame of periods": lambda v: _columns(
+        v, pd.period_range("2020-01", periods=_n_rows(v), freq="M")
+    ),
+    "frame with one date": lambda v: _columns(v, 1.0).assign(
+        last=pd.date_range("2020-01-01", periods=_n_rows(v))
+    ),
+    "frame of complex": lambda v: _columns(v, 1j),
+    "frame with columns of one name": lambda v: _columns(v, 1.0).set_axis(
+        ["a"] * _n_columns(v), axis=1
+    ),
+    "frame with names of two kinds": lambda v: _columns(v, 1.0).set_axis(
+        [0, *"abcdefghijklmnopqrstuvwxyz"[: _n_columns(v) - 1]], axis=1
+    ),
+    "frame of nullable with NA": lambda v: _columns(
+        v, pd.array([1, pd.NA] * _n_rows(v))[: _n_rows(v)]
+    ),
+    "frame of sparse": lambda v: _columns(v, pd.arrays.SparseArray(np.zeros(_n_rows(v)))),
+    "frame of objects": lambda v: _columns(v, 1.0).astype(object),
+    "frame of no rows": lambda v: _columns(v, 1.0).iloc[:0],
+    "polars frame": lambda v: _polars(v, 1.0),
+    "polars frame of dates": lambda v: _polars(v, datetime.date(2020, 1, 1)),
+    "polars frame of durations": lambda v: _polars(v, datetime.timedelta(days=1)),
+    "polars frame of words": lambda v: _polars(v, "word"),
+    "polars series": lambda v: _polars(v, 1.0)["0"],
+    # ---- sparse with wrong values
+    "csr with inf": lambda v: sparse.csr_array(np.atleast_2d(_flat(_with(v, np.inf)))),
+    "csr of halves": lambda v: sparse.csr_array(np.atleast_2d(_flat(v)) + 0.5),
+    "csr of negatives": lambda v: sparse.csr_array(-np.abs(np.atleast_2d(_flat(v))) - 1),
+    "csr of bool": lambda v: sparse.csr_array(np.atleast_2d(_flat(v)) != 0),
+    "csr of whole numbers": lambda v: sparse.csr_array(
+        np.rint(np.atleast_2d(_flat(v))).astype(np.int8)
+    ),
+    "csr twice in a place": lambda v: _twice(v),
+    "csr with pointers that fall": lambda v: _falling(v),
+    "lil": lambda v: sparse.lil_array(np.atleast_2d(_flat(v))),
+    "dok": lambda v: sparse.dok_array(np.atleast_2d(_flat(v))),
+    # ---- names and numbers in each other's place
+    "upper case": lambda v: v.upper() if isinstance(v, str) else "RELU",
+    "title case": lambda v: v.title() if isinstance(v, str) else "Adam",
+    "a letter twice": lambda v: v[:1] + v if isinstance(v, str) else "ssgd",
+    "number as a string": lambda v: "3",
+    "0.01": lambda v: 0.01,
+    "-2": lambda v: -2,
+    "1000": lambda v: 1000,
+    # ---- what is no file
+    "folder": lambda v: tempfile.mkdtemp(),
+    "pipe": lambda v: _pipe(),
+    "file in no folder": lambda v: os.path.join("none", "such", "file"),
+    "path of a file as a folder": lambda v: os.path.join(__file__, "file"),
 }
+
+#: What is no number, no array of numbers, no name and no flag: to take one in their place is nonsense.
+NO_NUMBERS = {
+    name for name in HOSTILE if any(word in name for word in ("date", "duration", "period", "complex"))
+} | {
+    "Timestamp", "Period", "NaT", "numpy void", "array of NaT", "array of void", "one masked",
+    "masked array", "object", "class", "int class", "module", "Ellipsis", "slice", "dict",
+    "function that gives None", "bytes",
+} & set(HOSTILE)  # fmt: skip
+NO_NUMBER = NO_NUMBERS | {
+    "string", "empty string", "number as a string", "list of strings", "empty list", "pair", "triple",
+    "frame", "csr array", "set", "empty dict", "generator", "many", "3-d array",
+}  # fmt: skip
+NO_NAME = (NO_NUMBERS - {"function that gives None", "bytes"}) | {
+    "0.01", "-2", "7", "nan", "True", "empty dict", "set", "frame", "series",
+}  # fmt: skip
+NO_FLAG = (NO_NUMBERS - {"function that gives None"}) | {
+    "string", "empty string", "0.5", "nan", "empty list", "pair", "frame", "series", "set", "7",
+}  # fmt: skip
 
 #: Those that ask for more memory than there is: a MemoryError is an answer to them.
 HUGE = {"10**12", "2**63", "pair with 10**12", "10**400", "uint64 array", "array of huge ints"}
@@ -213,6 +324,48 @@ def _endless():
     endless = []
     endless.append(endless)
     return endless
+
+
+def _n_rows(value):
+    return max(1, len(np.atleast_1d(_array(value))))
+
+
+def _n_columns(value):
+    return _array(value).shape[1] if _array(value).ndim == 2 else 1
+
+
+def _columns(value, column):
+    """Return a frame with as many rows and columns as the value, each the column given."""
+    names = [f"c{i}" for i in range(_n_columns(value))]
+    return pd.DataFrame(dict.fromkeys(names, column), index=range(_n_rows(value)))
+
+
+def _polars(value, item):
+    return polars.DataFrame({str(i): [item] * _n_rows(value) for i in range(_n_columns(value))})
+
+
+def _one_masked(value):
+    masked = np.ma.masked_array(_real(value))
+    masked[(0,) * masked.ndim] = np.ma.masked
+    return masked
+
+
+def _twice(value):
+    X = sparse.csr_matrix(np.atleast_2d(_flat(value)) + 1.0)
+    X.indices[:2] = 0
+    return X
+
+
+def _falling(value):
+    X = sparse.csr_matrix(np.atleast_2d(_flat(value)) + 1.0)
+    X.indptr[1:-1] = X.indptr[-1] + 5
+    return X
+
+
+def _pipe():
+    path = os.path.join(tempfile.mkdtemp(), "pipe")
+    os.mkfifo(path)
+    return path
 
 
 def _broken_csr(value):

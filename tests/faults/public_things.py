@@ -47,7 +47,8 @@ PROTOCOLS = {
     optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
     trace.Trace: {"of_batch"},
     Trainer: {
-        "check_stall", "continue_from", "raise_if_diverged", "restore_best_weights", "set_options",
+        "check_stall", "continue_from", "loss_of_kept_weights", "raise_if_diverged",
+        "restore_best_weights", "set_options",
     },
     user_activations.UserActivation: {"compiled"},
     object: {"copy", "get_config", "get_metadata_routing"},
@@ -87,6 +88,7 @@ _OF_EACH_STEP = (
     links.check_class_indices,
     links.check_normal_number,
     links.check_numbers,
+    links.dense,
     minnet.parameter_table.rate_factors,
     minnet.parameter_table.refresh_table,
     minnet.random.draw_on,

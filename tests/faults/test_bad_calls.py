@@ -34,6 +34,9 @@ FOUND = [
     ("VarianceByDepthDisplay.from_estimator", {"X": "broken csr"}),
     ("predict_variances", {"X": "broken csr"}),
     ("probe", {"X": "broken csr"}),
+    # SciPy printed it whole in an error, and followed its pointers.
+    ("get_activation", {"name": "csr with pointers that fall", "spec": "one masked"}),
+    ("get_initializer", {"name": "csr with pointers that fall", "spec": "one masked"}),
     # So did NumPy: it followed a list into itself.
     ("check_gradients", {"rng": "list of itself"}),
     # Took for ever.
@@ -42,6 +45,23 @@ FOUND = [
     ("InvScaling", {"power_t": "10**400"}),
     ("MeanField.variances", {"n_layers": "10**12"}),
     ("MeanField.gradient_variances", {"n_layers": "2**63"}),
+    # Waited for what never comes.
+    ("load_idx", {"path": "pipe"}),
+    ("load_model", {"path": "pipe"}),
+    ("Recording.load", {"path": "pipe"}),
+    # Took what is nothing of the kind.
+    ("BaseMinNet.fit", {"sample_weight": "complex"}),
+    ("BaseMinNet.fit", {"sample_weight": "numpy duration"}),
+    ("MinNetClassifier lbfgs", {"learning_rate": "class"}),
+    ("MinNetClassifier", {"max_iter": "True"}),
+    ("TensorBoard", {"folder": "object"}),
+    ("ImageGridDisplay.from_data", {"X": "one masked"}),
+    ("LossCurveDisplay.plot", {"log": "string"}),
+    ("mup", {"output": "string"}),
+    ("HeNormal.__call__", {"dtype": "series"}),
+    # Compared with names first, which polars refuses in its own way.
+    ("Measurement.histogram", {"name": "polars frame of dates"}),
+    ("Loss.check_targets", {"n_samples": "polars frame of words"}),
     # Trained first and raised then.
     ("Trainer.fit", {"validate": "string"}),
     ("Trainer.fit", {"validate": "int class"}),

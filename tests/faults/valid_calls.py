@@ -35,6 +35,7 @@ from call_makers import (
     _layer,
     _make_layers,
     _mean_field,
+    _nested,
     _network,
     _new,
     _new_trainer,
@@ -121,8 +122,10 @@ CALLS = {
     "MinNetClassifier.predict_log_proba": _of(_classifier, "predict_log_proba", X=X),
     "MinNetClassifier.score": _of(_classifier, "score", X=X, y=CLASS, sample_weight=WEIGHT),
     "MinNetRegressor.score": _of(_regressor, "score", X=X, y=Y, sample_weight=WEIGHT),
-    "MinNetClassifier.set_params": _of(_classifier, "set_params", alpha=0.1, hidden_layer_sizes=(3,)),
-    "MinNetRegressor.set_params": _of(_regressor, "set_params", alpha=0.1, loss="poisson"),
+    "BaseMinNet.set_params": _of(_classifier, "set_params", alpha=0.1, hidden_layer_sizes=(3,)),
+    "BaseMinNet.set_params numbers": _of(_regressor, "set_params", alpha=0.1, loss="poisson"),
+    "BaseMinNet.set_params nested": _of(_nested, "set_params", init__gain=2.0, solver__momentum=0.5),
+    "BaseMinNet.get_params": _of(_classifier, "get_params", deep=True),
     "save_model": lambda: Call(
         minnet.save_model, {"model": copy.deepcopy(_classifier()), "path": "saved"}, _classifier()
     ),
@@ -160,6 +163,9 @@ CALLS = {
     "Trace.rows": lambda: Call(_network().trace(X, CLASS).rows),
     "Trace.to_frame": lambda: Call(_network().trace(X, CLASS).to_frame),
     "Trainer": _new_trainer,
+    "Trainer.check_batch": lambda: Call(
+        _trainer().check_batch, {"X": X.copy(), "T": CLASS.copy(), "sample_weight": WEIGHT.copy()}
+    ),
     "Trainer.fit": _trainer_fit,
     "Trainer.run_epoch": lambda: Call(
         _trainer().run_epoch, {"X": X.copy(), "T": CLASS.copy(), "sample_weight": WEIGHT.copy()}
@@ -169,7 +175,7 @@ CALLS = {
         lbfgs.minimize_lbfgs, X=X, T=CLASS, sample_weight=WEIGHT, max_iter=3, max_fun=10, tol=1e-4,
         verbose=False, backend="auto", n_threads=None,
     ),
-    "as_callback": _new(callbacks.as_callback, spec=print),
+    "as_callback": _new(callbacks.as_callback, spec=print, name="callbacks[0]"),
     "pretrain": _with_network(
         minnet.pretrain, X=X, corruption=0.25, loss="auto", n_epochs=1, batch_size=32,
         optimizer="adam", random_state=0, backend="auto", n_threads=None, verbose=False,
@@ -220,6 +226,7 @@ CALLS = {
     "get_loss": _new(losses.get_loss, spec="log_loss", n_outputs=3),
     "list_losses": _new(losses.list_losses),
     "SquaredError": _new(losses.SquaredError, output="softmax"),
+    "Loss.as_targets": _targets(losses.SquaredError, Y, "as_targets"),
     "Loss.check_targets": _targets(losses.SquaredError, Y),
     "SoftmaxCrossEntropy.check_targets": _targets(losses.SoftmaxCrossEntropy, CLASS),
     "SigmoidCrossEntropy.check_targets": _targets(losses.SigmoidCrossEntropy, (Y > 0) * 1.0),

@@ -480,7 +480,10 @@ def test_a_deep_network_fits_from_lsuv(X):
         (lambda: LSUV(tol=0), "tol must be a finite number > 0, got 0"),
         (lambda: LSUV(max_iter=0), "max_iter must be a whole number >= 1, got 0"),
         (lambda: LSUV(gain="auto"), "gain must be a finite number > 0, got 'auto'"),
-        (lambda: LSUV()((5,)), r"makes weight matrices: shape must be \(fan_in, fan_out\)"),
+        (
+            lambda: LSUV()((5,)),
+            r"shape must be \(fan_in, fan_out\) for Orthogonal",
+        ),
     ],
 )
 def test_bad_configuration(make, message):

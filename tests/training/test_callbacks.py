@@ -129,6 +129,6 @@ class TestOrder:
 def test_what_is_no_callback(callback):
     trainer = a_trainer()
     before = trainer.network.params.copy()
-    with pytest.raises(TypeError, match="callback must be"):
+    with pytest.raises(TypeError, match=r"callbacks\[0\] must be"):
         trainer.fit(X, T, callbacks=[callback])
     np.testing.assert_array_equal(trainer.network.params, before)

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minnet.common.names import check_name
 from minnet.common.plotting import axes_of, foreground, is_dark, okabe_ito, tidy
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.prediction import predict_variances
@@ -97,7 +98,7 @@ class VarianceByDepthDisplay:
         -------
         display : VarianceByDepthDisplay
         """
-        subject = subject_of(estimator, X, y, sample_weight)
+        subject = subject_of(estimator, X, y, sample_weight, name="estimator")
         measurement = measure(subject, step=0, n_bins=1)
         hidden = measurement.hidden.copy()
         if not hidden.any():
@@ -145,8 +146,7 @@ class VarianceByDepthDisplay:
         -------
         self
         """
-        if direction not in _DIRECTIONS:
-            raise ValueError(f"direction must be 'forward' or 'backward', got {direction!r}")
+        check_name("direction", direction, _DIRECTIONS)
         measured = self.measured[direction]
         if not np.isfinite(measured).any():
             raise ValueError(

@@ -5,6 +5,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from minnet.common.checks import check_flag
+from minnet.common.names import check_name
 from minnet.common.plotting import axes_of, foreground, layer_colors, layer_legend, tidy
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.displays._ridges import covering_range, ridges
@@ -61,9 +63,8 @@ class _HistogramDisplay:
         if not isinstance(measurement, Measurement):
             raise TypeError(f"measurement must be a Measurement, got {measurement!r:.200}")
         quantity = cls._quantities[0] if quantity is None else quantity
-        if quantity not in cls._quantities:
-            options = " or ".join(map(repr, cls._quantities))
-            raise ValueError(f"quantity must be {options}, got {quantity!r}")
+        check_name("quantity", quantity, cls._quantities)
+        check_flag("hidden_only", hidden_only)
         density, edges = measurement.histogram(quantity)
         rows = np.asarray(np.isfinite(density).all(axis=1))
         if not rows.any():
@@ -144,8 +145,7 @@ class _HistogramDisplay:
         -------
         self
         """
-        if kind not in _KINDS:
-            raise ValueError(f"kind must be 'ridges' or 'lines', got {kind!r}")
+        check_name("kind", kind, _KINDS)
         n = len(self.layers)
         size = (6.4, 1.2 + 0.62 * n) if kind == "ridges" else None
         self.ax_, self.figure_ = ax, _ = axes_of(ax, size)

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from minnet.common.checks import check_flag
 from minnet.common.plotting import axes_of, foreground, okabe_ito
 from minnet.common.types import Array
 
@@ -153,6 +154,7 @@ class LossCurveDisplay:
                 self.score_lines_ += self.score_ax_.plot(
                     _epochs(scores), scores, linestyle=(0, (1, 1.5)), linewidth=1.6, color=color
                 )
+        check_flag("log", log)
         if log:
             ax.set_yscale("log")
         ax.set_xlabel("epoch")

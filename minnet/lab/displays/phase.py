@@ -65,7 +65,7 @@ class PhaseDiagramDisplay:
         self.sigma_w = sigma_w
         self.sigma_b = sigma_b
         self.chi = chi
-        self.points = np.reshape(as_numbers("points", points), (-1, 2))
+        self.points = _pairs(points)
 
     @classmethod
     def from_activation(
@@ -98,7 +98,7 @@ class PhaseDiagramDisplay:
         display : PhaseDiagramDisplay
         """
         activation = get_activation(activation)
-        points = np.reshape(as_numbers("points", points), (-1, 2))
+        points = _pairs(points)
         top = points.max(axis=0, initial=0.0) * 1.15
         # A sigmoid's slope is 1/4 at most: its critical weights are larger.
         Z = np.linspace(-8, 8, 1601)
@@ -264,3 +264,11 @@ def _chi(activation: Activation, sigma_w: Array, sigma_b: Array) -> Array:
         q = np.interp(np.square(sigma_b), rising, variances)
         chi[:, column] = w * np.interp(np.log1p(1e6 * q), np.log1p(1e6 * variances), slopes)
     return chi
+
+
+def _pairs(points: ArrayLike) -> Array:
+    """Return points as an array of shape (n_points, 2)."""
+    array = as_numbers("points", points)
+    if array.size and (array.ndim not in (1, 2) or array.shape[-1] != 2):
+        raise ValueError(f"points must have shape (n_points, 2), got {array.shape}")
+    return array.reshape(-1, 2)

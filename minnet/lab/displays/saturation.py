@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples
 
+from minnet.common.names import check_name
 from minnet.common.plotting import (
     axes_of,
     foreground,
@@ -181,8 +182,7 @@ class SaturationDisplay:
         -------
         self
         """
-        if kind not in _KINDS:
-            raise ValueError(f"kind must be 'saturated', 'activations' or 'dead', got {kind!r}")
+        check_name("kind", kind, _KINDS)
         values = self.values["sd" if kind == "activations" else kind]
         if not np.isfinite(values).any():
             raise ValueError(

@@ -17,7 +17,7 @@ from minnet.lab.subject import subject_of
 
 __all__ = ["SingularValuesDisplay"]
 
-_LAWS = ("weights", "jacobian", None)
+_LAWS = ("weights", "jacobian")
 _ZERO = 1e-9  # of the largest
 
 
@@ -111,7 +111,7 @@ class SingularValuesDisplay:
         -------
         display : SingularValuesDisplay
         """
-        subject = subject_of(estimator, X, y)
+        subject = subject_of(estimator, X, y, name="estimator")
         network = subject.network
         found = jacobians(network, subject.X, n_samples=n_samples, random_state=random_state)
         prediction = predict_variances(network, subject.X)
@@ -156,8 +156,8 @@ class SingularValuesDisplay:
         -------
         self
         """
-        if law not in _LAWS:
-            raise ValueError(f"law must be 'jacobian', 'weights' or None, got {law!r}")
+        if law is not None and not (isinstance(law, str) and law in _LAWS):
+            raise ValueError(f"law must be 'jacobian', 'weights' or None, got {law!r:.200}")
         n_bins = check_whole("n_bins", n_bins, 1, 10**6)
         n = len(self.layers)
         self.ax_, self.figure_ = ax, _ = axes_of(ax, (6.4, 1.2 + 0.72 * n))

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.common.names import check_name
 from minnet.common.plotting import color_bar, split
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.subject import subject_of
@@ -113,7 +114,7 @@ class LossSurfaceDisplay:
         -------
         display : LossSurfaceDisplay
         """
-        subject = subject_of(estimator, X, y)
+        subject = subject_of(estimator, X, y, name="estimator")
         if subject.T is None:
             raise ValueError("y must be given: the loss depends on it, got None")
         if weights is not None and directions is not None:
@@ -163,8 +164,7 @@ class LossSurfaceDisplay:
         -------
         self
         """
-        if kind not in _KINDS:
-            raise ValueError(f"kind must be 'contour' or 'surface', got {kind!r}")
+        check_name("kind", kind, _KINDS)
         n = len(self.losses)
         solid = kind == "surface"
         size = (5.2 * n, 4.4 if solid else 4.2)
