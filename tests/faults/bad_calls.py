@@ -121,7 +121,7 @@ def is_nonsense(name, argument, good, hostile):
     if isinstance(good, int | float | np.number):
         return hostile in NO_NUMBER
     if isinstance(good, str):
-        numbers = {"7", "0.01", "-2"} if argument in OR_NUMBERS else set()
+        numbers = {"7", "0.01", "-2", "frame", "series"} if argument in OR_NUMBERS else set()
         return hostile in NO_NAME - numbers
     return isinstance(good, np.ndarray) and good.dtype.kind == "f" and hostile in NO_NUMBERS
 
@@ -132,7 +132,7 @@ OR_NUMBERS = {"init", "bias_init", "batch_size", "initializer", "spec", "layer",
 #: What keeps what it is given as it is: records of results, and names that only a message says.
 KEEPS = {
     *(name for name, value in public().items() if dataclasses.is_dataclass(value)),
-    "Context", "Measurement", "MinNetTransformer", "Parameter", "Initializer.variance",
+    "Context", "Measurement", "MinNetTransformer", "Parameter", "Initializer.variance", "copy_weights.layers",
 } - {"MeanField", "Stream"}  # fmt: skip
 
 

@@ -35,6 +35,7 @@ FOUND = [
     ("predict_variances", {"X": "broken csr"}),
     ("probe", {"X": "broken csr"}),
     # SciPy printed it whole in an error, and followed its pointers.
+    ("SaturationDisplay.from_estimator", {"X": "csr with pointers that fall"}),
     ("get_activation", {"name": "csr with pointers that fall", "spec": "one masked"}),
     ("get_initializer", {"name": "csr with pointers that fall", "spec": "one masked"}),
     # So did NumPy: it followed a list into itself.

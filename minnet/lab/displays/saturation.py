@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples
 
+from minnet.common.checks import check_sparse
 from minnet.common.names import check_name
 from minnet.common.plotting import (
     axes_of,
@@ -152,6 +153,10 @@ class SaturationDisplay:
         if X_probe is None:
             if not sparse.issparse(X) and np.ndim(X) == 0:
                 raise ValueError(f"X must have shape (n_samples, n_features), got {X!r:.200}")
+            if sparse.issparse(X):
+                check_sparse("X", X)  # SciPy follows what it says to wherever that leads
+            if not _num_samples(X):
+                raise ValueError("X must have at least one row, got none")
             X_probe = rows_of(X, np.arange(min(300, _num_samples(X))))
         model = clone(estimator)
         last = model
