@@ -27,7 +27,7 @@ NUMBERS += [2**52, 2**62, 2**63 - 1, 2**64 - 1]
 #: those that it was fitted with, or its numbers are too large to go on with.
 SAID = re.compile(
     "architecture must stay|must be left at its default|units of Dense must|Solver produced non-finite|"
-    "X must give finite numbers"
+    "X must give finite numbers|weight_decay must be at most 2|class_weight must have finite"
 )
 
 
@@ -101,9 +101,7 @@ def hostile_arrays(raw, places):
                 changed = data[:start] + array.tobytes() + data[end:]
                 # An array of a value is named by where the value stands.
                 names = [name.removeprefix("run.best.").removeprefix("layers."), "run.best"]
-                names = (
-                    [name] if name.startswith("layers") else [*names, "classes", "init", "random"]
-                )
+                names = [name] if name.startswith("layers") else [*names, ""]
                 yield hostile.build(header, record, changed), f"{name}[{at}] = {value}", names
 
 
@@ -121,7 +119,7 @@ def hostile_numbers(raw, inside):
             container[key] = value
             # An item of a list is named by the list.
             names = [str(key), "shape", "n_features", "belongs to nothing"]
-            names = [""] if isinstance(key, int) else names
+            names = [""] if isinstance(key, int) or key == "value" else names
             yield hostile.build(header, record, data), f"{key}: {before} -> {value}", names
         container[key] = before
 
