@@ -52,7 +52,7 @@ def warn_if_grown(trainer: Any, call: Call, loss: float) -> None:
         return
     # Not noted where a score decides, or where epochs are run one by one.
     best = trainer.best_loss if trainer.best_loss < np.inf else min(trainer.loss_curve)
-    least = min(call.first_loss, best)
+    least = best if best < call.first_loss else call.first_loss
     if not loss > _FACTOR * least:
         return
     T, weights = call.targets
