@@ -132,7 +132,8 @@ OR_NUMBERS = {"init", "bias_init", "batch_size", "initializer", "spec", "layer",
 #: What keeps what it is given as it is: records of results, and names that only a message says.
 KEEPS = {
     *(name for name, value in public().items() if dataclasses.is_dataclass(value)),
-    "Context", "Measurement", "MinNetTransformer", "Parameter", "Initializer.variance", "copy_weights.layers",
+    "Context", "Measurement", "MinNetTransformer", "Parameter", "Initializer.variance",
+    "copy_weights.layers",
 } - {"MeanField", "Stream"}  # fmt: skip
 
 
