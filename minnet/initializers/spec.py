@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minnet import activations
-from minnet.common.checks import check_flag, check_real, check_text
+from minnet.common.checks import check_flag, check_real, check_text, check_whole
 from minnet.common.names import suggest
 from minnet.common.types import Array, DTypeLike, Shape
 from minnet.initializers import (
@@ -223,6 +223,7 @@ def auto_initializer(
     check_text("activation_name", activation_name)
     check_real("negative_slope", negative_slope)
     check_flag("first_layer", first_layer)
+    check_whole("n_hidden", n_hidden, 0)
     activation = activations._BY_NAME.get(activation_name, activations.Activation)
     if activation.is_self_normalizing:
         return LecunNormal()
