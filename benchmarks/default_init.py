@@ -1,7 +1,7 @@
 """What should ``init="auto"`` pick? Laws for weights and biases, by the scores of what starts from them.
 
-    python -m benchmarks.default_init --quick     # about a minute: two draws of a part, printed
-    python -m benchmarks.default_init             # hours; writes DEFAULT_INIT.md, results/default_init.csv
+    python -m benchmarks.default_init --quick    # about a minute: two draws of a part, printed
+    python -m benchmarks.default_init            # an hour; writes DEFAULT_INIT.md, results/*.csv
 
 Every draw of a problem (``drawn_data.py``) is a new one, with a seed of its own for the networks, and all
 laws are tried on it: their differences from scikit-learn's law, the preset ``sklearn_mlp``, are paired. A
@@ -69,7 +69,6 @@ DEEP = {
     "laws": ("glorot", "he", "he, zero biases"),
 }
 FRIEDMAN = {
-    "draws": 30,
     "activations": ("relu",),
     "laws": ("sklearn_mlp", "auto", "glorot, zero biases", "he"),
     "reference": "MLP",
@@ -86,9 +85,9 @@ STUDIES = {
         (25, 50),
         ("auto", "glorot, zero biases", "he"),
     ),
-    "depth": Study("More hidden layers", 2000, 12, depths=(6, 7, 8, 10, 14, 20), **DEEP),
+    "depth": Study("More hidden layers", 2000, 4, depths=(6, 7, 8, 10, 14, 20), **DEEP),
     "longer": Study(
-        "More hidden layers, trained longer", 2500, 6, depths=(5, 7, 10, 14, 20), epochs=200, **DEEP
+        "More hidden layers, trained longer", 2500, 4, depths=(5, 7, 10, 14, 20), epochs=200, **DEEP
     ),
     "rectifiers": Study(
         "Other rectifiers", 3000, 6, RECTIFIERS[1:], (2, 4, 8), (30,), ("glorot", "he")
@@ -106,13 +105,14 @@ STUDIES = {
     "friedman100": Study(
         "Friedman's first function, as in the defaults of both",
         5000,
+        30,
         depths=(1, 2),
         widths=(50, 100),
         epochs=100,
         **FRIEDMAN,
     ),
     "friedman200": Study(
-        "The same for 200 epochs", 6000, depths=(1, 2), widths=(50,), epochs=200, **FRIEDMAN
+        "The same for 200 epochs", 6000, 60, depths=(1, 2), widths=(50,), epochs=200, **FRIEDMAN
     ),
 }
 
@@ -233,8 +233,8 @@ def section(name, study, scores):
     lines = [
         f"## {study.title}",
         "",
-        f"{n_draws} draws of {len(first)} problems; {study.epochs} epochs, {rates}; widths"
-        f" {', '.join(map(str, study.widths))}. Differences from `{study.reference}`.",
+        f"{n_draws} draws of {len(first)} problem(s); {study.epochs} epochs, {rates}; width"
+        f" {' or '.join(map(str, study.widths))}. Differences from `{study.reference}`.",
     ]
     if name == "grid":
         lines += claim(found["auto"], study)
