@@ -39,7 +39,8 @@ INLINE real target(const minnet_data *data, int64_t row, ptrdiff_t j) {
 /* A row of sparse targets, made dense; entries of one place add up. */
 INLINE void scatter_target(const minnet_data *data, int64_t row, real *to, ptrdiff_t n) {
     memset(to, 0, (size_t)n * sizeof(real));
-    for (ptrdiff_t i = (ptrdiff_t)data->t_indptr[row]; i < (ptrdiff_t)data->t_indptr[row + 1]; i++) {
+    const ptrdiff_t end = (ptrdiff_t)data->t_indptr[row + 1];
+    for (ptrdiff_t i = (ptrdiff_t)data->t_indptr[row]; i < end; i++) {
         to[index_at(data->t_indices, data->t_wide_indices, i)] += ((const real *)data->T)[i];
     }
 }
