@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit, log_softmax, softmax
 
+from minnet.common.buffers import all_finite
 from minnet.common.checks import as_numbers, check_sparse
 from minnet.common.numeric import check_numeric
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix
@@ -79,20 +80,24 @@ def check_numbers(
 
     Sparse ones stay sparse, as CSR. ``low`` and ``high`` are what a ``loss`` of that name allows.
     """
-    check_numeric("T", T)
-    T = T if sparse.issparse(T) else np.asarray(T)
-    if T.ndim == 1 and n_outputs == 1 and not sparse.issparse(T):
+    plain = type(T) is np.ndarray and T.dtype == dtype  # in every step of a stream
+    is_sparse = not plain and sparse.issparse(T)
+    if not plain:
+        check_numeric("T", T)
+        T = T if is_sparse else np.asarray(T)
+    if T.ndim == 1 and n_outputs == 1 and not is_sparse:
         T = T[:, np.newaxis]
     if T.shape != (n_samples, n_outputs):
         raise ValueError(
             f"T must have shape {(n_samples, n_outputs)}, got an array of shape {T.shape}"
         )
-    if sparse.issparse(T):
+    numbers = T
+    if is_sparse:
         T = _plain_csr(T, dtype)
         numbers = T.data if T.nnz == n_samples * n_outputs else np.append(T.data, 0)
-    else:
+    elif not plain:
         T = numbers = as_numbers("T", T, dtype)
-    if not np.isfinite(numbers).all():
+    if not all_finite(numbers):
         raise ValueError("T must be finite, got NaN or infinity")
     if (low > -np.inf or high < np.inf) and numbers.size:
         least, most = numbers.min(), numbers.max()

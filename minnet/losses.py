@@ -117,8 +117,9 @@ class Loss(Configurable):
         self, T: ArrayLike | Matrix, n_samples: int, n_outputs: int, dtype: DTypeLike
     ) -> Matrix:
         """Return what :meth:`check_targets` does, even of a sparse ``T`` that it does not know."""
-        knows_sparse = is_own(self) or type(self).check_targets is Loss.check_targets
-        if knows_sparse or self.output == "softmax" or not sparse.issparse(T):
+        if self.output == "softmax" or not sparse.issparse(T):
+            return self.check_targets(T, n_samples, n_outputs, dtype)
+        if is_own(self) or type(self).check_targets is Loss.check_targets:  # they know sparse ones
             return self.check_targets(T, n_samples, n_outputs, dtype)
         T = check_numbers(T, n_samples, n_outputs, np.float64)
         n_rows = max(1, _NUMBERS_OF_A_BLOCK // n_outputs)

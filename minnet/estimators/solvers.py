@@ -23,16 +23,23 @@ __all__ = [
 
 def new_optimizer(estimator: Estimator) -> Optimizer:
     """Return the optimizer of a stochastic solver, one that no other fit has."""
-    solver, rate = estimator.solver, estimator.learning_rate_init
-    if isinstance(solver, Optimizer):
-        return get_optimizer(solver)
+    if isinstance(estimator.solver, Optimizer):
+        return get_optimizer(estimator.solver)
+    kind, arguments = _by_name(estimator)
+    return kind(**arguments)
+
+
+def _by_name(estimator: Estimator) -> tuple[type[Optimizer], dict[str, Any]]:
+    """Return the optimizer that a solver's name stands for, and its arguments."""
+    solver, arguments = estimator.solver, {"learning_rate": estimator.learning_rate_init}
     if solver == "sgd":
         nesterov = estimator.nesterovs_momentum and estimator.momentum > 0
-        return SGD(rate, estimator.momentum, nesterov)
+        return SGD, arguments | {"momentum": estimator.momentum, "nesterov": nesterov}
+    arguments["epsilon"] = estimator.epsilon
     if solver == "rmsprop":
-        return RMSProp(rate, epsilon=estimator.epsilon)
-    adam = AdamW if solver == "adamw" else Adam
-    return adam(rate, estimator.beta_1, estimator.beta_2, estimator.epsilon)
+        return RMSProp, arguments
+    arguments |= {"beta_1": estimator.beta_1, "beta_2": estimator.beta_2}
+    return AdamW if solver == "adamw" else Adam, arguments
 
 
 def new_trainer(estimator: Estimator, network: Network, n_samples: int) -> Trainer:
@@ -56,19 +63,29 @@ def new_schedule(estimator: Estimator) -> Schedule:
 
 def warn_of_changes(estimator: Estimator, trainer: Trainer) -> None:
     """Warn where the arguments ask for another optimizer or schedule than a trainer goes on with."""
-    optimizer = trainer.optimizer.copy()
-    optimizer.learning_rate = trainer.initial_rate  # a schedule has changed it since
-    kept: Configurable = optimizer
-    ignored: Configurable = new_optimizer(estimator)
-    if kept == ignored:
-        kept, ignored = trainer.schedule, new_schedule(estimator)
-    if kept == ignored:
-        return
-    warnings.warn(
-        f"{ignored!r:.200} has no effect in partial_fit, which goes on with the {kept!r:.200} of before: "
-        "call fit, with warm_start=True to keep the weights",
-        stacklevel=level_of_user(),
-    )
+    if not _is_by_name(trainer, estimator):
+        optimizer = trainer.optimizer.copy()
+        optimizer.learning_rate = trainer.initial_rate  # a schedule has changed it since
+        _warn_of_change(optimizer, new_optimizer(estimator))
+    _warn_of_change(trainer.schedule, new_schedule(estimator))
+
+
+def _is_by_name(trainer: Trainer, estimator: Estimator) -> bool:
+    """Return whether a trainer has the optimizer that a solver's name asks for, without making one."""
+    if isinstance(estimator.solver, Optimizer):
+        return False
+    kind, asked = _by_name(estimator)
+    config = trainer.optimizer.get_config() | {"learning_rate": trainer.initial_rate}
+    return type(trainer.optimizer) is kind and asked.items() <= config.items()
+
+
+def _warn_of_change(kept: Configurable, asked: Configurable) -> None:
+    if asked != kept:
+        warnings.warn(
+            f"{asked!r:.200} has no effect in partial_fit, which goes on with the {kept!r:.200} of "
+            "before: call fit, with warm_start=True to keep the weights",
+            stacklevel=level_of_user(),
+        )
 
 
 def trainer_options(estimator: Estimator, n_samples: int) -> dict[str, Any]:
