@@ -62,7 +62,8 @@ kernels: $(STAMPS)/cython
 
 # Python itself is not instrumented: the sanitizer's library is loaded first, and leaks are not looked for.
 SANITIZE_DIR := build/sanitize
-SANITIZE_TESTS := tests/random/test_random.py tests/backends/test_ext.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_sparse.py tests/backends/test_sparse_targets.py \
+SANITIZE_TESTS := tests/random/test_random.py tests/backends/test_ext.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_sparse.py \
+    tests/backends/test_csr_targets.py \
     tests/backends/test_border.py \
     tests/user_activations/test_user_activations_training.py tests/datasets/test_shapeset.py
 SANITIZE_ARGS ?= -q -x -p no:cacheprovider -k 'not numba'
