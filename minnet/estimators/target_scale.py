@@ -72,7 +72,7 @@ def _bounds(estimator: Estimator, n_samples: int) -> tuple[float, float, float]:
     if solver == "sgd" or isinstance(solver, SGD):
         return 0.1, 100.0, 20.0
     rate = solver.learning_rate if isinstance(solver, Optimizer) else estimator.learning_rate_init
-    batch_size = 200 if estimator.batch_size == "auto" else estimator.batch_size
-    n_steps = estimator.max_iter * -(-n_samples // batch_size)
+    batch_size = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
+    n_steps = int(estimator.max_iter) * -(-n_samples // batch_size)
     reach = min(max(rate * n_steps, 1.0), 10.0)
     return 0.1, 50.0 * reach, 3.0 * reach

@@ -111,16 +111,16 @@ def _batch(network: Network, X: Matrix, y: Any, sample_weight: Any) -> tuple[Any
 def network_of(model: Any, X: Matrix = None, y: ArrayLike | None = None) -> Network:
     """Return the network of a model, as :func:`subject_of` does.
 
-    A fitted estimator needs no data for it.
+    A network and a fitted estimator need no data for it.
     """
-    if isinstance(model, Network):
-        return model
     last = model[-1] if isinstance(model, Pipeline) else model
-    if isinstance(last, BaseMinNet) and hasattr(last, "network_"):
+    if X is not None or not isinstance(last, BaseMinNet | Network):
+        return subject_of(model, X, y, name="estimator").network
+    if isinstance(last, Network):
+        return last
+    if hasattr(last, "network_"):
         return last.network_
-    if X is None:
-        raise NotFittedError(f"{type(last).__name__} is not fitted: give X and y, or fit it first")
-    return subject_of(model, X, y).network
+    raise NotFittedError(f"{type(last).__name__} is not fitted: give X and y, or fit it first")
 
 
 def _of_estimator(

@@ -28,7 +28,7 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.activations import _BY_NAME, _REGISTERED, Activation
-from minnet.common.checks import is_finite_real
+from minnet.common.checks import check_flag, is_finite_real
 from minnet.common.configurable import _same
 from minnet.common.types import Array, DTypeLike
 
@@ -112,6 +112,7 @@ def activation(
         return lambda function: activation(
             function, derivative=derivative, name=name, kinks=kinks, check=check
         )
+    check_flag("check", check)
     made = UserActivation(function, derivative, name, kinks)
     if made.name in _BY_NAME:
         raise ValueError(f"name must not be one of minnet's own activations, got {made.name!r}")

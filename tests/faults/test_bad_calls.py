@@ -55,6 +55,9 @@ FOUND = [
     ("BaseMinNet.fit", {"sample_weight": "numpy duration"}),
     ("MinNetClassifier lbfgs", {"learning_rate": "class"}),
     ("MinNetClassifier", {"max_iter": "True"}),
+    ("PhaseDiagramDisplay.from_estimator", {"X": "array of dates"}),
+    ("activation", {"check": "string"}),
+    ("as_callback", {"name": "object"}),
     ("TensorBoard", {"folder": "object"}),
     ("ImageGridDisplay.from_data", {"X": "one masked"}),
     ("LossCurveDisplay.plot", {"log": "string"}),
@@ -62,6 +65,7 @@ FOUND = [
     ("HeNormal.__call__", {"dtype": "series"}),
     # Compared with names first, which polars refuses in its own way.
     ("Measurement.histogram", {"name": "polars frame of dates"}),
+    ("LossSurfaceDisplay.from_estimator", {"loss": "polars frame"}),
     ("Loss.check_targets", {"n_samples": "polars frame of words"}),
     # Trained first and raised then.
     ("Trainer.fit", {"validate": "string"}),
@@ -109,7 +113,9 @@ FOUND = [
     ("variance_band", {"q": "1e308"}),
     ("minimize_lbfgs", {"tol": "10**400"}),
     ("pretrain", {"n_epochs": "10**12"}),
+    ("MinNetRegressor", {"batch_size": "uint8"}),
     # Divided by zero.
+    ("SaturationDisplay.from_estimator", {"X": "empty list"}),
     ("variance_band", {"q": "1e-320"}),
     ("Network.loss_and_grad", {"weight_sum": "0"}),
     ("InvScaling", {"power_t": "-inf"}),

@@ -227,8 +227,8 @@ class SaturationDisplay:
 def _steps(estimator: Any, X: Matrix) -> list[int]:
     """Return at which steps to measure a training that may end early."""
     n_samples = _num_samples(X)
-    batch_size = 200 if estimator.batch_size == "auto" else estimator.batch_size
-    last = estimator.max_iter * -(-n_samples // min(batch_size, n_samples))
+    batch_size = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
+    last = int(estimator.max_iter) * -(-n_samples // min(batch_size, n_samples))
     return np.unique(
         np.append(0, np.geomspace(1, max(last, 2), _N_MEASUREMENTS).astype(int))
     ).tolist()

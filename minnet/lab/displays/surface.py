@@ -219,6 +219,8 @@ def _loss(spec: str | Loss, output: str) -> Loss:
     """Return the loss object for a network whose own loss predicts by ``output``."""
     if isinstance(spec, Loss):
         return spec
+    if not isinstance(spec, str):
+        raise TypeError(f"loss must be a name, a Loss or a list of them, got {spec!r:.200}")
     if spec == "squared_error":
         return SquaredError(output if output in ("softmax", "logistic") else "identity")
     if spec == "log_loss" and output in ("softmax", "logistic"):
