@@ -63,6 +63,21 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "c": ("cython",),
     "python": ("numpy",),
     "cpu": ("auto",),
+    # parameters
+    "lr": ("learning_rate", "learning_rate_init"),
+    "eta": ("learning_rate", "learning_rate_init"),
+    "eta0": ("learning_rate", "learning_rate_init"),
+    "epochs": ("max_iter",),
+    "n_epochs": ("max_iter",),
+    "max_epochs": ("max_iter",),
+    "optimizer": ("solver",),
+    "patience": ("n_iter_no_change",),
+    "seed": ("random_state",),
+    "hidden_units": ("hidden_layer_sizes",),
+    "neurons": ("units",),
+    "n_units": ("units",),
+    "p": ("rate",),
+    "eps": ("epsilon",),
 }
 
 _MOST_IN_A_SENTENCE = 12

@@ -113,9 +113,19 @@ CONSTRAINTS: dict[str, Any] = {
 
 @functools.cache
 def defaults_of(cls: type) -> dict[str, Any]:
-    """Return the defaults of a class's arguments by name, in the order of the signature."""
-    parameters = list(inspect.signature(cls).parameters.values())
-    return {parameter.name: parameter.default for parameter in parameters}
+    """Return the defaults of a class's arguments by name, in the order of the signature.
+
+    Those of its base are among them where it hands all others on: ``__init__(self, own=1, **others)``.
+    """
+    own: dict[str, Any] = {}
+    of_base: dict[str, Any] = {}
+    for parameter in inspect.signature(cls).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            _, base = [each for each in cls.__mro__ if "__init__" in vars(each)][:2]
+            of_base = defaults_of(base)
+        elif parameter.kind is not parameter.VAR_POSITIONAL:
+            own[parameter.name] = parameter.default
+    return of_base | own
 
 
 def check_arguments(estimator: Estimator) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import CallbackSupportMixin, FitCallback, with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -32,6 +32,7 @@ from minnet.optimizers import Optimizer
 from minnet.random import Stream
 from minnet.schedules import Schedule
 from minnet.training import Trainer
+from minnet.training.callback import as_callback
 
 __all__ = ["BaseMinNet", "stochastic_solver"]
 
@@ -48,6 +49,18 @@ def stochastic_solver(estimator: BaseMinNet) -> bool:
             "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
         )
     return True
+
+
+def _as_fit_callback(given: Any) -> Any:
+    """Return a callback of scikit-learn's protocol, of which minnet's are, too."""
+    if isinstance(given, list | tuple):
+        raise TypeError(
+            "callbacks must be given one by one, as set_callbacks(first, second), got a "
+            f"{type(given).__name__} of {len(given)}"
+        )
+    if isinstance(given, FitCallback) and not isinstance(given, type):
+        return given
+    return as_callback(given, "callbacks")
 
 
 class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -236,8 +249,14 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     _in_fit: Fitted
 
     def _store(self, arguments: dict[str, Any]) -> None:
-        """Keep the arguments of ``__init__`` as they are, each under its name."""
-        self.__dict__.update({name: arguments[name] for name in defaults_of(type(self))})
+        """Keep the arguments of ``__init__`` as they are, each under its name.
+
+        They are the local variables there, besides ``self`` and the class that ``super()`` is about. A
+        class of the user's own may have others.
+        """
+        del arguments["self"]
+        arguments.pop("__class__", None)
+        self.__dict__.update(arguments)
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
@@ -288,6 +307,33 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         for name, value in changed_parts(self.get_params(deep=False), params, self).items():
             setattr(self, name, value)
         return self
+
+    def set_callbacks(self, *callbacks: Any) -> Self:
+        """Set what watches the fits, in the place of what did: :doc:`callbacks`.
+
+        Parameters
+        ----------
+        *callbacks : Callback, callback of scikit-learn or callable
+            None at all takes away those there are. A function is called with the trainer after each epoch,
+            and ends the fit by returning True.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError
+            If one is none, such as a class or a list of callbacks.
+
+        Examples
+        --------
+        >>> from minnet import MinNetClassifier
+        >>> clf = MinNetClassifier().set_callbacks(lambda trainer: trainer.n_epochs == 3)
+        >>> clf.fit([[0.0], [1.0]], ["a", "b"]).n_iter_
+        3
+        """
+        return super().set_callbacks(*map(_as_fit_callback, callbacks))
 
     def _validate_params(self) -> None:
         check_arguments(self)

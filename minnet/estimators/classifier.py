@@ -293,7 +293,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
                 check_indicator(labels)
             elif sparse.issparse(labels) and labels.shape[1] == 1:
                 labels = labels.toarray()
-        return super().score(X, labels, as_weights(sample_weight, "sample_weight"))
+        return super().score(X, labels, as_weights(sample_weight, "sample_weight", of=labels))
 
     # ---- what the base asks for
 

@@ -85,7 +85,9 @@ def changed_parts(
         name, _, rest = path.partition("__")
         if name not in parts:
             known = [where + part for part in nested_parameters(parts)]
-            close = nearest(where + path, known)
+            # Of the part alone: what it is in says nothing of which one is meant.
+            beside = f"{where}{nearest(name, parts)}{path.removeprefix(name)}"
+            close = beside if beside in known else nearest(where + path, known)
             meant = f"did you mean {close!r}? Valid" if close else "valid"
             shown = f"{where.removesuffix('__') or 'estimator'} {' '.join(repr(of).split()):.200}"
             raise ValueError(

@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
+from sklearn.utils.validation import _num_samples
 
+from minnet.common.checks import is_real
 from minnet.common.types import Array
 
 __all__ = ["as_labels", "as_numbers", "as_weights", "for_metrics"]
@@ -95,8 +97,13 @@ def as_numbers(values: Any, name: str = "y") -> Any:
     return _Numbers(name).read(values)
 
 
-def as_weights(values: Any, name: str) -> Any:
-    """Return weights as :func:`as_numbers` does numbers; texts are none, though they look like some."""
+def as_weights(values: Any, name: str, of: Any = None) -> Any:
+    """Return weights as :func:`as_numbers` does numbers; texts are none, though they look like some.
+
+    A single number comes back as it is, or where it is said ``of`` what rows they are, for each of them.
+    """
+    if of is not None and is_real(values):
+        return np.full(_num_samples(of), values, dtype=np.float64)
     return _Weights(name).read(values)
 
 

@@ -154,7 +154,8 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         -------
         float
         """
-        return super().score(X, as_numbers(y), as_weights(sample_weight, "sample_weight"))
+        weights = as_weights(sample_weight, "sample_weight", of=y)
+        return super().score(X, as_numbers(y), weights)
 
     # ---- what the base asks for
 

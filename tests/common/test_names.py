@@ -8,6 +8,7 @@ import pytest
 
 from minnet import (
     Dense,
+    Dropout,
     MinNetClassifier,
     MinNetRegressor,
     Network,
@@ -118,6 +119,21 @@ OF_OTHERS = [
 def test_what_other_libraries_call_it(argument, function, meant):
     for value, name in meant.items():
         assert f"did you mean {name!r}?" in _call(argument, function, value)
+
+
+PARAMETERS_OF_OTHERS = {
+    "lr": "learning_rate", "optimizer": "solver", "patience": "n_iter_no_change", "epochs": "max_iter",
+    "solver__lr": "solver__learning_rate", "solver__momentun": "solver__momentum",
+    "slover__momentum": "solver__momentum", "layers__0__n_units": "layers__0__units",
+    "layers__1__p": "layers__1__rate", "layers__2__units": "layers__0__units",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "meant"), PARAMETERS_OF_OTHERS.items())
+def test_what_other_libraries_call_a_parameter(typed, meant):
+    clf = MinNetClassifier(layers=[Dense(3), Dropout(0.1)], solver=optimizers.SGD())
+    with pytest.raises(ValueError, match=f"did you mean '{meant}'"):
+        clf.set_params(**{typed: 1})
 
 
 def test_numbers_in_the_place_of_names():

@@ -1,6 +1,7 @@
 """Parameters of what an estimator is given, set through it: as if it had been made with them."""
 
 import itertools
+import pickle
 import re
 import warnings
 from inspect import Parameter
@@ -73,6 +74,7 @@ CANDIDATES += [
     None,
     Cosine(3),
     lambda step: 0.01,
+    lambda step: 0.02,
 ]
 
 
@@ -163,6 +165,47 @@ def test_a_class_of_the_user_s_own():
     same(reg, MinNetRegressor((6,), init=made, max_iter=2, random_state=0))
     assert clone(reg).init == reg.init
     assert clone(reg).init is not reg.init
+
+
+class WithItsOwn(MinNetClassifier):
+    def __init__(
+        self, hidden_layer_sizes=(6,), *, of_its_own=1, layers=None, max_iter=2, random_state=0
+    ):
+        super().__init__(
+            hidden_layer_sizes, layers=layers, max_iter=max_iter, random_state=random_state
+        )
+        self.of_its_own = of_its_own
+
+
+class HandsOn(MinNetRegressor):
+    def __init__(self, of_its_own=1, **others):
+        self.of_its_own = of_its_own
+        super().__init__(**others)
+
+
+class HandsAllOn(HandsOn):
+    def __init__(self, *args, **others):
+        super().__init__(*args, **others)
+
+
+@pytest.mark.parametrize("cls", [WithItsOwn, HandsOn, HandsAllOn])
+def test_an_estimator_of_the_user_s_own_with_arguments_of_its_own(cls):
+    base = MinNetClassifier if cls is WithItsOwn else MinNetRegressor
+    given = {"layers": [Dense(5, "tanh")], "max_iter": 2, "random_state": 0}
+    own = cls(of_its_own=[1], **given)
+    own.set_params(layers__0__units=6, max_iter=3)
+    plain = base(**given).set_params(layers__0__units=6, max_iter=3)
+    for made in own, clone(own), clone(clone(own)), pickle.loads(pickle.dumps(own)):
+        assert made.get_params()["of_its_own"] == [1]
+        assert repr(made) == repr(own)
+        assert "of_its_own=[1]" in repr(made)
+        assert np.array_equal(made.fit(X, Y).predict(X), plain.fit(X, Y).predict(X))
+    search = GridSearchCV(own, {"layers__0__units": [2], "of_its_own": [3]}, cv=2).fit(X, Y)
+    assert search.best_estimator_.layers == [Dense(2, "tanh")]
+    assert search.best_estimator_.of_its_own == 3
+    assert search.best_estimator_.max_iter == 3
+    with pytest.raises(ValueError, match="max_iter"):
+        own.set_params(max_iter=0).fit(X, Y)
 
 
 def test_objects_lists_and_parts_of_them_at_once():

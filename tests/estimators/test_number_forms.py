@@ -13,7 +13,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import get_scorer, make_scorer, mean_absolute_error, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from minnet import MinNetRegressor
+from minnet import MinNetClassifier, MinNetRegressor
 from minnet.persistence import load_model, save_model
 
 pa = pytest.importorskip("pyarrow")
@@ -133,3 +133,20 @@ def test_whole_life(expected, form, deed, tmp_path):
     given, numbers = FORMS[form]
     for found, wanted in zip(deed(given, tmp_path), expected[deed, id(numbers)], strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [2, 0.5, np.float32(2), np.int64(3)])
+@pytest.mark.parametrize("cls", [MinNetClassifier, MinNetRegressor])
+def test_one_weight_for_all_rows(cls, weight):
+    y = WHOLE if cls is MinNetClassifier else HALVES
+    same = np.full(len(X), float(weight))
+    scores = {
+        cls(hidden_layer_sizes=(4,), max_iter=2, random_state=0, scoring=scoring, warm_start=True)
+        .fit(X, y, w, X_val=X, y_val=y, sample_weight_val=w)
+        .partial_fit(X, y, w)
+        .fit_stream([(X, y, w)], 2, X_val=X, y_val=y, sample_weight_val=w)
+        .score(X, y, w)
+        for scoring in (None, "neg_mean_absolute_error")
+        for w in (weight, same)
+    }
+    assert len(scores) == 1

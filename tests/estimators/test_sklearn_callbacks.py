@@ -180,6 +180,35 @@ def test_a_callback_of_ones_own_needs_no_more_than_it_has():
     assert counting.epochs == 3
 
 
+def test_a_function_is_called_after_each_epoch():
+    epochs = []
+    clf = MinNetClassifier((5,), max_iter=3).set_callbacks(History(), lambda t: epochs.append(t))
+    clf.fit(X, y)
+    assert len(epochs) == 3
+    clf.set_callbacks().fit(X, y)
+    assert len(epochs) == 3
+
+
+@pytest.mark.parametrize("Estimator", [MinNetClassifier, MinNetRegressor])
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (History, r"got <class .*History'>: did you mean minnet.callbacks.History\(\.\.\.\)\?"),
+        ("history", r"got 'history': did you mean minnet.callbacks.History"),
+        ([History()], r"one by one, as set_callbacks\(first, second\), got a list of 1"),
+        (3, "got 3"),
+        (Recording, "got <class"),
+    ],
+)
+def test_what_is_no_callback_is_refused_and_leaves_those_there_are(Estimator, given, sentence):
+    history = History()
+    estimator = Estimator(max_iter=2).set_callbacks(history)
+    with pytest.raises(TypeError, match="^callbacks must be .*" + sentence):
+        estimator.set_callbacks(History(), given)
+    estimator.fit(X, y)
+    assert len(history.fits) == 1
+
+
 def test_a_validation_set_is_no_metadata_of_the_scorers():
     monitor = ScoringMonitor(scoring="accuracy")
     weights = np.arange(len(y)) + 1.0
