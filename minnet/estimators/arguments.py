@@ -144,20 +144,30 @@ def check_arguments(estimator: Estimator) -> None:
         for name, default in defaults_of(estimator.__class__).items()
         if (value := getattr(estimator, name)) is not default
     }
-    caller_name = type(estimator).__name__
+    caller_name, constraints = type(estimator).__name__, estimator._parameter_constraints
+    try:
+        validate_parameter_constraints(constraints, given, caller_name)
+    except InvalidParameterError:
+        for name, value in given.items():
+            _check_one(name, value, constraints.get(name, "no_validation"), caller_name)
+        raise
     for name, value in given.items():
-        constraints = estimator._parameter_constraints.get(name, "no_validation")
-        if isinstance(value, type) and callable in constraints:  # as a function it would be called
-            constraints = [each for each in constraints if each is not callable]
-        try:
-            validate_parameter_constraints({name: constraints}, {name: value}, caller_name)
-        except InvalidParameterError as error:
-            sentence = str(error).removesuffix(".")
-            raise InvalidParameterError(sentence + _hint(name, value, constraints)) from None
+        if isinstance(value, type) and callable in constraints.get(name, ()):  # no function though
+            allowed = [each for each in constraints[name] if each is not callable]
+            _check_one(name, value, allowed, caller_name)
         if type(value) is int and value.bit_length() > 63:
             raise ValueError(
                 f"{name} must be a number of at most 63 bits, got one of {value.bit_length()}"
             )
+
+
+def _check_one(name: str, value: Any, constraints: Any, caller_name: str) -> None:
+    """Raise scikit-learn's sentence for one argument, and what was probably meant."""
+    try:
+        validate_parameter_constraints({name: constraints}, {name: value}, caller_name)
+    except InvalidParameterError as error:
+        sentence = str(error).removesuffix(".")
+        raise InvalidParameterError(sentence + _hint(name, value, constraints)) from None
 
 
 def _hint(name: str, value: Any, constraints: list[Any]) -> str:
