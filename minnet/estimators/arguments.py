@@ -152,9 +152,10 @@ def check_arguments(estimator: Estimator) -> None:
             _check_one(name, value, constraints.get(name, "no_validation"), caller_name)
         raise
     for name, value in given.items():
-        if isinstance(value, type) and callable in constraints.get(name, ()):  # no function though
-            allowed = [each for each in constraints[name] if each is not callable]
-            _check_one(name, value, allowed, caller_name)
+        allowed = constraints.get(name)
+        if isinstance(value, type) and isinstance(allowed, list) and callable in allowed:
+            # It is callable, but no function.
+            _check_one(name, value, [each for each in allowed if each is not callable], caller_name)
         if type(value) is int and value.bit_length() > 63:
             raise ValueError(
                 f"{name} must be a number of at most 63 bits, got one of {value.bit_length()}"

@@ -188,3 +188,12 @@ def test_sentences():
     )
     assert nearest(b"relu", ["relu"]) is None
     assert nearest("x" * 10**6, ["relu"]) is None
+
+
+def test_a_class_stands_for_an_object_where_it_may():
+    X, y = [[0.0, 1.0], [1.0, 0.0]] * 4, [0, 1] * 4
+    model = MinNetClassifier((3,), init=initializers.Zeros, bias_init=initializers.Ones, max_iter=1)
+    assert model.fit(X, y).init_ == [initializers.Zeros()] * 2
+    for argument in ("learning_rate", "scoring"):
+        sentence = _call(argument, CLASSIFIER, initializers.Zeros)
+        assert sentence.startswith(f"The {argument!r} parameter of MinNetClassifier must be")
