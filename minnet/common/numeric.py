@@ -21,19 +21,23 @@ __all__ = ["check_numeric"]
 _KINDS = {"M": "dates", "m": "durations", "c": "complex numbers"} | dict.fromkeys("UST", "strings")
 _TYPES: tuple[tuple[tuple[type, ...], str], ...] = (
     ((str, bytes), "strings"),
-    ((datetime.date, datetime.time, np.datetime64), "dates"),
+    ((datetime.date, np.datetime64), "dates"),
+    ((datetime.time,), "times of day"),
     ((datetime.timedelta, np.timedelta64), "durations"),
     ((complex, np.complexfloating), "complex numbers"),
+    ((list, tuple, np.ndarray), "sequences"),
 )
 _ORDINARY = {int, float, bool, type(None)}
 _NAMES = {"Period": "periods", "Interval": "intervals", "NAType": "missing values"}  # of pandas
 
 _CURES = {
     "dates": "leave them out, or count them from one of them, in days say",
+    "times of day": "count their seconds since midnight",
     "durations": "divide them by one of them, a day say",
     "periods": "leave them out, or count them from one of them",
     "intervals": "give both of their ends, or their middle",
     "complex numbers": "give real and imaginary parts as two columns",
+    "sequences": "make a column of each of their elements",
     "strings": "encode them, with OneHotEncoder or OrdinalEncoder say",
     "missing values": "impute them, with SimpleImputer say, or leave their rows out",
 }
@@ -55,8 +59,9 @@ def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
     Raises
     ------
     ValueError
-        For dates, durations, periods, intervals, complex numbers, strings, masked elements, pandas.NA
-        among Python's objects and structured arrays: with the name or number of the column.
+        For dates, times, durations, periods, intervals, complex numbers, strings, sequences, masked
+        elements, pandas.NA among Python's objects and structured arrays: with the name or number of the
+        column.
 
     Examples
     --------
@@ -75,7 +80,8 @@ def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
         _check_mask(name, value)
     for where, column in _suspects(name, value, n_axes):
         what, example = _non_numbers(column)
-        if what is not None:
+        # Of what is in no column, NumPy says that it is ragged.
+        if what is not None and (where or what != "sequences"):
             raise ValueError(_sentence(name, what, where, example))
 
 
@@ -150,6 +156,8 @@ def _as_array(value: Any) -> Array:
 
 def _non_numbers(column: Array) -> tuple[str | None, Any]:
     """Return what a column has besides numbers, and one of it."""
+    if column.ndim > 1:
+        return "sequences", column
     if column.dtype.kind != "O":
         what = _KINDS.get(column.dtype.kind)
         return what, column.flat[0] if what == "strings" and column.size else column.dtype
