@@ -44,7 +44,7 @@ def new_network(estimator: Estimator, data: Data) -> Network:
         for layer in network.layers:
             if layer.differs_in_training:
                 raise ValueError(
-                    "solver must be 'sgd' or 'adam' for a network with "
+                    "solver must be 'adam', 'sgd', 'adamw', 'rmsprop' or an optimizer for a network with "
                     f"{type(layer).__name__}, got 'lbfgs'"
                 )
     warn_of_scale(data.X)

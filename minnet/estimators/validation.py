@@ -59,7 +59,7 @@ class ValidationSet:
         self._backend: Any = None
         if _has_scorer(estimator):
             self._scorer = check_scoring(estimator, estimator.scoring)
-            self._scored = _for_scorer(estimator, data)
+            self._scored = _for_scorer(estimator, data, self._scorer)
 
     @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, network: Network) -> tuple[float, float]:
@@ -130,11 +130,15 @@ def _has_scorer(estimator: Estimator) -> bool:
     return estimator.scoring not in (None, "loss")
 
 
-def _for_scorer(estimator: Estimator, data: Data) -> tuple[Any, Any, Any]:
+def _for_scorer(estimator: Estimator, data: Data, scorer: Any) -> tuple[Any, Any, Any]:
     """Return ``X``, ``y`` and ``sample_weight`` for a scorer: as they were given, as far as that goes."""
     X, y, sample_weight = data.given
     # scikit-learn's metrics know fewer kinds of labels than fit.
-    y = data.y if isinstance(estimator.scoring, str) else for_metrics(y, data.y)
+    named = isinstance(estimator.scoring, str)
+    y = data.y if named else for_metrics(y, data.y)
+    # Metrics of probabilities, which are dense, take no sparse indicator.
+    if named and sparse.issparse(y) and scorer._response_method != "predict":
+        y = y.toarray()
     if (isinstance(y, np.ndarray) or sparse.issparse(y)) and y.shape[1:] == (1,):
         y = column_or_1d(y.toarray() if sparse.issparse(y) else y)  # as predictions are
     if data.weights is not data.sample_weight or isinstance(sample_weight, Number):

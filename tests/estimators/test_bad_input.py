@@ -115,8 +115,14 @@ ARGUMENTS = [
     ({"hidden_layer_sizes": (100,), "layers": 5}, "layers must be a list of layers, got 5"),
     ({"hidden_layer_sizes": (100,), "layers": "abc"}, "layers must be a list of layers, got 'abc'"),
     ({"hidden_layer_sizes": (100,), "layers": [3]}, "layers[0] must be a Layer such as Dense(64)"),
-    ({"dropout": 0.5, "solver": "lbfgs"}, "solver must be 'sgd' or 'adam' for a network with Drop"),
-    ({"batch_norm": True, "solver": "lbfgs"}, "solver must be 'sgd' or 'adam' for a network with "),
+    (
+        {"dropout": 0.5, "solver": "lbfgs"},
+        "solver must be 'adam', 'sgd', 'adamw', 'rmsprop' or an optimizer for a network with Drop",
+    ),
+    (
+        {"batch_norm": True, "solver": "lbfgs"},
+        "solver must be 'adam', 'sgd', 'adamw', 'rmsprop' or an optimizer for a network with ",
+    ),
     ({"loss": SigmoidCrossEntropy()}, "loss must have the output 'softmax' for multiclass targets"),
     ({"class_weight": {5: 1.0}}, "class_weight must have labels of [0, 1, 2] as keys, got {5: 1.0"),
     ({"class_weight": {0: -1.0}}, "class_weight must have finite values of at least 0, got {0: -1"),

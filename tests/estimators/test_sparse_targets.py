@@ -138,7 +138,7 @@ def test_forms(form):
     assert given.nnz == before.nnz
 
 
-@pytest.mark.parametrize("scoring", [None, "loss", "f1_micro"])
+@pytest.mark.parametrize("scoring", [None, "loss", "f1_micro", "roc_auc", "average_precision"])
 def test_validation_sets_and_checkpoints(scoring, tmp_path):
     def fitted(y, epochs=4, **options):
         estimator = make(early_stopping=True, scoring=scoring, max_iter=epochs, tol=0, **options)
