@@ -10,7 +10,7 @@ from minnet.common.buffers import all_finite
 from minnet.common.types import Array, Matrix
 from minnet.network import Network
 
-__all__ = ["divergence", "finite_logits"]
+__all__ = ["divergence", "finite_logits", "training_divergence"]
 
 _ROWS = 1024
 
@@ -48,6 +48,16 @@ def divergence(network: Any, loss: float, X: Array | None, when: str, cure: str)
         f"Solver produced non-finite {what}. The input data may contain large values and need to be "
         f"preprocessed. It happened in {where} {when}: scale the {scaled}{cure}."
     )
+
+
+def training_divergence(trainer: Any, X: Matrix | None) -> str | None:
+    """Return what to say of a trainer whose last epoch diverged; None where all is finite."""
+    loss = trainer.loss_curve[-1] if trainer.loss_curve else 0.0
+    if np.isfinite(loss) and trainer.is_finite():
+        return None
+    when = f"in epoch {trainer.n_epochs}, at learning rate {trainer.optimizer.learning_rate:g}"
+    cure = ", lower the learning rate or set clip_norm"
+    return divergence(trainer.network, loss, X, when, cure)
 
 
 def finite_logits(network: Network, backend: Any, X: Matrix) -> Array:

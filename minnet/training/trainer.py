@@ -25,7 +25,7 @@ from minnet.schedules import Schedule, get_schedule
 from minnet.training.call import Call
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.cut import Cut, check_batch_size, check_n_rows
-from minnet.training.divergence import divergence
+from minnet.training.divergence import training_divergence
 from minnet.training.growth import check_decay, warn_if_grown
 from minnet.training.progress import Progress
 from minnet.training.reading import Batch, Batches, InMemory, no_rows
@@ -488,7 +488,7 @@ class Trainer(EarlyStopping):
     def _end_epoch(self) -> str | None:
         """Validate, count stalls, tell the callbacks; return the reason to stop, if there is one."""
         call = self._call
-        diverged = self._divergence(call.source.X)
+        diverged = training_divergence(self, call.source.X)
         if diverged:
             if not call.validation.decides or self.best_score == -np.inf:
                 raise ValueError(diverged)
@@ -588,16 +588,6 @@ class Trainer(EarlyStopping):
 
         With the inputs ``X`` it names the layer whose outputs are.
         """
-        diverged = self._divergence(X)
+        diverged = training_divergence(self, X)
         if diverged:
             raise ValueError(diverged)
-
-    def _divergence(self, X: Matrix | None) -> str | None:
-        """Return what to say of it, or None if all is finite."""
-        loss = self.loss_curve[-1] if self.loss_curve else 0.0
-        if np.isfinite(loss) and self.is_finite():
-            return None
-        rate = self.optimizer.learning_rate
-        when = f"in epoch {self.n_epochs}, at learning rate {rate:g}"
-        cure = ", lower the learning rate or set clip_norm"
-        return divergence(self.network, loss, X, when, cure)
