@@ -125,6 +125,10 @@ CALLS = {
     "BaseMinNet.set_params": _of(_classifier, "set_params", alpha=0.1, hidden_layer_sizes=(3,)),
     "BaseMinNet.set_params numbers": _of(_regressor, "set_params", alpha=0.1, loss="poisson"),
     "BaseMinNet.set_params nested": _of(_nested, "set_params", init__gain=2.0, solver__momentum=0.5),
+    "BaseMinNet.set_callbacks": lambda: Call(
+        lambda callbacks: MinNetClassifier().set_callbacks(callbacks),
+        {"callbacks": callbacks.History()},
+    ),
     "BaseMinNet.get_params": _of(_classifier, "get_params", deep=True),
     "save_model": lambda: Call(
         minnet.save_model, {"model": copy.deepcopy(_classifier()), "path": "saved"}, _classifier()
