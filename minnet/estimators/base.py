@@ -265,8 +265,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the arguments by name.
 
-        A subclass may have arguments of its own in ``__init__``. Where it takes ``**others`` and hands them
-        on, those of its base are its arguments, too.
+        A subclass may have arguments of its own in ``__init__``. Where it takes ``**others`` and hands
+        them on, those of its base are its arguments, too.
 
         Parameters
         ----------
