@@ -97,8 +97,9 @@ def test_a_frozen_layer_stays():
     [
         ("tanh", GlorotUniform()),
         ("logistic", GlorotUniform(gain=4.0)),
-        ("relu", HeNormal()),
-        (LeakyRelu(0.3), HeNormal(negative_slope=0.3)),
+        ("relu", GlorotUniform()),
+        (LeakyRelu(0.3), GlorotUniform()),
+        ("gelu", HeNormal()),
     ],
     ids=repr,
 )
