@@ -128,8 +128,8 @@ def defaults_of(cls: type) -> dict[str, Any]:
     return of_base | own
 
 
-def check_arguments(estimator: Estimator) -> None:
-    """Raise if an argument of an estimator is not what it may be.
+def check_arguments(estimator: Estimator) -> dict[str, Any]:
+    """Return the arguments that are not at their defaults; raise if one is not what it may be.
 
     Raises
     ------
@@ -160,6 +160,7 @@ def check_arguments(estimator: Estimator) -> None:
             raise ValueError(
                 f"{name} must be a number of at most 63 bits, got one of {value.bit_length()}"
             )
+    return given
 
 
 def _check_one(name: str, value: Any, constraints: Any, caller_name: str) -> None:

@@ -338,8 +338,8 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
         """
         return super().set_callbacks(*map(_as_fit_callback, callbacks))
 
-    def _validate_params(self) -> None:
-        check_arguments(self)
+    def _validate_params(self) -> dict[str, Any]:
+        return check_arguments(self)
 
     # ---- what differs between classifier and regressor
 

@@ -150,7 +150,9 @@ EFFECTS_IN_LAYERS: dict[str, tuple[Condition, ...]] = {
 }
 
 
-def check_effects(estimator: Estimator, held: bool, not_read: frozenset[str]) -> None:
+def check_effects(
+    estimator: Estimator, given: dict[str, Any], held: bool, not_read: frozenset[str]
+) -> None:
     """Warn of arguments that are set and have no effect; raise where another one replaces them.
 
     An argument is set if it is not at its default.
@@ -159,6 +161,8 @@ def check_effects(estimator: Estimator, held: bool, not_read: frozenset[str]) ->
     ----------
     estimator : MinNetClassifier or MinNetRegressor
         Whose arguments are valid.
+    given : dict
+        Those that may not be at their defaults.
     held : bool
         Whether the call was given a validation set.
     not_read : frozenset of str
@@ -169,12 +173,12 @@ def check_effects(estimator: Estimator, held: bool, not_read: frozenset[str]) ->
     ValueError
         By the name of the argument.
     """
-    for name, default in defaults_of(estimator.__class__).items():
-        value = getattr(estimator, name)
-        if value is default or name not in EFFECTS or name in not_read:
+    for name, value in given.items():
+        if name not in EFFECTS or name in not_read:
             continue
         for condition in EFFECTS[name]:
             if not condition.holds(estimator, held):
+                default = defaults_of(estimator.__class__)[name]
                 if not np.array_equal(value, default):
                     _tell(condition, name, value, default, _shown(condition, estimator))
                 break

@@ -110,9 +110,9 @@ class Fit:
     def run(self) -> None:
         """Fit the estimator; if that fails, it is as it was."""
         estimator = self.estimator
-        estimator._validate_params()
+        given = estimator._validate_params()
         self.check()
-        check_effects(estimator, self.held[0] is not None, self.not_read)
+        check_effects(estimator, given, self.held[0] is not None, self.not_read)
         self.tasks = self.begin() if self.is_told else None
         known = estimator._state() if self.goes_on() else None
         data = self.first_data(known)

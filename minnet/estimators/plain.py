@@ -63,6 +63,8 @@ def as_labels(values: Any, name: str = "y") -> Any:
     >>> as_labels(pd.Series([True, False], dtype="boolean"))
     array([ True, False])
     """
+    if _is_plain(values):
+        return values
     A = _Labels(name).read(values)
     if type(A) is np.ndarray and A.dtype.kind in "biuf":
         if A.dtype.char == "g" and np.array_equal(A, A.astype(np.float64)):
@@ -94,7 +96,7 @@ def as_numbers(values: Any, name: str = "y") -> Any:
     Traceback (most recent call last):
     ValueError: y must be numbers, got datetime64[D]
     """
-    return _Numbers(name).read(values)
+    return values if _is_plain(values) else _Numbers(name).read(values)
 
 
 def as_weights(values: Any, name: str, of: Any = None) -> Any:
@@ -132,6 +134,17 @@ def for_metrics(values: Any, plain: Any) -> Any:
     if hasattr(values, "iloc") and values.ndim == plain.ndim == 1:
         return type(values)(plain, index=values.index, name=values.name)
     return plain
+
+
+def _is_plain(values: Any) -> bool:
+    """Return whether there is nothing to be read: in a call that takes microseconds."""
+    return (
+        type(values) is np.ndarray
+        and values.dtype.kind in "biuf"
+        and values.dtype.isnative
+        and values.dtype.char != "g"
+        and values.ndim > 0
+    )
 
 
 # ---- from what users have to arrays
