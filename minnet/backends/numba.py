@@ -44,7 +44,7 @@ class NumbaBackend(NumpyBackend):
         names = ("momentum", "nesterov", "beta_1", "beta_2", "epsilon")
         given = optimizer.constants()
         clip = np.inf if hyper.clip_value is None else float(hyper.clip_value)
-        targets, csr = _targets(T)
+        targets, csr = _targets(T, network.dtype)
         weights = np.empty(0) if weights is None else _plain(weights)
         order = np.empty(0, np.int64) if order is None else _plain(order)
         with self._threads():
@@ -78,14 +78,17 @@ class NumbaBackend(NumpyBackend):
         return layers, [*loops, loss_loop(network.loss_, network.dtype)]
 
 
-def _targets(T: Matrix) -> tuple[Array, tuple[Array, Array, Array]]:
-    """Return targets as rows of bytes, and the arrays of those that are sparse: one of both is empty."""
+def _targets(T: Matrix, dtype: DTypeLike) -> tuple[Array, tuple[Array, Array, Array]]:
+    """Return targets as rows of bytes, and the arrays of those that are sparse: one of both is empty.
+
+    Of classes the empty one has the network's dtype too: for each other one Numba would compile again.
+    """
     if sparse.issparse(T):
         of_rows = np.empty((0, T.shape[1] * T.dtype.itemsize), np.int8)
         return of_rows, (_plain(T.indptr, np.int64), _plain(T.indices, np.int64), _plain(T.data))
     rows = _plain(T.reshape(len(T), -1))
     nothing = np.empty(0, np.int64)
-    return rows.view(np.int8), (nothing, nothing, np.empty(0, rows.dtype))
+    return rows.view(np.int8), (nothing, nothing, np.empty(0, dtype))
 
 
 def _plain(array: Array, dtype: DTypeLike | None = None) -> Array:

@@ -17,7 +17,11 @@ __all__ = ["Cut", "check_batch_size", "check_n_rows"]
 
 def _takes_statistics(network: Network) -> Layer | None:
     """Return a layer that takes mean and variance of each mini-batch; one row has no variance."""
-    return next((layer for layer in network.layers if layer.normalizes and layer.trainable), None)
+    for layer in network.layers:
+        # What is no layer the backend refuses.
+        if getattr(layer, "normalizes", False) and layer.trainable:
+            return layer
+    return None
 
 
 def check_batch_size(network: Network, batch_size: int) -> None:

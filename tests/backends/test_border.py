@@ -27,7 +27,6 @@ Y = RNG.integers(0, 3, N)
 
 #: What works, or gives NaN without reading what is not there; all else must be refused.
 WORK = (
-    "run_epoch, X: text",  # of numbers
     "run_epoch_of_other_dtypes",
     "copies_train_on",
     "optimizer_that_was_prepared",

@@ -93,20 +93,21 @@ def test_a_frozen_layer_stays():
 
 
 @pytest.mark.parametrize(
-    ("activation", "second"),
+    ("activation", "n_layers", "between"),
     [
-        ("tanh", GlorotUniform()),
-        ("logistic", GlorotUniform(gain=4.0)),
-        ("relu", GlorotUniform()),
-        (LeakyRelu(0.3), GlorotUniform()),
-        ("gelu", HeNormal()),
+        ("tanh", 2, GlorotUniform()),
+        ("logistic", 2, GlorotUniform(gain=4.0)),
+        ("relu", 2, GlorotUniform()),
+        ("relu", 9, GlorotUniform()),
+        ("relu", 10, HeNormal()),
+        (LeakyRelu(0.3), 10, HeNormal(negative_slope=0.3)),
     ],
     ids=repr,
 )
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_init_reports_what_auto_picked(activation, second, batch_norm):
-    est = fit(hidden_layer_sizes=(5, 5), activation=activation, batch_norm=batch_norm)
-    assert est.init_ == [GlorotUniform(), second, GlorotUniform()]
+def test_init_reports_what_auto_picked(activation, n_layers, between, batch_norm):
+    est = fit(hidden_layer_sizes=(5,) * n_layers, activation=activation, batch_norm=batch_norm)
+    assert est.init_ == [GlorotUniform(), *[between] * (n_layers - 1), GlorotUniform()]
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
