@@ -5,7 +5,9 @@ there is a place for it. Activations and losses are called by address, so that t
 once for each dtype.
 """
 
+import functools
 import math
+from types import FunctionType
 
 import numba
 import numpy as np
@@ -16,7 +18,11 @@ from numba.extending import intrinsic
 
 
 def cached(compiler, *signature):
-    """Return a decorator that compiles; without a writable place for the cache, without it."""
+    """Return a decorator that compiles; without a writable place for the cache, without it.
+
+    For functions that are compiled for one signature, under a name of their own: of two processes that add
+    to what Numba keeps under one name at once, one may later be given what the other has compiled.
+    """
 
     def compiled(function):
         try:
@@ -40,7 +46,7 @@ def call(typing, address, arguments):
     return types.void(address, arguments), generate
 
 
-@cached(numba.njit)
+@numba.njit(nogil=True)
 def update(adam, constants, rate, decay, l2, clip, made, w, g, state, at):
     """One step of the parameters ``w`` (flat) with the gradient ``g``; see minnet/optimizers.py."""
     momentum, nesterov, beta_1, beta_2, epsilon = constants
@@ -60,13 +66,21 @@ def update(adam, constants, rate, decay, l2, clip, made, w, g, state, at):
         w[i] = decay * w[i] - rate * d
 
 
-@cached(numba.njit)
+@numba.njit(nogil=True)
 def view(flat, rows, columns):
     return flat[: rows * columns].reshape(rows, columns)
 
 
-@cached(numba.njit)
-def train_steps(
+@functools.cache
+def train_steps(dtype):
+    """Return the compiled steps for networks of a dtype."""
+    name = f"steps_{dtype.name}"
+    steps = FunctionType(_steps.__code__, globals(), name)
+    steps.__qualname__ = name  # what Numba's cache goes by
+    return cached(numba.njit)(steps)
+
+
+def _steps(
     layers, loss, alpha, params, X, T, t_indptr, t_indices, t_values, weights, order, weight_sum,
     batch_size, start, stop, rates, adam, constants, state, weight_decay, clip, steps_made, losses,
 ):  # fmt: skip

@@ -55,7 +55,7 @@ def loss_loop(loss: Loss, dtype: np.dtype[Any]) -> Any:
     text = "".join(f"@njit\n{text}\n" for text in texts.values())
     text += _ROWS.replace("COLUMNS", "1" if classes else "width")
     # Numba's cache goes by names, so the name has a digest of all that it is made of.
-    made_of = text + inspect.getsource(sys.modules[__name__])
+    made_of = dtype.name + text + inspect.getsource(sys.modules[__name__])
     name = f"rows_{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
     text = text.replace("def rows(", f"def {name}(")
     names = {"np": np, "expit": expit, "softmax": softmax, "njit": _njit}

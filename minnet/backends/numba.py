@@ -48,7 +48,7 @@ class NumbaBackend(NumpyBackend):
         weights = np.empty(0) if weights is None else _plain(weights)
         order = np.empty(0, np.int64) if order is None else _plain(order)
         with self._threads():
-            train_steps(
+            train_steps(network.dtype)(
                 layers, loops[-1].address, float(network.alpha), network.params, _plain(X), targets,
                 *csr, weights, order, float(hyper.weight_sum), hyper.batch_size, start, stop,
                 _plain(hyper.rates), optimizer.compiled == "adam",

@@ -473,7 +473,8 @@ def test_numba_compiles_one_version_for_all_layouts(tmp_path):
             T, weights = T[::-1], weights[::-1]
             T.flags.writeable = weights.flags.writeable = False
             train(compiled("numba", network), network, X, T, weights, one, n_epochs=1)
-    assert sum("float64" in str(types[4]) for types in train_steps.signatures) == 1
+    # Of several Numba's cache on disk may mix up what processes compile at once.
+    assert len(train_steps(np.dtype("float64")).signatures) == 1
 
 
 # ---- through the estimator
