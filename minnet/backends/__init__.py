@@ -19,11 +19,18 @@ from minnet.common.checks import is_whole
 from minnet.common.names import check_name
 from minnet.network import Network
 
-__all__ = ["Hyper", "check_backend", "check_n_threads", "list_backends", "make_backend"]
+__all__ = [
+    "MOST_THREADS",
+    "Hyper",
+    "check_backend",
+    "check_n_threads",
+    "list_backends",
+    "make_backend",
+]
 
 
 #: More would be a mistake, and a system that cannot start them ends the process.
-_MOST_THREADS = 1024
+MOST_THREADS = 1024
 
 #: What each backend needs to be installed; the preferred one first.
 _NEEDS = {"cython": "minnet_ext", "numba": "numba", "numpy": "numpy"}
@@ -48,10 +55,10 @@ def check_backend(name: str, value: Any) -> str:
 
 def check_n_threads(name: str, value: Any) -> int | None:
     """Return None or a number of threads, or say what it may be."""
-    if value is not None and not is_whole(value, 1, _MOST_THREADS):
+    if value is not None and not is_whole(value, 1, MOST_THREADS):
         raise ValueError(
             f"{name} must be None, which takes all processors, or a whole number from 1 to "
-            f"{_MOST_THREADS}, got {value!r:.200}"
+            f"{MOST_THREADS}, got {value!r:.200}"
         )
     return value
 

@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import (
 )
 
 from minnet.activations import Activation, list_activations
-from minnet.backends import list_backends
+from minnet.backends import MOST_THREADS, list_backends
 from minnet.common.checks import NO_NUMBERS, is_real
 from minnet.common.names import nearest
 from minnet.common.types import Estimator
@@ -107,7 +107,7 @@ CONSTRAINTS: dict[str, Any] = {
     "clip_value": [_POSITIVE, None],
     "scoring": [Names("loss", *get_scorer_names()), callable, None],
     "backend": [Names("auto", *list_backends())],
-    "n_threads": [_at_least(1, Integral), None],
+    "n_threads": [Interval(Integral, 1, MOST_THREADS, closed="both"), None],
 }
 
 
