@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: their arguments, the ways to fit them, and prediction."""
+"""What the classifier and the regressor share: their arguments, and the ways to fit them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackSupportMixin, FitCallback, with_callbacks
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from minnet._version import __version__
 from minnet.activations import Activation
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
-from minnet.estimators.arguments import CONSTRAINTS, check_arguments, defaults_of
+from minnet.estimators.arguments import CONSTRAINTS
 from minnet.estimators.data import Data, Features, check_X
 from minnet.estimators.fit import Fit, FitStream, Initialize, PartialFit
 from minnet.estimators.fitted import BackendCache, Fitted
 from minnet.estimators.inspection import InspectionMixin
-from minnet.estimators.nested_parameters import changed_parts, nested_parameters
+from minnet.estimators.parameters import ParametersMixin
 from minnet.estimators.prediction import predict_blocks
 from minnet.estimators.targets import Labels, Numbers
 from minnet.layers import Layer
@@ -32,7 +32,6 @@ from minnet.optimizers import Optimizer
 from minnet.random import Stream
 from minnet.schedules import Schedule
 from minnet.training import Trainer
-from minnet.training.callback import as_callback
 
 __all__ = ["BaseMinNet", "stochastic_solver"]
 
@@ -51,19 +50,9 @@ def stochastic_solver(estimator: BaseMinNet) -> bool:
     return True
 
 
-def _as_fit_callback(given: Any) -> Any:
-    """Return a callback of scikit-learn's protocol, of which minnet's are, too."""
-    if isinstance(given, list | tuple):
-        raise TypeError(
-            "callbacks must be given one by one, as set_callbacks(first, second), got a "
-            f"{type(given).__name__} of {len(given)}"
-        )
-    if isinstance(given, FitCallback) and not isinstance(given, type):
-        return given
-    return as_callback(given, "callbacks")
-
-
-class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMinNet(
+    InspectionMixin, ParametersMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Base of the estimators.
 
     Parameters
@@ -247,99 +236,6 @@ class BaseMinNet(InspectionMixin, CallbackSupportMixin, BaseEstimator, metaclass
     _trainer: Trainer
     _backend_cache: BackendCache
     _in_fit: Fitted
-
-    def _store(self, arguments: dict[str, Any]) -> None:
-        """Keep the arguments of ``__init__`` as they are, each under its name.
-
-        They are the local variables there, besides ``self`` and the class that ``super()`` is about. A
-        class of the user's own may have others.
-        """
-        del arguments["self"]
-        arguments.pop("__class__", None)
-        self.__dict__.update(arguments)
-
-    @classmethod
-    def _get_param_names(cls) -> list[str]:
-        return sorted(defaults_of(cls))  # scikit-learn looks at the signature in each fit
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the arguments by name.
-
-        A subclass may have arguments of its own in ``__init__``. Where it takes ``**others`` and hands
-        them on, those of its base are its arguments, too.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Also those of the objects among them, joined by two underscores: ``init__gain``,
-            ``layers__0__units``.
-
-        Returns
-        -------
-        dict
-        """
-        params = super().get_params(deep)
-        return nested_parameters(params) if deep else params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set arguments by the names that :meth:`get_params` gives them, all or none.
-
-        An object of which a parameter is set (``init__gain=2``) is replaced by a copy that has it, since
-        other estimators may share the object.
-
-        Parameters
-        ----------
-        **params : dict
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            If there is no such argument, or if an object cannot have what is given.
-
-        Examples
-        --------
-        >>> from minnet import Dense, MinNetClassifier
-        >>> clf = MinNetClassifier(layers=[Dense(5, "tanh"), Dense(5, "tanh")])
-        >>> clf.set_params(layers__0__units=9).layers
-        [Dense(9, activation=Tanh()), Dense(5, activation=Tanh())]
-        """
-        for name, value in changed_parts(self.get_params(deep=False), params, self).items():
-            setattr(self, name, value)
-        return self
-
-    def set_callbacks(self, *callbacks: Any) -> Self:
-        """Set what watches the fits, in the place of what did: :doc:`callbacks`.
-
-        Parameters
-        ----------
-        *callbacks : Callback, callback of scikit-learn or callable
-            None at all takes away those there are. A function is called with the trainer after each epoch,
-            and ends the fit by returning True.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        TypeError
-            If one is none, such as a class or a list of callbacks.
-
-        Examples
-        --------
-        >>> from minnet import MinNetClassifier
-        >>> clf = MinNetClassifier().set_callbacks(lambda trainer: trainer.n_epochs == 3)
-        >>> clf.fit([[0.0], [1.0]], ["a", "b"]).n_iter_
-        3
-        """
-        return super().set_callbacks(*map(_as_fit_callback, callbacks))
-
-    def _validate_params(self) -> dict[str, Any]:
-        return check_arguments(self)
 
     # ---- what differs between classifier and regressor
 

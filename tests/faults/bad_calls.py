@@ -133,7 +133,7 @@ OR_NUMBERS = {"init", "bias_init", "batch_size", "initializer", "spec", "layer",
 KEEPS = {
     *(name for name, value in public().items() if dataclasses.is_dataclass(value)),
     "Context", "Measurement", "MinNetTransformer", "Parameter", "Initializer.variance",
-    "copy_weights.layers", "BaseMinNet.get_params", "PhaseDiagramDisplay",
+    "copy_weights.layers", "ParametersMixin.get_params", "PhaseDiagramDisplay",
 } - {"MeanField", "Stream"}  # fmt: skip
 
 

@@ -122,14 +122,14 @@ CALLS = {
     "MinNetClassifier.predict_log_proba": _of(_classifier, "predict_log_proba", X=X),
     "MinNetClassifier.score": _of(_classifier, "score", X=X, y=CLASS, sample_weight=WEIGHT),
     "MinNetRegressor.score": _of(_regressor, "score", X=X, y=Y, sample_weight=WEIGHT),
-    "BaseMinNet.set_params": _of(_classifier, "set_params", alpha=0.1, hidden_layer_sizes=(3,)),
-    "BaseMinNet.set_params numbers": _of(_regressor, "set_params", alpha=0.1, loss="poisson"),
-    "BaseMinNet.set_params nested": _of(_nested, "set_params", init__gain=2.0, solver__momentum=0.5),
-    "BaseMinNet.set_callbacks": lambda: Call(
+    "ParametersMixin.set_params": _of(_classifier, "set_params", alpha=0.1, hidden_layer_sizes=(3,)),
+    "ParametersMixin.set_params numbers": _of(_regressor, "set_params", alpha=0.1, loss="poisson"),
+    "ParametersMixin.set_params nested": _of(_nested, "set_params", init__gain=2.0, solver__momentum=0.5),
+    "ParametersMixin.set_callbacks": lambda: Call(
         lambda callbacks: MinNetClassifier().set_callbacks(callbacks),
         {"callbacks": callbacks.History()},
     ),
-    "BaseMinNet.get_params": _of(_classifier, "get_params", deep=True),
+    "ParametersMixin.get_params": _of(_classifier, "get_params", deep=True),
     "save_model": lambda: Call(
         minnet.save_model, {"model": copy.deepcopy(_classifier()), "path": "saved"}, _classifier()
     ),
