@@ -2,6 +2,7 @@
 
     python -m benchmarks.early_stopping --quick     # about a minute: three draws of a part, printed
     python -m benchmarks.early_stopping             # writes EARLY_STOPPING.md
+    python -m benchmarks.early_stopping --more-rows # half a minute: EARLY_STOPPING_MORE_ROWS.md
 
 Both are fitted to the same draws of the problems of ``drawn_data.py``, with the same seeds and hence the
 same validation rows, and compared in pairs; so are scikit-learn's MLP, which stops by the score, and a fit
@@ -16,8 +17,11 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from sklearn.datasets import load_digits, make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from benchmarks.drawn_data import CLASSIFICATION, PROBLEMS, draw
@@ -35,6 +39,20 @@ STOPPING = {
     "MLP": {"early_stopping": True},
 }
 FIRST_DRAW = 7000
+
+#: Problems of more rows; 30 % of them test.
+MORE_ROWS = {
+    "digits (1,797)": lambda seed: load_digits(return_X_y=True),
+    "10 classes (5,000)": lambda seed: make_classification(
+        5000, 40, n_informative=20, n_classes=10, random_state=seed
+    ),
+    "2 classes, a fifth wrong (10,000)": lambda seed: make_classification(
+        10000, 20, n_informative=5, flip_y=0.2, random_state=seed
+    ),
+    "3 classes (20,000)": lambda seed: make_classification(
+        20000, 20, n_informative=10, n_classes=3, random_state=seed
+    ),
+}
 
 
 def fit_and_score(stopping, problem, parts, seed, activation, solver, rate):
@@ -68,6 +86,22 @@ def run(options, scores):
                     if key not in scores:
                         scores.add(*key, fit_and_score(stopping, problem, parts, seed, *setting))
         print(f"draw {seed}", file=sys.stderr, flush=True)
+
+
+def run_more_rows(options, scores):
+    """Likewise for the problems of more rows, under Adam alone."""
+    for seed in range(FIRST_DRAW, FIRST_DRAW + options.draws):
+        for problem, make in MORE_ROWS.items():
+            X, y = make(seed)
+            X_train, X_test, y_train, y_test = train_test_split(
+                X, y, test_size=0.3, random_state=seed
+            )
+            scaler = StandardScaler().fit(X_train)
+            parts = scaler.transform(X_train), scaler.transform(X_test), y_train, y_test
+            for setting in itertools.product(["relu"], ["adam"], RATES):
+                for stopping in ("score", "loss"):
+                    score = fit_and_score(stopping, "iris", parts, seed, *setting)
+                    scores.add(setting, problem, stopping, seed, score)
 
 
 def markdown(scores, options):
@@ -104,8 +138,14 @@ def parse():
         "--scores", type=Path, default=HERE / "results" / "early_stopping.scores.csv"
     )
     parser.add_argument("--quick", action="store_true", help="three draws of a part, printed")
+    parser.add_argument(
+        "--more-rows", action="store_true", help="six draws of problems of more rows"
+    )
     options = parser.parse_args()
-    if options.quick:
+    if options.more_rows:
+        options.draws = 6
+        options.scores = Path(tempfile.mkdtemp()) / "scores.csv"
+    elif options.quick:
         options.draws, options.problems = 3, ["iris", "wine", "moons", "diabetes"]
         options.scores = Path(tempfile.mkdtemp()) / "scores.csv"
     options.command = shlex.join(["python", "-m", "benchmarks.early_stopping", *sys.argv[1:]])
@@ -117,11 +157,12 @@ def main():
     scores = Scores(options.scores, ("activation", "solver", "rate"))
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
-        run(options, scores)
+        (run_more_rows if options.more_rows else run)(options, scores)
     report = markdown(scores, options)
     print(report)
     if not options.quick:
-        (HERE / "EARLY_STOPPING.md").write_text(report, encoding="utf-8")
+        name = "EARLY_STOPPING_MORE_ROWS.md" if options.more_rows else "EARLY_STOPPING.md"
+        (HERE / name).write_text(report, encoding="utf-8")
 
 
 if __name__ == "__main__":
