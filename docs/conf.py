@@ -2,6 +2,7 @@
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 # The repository itself, so that the pages can be built without an installation too.
@@ -17,6 +18,8 @@ project = "minnet"
 author = "The minnet developers"
 project_copyright = f"%Y, {author}"
 version = release = minnet.__version__
+pyproject = Path(__file__).parent.parent / "pyproject.toml"
+URLS = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["urls"]
 
 extensions = [
     "sphinx.ext.autodoc",
@@ -37,13 +40,20 @@ nitpick_ignore = [("py:meth", "draw")]  # of Initializer, in a table that does n
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"minnet {release}"
+html_baseurl = URLS["Documentation"]
 html_static_path = ["_static"]
 html_css_files = ["minnet.css"]
+html_favicon = "_static/logo/minnet.svg"
 html_show_sourcelink = False
-html_sidebars = {"**": []}  # the header has all pages; formulas need the room
+html_sidebars = {"index": [], "**": ["sidebar-nav-bs"]}
 html_theme_options = {
+    "logo": {
+        "text": "minnet",
+        "image_light": "_static/logo/minnet.svg",
+        "image_dark": "_static/logo/minnet-dark.svg",
+    },
+    "github_url": URLS["Repository"],
     "navbar_align": "left",
-    "header_links_before_dropdown": 7,
     "show_prev_next": False,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
