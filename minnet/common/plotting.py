@@ -104,6 +104,50 @@ def layer_legend(ax: Any, handles: Sequence[Any], labels: Sequence[str], **optio
     return ax.legend([handles[i] for i in shown], [labels[i] for i in shown], **options)
 
 
+def free_legend(ax: Any, **options: Any) -> Any:
+    """Draw a legend in a corner that curves leave free; where they leave none, make room above them."""
+    legend = ax.legend(**{"frameon": False, "borderaxespad": 0.3, **options})
+    size = ax.get_window_extent()
+    # Before anything is drawn sizes of texts are guesses: 0.55 of their height for a letter.
+    unit = legend.prop.get_size_in_points() * ax.get_figure().dpi / 72
+    texts = [text.get_text() for text in legend.get_texts()]
+    width = (0.55 * max(map(len, texts), default=0) + 4.2) * unit / size.width
+    height = (1.5 * len(texts) + 0.8) * unit / size.height
+    x, y = _curves(ax)
+    top = {"upper left": x < width, "upper right": x > 1 - width}
+    for place, beside in {
+        **top, "lower left": x < width, "lower right": x > 1 - width,
+    }.items():  # fmt: skip
+        inside = (y > 1 - height) if place in top else (y < height)
+        if not (beside & inside).any():
+            legend.set_loc(place)
+            return legend
+    reach, place = min((y[beside].max(), place) for place, beside in top.items())
+    legend.set_loc(place)
+    scale = ax.transScale + ax.transLimits
+    above = max(1.0, reach / (1 - min(height, 0.6)))
+    ax.set_ylim(top=scale.inverted().transform((0, above))[1])
+    return legend
+
+
+def _curves(ax: Any) -> tuple[Array, Array]:
+    """Return points along all lines and edges of areas, as parts of the axes' width and height."""
+    scale = ax.transScale + ax.transLimits
+    paths = [line.get_xydata() for line in ax.lines if line.get_transform() == ax.transData]
+    paths += [path.vertices for area in ax.collections for path in area.get_paths()]
+    points = [np.empty((0, 2))]
+    for path in paths:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = scale.transform(path)
+        ends = ends[np.isfinite(ends).all(axis=1)]
+        if len(ends):
+            parts = np.linspace(0, len(ends) - 1, 8 * len(ends))
+            at = np.arange(len(ends))
+            points.append(np.column_stack([np.interp(parts, at, column) for column in ends.T]))
+    x, y = np.concatenate(points).T
+    return x, y
+
+
 def color_bar(figure: Any, drawn: Any, ax: Any, label: str) -> Any:
     """Draw a colour bar without an outline."""
     bar = figure.colorbar(drawn, ax=ax, label=label)

@@ -212,6 +212,44 @@ def test_variance_by_depth(direction):
     assert top > max(high[:5])
 
 
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("model", MODELS)
+def test_several_networks(model, direction):
+    """The given one and others of its kind, each drawn anew, and how many of their layers are inside."""
+    model, options = MODELS[model], {"direction": direction}
+    alone = VarianceByDepthDisplay.from_estimator(model, X, y, **options)
+    assert alone.other_lines_ == []
+    display = VarianceByDepthDisplay.from_estimator(model, X, y, n_networks=6, color="k", **options)
+    again = VarianceByDepthDisplay.from_estimator(model, X, y, n_networks=6, **options)
+    assert_allclose(display.points_.get_ydata(), alone.points_.get_ydata())
+    drawn = np.array([line.get_ydata() for line in display.other_lines_])
+    assert drawn.shape == (5, len(display.layers))
+    assert_allclose(drawn, [line.get_ydata() for line in again.other_lines_])
+    low, high = display.low[direction], display.high[direction]
+    counted = low < high
+    both = np.vstack([alone.measured[direction], drawn])[:, counted]
+    assert len(np.unique(both[:, 0])) == 6  # no network twice
+    inside = np.mean([(low[counted] <= row) & (row <= high[counted]) for row in both])
+    assert display.share_in_band(direction) == pytest.approx(inside)
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert legend[-1] == f"5 networks more: {inside:.0%} in the band"
+    bottom, top = display.ax_.get_ylim()
+    assert bottom < drawn.min()
+    assert top > drawn.max()
+    for part in (display.line_, display.points_, *display.other_lines_):
+        assert part.get_color() == "k"
+
+
+def test_networks_that_look_at_data_are_drawn_as_they_start():
+    net = (
+        Network([Dense(30, "tanh", init="lsuv"), Dense(2)]).initialize(36, random_state=0).adapt(X)
+    )
+    before = net.params.copy()
+    display = VarianceByDepthDisplay.from_estimator(net, X, n_networks=4)
+    assert_allclose(display.others["forward"], display.measured["forward"][0], rtol=0.1)
+    assert (net.params == before).all()
+
+
 def test_only_the_points_of_a_users_layer():
     class Scaled(Layer):
         def forward(self, X, ctx):
