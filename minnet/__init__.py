@@ -44,11 +44,23 @@ __all__ = [
 ]
 
 
+# Modules whose own names are documented.
+_MODULES = (
+    "activations", "backends", "callbacks", "datasets", "descend", "export", "gradcheck", "initializers",
+    "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "random", "training",
+    "user_activations", "views",
+)  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_MODULES]
+
+
 def __getattr__(name):
     """Open what stands beside the framework when it is first asked for: importing minnet does not."""
     import importlib
 
-    if name in ("datasets", "export", "lab"):
+    if name in _MODULES:
         return importlib.import_module(f"minnet.{name}")
     if name in ("load_model", "save_model"):
         return getattr(importlib.import_module("minnet.persistence"), name)

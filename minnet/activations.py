@@ -358,6 +358,11 @@ class Softplus(Activation):
 
 __all__ += [cls.__name__ for cls in Activation.__subclasses__()]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 #: Minnet's own classes by the names that ``activation=`` accepts.
 _BY_NAME: dict[str, type[Activation]] = {
     name: cls

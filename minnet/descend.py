@@ -22,6 +22,10 @@ from minnet.random import Stream
 __all__ = ["descend", "shuffled_order"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def shuffled_order(n_samples: int, key: int, epoch: int) -> Array:
     """Return the rows 0 to ``n_samples - 1`` in the random order of an epoch.
 

@@ -13,6 +13,10 @@ from minnet.network import Network
 __all__ = ["GradientCheck", "check_gradients"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @dataclass
 class GradientCheck:
     r"""Result of :func:`check_gradients`.

@@ -38,6 +38,10 @@ from minnet.common.types import Array, Shape
 __all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "Parameter"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @dataclass(frozen=True)
 class Parameter:
     """What a layer declares of one parameter array.

@@ -37,6 +37,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 #: Of sparse targets that are made dense a few rows at a time.
 _NUMBERS_OF_A_BLOCK = 2**18
 

@@ -35,6 +35,10 @@ from minnet.training import Trainer
 __all__ = ["coordinate_check", "mup"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def mup(
     layers: Sequence[Layer],
     base_width: int | Sequence[int],

@@ -40,6 +40,10 @@ __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "clip_gradients", "ge
 __all__ += _schedules
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Optimizer(Configurable):
     """Base of the optimizers.
 

@@ -10,7 +10,11 @@ import numpy as np
 from minnet.common.fields import flag, real
 from minnet.common.types import Array, Shape
 
-__all__ = ["ParameterRow", "rate_factors", "refresh_table"]
+__all__ = ["ParameterRow"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass(frozen=True)

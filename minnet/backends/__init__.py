@@ -19,14 +19,11 @@ from minnet.common.checks import is_whole
 from minnet.common.names import check_name
 from minnet.network import Network
 
-__all__ = [
-    "MOST_THREADS",
-    "Hyper",
-    "check_backend",
-    "check_n_threads",
-    "list_backends",
-    "make_backend",
-]
+__all__ = ["Hyper", "list_backends", "make_backend"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 #: More would be a mistake, and a system that cannot start them ends the process.

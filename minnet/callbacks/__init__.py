@@ -19,7 +19,7 @@ from typing import Any
 from minnet.callbacks.history import History
 from minnet.callbacks.tensorboard import TensorBoard
 from minnet.callbacks.time_limit import TimeLimit
-from minnet.training.callback import Callback, StopTraining, as_callback
+from minnet.training.callback import Callback, StopTraining
 
 __all__ = [
     "Callback",
@@ -28,8 +28,11 @@ __all__ = [
     "StopTraining",
     "TensorBoard",
     "TimeLimit",
-    "as_callback",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> Any:

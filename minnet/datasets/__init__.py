@@ -34,3 +34,7 @@ __all__ = [
     "load_mnist",
     "make_shapeset",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -19,6 +19,7 @@ from minnet.activations import Activation
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import CONSTRAINTS
 from minnet.estimators.data import Data, Features, check_X
+from minnet.estimators.documentation import DocumentedMixin
 from minnet.estimators.fit import Fit, FitStream, Initialize, PartialFit
 from minnet.estimators.fitted import BackendCache, Fitted
 from minnet.estimators.inspection import InspectionMixin
@@ -51,7 +52,12 @@ def stochastic_solver(estimator: BaseMinNet) -> bool:
 
 
 class BaseMinNet(
-    InspectionMixin, ParametersMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+    InspectionMixin,
+    ParametersMixin,
+    DocumentedMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Base of the estimators.
 

@@ -23,7 +23,7 @@ from minnet.estimators.target_scale import warn_of_target_scale
 from minnet.estimators.validation import ValidationSet, check_held, split
 from minnet.losses import get_loss
 from minnet.network import Network
-from minnet.random import draw_on
+from minnet.random.streams import draw_on
 from minnet.training import Trainer
 from minnet.training.callback import Callback
 from minnet.training.reading import Batches, InMemory, in_batch, unpack

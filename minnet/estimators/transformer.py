@@ -23,12 +23,17 @@ from minnet.common.displayed import views
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.architecture import build_layers, position_of
 from minnet.estimators.base import BaseMinNet
+from minnet.estimators.documentation import DocumentedMixin
 
 __all__ = ["MinNetTransformer"]
 
 
 class MinNetTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, MetaEstimatorMixin, BaseEstimator
+    DocumentedMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
 ):
     """The outputs of a hidden layer, as features for whatever comes next.
 

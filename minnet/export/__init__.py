@@ -9,3 +9,7 @@ from minnet.export.onnx_model import to_onnx
 from minnet.export.skl2onnx_converters import register_skl2onnx
 
 __all__ = ["register_skl2onnx", "to_numpy_source", "to_onnx"]
+
+
+def __dir__() -> list[str]:
+    return __all__

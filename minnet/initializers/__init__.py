@@ -86,3 +86,7 @@ __all__ = [
     "resolve_fans",
     "variance_gain",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

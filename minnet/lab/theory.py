@@ -66,6 +66,11 @@ __all__ = [
     "weight_variance",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _MOST_LAYERS = 10**6  # one after the other: more would take for ever
 _LARGEST = 1e12  # a variance beyond it counts as infinite
 _SMALLEST = 1e-24  # stands for a variance of 0 in limits

@@ -3,3 +3,7 @@
 from minnet.training.trainer import Trainer
 
 __all__ = ["Trainer"]
+
+
+def __dir__() -> list[str]:
+    return __all__

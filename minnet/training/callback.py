@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from minnet.common.checks import check_text
 from minnet.common.names import nearest
 
 __all__ = ["Callback", "StopTraining", "as_callback"]
@@ -126,7 +125,6 @@ def as_callback(spec: Any, name: str = "spec") -> Callback:
     TypeError
         If it is neither.
     """
-    check_text("name", name)
     if isinstance(spec, Callback):
         return spec
     if not callable(spec) or isinstance(spec, type):

@@ -7,3 +7,7 @@ exponential and its kin for these loops.
 from minnet.user_activations.activation import CannotCompileError, UserActivation, activation
 
 __all__ = ["CannotCompileError", "UserActivation", "activation"]
+
+
+def __dir__() -> list[str]:
+    return __all__

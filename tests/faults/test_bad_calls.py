@@ -57,7 +57,6 @@ FOUND = [
     ("MinNetClassifier", {"max_iter": "True"}),
     ("PhaseDiagramDisplay.from_estimator", {"X": "array of dates"}),
     ("activation", {"check": "string"}),
-    ("as_callback", {"name": "object"}),
     ("TensorBoard", {"folder": "object"}),
     ("ImageGridDisplay.from_data", {"X": "one masked"}),
     ("LossCurveDisplay.plot", {"log": "string"}),

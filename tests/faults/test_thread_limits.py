@@ -31,7 +31,7 @@ BEFORE = """
     import numpy as np
     from minnet import Dense, Network, SGD
     from minnet.backends import Hyper, cython
-    from minnet.random import Stream, draw_on
+    from minnet.random.streams import Stream, draw_on
     from minnet_ext import _train
     cython._MULTIPLICATIONS_A_THREAD = 1
     def threads():

@@ -179,7 +179,6 @@ CALLS = {
         lbfgs.minimize_lbfgs, X=X, T=CLASS, sample_weight=WEIGHT, max_iter=3, max_fun=10, tol=1e-4,
         verbose=False, backend="auto", n_threads=None,
     ),
-    "as_callback": _new(callbacks.as_callback, spec=print, name="callbacks[0]"),
     "pretrain": _with_network(
         minnet.pretrain, X=X, corruption=0.25, loss="auto", n_epochs=1, batch_size=32,
         optimizer="adam", random_state=0, backend="auto", n_threads=None, verbose=False,

@@ -47,3 +47,7 @@ __all__ = [
     "SingularValuesDisplay",
     "VarianceByDepthDisplay",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
