@@ -1,6 +1,7 @@
 """The card of an estimator links to its page, alone and inside others, fitted or not."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,9 @@ def test_a_class_of_the_users_has_no_page_of_ours():
         pass
 
     assert pages(Own()._repr_html_()) == set()
+
+
+def test_the_address_is_that_of_the_project():
+    project = Path(minnet.__file__).parents[1] / "pyproject.toml"
+    urls = tomllib.loads(project.read_text())["project"]["urls"]
+    assert urls["Documentation"].rstrip("/") == DOCUMENTATION
