@@ -49,6 +49,7 @@ def propagate(
     groups = np.atleast_1d(np.asarray(q, dtype=np.float64))
     q = float(groups.mean())
     c, mean, one, pair = correlation, q, 0.0, 0.0
+    alike = c  # the root mean square of the correlation over networks of these widths
     records, variances, means, errors = [], [], [], []
     for layer, after in zip(layers, [*layers[1:], None], strict=True):
         variances.append(q)
@@ -56,17 +57,17 @@ def propagate(
         # A layer's mean square has the spread of its units beside that of its variance.
         units = 0.0 if layer.exact else 2 / layer.width
         own = one + units * (q**2 + one)
-        shared = pair + units * c**2 * (q**2 + pair)
+        shared = pair + units * alike**2 * (q**2 + pair)
         errors.append(np.sqrt(max(_of_batch(own, shared, n_samples), 0.0)))
         if after is None:
             break
-        record = _Moments(layer.activation, q, c)
+        record = _Moments(layer.activation, q, c, alike)
         records.append(record)
         squares, slopes = np.array([_means(layer.activation, group)[::2] for group in groups]).T
         if layer.normalized:
             spread = record.square - record.product
             record.backward = slopes / spread if spread > 0 else np.nan * slopes
-            q, c, mean, one, pair = 1.0, 0.0, 1.0, 0.0, 0.0
+            q, c, alike, mean, one, pair = 1.0, 0.0, 0.0, 1.0, 0.0, 0.0
             groups = np.ones_like(groups)
             continue
         w = layer.weight_variance
@@ -82,7 +83,12 @@ def propagate(
         groups = w * squares + layer.bias_variance
         q = float(groups.mean())
         mean = q + shift
-        c = (w * record.product + layer.bias_variance) / q_at_mean if q > 0 else 1.0
+        if q > 0:
+            share, rest = w * record.square / q_at_mean, layer.bias_variance / q_at_mean
+            c = share * record.cosine + rest
+            alike = share * _strayed(record.alike, layer.width) + rest
+        else:
+            c = alike = 1.0
     factors = np.array([record.backward for record in records] + [np.ones_like(groups)])
     gradients = np.cumprod(factors[::-1], axis=0)[::-1].mean(axis=1)
     last = gradients[reference]
@@ -94,6 +100,17 @@ def propagate(
         gradients,
         _gradient_errors(layers, records, n_samples, n_outputs, reference),
     )
+
+
+def _strayed(cosine: float, width: int) -> float:
+    r"""Return the root mean square of a cosine over networks, from that of infinite width.
+
+    The cosine of two vectors of independent numbers has the variance :math:`(1 - \cos^2)^2 / n`. So inputs
+    that have nothing in common become alike with depth over width, in a linear network too, and what is
+    measured on many of them strays more than each layer's own chance has it.
+    """
+    square = cosine**2 + (1 - cosine**2) ** 2 / width
+    return float(np.copysign(np.sqrt(min(square, 1.0)), cosine))
 
 
 def _of_batch(own: float, shared: float, n_samples: int) -> float:
@@ -123,7 +140,8 @@ def _gradient_errors(
         shared = (1 + 2 * cosine**2) * record.slope_product / record.slope**2 - 1
         noise[1, :, k] = np.array([own, shared]) / width
         noise[2, :, k] = w * np.array([record.cross, record.shared_cross]) / record.slope / width
-        cosine = np.clip(cosine * record.first_slope_product / record.slope, -1, 1)
+        kept = np.clip(cosine * record.first_slope_product / record.slope, -1, 1)
+        cosine = _strayed(kept, width)
     # reach[k, j]: what epsilon_j does to q_k.
     reach = np.zeros((n, n))
     for j in range(n):
@@ -150,11 +168,14 @@ def _gradient_errors(
 
 
 class _Moments:
-    """Means over two normal pre-activations of variance q and correlation c."""
+    """Means over two normal pre-activations of variance q.
+
+    ``c`` and ``alike`` are mean and root mean square of their correlation.
+    """
 
     backward: Any = np.nan  # what a gradient's variance is multiplied with; of each group of inputs
 
-    def __init__(self, activation: Activation, q: float, c: float) -> None:
+    def __init__(self, activation: Activation, q: float, c: float, alike: float) -> None:
         z, weights, square, slope, values, derivatives = _at(activation, q)
 
         def mean(values: Array) -> float:
@@ -177,14 +198,17 @@ class _Moments:
             self.slope_slope = (sides[1][2] - sides[0][2]) / (2 * step)
         # Two samples: E f(u1) g(u2) = sum over k of a_k b_k c^k (Mehler), with Hermite coefficients.
         hermite = _hermite(z)
-        powers = c ** np.arange(_N_HERMITE)
+        powers = np.arange(_N_HERMITE + 1)
 
-        def product(first: Array, second: Array) -> float:
+        def product(first: Array, second: Array, c: float = alike) -> float:
             a, b = hermite @ (weights * first), hermite @ (weights * second)
             rest = mean(first * second) - a @ b  # of higher order: all at the next
-            return float((a * b) @ powers + rest * c**_N_HERMITE)
+            return float(np.append(a * b, rest) @ c**powers)
 
-        self.product = product(values, values)
+        self.product = product(values, values, c)
+        # Cosines of the activations.
+        self.cosine = self.product / self.square if self.square > 0 else 1.0
+        self.alike = product(values, values) / self.square if self.square > 0 else 1.0
         self.first_slope_product = product(derivatives, derivatives)
         self.shared_spread = product(square, square) - self.square**2
         self.slope_product = product(slope, slope)

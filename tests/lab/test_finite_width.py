@@ -40,6 +40,10 @@ def simulate(field, q, widths, n_draws, n_samples=1, correlation=0.0):
         (MeanField("relu", 2.0), 1.0, [40] * 4, 8, 0.3),
         (MeanField("tanh", 1.5, 0.1), 0.8, [40] * 5, 8, 0.5),
         (MeanField("sigmoid", 4.0, 0.1), 1.0, [40] * 4, 4, 0.5),
+        # Inputs without anything in common, which become alike by chance:
+        (MeanField("identity", 1.0), 1.0, [40] * 12, 30, 0.0),
+        (MeanField("tanh", 0.5), 0.3, [40] * 12, 30, 0.0),
+        (MeanField("relu", 2.0), 1.0, [40] * 8, 30, 0.0),
     ],
 )
 def test_small_networks(field, q, widths, n_samples, correlation):
