@@ -25,10 +25,12 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
-    "glorot2010",  # _extensions: the figures of the chapter on it
+    "sphinx.ext.mathjax",
+    # in _extensions
+    "glorot2010",  # the figures of the chapter on it
+    "measured",  # the speed, of the first page
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates"]
@@ -41,6 +43,7 @@ nitpick_ignore = [("py:meth", "draw")]  # of Initializer, in a table that does n
 html_theme = "pydata_sphinx_theme"
 html_title = f"minnet {release}"
 html_baseurl = URLS["Documentation"]
+repository = URLS["Repository"]
 html_static_path = ["_static"]
 html_css_files = ["minnet.css"]
 html_favicon = "_static/logo/minnet.svg"
