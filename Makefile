@@ -31,7 +31,7 @@ help:
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
 	@echo "make dev       install what lint, docs, wheels and the tests of ONNX need"
 	@echo "make lint      ruff, clang-format, mypy, directions of imports, types of what is public, lines of documents"
-	@echo "make docs      build the documentation into docs/_build/html, and run the code on its pages"
+	@echo "make docs      build the documentation into docs/_build/html"
 	@echo "make wheel     build sdist and wheel into dist/"
 	@echo "make bench     measure minnet beside its peers: writes benchmarks/RESULTS.md"
 	@echo "make bench-pipeline  time a grid search beside scikit-learn's MLP and skorch: writes benchmarks/PIPELINE.md"
@@ -100,7 +100,6 @@ lint: $(STAMPS)/dev
 
 docs: $(STAMPS)/dev
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -b html $(SPHINX_ARGS) docs docs/_build/html
-	MPLBACKEND=Agg $(BIN)/python -m sphinx -b doctest -W -q docs docs/_build/doctest
 
 wheel: $(STAMPS)/dev
 	rm -rf dist

@@ -73,14 +73,6 @@ autodoc_typehints = "none"  # the docstrings have the types
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False  # the templates of autosummary list the members
 
-# ---- code blocks
-
-# `sphinx-build -b doctest docs docs/_build/doctest` runs those of the pages; those of the
-# docstrings are run by pytest, where they see the names of their module.
-
-doctest_test_doctest_blocks = ""
-doctest_global_setup = "import numpy as np; np.set_printoptions(precision=4, suppress=True)"
-
 # ---- gallery
 
 sphinx_gallery_conf = {

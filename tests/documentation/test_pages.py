@@ -1,0 +1,279 @@
+"""What is copied from the pages runs, wherever on a page a reader begins, and prints what is shown.
+
+Each top-level section is run in an empty namespace, in an empty folder, with warnings shown. It has only
+the names that it says it takes "from above", and of the packages that are not installed with minnet only
+those that it says are needed.
+"""
+
+import ast
+import builtins
+import codeop
+import contextlib
+import doctest
+import importlib
+import importlib.util
+import io
+import re
+import sys
+import types
+import warnings
+
+import pytest
+from pages import PAGES, ROOT, imports, sections, unknown_names
+
+DEPENDENCIES = {"minnet", "numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
+# What is not installed with minnet: the extra, or the name on the package index, by the module.
+EXTRAS = {
+    "numba": "minnet-learn[jit]",
+    "matplotlib": "minnet-learn[plot]",
+    "pandas": "minnet-learn[frame]",
+    "onnx": "minnet-learn[onnx]",
+    "PIL": "minnet-learn[images]",
+    "tqdm": "minnet-learn[progress]",
+    "tensorboardX": "minnet-learn[tensorboard]",
+}
+OTHERS = {"polars", "pyarrow", "onnxruntime", "skl2onnx", "skops", "safetensors", "rich", "torch"}
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+# A block with such a comment is not run: the reader has to bring what it names.
+NEEDS = re.compile(r"# needs (the|a|an) \w+")
+
+# Pages that are being mended.
+NOT_YET = {
+    "README",
+    "architecture",
+    "callbacks",
+    "datasets",
+    "estimators",
+    "explaining",
+    "export",
+    "faq",
+    "from-keras",
+    "from-mlpclassifier",
+    "from-pytorch",
+    "from-skorch",
+    "glorot2010",
+    "initializers",
+    "own-parts",
+    "saving",
+    "index",
+    "reliability",
+    "start",
+    "guide",
+    "initialization",
+}
+PAGES = [path for path in PAGES if path.stem not in NOT_YET]
+each_page = pytest.mark.parametrize(
+    "path", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES]
+)
+
+
+def _is_named(module, text):
+    """Whether a text says how to get a module."""
+    commands = " ".join(re.findall(r"pip install ([^`\n#)]*)", text))
+    return EXTRAS.get(module, module) in commands
+
+
+def _version_needed(block):
+    """Return the version of scikit-learn that a block asks for by a comment on an import, as numbers."""
+    found = re.search(r"# scikit-learn (\d+)\.(\d+)", block.text)
+    return tuple(map(int, found.groups())) if found else (0, 0)
+
+
+def _is_missing(block):
+    """Return what a block needs and this environment lacks, or ""."""
+    import sklearn
+
+    if tuple(map(int, sklearn.__version__.split(".")[:2])) < _version_needed(block):
+        return "scikit-learn"
+    named = [name for name in [*EXTRAS, *OTHERS] if _is_named(name, block.before + block.text)]
+    named += [module for module, _ in imports(ast.parse(block.copied))]
+    return next((name for name in named if importlib.util.find_spec(name) is None), "")
+
+
+def _show(message, category, *args, **kwargs):
+    """Print a warning where a doctest sees it, without the place."""
+    print(f"{category.__name__}: {message}")
+
+
+@contextlib.contextmanager
+def _as_in_a_new_process(allowed, module):
+    """Make a module the one that runs; show warnings; only what is allowed can be imported."""
+    refused = {*EXTRAS, *OTHERS} - allowed
+
+    def refusing(function):
+        def call(name, *args, **kwargs):
+            who = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
+            if who in ("__main__", "minnet") and name.partition(".")[0] in refused:
+                raise ModuleNotFoundError(f"No module named {name!r}: the page does not say so")
+            return function(name, *args, **kwargs)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(builtins, "__import__", refusing(builtins.__import__))
+        patch.setattr(importlib, "import_module", refusing(importlib.import_module))
+        patch.setitem(sys.modules, "__main__", module)
+        warnings.simplefilter("always")
+        for quiet in DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning:
+            warnings.simplefilter("ignore", quiet)
+        patch.setattr(warnings, "showwarning", _show)
+        yield
+
+
+_NUMBER = re.compile(r"-?\d+(?:\.(\d*))?(?:e([+-]\d+))?")
+
+
+class _Checker(doctest.OutputChecker):
+    """Kinds of CPU sum in other orders: a last digit after a point may differ by 2, and 0 by rounding."""
+
+    def check_output(self, want, got, flags):
+        if super().check_output(want, got, flags):
+            return True
+        frames = [" ".join(_NUMBER.sub("#", text).split()) for text in (want, got)]
+        numbers = zip(_NUMBER.finditer(want), _NUMBER.finditer(got), strict=False)
+        return frames[0] == frames[1] and all(
+            abs(float(shown[0]) - float(printed[0])) < _rounding(shown)
+            for shown, printed in numbers
+        )
+
+
+def _rounding(number):
+    unit = 10.0 ** (int(number[2] or 0) - len(number[1])) if number[1] else 0
+    return max(2.5 * unit, 1e-14)
+
+
+def _run_session(block, names):
+    """Run a block with prompts; return the report of what was printed otherwise, "" if nothing."""
+    examples = doctest.DocTestParser().get_examples(block.text)
+    for example in examples:
+        example.lineno += block.line
+    test = doctest.DocTest(examples, {}, str(block.path.name), str(block.path), 0, None)
+    test.globs = names
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(_Checker(), optionflags=FLAGS, verbose=False)
+    runner.run(test, out=report.write, clear_globs=False)
+    return report.getvalue()
+
+
+def _run_script(block, names, shown):
+    """Run a block without prompts; what it prints is shown in the block after it, if any."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(block.copied, f"{block.path.name}:{block.line}", "exec"), names)
+    if _Checker().check_output(shown or "", printed.getvalue(), FLAGS):
+        return ""
+    return f"{block.path.name}:{block.line}: expected\n{shown}\ngot\n{printed.getvalue()}"
+
+
+def _run_section(section, names):
+    """Run the blocks of a section; return what went wrong."""
+    report, allowed = "", set()
+    module = types.ModuleType("__main__")
+    vars(module).update(names)
+    for index, block in enumerate(section.blocks):
+        if not block.is_python or NEEDS.search(block.text) or _is_missing(block):
+            continue
+        text = section.text if block.is_session else block.text
+        allowed |= {name for name in {*EXTRAS, *OTHERS} if _is_named(name, text)}
+        after = section.blocks[index + 1 : index + 2]
+        shown = after[0].text if after and after[0].language in ("", "text") else ""
+        with _as_in_a_new_process(allowed, module):
+            if block.is_session:
+                report += _run_session(block, vars(module))
+            else:
+                report += _run_script(block, vars(module), shown)
+    names.update(vars(module))
+    return report
+
+
+@each_page
+def test_each_section_runs_from_an_empty_namespace(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    made, report = {}, ""
+    for section in sections(path):
+        missing = section.from_above - set(made)
+        assert not missing, f"{section.title}: {missing} are not above"
+        names = {name: made[name] for name in section.from_above}
+        report += _run_section(section, names)
+        made |= names
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+    if report:
+        pytest.fail(report, pytrace=False)
+
+
+@each_page
+def test_blocks_can_be_pasted_at_a_prompt(path):
+    wrong = []
+    for block in (block for section in sections(path) for block in section.python):
+        entered = []
+        for line in [*block.copied.splitlines(), ""]:
+            entered.append(line)
+            try:
+                if codeop.compile_command("\n".join(entered)):
+                    entered = []
+            except SyntaxError as error:
+                wrong.append(f"{path.name}:{block.line}: {line!r}: {error}")
+                break
+    assert not wrong, "\n".join(wrong)
+
+
+@each_page
+def test_what_is_imported_is_installed_with_minnet_or_named(path):
+    wrong = []
+    for block in (block for section in sections(path) for block in section.python):
+        lines = block.copied.splitlines()
+        for module, number in imports(ast.parse(block.copied)):
+            named = _is_named(module, block.before + lines[number - 1])
+            if not (module in DEPENDENCIES | set(sys.stdlib_module_names) or named):
+                wrong.append(f"{path.name}:{block.line}: {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+@each_page
+def test_blocks_that_are_not_run_use_no_name_that_is_not_there(path):
+    wrong = []
+    for section in sections(path):
+        made = set(section.from_above)
+        for block in section.python:
+            tree = ast.parse(block.copied)
+            made |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            if NEEDS.search(block.text) or _is_missing(block):
+                unknown = unknown_names(tree) - section.from_above
+                wrong += [f"{path.name}:{block.line}: {name}" for name in unknown]
+    assert not wrong, "\n".join(wrong)
+
+
+@each_page
+def test_every_block_says_what_it_is(path):
+    blocks = (block for section in sections(path) for block in section.blocks)
+    wrong = [f"{path.name}:{block.line}" for block in blocks if not block.language]
+    assert path.suffix == ".md" or not wrong, wrong
+
+
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@each_page
+def test_commands_exist(path):
+    text = path.read_text(encoding="utf-8")
+    shown = [
+        block.text for section in sections(path) for block in section.blocks if not block.is_python
+    ]
+    commands = "\n".join(re.findall(r"`([^`]+)`", text) + shown)
+    targets = re.findall(r"^[ $]*make ([a-z-]+)", commands, re.MULTILINE)
+    modules = re.findall(r"python3? -m ([\w.]+)", commands)
+    files = re.findall(r"^[ $]*(?:python3?|bash) ([\w./]+)", commands, re.MULTILINE)
+    wrong = set(targets) - TARGETS
+    wrong |= {name for name in modules if not _is_module(name)}
+    wrong |= {name for name in files if not (ROOT / name).exists()}
+    assert not wrong
+
+
+def _is_module(name):
+    """Whether ``python -m NAME`` finds a file of the repository, or a package that is installed."""
+    file = ROOT / name.replace(".", "/")
+    if name.startswith(("minnet", "benchmarks", "examples")):
+        return file.with_suffix(".py").exists() or (file / "__main__.py").exists()
+    return importlib.util.find_spec(name) is not None
