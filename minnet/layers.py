@@ -23,7 +23,7 @@ A layer of your own says which parameters it has and computes with them:
 (8,)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,9 @@ import numpy as np
 
 from minnet.activations import Activation, Identity, get_activation
 from minnet.common.buffers import ParameterViews
-from minnet.common.configurable import Configurable
-from minnet.common.fields import checked, flag, optional, real, whole
+from minnet.common.checks import is_whole
+from minnet.common.configurable import Configurable, parameters
+from minnet.common.fields import Field, flag, optional, real, whole
 from minnet.common.types import Array, Shape
 
 __all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "Parameter"]
@@ -110,7 +111,8 @@ class Layer(ParameterViews, Configurable):
     lr_factor : float
         What the learning rate is multiplied with for its parameters.
     activation : Activation or None
-        The function that its outputs went through last; None means that it has none.
+        The function that its outputs went through last; None means that it has none, or, where
+        ``takes_activation`` is true, that none was named.
 
     Notes
     -----
@@ -128,6 +130,9 @@ class Layer(ParameterViews, Configurable):
         It does nothing in prediction: its output is its input.
     differs_in_training : bool, default=False
         The same input gives another output in training than in prediction, or in each pass.
+    takes_activation : bool, default=False
+        It has a parameter ``activation``, and one of None is a question that a network or an estimator
+        answers: it is then given one.
     """
 
     trainable = True
@@ -139,6 +144,7 @@ class Layer(ParameterViews, Configurable):
     normalizes = False
     only_in_training = False
     differs_in_training = False
+    takes_activation = False
 
     if TYPE_CHECKING:  # its configuration and its arrays
 
@@ -167,6 +173,12 @@ class Layer(ParameterViews, Configurable):
     def update_state(self, ctx: Any) -> None:
         """Update the state from one training pass; called once after each step."""
 
+    def bind(self, arrays: Mapping[str, Array]) -> None:
+        """Make the network's arrays, by name, attributes of this layer, which then computes."""
+        if is_open(self):
+            self.activation = Identity()
+        super().bind(arrays)
+
     def _called(self, name: str) -> str:
         """Return what messages call an attribute."""
         return f"{name} of {type(self).__name__}"
@@ -180,12 +192,66 @@ def _make(cls: type[Layer], config: dict[str, Any]) -> Layer:
     return cls(**config)
 
 
-def _activation(name: str, value: Any) -> Activation:
-    return get_activation(value)
+class _OwnOrTaken(Field):
+    """An activation, or None until the layer is put into a network."""
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        if value is not None or "_arrays" in vars(layer):  # then it computes
+            super().__set__(layer, value)
+        else:
+            # What a class of the user's own does not take could not be kept by its copies.
+            takes = "activation" in parameters(type(layer))
+            vars(layer)[self.name] = None if takes else Identity()
+
+
+def _own_or_taken() -> Any:
+    return _OwnOrTaken(lambda name, value: get_activation(value))
+
+
+def is_open(layer: Layer) -> bool:
+    """Return whether a layer takes an activation and names none.
+
+    Examples
+    --------
+    >>> is_open(Dense(5)), is_open(Dense(5, "identity")), is_open(Dropout())
+    (True, False, False)
+    """
+    return layer.takes_activation and layer.activation is None
+
+
+def check_layers(layers: Any) -> list[Layer]:
+    """Return layers as a list, or say what is none.
+
+    Examples
+    --------
+    >>> check_layers([Dense(64), 32])
+    Traceback (most recent call last):
+        ...
+    TypeError: layers[1] must be a Layer such as Dense(64), got 32: did you mean Dense(32)?
+    """
+    if isinstance(layers, Layer):
+        raise TypeError(
+            f"layers must be a list of layers, got {layers!r}: did you mean [{layers!r}]?"
+        )
+    try:
+        layers = list(layers)
+    # NotImplementedError is what iter() of SciPy's BSR matrices and of memoryviews raises.
+    except (TypeError, NotImplementedError):
+        raise TypeError(f"layers must be a list of layers, got {layers!r:.200}") from None
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Layer):
+            continue
+        hint = ""
+        if is_whole(layer):
+            hint = f": did you mean Dense({layer})?"
+        elif isinstance(layer, type) and issubclass(layer, Layer):
+            hint = f": it is the class, {layer.__name__}(...) makes a layer"
+        raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r:.200}{hint}")
+    return layers
 
 
 class Dense(Layer):
-    r"""Fully connected layer :math:`Y = f(X W + b)`; alone it is linear.
+    r"""Fully connected layer :math:`Y = f(X W + b)`.
 
     With :math:`Z = X W + b` and :math:`dZ = dY \odot f'(Z)`:
     :math:`dW = X^\top dZ`, :math:`db = \sum_i dZ_i`, :math:`dX = dZ\, W^\top`.
@@ -194,8 +260,10 @@ class Dense(Layer):
     ----------
     units : int
         Outputs, fan_out.
-    activation : str or Activation, default="identity"
-        See :func:`minnet.activations.list_activations`.
+    activation : str, Activation or None, default=None
+        A name from :func:`minnet.activations.list_activations` or an object. None in the ``layers`` of
+        an estimator: the estimator's, where no batch normalization follows that takes it or names its
+        own. None in a :class:`minnet.Network`: the layer is linear. ``"identity"`` is linear anywhere.
     init : str, dict, Initializer, array, callable or None, default=None
         Of ``W``, shape (fan_in, fan_out); None leaves it to the network.
     bias_init : the same, default=None
@@ -212,15 +280,23 @@ class Dense(Layer):
     >>> from minnet import Dense
     >>> Dense(256, "tanh", init="orthogonal")
     Dense(256, activation=Tanh(), init='orthogonal')
+
+    Under an estimator the one that names no activation has the estimator's; the output is added:
+
+    >>> from minnet import MinNetRegressor
+    >>> reg = MinNetRegressor(layers=[Dense(8, "tanh"), Dense(4)], max_iter=5, tol=0, random_state=0)
+    >>> reg.fit([[0.0], [1.0]], [0.0, 1.0]).network_.layers
+    [Dense(8, activation=Tanh()), Dense(4, activation=Relu()), Dense(1, activation=Identity())]
     """
 
     fully_connected = True
     accepts_sparse = True
+    takes_activation = True
     W: Array
     b: Array
 
     units: int = whole()
-    activation: Activation = checked(_activation)
+    activation: Activation = _own_or_taken()
     trainable: bool = flag()
     lr_factor: float = real(0)
     bias_lr_factor: float | None = optional(real(0))
@@ -228,7 +304,7 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = Identity(),
+        activation: Any = None,
         init: Any = None,
         bias_init: Any = None,
         *,
@@ -323,8 +399,9 @@ class BatchNorm(Layer):
 
     Parameters
     ----------
-    activation : str or Activation, default="identity"
-        Applied after the normalization.
+    activation : str, Activation or None, default=None
+        Applied after the normalization. None after a Dense that names none in the ``layers`` of an
+        estimator: the estimator's. None elsewhere, and ``"identity"`` anywhere: none.
     momentum : float, default=0.9
         Share of the old value when the running averages are updated.
     epsilon : float, default=1e-5
@@ -343,12 +420,13 @@ class BatchNorm(Layer):
 
     normalizes = True
     differs_in_training = True
+    takes_activation = True
     gamma: Array
     beta: Array
     running_mean: Array
     running_var: Array
 
-    activation: Activation = checked(_activation)
+    activation: Activation = _own_or_taken()
     momentum: float = real(0, 1)
     epsilon: float = real(0, left=False)
     trainable: bool = flag()
@@ -356,7 +434,7 @@ class BatchNorm(Layer):
 
     def __init__(
         self,
-        activation: Any = Identity(),
+        activation: Any = None,
         momentum: float = 0.9,
         epsilon: float = 1e-5,
         *,

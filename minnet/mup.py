@@ -26,7 +26,7 @@ import numpy as np
 from minnet.common.checks import as_numbers, check_flag, check_whole, is_whole
 from minnet.common.names import check_name
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
-from minnet.layers import Layer
+from minnet.layers import Layer, check_layers
 from minnet.losses import Loss
 from minnet.network import Network
 from minnet.optimizers import Optimizer
@@ -106,11 +106,7 @@ def mup(
     >>> clf = MinNetClassifier(layers=hidden, learning_rate_init=0.01 / 8,
     ...                        init=[None, None, "zeros"], bias_init="output_prior")
     """
-    if not isinstance(layers, list | tuple):
-        raise TypeError(f"layers must be a list of layers, got {layers!r:.200}")
-    for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r}")
+    layers = check_layers(layers)
     check_flag("output", output)
     check_flag("zero_output", zero_output)
     check_name("optimizer", optimizer, ("adam", "sgd"))

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minnet.activations import Identity
 from minnet.common.batch_checks import BatchChecks
 from minnet.common.checks import check_dtype, check_flag, check_real, check_whole
 from minnet.common.displayed import Displayed
@@ -16,7 +17,7 @@ from minnet.common.flat_parameters import FlatParameters
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState, Shape
 from minnet.initializers.of_network import InitializerSupport
 from minnet.initializers.parameters import draw_parameters
-from minnet.layers import Context, Layer
+from minnet.layers import Context, Layer, check_layers, is_open
 from minnet.links import dense
 from minnet.losses import Loss, get_loss
 from minnet.parameter_table import ParameterRow
@@ -41,7 +42,8 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
     Parameters
     ----------
     layers : list of Layer
-        Copied, so that a network owns its layers. The output layer is among them.
+        Copied, so that a network owns its layers. The output layer is among them. One that names no
+        activation is linear.
     loss : str or Loss, default="log_loss"
         See :func:`minnet.losses.get_loss`.
     init : str, dict, Initializer, array, callable or list, default="auto"
@@ -97,22 +99,21 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
         bias_init: Any = "auto",
         alpha: float = 0.0,
     ) -> None:
-        try:
-            layers = list(layers)
-        # NotImplementedError is what iter() of SciPy's BSR matrices and of memoryviews raises.
-        except (TypeError, NotImplementedError):
-            raise TypeError(f"layers must be a list of layers, got {layers!r:.200}") from None
+        layers = check_layers(layers)
         if not layers:
             raise ValueError("layers must have at least one layer, got an empty list")
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r}")
         get_loss(loss, n_outputs=1)
         self.layers = [layer.copy() for layer in layers]
+        self._make_linear()
         self.loss = loss
         self.init = init
         self.bias_init = bias_init
         self.alpha = alpha
+
+    def _make_linear(self) -> None:
+        """Make the layers linear that name no activation."""
+        for layer in filter(is_open, self.layers):
+            layer.activation = Identity()
 
     # ---- making the parameters
 
@@ -143,6 +144,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
         n_features = check_whole("n_features", n_features)
         dtype = check_dtype(dtype)
         key = draw_key(random_state)
+        self._make_linear()  # some may have been put in since
         sizes = [n_features]
         for layer in self.layers:
             sizes.append(int(layer.output_size(sizes[-1])))

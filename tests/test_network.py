@@ -512,10 +512,10 @@ def test_wrong_data_get_one_sentence(X, T, weight, message):
 
 
 def test_repr_shows_what_is_not_the_default():
-    network = Network([Dense(2), Dropout(0.3)], loss="squared_error", init="he", alpha=0.5)
-    expected = "Network([Dense(2), Dropout(rate=0.3)], loss='squared_error', init='he', alpha=0.5)"
-    assert repr(network) == expected
-    assert repr(Network([Dense(2)])) == "Network([Dense(2)])"
+    network = Network([Dense(2, "relu"), Dropout(0.3)], loss="squared_error", init="he", alpha=0.5)
+    layers = "[Dense(2, activation=Relu()), Dropout(rate=0.3)]"
+    assert repr(network) == f"Network({layers}, loss='squared_error', init='he', alpha=0.5)"
+    assert repr(Network([Dense(2)])) == "Network([Dense(2, activation=Identity())])"  # it says so
 
 
 class Centre(Layer):

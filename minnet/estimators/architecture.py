@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from numbers import Integral
@@ -9,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from minnet.activations import Identity
 from minnet.common.checks import NO_NUMBERS
 from minnet.common.types import Estimator
 from minnet.initializers import get_initializer
-from minnet.layers import BatchNorm, Dense, Dropout, Layer
+from minnet.layers import BatchNorm, Dense, Dropout, Layer, check_layers, is_open
 from minnet.losses import SquaredError
 from minnet.network import Network
 
 __all__ = [
-    "build_layers", "check_initializers", "first_layers", "hidden_layers", "hidden_sizes",
-    "position_of",
+    "build_layers", "check_initializers", "first_layers", "given_layers", "hidden_layers",
+    "hidden_sizes", "position_of", "taking_activation",
 ]  # fmt: skip
 
 
@@ -51,24 +53,57 @@ def check_initializers(estimator: Estimator | Network) -> None:
 
 def build_layers(estimator: Estimator, n_outputs: int) -> list[Layer]:
     """Return the layers for an estimator's arguments, the output layer included."""
-    output = Dense(n_outputs)
+    output = Dense(n_outputs, Identity())
     if estimator.layers is None:
         return [*_hidden_layers(estimator), output]
-    if not isinstance(estimator.layers, list | tuple):
-        raise TypeError(f"layers must be a list of layers, got {estimator.layers!r}")
-    return [*estimator.layers, output]
+    layers = [layer.copy() if is_open(layer) else layer for layer in given_layers(estimator)]
+    for layer in taking_activation(layers):
+        layer.activation = estimator.activation
+    for layer in filter(is_open, layers):
+        layer.activation = Identity()
+    return [*layers, output]
 
 
 def _hidden_layers(estimator: Estimator) -> list[Layer]:
     layers: list[Layer] = []
     for size in hidden_sizes(estimator.hidden_layer_sizes):
         if estimator.batch_norm:
-            layers += [Dense(size), BatchNorm(estimator.activation)]
+            layers += [Dense(size, Identity()), BatchNorm(estimator.activation)]
         else:
             layers.append(Dense(size, estimator.activation))
         if estimator.dropout:
             layers.append(Dropout(estimator.dropout))
     return layers
+
+
+def given_layers(estimator: Estimator) -> list[Layer]:
+    """Return the hidden layers that an estimator is given, or say what is wrong with them."""
+    if not isinstance(estimator.layers, list | tuple | Layer):  # what can be read once is none
+        raise TypeError(f"layers must be a list of layers, got {estimator.layers!r:.200}")
+    return check_layers(estimator.layers)
+
+
+def taking_activation(layers: Sequence[Layer]) -> list[Layer]:
+    """Return those of hidden layers after which the estimator's activation comes.
+
+    A Dense begins a hidden layer, to which the batch normalizations and dropouts after it belong. It has
+    the activation once: after its last batch normalization, or after the Dense where there is none. If
+    one of them names an activation, "identity" included, it has that alone.
+
+    Examples
+    --------
+    >>> from minnet import BatchNorm, Dense, Dropout
+    >>> taking_activation([Dense(9), Dropout(), Dense(8, "identity"), Dense(7), BatchNorm()])
+    [Dense(9), BatchNorm()]
+    >>> taking_activation([BatchNorm(), Dense(6), BatchNorm("tanh")])
+    []
+    """
+    found = []
+    for begin, end in itertools.pairwise([*_begins(layers), len(layers)]):
+        taking = [layer for layer in layers[begin:end] if layer.takes_activation]
+        if layers[begin].takes_activation and all(map(is_open, taking)):
+            found.append(taking[-1])
+    return found
 
 
 # ---- hidden layers of a network
@@ -86,10 +121,12 @@ def hidden_layers(layers: Sequence[Layer]) -> list[int]:
     >>> hidden_layers([Dropout(), Dense(9), BatchNorm("relu"), Dense(5), Dropout(), Dense(3)])
     [2, 4]
     """
-    begins = [
-        i for i, layer in enumerate(layers) if not (layer.normalizes or layer.only_in_training)
-    ]
-    return [i - 1 for i in begins[1:]]
+    return [i - 1 for i in _begins(layers)[1:]]
+
+
+def _begins(layers: Sequence[Layer]) -> list[int]:
+    """Return the positions at which hidden layers, and the output, begin."""
+    return [i for i, layer in enumerate(layers) if not (layer.normalizes or layer.only_in_training)]
 
 
 def position_of(layers: Sequence[Layer], layer: int | str) -> int:

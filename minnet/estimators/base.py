@@ -67,7 +67,8 @@ class BaseMinNet(
         Units of each hidden layer; an empty tuple makes a linear model.
     activation : str or Activation, default="relu"
         Of the hidden layers: "identity", "logistic" (= "sigmoid"), "tanh", "relu", "softsign" or
-        another of :func:`minnet.activations.list_activations`, or an object.
+        another of :func:`minnet.activations.list_activations`, or an object. With ``layers`` it is that of
+        the layers which name none.
     solver : {"adam", "sgd", "adamw", "rmsprop", "lbfgs"} or Optimizer, default="adam"
         "lbfgs" minimizes over all data at once and suits small data sets. The others are
         ``minnet.optimizers``; an object, such as ``minnet.SGD(0.1, momentum=0.9)`` or one of your
@@ -137,8 +138,10 @@ class BaseMinNet(
         picked the initializer of the weights, and is "zeros" otherwise.
     layers : list of Layer, default=None
         The hidden layers themselves (Dense, Dropout, BatchNorm, your own), instead of
-        ``hidden_layer_sizes``, ``activation``, ``dropout`` and ``batch_norm``. They are copied; the
-        output layer is added. Their parameters are searched by names such as ``layers__0__units``.
+        ``hidden_layer_sizes``, ``dropout`` and ``batch_norm``. They are copied; the output layer is added,
+        with its softmax where there is one. A Dense that names no activation has that of the estimator,
+        which comes after a BatchNorm that follows it and names none; ``Dense(64, "identity")`` is linear.
+        Their parameters are searched by names such as ``layers__0__units``.
     dropout : float, default=0.0
         Rate of a Dropout after each hidden layer.
     batch_norm : bool, default=False

@@ -12,6 +12,7 @@ import numpy as np
 from minnet.common.callers import level_of_user
 from minnet.common.configurable import parameters
 from minnet.common.types import Estimator
+from minnet.estimators.architecture import given_layers, taking_activation
 from minnet.estimators.arguments import defaults_of
 from minnet.layers import Layer
 from minnet.schedules import FunctionOfStep, Schedule
@@ -107,6 +108,12 @@ _VALIDATES = Condition(
 _WITHOUT_LAYERS = Condition(
     "layers=None", "layers", lambda e, held: e.layers is None, "layers= describes the hidden layers"
 )
+_TAKEN = Condition(
+    "layers=None, or one in layers= that names no activation",
+    "layers",
+    lambda e, held: e.layers is None or bool(taking_activation(given_layers(e))),
+    "each layer in layers= names its own, or takes none",
+)
 _HIDDEN = Condition(
     "a hidden layer", "hidden_layer_sizes", lambda e, held: np.size(e.hidden_layer_sizes) > 0
 )
@@ -115,7 +122,7 @@ _TRAINABLE = Condition("trainable=True", "trainable", lambda layer, held: layer.
 #: By argument, the first that is not so is told; arguments that are not here always have an effect.
 EFFECTS: dict[str, tuple[Condition, ...]] = {
     "hidden_layer_sizes": (_WITHOUT_LAYERS,),
-    "activation": (_WITHOUT_LAYERS, _HIDDEN),
+    "activation": (_TAKEN, _HIDDEN),
     "batch_size": (_STOCHASTIC,),
     "learning_rate": (_STOCHASTIC, _FOLLOWS_NAMES, _CAN_ADAPT),
     "learning_rate_init": (_BY_NAME, _STOCHASTIC, _STARTS_FROM_IT),

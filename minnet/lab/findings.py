@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from minnet.activations import Identity
 from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array, Matrix
 from minnet.lab._advice import other_weights
@@ -476,6 +477,27 @@ def _learning_rate_too_low(case: Case) -> Found:
         f"Raise clip_norm: the gradient has a norm of {norm:.3g}, and {limit:g} are left of it."
         if clipped
         else f"Raise learning_rate_init to about {rate * 0.01 / max(worst, 1e-300):.1g}.",
+    )  # fmt: skip
+
+
+@finding(
+    "layers with weights in a row, where no layer of the network has a nonlinear activation: 1"
+)
+def _linear_network(case: Case) -> Found:
+    layers = case.network.layers
+    for layer in layers:
+        if layer.only_in_training:
+            continue
+        known = layer.fully_connected or layer.normalizes
+        if not known or not isinstance(layer.activation, Identity):
+            return None
+    dense = [i for i, layer in enumerate(layers) if layer.fully_connected]
+    if len(dense) < 2:
+        return None
+    return (
+        dense[0], float(len(dense)), 1.0,
+        f"The network is linear: without an activation its {len(dense)} layers compute what one could.",
+        'Give the hidden layers one, activation="relu" or Dense(64, "relu"), unless that is meant.',
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 X = np.random.default_rng(0).normal(size=(30, 4))
 Y = np.arange(30) % 3
+OUTPUT = Dense(3, "identity")
 
 
 def fit(**arguments):
@@ -54,23 +55,24 @@ def test_hidden_layer_sizes(sizes, shapes):
 
 def test_batch_norm_and_dropout_come_with_each_hidden_layer():
     est = fit(hidden_layer_sizes=(6, 5), activation="tanh", batch_norm=True, dropout=0.2)
-    hidden = [Dense(6), BatchNorm("tanh"), Dropout(0.2), Dense(5), BatchNorm("tanh"), Dropout(0.2)]
-    assert est.network_.layers == [*hidden, Dense(3)]
+    after = [BatchNorm("tanh"), Dropout(0.2)]
+    hidden = [Dense(6, "identity"), *after, Dense(5, "identity"), *after]
+    assert est.network_.layers == [*hidden, OUTPUT]
     assert est.n_layers_ == 4
     assert fit(hidden_layer_sizes=6, activation="tanh").network_.layers == [
         Dense(6, "tanh"),
-        Dense(3),
+        OUTPUT,
     ]
 
 
 def test_layers_are_copied_and_the_output_is_added():
     layers = [Dense(6, "tanh"), Dropout(0.1)]
     est = fit(layers=layers)
-    assert est.network_.layers == [*layers, Dense(3)]
+    assert est.network_.layers == [*layers, OUTPUT]
     assert est.network_.layers[0] is not layers[0]
     assert not hasattr(layers[0], "W")
     assert fit(layers=tuple(layers)).network_.layers == est.network_.layers
-    assert fit(layers=[]).network_.layers == [Dense(3)]
+    assert fit(layers=[]).network_.layers == [OUTPUT]
 
 
 def test_one_layer_object_twice_is_two_layers():

@@ -101,6 +101,7 @@ SETTINGS = [
     ({"early_stopping": True}, True),
     ({"hidden_layer_sizes": ()}, False),
     ({"layers": [Dense(5, "tanh"), Dense(3)]}, False),
+    ({"layers": [Dense(5, "tanh"), BatchNorm("relu")]}, False),
     ({"backend": "numpy"}, False),
 ]
 

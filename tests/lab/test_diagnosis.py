@@ -81,6 +81,11 @@ BROKEN = {
         deep(2, "relu", init=["he", "he", {"name": "normal", "std": 3.0}]),
         deep(1, "tanh", bias_init=["zeros", {"name": "normal", "std": 20.0}]),
     ],
+    "linear_network": [
+        deep(1, "identity"),
+        deep(3, "identity", batch_norm=True, dropout=0.1),
+        MinNetClassifier(layers=[BatchNorm(), Dense(9, "identity"), Dropout(0.1)]),
+    ],
 }
 
 
@@ -148,6 +153,10 @@ HEALTHY = [
     ),
     deep(3, "leaky_relu", bias_init=0.1),
     deep(5, "tanh", init="orthogonal"),
+    MinNetClassifier(layers=[Dense(64), Dense(32)]),
+    MinNetClassifier(layers=[Dense(64), BatchNorm(), Dense(32), Dropout(0.1)]),
+    MinNetClassifier(layers=[Dense(64), Dense(16, "identity"), Dense(64)]),  # a bottleneck
+    MinNetClassifier(layers=[BatchNorm()]),
     MinNetClassifier(()),
     MinNetClassifier((), init="zeros"),  # no hidden layer: no symmetry to break
 ]

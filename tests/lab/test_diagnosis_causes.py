@@ -7,7 +7,7 @@ from sklearn.datasets import load_diabetes, load_digits, make_friedman1
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from minnet import MinNetClassifier, MinNetRegressor
+from minnet import Dense, MinNetClassifier, MinNetRegressor, Network
 from minnet.lab import diagnose, probe
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -203,6 +203,21 @@ def test_the_advice_is_something_else_than_what_is_there(code, model):
         assert "BatchNorm" in finding.advice
         mended.set_params(batch_norm=True)
     assert code not in codes(diagnose(mended, DIGITS, DIGIT))
+
+
+def test_a_network_without_activations_is_mended_by_one():
+    net = Network([Dense(64), Dense(64), Dense(1)], "squared_error").initialize(X.shape[1], 0)
+    assert codes(diagnose(net, X, SCALED[:, np.newaxis])) == ["linear_network"]
+    product = X[:, 0] * X[:, 1]
+    linear = regressor(2, "identity", learning_rate_init=0.01)
+    finding = diagnose(linear, X, product).findings[0]
+    assert (finding.code, finding.layer, finding.figure) == ("linear_network", 0, 3)
+    mended = clone(linear).set_params(
+        activation=finding.advice.split('activation="')[1].split('"')[0]
+    )
+    assert not diagnose(mended, X, product)
+    assert linear.fit(X, product).score(X, product) < 0.1
+    assert mended.fit(X, product).score(X, product) > 0.9
 
 
 # ---- inputs
