@@ -1,8 +1,10 @@
 """A directive that puts a part of examples/glorot2010 into a page: ``.. glorot2010:: 6``.
 
 The build measures and draws the part (from the curves and records in examples/glorot2010/data what takes
-long) and inserts the paper's statement, the picture, tables and verdicts. Arguments other than the names
-of parts: ``claims``, the verdicts on all claims, and ``trainings``, the tables of the curves.
+long) and inserts the paper's statement, the picture, tables and verdicts; the directive's content says in
+the caption what to see. Arguments other than the names of parts: ``verdicts``, a line for each claim;
+``overview``, a small picture of errors; ``length``, how long was trained; ``claims``, what was measured
+for each claim; and ``trainings``, the tables of the curves.
 
 What was drawn is kept in docs/_build/glorot2010 and drawn again when the code there, the curves or the
 records have changed, not when minnet has; ``make clean`` forgets it.
@@ -16,9 +18,10 @@ from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-from examples.glorot2010 import figures, inventory
+from examples.glorot2010 import figure11, figures, inventory
 from examples.glorot2010.curves import read_curves
 from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED
@@ -38,6 +41,7 @@ class Part(SphinxDirective):
     """Inserts one part, or one of the tables."""
 
     required_arguments = 1
+    has_content = True
     option_spec: ClassVar = {"alt": directives.unchanged_required}
 
     def run(self):
@@ -46,31 +50,49 @@ class Part(SphinxDirective):
         config = self.config
         folder = Path(config.glorot2010_curves)
         drawn = Drawn(Path(self.env.srcdir) / FOLDER, folder, config.glorot2010_width)
-        if part == "claims":
-            return _claims([drawn.record(part) for part in figures.PARTS])
+        if part in ("claims", "verdicts"):
+            lines = claims_table([drawn.record(part) for part in figures.PARTS])
+            return [_claims(lines) if part == "claims" else _verdicts(lines)]
+        if part == "overview":
+            return [self.picture(drawn.overview())]
+        if part == "length":
+            said = inventory.length(drawn.source()) or "There are no curves."
+            return [nodes.paragraph("", "", nodes.strong("", "How long:"), nodes.Text(f" {said}"))]
         if part == "trainings":
             return _tables(inventory.tables(drawn.trained(), folder))
         if part not in figures.PARTS:
-            raise self.error(f"no part {part!r}: {', '.join(figures.PARTS)}, claims, trainings")
+            others = "claims, length, overview, trainings, verdicts"
+            raise self.error(f"no part {part!r}: {', '.join(figures.PARTS)}, {others}")
         return self.shown(drawn.record(part))
+
+    def picture(self, name, before="", after="", alt=""):
+        """Return a figure; its caption is the directive's content between two texts."""
+        path = f"/{FOLDER.as_posix()}/{name}"
+        image = nodes.image(uri=path, alt=self.options.get("alt", alt))
+        said, messages = self.state.inline_text(" ".join(self.content), self.lineno)
+        caption = nodes.caption("", before, *said, nodes.Text(after), *messages)
+        return nodes.figure("", image, caption, classes=["glorot2010"])
+
+    def target(self, part):
+        """Return a place that verdicts are linked to."""
+        name = _label(part)
+        target = nodes.target("", "", ids=[name])
+        domain = self.env.domains.standard_domain
+        domain.anonlabels[name] = self.env.docname, name
+        domain.labels[name] = self.env.docname, name, name
+        return target
 
     def shown(self, record):
         """Return a part's statement, picture, table and verdicts."""
-        found = []
+        found = [self.target(record["part"])]
         if record["paper"]:
             found.append(nodes.block_quote("", _paragraph(f"The paper: {record['paper']}")))
         if record["picture"]:
-            path = f"/{FOLDER.as_posix()}/{record['picture']}"
-            alt = self.options.get("alt", record["title"])
-            caption = f"{heading(record)}. {origin(record)}".strip()
-            picture = nodes.image(uri=path, alt=alt)
-            found.append(
-                nodes.figure("", picture, nodes.caption("", caption), classes=["glorot2010"])
-            )
+            texts = nodes.Text(f"{heading(record)}. "), f" {origin(record)}".rstrip()
+            found.append(self.picture(record["picture"], *texts, record["title"]))
         else:
             found.append(nodes.note("", _paragraph(record["missing"])))
-        if record["table"]:
-            found.append(_table(record["table"]))
+        found += map(_table, record["tables"])
         found += map(_paragraph, record["remarks"])
         for verdict in record["verdicts"]:
             outcome, measured = verdict_words(verdict)
@@ -101,10 +123,24 @@ class Drawn:
         mpl.use("agg")
         with mpl.rc_context():
             mpl.rcdefaults()
-            source = Source(self.trained(), "long runs", self.width)
-            record = figures.make(part, source, self.folder, records=self.curves / "records")
+            records = self.curves / "records"
+            record = figures.make(part, self.source(), self.folder, records=records)
         path.write_text(json.dumps([key, record]))
         return record
+
+    def overview(self):
+        """Draw a small picture of errors, from the numbers of Figure 11; return its name."""
+        record = self.record("11")
+        if record["picture"] is None:
+            return None
+        numbers = json.loads((self.folder / "figure11.json").read_text())["numbers"]
+        name = "overview.png"
+        figure11.draw_overview(numbers).savefig(self.folder / name, dpi=150)
+        return name
+
+    def source(self):
+        """Return where the numbers come from."""
+        return Source(self.trained(), "long runs", self.width)
 
     def trained(self):
         """Return the curves."""
@@ -138,19 +174,45 @@ def _table(rows, classes=()):
     return nodes.table("", group, classes=["colwidths-auto", *classes])
 
 
-def _claims(records):
-    rows = [["", "claim", "verdict", "measured", "from"]]
-    for line in claims_table(records):
-        classes = ["outcome", line["outcome"]]
-        outcome = nodes.strong("", OUTCOME_WORDS[line["outcome"]], classes=classes)
-        cells = (
-            line["statement"],
-            nodes.paragraph("", "", outcome),
-            line["measured"],
-            line["basis"],
-        )
-        rows.append([line["claim"], *cells])
-    return [_table(rows, ["claims"])]
+def _claims(lines):
+    """Return a table of what was measured for each claim; the verdict comes first, for narrow windows."""
+    rows = [["verdict", "the paper's claim", "measured, and from what"]]
+    for line in lines:
+        outcome = nodes.container("", nodes.paragraph("", "", _link(line)), _outcome(line))
+        measured = [_paragraph(line["measured"])]
+        measured += [_paragraph(f"From {line['basis']}.", classes=["rule"])] * bool(line["basis"])
+        rows.append([outcome, line["statement"], nodes.container("", *measured)])
+    return _table(rows, ["claims"])
+
+
+def _verdicts(lines):
+    """Return a table with a line for each claim."""
+    rows = [["", "verdict", "the paper's claim", "where", "seeds"]]
+    for line in lines:
+        link = nodes.paragraph("", "", _link(line))
+        where, seeds = line["place"].replace("Figure", "Fig."), str(line["seeds"] or "")
+        rows.append([link, _outcome(line, brief=True), line["briefly"], where, seeds])
+    return _table(rows, ["verdicts"])
+
+
+def _label(part):
+    return f"glorot2010-part-{part}"
+
+
+def _link(line):
+    """Return a claim's name, a link to where it is judged."""
+    options = {"refdomain": "std", "reftype": "ref", "refexplicit": True, "refwarn": False}
+    name = nodes.inline("", line["claim"], classes=["std", "std-ref"])
+    if line["part"] is None:
+        return name
+    return addnodes.pending_xref("", name, reftarget=_label(line["part"]), **options)
+
+
+def _outcome(line, brief=False):
+    words = OUTCOME_WORDS[line["outcome"]]
+    words = words.removesuffix(" reproduced") if brief else words
+    strong = nodes.strong("", words, classes=["outcome", line["outcome"]])
+    return nodes.paragraph("", "", strong)
 
 
 def _tables(tables):
@@ -163,6 +225,7 @@ def _tables(tables):
 
 def setup(app):
     app.add_directive("glorot2010", Part)
+    app.add_css_file("glorot2010.css")  # of _static
     app.add_config_value("glorot2010_curves", str(COMMITTED), "env", str)
     app.add_config_value("glorot2010_width", 1000, "env", int)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-__all__ = ["CLAIMS", "Verdict"]
+__all__ = ["BRIEFLY", "CLAIMS", "PLACES", "Verdict"]
 
 #: The statements that are checked.
 CLAIMS = {
@@ -29,6 +29,29 @@ CLAIMS = {
     "from the 15.60 % of the endless stream.",
 }
 
+#: The same in a line.
+BRIEFLY = {
+    "C1": "standard weights: signals shrink by 1/√3 a layer",
+    "C2": "normalized weights: they shrink much less",
+    "C3": "mean singular values are about 0.8 and 0.5",
+    "C4": "sigmoid's top layer saturates at 0, for long",
+    "C5": "tanh saturates layer by layer, softsign together",
+    "C6": "tanh ends at −1, 0, 1; softsign at its knees",
+    "C7": "training soon makes lower gradients the larger",
+    "C8": "weight gradients drift apart, not if normalized",
+    "C9": "tanh N = both softsigns < tanh ≪ sigmoid",
+    "C10": "the quadratic cost has more plateaus",
+    "C11": "normalizing helps uneven layers as much",
+    "C12": "100,000 fixed images are far from endless ones",
+}
+
+#: Where in the paper a statement is.
+PLACES = {
+    "C1": "Figures 6–8", "C2": "Figures 6, 7", "C3": "text", "C4": "Figure 2", "C5": "Figure 3",
+    "C6": "Figure 4", "C7": "text", "C8": "Figure 9", "C9": "Table 1", "C10": "Figure 5",
+    "C11": "text", "C12": "text",
+}  # fmt: skip
+
 OUTCOMES = ("reproduced", "partly", "not")
 
 
@@ -45,6 +68,8 @@ class Verdict:
         The figures, with their uncertainty.
     basis : str
         What was measured: which networks, after how many updates, from how many seeds.
+    seeds : int, default=0
+        Of the kind of network that has fewest; 0 where it is not known.
 
     Examples
     --------
@@ -57,6 +82,7 @@ class Verdict:
     outcome: str
     measured: str
     basis: str
+    seeds: int = 0
 
     def __post_init__(self):
         if self.claim not in CLAIMS:

@@ -1,8 +1,8 @@
 """How deep? Errors of networks with one to five hidden layers."""
 
+from examples.glorot2010.error_curves import COLORS, LINES
 from examples.glorot2010.protocol import PRIOR_ERROR, ROWS
 from examples.glorot2010.statistics import error_interval
-from examples.glorot2010.table1 import COLORS, LINES
 
 TITLE = "Error on Shapeset-3x2 by the number of hidden layers"
 PAPER = (

@@ -66,7 +66,8 @@ def verdicts(numbers):
         parts.append(made >= max(learned) and never)
         said += "; 5 layers: " + "; ".join(map(_course, numbers["5"]))
         basis += f"; 5 layers: {numbers['basis 5']}"
-    return [Verdict("C4", judged(parts), said, basis)]
+    n = min(len(numbers[depth]) for depth in "45" if numbers[depth])
+    return [Verdict("C4", judged(parts), said, basis, n)]
 
 
 def _learned_after(entry):

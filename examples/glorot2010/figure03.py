@@ -64,7 +64,8 @@ def verdicts(numbers):
     )
     first = ", ".join(f"{int(t):,} updates" if np.isfinite(t) else "not yet" for t in times[0])
     said += f"; tanh's layers came above {_SATURATED} after: {first}"
-    return [Verdict("C5", judged(parts), said, numbers["basis"])]
+    n = min(len(numbers[row]) for row in _ROWS)
+    return [Verdict("C5", judged(parts), said, numbers["basis"], n)]
 
 
 def _saturated_after(entry):

@@ -100,4 +100,14 @@ def verdicts(numbers):
         + ", ".join(_PLACES[max(b, key=b.get)] for b in layers[0])
         for row, layers in seen.items()
     )
-    return [Verdict("C6", judged(parts), said, numbers["basis"])]
+    # The narrowest of all comparisons, so that a reader sees by how little the rule may hold.
+    every = [(i, b) for layers in softsign for i, b in enumerate(layers, 1)]
+    layer, closest = min(
+        every, key=lambda each: (each[1]["knee"] + 1e-9) / (each[1]["bound"] + 1e-9)
+    )
+    said += (
+        f"; softsign's layer {layer} has a density of {closest['knee']:.3f} from 0.6 to 0.8 and of "
+        f"{closest['bound']:.3f} from 0.9 to 1, the closest of them"
+    )
+    n = min(len(entries) for entries in seen.values())
+    return [Verdict("C6", judged(parts), said, numbers["basis"], n)]

@@ -81,4 +81,5 @@ def verdicts(numbers):
         f"with the quadratic cost and {show_interval(entropy)} with cross-entropy; more in "
         f"{int((more > 0).sum())} of {len(more)} networks"
     )
-    return [Verdict("C10", judged(parts), said, f"{len(more)} random networks and data sets")]
+    n = len(more)
+    return [Verdict("C10", judged(parts), said, f"{n} random networks and data sets", n)]

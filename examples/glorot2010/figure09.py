@@ -66,7 +66,8 @@ def verdicts(numbers):
         f"{ratios[0]} at the start and {ratios[1]} at the end"
     )
     outcome = "reproduced" if quickly else "partly" if done else "not"
-    found = [Verdict("C7", outcome, said, numbers["basis standard"])]
+    n = len(numbers["standard"])
+    found = [Verdict("C7", outcome, said, numbers["basis standard"], n)]
     spread, slope = {}, {}
     for init in INITS:
         late = [np.array(e["dW_sd"])[1:] for e in numbers[init]]
@@ -83,4 +84,5 @@ def verdicts(numbers):
         f"{show_interval(slope[init], 2)}"
         for init in INITS
     )
-    return [*found, Verdict("C8", judged(parts), said, numbers["basis"])]
+    n = min(len(numbers[init]) for init in INITS)
+    return [*found, Verdict("C8", judged(parts), said, numbers["basis"], n)]

@@ -1,6 +1,6 @@
 """Figure 11 and Table 1: test error on Shapeset-3x2 against updates."""
 
-from examples.glorot2010 import table1
+from examples.glorot2010 import error_curves, table1
 from examples.glorot2010.claims import Verdict
 from examples.glorot2010.curves import Curve
 from examples.glorot2010.protocol import PAPER_ROWS
@@ -63,12 +63,18 @@ def unlisted(entries):
 
 def draw(numbers):
     """Draw the curves and the paper's final errors."""
-    return table1.draw(unlisted(numbers["curves"]), numbers["summary"]).figure
+    return error_curves.draw(unlisted(numbers["curves"])).figure
 
 
-def table(numbers):
-    """Return Table 1 as rows of texts."""
-    return table1.table(numbers["summary"])
+def draw_overview(numbers):
+    """Draw the rows of the table and the paper's final errors, small."""
+    rows = unlisted(numbers["curves"])
+    return error_curves.draw_overview({row: rows[row] for row in rows if row in PAPER_ROWS})
+
+
+def tables(numbers):
+    """Return Table 1 where rows are compared, and its course, each as rows of texts."""
+    return [table1.comparison(numbers["summary"]), table1.course(numbers["summary"])]
 
 
 def remarks(numbers):
@@ -91,4 +97,4 @@ def verdicts(numbers):
     if record is None:
         return []
     basis = record["basis"].replace("long runs", numbers["label"])
-    return [Verdict(record["claim"], record["outcome"], record["measured"], basis)]
+    return [Verdict(record["claim"], record["outcome"], record["measured"], basis, record["seeds"])]

@@ -4,10 +4,10 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from examples.glorot2010.curves import plain
+from examples.glorot2010.error_curves import COLORS, LINES
 from examples.glorot2010.one_run import evaluate
 from examples.glorot2010.protocol import BATCH_SIZE, PAPER_ROWS, ROWS
 from examples.glorot2010.statistics import error_interval
-from examples.glorot2010.table1 import COLORS, LINES
 from minnet import SGD, Dense, Network, Trainer
 from minnet.datasets import load_digits_splits
 

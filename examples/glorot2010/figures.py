@@ -94,7 +94,7 @@ def make(part, source, folder, suffix="", records=None):
     -------
     dict
         ``part``, ``title``, ``paper``, ``picture`` (its file name), ``caption`` (what was measured),
-        ``table`` (rows of texts, or None), ``remarks`` (sentences), ``verdicts``, ``kept`` (whether it is
+        ``tables`` (rows of texts each), ``remarks`` (sentences), ``verdicts``, ``kept`` (whether it is
         drawn from a record), ``measured`` (seconds, versions and machine) and ``rule`` (by which it is
         judged). ``picture`` is None where curves or a record are missing, and ``missing`` says so.
     """
@@ -104,7 +104,7 @@ def make(part, source, folder, suffix="", records=None):
     folder.mkdir(parents=True, exist_ok=True)
     record = {"part": part, "title": module.TITLE, "paper": module.PAPER, "picture": None}
     record |= {"caption": source.label if part in FROM_CURVES else "", "kept": False}
-    record |= {"verdicts": [], "table": None, "remarks": [], "measured": None, "missing": None}
+    record |= {"verdicts": [], "tables": [], "remarks": [], "measured": None, "missing": None}
     record["rule"] = _rule(getattr(module, "RULES", module.verdicts))
     kept = None if records is None else Path(records) / f"{PARTS[part]}.json"
     if kept is not None and kept.exists():
@@ -127,7 +127,7 @@ def make(part, source, folder, suffix="", records=None):
     with write_atomically(folder / f"{name}.png") as file:
         file.write(drawn.getvalue())
     record["picture"] = f"{name}.png"
-    record["table"] = module.table(numbers) if hasattr(module, "table") else None
+    record["tables"] = module.tables(numbers) if hasattr(module, "tables") else []
     record["remarks"] = module.remarks(numbers) if hasattr(module, "remarks") else []
     record["verdicts"] = [verdict.record() for verdict in module.verdicts(numbers)]
     with write_atomically(folder / f"{name}.json") as file:

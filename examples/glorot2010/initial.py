@@ -169,7 +169,8 @@ def verdicts_on_gradients(numbers):
         f"{show_interval(forth)} (1/sqrt(3) = 0.577); largest over smallest sd of weight gradients "
         f"{show_interval(spread, 2)}"
     )
-    found.append(Verdict("C1", judged(parts), said, basis(numbers)))
+    n = len(numbers["seeds"])
+    found.append(Verdict("C1", judged(parts), said, basis(numbers), n))
     back = shrinkage(numbers, "normalized", "dZ")
     sd = np.array(numbers["normalized"]["sd"]["Y"])
     theory = np.array(numbers["normalized"]["predicted"])
@@ -181,5 +182,5 @@ def verdicts_on_gradients(numbers):
         f"{', '.join(f'{v:.3f}' for v in theory)}: at most {100 * off:.1f} % off"
     )
     parts = [back.mean() > (1 + SHRINK) / 2, abs(back.mean() / factor - 1) < 0.05, off < 0.05]
-    found.append(Verdict("C2", judged(parts), said, basis(numbers)))
+    found.append(Verdict("C2", judged(parts), said, basis(numbers), n))
     return found

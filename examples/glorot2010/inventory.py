@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from examples.glorot2010.curves import duration
-from examples.glorot2010.protocol import ROWS
+from examples.glorot2010.protocol import PAPER_ROWS, PAPER_UPDATES, ROWS
 from examples.glorot2010.table1 import chosen
 
-__all__ = ["rates", "tables", "trainings"]
+__all__ = ["length", "rates", "tables", "trainings"]
 
 
 def tables(curves, folder):
@@ -24,6 +24,32 @@ def tables(curves, folder):
         "Learning rates: error in percent on validation images, by rate": (rates(folder), ""),
     }
     return {title: pair for title, pair in found.items() if len(pair[0]) > 1}
+
+
+def length(source):
+    """Return two sentences: how far the networks of Table 1 were trained, and how long all curves took.
+
+    Parameters
+    ----------
+    source : Source
+    """
+    rows = {row: source.trained(row) for row in PAPER_ROWS}
+    furthest = [max(curve.updates for curve in curves) for curves in rows.values() if curves]
+    if not furthest:
+        return ""
+    seeds = sorted({len(source.longest(row)) for row in rows if rows[row]})
+    n = sorted({min(furthest), max(furthest)})
+    updates = " to ".join(f"{one:,}" for one in n)
+    shares = " to ".join(f"{100 * one / PAPER_UPDATES:.0f}" for one in n)
+    many = " to ".join(map(str, seeds)) + f" seed{'s' * (seeds != [1])}"
+    sessions = [session for curve in source.curves for session in curve.sessions]
+    machines = sorted({f"{s['processor']} with {s['cores']} cores" for s in sessions})
+    seconds = sum(curve.seconds for curve in source.curves)
+    return (
+        f"{updates} updates for each row of Table 1, {shares} % of the paper's {PAPER_UPDATES:,}, from "
+        f"{many}. All {len(source.curves)} trainings: {duration(seconds)} of one process each, on "
+        f"{', '.join(machines)}."
+    )
 
 
 def trainings(curves):
@@ -95,7 +121,7 @@ def rates(folder):
         found |= {(kind, row): how for row, how in json.loads(path.read_text()).items()}
     every = [errors for how in found.values() for errors in how["validation_error"].values()]
     tried = sorted({rate for errors in every for rate in errors}, key=float)
-    rows = [["network", "hidden layers", "after updates", *tried, "chosen"]]
+    rows = [["network", "hidden layers", "chosen", "after updates", *tried]]
     for kind, row in sorted(found, key=lambda key: (len(key[0]), key[0], list(ROWS).index(key[1]))):
         size = ", ".join(kind.replace("fixed", "images: ").split("-")).replace("x", " x ")
         how, stages = found[kind, row], found[kind, row]["validation_error"]
@@ -104,5 +130,5 @@ def rates(folder):
             best = ""
             if updates == max(stages, key=int):
                 best = "none" if how["chosen"] is None else f"{how['chosen']:g}"
-            rows.append([ROWS[row][0], size, f"{int(updates):,}", *cells, best])
+            rows.append([ROWS[row][0], size, best, f"{int(updates):,}", *cells])
     return rows

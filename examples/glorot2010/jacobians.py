@@ -51,7 +51,7 @@ def verdicts(numbers):
     said = f"mean over layers 2 to {numbers['depth']}: {said}; the quarter circle gives 0.849 and 0.490"
     n = len(numbers["seeds"])
     basis = f"before training, one image of each of {n} seeds"
-    return [Verdict("C3", judged(parts), said, basis)]
+    return [Verdict("C3", judged(parts), said, basis, n)]
 
 
 def draw(numbers):

@@ -1,6 +1,6 @@
 """What came after the paper, on the same axes: does any of it beat tanh N?"""
 
-from examples.glorot2010 import figure11, table1
+from examples.glorot2010 import error_curves, figure11, table1
 from examples.glorot2010.protocol import PAPER_ROWS, ROWS
 
 TITLE = "Test error of what came after the paper, 5 hidden layers"
@@ -28,27 +28,23 @@ def measure(source):
 
 
 def draw(numbers):
-    """Draw the curves and the paper's final errors."""
-    summary = {"compared_at": None, "rows": {}}  # there is a number for each pair
-    return table1.draw(figure11.unlisted(numbers["curves"]), summary).figure
+    """Draw the curves, as far as the later rows got."""
+    until = max(pair["compared_at"] for pair in numbers["pairs"].values())
+    return error_curves.draw(figure11.unlisted(numbers["curves"]), until=until).figure
 
 
-def table(numbers):
-    """Return each row beside tanh N, as rows of texts."""
-    rows = [["row", "learning rate", "seeds", "updates", "test error, %", "Tanh N there, %",
-             "difference"]]  # fmt: skip
+def tables(numbers):
+    """Return a table of each row beside tanh N, as rows of texts."""
+    rows = [["row", "from Tanh N, points", "test error, %", "Tanh N there, %", "updates", "seeds",
+             "learning rate"]]  # fmt: skip
     for row, pair in numbers["pairs"].items():
         own, plain = pair["rows"][row], pair["rows"]["tanh-n"]
-        cells = [
-            own["name"],
-            f"{own['rate']:g}",
-            str(len(own["seeds"])),
-            f"{pair['compared_at']:,}",
-        ]
+        against, seeds = own["against"], [str(len(entry["seeds"])) for entry in (own, plain)]
+        cells = [own["name"], f"{against['difference']:+.2f}" + "*" * against["significant"]]
         cells += [f"{entry['mean']:.2f} ± {entry['half_width']:.2f}" for entry in (own, plain)]
-        against = own["against"]
-        rows.append([*cells, f"{against['difference']:+.2f}" + "*" * against["significant"]])
-    return rows
+        made = f"{pair['compared_at']:,}"
+        rows.append([*cells, made, " and ".join(seeds), f"{own['rate']:g}"])
+    return [rows]
 
 
 def remarks(numbers):

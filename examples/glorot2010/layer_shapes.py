@@ -99,7 +99,11 @@ def verdicts(numbers):
         listed = ", ".join(f"{gain:.1f} ({shape})" for shape, gain in gains.items())
         said.append(f"gains {listed} points")
         outcome = judged([*parts, *better, *alike])
-    return [Verdict("C11", outcome, "; ".join(said), basis)]
+    n = min(
+        (len(found[init]) for found in errors.values() for init in INITS),
+        default=len(numbers["seeds"]),
+    )
+    return [Verdict("C11", outcome, "; ".join(said), basis, n)]
 
 
 def draw(numbers):

@@ -13,7 +13,8 @@ from minnet.datasets import SHAPESET_CLASSES, ShapesetStream, make_shapeset
 from minnet.random import Stream, draw_key
 
 __all__ = [
-    "BATCH_SIZE", "PAPER", "PAPER_ROWS", "PRIOR_ERROR", "ROWS", "SHAPES", "Run", "measured_on",
+    "BATCH_SIZE", "PAPER", "PAPER_ROWS", "PAPER_UPDATES", "PRIOR_ERROR", "ROWS", "SHAPES", "Run",
+    "measured_on",
 ]  # fmt: skip
 
 BATCH_SIZE = 10
@@ -32,6 +33,8 @@ PAPER = {
     "sigmoid": 82.61,
 }
 PAPER_ROWS = tuple(PAPER)
+#: How long it trained for them.
+PAPER_UPDATES = 5_000_000
 
 _CRITICAL = {"name": "edge_of_chaos", "bias_variance": 0.05}
 

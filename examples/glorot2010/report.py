@@ -93,7 +93,8 @@ def _markdown(records, tables):
         if record["picture"]:
             lines += ["", f"![{record['title']}]({record['picture']})"]
         lines += ["", origin(record)] if origin(record) else []
-        lines += ["", *markdown_table(record["table"])] if record["table"] else []
+        for rows in record["tables"]:
+            lines += ["", *markdown_table(rows)]
         for remark in record["remarks"]:
             lines += ["", remark.replace("*", r"\*")]
         for verdict in record["verdicts"]:
@@ -127,7 +128,7 @@ def _html(records, tables, folder):
             title = html.escape(record["title"], quote=True)
             body += f'<img alt="{title}" src="data:image/png;base64,{picture}">\n'
         body += _paragraph(origin(record))
-        body += _html_table(record["table"]) if record["table"] else ""
+        body += "".join(map(_html_table, record["tables"]))
         body += "".join(map(_paragraph, record["remarks"]))
         for verdict in record["verdicts"]:
             outcome, measured = map(html.escape, verdict_words(verdict))

@@ -9,29 +9,35 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
-
 from examples.glorot2010.claims import Verdict, judged
 from examples.glorot2010.curves import read_curves
-from examples.glorot2010.protocol import PAPER, PAPER_ROWS, PRIOR_ERROR, ROWS
+from examples.glorot2010.error_curves import draw, tested
+from examples.glorot2010.protocol import PAPER, PAPER_ROWS, PAPER_UPDATES, PRIOR_ERROR, ROWS
 from examples.glorot2010.report import markdown_table
 from examples.glorot2010.statistics import error_interval, separated
 
-__all__ = ["chosen", "compared_at", "draw", "markdown", "summarize", "table", "verdict"]
+__all__ = [
+    "chosen",
+    "compared_at",
+    "comparison",
+    "course",
+    "markdown",
+    "summarize",
+    "table",
+    "verdict",
+]
 
 #: Where the repository keeps the curves of the long runs.
 COMMITTED = Path(__file__).parent / "data"
 
-COLORS = dict(zip(PAPER_ROWS, ("#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73"), strict=True))
-LINES = dict(zip(PAPER_ROWS, ("-", "--", "-", "--", "-."), strict=True))
 #: Below the table.
 NOTE = (
     "Intervals of 95 %, of seeds and test images; where a row has one seed, of the images alone. "
-    "*: p < 0.005."
+    "*: p < 0.005, with one seed each by the images alone; in brackets: seeds, where there are several."
 )
 
-_TIE = 2.0  # points: the paper's three best rows are 0.7 apart
-_LEARNED = 3.0  # points below the prior's error: networks that have learned nothing tie, too
+_NEAR = 2.0  # points: the paper's three best rows are 0.7 apart
+_LEARNED = 3.0  # points below the prior: those that learned nothing are near, too
 
 
 def chosen(curves, depth=5, width=1000, fixed=0, shape="equal"):
@@ -76,13 +82,9 @@ def chosen(curves, depth=5, width=1000, fixed=0, shape="equal"):
     return found
 
 
-def _tested(curve):
-    return {p["updates"]: p["test_error"] for p in curve.points if p["test_error"] is not None}
-
-
 def compared_at(rows):
     """Return the largest number of updates at which each row has a test error, of any seed, or None."""
-    every = [set().union(*map(_tested, curves)) for curves in rows.values()]
+    every = [set().union(*map(tested, curves)) for curves in rows.values()]
     common = set.intersection(*every) if every else set()
     return max(common, default=None)
 
@@ -112,7 +114,7 @@ def summarize(rows):
     updates = compared_at(rows)
     table = {}
     for row, curves in rows.items():
-        tested = [_tested(curve) for curve in curves]
+        by_curve = [tested(curve) for curve in curves]
         entry = {
             "name": ROWS[row][0],
             "rate": curves[0].run["rate"],
@@ -121,14 +123,14 @@ def summarize(rows):
             "paper": PAPER.get(row),
         }
         if updates is not None:
-            there = [i for i, by_updates in enumerate(tested) if updates in by_updates]
-            errors = [tested[i][updates] for i in there]
+            there = [i for i, by_updates in enumerate(by_curve) if updates in by_updates]
+            errors = [by_curve[i][updates] for i in there]
             mean, half = error_interval(errors)
             entry["seeds"] = [entry["seeds"][i] for i in there]
             entry |= {"errors": errors, "mean": round(mean, 3), "half_width": round(half, 3)}
         entry["course"] = [
-            _at(updates, [by_updates[updates] for by_updates in tested if updates in by_updates])
-            for updates in sorted(set().union(*tested))
+            _at(updates, [by_updates[updates] for by_updates in by_curve if updates in by_updates])
+            for updates in sorted(set().union(*by_curve))
         ]
         table[row] = entry
     if "tanh-n" in table and updates is not None:
@@ -152,8 +154,8 @@ def verdict(summary):
         return None
     errors = {row: rows[row]["errors"] for row in PAPER_ROWS}
 
-    def tie(a, b):
-        return abs(separated(errors[a], errors[b])[0]) <= _TIE
+    def near(a, b):
+        return abs(separated(errors[a], errors[b])[0]) <= _NEAR
 
     def better(a, b, by=0.0):
         difference, significant = separated(errors[a], errors[b])
@@ -161,7 +163,7 @@ def verdict(summary):
 
     best = ("tanh-n", "softsign-n", "softsign")
     parts = [
-        all(tie(a, b) for a in best for b in best)
+        all(near(a, b) for a in best for b in best)
         and all(rows[row]["mean"] <= PRIOR_ERROR - _LEARNED for row in best),
         all(better(row, "tanh") for row in best),
         better("tanh", "sigmoid", by=10.0),
@@ -172,7 +174,7 @@ def verdict(summary):
         for row in order
     )
     said = (
-        "the three best rows tie",
+        "the three best rows are within 2 points of each other",
         "each of them is better than tanh",
         "tanh is far better than sigmoid",
     )
@@ -181,65 +183,10 @@ def verdict(summary):
     )
     n = {len(errors[row]) for row in PAPER_ROWS}
     seeds = f"{min(n)} seed{'s' * (n != {1})}" + " or more" * (len(n) > 1)
-    basis = f"long runs, {summary['compared_at']:,} updates of the paper's 5,000,000, {seeds}"
-    return Verdict("C9", judged(parts), measured, basis)
-
-
-def draw(rows, summary, ax=None):
-    """Draw test error against updates, the paper's final errors and the line of the prior.
-
-    Returns
-    -------
-    Axes
-    """
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(figsize=(8.5, 5.2), layout="constrained")
-    others = iter(("#CC79A7", "#7F7F7F", "#8C564B", "#BCBD22", "#17BECF", "#9467BD", "#000000"))
-    for row, curves in rows.items():
-        color = COLORS.get(row) or next(others)
-        _draw_validation(ax, curves, color)
-        steps = sorted({updates for curve in curves for updates in _tested(curve)})
-        errors = [[t[n] for t in map(_tested, curves) if n in t] for n in steps]
-        if not steps:
-            continue
-        middle, half = np.transpose([error_interval(e) for e in errors])
-        n = [len(e) for e in errors]  # some may have ended early
-        seeds = (
-            f"{min(n)} to {max(n)} seeds" if min(n) < max(n) else f"{n[0]} seed{'s' * (n[0] != 1)}"
-        )
-        label = f"{ROWS[row][0]} (rate {curves[0].run['rate']:g}, {seeds})"
-        ax.plot(steps, middle, LINES.get(row, ":"), color=color, marker="o", ms=3, label=label)
-        ax.fill_between(steps, middle - half, middle + half, color=color, alpha=0.18, lw=0)
-    ax.axhline(PRIOR_ERROR, color="0.4", lw=0.8)
-    ax.set(xscale="log", xlabel="updates of 10 images", ylim=(0, 95))
-    ax.set_ylabel("test error, % (thin: on validation images)")
-    lowest, highest = ax.get_xlim()
-    highest = max(highest, 5e6) * 1.6
-    ax.set_xlim(lowest, highest)
-    # On the right there are no lines yet.
-    where = (highest / 1.05, PRIOR_ERROR + 2.5)
-    ax.text(*where, "always the same class: 83.33 %", ha="right", fontsize=8, color="0.3")
-    for row in set(PAPER) & set(rows):
-        ax.plot(5e6, PAPER[row], marker="*", ms=11, color=COLORS[row], mec="k", mew=0.4, ls="")
-    ax.text(5e6, 3, "★ the paper", ha="center", fontsize=8)
-    ax.grid(alpha=0.3, which="both")
-    widths = {curve.run["width"] for curves in rows.values() for curve in curves}
-    size = f"5 hidden layers of {', '.join(map(str, sorted(widths)))}"
-    ax.set_title(f"Shapeset-3x2, {size}: ours (lines) and the paper's (stars)", loc="left")
-    ax.legend(fontsize=8, loc="lower left")
-    return ax
-
-
-def _draw_validation(ax, curves, color):
-    """Draw the mean validation error where all curves have one."""
-    errors = [
-        dict(zip(c.column("updates"), c.column("validation_error"), strict=True)) for c in curves
-    ]
-    steps = [n for n in sorted(set.intersection(*map(set, errors))) if n]
-    means = [np.mean([of_one[n] for of_one in errors]) for n in steps]
-    ax.plot(steps, means, color=color, lw=0.8, alpha=0.8)
+    basis = (
+        f"long runs, {summary['compared_at']:,} updates of the paper's {PAPER_UPDATES:,}, {seeds}"
+    )
+    return Verdict("C9", judged(parts), measured, basis, min(n))
 
 
 def table(summary):
@@ -248,23 +195,60 @@ def table(summary):
     It has the errors where rows are compared, and after 1, 2, 5, 10, 20, 50, ... thousand updates.
     """
     updates = summary["compared_at"]
-    courses = [{at["updates"]: at for at in entry["course"]} for entry in summary["rows"].values()]
-    every = sorted(set().union(*courses))
-    shown = [n for n in every if n == updates or str(n).rstrip("0") in ("1", "2", "5")]
-    head = [f"error after {n:,} updates, %" for n in shown[:1]] + [f"{n:,}" for n in shown[1:]]
+    shown, head = _shown(summary)
     apart = "from Tanh N" + (f" at {updates:,}" if updates is not None else "")
-    rows = [["row", "learning rate", "seeds", *head, apart, "paper, at 5,000,000"]]
-    for entry, course in zip(summary["rows"].values(), courses, strict=True):
+    rows = [["row", "learning rate", "seeds", *head, apart, f"paper, at {PAPER_UPDATES:,}"]]
+    for entry in summary["rows"].values():
         cells = [entry["name"], f"{entry['rate']:g}", str(len(entry["seeds"]))]
-        for n in shown:
-            at = course.get(n)
-            cells.append(f"{at['mean']:.2f} ± {at['half_width']:.2f}" if at else "")
-        against = entry.get("against")
-        cells.append(
-            f"{against['difference']:+.2f}" + "*" * against["significant"] if against else ""
-        )
-        rows.append([*cells, "" if entry["paper"] is None else f"{entry['paper']:.2f}"])
+        rows.append([*cells, *_errors(entry, shown), _apart(entry), _of_paper(entry)])
     return rows
+
+
+def comparison(summary):
+    """Return the part of the table where rows are compared, as rows of texts, the head first."""
+    updates = summary["compared_at"]
+    rows = [["row", f"error after {updates:,} updates, %", "from Tanh N, points",
+             f"the paper's after {PAPER_UPDATES:,}, %", "seeds", "learning rate"]]  # fmt: skip
+    for entry in summary["rows"].values():
+        cells = [entry["name"], *_errors(entry, [updates]), _apart(entry), _of_paper(entry)]
+        rows.append([*cells, str(len(entry["seeds"])), f"{entry['rate']:g}"])
+    return rows
+
+
+def course(summary):
+    """Return the errors on the way, as rows of texts, the head first; in brackets seeds above one."""
+    shown, head = _shown(summary)
+    rows = [["row", *head]]
+    return rows + [[e["name"], *_errors(e, shown, True)] for e in summary["rows"].values()]
+
+
+def _shown(summary):
+    """Return after how many updates errors are shown, and what stands above them."""
+    courses = (entry["course"] for entry in summary["rows"].values())
+    every = sorted({at["updates"] for course in courses for at in course})
+    shown = [
+        n for n in every if n == summary["compared_at"] or str(n).rstrip("0") in ("1", "2", "5")
+    ]
+    head = [f"error after {n:,} updates, %" for n in shown[:1]] + [f"{n:,}" for n in shown[1:]]
+    return shown, head
+
+
+def _errors(entry, shown, with_seeds=False):
+    found = dict.fromkeys(shown, "")
+    for at in entry["course"]:
+        if at["updates"] in found:
+            seeds = f" ({at['n_seeds']})" if with_seeds and at["n_seeds"] > 1 else ""
+            found[at["updates"]] = f"{at['mean']:.2f} ± {at['half_width']:.2f}{seeds}"
+    return list(found.values())
+
+
+def _apart(entry):
+    against = entry.get("against")
+    return f"{against['difference']:+.2f}" + "*" * against["significant"] if against else ""
+
+
+def _of_paper(entry):
+    return "" if entry["paper"] is None else f"{entry['paper']:.2f}"
 
 
 def markdown(summary):
@@ -287,7 +271,7 @@ def make(folder, out):
     record = summary | {"verdict": found and found.record()}
     (out / "table1.json").write_text(json.dumps(record, indent=1) + "\n")
     (out / "table1.md").write_text(markdown(summary))
-    figure = draw(rows, summary).figure
+    figure = draw(rows).figure
     figure.savefig(out / "table1.png", dpi=130)
     import matplotlib.pyplot as plt
 

@@ -1,6 +1,6 @@
 """How measurements are said: the report and the documentation's chapter use the same words."""
 
-from examples.glorot2010.claims import CLAIMS
+from examples.glorot2010.claims import BRIEFLY, CLAIMS, PLACES
 from examples.glorot2010.curves import duration
 
 __all__ = ["OUTCOME_WORDS", "claims_table", "heading", "origin", "rule_words", "verdict_words"]
@@ -84,12 +84,19 @@ def claims_table(records):
     Returns
     -------
     list of dict
-        ``claim``, ``statement``, ``outcome`` ("open" where there is no verdict), ``measured`` and
-        ``basis``.
+        ``claim``, ``statement``, ``briefly`` (the same in a line), ``place`` (in the paper), ``outcome``
+        ("open" where there is no verdict), ``measured``, ``basis``, ``seeds`` and ``part`` (where it is
+        judged).
     """
-    found = {verdict["claim"]: verdict for record in records for verdict in record["verdicts"]}
-    none = {"outcome": "open", "measured": "", "basis": ""}
+    found = {
+        verdict["claim"]: verdict | {"part": record["part"]}
+        for record in records
+        for verdict in record["verdicts"]
+    }
+    none = {"outcome": "open", "measured": "", "basis": "", "seeds": 0, "part": None}
     return [
-        {"claim": claim, "statement": statement} | none | found.get(claim, {})
+        {"claim": claim, "statement": statement, "briefly": BRIEFLY[claim], "place": PLACES[claim]}
+        | none
+        | found.get(claim, {})
         for claim, statement in CLAIMS.items()
     ]

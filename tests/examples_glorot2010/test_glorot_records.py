@@ -160,11 +160,11 @@ def test_later_rows_are_compared_with_tanh_n_at_the_same_updates():
     curves += [curve("selu", (60.2,)), curve("tanh", (70, 60, 50))]
     numbers = later.measure(Source(curves))
     assert set(numbers["pairs"]) == {"relu-he", "selu"}
-    _, relu, selu = later.table(numbers)
-    assert relu[:4] == ["ReLU, He", "0.1", "2", "2,000"]
-    assert relu[-1] == "-10.00*"
+    ((_, relu, selu),) = later.tables(numbers)
+    assert relu[:2] == ["ReLU, He", "-10.00*"]
+    assert relu[4:] == ["2,000", "2 and 2", "0.1"]
     assert separated([50, 50], [40, 40]) == (-10.0, True)
-    assert selu[3:] == ["1,000", "60.20 ± 0.96", "60.00 ± 0.96", "+0.20"]
+    assert selu[1:5] == ["+0.20", "60.20 ± 0.96", "60.00 ± 0.96", "1,000"]
     _, said = later.remarks(numbers)
     assert "Better than Tanh N: ReLU, He (-10.00). Not told apart from Tanh N: SELU" in said
     assert "Worse" not in said
@@ -218,11 +218,11 @@ def test_the_table_of_rates_is_what_runs_wrote(tmp_path):
     del other["tanh-n"]["validation_error"]["100000"]
     (tmp_path / "rates-5x1000-growing-fixed100.json").write_text(json.dumps(other))
     assert inventory.rates(tmp_path) == [
-        ["network", "hidden layers", "after updates", "0.01", "0.1", "0.3", "chosen"],
-        ["Tanh", "5 x 1000", "20,000", "75.25", "70.00", "", ""],
-        ["Tanh", "5 x 1000", "100,000", "", "60.00", "", "0.1"],
-        ["Sigmoid", "5 x 1000", "20,000", "", "", "", "none"],
-        ["Tanh N", "5 x 1000, growing, images: 100", "20,000", "75.25", "70.00", "", "0.1"],
+        ["network", "hidden layers", "chosen", "after updates", "0.01", "0.1", "0.3"],
+        ["Tanh", "5 x 1000", "", "20,000", "75.25", "70.00", ""],
+        ["Tanh", "5 x 1000", "0.1", "100,000", "", "60.00", ""],
+        ["Sigmoid", "5 x 1000", "none", "20,000", "", "", ""],
+        ["Tanh N", "5 x 1000, growing, images: 100", "0.1", "20,000", "75.25", "70.00", ""],
     ]
     assert inventory.tables([], tmp_path / "none") == {}
     tables = inventory.tables([curve("tanh", (70,))], tmp_path)
