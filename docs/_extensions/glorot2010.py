@@ -54,7 +54,10 @@ class Part(SphinxDirective):
             lines = claims_table([drawn.record(part) for part in figures.PARTS])
             return [_claims(lines) if part == "claims" else _verdicts(lines)]
         if part == "overview":
-            return [self.picture(drawn.overview())]
+            name = drawn.overview()
+            return [
+                self.picture(name) if name else nodes.note("", _paragraph("There are no curves."))
+            ]
         if part == "length":
             said = inventory.length(drawn.source()) or "There are no curves."
             return [nodes.paragraph("", "", nodes.strong("", "How long:"), nodes.Text(f" {said}"))]
@@ -190,7 +193,10 @@ def _verdicts(lines):
     rows = [["", "verdict", "the paper's claim", "where", "seeds"]]
     for line in lines:
         link = nodes.paragraph("", "", _link(line))
-        where, seeds = line["place"].replace("Figure", "Fig."), str(line["seeds"] or "")
+        where, seeds = (
+            line["place"].replace("Figures", "Figs.").replace("Figure", "Fig."),
+            str(line["seeds"] or ""),
+        )
         rows.append([link, _outcome(line, brief=True), line["briefly"], where, seeds])
     return _table(rows, ["verdicts"])
 

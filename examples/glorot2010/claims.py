@@ -31,18 +31,18 @@ CLAIMS = {
 
 #: The same in a line.
 BRIEFLY = {
-    "C1": "standard weights: signals shrink by 1/√3 a layer",
+    "C1": "standard weights: signals shrink by 1/√3",
     "C2": "normalized weights: they shrink much less",
     "C3": "mean singular values are about 0.8 and 0.5",
     "C4": "sigmoid's top layer saturates at 0, for long",
-    "C5": "tanh saturates layer by layer, softsign together",
+    "C5": "tanh saturates in turn, softsign together",
     "C6": "tanh ends at −1, 0, 1; softsign at its knees",
-    "C7": "training soon makes lower gradients the larger",
+    "C7": "training soon turns the order of gradients",
     "C8": "weight gradients drift apart, not if normalized",
     "C9": "tanh N = both softsigns < tanh ≪ sigmoid",
     "C10": "the quadratic cost has more plateaus",
     "C11": "normalizing helps uneven layers as much",
-    "C12": "100,000 fixed images are far from endless ones",
+    "C12": "100,000 fixed images: far from endless ones",
 }
 
 #: Where in the paper a statement is.

@@ -40,14 +40,14 @@ def length(source):
     seeds = sorted({len(source.longest(row)) for row in rows if rows[row]})
     n = sorted({min(furthest), max(furthest)})
     updates = " to ".join(f"{one:,}" for one in n)
-    shares = " to ".join(f"{100 * one / PAPER_UPDATES:.0f}" for one in n)
+    shares = " to ".join(f"{100 * one / PAPER_UPDATES:.2g}" for one in n)
     many = " to ".join(map(str, seeds)) + f" seed{'s' * (seeds != [1])}"
     sessions = [session for curve in source.curves for session in curve.sessions]
     machines = sorted({f"{s['processor']} with {s['cores']} cores" for s in sessions})
     seconds = sum(curve.seconds for curve in source.curves)
     return (
         f"{updates} updates for each row of Table 1, {shares} % of the paper's {PAPER_UPDATES:,}, from "
-        f"{many}. All {len(source.curves)} trainings: {duration(seconds)} of one process each, on "
+        f"{many}. All trainings together ({len(source.curves)}): {duration(seconds)} of one process each, on "
         f"{', '.join(machines)}."
     )
 

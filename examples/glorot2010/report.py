@@ -16,10 +16,11 @@ from minnet.common.atomic import write_atomically
 
 __all__ = ["markdown_table", "write"]
 
-_HEAD = "Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks"
+_HEAD = "Glorot and Bengio (2010), run again"
 _INTRO = (
-    "Re-run with minnet on Shapeset-3x2, by `python -m examples.glorot2010.figures`. Verdicts are by "
-    "rules that are printed below the figures; intervals are of 95 %, over seeds and, for errors, images."
+    "Understanding the difficulty of training deep feedforward neural networks, re-run with minnet on "
+    "Shapeset-3x2 by `python -m examples.glorot2010.figures`. What was measured for each claim, and the "
+    "rule it is judged by, is below its figure; intervals are of 95 %."
 )
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -28,6 +29,8 @@ img { max-width: 100%; height: auto } table { border-collapse: collapse } td, th
 padding: .3rem .6rem; text-align: left; vertical-align: top } .reproduced { background: #d8f0d8 }
 .partly { background: #fff3cc } .not { background: #f8d7d7 } blockquote { color: #444; border-left:
 .25rem solid #bbb; margin-left: 0; padding-left: 1rem }
+h1 { font-size: 1.6rem } table.claims { font-size: .85rem; line-height: 1.35 } .claims td { padding: .2rem
+.5rem } table { display: block; overflow-x: auto; font-size: .9rem }
 """
 
 
@@ -81,10 +84,10 @@ def _html_table(rows):
 
 
 def _markdown(records, tables):
-    rows = [["claim", "verdict", "measured", "from"]]
+    rows = [["claim", "verdict", "the paper's", "from"]]
     for line in claims_table(records):
-        cells = (OUTCOME_WORDS[line["outcome"]], line["measured"], line["basis"])
-        rows.append([f"{line['claim']}. {line['statement']}", *cells])
+        cells = OUTCOME_WORDS[line["outcome"]], line["statement"], line["basis"]
+        rows.append([line["claim"], *cells])
     lines = [f"# {_HEAD}", "", _INTRO, "", *markdown_table(rows)]
     for record, is_new in _with_headings(records):
         if is_new:
@@ -110,17 +113,20 @@ def _markdown(records, tables):
 def _html(records, tables, folder):
     rows = ""
     for line in claims_table(records):
-        said = {key: html.escape(text) for key, text in line.items()}
-        rows += f"<tr><td>{said['claim']}</td><td>{said['statement']}</td>"
-        rows += f'<td class="{said["outcome"]}">{OUTCOME_WORDS[line["outcome"]]}</td>'
-        rows += f"<td>{said['measured']}</td><td>{said['basis']}</td></tr>\n"
+        said = {key: html.escape(str(value)) for key, value in line.items()}
+        name = said["claim"]
+        if line["part"] is not None:
+            name = f'<a href="#part-{line["part"]}">{name}</a>'
+        rows += f'<tr><td>{name}</td><td class="{said["outcome"]}">{OUTCOME_WORDS[line["outcome"]]}</td>'
+        rows += f"<td>{said['statement']}</td><td>{said['basis']}</td></tr>\n"
     body = (
-        f"<h1>{html.escape(_HEAD)}</h1><p>{html.escape(_INTRO).replace('`', '')}</p>\n<table><tr><th></th>"
-        f"<th>claim</th><th>verdict</th><th>measured</th><th>from</th></tr>\n{rows}</table>\n"
+        f"<h1>{html.escape(_HEAD)}</h1><p>{html.escape(_INTRO).replace('`', '')}</p>\n<table class="
+        '"claims"><tr><th></th><th>verdict</th><th>the paper\'s claim</th><th>measured on</th></tr>\n'
+        f"{rows}</table>\n"
     )
     for record, is_new in _with_headings(records):
         if is_new:
-            body += f"<h2>{html.escape(heading(record))}</h2>\n"
+            body += f'<h2 id="part-{record["part"]}">{html.escape(heading(record))}</h2>\n'
             if record["paper"]:
                 body += f"<blockquote>The paper: {html.escape(record['paper'])}</blockquote>\n"
         if record["picture"]:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,18 @@ PAGE = """
 Page
 ====
 
+.. glorot2010:: length
+
+.. glorot2010:: verdicts
+
+.. glorot2010:: overview
+
 .. glorot2010:: claims
 
 .. glorot2010:: 1
    :alt: Ten & more shapes
+
+   What to *see*.
 
 .. glorot2010:: 3
 
@@ -68,14 +77,19 @@ def test_a_page_without_curves_says_so(build, tmp_path, monkeypatch):
     assert warnings == ""
     assert "No curves for it (long runs)." in page
     assert "No record of it." in page
-    assert "There are no curves." in page
+    assert page.count("There are no curves.") == 3
+    assert "Example images with their classes. What to <em>see</em>." in page
     assert 'alt="Ten &amp; more shapes"' in page
     assert page.count("<img ") == 2
     assert '<strong class="outcome open">open</strong>' in page
     assert "The paper: There are clearly more severe plateaus" in page
     assert "C10: " in page
     for claim in CLAIMS:
-        assert f"<p>{claim}</p>" in page
+        assert page.count(f">{claim}</span>") == 2  # in each of the tables
+    # What is judged on the page is linked to, from both tables and nothing else.
+    judged = re.findall(r'href="#(glorot2010-part-\w+)"[^>]*><span[^>]*>(\w+)</span>', page)
+    assert judged == [("glorot2010-part-5", "C10")] * 2
+    assert 'id="glorot2010-part-5"' in page
     # Nothing is measured again as long as nothing has changed.
     monkeypatch.setattr(figures, "make", None)
     assert build()[0] == page
@@ -87,7 +101,8 @@ def test_a_page_without_curves_says_so(build, tmp_path, monkeypatch):
 
 def test_curves_that_come_are_shown(build, tmp_path):
     """The page is read again although its text is the same."""
-    page = "Page\n====\n\n.. glorot2010:: 11\n\n.. glorot2010:: trainings\n"
+    parts = ("11", "overview", "length", "trainings")
+    page = "Page\n====\n\n" + "\n\n".join(f".. glorot2010:: {part}" for part in parts)
     assert "No curves for it" in build(page)[0]
     curve = Curve(Run("tanh-n", width=8).describe())
     curve.add({"updates": 1000, "validation_error": 70.0, "test_error": 71.25})
@@ -98,6 +113,12 @@ def test_curves_that_come_are_shown(build, tmp_path):
     shown, warnings = build(page)
     assert warnings == ""
     assert "71.25 ± 0.89" in shown
+    assert (
+        "1,000 updates for each row of Table 1, 0.02 % of the paper’s 5,000,000, from 1 seed"
+        in shown
+    )
+    assert "All trainings together (1): 5 s of one process each, on P with 2 cores." in shown
+    assert 'src="_images/overview.png"' in shown
     assert "<p>5 x 8</p>" in shown
     cache = tmp_path / "docs" / "_build" / "glorot2010" / "11.cache"
     assert json.loads(cache.read_text())[1]["picture"] == "figure11.png"
