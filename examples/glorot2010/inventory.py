@@ -47,8 +47,8 @@ def length(source):
     seconds = sum(curve.seconds for curve in source.curves)
     return (
         f"{updates} updates for each row of Table 1, {shares} % of the paper's {PAPER_UPDATES:,}, from "
-        f"{many}. All trainings together ({len(source.curves)}): {duration(seconds)} of one process each, on "
-        f"{', '.join(machines)}."
+        f"{many}. All trainings together ({len(source.curves)}): {duration(seconds)} of one process "
+        f"each, on {', '.join(machines)}."
     )
 
 
