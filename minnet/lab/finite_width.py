@@ -14,8 +14,8 @@ For a rectifier or a linear network this is exact, and multiplies up to :math:`\
 (arXiv:1803.01719), the 5 in Hanin & Nica 2018 (arXiv:1812.05994): the logarithm of a rectifier network's
 squared gradient is nearly normal, with variance :math:`5 \sum 1/n`. For two inputs whose pre-activations
 have the correlation :math:`c`, the covariance takes the place of the variance; its powers of :math:`c`
-come from Mehler's formula, where :math:`c` is its root mean square over networks: what inputs have in common
-by chance grows by about :math:`(1 - c^2)^2 / n` a layer.
+come from Mehler's formula. It is a root mean square over networks: what inputs have in common by chance
+grows by about :math:`(1 - c^2)^2 / n` a layer.
 """
 
 from collections.abc import Sequence
