@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from gallery_order import ORDER
 
 import minnet
 
@@ -80,7 +81,9 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": "/plot_",
     "ignore_pattern": r"^(?!plot_)",  # demo_digits.py is run by `make demo`
-    "within_subsection_order": "FileNameSortKey",
+    "subsection_order": [f"../examples/{section}" for section in ORDER],
+    "within_subsection_order": "gallery_order.Example",
+    "parallel": 2,
     "doc_module": ("minnet",),
     "reference_url": {"minnet": None},
     "backreferences_dir": "gen_modules/backreferences",

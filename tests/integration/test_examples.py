@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # Where the tests run beside an installed wheel there are no examples, and pytest skips this.
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/plot_*.py")), ids=lambda path: path.stem)
 def test_example_meets_its_own_expectations(path, tmp_path):
     done = subprocess.run(
         [sys.executable, str(path)],

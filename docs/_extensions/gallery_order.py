@@ -1,0 +1,23 @@
+"""The order of the gallery: that of a course, from gradients by hand to the research."""
+
+from pathlib import Path
+
+ORDER = {
+    "course": [
+        "backprop_by_hand", "symmetry", "variance_by_width", "initialization_by_depth",
+        "weight_gradient_trap", "saturation_order",
+    ],
+    "remedies": ["restarts_and_scaling", "batch_norm_rescues", "dropout_and_clipping", "pretraining"],
+    "estimators": ["init_in_grid_search", "explaining", "your_own_activation"],
+    "research": ["lab_displays", "quarter_circle", "edge_of_chaos", "shapeset"],
+}  # fmt: skip
+
+
+class Example:
+    """Key by which sphinx-gallery sorts the files of a folder; one that is not listed stops the build."""
+
+    def __init__(self, folder: str) -> None:
+        self.names = ORDER.get(Path(folder).name, [])
+
+    def __call__(self, file: str) -> int:
+        return self.names.index(Path(file).stem.removeprefix("plot_"))
