@@ -5,7 +5,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITTEN = ROOT.glob("docs/sg_*.rst")  # by sphinx-gallery
-DOCUMENTS = {*ROOT.glob("docs/*.rst"), *ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md")} - {*WRITTEN}
+DOCUMENTS = {*ROOT.glob("docs/*.rst"), *ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md")} - {
+    *WRITTEN
+}
 
 long = [
     f"{path.relative_to(ROOT)}:{number}: {len(line)} columns"

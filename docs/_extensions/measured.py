@@ -30,7 +30,8 @@ class Speed(SphinxDirective):
         times = float(found["sklearn"][3].partition(" (")[0])
         number = nodes.paragraph("", "", nodes.strong("", f"{times:.1f} times"), classes=["number"])
         words = nodes.paragraph(
-            "", f"as fast as MLPClassifier in a grid search over a pipeline: {ours} instead of {theirs} "
+            "",
+            f"as fast as MLPClassifier in a grid search over a pipeline: {ours} instead of {theirs} ",
         )
         address = f"{self.config.repository}/blob/main/{REPORT}"
         words += nodes.reference("", "(how it was measured)", refuri=address, internal=False)
