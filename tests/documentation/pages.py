@@ -1,11 +1,12 @@
 """The blocks of the documentation's pages, as the copy button gives them.
 
-A page is a file of docs/ or one of the repository's Markdown documents. Its top-level sections hold
-blocks: text of one language, which is Python where the block has ``>>>`` or is called python.
+A page is a file of docs/ or one of the repository's Markdown documents. Its sections hold blocks: text of
+one language, which is Python where the block has ``>>>`` or is called python.
 """
 
 import ast
 import builtins
+import itertools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,9 +60,14 @@ class Block:
 
 @dataclass
 class Section:
-    """A top-level section: its title ("" above the first), its blocks, all its text."""
+    """A section up to the next heading: its title, its blocks, all its text.
+
+    The title is "" above the first heading. What is below a smaller heading goes on from ``parent``, what
+    its section begins with.
+    """
 
     title: str
+    parent: "Section | None" = None
     blocks: list[Block] = field(default_factory=list)
     text: str = ""
 
@@ -79,35 +85,39 @@ class Section:
 def sections(path: Path) -> list[Section]:
     """Return the sections of a page, the text above the first heading as one of its own."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    read = _blocks_of_rst if path.suffix == ".rst" else _blocks_of_markdown
-    starts = _headings_of_rst(lines) if path.suffix == ".rst" else _headings_of_markdown(lines)
-    found = [Section(title) for _, title in starts]
-    firsts = [number for number, _ in starts]
-    for section, start, stop in zip(found, firsts, [*firsts[1:], len(lines)], strict=True):
+    is_rst = path.suffix == ".rst"
+    starts = [(0, "", 1), *(_headings_of_rst(lines) if is_rst else _headings_of_markdown(lines))]
+    firsts = [number for number, _, _ in starts]
+    found: list[Section] = []
+    whole = None
+    for (start, title, depth), stop in zip(starts, [*firsts[1:], len(lines)], strict=True):
+        section = Section(title, whole if depth > 1 else None)
         section.text = " ".join(" ".join(lines[start:stop]).split())
-    for block in read(path, lines):
+        whole = whole if depth > 1 else section
+        found.append(section)
+    for block in _blocks_of_rst(path, lines) if is_rst else _blocks_of_markdown(path, lines):
         found[max(k for k, start in enumerate(firsts) if start <= block.line)].blocks.append(block)
     return found
 
 
 def _headings_of_rst(lines):
-    underlines = [
-        (number - 1, line[0])
-        for number, line in enumerate(lines)
-        if re.fullmatch(r"([-=~^])\1{2,}", line) and number and lines[number - 1].strip()
-    ]
-    kinds = list(dict.fromkeys(kind for _, kind in underlines))
-    top = kinds[1] if len(kinds) > 1 else None  # the first is the page's own title
-    return [(0, "")] + [(number, lines[number]) for number, kind in underlines if kind == top]
+    """Yield the line, the title and the depth of each heading but the page's own, of depth 0."""
+    kinds = []
+    for number, (title, below) in enumerate(itertools.pairwise(lines)):
+        if re.fullmatch(r"([-=~^])\1{2,}", below) and title.strip():
+            if below[0] not in kinds:
+                kinds.append(below[0])
+            if kinds.index(below[0]):
+                yield number, title, kinds.index(below[0])
 
 
 def _headings_of_markdown(lines):
-    fenced, found = False, [(0, "")]
+    fenced = False
     for number, line in enumerate(lines):
         fenced ^= line.startswith("```")
-        if not fenced and line.startswith("## "):
-            found.append((number, line[3:]))
-    return found
+        heading = re.match("(#+) (.*)", line)
+        if heading and not fenced and len(heading[1]) > 1:
+            yield number, heading[2], len(heading[1]) - 1
 
 
 def _blocks_of_rst(path, lines):
