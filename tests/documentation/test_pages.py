@@ -32,7 +32,7 @@ EXTRAS = {
     "tqdm": "minnet-learn[progress]",
     "tensorboardX": "minnet-learn[tensorboard]",
 }
-OTHERS = {"polars", "pyarrow", "onnxruntime", "skl2onnx", "skops", "safetensors", "rich", "torch"}
+OTHERS = {"polars", "pyarrow", "onnxruntime", "skl2onnx", "skops", "safetensors", "rich", "torch", "keras", "skorch"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # A block with such a comment is not run: the reader has to bring what it names.
 NEEDS = re.compile(r"# needs (the|a|an) \w+")
@@ -74,8 +74,9 @@ def _is_missing(block):
 
     if tuple(map(int, sklearn.__version__.split(".")[:2])) < _version_needed(block):
         return "scikit-learn"
-    named = [name for name in [*EXTRAS, *OTHERS] if _is_named(name, block.before + block.text)]
-    named += [module for module, _ in imports(ast.parse(block.copied))]
+    imported = {module for module, _ in imports(ast.parse(block.copied))}
+    text = block.before + block.text
+    named = [name for name in [*EXTRAS, *OTHERS] if name in imported or _is_named(name, text)]
     return next((name for name in named if importlib.util.find_spec(name) is None), "")
 
 
@@ -177,6 +178,7 @@ def _run_section(section, names):
 @each_page
 def test_each_section_runs_from_an_empty_namespace(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # as an interpreter that is started there
     monkeypatch.setenv("MPLBACKEND", "Agg")
     above, of_whole, report = {}, {}, ""
     for section in sections(path):
@@ -213,11 +215,11 @@ def test_blocks_can_be_pasted_at_a_prompt(path):
 
 @each_page
 def test_what_is_imported_is_installed_with_minnet_or_named(path):
-    wrong = []
+    wrong, page = [], path.read_text(encoding="utf-8")
     for block in (block for section in sections(path) for block in section.python):
         lines = block.copied.splitlines()
         for module, number in imports(ast.parse(block.copied)):
-            named = _is_named(module, block.before + lines[number - 1])
+            named = _is_named(module, block.before + lines[number - 1]) or f'"{module}.py"' in page
             if not (module in DEPENDENCIES | set(sys.stdlib_module_names) or named):
                 wrong.append(f"{path.name}:{block.line}: {module}")
     assert not wrong, "\n".join(wrong)
@@ -253,7 +255,8 @@ def test_commands_exist(path):
     shown = [
         block.text for section in sections(path) for block in section.blocks if not block.is_python
     ]
-    commands = "\n".join(re.findall(r"`([^`]+)`", text) + shown)
+    inline = [literal for _, literal in re.findall(r"(?<!`)(``?)([^`]+)\1(?!`)", text)]
+    commands = "\n".join(inline + shown)
     targets = re.findall(r"^[ $]*make ([a-z-]+)", commands, re.MULTILINE)
     modules = re.findall(r"python3? -m ([\w.]+)", commands)
     files = re.findall(r"^[ $]*(?:python3?|bash) ([\w./]+)", commands, re.MULTILINE)
