@@ -71,6 +71,19 @@ def split(
     return np.array(made, dtype=object), figure
 
 
+def below(ax: Any) -> Any:
+    """Return new axes that take the lower part of the place of these, over the same x."""
+    figure, place = ax.get_figure(), ax.get_subplotspec()
+    if place is not None:
+        upper, lower = place.subgridspec(2, 1, height_ratios=(3, 2))
+        ax.set_subplotspec(upper)
+        return figure.add_subplot(lower, sharex=ax)
+    box = ax.get_position()
+    part = 0.4 * box.height
+    ax.set_position((box.x0, box.y0 + part, box.width, box.height - part))
+    return figure.add_axes((box.x0, box.y0, box.width, 0.85 * part), sharex=ax)
+
+
 def foreground() -> str:
     """Return the colour of text: black on white, white on black."""
     return pyplot().rcParams["text.color"]
@@ -92,7 +105,7 @@ def okabe_ito(ax: Any, i: int) -> str:
 
 def layer_colors(ax: Any, n: int) -> Array:
     """Return colours for layers in their order: viridis, without what the background swallows."""
-    low, high = (0.3, 0.98) if is_dark(ax) else (0.02, 0.82)
+    low, high = (0.35, 0.98) if is_dark(ax) else (0.02, 0.68)
     return pyplot().colormaps["viridis"](np.linspace(low, high, n) if n > 1 else [(low + high) / 2])
 
 
@@ -104,15 +117,32 @@ def layer_legend(ax: Any, handles: Sequence[Any], labels: Sequence[str], **optio
     return ax.legend([handles[i] for i in shown], [labels[i] for i in shown], **options)
 
 
+def letter_size(ax: Any, font_size: float | None = None) -> tuple[float, float]:
+    """Return width and height of a letter, as parts of the axes': a guess before anything is drawn."""
+    size = ax.get_window_extent()
+    points = pyplot().rcParams["font.size"] if font_size is None else font_size
+    height = points * ax.get_figure().dpi / 72
+    return 0.55 * height / size.width, height / size.height
+
+
+def log_ticks(axis: Any, low: float, high: float) -> None:
+    """Have ticks at 1, 2 and 5, or more, where the powers of ten alone would be too few."""
+    if high < 100 * low:
+        from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+
+        places = (1, 2, 5) if high > 5 * low else (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+        axis.set_major_locator(LogLocator(subs=places))
+        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_minor_locator(NullLocator())
+
+
 def free_legend(ax: Any, **options: Any) -> Any:
     """Draw a legend in a corner that curves leave free; where they leave none, make room above them."""
     legend = ax.legend(**{"frameon": False, "borderaxespad": 0.3, **options})
-    size = ax.get_window_extent()
-    # Before anything is drawn sizes of texts are guesses: 0.55 of their height for a letter.
-    unit = legend.prop.get_size_in_points() * ax.get_figure().dpi / 72
     texts = [text.get_text() for text in legend.get_texts()]
-    width = (0.55 * max(map(len, texts), default=0) + 4.2) * unit / size.width
-    height = (1.5 * len(texts) + 0.8) * unit / size.height
+    letter, line = letter_size(ax)
+    width = (max(map(len, texts), default=0) + 8) * letter
+    height = (1.4 * len(texts) + 0.8) * line
     x, y = _curves(ax)
     top = {"upper left": x < width, "upper right": x > 1 - width}
     for place, beside in {
@@ -132,6 +162,7 @@ def free_legend(ax: Any, **options: Any) -> Any:
 
 def _curves(ax: Any) -> tuple[Array, Array]:
     """Return points along all lines and edges of areas, as parts of the axes' width and height."""
+    ax.get_xlim(), ax.get_ylim()  # what is pending of their scaling is done
     scale = ax.transScale + ax.transLimits
     paths = [line.get_xydata() for line in ax.lines if line.get_transform() == ax.transData]
     paths += [path.vertices for area in ax.collections for path in area.get_paths()]

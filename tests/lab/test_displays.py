@@ -12,7 +12,6 @@ from minnet.lab.displays import (
     ActivationHistogramDisplay,
     FirstLayerWeightsDisplay,
     GradientHistogramDisplay,
-    LossCurveDisplay,
     LossSurfaceDisplay,
     PhaseDiagramDisplay,
     SaturationDisplay,
@@ -123,6 +122,22 @@ def test_text_is_seen_on_every_background(maker, style):
     assert all(
         ax.get_xlabel() for ax in figure.axes if ax.has_data() and ax.get_label() != "<colorbar>"
     )
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("n_layers", [1, 7])
+def test_legends_and_notes_keep_off_what_is_drawn(maker, n_layers):
+    display = MAKERS[maker](network(n_layers=n_layers, init="standard"))
+    display.figure_.canvas.draw()
+    texts = [*display.ax_.texts] if hasattr(display, "patches_") else []
+    legend = display.ax_.get_legend()
+    boxes = [part.get_window_extent() for part in ([*texts, legend] if legend else texts)]
+    drawn = [line.get_transform().transform(line.get_xydata()) for line in display.ax_.lines]
+    for patch in display.ax_.patches:
+        drawn.append(patch.get_transform().transform(patch.get_path().vertices))
+    for box in boxes:
+        inside = [box.contains(x, y) for points in drawn for x, y in points if len(points) > 2]
+        assert not any(inside)
 
 
 # ---- histograms
@@ -333,85 +348,6 @@ def test_bad_recordings():
         SaturationDisplay.from_recording(recording[:0])
 
 
-def test_loss_curves():
-    plain = classifier().fit(X, y)
-    early = classifier(early_stopping=True, max_iter=4).fit(X, y)
-    display = LossCurveDisplay.from_estimator({"plain": plain, "early": early}, log=True)
-    assert_allclose(display.lines_[0].get_ydata(), plain.loss_curve_)
-    assert_allclose(display.lines_[1].get_ydata(), early.loss_curve_)
-    assert_allclose(display.lines_[1].get_xdata(), [1, 2, 3, 4])
-    assert_allclose(display.score_lines_[0].get_ydata(), early.validation_scores_)
-    assert display.score_lines_[0].get_color() == display.lines_[1].get_color()
-    assert display.ax_.get_yscale() == "log"
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["plain", "early"]
-
-
-def test_validation_curves():
-    held = {"X_val": X[:40], "y_val": y[:40]}
-    watched = classifier(max_iter=4).fit(X, y, **held)
-    by_loss = classifier(max_iter=4, scoring="loss").fit(X, y, **held)
-    plain = classifier(max_iter=4).fit(X, y)
-    models = {"watched": watched, "by loss": by_loss, "plain": plain}
-    display = LossCurveDisplay.from_estimator(models)
-    assert len(display.lines_) == 3
-    assert list(display.validation_losses) == ["watched", "by loss"]
-    for model, line, drawn in zip(
-        (watched, by_loss), display.validation_lines_, display.lines_, strict=False
-    ):
-        assert_allclose(line.get_ydata(), model.validation_loss_curve_)
-        assert_allclose(line.get_xdata(), [1, 2, 3, 4])
-        assert line.get_color() == drawn.get_color()
-        assert line.is_dashed()
-        assert line.axes is display.ax_
-    # The score is the loss, turned round, where that was asked for: it is not drawn twice.
-    assert list(display.scores) == ["watched"]
-    assert_allclose(display.score_lines_[0].get_ydata(), watched.validation_scores_)
-    assert display.score_lines_[0].axes is display.score_ax_
-    assert "validation dashed" in display.ax_.get_ylabel()
-    alone = LossCurveDisplay.from_estimator(plain)
-    assert alone.validation_lines_ == []
-    assert alone.ax_.get_ylabel() == "training loss"
-
-
-def test_validation_of_a_trainer_without_losses():
-    trainer = Trainer(network(), n_iter_no_change=np.inf)
-    trainer.fit(X, y, max_epochs=3, validate=lambda net: 0.5, early_stopping=False)
-    display = LossCurveDisplay.from_estimator(trainer)
-    assert display.validation_lines_ == []
-    assert_allclose(display.score_lines_[0].get_ydata(), [0.5] * 3)
-
-
-def test_loss_curves_of_one_of_many_and_of_a_trainer():
-    plain = classifier().fit(X, y)
-    figure, ax = plt.subplots()
-    alone = LossCurveDisplay.from_estimator(plain, ax=ax)
-    assert alone.figure_ is figure
-    assert alone.score_ax_ is None
-    assert list(LossCurveDisplay.from_estimator([plain, plain]).losses) == [
-        "MinNetClassifier 0",
-        "MinNetClassifier 1",
-    ]
-    piped = make_pipeline(StandardScaler(), classifier()).fit(X, y)
-    assert list(LossCurveDisplay.from_estimator([piped, plain], names=["a", "b"]).losses) == [
-        "a",
-        "b",
-    ]
-    trainer = Trainer(network(), n_iter_no_change=np.inf).fit(X, y, max_epochs=2)
-    assert_allclose(
-        LossCurveDisplay.from_estimator(trainer).lines_[0].get_ydata(), trainer.loss_curve
-    )
-
-
-def test_bad_loss_curves():
-    for unfit in (classifier(), classifier(solver="lbfgs").fit(X, y)):
-        with pytest.raises(
-            ValueError, match="estimator must be fitted with the solver 'adam' or 'sgd'"
-        ):
-            LossCurveDisplay.from_estimator(unfit)
-    with pytest.raises(ValueError, match="names must be 1 names"):
-        LossCurveDisplay.from_estimator(classifier().fit(X, y), names=["a", "b"])
-
-
 # ---- singular values
 
 
@@ -491,7 +427,7 @@ def test_you_are_here():
     assert_allclose(display.points_.get_xdata(), [np.sqrt(40) * W.std() for W in weights])
     assert_allclose(display.points_.get_xdata(), 1.3, rtol=0.1)
     assert_allclose(display.points_.get_ydata(), 0.4, rtol=0.4)
-    assert "you are here" in [text.get_text() for text in display.ax_.texts]
+    assert "you are here (3 layers)" in [text.get_text() for text in display.ax_.texts]
 
 
 def test_networks_without_a_place_in_the_diagram():

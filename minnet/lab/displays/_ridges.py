@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from minnet.common.plotting import foreground, layer_colors, tidy
+from minnet.common.plotting import foreground, layer_colors, letter_size, tidy
 from minnet.common.types import Array
 
-__all__ = ["covering_range", "ridges"]
+__all__ = ["covering_range", "note_room", "ridges"]
 
 _HEIGHT = 0.86  # of the room of a row
+_NOTE_SIZE = 8.3  # points
 _SPIKE = 6.0  # a bin that is so many times as high as all others is cut, and its share told
 
 
@@ -41,6 +42,7 @@ def ridges(
         The curves.
     """
     n, patches, lines = len(densities), [], []
+    most_lines = 0.9 / (1.25 * letter_size(ax, _NOTE_SIZE)[1] * n)
     for row, color in enumerate(layer_colors(ax, n)):
         base, density = n - 1 - row, np.asarray(densities[row])
         law = laws[row] if laws is not None else None
@@ -54,14 +56,16 @@ def ridges(
         if law is not None:
             x, values = law
             curve = base + np.minimum(values / top, 1.05) * _HEIGHT
-            curve[values <= 0] = np.nan
+            curve[values <= 1e-3 * values.max()] = np.nan  # what is not drawn is 0
             lines += ax.plot(x, curve, color=foreground(), linewidth=1.4, zorder=3)
         note = "" if notes is None else notes[row]
         if spike:
             note = f"{spike:.0%} in one bin\n{note}"
+        if note.count("\n") + 1 > most_lines:
+            note = note.replace("\n", ", ")
         ax.annotate(
             note, (1, base + 0.5), (-4, 0), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="center", fontsize="small",
+            textcoords="offset points", ha="right", va="center", fontsize=_NOTE_SIZE,
         )  # fmt: skip
     ax.set_yticks(np.arange(n)[::-1] + 0.02, labels)
     ax.tick_params(axis="y", length=0)
@@ -69,6 +73,16 @@ def ridges(
     tidy(ax)
     ax.spines["left"].set_visible(False)
     return patches, lines
+
+
+def note_room(ax: Any) -> float:
+    """Return by what part of it the x axis must be longer for the notes at its right."""
+    longest = max(len(line) for text in ax.texts for line in text.get_text().split("\n"))
+    labels = max(len(label.get_text()) for label in ax.get_yticklabels())
+    letter, _ = letter_size(ax, _NOTE_SIZE)
+    # The layout may take the labels' room at the left from the axes.
+    share = (longest + 2) * letter / max(1 - 1.2 * labels * letter, 0.5)
+    return min(share / max(1 - share, 0.1), 1.0)
 
 
 def _scale(density: Array, law: Array | None) -> tuple[float, float]:

@@ -8,7 +8,15 @@ import numpy as np
 
 from minnet.common.checks import check_whole
 from minnet.common.names import check_name
-from minnet.common.plotting import axes_of, foreground, free_legend, is_dark, okabe_ito, tidy
+from minnet.common.plotting import (
+    axes_of,
+    foreground,
+    free_legend,
+    is_dark,
+    log_ticks,
+    okabe_ito,
+    tidy,
+)
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.prediction import predict_variances
 from minnet.lab.probe import one_pass
@@ -306,9 +314,4 @@ def _log_scale(ax: Any, drawn: Sequence[Any]) -> None:
     room = max(0.08 * (high - low), (1 - (high - low)) / 2, 0.05)
     ax.set_yscale("log")
     ax.set_ylim(10 ** (low - room), 10 ** (high + room))
-    if high - low < 2:  # powers of ten alone would be too few ticks
-        from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
-
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-        ax.yaxis.set_minor_locator(NullLocator())
+    log_ticks(ax.yaxis, 10**low, 10**high)

@@ -9,7 +9,7 @@ from minnet.common.checks import check_flag
 from minnet.common.names import check_name
 from minnet.common.plotting import axes_of, foreground, layer_colors, layer_legend, tidy
 from minnet.common.types import Array, ArrayLike, Matrix
-from minnet.lab.displays._ridges import covering_range, ridges
+from minnet.lab.displays._ridges import covering_range, note_room, ridges
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import probe
 
@@ -160,13 +160,15 @@ class _HistogramDisplay:
                 ax.stairs(density, edges, **{"color": color, "linewidth": 1.6, **kwargs})
                 for density, edges, color in zip(self.density, self.edges, colors, strict=True)
             ]
-            layer_legend(ax, self.patches_, self.layers)
+            # Beside the axes: curves go everywhere.
+            beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+            layer_legend(ax, self.patches_, self.layers, **beside)
             ax.set_ylabel("density")
             ax.set_ylim(bottom=0)
             tidy(ax)
         ax.axvline(0, color=foreground(), linewidth=0.6, alpha=0.35, zorder=0)
         low, high = covering_range(self.density, self.edges)
-        ax.set_xlim(low, high + (0.16 * (high - low) if kind == "ridges" else 0))
+        ax.set_xlim(low, high + (note_room(ax) * (high - low) if kind == "ridges" else 0))
         ax.locator_params(axis="x", nbins=6)
         ax.ticklabel_format(axis="x", scilimits=(-2, 4), useMathText=True)
         ax.set_xlabel(self._names[self.quantity])

@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from minnet.common.plotting import axes_of, foreground, okabe_ito, tidy
+from minnet.common.plotting import axes_of, foreground, free_legend, okabe_ito, tidy
 from minnet.common.types import ArrayLike, Matrix
 from minnet.lab.learning_rate import RangeTest, find_learning_rate
 
@@ -134,5 +134,5 @@ class LearningRateDisplay:
         ax.set_ylabel("loss")
         ax.grid(axis="y", color=foreground(), alpha=0.15, linewidth=0.6)
         tidy(ax)
-        ax.legend(frameon=False, loc="lower left")
+        free_legend(ax)
         return self

@@ -8,19 +8,29 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from minnet.common.checks import check_flag
-from minnet.common.plotting import axes_of, foreground, okabe_ito
+from minnet.common.plotting import (
+    axes_of,
+    below,
+    foreground,
+    free_legend,
+    log_ticks,
+    okabe_ito,
+    tidy,
+)
 from minnet.common.types import Array
 
 __all__ = ["LossCurveDisplay"]
+
+_DASHED = (0, (4, 2))
 
 
 @dataclass(eq=False, repr=False)
 class LossCurveDisplay:
     """Loss by epoch of one or several estimators, in training and in validation, and validation scores.
 
-    Training losses are solid lines, validation losses dashed ones of the same colour; scores are dotted,
-    on an axis of their own at the right. With ``scoring="loss"`` the score is the validation loss, and is
-    not drawn again.
+    Each estimator has a colour. Training losses are solid lines, validation losses dashed ones of the same
+    colour; validation scores are in axes of their own below. With ``scoring="loss"`` the score is the
+    validation loss, and is not drawn again.
 
     Parameters
     ----------
@@ -35,7 +45,7 @@ class LossCurveDisplay:
     ----------
     ax_ : matplotlib axes
     score_ax_ : matplotlib axes or None
-        With the axis of the scores at the right.
+        Those of the scores, below.
     figure_ : matplotlib figure
     lines_ : list of matplotlib.lines.Line2D
     validation_lines_ : list of matplotlib.lines.Line2D
@@ -81,6 +91,7 @@ class LossCurveDisplay:
         log : bool, default=False
             Whether the axis of the loss is logarithmic.
         ax : matplotlib axes, optional
+            Where there are scores, their axes take the lower part of its place.
         **kwargs
             For the lines of the loss.
 
@@ -126,7 +137,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax : matplotlib axes, optional
-            New ones unless given.
+            New ones unless given. Where there are scores, their axes take the lower part of its place.
         log : bool, default=False
             Whether the axis of the loss is logarithmic.
         **kwargs
@@ -136,51 +147,50 @@ class LossCurveDisplay:
         -------
         self
         """
-        self.ax_, self.figure_ = ax, _ = axes_of(ax)
-        self.score_ax_: Any = ax.twinx() if self.scores else None
+        check_flag("log", log)
+        size = (6.4, 5.6) if self.scores else None
+        self.ax_, self.figure_ = ax, _ = axes_of(ax, size)
+        panels = [ax, below(ax)] if self.scores else [ax]
+        self.score_ax_: Any = panels[1] if self.scores else None
         self.lines_, self.validation_lines_, self.score_lines_ = [], [], []
         validation_losses = self.validation_losses or {}
         for i, (name, losses) in enumerate(self.losses.items()):
             options = {"color": okabe_ito(ax, i), "linewidth": 1.8, "label": name, **kwargs}
             self.lines_ += ax.plot(_epochs(losses), losses, **options)
-            color = self.lines_[-1].get_color()
+            style = {"color": self.lines_[-1].get_color(), "linewidth": 1.6}
             if name in validation_losses:
                 losses = validation_losses[name]
                 self.validation_lines_ += ax.plot(
-                    _epochs(losses), losses, linestyle=(0, (4, 2)), linewidth=1.6, color=color
+                    _epochs(losses), losses, linestyle=_DASHED, **style
                 )
-            if self.score_ax_ is not None and name in self.scores:
+            if name in self.scores:
                 scores = self.scores[name]
-                self.score_lines_ += self.score_ax_.plot(
-                    _epochs(scores), scores, linestyle=(0, (1, 1.5)), linewidth=1.6, color=color
+                self.score_lines_ += panels[1].plot(
+                    _epochs(scores), scores, linestyle=_DASHED, **style
                 )
-        check_flag("log", log)
         if log:
             ax.set_yscale("log")
-        ax.set_xlabel("epoch")
-        label = "training loss"
+            log_ticks(ax.yaxis, *ax.get_ylim())
+        ax.set_ylabel("loss" if validation_losses else "training loss")
+        if self.score_ax_ is not None:
+            self.score_ax_.set_ylabel("validation score")
+            ax.tick_params(labelbottom=False)
+        for panel in panels:
+            panel.xaxis.get_major_locator().set_params(integer=True)
+            panel.grid(axis="y", color=foreground(), alpha=0.15, linewidth=0.6)
+            tidy(panel)
+        panels[-1].set_xlabel("epoch")
+        handles = list(self.lines_) if len(self.losses) > 1 or "label" in kwargs else []
         if validation_losses:
-            label = "loss (training solid, validation dashed)"
-        elif self.scores:
-            label += " (solid)"
-        ax.set_ylabel(label)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.grid(axis="y", color=foreground(), alpha=0.15, linewidth=0.6)
-        ax.spines["top"].set_visible(False)
-        if self.score_ax_ is None:
-            ax.spines["right"].set_visible(False)
-        else:
-            self.score_ax_.set_ylabel("validation score (dotted)")
-            self.score_ax_.spines["top"].set_visible(False)
-        if len(self.losses) > 1 or "label" in kwargs:
-            # With two axes there is no place inside that curves leave free.
-            above = {
-                "loc": "lower left",
-                "bbox_to_anchor": (0, 1),
-                "ncols": 3,
-                "borderaxespad": 0.2,
-            }
-            ax.legend(frameon=False, **(above if self.scores else {}))
+            from matplotlib.lines import Line2D
+
+            color = foreground() if handles else style["color"]
+            handles += [
+                Line2D([], [], color=color, linestyle="-", label="training"),
+                Line2D([], [], color=color, linestyle=_DASHED, label="validation"),
+            ]
+        if handles:
+            free_legend(ax, handles=handles)
         return self
 
 

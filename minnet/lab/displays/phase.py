@@ -197,10 +197,13 @@ class PhaseDiagramDisplay:
             (self.points_,) = ax.plot(*self.points.T, **{**options, **kwargs})
             x, y = self.points[-1]
             left = x > np.mean(ax.get_xlim())
+            n = len(self.points)
             ax.annotate(
-                "you are here", (x, y), (-12 if left else 12, 10), textcoords="offset points",
+                "you are here" + (f" ({n} layers)" if n > 1 else ""),
+                (x, y), (-12 if left else 12, 10), textcoords="offset points",
                 ha="right" if left else "left", fontweight="bold", zorder=6, bbox=_box(ax),
             )  # fmt: skip
+        ax.tick_params(axis="x", pad=8)  # below a star on the axis
         ax.set_xlabel(r"size of the weights, $\sigma_w$ = (fan_in Var $W$)$^{1/2}$")
         ax.set_ylabel(r"size of the biases, $\sigma_b$")
         ax.set_title(

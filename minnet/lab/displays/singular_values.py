@@ -9,7 +9,7 @@ from minnet.activations import Activation, Identity
 from minnet.common.checks import check_whole
 from minnet.common.plotting import axes_of
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
-from minnet.lab.displays._ridges import ridges
+from minnet.lab.displays._ridges import note_room, ridges
 from minnet.lab.jacobians import jacobians
 from minnet.lab.prediction import predict_variances
 from minnet.lab.spectra import jacobian_density, marchenko_pastur, orthogonal_jacobian_density
@@ -176,7 +176,7 @@ class SingularValuesDisplay:
                 self.lines_[:1], [name], frameon=False, loc="lower right", bbox_to_anchor=(1, 1),
                 borderaxespad=0.2,
             )  # fmt: skip
-        ax.set_xlim(0, 1.2 * edges[-1])
+        ax.set_xlim(0, (1 + note_room(ax)) * edges[-1])
         ax.locator_params(axis="x", nbins=6)
         ax.set_xlabel("singular value of the layer's Jacobian")
         return self

@@ -171,7 +171,7 @@ class LossSurfaceDisplay:
         self.axes_, self.figure_ = split(ax, n, size, projection="3d" if solid else None)
         self.ax_, self.surfaces_ = self.axes_[0], []
         for one, (name, losses) in zip(self.axes_, self.losses.items(), strict=True):
-            one.set_title(name, loc="left")
+            one.set_title(name if solid else f"{name} (★ the network)", loc="left")
             one.set_xlabel(self.labels[0])
             one.set_ylabel(self.labels[1])
             draw = self._draw_solid if solid else self._draw_flat
