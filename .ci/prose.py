@@ -4,14 +4,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-WRITTEN = ROOT.glob("docs/sg_*.rst")  # by sphinx-gallery
-DOCUMENTS = {*ROOT.glob("docs/*.rst"), *ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md")} - {
-    *WRITTEN
-}
+FOLDERS = ["docs/*.rst", "docs/api/*.rst", "docs/glorot2010/*.rst", "*.md", "benchmarks/*.md"]
+WRITTEN = {*ROOT.glob("docs/sg_*.rst")}  # by sphinx-gallery
 
 long = [
     f"{path.relative_to(ROOT)}:{number}: {len(line)} columns"
-    for path in sorted(DOCUMENTS)
+    for path in sorted({path for folder in FOLDERS for path in ROOT.glob(folder)} - WRITTEN)
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     if len(line) >= 120 and not line.startswith("|")
 ]

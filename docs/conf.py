@@ -30,6 +30,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinx.ext.mathjax",
     # in _extensions
+    "api_pages",
     "glorot2010",  # the figures of the chapter on it
     "measured",  # the speed, of the first page
 ]
@@ -72,6 +73,7 @@ html_theme_options = {
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings have the types
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False  # the templates of autosummary list the members
 
 # ---- gallery
@@ -99,6 +101,11 @@ sphinx_gallery_conf = {
 SKLEARN = "https://scikit-learn.org/stable/modules/generated/"
 ELSEWHERE = {
     r"sklearn\.[\w.]+": SKLEARN + "{}.html",
+    r"metadata_routing": "https://scikit-learn.org/stable/metadata_routing.html",
+    r"meta-estimator": "https://scikit-learn.org/stable/glossary.html#term-meta-estimator",
+    r"df_output_transform|sphx_glr_auto_examples_miscellaneous_plot_set_output.py": (
+        "https://scikit-learn.org/stable/auto_examples/miscellaneous/plot_set_output.html"
+    ),
     r"accuracy_score|r2_score": SKLEARN + "sklearn.metrics.{}.html",
     r"numpy\.random\.Generator": "https://numpy.org/doc/stable/reference/random/generator.html",
 }

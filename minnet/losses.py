@@ -215,6 +215,7 @@ class SquaredError(Loss):
 
     @property
     def best_constant(self) -> str | float | None:  # type: ignore[override]
+        """The mean; after another inverse link it is not known."""
         return "mean" if self.output == "identity" else None
 
     def _residual(self, Z: Array, T: Array) -> tuple[Array, Array]:
@@ -379,6 +380,7 @@ class Quantile(Loss):
 
     @property
     def best_constant(self) -> str | float | None:  # type: ignore[override]
+        """The quantile of the targets."""
         return self.quantile
 
     def value(self, Z: Array, T: Array) -> Array:

@@ -1,4 +1,4 @@
-"""``.. speed::`` says how fast a search is beside scikit-learn, in the figures of benchmarks/PIPELINE.md."""
+"""``.. speed::`` says how fast a search is beside scikit-learn, as benchmarks/PIPELINE.md has it."""
 
 from pathlib import Path
 

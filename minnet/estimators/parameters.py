@@ -81,7 +81,7 @@ class ParametersMixin:
         return self
 
     def set_callbacks(self, *callbacks: Any) -> Self:
-        """Set what watches the fits, in the place of what did: :doc:`callbacks`.
+        """Set what watches the fits, in the place of what did: :doc:`/callbacks`.
 
         Parameters
         ----------
