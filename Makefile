@@ -115,7 +115,7 @@ dev: $(STAMPS)/dev
 
 clean:
 	rm -rf build dist htmlcov .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	rm -rf docs/_build docs/auto_examples docs/generated docs/gen_modules docs/sg_execution_times.rst
+	rm -rf docs/_build docs/auto_examples docs/generated docs/gen_modules
 	rm -rf demo_output *.egg-info
 	rm -f minnet_ext/*.so $(STAMPS)/run $(STAMPS)/dev
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

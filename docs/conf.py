@@ -91,6 +91,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "gen_modules/backreferences",
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,
     "min_reported_time": 1000,
     "capture_repr": ("_repr_html_",),  # estimators and networks are drawn
 }
