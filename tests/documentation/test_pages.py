@@ -39,7 +39,6 @@ NEEDS = re.compile(r"# needs (the|a|an) \w+")
 
 # Pages that are being mended.
 NOT_YET = {
-    "README",
     "estimators",
     "faq",
     "from-keras",
