@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import os
 import sys
+import textwrap
 import threading
 import time
 import warnings
@@ -24,6 +25,12 @@ _SILENT = 2.0  # seconds: a shorter training has its closing line alone
 _REFRESH = 0.2  # seconds from one look of the bar to the next
 _LINE = 2.0  # seconds from one line to the next where there is no bar, at least ...
 _LINE_SHARE = 0.05  # ... and at least this share of the time so far: a night is no thousand lines
+
+_COLUMNS = 80  # of a log, and of a terminal that does not know its own
+_NOTEBOOK_COLUMNS = 100
+# Of the bar's line, beside epoch and figures.
+_NARROWEST_BAR = len(" |12345| ")
+_TIMES, _LONG_TIMES = len("00:00<00:00"), len("1:00:00<12:00:00")
 
 _REASONS = {
     "max_epochs": "the maximum number of epochs is reached",
@@ -93,8 +100,13 @@ class Progress(Callback):
         self._close()
         seconds = time.perf_counter() - self._began
         n = trainer.n_epochs - self._epochs_before
-        epochs = f"{n} epoch{'s' * (n != 1)} in {_duration(seconds)}"
-        say(", ".join([epochs, *self._figures(trainer, 8)]) + f": {_reason(trainer)}.")
+        loss = [] if not n else [f"loss = {trainer.loss_curve[-1]:.8f}"]
+        figures = [f"{n} epoch{'s' * (n != 1)} in {_duration(seconds)}", *loss]
+        if self._validated(trainer):
+            figures.append(f"validation score = {trainer.validation_scores[-1]:.4f}")
+        figures.append(f"{self._speed(trainer):,.0f} rows/s")
+        line = f"{', '.join(figures)}: {_reason(trainer)}."
+        say(textwrap.fill(line, _columns(sys.stdout)) if _is_terminal(sys.stdout) else line)
 
     def abort(self, trainer: Any) -> None:
         """Take the bar away; a notebook leaves it there, in red."""
@@ -123,19 +135,22 @@ class Progress(Callback):
         done = self._done(trainer)
         epoch = f"Epoch {min(int(done) + 1, self._max_epochs)}/{self._max_epochs}"
         figures = self._figures(trainer)
+        now_done = done - self._done_before
+        left = elapsed * (self._max_epochs - done) / now_done if now_done else None
         if self._place == "lines":
             self._wait = max(_LINE, _LINE_SHARE * elapsed)
-            now_done = done - self._done_before
-            if now_done:
-                left = elapsed * (self._max_epochs - done) / now_done
-                figures.append(f"{_duration(left)} left")
-            say(", ".join([f"{epoch}, {_duration(elapsed)}", *figures]))
+            line = f"{epoch}, {_about(elapsed)}"
+            if left is not None:
+                line += f", {_about(left)} left"
+            say(line + _fitting(figures, _COLUMNS - len(line)))
             return
         bar: Any = self._bar
         self._wait = _REFRESH
         bar.n = done
         bar.set_description_str(epoch, refresh=False)
-        bar.set_postfix_str(", ".join(figures), refresh=False)
+        times = _LONG_TIMES if max(elapsed, left or 0) >= 3600 else _TIMES
+        room = _columns(sys.stderr) - len(epoch) - _NARROWEST_BAR - times
+        bar.set_postfix_str(_fitting(figures, room).removeprefix(", "), refresh=False)
         bar.refresh()
 
     def _rows(self, trainer: Any) -> int:
@@ -155,17 +170,22 @@ class Progress(Callback):
             done += min(rows / self._n_rows, 1 - 1e-9)
         return done
 
-    def _figures(self, trainer: Any, digits: int = 4) -> list[str]:
+    def _figures(self, trainer: Any) -> list[str]:
         """Return loss and score of the last epoch, or of the first one so far, and the mean speed."""
         found = []
         if trainer.n_epochs > self._epochs_before:
-            found.append(f"loss = {trainer.loss_curve[-1]:.{digits}f}")
+            found.append(f"loss {_number(trainer.loss_curve[-1])}")
         elif self._in_epoch and trainer.run.losses:
-            found.append(f"loss = {self._loss_so_far(trainer):.{digits}f}")
-        if len(trainer.validation_scores) > self._validated_before:
-            found.append(f"validation score = {trainer.validation_scores[-1]:.4f}")
-        rows, seconds = self._rows(trainer), time.perf_counter() - self._began
-        return [*found, f"{rows / max(seconds, 1e-9):,.0f} rows/s"]
+            found.append(f"loss {_number(self._loss_so_far(trainer))}")
+        if self._validated(trainer):
+            found.append(f"val score {_number(trainer.validation_scores[-1])}")
+        return [*found, f"{_thousands(self._speed(trainer))} rows/s"]
+
+    def _validated(self, trainer: Any) -> bool:
+        return len(trainer.validation_scores) > self._validated_before
+
+    def _speed(self, trainer: Any) -> float:
+        return self._rows(trainer) / max(time.perf_counter() - self._began, 1e-9)
 
     def _loss_so_far(self, trainer: Any) -> float:
         """Return the mean loss of the first epoch's steps."""
@@ -199,6 +219,16 @@ def say(text: str) -> None:
         sys.stdout.flush()  # a process of a search may end without doing so
 
 
+def _fitting(figures: list[str], room: int) -> str:
+    """Return as many of the figures as there is room for, each behind a comma."""
+    text = ""
+    for figure in figures:
+        if len(text) + 2 + len(figure) > room:
+            break
+        text += f", {figure}"
+    return text
+
+
 def _place() -> str | None:
     """Return where progress is shown: "bar", "lines", or None for nowhere."""
     in_front = (
@@ -208,7 +238,7 @@ def _place() -> str | None:
     )
     if not in_front:
         return None
-    return "bar" if _in_notebook() or getattr(sys.stderr, "isatty", bool)() else "lines"
+    return "bar" if _in_notebook() or _is_terminal(sys.stderr) else "lines"
 
 
 def _in_notebook() -> bool:
@@ -229,7 +259,7 @@ def _open_bar(n_epochs: int, initial: float, elapsed: float) -> Any:
     class Bar(tqdm):
         monitor_interval = 0  # no thread that looks after bars which do not move
 
-    look = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+    look = "{desc} |{bar}| {elapsed}<{remaining}{postfix}"
     bar = Bar(
         total=n_epochs,
         initial=initial,
@@ -246,8 +276,37 @@ def _size() -> dict[str, Any]:
     """Return the size of a terminal that does not know its own; tqdm would draw nothing there."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if 0 in os.get_terminal_size(sys.stderr.fileno()):
-            return {"ncols": 80, "nrows": 24}
+            return {"ncols": _COLUMNS, "nrows": 24}
     return {"dynamic_ncols": True}
+
+
+def _is_terminal(stream: Any) -> bool:
+    return getattr(stream, "isatty", bool)()
+
+
+def _columns(stream: Any) -> int:
+    """Return the width of a terminal, 80 where it does not know its own; notebooks are wide."""
+    if _in_notebook():
+        return _NOTEBOOK_COLUMNS
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
+    return _COLUMNS
+
+
+def _number(x: float) -> str:
+    """Return a number in few characters: "0.1234", "1.23e-05", "123.5"."""
+    if 0 < abs(x) < 1e-3:
+        return f"{x:.2e}"
+    return f"{x:.4f}" if abs(x) < 10 else f"{x:.4g}"
+
+
+def _thousands(n: float) -> str:
+    """Return "985", "6.7k" or "12M"."""
+    units = iter(("", "k", "M", "G"))
+    unit = next(units)
+    while n >= 999.5 and unit != "G":
+        n, unit = n / 1000, next(units)
+    return f"{n:.{1 if unit and n < 9.95 else 0}f}{unit}"
 
 
 def _duration(seconds: float) -> str:
@@ -256,5 +315,12 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {seconds} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def _about(seconds: float) -> str:
+    """Return the same, from ten minutes on in whole minutes, from ten hours on in hours."""
+    unit = 60 if seconds < 36_000 else 3600
+    return _duration(seconds if seconds < 600 else unit * round(seconds / unit))

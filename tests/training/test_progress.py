@@ -139,8 +139,8 @@ class TestLines:
         *lines, _ = captured.out.splitlines()
         assert captured.err == ""
         pattern = (
-            r"Epoch [123]/3, [\d.]+ s(, loss = \d\.\d{4}(, validation score = \d\.\d{4})?)?"
-            r", [\d,]+ rows/s(, [\d.]+ s left)?"
+            r"Epoch [123]/3, [\d.]+ s(, [\d.]+ s left)?(, loss \d\.\d{4}(, val score \d\.\d{4})?)?"
+            r", [\d.]+k? rows/s"
         )
         assert len(lines) > 5
         assert all(re.fullmatch(pattern, line) for line in lines), lines
@@ -156,7 +156,7 @@ class TestLines:
         options = {"batch_size": 100, "learning_rate_init": 1e-9, "max_iter": 1}
         a_classifier(**options).set_callbacks(Slow(), summing).fit(X, y)
         *lines, _ = capsys.readouterr().out.splitlines()
-        shown = [float(found[1]) for line in lines if (found := re.search("loss = ([^,]+)", line))]
+        shown = [float(found[1]) for line in lines if (found := re.search("loss ([^,]+)", line))]
         assert len(shown) > 2
         np.testing.assert_allclose(shown, summing.loss, rtol=0.05)
 
@@ -190,9 +190,9 @@ class TestLines:
         a_classifier(batch_size=batch).set_callbacks(Slow(0.05)).fit(X, y)
         *lines, _ = capsys.readouterr().out.splitlines()
         for line in lines[3:]:
-            numbers = re.search(r", ([\d.]+) s,.* ([\d,]+) rows/s, ([\d.]+) s left", line)
-            elapsed, left = float(numbers[1]), float(numbers[3])
-            rows = float(numbers[2].replace(",", "")) * elapsed
+            numbers = re.search(r", ([\d.]+) s, ([\d.]+) s left.* ([\d.]+)(k?) rows/s", line)
+            elapsed, left = float(numbers[1]), float(numbers[2])
+            rows = float(numbers[3]) * (1000 if numbers[4] else 1) * elapsed
             assert left == pytest.approx(elapsed * (3 * n_rows - rows) / rows, rel=0.25, abs=0.3)
 
 
@@ -297,17 +297,16 @@ def test_the_bar(how, size):
     assert run.wait() == 0, read.decode()
     drawn = re.split(r"[\r\n]+", read.decode())
     bars = [line for line in drawn if line.startswith("Epoch")]
-    figures = (
-        r"Epoch [1234]/4 +\d+%\|.*\| \d\d:\d\d<\d\d:\d\d(, loss = \d\.\d{4}(, validation score"
-    )
-    figures += r" = \d\.\d{4})?)?, [\d,]+ rows/s *"
-    if not size[1]:  # in 80 columns there is no room for all
-        figures = r"Epoch [1234]/4 +\d+%\|"
+    figures = r"(, loss \d\.\d{4}(, val score \d\.\d{4})?)?, [\d.]+k? rows/s *"
+    line = r"Epoch [1234]/4 \|(.*)\| \d\d:\d\d<(\?|\d\d:\d\d)" + figures
+    found = [re.fullmatch(line, bar) for bar in bars]
     assert len(bars) > 5
-    assert all(re.match(figures, bar) for bar in bars), bars
+    assert all(found), bars
+    assert min(len(bar[1]) for bar in found) >= 5
+    assert max(map(len, bars)) <= (size[1] or 80)
     assert len([bar for bar in bars if bar.startswith("Epoch 2/4")]) > 1  # within an epoch
     screen = [line.rstrip("\r").split("\r")[-1].strip() for line in read.decode().split("\n")]
-    screen = [line for line in screen if line]
+    screen = re.sub(r"\n([\w ]+\.\n)", r" \1", "\n".join([*filter(None, screen), ""])).splitlines()
     if how == "error":
         assert screen == ["an error", "0 bars left"]
     else:
@@ -337,3 +336,36 @@ def test_what_it_costs_is_bounded_by_its_pauses():
     seconds = time.perf_counter() - began
     # doubling until a fifth of a second is reached, then by the clock
     assert counting.pauses <= 5 + np.log2(trainer.n_steps) + 10 * seconds
+
+
+@pytest.mark.parametrize("place", ["bar", "lines"])
+@pytest.mark.parametrize("n_epochs", [4, 10_000])
+@pytest.mark.parametrize("hours", [0, 0.9, 12])
+@pytest.mark.parametrize("loss", [2.3, 1e-9, 123456.7])
+@pytest.mark.parametrize("score", [0.97, -0.97, -123456.7])
+@pytest.mark.parametrize("n_rows", [1, 10**6])
+def test_80_columns_hold_loss_and_score(
+    place, n_epochs, hours, loss, score, n_rows, capsys, monkeypatch
+):
+    tqdm = pytest.importorskip("tqdm")
+    monkeypatch.setattr(progress, "_columns", lambda stream: 80)
+    monkeypatch.setattr(progress, "_place", lambda: place)
+    monkeypatch.setattr(tqdm.std, "_screen_shape_wrapper", lambda: lambda file: (80, 24))
+    trainer = Trainer(Network([Dense(1)]).initialize(64, random_state=0))
+    trainer.run = type("Run", (), {"n_epochs": 0, "losses": []})
+    shown = Progress(n_epochs)
+    shown.begin(trainer)
+    shown.begin_epoch(trainer)
+    trainer.n_epochs, trainer.n_seen = n_epochs // 2, n_rows * n_epochs
+    trainer.loss_curve, trainer.validation_scores = [loss], [score]
+    shown._began -= 3600 * hours + 5
+    shown._looked -= 3600 * hours + 5
+    shown.end_epoch(trainer)
+    shown.abort(trainer)
+    captured = capsys.readouterr()
+    line = captured.out.strip() if place == "lines" else captured.err.split("\r")[1].strip()
+    assert len(line) <= 80
+    # No figure is cut.
+    figures = dict(re.findall(r", (loss|val score) (-?[\d.]+(?:e[-+]\d+)?)(?=,|$)", line))
+    assert float(figures["loss"]) == pytest.approx(loss, rel=1e-3)
+    assert float(figures["val score"]) == pytest.approx(score, rel=1e-3)
