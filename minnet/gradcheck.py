@@ -5,21 +5,25 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common import html
 from minnet.common.checks import check_real, check_whole
+from minnet.common.shown import Shown, text_table
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.links import dense
 from minnet.network import Network
 
 __all__ = ["GradientCheck", "check_gradients"]
 
+_HEADS = ("array", "relative error", "compared", "skipped", "cannot tell", "")
+
 
 def __dir__() -> list[str]:
     return __all__
 
 
-@dataclass
-class GradientCheck:
-    r"""Result of :func:`check_gradients`.
+@dataclass(repr=False)
+class GradientCheck(Shown):
+    r"""Result of :func:`check_gradients`; it prints as a table.
 
     Attributes
     ----------
@@ -50,17 +54,31 @@ class GradientCheck:
         """Return whether every array could be told, and every error is below the tolerance."""
         return all(error < self.tolerance for error in self.errors.values())
 
-    def __str__(self) -> str:
-        width = max(map(len, self.errors), default=5)
-        lines = [f"{'array':<{width}}  relative error  compared  skipped  cannot tell"]
-        for label, error in self.errors.items():
-            mark = f"  above {self.tolerance:g}" if error >= self.tolerance else ""
-            shown = "cannot tell" if np.isnan(error) else f"{error:.2e}"
-            lines.append(
-                f"{label:<{width}}  {shown:>14}  {self.n_checked[label]:8d}  "
-                f"{self.n_skipped[label]:7d}  {self.n_unclear[label]:11d}{mark}"
-            )
-        return "\n".join(lines)
+    def _rows(self) -> list[list[Any]]:
+        return [
+            [
+                label,
+                "cannot tell" if np.isnan(error) else f"{error:.2e}",
+                self.n_checked[label],
+                self.n_skipped[label],
+                self.n_unclear[label],
+                f"above {self.tolerance:g}" if error >= self.tolerance else "",
+            ]
+            for label, error in self.errors.items()
+        ]
+
+    def _text(self) -> str:
+        return text_table(_HEADS, self._rows())
+
+    def _html(self) -> str:
+        errors = list(self.errors.values())
+        n_wrong = sum(error >= self.tolerance for error in errors)
+        n_unclear = sum(map(np.isnan, errors))
+        found = [f"{n_wrong} above"] if n_wrong else []
+        found += [f"{n_unclear} that cannot be told"] if n_unclear else []
+        n_ok = len(errors) - n_wrong - n_unclear
+        title = f"Gradients of {len(errors)} arrays: {n_ok} with an error below {self.tolerance:g}"
+        return html.page(", ".join([title, *found]), html.table(_HEADS, self._rows()))
 
 
 def check_gradients(

@@ -2,16 +2,22 @@
 
 from typing import Any
 
+import numpy as np
+
 from minnet.callbacks.epoch import FIGURES, Epoch
+from minnet.common import html
 from minnet.common.checks import is_whole
 from minnet.common.extras import import_extra
+from minnet.common.shown import Shown, text_table
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
 
 __all__ = ["History"]
 
+_HEADS = ("epoch", "loss", "val loss", "val score", "rate", "seconds", "rows/s")
 
-class History(Callback):
+
+class History(Shown, Callback):
     """Keeps the figures of each epoch: loss, validation, learning rate, time and speed.
 
     Attributes
@@ -44,8 +50,35 @@ class History(Callback):
         self.fits: list[dict[str, list[float]]] = []
         self._running = PerTrainer()
 
-    def __repr__(self) -> str:
-        return f"<History of {len(self.fits)} fits>"
+    def _title(self) -> str:
+        n = len(self.fits)
+        title = f"History of {n} fit{'s' * (n != 1)}"
+        if not n:
+            return title
+        epochs = len(self.fits[-1]["epoch"])
+        return f"{title}; {'the last' if n > 1 else 'it'} has {epochs} epoch{'s' * (epochs != 1)}"
+
+    def _columns(self) -> dict[str, list[float]]:
+        """Return what there is of the last fit, by the heads of a table."""
+        last = self.fits[-1] if self.fits else {}
+        found = {
+            head: last[name] for name, head in zip(FIGURES, _HEADS, strict=True) if name in last
+        }
+        return {head: values for head, values in found.items() if not np.isnan(values).all()}
+
+    def _rows(self) -> list[tuple[Any, ...]]:
+        return list(zip(*self._columns().values(), strict=False))  # a fit may be going on
+
+    def _text(self) -> str:
+        rows = self._rows()
+        table = "\n" + text_table(list(self._columns()), rows) if rows else ""
+        return self._title() + table
+
+    def _html(self) -> str:
+        columns = self._columns()
+        curves = [None, *list(columns.values())[1:]]
+        table = html.table(list(columns), self._rows(), curves=curves) if columns else ""
+        return html.page(self._title(), table)
 
     def to_dict(self, fit: int = -1) -> dict[str, list[float]]:
         """Return the figures of one fit as lists by name.

@@ -11,6 +11,8 @@ from sklearn import get_config
 
 __all__ = ["Displayed", "views"]
 
+_MOST_LAYERS, _AT_ENDS = 24, 8  # printed; of more layers the first and the last ones
+
 
 def views() -> ModuleType:
     """Return :mod:`minnet.views`; named in a string, since the core does not depend on it."""
@@ -23,7 +25,11 @@ class Displayed:
     layers: list[Any]
 
     def __repr__(self) -> str:
-        layers = ", ".join(map(repr, self.layers))
+        shown_layers = [repr(layer) for layer in self.layers]
+        if len(shown_layers) > _MOST_LAYERS:
+            left_out = f"<{len(shown_layers) - 2 * _AT_ENDS} more>"
+            shown_layers = [*shown_layers[:_AT_ENDS], left_out, *shown_layers[-_AT_ENDS:]]
+        layers = ", ".join(shown_layers)
         shown = {"loss": "log_loss", "init": "auto", "bias_init": "auto", "alpha": 0.0}
         options = [
             f", {name}={getattr(self, name)!r}"

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common import html
+from minnet.common.shown import Shown, wrapped
 from minnet.common.types import ArrayLike, Matrix
 from minnet.lab.findings import CHECKS, Case
 from minnet.lab.measurement import Measurement
@@ -15,9 +17,11 @@ from minnet.optimizers import Optimizer
 
 __all__ = ["Finding", "Report", "diagnose"]
 
+_NOTHING = "Nothing is wrong that can be seen on this batch."
 
-@dataclass(frozen=True)
-class Finding:
+
+@dataclass(frozen=True, repr=False)
+class Finding(Shown):
     """One thing that is wrong.
 
     Attributes
@@ -43,12 +47,15 @@ class Finding:
     sentence: str
     advice: str
 
-    def __str__(self) -> str:
-        return f"{self.sentence} {self.advice}"
+    def _text(self) -> str:
+        return wrapped(f"{self.sentence} {self.advice}")
+
+    def _html(self) -> str:
+        return html.page(self.sentence, html.paragraph(self.advice))
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """What :func:`diagnose` found; printed, it is sentences.
 
     Attributes
@@ -62,10 +69,23 @@ class Report:
     findings: list[Finding]
     measurement: Measurement
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         if not self.findings:
-            return "Nothing is wrong that can be seen on this batch."
-        return "\n".join(f"{i}. {finding}" for i, finding in enumerate(self.findings, start=1))
+            return _NOTHING
+        return "\n".join(
+            wrapped(f"{i}. {finding.sentence} {finding.advice}", indent="   ")
+            for i, finding in enumerate(self.findings, start=1)
+        )
+
+    def _html(self) -> str:
+        n = len(self.findings)
+        title = f"{n} finding{'s' * (n != 1)}, most serious first" if n else _NOTHING
+        found = [
+            html.paragraph(finding.sentence) + html.paragraph(finding.advice, "title")
+            for finding in self.findings
+        ]
+        measured = html.details("what was measured, by layer", self.measurement._table())
+        return html.page(title, html.listing(found) if found else "", measured)
 
     def __bool__(self) -> bool:
         """Return whether something was found."""

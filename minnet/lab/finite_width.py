@@ -24,13 +24,17 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common import html
 from minnet.common.checks import as_numbers, check_flag, check_real, check_whole
+from minnet.common.shown import Shown, text_table, wrapped
 from minnet.common.types import Array, ArrayLike
 from minnet.lab._chain import Step, propagate
 
 _OF_FIELDS = ("activation", "weight_variance", "bias_variance")
 
 __all__ = ["VarianceBand", "length_fluctuation", "variance_band"]
+
+_HEADS = ("layer", "variance", "low", "high", "of gradients", "low", "high")
 
 
 def length_fluctuation(widths: ArrayLike, rectifier: bool = True) -> float:
@@ -68,8 +72,8 @@ def length_fluctuation(widths: ArrayLike, rectifier: bool = True) -> float:
     return float(np.prod(1 + (5 if rectifier else 2) / widths))
 
 
-@dataclass(frozen=True)
-class VarianceBand:
+@dataclass(frozen=True, repr=False)
+class VarianceBand(Shown):
     r"""Variances by depth with their standard errors; made by :func:`variance_band`.
 
     Attributes
@@ -117,6 +121,28 @@ class VarianceBand:
         """Return lower and upper ends of the gradients' variances, likewise."""
         n_errors = check_real("n_errors", n_errors, 0)
         return _log_normal(self.gradient_variances, self.gradient_errors, n_errors)
+
+    def _labels(self) -> list[str]:
+        return [str(i) for i in range(len(self.variances))]
+
+    def _columns(self) -> list[Array]:
+        forward, backward = self.interval(), self.gradient_interval()
+        return [self.variances, *forward, self.gradient_variances, *backward]
+
+    def _rows(self) -> list[list[Any]]:
+        return [list(row) for row in zip(self._labels(), *self._columns(), strict=True)]
+
+    def _title(self) -> str:
+        return (
+            f"Variances by depth in {len(self.variances)} layers, low and high at 2 standard errors"
+        )
+
+    def _text(self) -> str:
+        return f"{wrapped(self._title())}\n{text_table(_HEADS, self._rows())}"
+
+    def _html(self) -> str:
+        curves = [None, *self._columns()] if len(self.variances) > 1 else []
+        return html.page(self._title(), html.table(_HEADS, self._rows(), curves=curves))
 
 
 def _log_normal(mean: Array, relative: Array, n_errors: float) -> tuple[Array, Array]:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common import html
 from minnet.common.checks import is_whole
+from minnet.common.shown import Shown, some_of, text_table
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
 from minnet.lab.rows import describe_rows, row_indices
 from minnet.lab.subject import subject_of
@@ -19,9 +21,12 @@ from minnet.random import Stream, draw_key
 
 __all__ = ["Jacobians", "jacobians"]
 
+_HEADS = ("layer", "mean", "rms", "least", "largest")
+_MOST_DRAWN = 6
 
-@dataclass(frozen=True)
-class Jacobians:
+
+@dataclass(frozen=True, repr=False)
+class Jacobians(Shown):
     r"""Singular values; made by :func:`jacobians`.
 
     Attributes
@@ -55,6 +60,34 @@ class Jacobians:
         For square layers its square is the factor by which a gradient's variance changes going back.
         """
         return np.array([np.sqrt(np.square(values).mean()) for values in self.layers])
+
+    def _all(self) -> tuple[list[str], list[Array]]:
+        return [*self.names, "end to end"], [*self.layers, self.end_to_end]
+
+    def _rows(self) -> list[list[Any]]:
+        return [
+            [name, values.mean(), np.sqrt(np.square(values).mean()), values.min(), values.max()]
+            for name, values in zip(*self._all(), strict=True)
+        ]
+
+    def _title(self) -> str:
+        n = len(self.end_to_end)
+        return f"Singular values of the Jacobians on {n} sample{'s' * (n != 1)}"
+
+    def _text(self) -> str:
+        return f"{self._title()}\n{text_table(_HEADS, self._rows())}"
+
+    def _html(self) -> str:
+        columns = list(zip(*self._rows()[:-1], strict=True))[1:]
+        curves = [None, *columns] if len(self.names) > 1 else []
+        drawn = [
+            html.figure(name, "on the first sample", html.curve(values[0], name, 150, 50, mark=0))
+            for name, values in zip(*self._all(), strict=True)
+        ]
+        shown = [drawn[i] for i in some_of(len(drawn), _MOST_DRAWN)]
+        return html.page(
+            self._title(), html.table(_HEADS, self._rows(), curves=curves), html.row("", *shown)
+        )
 
 
 def jacobians(

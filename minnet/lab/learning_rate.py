@@ -9,7 +9,9 @@ from scipy.ndimage import gaussian_filter1d
 from sklearn.pipeline import Pipeline
 
 from minnet.backends import Hyper, make_backend
+from minnet.common import html
 from minnet.common.checks import check_real, check_whole, is_whole
+from minnet.common.shown import Shown
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.descend import shuffled_order
 from minnet.estimators.solvers import batch_size_of
@@ -25,8 +27,8 @@ _DIVERGED = 4.0  # ... above so many times those of the start
 _BELOW_LEAST = 10.0  # the suggestion is so far below the rate of the least loss
 
 
-@dataclass(frozen=True)
-class RangeTest:
+@dataclass(frozen=True, repr=False)
+class RangeTest(Shown):
     """What :func:`find_learning_rate` found.
 
     Attributes
@@ -46,10 +48,17 @@ class RangeTest:
     smoothed: np.ndarray
     suggestion: float
 
-    def __repr__(self) -> str:
+    def _text(self) -> str:
         low, high = self.learning_rates[[0, -1]]
         steps = f"{len(self.losses)} steps, rates {low:.3g} to {high:.3g}"
-        return f"<RangeTest of {steps}: {self.suggestion:.2g} suggested>"
+        return f"Range test of {steps}: {self.suggestion:.2g} suggested"
+
+    def _html(self) -> str:
+        place = int(np.argmin(np.abs(np.log(self.learning_rates / self.suggestion))))
+        low, high = self.learning_rates[[0, -1]]
+        across = f"rates {low:.3g} to {high:.3g}; the dot is at {self.suggestion:.2g}"
+        drawn = html.curve(self.smoothed, "smoothed loss by learning rate", 300, 90, mark=place)
+        return html.page(self._text(), html.figure("smoothed loss by learning rate", across, drawn))
 
 
 def find_learning_rate(

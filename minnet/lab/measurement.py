@@ -1,25 +1,36 @@
 """What was measured in a network: once, or through training."""
 
 import json
+import math
 import os
 from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
 
+from minnet.common import html
 from minnet.common.atomic import write_atomically
 from minnet.common.checks import check_path
 from minnet.common.extras import import_extra
 from minnet.common.names import check_name
+from minnet.common.shown import Shown, some_of, text_table
 from minnet.common.types import Array
 
 __all__ = ["Measurement", "Recording"]
+
+# The columns of the tables, by their heads.
+_SHOWN = {
+    "sd of Z": "Z_sd", "sd of Y": "Y_sd", "sd of dZ": "dZ_sd", "sd of dW": "dW_sd",
+    "saturated": "saturated", "dead": "dead", "update": "update_ratio",
+}  # fmt: skip
+_MOST_SHOWN = 6  # measurements of a recording in a table ...
+_MOST_LAYERS = 5  # ... with so many layers
 
 _FORMAT = "minnet recording 1"
 _DESCRIPTION = ("layers", "activations", "index", "hidden", "fan_in", "fan_out")
 
 
-class Measurement:
+class Measurement(Shown):
     r"""What was measured in a network at one moment; made by :func:`minnet.lab.probe`.
 
     Its rows are the layers with pre-activations ``Z`` and activations ``Y``, in their order: Dense and
@@ -102,10 +113,30 @@ class Measurement:
         self.fan_out = np.asarray(description["fan_out"], dtype=np.int64)
         self._values = values
 
-    def __repr__(self) -> str:
-        return (
-            f"<Measurement of {len(self.layers)} layers at step {self.step}, loss {self.loss:.4g}>"
-        )
+    def _title(self) -> str:
+        loss = "" if math.isnan(self.loss) else f", loss {self.loss:.4g}"
+        return f"Measurement of {len(self.layers)} layers at step {self.step:,}{loss}"
+
+    def _columns(self) -> dict[str, Array]:
+        """Return what there is of the columns of the tables, by their heads."""
+        found = {head: self._values[name] for head, name in _SHOWN.items() if name in self._values}
+        return {head: values for head, values in found.items() if not np.isnan(values).all()}
+
+    def _rows(self) -> list[list[Any]]:
+        return [list(row) for row in zip(self.layers, *self._columns().values(), strict=True)]
+
+    def _text(self) -> str:
+        table = text_table(["layer", *self._columns()], self._rows(), digits=2)
+        return f"{self._title()}\n{table}"
+
+    def _table(self) -> str:
+        """Return the table of the layers as HTML, with a curve over the layers for each column."""
+        columns = self._columns()
+        curves = [None, *columns.values()] if len(self.layers) > 1 else []
+        return html.table(["layer", *columns], self._rows(), curves=curves)
+
+    def _html(self) -> str:
+        return html.page(self._title(), self._table())
 
     def __getitem__(self, key: str | tuple[str, ...]) -> Array:
         return _find(self._values, key)
@@ -154,7 +185,7 @@ class Measurement:
         return {name: np.asarray(getattr(self, name)).tolist() for name in _DESCRIPTION}
 
 
-class Recording:
+class Recording(Shown):
     """Measurements of one network through training, in the order of the steps.
 
     ``r["Y", "sd"]`` is as in :class:`Measurement`, with the measurements as first axis;
@@ -197,9 +228,45 @@ class Recording:
     def __len__(self) -> int:
         return len(self.measurements)
 
-    def __repr__(self) -> str:
-        steps = f", steps {self.steps[0]} to {self.steps[-1]}" if len(self) else ""
-        return f"<Recording of {len(self)} measurements{steps}>"
+    @property
+    def _title(self) -> str:
+        """How many measurements, and at which steps."""
+        steps = f", steps {self.steps[0]:,} to {self.steps[-1]:,}" if len(self) else ""
+        return f"{len(self)} measurement{'s' * (len(self) != 1)}{steps}"
+
+    def _shown(self) -> tuple[list[str], list[list[Any]]]:
+        """Return heads and rows of a table of some of the measurements."""
+        chosen = [self.measurements[i] for i in some_of(len(self), _MOST_SHOWN)]
+        rows: list[list[Any]] = [["loss", *(m.loss for m in chosen)]]
+        layers = some_of(len(self.layers), _MOST_LAYERS)
+        for head in chosen[0]._columns() if chosen else ():
+            rows.append([head, *[None] * len(chosen)])
+            values = [m._values[_SHOWN[head]] for m in chosen]
+            rows += [[f"  {self.layers[i]}", *(column[i] for column in values)] for i in layers]
+        return ["step", *(f"{m.step:,}" for m in chosen)], rows
+
+    def _text(self) -> str:
+        title = f"Recording of {self._title}"
+        if not len(self):
+            return title
+        heads, rows = self._shown()
+        return f"{title}\n{text_table(heads, rows, digits=2)}"
+
+    def _html(self) -> str:
+        title = f"Recording of {self._title}"
+        if not len(self):
+            return html.page(title)
+        heads, rows = self._shown()
+        parts = []
+        if np.isfinite(self.losses).any():
+            drawn = html.curve(self.losses, "loss by step", width=240, height=60)
+            first, last = self.losses[[0, -1]]
+            parts.append(html.figure("loss", f"{first:.4g} to {last:.4g}", drawn))
+        for head in self.measurements[0]._columns():
+            values = np.array([m._values[_SHOWN[head]] for m in self.measurements]).T
+            parts.append(html.heat_map(values, f"{head}: layers down, steps across"))
+        table = html.details("the numbers", html.table(heads, rows))
+        return html.page(title, html.row("", *parts), table)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, int | np.integer):

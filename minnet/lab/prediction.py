@@ -23,7 +23,7 @@ _N_GROUPS = 32  # of inputs by their lengths
 _NEGLIGIBLE_MEAN = 0.1  # of a weight: its square times fan_in, against the variance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction(VarianceBand):
     """Variances by depth of a given network at its start; made by :func:`predict_variances`.
 
@@ -43,6 +43,12 @@ class Prediction(VarianceBand):
     index: np.ndarray
     reference: int
     stopped: str = ""
+
+    def _labels(self) -> list[str]:
+        return [f"layers[{i}]" for i in self.index]
+
+    def _title(self) -> str:
+        return super()._title() + (f"; none from where {self.stopped}" if self.stopped else "")
 
 
 def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Prediction:

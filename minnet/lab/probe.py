@@ -306,8 +306,8 @@ class Probe(Callback):
     >>> probe = Probe(X[:300] / 16, y[:300], steps=100)
     >>> clf = MinNetClassifier((50, 50), "tanh", max_iter=20, n_iter_no_change=20, random_state=0)
     >>> _ = clf.set_callbacks(probe).fit(X / 16, y)
-    >>> probe.recording
-    <Recording of 3 measurements, steps 0 to 180>
+    >>> probe.recording.steps
+    array([  0, 100, 180])
     """
 
     def __init__(
@@ -339,7 +339,7 @@ class Probe(Callback):
             n_rows = f"{_num_samples(self.X)} rows"
         except TypeError:  # which the first fit will refuse
             n_rows = f"{self.X!r:.30}"
-        return f"<Probe of {n_rows}: {self.recording!r}>"
+        return f"<Probe of {n_rows}: {self.recording._title}>"
 
     # ---- what a Trainer asks
 

@@ -31,12 +31,13 @@ from minnet.training.progress import Progress
 from minnet.training.reading import Batch, Batches, InMemory, no_rows
 from minnet.training.resume import fingerprint
 from minnet.training.run import Run
+from minnet.training.shown_trainer import ShownTrainer
 from minnet.training.stopping import EarlyStopping, Validation
 
 __all__ = ["Trainer"]
 
 
-class Trainer(EarlyStopping):
+class Trainer(ShownTrainer, EarlyStopping):
     """Trains a network, epoch by epoch; a later call goes on where the last one stopped.
 
     Parameters

@@ -16,6 +16,9 @@ __all__ = ["attributes_with_drawing", "draw"]
 
 _KINDS = {"Dense": "dense", "BatchNorm": "one", "Dropout": "drop"}
 
+_MOST_LAYERS, _AT_ENDS = 48, 16  # drawn; of more layers the first and the last ones
+_GAP = '<div class="minnet-art"></div>'
+
 _LONGEST = 120  # characters of a printed object
 
 # The text takes the colour of the page or of scikit-learn's diagram, and so is dark on light and light on
@@ -84,7 +87,12 @@ def draw(network: Network, title: str = "Network", n_layers: int | None = None) 
     kinds = ["input", *(_KINDS.get(row.kind, "own") for row in rows)]
     widths = _widths(sizes)
     lines = [_row(_art(kinds, widths, 0), "inputs", _number(sizes[0], "input"))]
+    left_out = range(_AT_ENDS, len(rows) - _AT_ENDS) if len(rows) > _MOST_LAYERS else range(0)
     for i, row in enumerate(rows):
+        if i in left_out:
+            if i == left_out[0]:
+                lines.append(_row(_GAP, f"… {len(left_out)} more layers", ""))
+            continue
         count = _number(row.n_parameters, "parameter") if row.arrays else ""
         lines.append(
             _row(

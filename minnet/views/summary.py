@@ -4,14 +4,16 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from minnet.activations import Activation, name_of
+from minnet.common import html
+from minnet.common.shown import Shown
 from minnet.initializers import of_network
 from minnet.losses import get_loss
 from minnet.network import Network
 
-__all__ = ["ArrayRow", "LayerRow", "layer_rows", "summarize", "totals"]
+__all__ = ["ArrayRow", "LayerRow", "Summary", "layer_rows", "summarize", "totals"]
 
 _WIDTH = 80
 _HEADS = ("layer", "units", "activation", "array", "initializer", "parameters")
@@ -132,7 +134,31 @@ def totals(rows: list[LayerRow]) -> tuple[int | None, int | None]:
     return _sum(row.n_parameters for row in rows), _sum(trained)
 
 
-def summarize(network: Network, title: str = "Network") -> str:
+class Summary(Shown, str):
+    """The table of a network's layers as text."""
+
+    _parts: tuple[str, list[list[str]], list[str]]
+
+    def __new__(cls, text: str, parts: tuple[str, list[list[str]], list[str]]) -> Self:
+        """Make the text, with the parts that it was made of."""
+        summary = super().__new__(cls, text)
+        summary._parts = parts
+        return summary
+
+    def _text(self) -> str:
+        return str.__str__(self)
+
+    def __reduce__(self) -> Any:
+        return str, (self._text(),)
+
+    def _html(self) -> str:
+        head, cells, foot = self._parts
+        left = [j for j, head in enumerate(_HEADS) if head not in _TO_THE_RIGHT]
+        table = html.table(_HEADS, cells, left)
+        return html.page(head, table, *map(html.paragraph, foot))
+
+
+def summarize(network: Network, title: str = "Network") -> Summary:
     """Return a network as a table of text, at most 80 columns wide.
 
     Parameters
@@ -144,16 +170,21 @@ def summarize(network: Network, title: str = "Network") -> str:
 
     Returns
     -------
-    str
+    Summary
+        A str that shows itself at a prompt as it prints, and in a notebook as a table.
     """
     rows = layer_rows(network)
     n_in = getattr(network, "sizes", [None])[0]
     n_out = rows[-1].units
-    lines = _table([_cells(i, row) for i, row in enumerate(rows)])
+    cells = [line for i, row in enumerate(rows) for line in _cells(i, row)]
+    lines = _table(cells)
     head = f"{_one_line(title)}: {_count(n_in, 'input')}, {_count(n_out, 'output')}"
     rule = "-" * max(map(len, lines))
     foot = _foot(network, rows)
-    return "\n".join([*textwrap.wrap(head, _WIDTH), rule, lines[0], rule, *lines[1:], rule, *foot])
+    wrapped = [line for text in foot for line in textwrap.wrap(text, _WIDTH)]
+    heads = textwrap.wrap(head, _WIDTH)
+    text = "\n".join([*heads, rule, lines[0], rule, *lines[1:], rule, *wrapped])
+    return Summary(text, (head, cells, foot))
 
 
 def _foot(network: Network, rows: list[LayerRow]) -> list[str]:
@@ -172,7 +203,7 @@ def _foot(network: Network, rows: list[LayerRow]) -> list[str]:
     objective = f"loss {_one_line(repr(loss))}, output {loss.output}"
     if network.alpha:
         objective += f", L2 alpha={network.alpha:g}"
-    return [line for text in ("; ".join(parts), objective) for line in textwrap.wrap(text, _WIDTH)]
+    return ["; ".join(parts), objective]
 
 
 def _cells(i: int, row: LayerRow) -> list[list[str]]:
@@ -186,9 +217,9 @@ def _cells(i: int, row: LayerRow) -> list[list[str]]:
     return lines or [[*first, "", "", "0"]]
 
 
-def _table(layers: list[list[list[str]]]) -> list[str]:
+def _table(rows: list[list[str]]) -> list[str]:
     """Return lines of aligned columns, the heads first; long cells go on below."""
-    cells = [list(_HEADS), *(line for lines in layers for line in lines)]
+    cells = [list(_HEADS), *rows]
     widths = [max(len(line[j]) for line in cells) for j in range(len(_HEADS))]
     spare = _WIDTH - 2 * (len(_HEADS) - 1) - sum(widths)
     for name, narrowest in _NARROWED:

@@ -1,20 +1,35 @@
 """The whole of one batch, forward and backward, as a table for teaching."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 
+from minnet.common import html
 from minnet.common.extras import import_extra
+from minnet.common.shown import Shown, number, text_table
 from minnet.common.types import ArrayLike, Matrix
 from minnet.network import Network
 
 __all__ = ["Trace"]
 
+_STATISTICS = ("mean", "sd", "min", "max")
 
-@dataclass
-class Trace:
+# How a dense layer computes its arrays, for the captions.
+_FORMULAS = {
+    "Z": "X W + b", "Y": "f(Z)", "dZ": "dY ⊙ f ′(Z)", "dW": "Xᵀ dZ", "db": "sum of the rows of dZ"
+}  # fmt: skip
+
+_MOST_LAYERS = 8  # that are shown array by array, the first and the last ones ...
+_MOST_ARRAYS = 12  # ... with so many arrays each
+
+
+@dataclass(repr=False)
+class Trace(Shown):
     """What one pass through a network computed; made by :meth:`minnet.Network.trace`.
+
+    Printed it is a table with a line for each array. A notebook shows the arrays themselves, layer by
+    layer: in numbers where they are small, as heat maps where they are not.
 
     Attributes
     ----------
@@ -26,6 +41,8 @@ class Trace:
         For each layer its arrays by name, in the order of computation: ``X``, ``Z``, ``Y`` going
         forward, then ``dZ``, ``dW``, ``db`` going back (a layer of your own: whatever arrays it puts
         into its context). Gradients are those of the objective without the L2 term.
+    parameters : list of dict
+        For each layer its parameters by name, copied: ``W`` and ``b``.
 
     Examples
     --------
@@ -46,6 +63,7 @@ class Trace:
     loss: float
     names: list
     layers: list
+    parameters: list = field(default_factory=list)
 
     @classmethod
     def of_batch(
@@ -62,6 +80,7 @@ class Trace:
                 {k: v for k, v in vars(ctx).items() if _is_array(v) and k not in hidden}
                 for ctx in contexts
             ],
+            network.views(network.params.copy()),
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -86,25 +105,81 @@ class Trace:
         pd = import_extra("pandas", "to_frame needs pandas: pip install 'minnet-learn[frame]'")
         return pd.DataFrame(self.rows())
 
-    def __str__(self) -> str:
-        rows = self.rows()
-        shapes = max((len(str(row["shape"])) for row in rows), default=5)
-        kinds = max((len(row["kind"]) for row in rows), default=5) + 3
-        names = max([5, *(len(row["array"]) for row in rows)])
-        lines = [
-            f"loss {self.loss:.6g}",
-            f"{'layer':<{kinds + 2}}{'array':<{names}} {'shape':<{shapes}}"
-            + "".join(f" {head:>9}" for head in ("mean", "sd", "min", "max")),
-        ]
-        shown = None
-        for row in rows:
+    def _text(self) -> str:
+        shown, lines = -1, []
+        for row in self.rows():
             label = f"{row['layer']} {row['kind']}" if row["layer"] != shown else ""
             shown = row["layer"]
-            numbers = "".join(f" {row[key]:>9.3g}" for key in ("mean", "sd", "min", "max"))
             lines.append(
-                f"{label:<{kinds + 2}}{row['array']:<{names}} {row['shape']!s:<{shapes}}{numbers}"
+                [label, row["array"], str(row["shape"]), *(row[key] for key in _STATISTICS)]
             )
-        return "\n".join(lines)
+        table = text_table(["layer", "array", "shape", *_STATISTICS], lines, left=(0, 1, 2))
+        return f"loss {self.loss:.6g}\n{table}"
+
+    def _html(self) -> str:
+        n = len(self.layers)
+        rows = self.rows()
+        parts = [self._by_layer(rows)] if n > 1 else []
+        first = -(-_MOST_LAYERS // 2)
+        skipped = range(first, n - _MOST_LAYERS + first)
+        for i in range(n):
+            if i not in skipped:
+                parts.append(self._layer(i))
+            elif i == skipped[0]:
+                text = f"… {len(skipped)} layers left out; print() has their figures"
+                parts.append(html.paragraph(text, "faint"))
+        lines = [
+            [
+                f"{row['layer']} {row['kind']}",
+                row["array"],
+                row["shape"],
+                *map(row.get, _STATISTICS),
+            ]
+            for row in rows
+        ]
+        figures = html.table(["layer", "array", "shape", *_STATISTICS], lines, left=(0, 1, 2))
+        legend = "Vermilion is above 0, blue below; the stronger, the larger within its array."
+        return html.page(
+            f"loss {self.loss:.6g}",
+            html.paragraph(legend, "faint"),
+            *parts,
+            html.details("mean, sd, min and max of each array", figures),
+        )
+
+    def _by_layer(self, rows: list[dict[str, Any]]) -> str:
+        """Return curves over the layers of what every one of them has."""
+        heads, curves, ends = [], [], []
+        for name in ("Z", "Y", "dZ", "dW"):
+            values = [row["sd"] for row in rows if row["array"] == name]
+            if len(values) > 1:
+                heads.append(f"sd of {name}, by layer")
+                curves.append(values)
+                ends.append(f"{number(values[0])} to {number(values[-1])}")
+        return html.table(heads, [ends], left=range(len(heads)), curves=curves) if heads else ""
+
+    def _layer(self, i: int) -> str:
+        """Return the arrays of a layer: what it was given, what it computed, what went back."""
+        arrays = self.layers[i]
+        parameters = self.parameters[i] if self.parameters else {}
+        formulas = _FORMULAS if set(arrays) == {"X", *_FORMULAS} else {}
+        backward = [name for name in arrays if name.startswith("d")]
+        forward = [name for name in arrays if name not in backward]
+        given = [("X", arrays["X"])] if "X" in arrays else []
+        rows = {
+            "forward": [
+                *given,
+                *parameters.items(),
+                *((k, arrays[k]) for k in forward if k != "X"),
+            ],
+            "backward": [(k, arrays[k]) for k in backward],
+        }
+        parts = [html.paragraph(f"{i} {self.names[i]}"[:200], "title")]
+        for label, row in rows.items():
+            figures = [
+                html.matrix(array, k, formulas.get(k, "")) for k, array in row[:_MOST_ARRAYS]
+            ]
+            parts.append(html.row(label, *figures))
+        return f'<div class="minnet-part">{"".join(parts)}</div>'
 
 
 def _is_array(value: Any) -> bool:
