@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils._dataframe import is_pandas_df, is_polars_df, is_pyarrow_data
 
+from minnet.common.frames import is_pandas_frame, is_polars_frame, is_pyarrow_data
 from minnet.common.types import Array
 
 __all__ = ["check_numeric"]
@@ -105,12 +105,12 @@ def _check_mask(name: str, value: Any) -> None:
 
 def _suspects(name: str, value: Any, n_axes: int | None) -> Iterator[tuple[str, Array]]:
     """Return what may be no numbers, column by column, each with a text that says where it is."""
-    if is_pandas_df(value):
+    if is_pandas_frame(value):
         for i, (label, dtype) in enumerate(zip(value.columns, value.dtypes, strict=True)):
             if getattr(dtype, "kind", "O") not in "biuf":
                 yield f" in column {label!r}", np.asarray(value.iloc[:, i])
         return
-    if is_polars_df(value):
+    if is_polars_frame(value):
         for i, (label, dtype) in enumerate(value.schema.items()):
             if not dtype.is_numeric() and str(dtype) != "Boolean":
                 yield f" in column {label!r}", np.asarray(value.to_series(i))

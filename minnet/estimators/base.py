@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from minnet._version import __version__
 from minnet.activations import Activation
+from minnet.common.sklearn_versions import CallbackSupportMixin, with_callbacks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import CONSTRAINTS
 from minnet.estimators.data import Data, Features, check_X

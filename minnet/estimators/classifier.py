@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.callback import with_callbacks
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
@@ -18,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from minnet.activations import Activation
 from minnet.common.callers import level_of_user
 from minnet.common.docstrings import complete_docstring
+from minnet.common.sklearn_versions import with_callbacks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import Names
 from minnet.estimators.base import BaseMinNet, stochastic_solver

@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing
-from sklearn.utils._dataframe import is_df_or_series, is_pandas_df, is_polars_df, is_pyarrow_data
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from minnet.common.buffers import all_finite
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_sparse, is_real
+from minnet.common.frames import (
+    is_frame_or_column,
+    is_pandas_frame,
+    is_polars_frame,
+    is_pyarrow_data,
+)
 from minnet.common.numeric import check_numeric
 from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array, DTypeLike, Estimator, Matrix
@@ -151,7 +156,7 @@ def dtypes_of(X: Any) -> tuple[np.dtype[Any], ...]:
     (dtype('float32'),)
     """
     dtypes: Any = ()
-    if is_pandas_df(X) or is_polars_df(X):
+    if is_pandas_frame(X) or is_polars_frame(X):
         dtypes = X.dtypes
     elif is_pyarrow_data(X) and hasattr(X, "schema"):
         dtypes = X.schema.types
@@ -213,7 +218,7 @@ def rows_of(values: Any, rows: Array) -> Any:
         return values.tocsr()[rows].asformat(values.format)
     if is_pyarrow_data(values):
         return values.take(rows)
-    chooses = isinstance(values, list | tuple | np.ndarray) or is_df_or_series(values)
+    chooses = isinstance(values, list | tuple | np.ndarray) or is_frame_or_column(values)
     return _safe_indexing(values if chooses else np.asarray(values), rows)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from sklearn.callback import FitCallback
-
+from minnet.common.sklearn_versions import is_told_of_tasks
 from minnet.estimators.arguments import check_arguments, defaults_of
 from minnet.estimators.nested_parameters import changed_parts, nested_parameters
-from minnet.training.callback import as_callback
+from minnet.training.callback import Callback, as_callback
 
 __all__ = ["ParametersMixin"]
 
@@ -120,6 +119,6 @@ def _as_fit_callback(given: Any) -> Any:
             "callbacks must be given one by one, as set_callbacks(first, second), got a "
             f"{type(given).__name__} of {len(given)}"
         )
-    if isinstance(given, FitCallback) and not isinstance(given, type):
+    if is_told_of_tasks(given, Callback):
         return given
     return as_callback(given, "callbacks")

@@ -1,0 +1,46 @@
+"""Which library an object's table or column is of: told without importing any of them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = ["is_frame_or_column", "is_pandas_frame", "is_polars_frame", "is_pyarrow_data"]
+
+
+def is_pandas_frame(value: Any) -> bool:
+    """Return whether a value is a DataFrame of pandas."""
+    return _is_of(value, "pandas", "DataFrame")
+
+
+def is_polars_frame(value: Any) -> bool:
+    """Return whether a value is a DataFrame of polars."""
+    return _is_of(value, "polars", "DataFrame")
+
+
+def is_pyarrow_data(value: Any) -> bool:
+    """Return whether a value is a table, a batch of records or an array of pyarrow."""
+    return _is_of(value, "pyarrow", "Table", "RecordBatch", "Array", "ChunkedArray")
+
+
+def is_frame_or_column(value: Any) -> bool:
+    """Return whether a value is a table or a column of pandas, polars or pyarrow.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> is_frame_or_column(pd.Series([1, 2])), is_frame_or_column([1, 2])
+    (True, False)
+    """
+    columns = (_is_of(value, library, "Series") for library in ("pandas", "polars"))
+    return (
+        is_pandas_frame(value) or is_polars_frame(value) or is_pyarrow_data(value) or any(columns)
+    )
+
+
+def _is_of(value: Any, library: str, *classes: str) -> bool:
+    """Return whether a value is of one of these classes of a library, which is imported if it is."""
+    module = sys.modules.get(library)
+    return module is not None and isinstance(
+        value, tuple(getattr(module, name) for name in classes)
+    )
