@@ -8,11 +8,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any, Self
 
 import sklearn
+from sklearn.utils import validation
 
-__all__ = ["SKLEARN", "CallbackSupportMixin", "is_told_of_tasks", "with_callbacks"]
+from minnet.common.frames import is_polars_frame
+
+__all__ = [
+    "SKLEARN", "CallbackSupportMixin", "CardMixin", "is_told_of_tasks", "validate_data", "with_callbacks",
+]  # fmt: skip
 
 #: The first two numbers of its version.
 SKLEARN = tuple(map(int, sklearn.__version__.split(".")[:2]))
@@ -29,7 +35,7 @@ if SKLEARN >= (1, 9):
 else:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Mixin of an estimator that keeps callbacks, all of them minnet's own, and gives them to clones."""
+        """Mixin of an estimator that keeps callbacks, all of them minnet's, and gives them to clones."""
 
         def set_callbacks(self, *callbacks: Any) -> Self:  # noqa: D102  # as there
             self.__dict__.pop("_skl_callbacks", None)
@@ -81,3 +87,64 @@ else:
                     f"version {sklearn.__version__}: install scikit-learn 1.9 or later for it"
                 )
         return isinstance(callback, own)
+
+
+# ---- 1.9: the table of fitted attributes in the card of an estimator, above which its network is drawn
+
+if SKLEARN >= (1, 9):
+
+    class CardMixin:
+        """Nothing: ``_get_fitted_attr_html`` is called by scikit-learn."""
+
+else:
+
+    class CardMixin:  # type: ignore[no-redef]
+        """Mixin of an estimator: what it has for that table is shown above the card."""
+
+        def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
+            return SimpleNamespace(_html_repr=str)
+
+        def _repr_html_inner(self) -> str:
+            card = super()._repr_html_inner()  # type: ignore[misc]
+            return self._get_fitted_attr_html()._html_repr() + card
+
+        def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+            bundle = super()._repr_mimebundle_(**options)  # type: ignore[misc]
+            return bundle | (
+                {"text/html": self._repr_html_inner()} if "text/html" in bundle else {}
+            )
+
+
+# ---- 1.9: names of columns by narwhals; before, by a protocol that polars 2 no longer has
+
+if SKLEARN >= (1, 9):
+    validate_data = validation.validate_data
+
+else:
+
+    class _Columns:
+        """The names of a frame's columns, in the protocol in which scikit-learn asks for them."""
+
+        def __init__(self, names: list[str]) -> None:
+            self._names = names
+
+        def __dataframe__(self) -> Self:
+            return self
+
+        def column_names(self) -> list[str]:
+            return self._names
+
+    def validate_data(estimator: Any, X: Any, *args: Any, reset: bool, **options: Any) -> Any:
+        """Return what scikit-learn's function does; the estimator learns or compares polars' names."""
+        if not is_polars_frame(X) or hasattr(X, "__dataframe__"):
+            return validation.validate_data(estimator, X, *args, reset=reset, **options)
+        columns = _Columns(X.columns)
+        if not reset:
+            validation._check_feature_names(estimator, columns, reset=False)
+        known = vars(estimator).pop("feature_names_in_", None)
+        checked = validation.validate_data(estimator, X, *args, reset=reset, **options)
+        if reset:
+            validation._check_feature_names(estimator, columns, reset=True)
+        elif known is not None:
+            estimator.feature_names_in_ = known
+        return checked

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from minnet._version import __version__
 from minnet.activations import Activation
-from minnet.common.sklearn_versions import CallbackSupportMixin, with_callbacks
+from minnet.common.sklearn_versions import CallbackSupportMixin, CardMixin, with_callbacks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import CONSTRAINTS
 from minnet.estimators.data import Data, Features, check_X
@@ -56,6 +56,7 @@ class BaseMinNet(
     ParametersMixin,
     DocumentedMixin,
     CallbackSupportMixin,
+    CardMixin,
     BaseEstimator,
     metaclass=ABCMeta,
 ):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from minnet.common.buffers import all_finite
 from minnet.common.callers import level_of_user
@@ -23,6 +23,7 @@ from minnet.common.frames import (
 )
 from minnet.common.numeric import check_numeric
 from minnet.common.scale import root_mean_squares
+from minnet.common.sklearn_versions import validate_data
 from minnet.common.types import Array, DTypeLike, Estimator, Matrix
 from minnet.estimators.plain import as_labels, as_numbers, as_weights
 from minnet.estimators.targets import Labels, Numbers

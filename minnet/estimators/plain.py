@@ -102,11 +102,17 @@ def as_numbers(values: Any, name: str = "y") -> Any:
 def as_weights(values: Any, name: str, of: Any = None) -> Any:
     """Return weights as :func:`as_numbers` does numbers; texts are none, though they look like some.
 
-    A single number comes back as it is, or where it is said ``of`` what rows they are, for each of them.
+    A single number comes back as it is, or where it is said ``of`` what rows they are, for each of them:
+    then they are for a metric, which does not always look whether they are finite.
     """
     if of is not None and is_real(values):
-        return np.full(_num_samples(of), values, dtype=np.float64)
-    return _Weights(name).read(values)
+        values = np.full(_num_samples(of), values, dtype=np.float64)
+    weights = _Weights(name).read(values)
+    floats = getattr(getattr(weights, "dtype", None), "kind", None) == "f"
+    if of is not None and floats and not np.isfinite(weights).all():
+        got = "NaN" if np.isnan(weights).any() else "infinity"
+        raise ValueError(f"{name} must be finite numbers, got {got}")
+    return weights
 
 
 def for_metrics(values: Any, plain: Any) -> Any:

@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.common.displayed import views
+from minnet.common.sklearn_versions import CardMixin
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.architecture import build_layers, position_of
 from minnet.estimators.base import BaseMinNet
@@ -33,6 +34,7 @@ class MinNetTransformer(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     MetaEstimatorMixin,
+    CardMixin,
     BaseEstimator,
 ):
     """The outputs of a hidden layer, as features for whatever comes next.
