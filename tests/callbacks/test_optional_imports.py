@@ -11,7 +11,10 @@ OPTIONAL = [
 CODE = f"""
 import sys
 import numpy as np
-import sklearn.base, sklearn.metrics, sklearn.model_selection, sklearn.callback
+import sklearn.base, sklearn.metrics, sklearn.model_selection
+import contextlib, importlib
+with contextlib.suppress(ImportError):
+    importlib.import_module("sklearn.callback")  # since 1.9
 before = set(sys.modules)  # what scikit-learn imports is its own affair
 import minnet, minnet.callbacks
 from minnet.callbacks import History, TensorBoard, TimeLimit

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from versions import ALL_ZERO
 
 from minnet import BatchNorm, Dense, MinNetClassifier, MinNetRegressor
 from minnet.losses import Poisson, SigmoidCrossEntropy, SoftmaxCrossEntropy
@@ -161,7 +162,7 @@ INPUTS = [
     (altered(X, np.nan), "Input X contains NaN."),
     (altered(X, np.inf), "Input X contains infinity or a value too large"),
     (sparse.csr_array(altered(X, np.nan)), "Input X contains NaN."),
-    (X[None], "Found array with dim 3, while dim <= 2 is required"),
+    (X[None], "Found array with dim 3"),
     (X[:, 0], "Expected 2D array, got 1D array instead"),
     (X[:20], "Found input variables with inconsistent numbers of samples: [20, 30]"),
     (X[:0], "Found array with 0 sample(s)"),
@@ -243,11 +244,11 @@ def test_numbers_too_large_for_the_dtype_of_the_fit():
 
 WEIGHTS = [
     (np.ones(3), "sample_weight.shape == (3,), expected (30,)!"),
-    (np.zeros(30), "Sample weights must contain at least one non-zero number."),
+    (np.zeros(30), ALL_ZERO),
     (altered(np.ones(30), -1), "Negative values in data passed to `sample_weight`."),
     (altered(np.ones(30), np.nan), "Input sample_weight contains NaN."),
     (altered(np.ones(30), np.inf), "Input sample_weight contains infinity"),
-    (np.ones((30, 1)), "Sample weights must be 1D array or scalar, got 2D array."),
+    (np.ones((30, 1)), "Sample weights must be 1D array or scalar"),
 ]
 
 

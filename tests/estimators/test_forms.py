@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from forms import CLASSES, FORMS, FRAME, A
 from sklearn import config_context
-from sklearn.callback import ScoringMonitor
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from versions import since
 
 from minnet import MinNetClassifier, MinNetRegressor, MinNetTransformer
 
@@ -89,8 +89,11 @@ def test_tools_of_scikit_learn(form):
         np.testing.assert_allclose(found.importances, wanted.importances)
 
 
+@since((1, 9), "sklearn.callback")
 @pytest.mark.parametrize("form", FORMS)
 def test_callbacks_of_scikit_learn(form):
+    from sklearn.callback import ScoringMonitor
+
     X = FORMS[form]
     monitor = ScoringMonitor(scoring=["accuracy", "f1_macro"])
     clf = classifier().set_callbacks(monitor).fit(X, CLASSES)

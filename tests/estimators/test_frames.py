@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from versions import knows_columns
 
 from minnet import MinNetClassifier, MinNetRegressor
 
@@ -205,6 +206,8 @@ def test_missing_targets_are_told(y):
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_pipeline_of_frames(library):
     # What set_output puts out comes in, with its names.
+    if not knows_columns(library):
+        pytest.skip("a scaler that does not know this polars' columns: scikit-learn before 1.9")
     pipe = make_pipeline(StandardScaler(), classifier()).set_output(transform=library)
     pipe.fit(FRAMES[library], LABELS)
     assert list(pipe[-1].feature_names_in_) == NAMES

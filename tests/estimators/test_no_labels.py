@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from scipy import sparse
+from versions import SKLEARN
 
 from minnet import MinNetClassifier, MinNetRegressor
 
@@ -22,6 +23,7 @@ CODES = np.arange(N) % 3
 NUMBERS = np.arange(N) / N
 DAYS = pd.Series(pd.date_range("2020", periods=N))
 SPANS = pd.Series(pd.to_timedelta(np.arange(N), unit="D"))
+US = DAYS.dt.unit  # nanoseconds in pandas 2
 Colour = enum.Enum("Colour", ["RED", "BLUE"])
 
 
@@ -41,13 +43,13 @@ def regressor():
 
 #: What messages say that it is, and the thing.
 NOTHING = {
-    "datetime64[us]": DAYS,
-    "datetime64[us, CET]": DAYS.dt.tz_localize("CET"),
+    f"datetime64[{US}]": DAYS,
+    f"datetime64[{US}, CET]": DAYS.dt.tz_localize("CET"),
     "datetime64[D]": DAYS.to_numpy().astype("M8[D]"),
-    "timedelta64[us]": SPANS,
+    f"timedelta64[{SPANS.dt.unit}]": SPANS,
     "timedelta64[s]": SPANS.to_numpy().astype("m8[s]"),
     "period[D]": DAYS.dt.to_period("D"),
-    "datetime64[us] ": DAYS.astype("category"),
+    f"datetime64[{US}] ": DAYS.astype("category"),
     "interval[int64, right]": pd.Series(pd.interval_range(0, N)),
     "timestamp[us][pyarrow]": DAYS.astype("timestamp[us][pyarrow]"),
     "date32[day][pyarrow]": pd.Series(DAYS.dt.date.tolist(), dtype=pd.ArrowDtype(pa.date32())),
@@ -71,7 +73,7 @@ NOTHING = {
     "set": objects([{0, 1}] * N),
     "builtin_function_or_method": [print] * N,
     "Colour": [Colour.RED, Colour.BLUE] * (N // 2),
-    "datetime64[us] in column 'when'": pd.DataFrame({"a": NUMBERS, "when": DAYS}),
+    f"datetime64[{US}] in column 'when'": pd.DataFrame({"a": NUMBERS, "when": DAYS}),
     "Date in column 'when'": pl.DataFrame({"a": NUMBERS, "when": DAYS.dt.date.tolist()}),
 }
 MISSING = {
@@ -291,6 +293,9 @@ OF_SCIKIT_LEARN = {
 @pytest.mark.parametrize("what", OF_SCIKIT_LEARN)
 def test_sentences_of_scikit_learn(what, make):
     y, sentence = OF_SCIKIT_LEARN[what]
+    if sentence == "unique column names" and SKLEARN < (1, 9):
+        make().fit(X, y)  # they are two columns
+        return
     with pytest.raises((TypeError, ValueError), match=sentence.replace("sequence", "[Ss]equence")):
         make().fit(X, y)
 

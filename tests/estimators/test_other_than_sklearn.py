@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.special import log_expit, log_softmax
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from versions import since
 
 from minnet import MinNetClassifier, MinNetRegressor, check_gradients
 from minnet.backends import list_backends
@@ -127,9 +128,9 @@ def test_4_the_split_is_stratified():
     seen = []
 
     class Watched(MLPClassifier):
-        def _score(self, X, y, sample_weight=None):
+        def _score(self, X, y, *weight):  # there since 1.7
             seen.append(tuple(np.bincount(y, minlength=3)))
-            return super()._score(X, y, sample_weight)
+            return super()._score(X, y, *weight)
 
     def scorer(estimator, X, y):
         seen.append(tuple(np.bincount(y, minlength=3)))
@@ -182,6 +183,7 @@ def test_6_alpha_means_the_same_for_each_batch_size():
     assert norms[MLPRegressor, 6] < 0.5 * norms[MLPRegressor, 60]
 
 
+@since((1, 7), "sample_weight of the MLP")
 def test_6_a_batch_without_weight():
     weights = np.r_[np.zeros(20), np.ones(40)]
     options = {"batch_size": 20, "shuffle": False, "max_iter": 3, "random_state": 0}

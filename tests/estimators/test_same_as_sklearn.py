@@ -10,6 +10,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import PoissonRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from versions import since
 
 from minnet import MinNetClassifier, MinNetRegressor
 
@@ -37,6 +38,7 @@ def parameters(function):
     return {name: p.replace(annotation=p.empty) for name, p in found.items()}
 
 
+@since((1, 7), "the loss of MLPRegressor, its first argument")
 @pairs
 def test_every_argument_in_its_place(ours, theirs):
     mine, known = parameters(ours), parameters(theirs)
@@ -84,7 +86,8 @@ def test_every_method_and_fitted_attribute(ours, theirs, options):
         if hasattr(one, method):
             mine, known = (list(parameters(getattr(est, method)).values()) for est in (one, two))
             assert mine[: len(known)] == known, method
-            assert all(p.kind is p.KEYWORD_ONLY for p in mine[len(known) :]), method
+            new = [p for p in mine[len(known) :] if p.name != "sample_weight"]  # there since 1.7
+            assert all(p.kind is p.KEYWORD_ONLY for p in new), method
 
 
 # ---- numbers: from the same weights the same training
@@ -104,6 +107,10 @@ CASES = {
     "two": (MinNetClassifier, MLPClassifier, (Y > 0).astype(int), {}),
     "labels": (MinNetClassifier, MLPClassifier, np.c_[Y > 0, Y > 1].astype(int), {}),
 }
+SINCE = {"counts": since((1, 7), "Poisson's loss of MLPRegressor")}
+cases = pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=SINCE.get(case, ())) for case in CASES]
+)
 SOLVERS = [
     {"momentum": 0},
     {"nesterovs_momentum": False},
@@ -113,23 +120,25 @@ SOLVERS = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES)
+@cases
 @pytest.mark.parametrize("options", SOLVERS, ids=str)
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "weighted", [False, pytest.param(True, marks=since((1, 7), "sample_weight of the MLP"))]
+)
 def test_sgd_in_full_batch(case, options, weighted):
     ours, theirs, y, loss = CASES[case]
     common = {"hidden_layer_sizes": (5, 4), "activation": "tanh", **loss}
     coefs, intercepts = same_start(ours, theirs, y, **common)
     common |= {"solver": "sgd", "batch_size": 50, "max_iter": 60, "learning_rate_init": 0.05}
-    weights = RNG.uniform(size=50) if weighted else None
+    weights = {"sample_weight": RNG.uniform(size=50)} if weighted else {}
     mlp = theirs(**{**common, **options, "warm_start": True, "random_state": 0})
-    mlp.set_params(max_iter=1, learning_rate_init=1e-300).fit(X, y, sample_weight=weights)
+    mlp.set_params(max_iter=1, learning_rate_init=1e-300).fit(X, y, **weights)
     for old, new in zip(mlp.coefs_ + mlp.intercepts_, coefs + intercepts, strict=True):
         old[...] = new
     mlp.loss_curve_, mlp.t_, mlp.best_loss_, mlp._no_improvement_count = [], 0, np.inf, 0
-    mlp.set_params(**{**common, **options}).fit(X, y, sample_weight=weights)
+    mlp.set_params(**{**common, **options}).fit(X, y, **weights)
     net = ours(**{**common, **options}, init=coefs, bias_init=intercepts, random_state=0)
-    net.fit(X, y, sample_weight=weights)
+    net.fit(X, y, **weights)
     assert net.n_iter_ == mlp.n_iter_
     assert net._no_improvement_count == mlp._no_improvement_count
     np.testing.assert_allclose(net.loss_curve_, mlp.loss_curve_, rtol=1e-10)
@@ -139,7 +148,7 @@ def test_sgd_in_full_batch(case, options, weighted):
     assert net._optimizer.learning_rate == pytest.approx(mlp._optimizer.learning_rate)
 
 
-@pytest.mark.parametrize("case", CASES)
+@cases
 def test_lbfgs_from_the_same_weights_finds_the_same_minimum(case):
     ours, theirs, y, loss = CASES[case]
     common = {"hidden_layer_sizes": (3,), "activation": "tanh", "alpha": 2.0, **loss}

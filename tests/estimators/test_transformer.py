@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from versions import SKLEARN, knows_columns
 
 from minnet import (
     BatchNorm,
@@ -204,6 +205,8 @@ def test_frozen_estimator_is_used_as_it_is(iris):
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frames(iris, library):
     frames = pytest.importorskip(library)
+    if not knows_columns(library):
+        pytest.skip("a scaler that does not know this polars' columns: scikit-learn before 1.9")
     X, y = iris
     names = ["a", "b", "c", "d"]
     frame = frames.DataFrame({name: X[:, i] for i, name in enumerate(names)})
@@ -288,7 +291,7 @@ def test_a_layer_that_is_not_there_after_the_fit(iris):
         with pytest.raises(ValueError, match="layer must be from -1 to 0"):
             call()
     html = features._repr_html_()  # is shown all the same
-    assert "Fitted attributes" in html
+    assert SKLEARN < (1, 9) or "Fitted attributes" in html
     assert "minnet-net" not in html
 
 

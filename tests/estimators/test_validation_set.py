@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from versions import ALL_ZERO, SKLEARN, since
 
 from minnet import MinNetClassifier, MinNetRegressor
 
@@ -215,6 +216,7 @@ def test_a_pipeline_transforms_it():
     assert net.validation_scores_[-1] != score
 
 
+@since((1, 9), "sklearn.callback")
 def test_callbacks_get_no_metadata_but_the_weights_of_the_fit():
     seen = []
 
@@ -267,7 +269,9 @@ WRONG = [
     ({"X_val": XV, "y_val": np.zeros((30, 2, 2))}, "y_val: Found array with dim 3"),
     (
         {"X_val": XV, "y_val": YV, "sample_weight_val": np.zeros(30)},
-        "sample_weight_val: Sample weights must contain at least one non-zero number.",
+        f"sample_weight_val: {ALL_ZERO}"
+        if SKLEARN >= (1, 9)
+        else "sample_weight_val must not be all zero",
     ),
     (
         {"X_val": XV, "y_val": YV, "sample_weight_val": np.ones(29)},
