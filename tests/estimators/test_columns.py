@@ -89,7 +89,7 @@ NOT_NUMBERS = {
     "durations": {
         "pandas": frame(COUNTED),
         "pandas arrow": frame(COUNTED.astype(ARROW(pa.duration("ns")))),
-        "polars": polars(COUNTED.tolist()),
+        "polars": polars([datetime.timedelta(i) for i in range(N)]),
         "arrow": arrow(COUNTED.tolist()),
         "objects": objects(COUNTED),
         "objects of numpy": objects(COUNTED.to_numpy()),

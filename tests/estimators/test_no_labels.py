@@ -55,7 +55,9 @@ NOTHING = {
     "date32[day][pyarrow]": pd.Series(DAYS.dt.date.tolist(), dtype=pd.ArrowDtype(pa.date32())),
     "duration[us][pyarrow]": SPANS.astype("duration[us][pyarrow]"),
     "Date": pl.Series(DAYS.dt.date.tolist()),
-    "Datetime(time_unit='us', time_zone=None)": pl.Series(DAYS.dt.to_pydatetime().tolist()),
+    "Datetime(time_unit='us', time_zone=None)": pl.Series(
+        [datetime.datetime(2020, 1, 1 + i) for i in range(N)]
+    ),
     "Duration(time_unit='us')": pl.Series([datetime.timedelta(i) for i in range(N)]),
     "Time": pl.Series([datetime.time(i) for i in range(N)]),
     "datetime64[ms]": pa.array(DAYS.dt.date.tolist(), type=pa.date64()),
