@@ -1,5 +1,6 @@
 """What X may not be: what is no number is named by its column, the rest told as scikit-learn does."""
 
+import contextlib
 import datetime
 import warnings
 
@@ -234,7 +235,6 @@ ODD = {
     "3-d": A[:, :, None],
     "matrix": np.asmatrix(A),
     "1-d sparse": sparse.coo_array(A[:, 0]),
-    "1-d sparse rows": sparse.csr_array(A[:, 0]),
     "ragged": [[1, 2], [3]] * 6,
     "ragged objects": np.array([[1, 2], [3]] * 6, dtype=object),
     "1-d objects": np.array([object()] * N),
@@ -264,6 +264,8 @@ ODD = {
     "1-d inside": AsArray(array=A[:, 0], dtypes=3, shape=(N, 2)),
     "no array inside": AsArray(array=3),
 }
+with contextlib.suppress(ValueError):  # before SciPy 1.15
+    ODD["1-d sparse rows"] = sparse.csr_array(A[:, 0])
 #: As scikit-learn's MLPClassifier has them; others are compared with the one that they resemble.
 AS_FIT = {
     "fit": lambda est, X: est.fit(X, Y),

@@ -3,7 +3,7 @@
 The tests are minnet's own; the name of each says the behaviour, and the headings whose tests describe
 it. More of them are elsewhere: test_same_as_sklearn (the rest of scikit-learn's), test_fit_state
 (copies, pickles, warm starts, Ctrl-C), test_validation_set and test_scoring (validation data and
-their weights, best weights), test_callbacks, test_sklearn_callbacks, test_checks (scikit-learn's
+their weights, best weights), test_own_callbacks, test_sklearn_callbacks, test_checks (scikit-learn's
 estimator checks).
 """
 
