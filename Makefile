@@ -8,6 +8,8 @@ STAMPS := $(VENV)/stamps
 PYTEST_ARGS ?=
 SPHINX_ARGS ?= -W --keep-going
 BENCH := .venv-bench
+LOWEST := .venv-lowest
+PACKAGE ?= .
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
 PIP_ARGS ?=
@@ -18,12 +20,13 @@ PAPER_ARGS ?=
 BUILD_SOURCES := setup.py pyproject.toml \
     minnet/backends/formulas.py $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test test-all paper fuzz kernels sanitize coverage lint docs wheel bench bench-pipeline dev clean
+.PHONY: help demo test test-all test-lowest paper fuzz kernels sanitize coverage lint docs wheel bench bench-pipeline dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
 	@echo "make test      run the tests, but for the longest; PYTEST_ARGS='tests/lab -x' for a part"
 	@echo "make test-all  run all tests, the longest included"
+	@echo "make test-lowest  run those of make test with the lowest versions of all packages that pyproject.toml allows"
 	@echo "make paper     re-run Glorot & Bengio (2010), reduced: writes glorot2010_report/; PAPER_UPDATES=200000 for longer"
 	@echo "make fuzz      feed 2,000 broken model files to load_model; FUZZ_ARGS='--files 20000 --seed 1' for more"
 	@echo "make kernels   compile in place what has changed in minnet_ext, for one CPU level: LEVEL=v4"
@@ -46,6 +49,15 @@ test: $(STAMPS)/run
 
 test-all: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The extension is that of .venv: both are of the same Python.
+test-lowest: $(STAMPS)/run
+	rm -rf $(LOWEST) && $(PYTHON) -m venv $(LOWEST)
+	$(BIN)/python .ci/lowest.py > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot]'
+	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(LOWEST)/numba \
+	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider $(PYTEST_ARGS)
 
 # In at most half an hour on two cores. What was trained is not trained again.
 paper: $(STAMPS)/run

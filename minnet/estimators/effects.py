@@ -186,11 +186,16 @@ def check_effects(
         for condition in EFFECTS[name]:
             if not condition.holds(estimator, held):
                 default = defaults_of(estimator.__class__)[name]
-                if not np.array_equal(value, default):
+                if not _same(value, default):
                     _tell(condition, name, value, default, _shown(condition, estimator))
                 break
     if isinstance(estimator.layers, list | tuple):
         _check_layers(estimator)
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Return whether an argument is at its default; NumPy 2.0 cannot compare a text with a number."""
+    return isinstance(value, str) == isinstance(default, str) and np.array_equal(value, default)
 
 
 def _check_layers(estimator: Estimator) -> None:
