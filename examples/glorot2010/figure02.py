@@ -35,9 +35,15 @@ def draw(numbers):
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
-    draw_layers(ax, numbers["4"][0], middle="Y_mean", band="Y_sd", label="activation: mean ± sd")
+    draw_layers(ax, numbers["4"][0], middle="Y_mean", band="Y_sd", label="activation")
     ax.set(ylim=(0, 1), title=TITLE)
-    ax.legend(fontsize=8, ncols=2)
+    after = _learned_after(numbers["4"][0])
+    if after < np.inf:
+        ax.axvline(after, color="0.3", lw=0.9, ls=":")
+        ax.text(
+            0.96 * after, 0.985, "the error leaves its plateau", ha="right", va="top", fontsize=8
+        )
+    ax.legend(fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 0.06))
     return figure
 
 

@@ -6,7 +6,7 @@ from examples.glorot2010.claims import Verdict, judged
 from examples.glorot2010.initial import show_interval
 from examples.glorot2010.trained import draw_layers, record
 
-TITLE = "98th percentile (markers) and standard deviation (dashed) of activations, standard initialization"
+TITLE = "98th percentile and standard deviation of activations, standard initialization"
 PAPER = (
     "Tanh: layer 1 saturates first, then layer 2, and so on. Softsign: the layers saturate less, and "
     "together, fast at first and then slowly."
@@ -34,7 +34,7 @@ def draw(numbers):
         ax.set_ylim(0, 1.02)
         ax.set_title(row, loc="left")
     axes[0].set_xlabel("")
-    axes[0].legend(fontsize=8, ncols=2)
+    axes[0].legend(fontsize=8, ncols=2, loc="upper left", bbox_to_anchor=(0.14, 1.0))
     figure.suptitle(TITLE, fontsize=10)
     return figure
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from examples.glorot2010.claims import Verdict, judged
+from minnet.common.plotting import layer_colors
 
 TITLE = "Activations at the end of training, standard initialization"
 PAPER = (
@@ -39,16 +40,20 @@ def draw(numbers):
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(2, 1, figsize=(7, 7), layout="constrained")
+    low, high = _BANDS["knee"]
     for ax, row in zip(axes, ("tanh", "softsign"), strict=True):
         entry = numbers[row][0]
-        colors = plt.colormaps["viridis"](np.linspace(0.1, 0.88, len(entry["density"])))
+        colors = layer_colors(ax, len(entry["density"]))
         pairs = zip(entry["density"], entry["edges"], strict=True)
         for i, (density, edges) in enumerate(pairs):
             ax.stairs(density, edges, color=colors[i], lw=1.4, label=f"layer {i + 1}")
         ax.set_title(f"{row}, after {entry['updates']:,} updates", loc="left")
+        for side in (-1, 1):
+            ax.axvspan(side * low, side * high, color="0.5", alpha=0.18, lw=0, zorder=0,
+                       label="from 0.6 to 0.8" if side > 0 else None)  # fmt: skip
         ax.set(xlim=(-1, 1), ylabel="density")
     axes[1].set_xlabel("activation")
-    axes[0].legend(fontsize=8)
+    axes[0].legend(fontsize=8, loc="upper right", bbox_to_anchor=(0.9, 1.0))
     return figure
 
 

@@ -36,9 +36,14 @@ def flat_share(display):
     """Return which share of the plane is flat: a slope of less than 5 % of the largest, by cost."""
     found = {}
     for name, losses in display.losses.items():
-        slopes = np.hypot(*np.gradient(losses, display.y, display.x))
-        found[name] = float((slopes < _FLAT * slopes.max()).mean())
+        found[name] = float((_slopes(display.x, display.y, losses) < _FLAT).mean())
     return found
+
+
+def _slopes(x, y, losses):
+    """Return the slopes of a surface as shares of the largest one."""
+    slopes = np.hypot(*np.gradient(losses, y, x))
+    return slopes / slopes.max()
 
 
 def measure(source):
@@ -56,14 +61,31 @@ def measure(source):
 
 
 def draw(numbers):
-    """Draw the first network's surfaces."""
+    """Draw the first network's surfaces, and below them where they are flat."""
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+
+    figure = plt.figure(figsize=(9.4, 7.6), layout="constrained")
+    grid = figure.add_gridspec(2, 2, height_ratios=(1, 1))
     losses = {name: np.array(values) for name, values in numbers["losses"].items()}
     x, y = np.array(numbers["x"]), np.array(numbers["y"])
-    display = LossSurfaceDisplay(x, y, losses, tuple(numbers["labels"]), tuple(numbers["here"]))
-    display.plot(kind="surface")
-    for ax in display.axes_:
-        ax.locator_params(nbins=4)
-    return display.figure_
+    for i, (name, values) in enumerate(losses.items()):
+        solid = figure.add_subplot(grid[0, i], projection="3d")
+        solid.plot_surface(*np.meshgrid(x, y), values, cmap="viridis", rcount=60, ccount=60)
+        solid.set_title(name, loc="left")
+        solid.set(xlabel="weight a", ylabel="weight b", zlabel="mean cost")
+        solid.locator_params(nbins=4)
+        solid.set_box_aspect(None, zoom=1.0)  # room for the labels
+        ax = figure.add_subplot(grid[1, i])
+        drawn = ax.contourf(x, y, values, levels=24, cmap="viridis")
+        flat = (_slopes(x, y, values) < _FLAT).astype(float)
+        ax.contourf(x, y, flat, levels=[0.5, 1.5], colors="none", hatches=["xx"])
+        figure.colorbar(drawn, ax=ax, label="mean cost").locator = MaxNLocator(5)
+        ax.set(xlabel=f"a: {numbers['labels'][0]}", ylabel=f"b: {numbers['labels'][1]}")
+        ax.set_title(
+            f"hatched: flat, {100 * flat.mean():.0f} % of the plane", loc="left", fontsize=10
+        )
+    return figure
 
 
 def verdicts(numbers):

@@ -35,7 +35,7 @@ def draw(numbers):
         draw_layers(ax, numbers[init][0], middle="dW_sd", label="sd of weight gradients", log=True)
         ax.set_title(f"{init} initialization", loc="left")
     axes[0].set_xlabel("")
-    axes[0].legend(fontsize=8, ncols=2)
+    axes[0].legend(fontsize=8, ncols=2, loc="upper left", bbox_to_anchor=(0.05, 1.0))
     figure.suptitle(TITLE, fontsize=10)
     return figure
 

@@ -2,7 +2,7 @@
 
 from examples.glorot2010.trained import draw_layers, record
 
-TITLE = "98th percentile (markers) and standard deviation (dashed) of activations, tanh, normalized"
+TITLE = "98th percentile and standard deviation of activations, tanh, normalized initialization"
 PAPER = "It resembles softsign (Figure 3, bottom): the layers saturate together."
 
 
@@ -22,7 +22,7 @@ def draw(numbers):
     draw_layers(ax, numbers["tanh-n"][0], middle="Y_p98", dashed="Y_sd")
     ax.set_ylim(0, 1.02)
     ax.set_title(TITLE, fontsize=10)
-    ax.legend(fontsize=8, ncols=2)
+    ax.legend(fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0.02, 0.0))
     return figure
 
 

@@ -99,6 +99,7 @@ def _rows(parts, source):
 def draw(numbers):
     """Draw a panel for each data set, with the paper's final errors where it has them."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     size = (6.4 * len(numbers), 5.0)
     figure, axes = plt.subplots(1, len(numbers), figsize=size, layout="constrained", squeeze=False)
@@ -114,12 +115,20 @@ def draw(numbers):
             if name in FINAL:
                 place = 1.3 * found["updates"][-1]
                 ax.plot(place, FINAL[name][row], "*", ms=11, color=COLORS[row], mec="k", mew=0.4)
-        ax.set(xscale="log", yscale="log", xlabel="updates of 10 images", ylabel="test error, %")
+        ax.set(
+            xscale="log", yscale="log", xlabel="updates, of 10 images each", ylabel="test error, %"
+        )
+        for axis, digits in ((ax.xaxis, (1, 2, 5)), (ax.yaxis, (1, 2, 5))):
+            axis.set_major_locator(LogLocator(subs=digits))
+            axis.set_major_formatter("{x:,g}")
+            axis.set_minor_formatter("")
         ax.set_title(name, loc="left")
         ax.grid(alpha=0.3, which="both")
         # Below the axes: lines may go everywhere.
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
-        ax.legend(fontsize=8, title="at the end, 95 %; bands: all seeds", **below)
+        ax.legend(
+            fontsize=8, title="error at the end, 95 % interval; bands reach over all seeds", **below
+        )
     return figure
 
 

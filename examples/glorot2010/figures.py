@@ -16,11 +16,12 @@ import os
 import shutil
 import signal
 import sys
+import textwrap
 import time
 from pathlib import Path
 
-from examples.glorot2010 import inventory, report
-from examples.glorot2010.curves import machine, read_curves, versions
+from examples.glorot2010 import inventory, report, wording
+from examples.glorot2010.curves import duration, machine, read_curves, versions
 from examples.glorot2010.depths import DEPTHS
 from examples.glorot2010.fixed_set import N_FIXED
 from examples.glorot2010.protocol import PAPER_ROWS, Run
@@ -153,8 +154,24 @@ def train_short(parts, updates, width, jobs, committed, folder):
         of_row = chosen(committed, run.depth).get(run.row) or chosen(committed).get(run.row)
         rate = of_row[0].run["rate"] if of_row else run.rate
         runs.append(dataclasses.replace(run, width=width, rate=rate))
+    print("\n".join(textwrap.wrap(announced(runs, updates, jobs, committed), 79)), flush=True)
     found = run_all(runs, updates, folder, jobs=jobs, every=5000, per_epoch=1000)
     return list(found.values())
+
+
+def announced(runs, updates, jobs, committed):
+    """Return a sentence on what will be trained, and how long it took where the long runs were made."""
+    jobs = min(jobs, len(runs))
+    side = f", {jobs} side by side" * (jobs > 1)
+    said = f"Training {len(runs)} networks for {updates:,} updates each{side}"
+    seconds = 0.0
+    for run in runs:
+        known = chosen(committed, run.depth, run.width, run.fixed).get(run.row)
+        if not known:
+            return f"{said}."
+        seconds += updates * sum(c.seconds for c in known) / sum(c.updates for c in known)
+    where = sorted({s["processor"] for curve in committed for s in curve.sessions})
+    return f"{said}: about {duration(seconds / jobs)} at the pace of the long runs ({', '.join(where)})."
 
 
 def main(arguments=None):
@@ -213,20 +230,23 @@ def main(arguments=None):
             del sources["_long"]
     records = []
     for part in parts:
-        began = time.perf_counter()
         for suffix, source in sources.items() if part in NEEDED else [("", long)]:
             drawn = RECORDS if given.records == "draw" else None
+            kept = RECORDS / f"{PARTS[part]}.json"
+            if part in RECORDED and drawn is None and kept.exists():
+                took = json.loads(kept.read_text())["measured"]["seconds"]
+                print(
+                    f"Measuring {part}: it took {duration(took)} for the record kept.", flush=True
+                )
             records.append(make(part, source, given.out, suffix, drawn))
             if given.records == "keep" and part in RECORDED and records[-1]["picture"]:
                 RECORDS.mkdir(parents=True, exist_ok=True)
                 shutil.copy(Path(given.out) / f"{PARTS[part]}.json", RECORDS)
-            for verdict in records[-1]["verdicts"]:
-                print(f"    {verdict['claim']} {verdict['outcome']}: {verdict['measured']}")
-        missing = records[-1]["missing"]
-        print(f"{part}: {time.perf_counter() - began:.1f} s. {missing or ''}", flush=True)
+            print("\n".join(wording.terminal_lines(records[-1])), flush=True)
     curves = [curve for source in sources.values() for curve in source.curves]
     report.write(records, given.out, inventory.tables(curves, given.curves))
-    print(f"{Path(given.out) / 'report.html'}")
+    print("\n".join(wording.terminal_summary(records)))
+    print(f"\nThe report, for a browser: {Path(given.out) / 'report.html'}")
 
 
 if __name__ == "__main__":

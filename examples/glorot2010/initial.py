@@ -101,7 +101,7 @@ def draw_histograms(numbers, quantity):
 
     display = ActivationHistogramDisplay if quantity == "Y" else GradientHistogramDisplay
     figure, axes = plt.subplots(2, 1, figsize=(7, 7), layout="constrained")
-    layers = [f"layer {i + 1}" for i in range(numbers["depth"])]
+    layers = [str(i + 1) for i in range(numbers["depth"])]
     for ax, init in zip(axes, INITS, strict=True):
         density, edges = map(np.array, numbers[init]["histograms"][quantity])
         sd = numbers[init]["sd"][quantity][0]
@@ -109,6 +109,8 @@ def draw_histograms(numbers, quantity):
         ax.set_title(f"{init} initialization", loc="left")
         limit = 1.02 if quantity == "Y" else 3.5 * max(sd)
         ax.set(xlim=(-limit, limit), xlabel="")
+        if quantity == "dZ":  # one notation in both panels
+            ax.ticklabel_format(axis="x", style="plain")
     axes[1].set_xlabel(f"{_NAMES[quantity]} (tanh, before training)")
     return figure
 

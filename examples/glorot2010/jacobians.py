@@ -61,13 +61,17 @@ def draw(numbers):
     figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     layers = np.arange(2, numbers["depth"] + 1)
     for init, color in zip(INITS, ("#D55E00", "#0072B2"), strict=True):
-        for name, marker in (("mean", "o"), ("rms", "s")):
+        for name, said in (("rms", "root mean square"), ("mean", "mean")):
             values = np.array([one[name] for one in numbers[init]])
-            style = {"color": color, "marker": marker, "mfc": "w" if name == "rms" else color}
-            ax.plot(layers, values.mean(axis=0), label=f"{init}: {name}", **style)
-    for value in (0.8, 0.5):
+            middle = values.mean(axis=0)
+            bars = np.abs([values.min(axis=0), values.max(axis=0)] - middle)
+            style = {"marker": "os"[name == "rms"], "mfc": "w" if name == "rms" else color}
+            label = f"{init}, {said}"
+            ax.errorbar(layers, middle, bars, color=color, capsize=3, label=label, **style)
+    for value, init in ((0.8, "normalized"), (0.5, "standard")):
         ax.axhline(value, color="0.5", lw=0.8, ls=":")
-    ax.set(xlabel="layer", ylabel="singular values", ylim=(0.3, 1.05), xticks=layers)
-    ax.text(layers[0], 0.51, "the paper: 0.8 and 0.5", fontsize=8, color="0.3")
-    ax.legend(fontsize=8)
+        said = f"the paper's mean, {init}: {value}"
+        ax.text(layers[-1], value + 0.008, said, ha="right", fontsize=8, color="0.3")
+    ax.set(xlabel="layer", ylabel="singular values", ylim=(0.4, 1.0), xticks=layers)
+    ax.legend(fontsize=8, loc="center right", bbox_to_anchor=(1.0, 0.42))
     return figure

@@ -111,9 +111,11 @@ def draw(numbers):
     import matplotlib.pyplot as plt
 
     errors = numbers["errors"]
-    n = 2 + bool(errors)
-    figure, axes = plt.subplots(1, n, figsize=(4.4 * n, 4), layout="constrained")
-    axes[1].sharey(axes[0])
+    figure = plt.figure(figsize=(8, 3.8 * (1 + bool(errors))), layout="constrained")
+    grid = figure.add_gridspec(1 + bool(errors), 2)
+    first = figure.add_subplot(grid[0, 0])
+    axes = [first, figure.add_subplot(grid[0, 1], sharey=first)]
+    axes += [figure.add_subplot(grid[1, :])] if errors else []
     for ax, (shape, widths) in zip(axes, numbers["shapes"].items(), strict=False):
         layers = np.arange(1, len(widths) + 1)
         for init, color in zip(INITS, ("#D55E00", "#0072B2"), strict=True):
@@ -122,7 +124,7 @@ def draw(numbers):
             ax.fill_between(layers, sd.min(axis=0), sd.max(axis=0), color=color, alpha=0.2)
         ax.set_xticks(layers, [f"{i}\n{width}" for i, width in enumerate(widths, 1)])
         ax.set(yscale="log", xlabel="layer and its units")
-        ax.set_title(shape, loc="left")
+        ax.set_title(f"{shape} layers, before training", loc="left")
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("sd of back-propagated gradients")
     axes[0].legend()
@@ -137,8 +139,9 @@ def _draw_errors(ax, errors):
         places = np.arange(len(errors)) + 0.16 * (i - 0.5)
         ax.errorbar(places, middle, half, fmt="o", capsize=4, color=color, label=init)
     ax.set_xticks(range(len(errors)), list(errors))
-    ax.set(xlabel="layers", ylabel="test error, %, and its 95 % interval")
+    ax.set(xlabel="layers", ylabel="test error, %")
     ax.set_xlim(-0.5, len(errors) - 0.5)
+    ax.legend(loc="upper right")
     updates = next(iter(errors.values()))["updates"]
-    ax.set_title(f"after {updates:,} updates", loc="left")
+    ax.set_title(f"after {updates:,} updates: test error and its 95 % interval", loc="left")
     ax.grid(alpha=0.3)

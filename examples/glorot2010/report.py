@@ -20,7 +20,9 @@ _HEAD = "Glorot and Bengio (2010), run again"
 _INTRO = (
     "Understanding the difficulty of training deep feedforward neural networks, re-run with minnet on "
     "Shapeset-3x2 by `python -m examples.glorot2010.figures`. What was measured for each claim, and the "
-    "rule it is judged by, is below its figure; intervals are of 95 %."
+    "rule it is judged by, is below its figure; intervals are of 95 %. The long runs are those of the "
+    "repository; where there are other trainings, too, the verdict is that of the longer ones. Open: "
+    "not measured here."
 )
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;

@@ -2,9 +2,15 @@
 
 import numpy as np
 
+from minnet.common.plotting import layer_colors
+
 __all__ = ["draw_layers", "hidden", "record"]
 
 _MARKERS = "osD^v"
+_SAID = {
+    "Y_mean": "mean", "Y_p98": "98th percentile", "Y_sd": "standard deviation",
+    "dW_sd": "standard deviation",
+}  # fmt: skip
 
 
 def hidden(curve, name):
@@ -60,13 +66,11 @@ def draw_layers(ax, entry, *, middle=None, band=None, dashed=None, label="activa
     log : bool
         Whether that axis is logarithmic.
     """
-    import matplotlib.pyplot as plt
-
     updates = np.array(entry["updates"])
     values = np.array(entry[middle])
-    colors = plt.colormaps["viridis"](np.linspace(0.1, 0.88, values.shape[1]))
-    for i, color in enumerate(colors):
-        style = {"color": color, "marker": _MARKERS[i % 5], "ms": 3.5, "lw": 1.3}
+    marked = _marked(updates)
+    for i, color in enumerate(layer_colors(ax, values.shape[1])):
+        style = {"color": color, "marker": _MARKERS[i % 5], "ms": 4, "lw": 1.4, "markevery": marked}
         ax.plot(updates, values[:, i], label=f"layer {i + 1}", **style)
         if band is not None:
             half = np.array(entry[band])[:, i]
@@ -75,6 +79,12 @@ def draw_layers(ax, entry, *, middle=None, band=None, dashed=None, label="activa
             )
         if dashed is not None:
             ax.plot(updates, np.array(entry[dashed])[:, i], color=color, lw=1, ls="--")
+    if band is not None or dashed is not None:  # which line is what
+        ax.plot([], [], color="0.4", marker="o", ms=4, lw=1.4, label=_SAID[middle])
+    if band is not None:
+        ax.fill_between([], [], color="0.4", alpha=0.3, label=f"± {_SAID[band]}")
+    if dashed is not None:
+        ax.plot([], [], color="0.4", lw=1, ls="--", label=_SAID[dashed])
     # From 0 on, but early changes are to be seen.
     ax.set_xscale("symlog", linthresh=1000, linscale=0.5)
     # Panels that share the axis may be of trainings of other lengths.
@@ -86,3 +96,14 @@ def draw_layers(ax, entry, *, middle=None, band=None, dashed=None, label="activa
         ax.set_yscale("log")
     ax.set(xlabel="updates", ylabel=label)
     ax.grid(alpha=0.3)
+
+
+def _marked(updates):
+    """Return which points get a marker: not so many that they hide the lines on a logarithmic axis."""
+    places = np.log10(np.maximum(updates, 300))
+    apart = np.ptp(places) / 24
+    found = [0]
+    for i, place in enumerate(places):
+        if place - places[found[-1]] >= apart:
+            found.append(i)
+    return found

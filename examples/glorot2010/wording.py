@@ -1,9 +1,16 @@
 """How measurements are said: the report and the documentation's chapter use the same words."""
 
+import textwrap
+
 from examples.glorot2010.claims import BRIEFLY, CLAIMS, PLACES
 from examples.glorot2010.curves import duration
 
-__all__ = ["OUTCOME_WORDS", "claims_table", "heading", "origin", "rule_words", "verdict_words"]
+__all__ = [
+    "OUTCOME_WORDS", "claims_table", "heading", "origin", "rule_words", "terminal_lines",
+    "terminal_summary", "verdict_words",
+]  # fmt: skip
+
+_COLUMNS = 79  # of a terminal
 
 OUTCOME_WORDS = {
     "reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced", "open": "open",
@@ -58,6 +65,38 @@ def verdict_words(verdict):
         f"{verdict['claim']}: {OUTCOME_WORDS[verdict['outcome']]}.",
         f"{verdict['measured']} ({verdict['basis']}).",
     )
+
+
+def terminal_lines(record):
+    """Return what a terminal of 80 columns is told of a part's record: what was drawn, and verdicts.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.claims import Verdict
+    >>> from examples.glorot2010.wording import terminal_lines
+    >>> record = {"part": "jacobians", "title": "Singular values", "picture": "jacobians.png"}
+    >>> record |= {"verdicts": [Verdict("C3", "reproduced", "0.79 and 0.49", "3 seeds").record()]}
+    >>> for line in terminal_lines(record):
+    ...     print(line)
+    Singular values: jacobians.png
+        C3: reproduced. 0.79 and 0.49 (3 seeds).
+    """
+    said = f"{heading(record)}: {record['picture'] or record['missing']}"
+    lines = textwrap.wrap(said, _COLUMNS, subsequent_indent="  ")
+    for verdict in record["verdicts"]:
+        said = " ".join(verdict_words(verdict))
+        lines += textwrap.wrap(said, _COLUMNS, initial_indent="    ", subsequent_indent="      ")
+    return lines
+
+
+def terminal_summary(records):
+    """Return a line for each claim that was judged, for a terminal."""
+    lines = [
+        f"{line['claim']:4} {OUTCOME_WORDS[line['outcome']]:17} {line['briefly']}"
+        for line in claims_table(records)
+        if line["part"] is not None
+    ]
+    return ["", "The verdicts:", *(f"  {line}" for line in lines)] if lines else []
 
 
 def rule_words(record):

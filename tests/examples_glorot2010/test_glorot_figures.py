@@ -36,7 +36,12 @@ from examples.glorot2010.curves import Curve, read_curves
 from examples.glorot2010.one_run import train
 from examples.glorot2010.protocol import PAPER_ROWS, Run, measured_on
 from examples.glorot2010.source import Source
-from examples.glorot2010.wording import claims_table
+from examples.glorot2010.wording import (
+    OUTCOME_WORDS,
+    claims_table,
+    terminal_lines,
+    terminal_summary,
+)
 from minnet import Dense, Network
 from minnet.datasets import load_digits_splits, make_shapeset
 from minnet.lab import probe
@@ -64,7 +69,9 @@ def trained(tmp_path_factory):
     return Source(read_curves(folder), "a test", WIDTH, (0, 1), epochs=2, svm_sizes=(200, 400))
 
 
-@pytest.mark.parametrize("name", ["figure04", "initial", "fixed_set", "report"])
+@pytest.mark.parametrize(
+    "name", ["error_curves", "figure04", "fixed_set", "initial", "report", "wording"]
+)
 def test_docstrings_run(name):
     module = importlib.import_module(f"examples.glorot2010.{name}")
     assert doctest.testmod(module).failed == 0
@@ -81,6 +88,13 @@ def test_each_part_is_drawn_and_kept(part, trained, tmp_path):
         assert verdict["statement"] == CLAIMS[verdict["claim"]]
         assert verdict["outcome"] in OUTCOMES
         assert "nan" not in verdict["measured"]
+    # And told to a terminal of 80 columns.
+    lines = [*terminal_lines(record), *terminal_summary([record])]
+    assert max(map(len, lines)) < 80
+    said = " ".join(" ".join(lines).split())
+    for verdict in record["verdicts"]:
+        assert " ".join(verdict["measured"].split()) in said
+        assert f"{verdict['claim']}: {OUTCOME_WORDS[verdict['outcome']]}." in said
 
 
 @pytest.mark.parametrize("part", figures.FROM_CURVES)
@@ -106,6 +120,22 @@ def test_the_report_has_all_claims_and_pictures(trained, tmp_path):
     assert page.count("data:image/png;base64,") == 2
     assert "No curves for it (nothing)" in markdown
     assert "No curves for it (nothing)" in page
+
+
+def test_how_long_trainings_take_is_told_before():
+    """From the committed ones: 100 updates a second, two at a time."""
+    known = []
+    for row in ("tanh", "tanh-n"):
+        known.append(Curve(Run(row).describe()))
+        known[-1].add({"updates": 1000, "validation_error": 70.0})
+        known[-1].sessions = [{"from": 0, "to": 1000, "seconds": 10.0, "processor": "P"}]
+    runs = [Run("tanh"), Run("tanh-n")]
+    said = figures.announced(runs, 30_000, 2, known)
+    assert said == (
+        "Training 2 networks for 30,000 updates each, 2 side by side: about 5 min at the pace of the "
+        "long runs (P)."
+    )
+    assert figures.announced([Run("sigmoid"), *runs], 1000, 1, known).endswith("updates each.")
 
 
 def test_later_verdicts_take_the_place_of_earlier_ones():
@@ -459,6 +489,10 @@ def test_figures_are_made_by_name(tmp_path, capsys):
     numbers = json.loads((tmp_path / "out" / "figure10.json").read_text())["numbers"]
     assert numbers["tanh-n"][0]["updates"][-1] == 1000
     assert "reduced protocol, 1,000 updates, 1 network" in numbers["basis"]
+    said = capsys.readouterr().out
+    assert said.startswith("Training 1 networks for 1,000 updates each.\n")
+    assert max(map(len, said.replace(str(tmp_path), "").splitlines())) < 80
+    assert "normalized initialization: figure10.png" in said
 
 
 def test_table_1_is_made_from_committed_curves(trained, tmp_path, capsys):

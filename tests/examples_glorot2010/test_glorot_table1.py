@@ -9,7 +9,7 @@ from scipy import stats
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("examples.glorot2010.table1")
-from examples.glorot2010 import claims, statistics, table1
+from examples.glorot2010 import claims, error_curves, statistics, table1
 from examples.glorot2010.curves import Curve
 from examples.glorot2010.protocol import PAPER, Run
 
@@ -156,6 +156,52 @@ def test_rows_are_compared_where_all_were_tested(tmp_path):
     assert head[3:5] == ["error after 50,000 updates, %", "100,000"]
     assert head[5] == "from Tanh N at 50,000"
     assert (last[0], last[4], last[-1]) == ("Sigmoid", "", "82.61")
+
+
+def test_the_table_is_split_for_a_page(tmp_path):
+    """Errors where rows are compared, and what is on the way; brackets have seeds above one."""
+    write(tmp_path, PAPER, spread=0.0)
+    write(tmp_path, {"tanh": PAPER["tanh"]}, seeds=(0,), spread=0.0)
+    (tmp_path / f"{Run('sigmoid', 0.1, 1).name}.json").unlink()
+    (tmp_path / f"{Run('sigmoid', 0.1, 2).name}.json").unlink()
+    summary = table1.summarize(table1.chosen(table1.read_curves(tmp_path)))
+    head, *rows = table1.comparison(summary)
+    assert head[1:4] == [
+        "error after 100,000 updates, %", "from Tanh N, points", "the paper's after 5,000,000, %"
+    ]  # fmt: skip
+    assert rows[2] == ["Tanh", "27.15 ± 0.87", "+11.55*", "27.15", "3", "0.1"]
+    head, *rows = table1.course(summary)
+    assert head == ["row", "error after 50,000 updates, %", "100,000"]
+    assert rows[2] == ["Tanh", "80.00 ± 0.78 (3)", "27.15 ± 0.87 (3)"]
+    assert rows[4] == ["Sigmoid", "80.00 ± 0.78", "82.61 ± 0.74"]
+
+
+def test_stars_and_names_stand_apart(tmp_path):
+    write(tmp_path, PAPER)
+    rows = table1.chosen(table1.read_curves(tmp_path))
+    figures = [error_curves.draw(rows).figure, error_curves.draw_overview(rows)]
+    for figure in figures:
+        (ax,) = figure.axes
+        stars = [line for line in ax.lines if line.get_marker() == "*" and len(line.get_xdata())]
+        assert sorted(float(star.get_ydata()[0]) for star in stars) == sorted(PAPER.values())
+        figure.canvas.draw()
+        places = np.array([ax.transData.transform(star.get_xydata()[0]) for star in stars])
+        gaps = np.hypot(*(places[:, np.newaxis] - places).transpose(2, 0, 1)) + 1e9 * np.eye(5)
+        assert gaps.min() > 5  # pixels
+        boxes = [text.get_window_extent() for text in ax.texts]
+        for i, one in enumerate(boxes):
+            assert not any(one.overlaps(other) for other in boxes[:i])
+            assert one.x1 < figure.bbox.x1
+
+
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_labels_are_spread(n):
+    places = np.random.default_rng(n).normal(size=n)
+    found = error_curves.spread(places, 0.5)
+    assert (np.argsort(found) == np.argsort(places)).all()
+    assert (np.diff(np.sort(found)) > 0.5 - 1e-9).all()
+    assert np.mean(found) == pytest.approx(np.mean(places))
+    assert error_curves.spread([5.0, 0.0], 1.0) == [5.0, 0.0]
 
 
 def test_there_is_no_verdict_while_a_row_is_missing(tmp_path):
