@@ -112,6 +112,7 @@ lint: $(STAMPS)/dev
 
 docs: $(STAMPS)/dev
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -b html $(SPHINX_ARGS) docs docs/_build/html
+	$(BIN)/python .ci/site.py
 
 wheel: $(STAMPS)/dev
 	rm -rf dist
