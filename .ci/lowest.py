@@ -8,10 +8,11 @@ import tomllib
 from pathlib import Path
 
 project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-requirements = set(project["dependencies"]).union(*project["optional-dependencies"].values())
-for requirement in sorted(requirements):
-    bounds = re.fullmatch(r"([\w-]+)>=([\d.]+)(,<[\d.]+)?", requirement)
-    if bounds:
-        print(f"{bounds[1]}=={bounds[2]}")
-    elif not requirement.startswith(f"{project['name']}["):
-        raise SystemExit(f"pyproject.toml must have a lower bound for each, got {requirement}")
+lowest: dict[str, str] = {}
+for requirement in sum(project["optional-dependencies"].values(), project["dependencies"]):
+    if requirement.startswith(f"{project['name']}["):  # its own extras
+        continue
+    bound = re.fullmatch(r"([\w-]+)>=([\d.]+)(,<[\d.]+)?", requirement)
+    if bound is None or lowest.setdefault(bound[1], bound[2]) != bound[2]:
+        raise SystemExit(f"pyproject.toml must have one lower bound a package, got {requirement!r}")
+print(*(f"{name}=={version}" for name, version in sorted(lowest.items())), sep="\n")
