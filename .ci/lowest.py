@@ -1,6 +1,6 @@
 """Print the lowest versions that pyproject.toml allows, as constraints for pip: each ``>=`` as ``==``.
 
-python .ci/lowest.py > lowest.txt && pip install -c lowest.txt '.[test,plot]'
+python .ci/lowest.py > lowest.txt && pip install -c lowest.txt '.[test,plot]'``.
 """
 
 import re
