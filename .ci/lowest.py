@@ -1,7 +1,4 @@
-"""Print the lowest versions that pyproject.toml allows, as constraints for pip: each ``>=`` as ``==``.
-
-python .ci/lowest.py > lowest.txt && pip install -c lowest.txt '.[test,plot]'``.
-"""
+"""Print the lowest versions that pyproject.toml allows, as constraints for ``pip install -c``."""
 
 import re
 import tomllib
