@@ -50,14 +50,15 @@ test: $(STAMPS)/run
 test-all: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-# The extension is that of .venv: both are of the same Python.
+# The extension is that of .venv: both are of the same Python. What the pages print is what the newest versions print.
 test-lowest: $(STAMPS)/run
 	rm -rf $(LOWEST) && $(PYTHON) -m venv $(LOWEST)
 	$(BIN)/python .ci/lowest.py > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot]'
 	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(LOWEST)/numba \
-	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider $(PYTEST_ARGS)
+	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider \
+	    --ignore tests/documentation $(PYTEST_ARGS)
 
 # In at most half an hour on two cores. What was trained is not trained again.
 paper: $(STAMPS)/run
