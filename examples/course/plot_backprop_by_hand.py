@@ -2,9 +2,12 @@
 Backpropagation by hand: one batch, forward and backward
 ========================================================
 
+**Outcome.** Six lines of NumPy give every array that the library computes, forward and backward, and
+central differences agree with the gradients to nine digits.
+
 Three samples go through a network of two inputs, three hidden units and two classes. The trace
-keeps everything that is computed on the way; the picture draws it, forward in the upper row and
-backward in the lower one. The page :doc:`/backpropagation` derives the formulas.
+keeps what is computed on the way; the picture draws it, forward above and backward below. The page
+:doc:`/backpropagation` derives the formulas.
 """
 
 import matplotlib.pyplot as plt
@@ -98,5 +101,9 @@ plt.show()
 result = check_gradients(net, X, t)
 print(result)
 assert result.ok
+
+# %%
+# **Next.** Change ``W1`` to equal columns, and look at the columns of ``dW1``: :ref:`why weights must
+# differ <sphx_glr_auto_examples_course_plot_symmetry.py>`.
 
 # ruff: noqa: N816 (the names of the formulas)

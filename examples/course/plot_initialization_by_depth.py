@@ -2,6 +2,10 @@ r"""
 Too small, too large, Xavier, He: 5, 20 and 30 layers
 =====================================================
 
+**Outcome.** Glorot's weights on ReLU lose a factor of 2 per layer, 0.502 measured: after 30 layers
+:math:`10^{-9}` is left. He's keep it at 1. Tanh wants Glorot's: He's make gradients grow, and weights four
+times as large make them explode.
+
 **Expected.** Going forward each layer multiplies the variance of the pre-activations by a factor,
 and going backward that of the gradients. Whatever differs from 1 is raised to the power of the
 depth. In wide layers with :math:`\sigma_w^2 = n \operatorname{Var} W` and biases of 0 the
@@ -100,7 +104,7 @@ draw(0, "variance of the\npre-activations")
 # Backward
 # --------
 
-draw(1, "variance of the gradients dC/ds,\nrelative to the last layer")
+draw(1, "variance of the gradients dC/dz,\nrelative to the last layer")
 
 # %%
 # The checks
@@ -144,3 +148,6 @@ assert abs(measured / 2**-30 - 1) < 3 * error
 # directions. Too large a start with tanh looks well going forward, since tanh saturates, and
 # explodes going back; with He's weights, made for ReLU, it does so slowly. Five layers forgive
 # all of it. Thirty forgive only Xavier with tanh, whose slow fall is no exponential, and He with ReLU.
+#
+# **Next.** Where to look for vanishing gradients, and where not: :ref:`the trap of weight gradients
+# <sphx_glr_auto_examples_course_plot_weight_gradient_trap.py>`.

@@ -2,6 +2,10 @@ r"""
 Which layer saturates first?
 ============================
 
+**Outcome.** With the sigmoid the top layer saturates at once, at 0, and nothing is learned; with tanh
+layer after layer saturates from below, 20 % of the first and 1 % of the last; softsign's layers stay
+closer together.
+
 A unit whose output is near its bound learns slowly, since the slope :math:`f'` is near 0 there. Glorot &
 Bengio (2010, section 3) watched the layers of deep networks through training on images of shapes, from
 the standard initialization :math:`W \sim U(-1/\sqrt n, 1/\sqrt n)`. This is their experiment at a
@@ -81,14 +85,15 @@ def observe(activation, depth, seed, n_images=20_000, epochs=16):
 
 
 NETWORKS = {"sigmoid": 4, "tanh": 5, "softsign": 5}
-seen = {(f, seed): observe(f, NETWORKS[f], seed) for f in NETWORKS for seed in (0, 1, 2)}
+SEEDS = (0,)  # 1 and 2 give the same order
+seen = {(f, seed): observe(f, NETWORKS[f], seed) for f in NETWORKS for seed in SEEDS}
 
 # %%
 # Activations by layer, through training
 # --------------------------------------
 
 fig, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
-colours = plt.colormaps["viridis"](np.linspace(0.2, 0.88, 5))
+colours = plt.colormaps["viridis"](np.linspace(0, 0.7, 5))
 for ax, (activation, depth) in zip(axes, NETWORKS.items(), strict=True):
     recording, _ = seen[activation, 0]
     for i in range(depth):
@@ -109,10 +114,10 @@ plt.show()
 # %%
 # Is it as expected?
 # ------------------
-# In each of three runs, with other images and other weights. Saturated: a slope below 5 % of the largest.
+# Saturated is a slope below 5 % of the largest.
 
 PRIOR = np.log(6) / 2 + np.log(9) / 3 + np.log(18) / 6  # 2.110: the entropy of the classes
-for seed in (0, 1, 2):
+for seed in SEEDS:
     recording, loss = seen["sigmoid", seed]
     early, late = recording["Y", "mean"][4, :4], recording["Y", "mean"][-1, :4]
     print(
@@ -149,3 +154,5 @@ for seed in (0, 1, 2):
 # than tanh's, but here, too, the first is ahead: "together" is a matter of degree. On small data
 # that can be learned by heart the order can be another: with the digits of scikit-learn tanh's top
 # layer saturates first, in the course of driving a loss to 0 that is already small.
+#
+# **Next.** The chapter :doc:`/glorot2010/index` has the experiment at full length.

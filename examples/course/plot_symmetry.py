@@ -2,9 +2,9 @@ r"""
 Symmetry: why weights must differ
 =================================
 
-**Expected.** Hidden units that start with equal weights stay equal for ever, to the last bit: a
-layer of them is worth one unit. From zeros not even that one learns. A linear classifier has no
-hidden units, and trains from zeros all the same. Random weights break the symmetry.
+**Outcome.** Eight hidden units that start equal are still one unit after 600 steps, to the last bit, and
+33 % of the digits are right; from zeros nothing is learned; from random weights 99.6 % are right. A linear
+classifier has no hidden units, and trains from zeros all the same.
 
 The reason is in the gradients of a network with one hidden layer,
 
@@ -108,6 +108,8 @@ ax.semilogy(epochs, losses["linear"], "D-", color="#009E73", label="linear, zero
 ax.axhline(entropy, color="0.5", linestyle=":", label="entropy of the classes")
 ax.set_xlabel("epoch")
 ax.set_ylabel("training loss (nats)")
+ax.set_yticks([0.05, 0.1, 0.2, 0.5, 1, 2], ["0.05", "0.1", "0.2", "0.5", "1", "2"])
+ax.minorticks_off()
 ax.set_xticks(range(0, EPOCHS + 1, 5))
 ax.grid(alpha=0.3)
 ax.legend(loc="center right", bbox_to_anchor=(1, 0.66))
@@ -175,3 +177,6 @@ check("He, bias 0.1: the same", f"{plain:.3f} or more", f"{biased:.3f}", biased 
 # **Seen.** Equal units stayed equal through 600 steps, bit by bit, and eight of them did the work of
 # one. A small positive bias is advice for weights that are too small: no unit is dead, but all are
 # on, so that the network is linear, and its signal is the bias. With He's weights biases of 0 do.
+#
+# **Next.** How large should random weights be? :ref:`The variance of a layer
+# <sphx_glr_auto_examples_course_plot_variance_by_width.py>`.

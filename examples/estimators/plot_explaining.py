@@ -2,8 +2,11 @@
 Explaining a fitted network
 ===========================
 
-Which columns a network looks at, how its prediction depends on them, and what its hidden layer makes of
-the data: chemical analyses of 178 wines of three growers.
+**Outcome.** Of thirteen chemical measurements the network uses seven: without the proline it errs in 5
+wines of 100 more, and its last hidden layer, two units, puts the three growers into three corners.
+
+Which columns it looks at, how its prediction depends on them, and what its hidden layer makes of the data:
+analyses of 178 wines of three growers.
 """
 
 # %%
@@ -13,6 +16,7 @@ the data: chemical analyses of 178 wines of three growers.
 # The diagram is what a notebook shows. A click on the last step opens the network.
 
 import matplotlib.pyplot as plt
+import numpy as np
 from sklearn.datasets import load_wine
 from sklearn.inspection import (
     DecisionBoundaryDisplay,
@@ -25,6 +29,8 @@ from sklearn.preprocessing import StandardScaler
 
 from minnet import MinNetClassifier, MinNetTransformer
 from minnet.lab.displays import LossCurveDisplay
+
+COLORS = BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"  # of the growers
 
 X, y = load_wine(return_X_y=True, as_frame=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
@@ -48,9 +54,15 @@ model[-1].network_
 
 found = permutation_importance(model, X_test, y_test, n_repeats=30, random_state=0)
 order = found.importances_mean.argsort()
+low, high = np.quantile(found.importances[order], (0.1, 0.9), axis=1)
+means = found.importances_mean[order]
 fig, ax = plt.subplots(layout="constrained")
-ax.boxplot(found.importances[order].T, orientation="horizontal", tick_labels=X.columns[order])
-ax.set_xlabel("accuracy lost")
+ax.barh(X.columns[order], means, color=BLUE, alpha=0.35, label="mean of 30 shuffles")
+ax.hlines(range(len(order)), low, high, color=BLUE, linewidth=2, label="8 of 10 shuffles")
+ax.set_xlabel("test accuracy lost when the column is shuffled")
+ax.grid(axis="x", alpha=0.3)
+ax.legend(loc="lower right", frameon=False)
+plt.show()
 
 # %%
 # How the prediction depends on them
@@ -59,9 +71,11 @@ ax.set_xlabel("accuracy lost")
 # The mean probability of the first grower, where one column has been set to a value in all rows:
 
 fig, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
-PartialDependenceDisplay.from_estimator(
+display = PartialDependenceDisplay.from_estimator(
     model, X_train.astype(float), list(X.columns[order[:-4:-1]]), target=0, ax=ax, n_cols=3
 )
+display.axes_[0, 0].set_ylabel("mean probability of grower 0")
+plt.show()
 
 # %%
 # What the hidden layer sees
@@ -72,9 +86,15 @@ PartialDependenceDisplay.from_estimator(
 features = MinNetTransformer(network).fit(scaler.transform(X_train), y_train)
 H = features.transform(scaler.transform(X_test))
 output = MinNetClassifier(layers=[], solver="lbfgs").fit(H, y_test)
-display = DecisionBoundaryDisplay.from_estimator(output, H, response_method="predict", alpha=0.3)
-display.ax_.scatter(H[:, 0], H[:, 1], c=y_test, edgecolor="k")
+display = DecisionBoundaryDisplay.from_estimator(
+    output, H, response_method="predict", multiclass_colors=list(COLORS), alpha=0.25
+)
+for grower, color in enumerate(COLORS):
+    of_grower = H[y_test == grower]
+    display.ax_.scatter(*of_grower.T, color=color, edgecolor="white", label=f"grower {grower}")
 display.ax_.set(xlabel="unit 0", ylabel="unit 1")
+display.ax_.legend(title="test wines (points), prediction (areas)", loc="upper center", ncols=3)
+plt.show()
 
 # %%
 # How it came about
@@ -86,3 +106,6 @@ held = {"X_val": scaler.transform(X_test), "y_val": y_test}
 network.fit(scaler.transform(X_train), y_train, **held)
 LossCurveDisplay.from_estimator(network)
 plt.show()
+
+# %%
+# **Next.** ``pip install shap``, and ``shap.Explainer(model.predict_proba, X_train)``: :doc:`/explaining`.

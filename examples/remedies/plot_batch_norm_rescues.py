@@ -2,6 +2,9 @@ r"""
 Batch normalization rescues a bad initialization
 ================================================
 
+**Outcome.** Weights a hundred times too small leave eight layers at chance, 0.10. With batch normalization
+they reach 0.94, at any learning rate; weights a hundred times too large, 0.73.
+
 Eight layers of tanh units start from weights of standard deviation :math:`a / \sqrt n`: far too
 small (:math:`a = 0.01`), right (:math:`a = 1`) or far too large. Which of them train, at which
 learning rates, without and with batch normalization?
@@ -142,3 +145,6 @@ assert difference < 1e-3
 # What was seen: without normalization one column trains, at one or two learning rates. With it a start
 # that is far too small costs nothing, and one that is too large costs time. Batch normalization
 # makes the scale of the weights a question of the learning rate; it does not remove the question.
+#
+# **Next.** Without normalization the right scale is known before training: :ref:`the edge of chaos
+# <sphx_glr_auto_examples_research_plot_edge_of_chaos.py>`.

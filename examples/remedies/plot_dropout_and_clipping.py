@@ -2,8 +2,11 @@ r"""
 Dropout and gradient clipping: the failure that each prevents
 =============================================================
 
-Both change how a network is trained, not what it computes. Each is shown on a task that fails without
-it. Expected:
+**Outcome.** With 30 % wrong labels dropout lifts the test accuracy from 0.80 to 0.92. One target of 331
+with its point misplaced raises the test error from 0.7 to hundreds; clipped gradients bring it back to
+0.7.
+
+Both change how a network is trained, not what it computes. Expected:
 
 * **Dropout**: a network that is large for its data learns wrong labels by heart, and its test accuracy
   falls while its training loss does. With half of the units dropped at random in each step no
@@ -22,7 +25,8 @@ from sklearn.preprocessing import scale
 from minnet import SGD, Adam, Dense, Dropout, Network, Trainer
 
 SEEDS = (0, 1, 2)
-WITHOUT, WITH, OTHER = ("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^")
+# Colour, marker, and the epoch of the first marker: curves may lie on one another.
+WITHOUT, WITH, OTHER = ("#D55E00", "o", 0), ("#0072B2", "s", 1), ("#009E73", "^", 3)
 
 
 def train(network, X, T, optimizer, epochs, batch_size, watch, **options):
@@ -40,10 +44,12 @@ def train(network, X, T, optimizer, epochs, batch_size, watch, **options):
 
 def draw(ax, curves, label, style):
     """Draw the mean of some runs, and their range."""
-    curves, (colour, marker) = np.asarray(curves), style
+    curves, (colour, marker, first) = np.asarray(curves), style
     epochs = np.arange(1, curves.shape[1] + 1)
     ax.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.15)
-    ax.plot(epochs, curves.mean(axis=0), marker=marker, color=colour, label=label, markevery=5)
+    ax.plot(
+        epochs, curves.mean(axis=0), marker=marker, color=colour, label=label, markevery=(first, 5)
+    )
     ax.set_xlabel("epoch")
     ax.grid(alpha=0.3)
 
@@ -151,3 +157,5 @@ plt.show()
 # the test accuracy first rises. With it the training accuracy stays near what the images explain. One
 # wrong target of 331 makes the network useless; clipped, it does as well as with right targets. Clipping
 # does not find the error: look at the data first.
+#
+# **Next.** Set ``clip_norm=1`` or ``layers=[Dense(256, "relu"), Dropout(0.5)]`` in a ``MinNetClassifier``.

@@ -2,6 +2,9 @@ r"""
 Layer-wise pre-training against a good initialization
 =====================================================
 
+**Outcome.** Five layers of sigmoid units from the standard initialization stay at chance, 0.10, with 200
+labels. Pre-training on all images brings them to 0.86; so does an initialization of the right size, alone.
+
 Before 2010 deep networks were trained in two steps: first each layer, from the input up, learned to
 restore its input from a corrupted copy, without any label (Vincent et al. 2008); then the whole
 network was trained with labels. :func:`minnet.pretrain` does the first step:
@@ -146,3 +149,5 @@ assert clf.score(X_test, y_test) > 0.9
 # What was seen: pre-training rescues a start that does not train at all, and fine-tuning after it is
 # fast. A start of the right size gets as far, without the first step; for sigmoid it takes more
 # epochs. For tanh from a good start pre-training gains nothing.
+#
+# **Next.** Fewer labels: set the 200 to 50. :func:`minnet.pretrain` has the other options.

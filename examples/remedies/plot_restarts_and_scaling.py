@@ -2,7 +2,11 @@ r"""
 Random restarts and input scaling: the failure that each prevents
 =================================================================
 
-Both are about where training starts. Each is shown on a task that fails without it. Expected:
+**Outcome.** Exclusive or with two hidden units fails 45 times in 100; the best of four starts, 3 times.
+Wine as it comes saturates 98 % of the units, and 1 of 3 test wines is right; standardized, all but 1 in
+100 are.
+
+Both are about where training starts. Expected:
 
 * **Random restarts**: where a start ends in a poor minimum with probability :math:`p`, the best of
   :math:`k` starts does with probability :math:`p^k`.
@@ -118,3 +122,5 @@ plt.show()
 # What was seen: failures of independent starts multiply, so that a few starts are enough where one fails
 # half of the time. Restarts do not help with the wine: there every start fails, for the same reason. In
 # practice ``make_pipeline(StandardScaler(), MinNetClassifier())`` scales inputs.
+#
+# **Next.** Print ``diagnose(network, X, t)``: it names the cause and the remedy.

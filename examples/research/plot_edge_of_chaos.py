@@ -2,6 +2,10 @@ r"""
 Fifty layers, and three hundred, from the edge of chaos
 =======================================================
 
+**Outcome.** Fifty layers train at the edge of chaos and on neither side of it, up to the depth that theory
+has without looking at data. Three hundred train too, if their weights are orthogonal: to a loss of 0.5,
+where normal weights stay at chance, 2.3.
+
 In a deep network of random weights two inputs become ever more alike (order) or ever more different
 (chaos), layer by layer, until the output no longer tells what the input was. Theory says how many
 layers that takes: the distance of the correlation :math:`c` of two inputs to its limit falls like
@@ -51,7 +55,7 @@ def train(network, epochs):
 # ---------------------------------
 # Normal weights, biases of variance 0.05, six epochs. The line is :math:`6 \xi_c`, from theory alone.
 
-BIAS_VARIANCE, DEPTHS, RATIOS = 0.05, (10, 25, 50, 75), (0.4, 0.6, 0.8, 1, 1.5, 2.5)
+BIAS_VARIANCE, DEPTHS, RATIOS = 0.05, (10, 25, 50), (0.4, 0.6, 0.8, 1, 1.5, 2.5)
 critical = MeanField.critical("tanh", BIAS_VARIANCE).weight_variance
 bias_init = Normal(std=BIAS_VARIANCE**0.5)
 
@@ -75,7 +79,9 @@ for (row, column), loss in np.ndenumerate(losses):
     ax.text(column - 0.46, row + 0.34, f"{loss:.2f}", color=colour, fontsize=8)
 for side in (RATIOS[:3], RATIOS[4:]):
     places = [RATIOS.index(ratio) for ratio in side]
-    rows = np.interp([trainable_depth(r) for r in side], (0, *DEPTHS, 100), (-1, 0, 1, 2, 3, 4))
+    rows = np.interp(
+        [trainable_depth(r) for r in side], (0, *DEPTHS, 75), range(-1, len(DEPTHS) + 1)
+    )
     label = r"$6 \xi_c$, theory" if side[0] < 1 else None
     ax.plot(
         places, rows, "o-", color="#D55E00", markeredgecolor="white", linewidth=2.5, label=label
@@ -98,7 +104,7 @@ plt.show()
 for i, depth in enumerate(DEPTHS):
     for j, ratio in enumerate(RATIOS):
         limit = trainable_depth(ratio) if ratio != 1 else np.inf
-        if depth < limit / 2 and depth <= 50:
+        if depth < limit / 2:
             assert losses[i, j] < 1, (depth, ratio)
         elif depth > 1.5 * limit:
             assert losses[i, j] > 1.9, (depth, ratio)
@@ -119,24 +125,26 @@ for ratio, expected in ((0.6, "above 1.9"), (1, "below 1"), (2.5, "above 1.9")):
 # by a factor of about :math:`(1 - (i - 1) / n)^{L/2}` (Newman 1986): :math:`10^{-12}` at the twelfth.
 
 STARTS = {
-    "orthogonal, at the edge": (EdgeOfChaos("tanh", distribution="orthogonal"), "#0072B2", "o"),
     "normal, at the edge": (EdgeOfChaos("tanh"), "#D55E00", "s"),
     "orthogonal, 0.8 of it": (Orthogonal(0.8**0.5), "#009E73", "^"),
-    "orthogonal, twice it": (Orthogonal(2**0.5), "#CC79A7", "x"),
+    "orthogonal, twice it": (Orthogonal(2**0.5), "#CC79A7", "v"),
+    "orthogonal, at the edge": (EdgeOfChaos("tanh", distribution="orthogonal"), "#0072B2", "o"),
 }
 EPOCHS = 6
 fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 final, spread = {}, {}
-for name, (init, colour, marker) in STARTS.items():
+# Three of the four learn nothing and lie on one another on the left: from wide to narrow.
+for (name, (init, colour, marker)), width in zip(STARTS.items(), (9, 5, 2, 2), strict=True):
     style = {"color": colour, "marker": marker, "markersize": 5, "label": name}
     network = make(300, 64, init, dtype="float64")
     values = jacobians(network, X, n_samples=1, random_state=0).end_to_end[0, :12]
     right.semilogy(range(1, 13), values, **style)
     spread[name] = np.log10(values[0] / values[-1])
-    curves = [train(make(300, 64, init, seed=seed), EPOCHS) for seed in (0, 1, 2)]
-    left.plot(range(1, EPOCHS + 1), np.mean(curves, axis=0), **style)
+    curves = [train(make(300, 64, init, seed=seed), EPOCHS) for seed in (0, 1)]
+    left.plot(range(1, EPOCHS + 1), np.mean(curves, axis=0), **style | {"linewidth": width})
     final[name] = [curve[-1] for curve in curves]
-left.set_title("Training: mean of three seeds", loc="left", fontsize=11)
+left.annotate("the other three: chance", (3.5, 2.22), ha="center", va="top")
+left.set_title("Training: mean of two seeds", loc="left", fontsize=11)
 left.set(xlabel="epoch", ylabel="training loss (nats)", ylim=(0, 2.6))
 right.set_title("Singular values of the Jacobian of 299 layers", loc="left", fontsize=11)
 right.set(xticks=range(1, 13), xlabel="direction, most stretched first", ylabel="stretched by")
@@ -158,6 +166,8 @@ for name, low, high in (("orthogonal, at the edge", 0, 1), ("normal, at the edge
 
 # %%
 # What was seen: the depth that trains follows :math:`6 \xi_c`, which is computed without looking at
-# data, in order and in chaos. At the edge itself the width sets the limit (75 layers of 100 units are
-# slow already), and orthogonal matrices lift it. More layers than the task needs are of no use here:
-# 25 train better than 50. The point is that depth as such does not prevent training.
+# data, in order and in chaos. At the edge itself the width sets the limit, and orthogonal matrices lift
+# it. More layers than the task needs are of no use here: 25 train better than 50. The point is that
+# depth as such does not prevent training.
+#
+# **Next.** ``init="edge_of_chaos"`` is there for every estimator; :doc:`/initializers` lists what else is.

@@ -2,17 +2,25 @@ r"""
 The pictures of the laboratory
 ==============================
 
-What :mod:`minnet.lab.displays` draws, all of it of one network: five hidden layers of 100 units with
-tanh, on images of digits. A display is made by ``from_estimator``, which measures and draws in one call;
-the estimator may be fitted or not, and a :class:`minnet.Network` does as well.
+**Outcome.** Eleven pictures, a line of code for each, show that five layers of tanh from the standard
+initialization pass down a tenth of their gradients, and that theory knew: of twenty networks 98 layers in
+100 are in its band.
+
+All of :mod:`minnet.lab.displays`, of one network: five hidden layers of 100 units with tanh, on images of
+digits. ``from_estimator`` measures and draws in one call; the estimator may be fitted or not, and a
+:class:`minnet.Network` does as well.
 
 ``init="standard"`` is the initialization that Glorot & Bengio (2010) start from. In each layer it
 takes two thirds of the variance, and most of the pictures show what follows from that.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from sklearn.datasets import load_digits, make_moons
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.preprocessing import scale
 
@@ -30,6 +38,8 @@ from minnet.lab.displays import (
     SingularValuesDisplay,
     VarianceByDepthDisplay,
 )
+
+warnings.simplefilter("ignore", ConvergenceWarning)  # twelve epochs, on purpose
 
 X, y = load_digits(return_X_y=True)
 X = scale(X)
@@ -84,14 +94,17 @@ assert weights.sd.max() < 2 * weights.sd.min()
 # Variance by depth, measured and predicted
 # -----------------------------------------
 # The line is mean-field theory for these layers, widths and initializers; the band has two standard
-# errors of networks that are 100 units wide. Nothing is fitted to the points.
+# errors of networks that are 100 units wide. Nothing is fitted to the points. One network is one draw:
+# ``n_networks=20`` draws 19 more, the thin lines, and counts how many layers are in the band.
 
 fig, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
 for column, estimator in zip(axes.T, (standard, glorot), strict=True):
     for ax, direction in zip(column, ("forward", "backward"), strict=True):
-        display = VarianceByDepthDisplay.from_estimator(estimator, X, y, direction=direction, ax=ax)
-        measured, predicted = display.measured[direction], display.predicted[direction]
-        assert np.all(abs(np.log(measured / predicted)) < 0.5)
+        display = VarianceByDepthDisplay.from_estimator(
+            estimator, X[:300], y[:300], direction=direction, n_networks=20, ax=ax
+        )
+        print(f"{estimator.init}, {direction}: {display.share_in_band(direction):.0%} in the band")
+        assert display.share_in_band(direction) > 0.8
     column[0].set_title(f"init={estimator.init!r}", loc="left")
 plt.show()
 
@@ -156,8 +169,8 @@ plt.show()
 # %%
 # Learning curves
 # ---------------
-# The loss of several estimators on one axis, and at the right the scores on the part that early stopping
-# sets aside. What the standard initialization loses at the start is seen in both.
+# The losses of several estimators, and below them the scores on the part that early stopping sets aside.
+# What the standard initialization loses at the start is seen in both.
 
 LossCurveDisplay.from_estimator({"standard": standard, "glorot": glorot}, log=True)
 plt.show()
@@ -200,14 +213,27 @@ assert shares["quadratic cost"] > 1.3 * shares["cross-entropy"]
 # %%
 # Decision boundaries
 # -------------------
-# scikit-learn draws them, for minnet's estimators as for its own.
+# scikit-learn draws them, for minnet's estimators as for its own. Points are the data, areas the
+# prediction: white where it is undecided.
 
 X_moons, y_moons = make_moons(300, noise=0.2, random_state=0)
 moons = MinNetClassifier((30, 30), "tanh", solver="lbfgs", alpha=1.0, random_state=0)
 moons.fit(X_moons, y_moons)
+colors = "#0072B2", "#D55E00"
+between = LinearSegmentedColormap.from_list("between", (colors[0], "white", colors[1]))
 display = DecisionBoundaryDisplay.from_estimator(
-    moons, X_moons, response_method="predict_proba", cmap="cividis", alpha=0.8
+    moons, X_moons, response_method="predict_proba", cmap=between, vmin=0, vmax=1, alpha=0.6
 )
-display.ax_.scatter(*X_moons.T, c=y_moons, cmap="cividis", edgecolor="white", linewidth=0.6)
+for moon, color in enumerate(colors):
+    points = X_moons[y_moons == moon].T
+    display.ax_.scatter(
+        *points, color=color, edgecolor="white", linewidth=0.6, label=f"class {moon}"
+    )
+bar = display.figure_.colorbar(display.surface_, label="probability of class 1")
+bar.set_ticks([0, 0.25, 0.5, 0.75, 1])
 display.ax_.set(xlabel="first feature", ylabel="second feature")
+display.ax_.legend()
 plt.show()
+
+# %%
+# **Next.** :doc:`/laboratory` says what each number is; ``diagnose(standard, X, y)`` says it in words.

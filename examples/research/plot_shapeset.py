@@ -2,6 +2,10 @@
 Shapeset-3x2: shapes without end
 ================================
 
+**Outcome.** Answering with one class errs in 83 % of the images, and Glorot & Bengio's deep sigmoid
+networks ended there. The brightness of the background alone is 56 % of all variance. One hidden layer on
+a stream of 150,000 images errs in 75 %.
+
 Glorot & Bengio (2010) trained most of their networks on images made as they were needed: one or two of
 three kinds of shapes, of any size, direction and place, in nine classes. No image comes twice, so
 that there is no overfitting, and what a network does not learn is due to its training alone.
@@ -54,12 +58,13 @@ assert np.abs(variances - 0.372).max() < 0.02
 assert abs(share[0] - 0.56) < 0.015
 
 fig, axes = plt.subplots(1, 5, figsize=(10, 2.4), layout="constrained")
+limit = np.abs(vectors[:, -5:]).max()
 for i, ax in enumerate(axes):
     vector = vectors[:, -1 - i].reshape(32, 32)
-    limit = np.abs(vector).max()
-    ax.imshow(vector, cmap="PuOr", vmin=-limit, vmax=limit)
+    image = ax.imshow(vector, cmap="PuOr", vmin=-limit, vmax=limit)
     ax.set_title(f"component {i + 1}: {share[i]:.1%}", fontsize=9)
     ax.set_axis_off()
+fig.colorbar(image, ax=axes, label="weight of a pixel", shrink=0.8)
 plt.show()
 
 # %%
@@ -82,3 +87,5 @@ assert wrong < 0.79
 # **Seen.** The classes are as frequent as they should be, the first component is the background, and a
 # small network learns a part of it, slowly: shapes of any size, direction and place take more layers
 # and more images.
+#
+# **Next.** The chapter :doc:`/glorot2010/index` has five layers and a million steps.
