@@ -32,24 +32,13 @@ EXTRAS = {
     "tqdm": "minnet-learn[progress]",
     "tensorboardX": "minnet-learn[tensorboard]",
 }
-OTHERS = {"polars", "pyarrow", "onnxruntime", "skl2onnx", "skops", "safetensors", "rich", "torch", "keras", "skorch"}
+OTHERS = {"polars", "pyarrow", "onnxruntime", "skl2onnx", "skops", "safetensors", "rich"}
+OTHERS |= {"torch", "keras", "skorch"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # A block with such a comment is not run: the reader has to bring what it names.
 NEEDS = re.compile(r"# needs (the|a|an) \w+")
 
-# Pages that are being mended.
-NOT_YET = {
-    "estimators",
-    "faq",
-    "from-keras",
-    "from-mlpclassifier",
-    "from-pytorch",
-    "from-skorch",
-    "glorot2010",
-    "initializers",
-    "own-parts",
-}
-PAGES = [path for path in PAGES if path.stem not in NOT_YET]
+PAGES = [path for path in PAGES if path.stem != "glorot2010"]
 each_page = pytest.mark.parametrize(
     "path", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES]
 )
@@ -85,14 +74,17 @@ def _show(message, category, *args, **kwargs):
 
 
 @contextlib.contextmanager
-def _as_in_a_new_process(allowed, module):
-    """Make a module the one that runs; show warnings; only what is allowed can be imported."""
-    refused = {*EXTRAS, *OTHERS} - allowed
+def _as_in_a_new_process(allowed, module, filters):
+    """Make a module the one that runs; show warnings; what is not installed with minnet must be allowed.
+
+    ``filters`` are those of warnings, of the section that this one goes on from; they are changed in place.
+    """
 
     def refusing(function):
         def call(name, *args, **kwargs):
+            top = name.partition(".")[0]
             who = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
-            if who in {"__main__", "minnet", "sklearn"} and name.partition(".")[0] in refused:
+            if who in {"__main__", "minnet", "sklearn"} and top in {*EXTRAS, *OTHERS} - allowed:
                 raise ModuleNotFoundError(f"No module named {name!r}: the page does not say so")
             return function(name, *args, **kwargs)
 
@@ -102,11 +94,14 @@ def _as_in_a_new_process(allowed, module):
         patch.setattr(builtins, "__import__", refusing(builtins.__import__))
         patch.setattr(importlib, "import_module", refusing(importlib.import_module))
         patch.setitem(sys.modules, "__main__", module)
+        patch.setattr(warnings, "showwarning", _show)
         warnings.simplefilter("always")
         for quiet in DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning:
             warnings.simplefilter("ignore", quiet)
-        patch.setattr(warnings, "showwarning", _show)
+        warnings.filters[:0] = filters
+        before = len(warnings.filters) - len(filters)
         yield
+        filters[:] = warnings.filters[: len(warnings.filters) - before]
 
 
 _NUMBER = re.compile(r"-?\d+(?:\.(\d*))?(?:e([+-]\d+))?")
@@ -154,22 +149,22 @@ def _run_script(block, names, shown):
     return f"{block.path.name}:{block.line}: expected\n{shown}\ngot\n{printed.getvalue()}"
 
 
-def _run_section(section, names):
+def _run_section(section, names, filters):
     """Run the blocks of a section; return the names that there are then, and what went wrong."""
     report, allowed = "", set()
     module = types.ModuleType("__main__")
     vars(module).update(names)
-    for index, block in enumerate(section.blocks):
-        if not block.is_python or NEEDS.search(block.text) or _is_missing(block):
-            continue
-        text = section.text if block.is_session else block.text
-        allowed |= {name for name in {*EXTRAS, *OTHERS} if _is_named(name, text)}
-        after = section.blocks[index + 1 : index + 2]
-        shown = after[0].text if after and after[0].language in ("", "text") else ""
-        with _as_in_a_new_process(allowed, module):
+    with _as_in_a_new_process(allowed, module, filters):
+        for index, block in enumerate(section.blocks):
+            if not block.is_python or NEEDS.search(block.text) or _is_missing(block):
+                continue
+            text = section.text if block.is_session else block.text
+            allowed |= {name for name in {*EXTRAS, *OTHERS} if _is_named(name, text)}
             if block.is_session:
                 report += _run_session(block, vars(module))
             else:
+                after = section.blocks[index + 1 : index + 2]
+                shown = after[0].text if after and after[0].language in ("", "text") else ""
                 report += _run_script(block, vars(module), shown)
     return dict(vars(module)), report
 
@@ -179,15 +174,15 @@ def test_each_section_runs_from_an_empty_namespace(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # as an interpreter that is started there
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    above, of_whole, report = {}, {}, ""
+    above, of_whole, filters_of_whole, report = {}, {}, [], ""
     for section in sections(path):
         missing = section.from_above - set(above)
         assert not missing, f"{section.title}: {missing} are not above"
-        names = dict(of_whole) if section.parent else {}
+        names, filters = (dict(of_whole), list(filters_of_whole)) if section.parent else ({}, [])
         names |= {name: above[name] for name in section.from_above}
-        after, wrong = _run_section(section, names)
+        after, wrong = _run_section(section, names, filters)
         if not section.parent:
-            of_whole = after
+            of_whole, filters_of_whole = after, filters
         above |= after
         report += wrong
     if "matplotlib.pyplot" in sys.modules:
