@@ -174,16 +174,22 @@ def imports(tree: ast.AST) -> list[tuple[str, int]]:
     return found
 
 
-def unknown_names(tree: ast.AST) -> set[str]:
-    """Return the names that are read and nowhere made."""
-    read, made = set(), set(vars(builtins))
+def names_made(tree: ast.AST) -> set[str]:
+    """Return the names that are assigned, imported or defined, arguments of functions included."""
+    made = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            (read if isinstance(node.ctx, ast.Load) else made).add(node.id)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            made.add(node.id)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             made |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.arg):
             made.add(node.arg)
         elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.ExceptHandler):
             made.add(node.name)
-    return read - made
+    return made
+
+
+def unknown_names(tree: ast.AST) -> set[str]:
+    """Return the names that are read and nowhere made."""
+    read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return read - names_made(tree) - set(vars(builtins))

@@ -19,7 +19,7 @@ import types
 import warnings
 
 import pytest
-from pages import PAGES, ROOT, imports, sections, unknown_names
+from pages import PAGES, ROOT, imports, names_made, sections, unknown_names
 
 DEPENDENCIES = {"minnet", "numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
 # What is not installed with minnet: the extra, or the name on the package index, by the module.
@@ -77,7 +77,7 @@ def _show(message, category, *args, **kwargs):
 def _as_in_a_new_process(allowed, module, filters):
     """Make a module the one that runs; show warnings; what is not installed with minnet must be allowed.
 
-    ``filters`` are those of warnings, of the section that this one goes on from; they are changed in place.
+    ``filters`` are those of the warnings of the section that this one goes on from; changed in place.
     """
 
     def refusing(function):
@@ -223,13 +223,14 @@ def test_what_is_imported_is_installed_with_minnet_or_named(path):
 def test_blocks_that_are_not_run_use_no_name_that_is_not_there(path):
     wrong = []
     for section in sections(path):
-        made = set(section.from_above)
+        made = section.from_above
         for block in section.python:
             tree = ast.parse(block.copied)
-            made |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             if NEEDS.search(block.text) or _is_missing(block):
-                unknown = unknown_names(tree) - section.from_above
-                wrong += [f"{path.name}:{block.line}: {name}" for name in unknown]
+                wrong += [
+                    f"{path.name}:{block.line}: {name}" for name in unknown_names(tree) - made
+                ]
+            made |= names_made(tree)
     assert not wrong, "\n".join(wrong)
 
 
