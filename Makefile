@@ -20,7 +20,7 @@ PAPER_ARGS ?=
 BUILD_SOURCES := setup.py pyproject.toml \
     minnet/backends/formulas.py $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test test-all test-lowest paper fuzz kernels sanitize coverage lint docs wheel bench bench-pipeline dev clean
+.PHONY: help demo test test-all test-lowest paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs wheel bench bench-pipeline dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
@@ -31,6 +31,7 @@ help:
 	@echo "make fuzz      feed 2,000 broken model files to load_model; FUZZ_ARGS='--files 20000 --seed 1' for more"
 	@echo "make kernels   compile in place what has changed in minnet_ext, for one CPU level: LEVEL=v4"
 	@echo "make sanitize  run the extension's tests under AddressSanitizer and UBSan, in a copy"
+	@echo "make aarch64   cross-compile the kernels for Linux on aarch64 and compare them with NumPy under qemu, in a minute"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
 	@echo "make dev       install what lint, docs, wheels and the tests of ONNX need"
 	@echo "make lint      ruff, clang-format, mypy, directions of imports, types of what is public, lines of documents"
@@ -97,6 +98,26 @@ sanitize: $(STAMPS)/run $(STAMPS)/cython
 	    echo "== $$level" && \
 	    $(SANITIZED) -m pytest $(SANITIZE_TESTS) $(SANITIZE_ARGS) && \
 	    $(SANITIZED) -W ignore tests/backends/fuzz_border.py --calls $(SANITIZE_CALLS) || exit 1; \
+	done
+
+# The kernels of another CPU, compiled as setup.py compiles them there, run by an emulator, call by call, under the
+# tests that compare the extension with NumPy: draws bit by bit, training and predictions up to rounding.
+CROSS ?= aarch64-linux-gnu
+EMULATOR ?= qemu-aarch64 -L /usr/$(CROSS)
+AARCH64_TESTS := tests/random/test_random.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py
+AARCH64_ARGS ?= -q -p no:cacheprovider \
+    -k 'compiled or test_ext_kernels or test_inference or (cython and test_all_pairs) or test_any_number_of_threads'
+
+aarch64-tools:
+	@for tool in $(CROSS)-gcc $(firstword $(EMULATOR)); do command -v $$tool > /dev/null || { \
+	    echo "make aarch64 needs $$tool. On Debian and Ubuntu:" \
+	         "apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"; exit 1; }; done
+
+aarch64: aarch64-tools $(STAMPS)/run $(STAMPS)/cython
+	$(BIN)/python tests/emulation/build.py $(CROSS) build/$(CROSS)
+	for level in baseline scalar; do \
+	    MINNET_CPU=$$level MINNET_EMULATED="$(EMULATOR) build/$(CROSS)/serve" PYTHONPATH=tests/emulation \
+	    $(BIN)/python -m pytest -p emulated $(AARCH64_TESTS) $(AARCH64_ARGS) || exit 1; \
 	done
 
 coverage: $(STAMPS)/run

@@ -1,0 +1,3 @@
+"""Programs of `make aarch64`, not tests."""
+
+collect_ignore_glob = ["*.py"]

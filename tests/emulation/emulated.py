@@ -1,0 +1,248 @@
+"""A plugin of pytest: kernels of another CPU, which an emulator runs, in place of the extension's.
+
+``MINNET_EMULATED`` is the command that runs what ``build.py`` has built, ``MINNET_CPU`` names the level of
+its kernels; `make aarch64` sets both. Random draws, training steps and predictions then go to that program,
+each call as an image of the memory that it reads and writes, so that the tests that compare the extension
+with NumPy compare these kernels with it.
+"""
+
+import atexit
+import ctypes
+import functools
+import os
+import shlex
+import struct
+import subprocess
+import sys
+import types
+
+import numpy as np
+
+import minnet.backends.cython
+import minnet.random.streams
+import minnet_ext
+from minnet.backends import formulas
+
+LEVEL = os.environ.get("MINNET_CPU") or "scalar"
+COMMAND = shlex.split(os.environ["MINNET_EMULATED"])
+
+_HEADER = struct.Struct("<16s16s11q")  # minnet_call of serve.c
+_TYPES = {"int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "double": ctypes.c_double}
+
+
+def _structure(name):
+    """Return C's struct as a type of ctypes, of which a pointer is an offset."""
+    fields = [
+        (field, _TYPES.get(kind, ctypes.c_int64))
+        for kind, names, _ in formulas.STRUCTS[name]
+        for field in names.split()
+    ]
+    pointers = [
+        field
+        for kind, names, _ in formulas.STRUCTS[name]
+        for field in names.split()
+        if kind.endswith("*")
+    ]
+    return type(name, (ctypes.Structure,), {"_fields_": fields, "pointers": pointers})
+
+
+Network, Data, Hyper = map(_structure, ("minnet_network", "minnet_data", "minnet_hyper"))
+
+
+class Draw(ctypes.Structure):
+    _fields_ = (
+        ("key", ctypes.c_uint32 * 2),
+        ("stream", ctypes.c_uint32 * 2),
+        ("p", ctypes.c_double * 8),
+    )
+    pointers = ()
+
+
+class Image:
+    """The memory of a call: arrays with their gaps and alignment, at offsets from 64 on."""
+
+    def __init__(self):
+        self.size, self.parts, self.places = 64, [], []
+
+    def put(self, array, out=False):
+        """Return the offset of an array, 0 for None; after the call, the array is as it was left there."""
+        if array is None:
+            return 0
+        low, high = np.lib.array_utils.byte_bounds(array)
+        begin = -(-self.size // 64) * 64 + low % 64
+        self.size = begin + high - low
+        self.parts.append((begin, low, high - low, out))
+        return begin + array.__array_interface__["data"][0] - low
+
+    def put_struct(self, given):
+        begin = self.put(np.frombuffer(given, np.uint8))
+        self.places += [
+            begin + getattr(type(given), name).offset
+            for name in given.pointers
+            if getattr(given, name)
+        ]
+        return begin
+
+
+class Server:
+    """The emulated program."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.n_calls = 0
+        atexit.register(self.process.kill)
+
+    def call(self, function, image, *arguments):
+        """Call a kernel and return what it returns; numbers and offsets are its arguments."""
+        memory = bytearray(-(-image.size // 64) * 64)
+        for begin, low, size, _ in image.parts:
+            memory[begin : begin + size] = ctypes.string_at(low, size)
+        numbers = [*arguments, *(0,) * (8 - len(arguments))]
+        names = LEVEL.encode(), function.encode()
+        header = _HEADER.pack(*names, len(memory), len(image.places), *numbers, 0)
+        places = np.array(image.places, np.int64).tobytes()
+        self.process.stdin.write(header + places + memory)
+        self.process.stdin.flush()
+        header = self.process.stdout.read(_HEADER.size)
+        assert len(header) == _HEADER.size, f"{COMMAND} ended, {self.process.wait()}"
+        result = _HEADER.unpack(header)[-1]
+        assert result != -2, f"{COMMAND} has no {function} of the level {LEVEL}"
+        memory = self.process.stdout.read(len(memory))
+        for begin, low, size, out in image.parts:
+            if out:
+                ctypes.memmove(low, memory[begin : begin + size], size)
+        self.n_calls += 1
+        return result
+
+
+_server = Server()
+_BITS = {4: "f32", 8: "f64"}
+
+
+# ---- in place of minnet_ext._random
+
+
+#: Laws, and how many parameters each has.
+_LAWS = {"words": 0, "uniform": 4, "normal": 2, "truncated": 7}
+
+
+def _fill(law, key, index, code, start, out, *given, n_threads=None):
+    if out.size == 0:
+        return
+    draw = Draw((key & 0xFFFFFFFF, key >> 32), (index, code), given[: _LAWS[law]])
+    function = law if law == "words" else f"{law}_{_BITS[out.itemsize]}"
+    image = Image()
+    _server.call(function, image, image.put_struct(draw), start, out.size, image.put(out, out=True))
+
+
+# ---- in place of minnet_ext._train
+
+
+class Program:
+    def __init__(self, layers, n_params, n_state, itemsize, key):
+        self.layers, self.key, self.bits = layers.copy(), key, _BITS[itemsize]
+
+    def network(self, image, params, state, loss=(0, 0.0), alpha=0.0):
+        return Network(
+            layers=image.put(self.layers),
+            n_layers=len(self.layers),
+            loss=loss[0],
+            loss_parameter=loss[1],
+            alpha=alpha,
+            params=image.put(params, out=True),
+            state=image.put(state, out=True),
+        )
+
+    def train_steps(
+        self, loss, alpha, params, state, X, T, weights, order, start, stop, hyper, optimizer,
+        n_threads, losses, lazy=None, gradient=None,
+    ):  # fmt: skip
+        image = Image()
+        network = self.network(image, params, state, loss, alpha)
+        data = Data(weight_sum=hyper.weight_sum, weights=image.put(weights), order=image.put(order))
+        _point_to(image, data, X)
+        if isinstance(T, tuple):
+            data.t_indptr, data.t_indices, data.T = map(image.put, T)
+            data.t_wide_indices = T[1].itemsize == 8
+        elif T.ndim == 1:
+            data.classes = image.put(T)
+        else:
+            data.T = image.put(T)
+            data.t_row_stride, data.t_column_stride = T.strides
+        moments = {
+            name: image.put(hyper.optimizer.state[optimizer[name]], out=True)
+            for name in ("V", "M")
+            if optimizer[name] >= 0
+        }
+        h = Hyper(
+            batch_size=min(hyper.batch_size, data.n_samples),
+            start=start,
+            stop=stop,
+            rates=image.put(hyper.rates),
+            optimizer=optimizer["kind"],
+            nesterov=int(optimizer["nesterov"]),
+            **{name: optimizer[name] for name in ("momentum", "beta_1", "beta_2", "epsilon")},
+            steps_made=optimizer["step"],
+            weight_decay=hyper.decay,
+            clip_value=np.inf if hyper.clip_value is None else hyper.clip_value,
+            clip_norm=np.inf if hyper.clip_norm is None else hyper.clip_norm,
+            **moments,
+            position=hyper.position,
+            key=self.key,
+            n_threads=n_threads,
+            lazy=image.put(lazy, out=True),
+            losses=image.put(losses[start:], out=True),
+            gradient=image.put(gradient, out=True),
+        )
+        if start < stop:
+            places = [image.put_struct(given) for given in (network, data, h)]
+            assert _server.call(f"train_{self.bits}", image, *places, params.size) == 0
+
+    def infer(self, params, state, X, out, n_threads):
+        if out.size == 0:
+            return
+        image = Image()
+        network, data = self.network(image, params, state), Data()
+        _point_to(image, data, X)
+        places = [image.put_struct(given) for given in (network, data, Hyper(n_threads=n_threads))]
+        assert _server.call(f"infer_{self.bits}", image, *places, image.put(out, out=True)) == 0
+
+
+def _point_to(image, data, X):
+    if isinstance(X, tuple):
+        data.indptr, data.indices, data.X = map(image.put, X)
+        data.wide_indices = X[1].itemsize == 8
+        data.n_samples = len(X[0]) - 1
+    else:
+        data.X, data.n_samples = image.put(X), len(X)
+        data.row_stride, data.column_stride = X.strides
+
+
+def gemm(A, B, out, n_threads=1):
+    image = Image()
+    (M, K), N = A.shape, B.shape[1]
+    places = image.put(A), K, image.put(B), image.put(out, out=True)
+    assert _server.call(f"gemm_{_BITS[A.itemsize]}", image, M, K, N, *places, n_threads) == 0
+
+
+# ---- what pytest is told
+
+
+def _put_in_place():
+    random, train = types.ModuleType("_random"), types.ModuleType("_train")
+    for law in _LAWS:
+        setattr(random, f"fill_{law}", functools.partial(_fill, law))
+    train.Program, train.gemm = Program, gemm
+    sys.modules["minnet_ext._random"] = minnet_ext._random = minnet.random.streams._ext = random
+    sys.modules["minnet_ext._train"] = minnet_ext._train = minnet.backends.cython._train = train
+
+
+_put_in_place()
+
+
+def pytest_report_header():
+    return f"kernels: {shlex.join(COMMAND)}, level {LEVEL}"
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.line(f"{_server.n_calls} calls of the emulated kernels, level {LEVEL}")

@@ -1,0 +1,92 @@
+/* Calls the kernels for another program, call by call: minnet's tests for a CPU that is emulated.
+ *
+ * emulated.py writes a call to standard input: what is called, an image of the memory that it is
+ * called with, and where pointers lie in it, as offsets. Back comes the image as the call left it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dispatch.h"
+
+typedef struct {
+    char level[16], function[16];
+    int64_t size, n_pointers, arguments[8], result; /* size: of the image; a multiple of 64 */
+} minnet_call;
+
+static const minnet_kernels *find_level(const char *name) {
+    int i = 0;
+    while (minnet_levels[i] && strcmp(minnet_levels[i]->name, name)) i++;
+    return minnet_levels[i];
+}
+
+/* Trains with as much workspace as it asks for. */
+static int64_t train(minnet_train steps, void *network, void *data, minnet_hyper *hyper,
+                     int64_t n_params) {
+    int64_t needed = steps(network, data, hyper, n_params);
+    if (needed <= 0) return needed;
+    hyper->workspace = malloc((size_t)needed);
+    hyper->workspace_bytes = needed;
+    needed = steps(network, data, hyper, n_params);
+    free(hyper->workspace);
+    return needed;
+}
+
+/* Returns what the kernel does, 0 where it returns nothing, or -2 where there is none of the name. */
+static int64_t answer(const minnet_call *call, char *memory) {
+    const minnet_kernels *kernels = find_level(call->level);
+    const int64_t *a = call->arguments;
+    if (!kernels) return -2;
+#define IS(name) (!strcmp(call->function, #name))
+#define AT(i)    ((void *)(memory + a[i]))
+#define FILL(name)                                                                                 \
+    if (IS(name)) {                                                                                \
+        kernels->name(AT(0), (uint64_t)a[1], (size_t)a[2], AT(3));                                 \
+        return 0;                                                                                  \
+    }
+#define TRAIN(name)                                                                                \
+    if (IS(name)) return train(kernels->name, AT(0), AT(1), AT(2), a[3]);
+#define INFER(name)                                                                                \
+    if (IS(name)) return kernels->name(AT(0), AT(1), AT(2), AT(3));
+#define GEMM(name)                                                                                 \
+    if (IS(name)) return kernels->name(a[0], a[1], a[2], AT(3), a[4], AT(5), AT(6), a[7]);
+    FILL(words)
+    FILL(uniform_f32)
+    FILL(uniform_f64)
+    FILL(normal_f32)
+    FILL(normal_f64)
+    FILL(truncated_f32)
+    FILL(truncated_f64)
+    TRAIN(train_f32)
+    TRAIN(train_f64)
+    INFER(infer_f32)
+    INFER(infer_f64)
+    GEMM(gemm_f32)
+    GEMM(gemm_f64)
+    return -2;
+}
+
+int main(void) {
+    minnet_call call;
+    while (fread(&call, sizeof call, 1, stdin) == 1) {
+        const size_t n_pointers = (size_t)call.n_pointers, size = (size_t)call.size;
+        int64_t *places = malloc((n_pointers + 1) * sizeof *places);
+        char *memory = aligned_alloc(64, size);
+        if (!places || !memory || fread(places, sizeof *places, n_pointers, stdin) != n_pointers ||
+            fread(memory, 1, size, stdin) != size) {
+            return 1;
+        }
+        for (size_t i = 0; i < n_pointers; i++) {
+            int64_t offset;
+            memcpy(&offset, memory + places[i], sizeof offset);
+            const char *pointer = memory + offset;
+            memcpy(memory + places[i], &pointer, sizeof pointer);
+        }
+        call.result = answer(&call, memory);
+        fwrite(&call, sizeof call, 1, stdout);
+        fwrite(memory, 1, size, stdout);
+        fflush(stdout);
+        free(memory);
+        free(places);
+    }
+    return 0;
+}
