@@ -1,9 +1,9 @@
 """A plugin of pytest: kernels of another CPU, which an emulator runs, in place of the extension's.
 
 ``MINNET_EMULATED`` is the command that runs what ``build.py`` has built, ``MINNET_CPU`` names the level of
-its kernels; `make aarch64` sets both. Random draws, training steps and predictions then go to that program,
-each call as an image of the memory that it reads and writes, so that the tests that compare the extension
-with NumPy compare these kernels with it.
+its kernels; `make aarch64` sets both. Random draws, training steps and predictions then go to that
+program, each call as an image of the memory that it reads and writes, so that the tests that compare the
+extension with NumPy compare these kernels with it.
 """
 
 import atexit
