@@ -34,7 +34,7 @@ _MOST_NUMBERS = 8  # rows and columns of a matrix that is shown in numbers
 _MOST_PIXELS = 64, 2304  # of a heat map: in a row or column, and in all
 _LOWEST = 12  # pixels of the screen, of a heat map with one row
 _MOST_POINTS = 100  # of a curve
-_LONGEST = 120  # characters of a cell
+_LONG, _LONGEST = 40, 120  # characters of a cell that is broken into lines, and that is cut
 
 # Okabe & Ito's vermilion and blue, for numbers above and below 0.
 _ABOVE, _BELOW = (213, 94, 0), (0, 114, 178)
@@ -51,16 +51,16 @@ _STYLE = """<style>
   width: auto; background: none; border: none; display: table; }
 .minnet tr, .minnet tbody tr:nth-child(odd), .minnet tbody tr:nth-child(even),
 .minnet tbody tr:hover { background: none; border: none; }
-.minnet th, .minnet td { padding: 0.1em 0.7em; border: none; text-align: right; color: inherit;
+.minnet th, .minnet td { padding: 0.1em 0.6em; border: none; text-align: right; color: inherit;
   background: none; white-space: nowrap; font-variant-numeric: tabular-nums; vertical-align: middle; }
 .minnet th { font-weight: bold; border-bottom: 1px solid rgba(128, 128, 128, 0.6); }
-.minnet .minnet-left { text-align: left; }
-.minnet td.minnet-left { white-space: normal; overflow-wrap: anywhere; }
+.minnet.minnet .minnet-left.minnet-left { text-align: left; }
+.minnet.minnet td.minnet-long { white-space: normal; overflow-wrap: anywhere; min-width: 20em; }
 .minnet svg { display: inline-block; vertical-align: middle; overflow: visible; max-width: none; }
 .minnet .minnet-curve path { fill: none; stroke: currentColor; stroke-width: 1.5; opacity: 0.8;
   vector-effect: non-scaling-stroke; }
 .minnet .minnet-curve circle { fill: #D55E00; }
-.minnet figure { display: inline-block; margin: 0.2em 1.1em 0.6em 0; vertical-align: top; padding: 0; }
+.minnet figure { display: inline-block; margin: 0.2em 0.9em 0.6em 0; vertical-align: top; padding: 0; }
 .minnet figcaption { font-size: 0.85em; margin: 0 0 0.2em; padding: 0; text-align: left;
   font-style: normal; color: inherit; }
 .minnet figcaption b { font-size: 1.15em; }
@@ -100,9 +100,9 @@ def listing(items: Sequence[str]) -> str:
 
 
 def row(label: str, *figures: str) -> str:
-    """Return figures side by side, with a word before them."""
-    if not figures:
-        return ""
+    """Return figures side by side, with a word before them, if any."""
+    if not (figures and label):
+        return f"<div>{''.join(figures)}</div>"
     return f'<div class="minnet-row">{paragraph(label, "faint")}<div>{"".join(figures)}</div></div>'
 
 
@@ -146,16 +146,20 @@ def table(
                 text = f"… {len(rows) - _MOST_ROWS:,} rows left out"
                 lines.append(f'<td class="minnet-left" colspan="{len(heads)}">{text}</td>')
             continue
-        cells = [escape(_short(number(value, digits))) for value in row]
-        lines.append(
-            "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, cells, strict=True))
-        )
+        cells = [_short(number(value, digits)) for value in row]
+        lines.append("".join(_cell(cell, j in left) for j, cell in enumerate(cells)))
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f"<table><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def _cell(text: str, is_left: bool) -> str:
+    classes = ["minnet-left"] * is_left + ["minnet-long"] * (len(text) > _LONG)
+    kind = f' class="{" ".join(classes)}"' if classes else ""
+    return f"<td{kind}>{escape(text)}</td>"
+
+
 def curve(
-    values: Any, label: str = "", width: int = 90, height: int = 24, mark: int | None = None
+    values: Any, label: str = "", width: int = 64, height: int = 24, mark: int | None = None
 ) -> str:
     """Return a curve of numbers, on a logarithmic scale if they are positive and over a hundredfold.
 
@@ -311,13 +315,13 @@ def _colour(share: float) -> str:
 def _picture(array: Array, said: str, scale: float | None = None) -> str:
     """Return a heat map as a picture with a pixel for each number."""
     n_rows, n_columns = array.shape
-    side = max(4, min(14, 150 // max(array.shape)))
+    side = max(3, min(20, 110 // max(array.shape)))
     shares = _shares(array, scale)
     shades = np.where(np.isnan(shares), 2 * _N_SHADES + 1, np.rint((shares + 1) * _N_SHADES))
     coded = base64.b64encode(_png(shades.astype(np.uint8))).decode()
     return (
-        f'<img src="data:image/png;base64,{coded}" width="{side * n_columns}" '
-        f'height="{max(side * n_rows, _LOWEST)}" alt="{escape(said)}"/>'
+        f'<img src="data:image/png;base64,{coded}" style="width: {side * n_columns}px; '
+        f'height: {max(side * n_rows, _LOWEST)}px" alt="{escape(said)}"/>'
     )
 
 

@@ -98,6 +98,8 @@ def number(value: Any, digits: int = 3) -> str:
         return ""
     if isinstance(value, int | np.integer):
         return f"{value:,}"
+    if 10**digits <= abs(value) < 1e7:
+        return f"{value:,.0f}"  # not 1.23e+04
     return f"{value:.{digits}g}"
 
 

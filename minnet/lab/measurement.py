@@ -264,9 +264,10 @@ class Recording(Shown):
             parts.append(html.figure("loss", f"{first:.4g} to {last:.4g}", drawn))
         for head in self.measurements[0]._columns():
             values = np.array([m._values[_SHOWN[head]] for m in self.measurements]).T
-            parts.append(html.heat_map(values, f"{head}: layers down, steps across"))
+            parts.append(html.heat_map(values, head))
         table = html.details("the numbers", html.table(heads, rows))
-        return html.page(title, html.row("", *parts), table)
+        note = "In the maps the layers go down and the steps across; the stronger, the larger."
+        return html.page(title, html.paragraph(note, "faint"), html.row("", *parts), table)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, int | np.integer):
