@@ -95,7 +95,7 @@ class Part(SphinxDirective):
             found.append(self.picture(record["picture"], *texts, record["title"]))
         else:
             found.append(nodes.note("", _paragraph(record["missing"])))
-        found += map(_table, record["tables"])
+        found += [_table(rows, ["numbers"]) for rows in record["tables"]]
         found += map(_paragraph, record["remarks"])
         for verdict in record["verdicts"]:
             outcome, measured = verdict_words(verdict)
@@ -183,7 +183,7 @@ def _claims(lines):
     for line in lines:
         outcome = nodes.container("", nodes.paragraph("", "", _link(line)), _outcome(line))
         measured = [_paragraph(line["measured"])]
-        measured += [_paragraph(f"From {line['basis']}.", classes=["rule"])] * bool(line["basis"])
+        measured += [_paragraph(line["basis"], classes=["rule"])] * bool(line["basis"])
         rows.append([outcome, line["statement"], nodes.container("", *measured)])
     return _table(rows, ["claims"])
 
@@ -224,7 +224,7 @@ def _outcome(line, brief=False):
 def _tables(tables):
     found = []
     for title, (rows, remark) in tables.items():
-        found += [nodes.rubric("", title), _table(rows)]
+        found += [nodes.rubric("", title), _table(rows, ["numbers"])]
         found += [_paragraph(remark)] if remark else []
     return found or [nodes.note("", _paragraph("There are no curves."))]
 

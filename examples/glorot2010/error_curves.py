@@ -66,7 +66,7 @@ def draw(rows, ax=None, until=None):
     import matplotlib.pyplot as plt
 
     if ax is None:
-        _, ax = plt.subplots(figsize=(9.2, 5.8), layout="constrained")
+        _, ax = plt.subplots(figsize=(7.8, 5.8), layout="constrained")
     colors, ends = _colors(rows), {}
     for row, curves in rows.items():
         ends[row] = _draw_validation(ax, curves, colors[row], until)
@@ -195,7 +195,7 @@ def _label_ends(ax, ends, labels, colors, until):
     """Write names to the right of where lines end, apart from each other."""
     ends = {row: end for row, end in ends.items() if end is not None}
     lowest, _ = ax.get_xlim()
-    ax.set_xlim(lowest, until * (until / lowest) ** 0.3)
+    ax.set_xlim(lowest, until * (until / lowest) ** 0.45)
     low, high = ax.get_ylim()
     places = spread([error for _, error in ends.values()], (high - low) / 22)
     for (row, (updates, error)), place in zip(ends.items(), places, strict=True):

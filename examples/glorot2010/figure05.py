@@ -65,7 +65,7 @@ def draw(numbers):
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
-    figure = plt.figure(figsize=(9.4, 7.6), layout="constrained")
+    figure = plt.figure(figsize=(8.4, 7.2), layout="constrained")
     grid = figure.add_gridspec(2, 2, height_ratios=(1, 1))
     losses = {name: np.array(values) for name, values in numbers["losses"].items()}
     x, y = np.array(numbers["x"]), np.array(numbers["y"])

@@ -245,8 +245,8 @@ def main(arguments=None):
             print("\n".join(wording.terminal_lines(records[-1])), flush=True)
     curves = [curve for source in sources.values() for curve in source.curves]
     report.write(records, given.out, inventory.tables(curves, given.curves))
-    print("\n".join(wording.terminal_summary(records)))
-    print(f"\nThe report, for a browser: {Path(given.out) / 'report.html'}")
+    where = f"The report, for a browser: {Path(given.out) / 'report.html'}"
+    print("\n".join([*wording.terminal_summary(records), "", where]))
 
 
 if __name__ == "__main__":

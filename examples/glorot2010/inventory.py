@@ -41,14 +41,14 @@ def length(source):
     n = sorted({min(furthest), max(furthest)})
     updates = " to ".join(f"{one:,}" for one in n)
     shares = " to ".join(f"{100 * one / PAPER_UPDATES:.2g}" for one in n)
-    many = " to ".join(map(str, seeds)) + f" seed{'s' * (seeds != [1])}"
+    many = "one seed" if seeds == [1] else f"{' to '.join(map(str, seeds))} seeds"
     sessions = [session for curve in source.curves for session in curve.sessions]
     machines = sorted({f"{s['processor']} with {s['cores']} cores" for s in sessions})
     seconds = sum(curve.seconds for curve in source.curves)
     return (
-        f"{updates} updates for each row of Table 1, {shares} % of the paper's {PAPER_UPDATES:,}, from "
-        f"{many}. All trainings together ({len(source.curves)}): {duration(seconds)} of one process "
-        f"each, on {', '.join(machines)}."
+        f"{updates} updates for each row of Table 1, {shares} % of the paper's {PAPER_UPDATES:,}, with "
+        f"{many} each. The {len(source.curves)} trainings of all figures took {duration(seconds)} in "
+        f"all, a process each, on {', '.join(machines)}."
     )
 
 

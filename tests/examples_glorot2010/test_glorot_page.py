@@ -114,10 +114,13 @@ def test_curves_that_come_are_shown(build, tmp_path):
     assert warnings == ""
     assert "71.25 ± 0.89" in shown
     assert (
-        "1,000 updates for each row of Table 1, 0.02 % of the paper’s 5,000,000, from 1 seed"
+        "1,000 updates for each row of Table 1, 0.02 % of the paper’s 5,000,000, with one seed each"
         in shown
     )
-    assert "All trainings together (1): 5 s of one process each, on P with 2 cores." in shown
+    assert (
+        "The 1 trainings of all figures took 5 s in all, a process each, on P with 2 cores."
+        in shown
+    )
     assert 'src="_images/overview.png"' in shown
     assert "<p>5 x 8</p>" in shown
     cache = tmp_path / "docs" / "_build" / "glorot2010" / "11.cache"

@@ -179,8 +179,7 @@ def test_the_table_is_split_for_a_page(tmp_path):
 def test_stars_and_names_stand_apart(tmp_path):
     write(tmp_path, PAPER)
     rows = table1.chosen(table1.read_curves(tmp_path))
-    figures = [error_curves.draw(rows).figure, error_curves.draw_overview(rows)]
-    for figure in figures:
+    for figure in (error_curves.draw(rows).figure, error_curves.draw_overview(rows)):
         (ax,) = figure.axes
         stars = [line for line in ax.lines if line.get_marker() == "*" and len(line.get_xdata())]
         assert sorted(float(star.get_ydata()[0]) for star in stars) == sorted(PAPER.values())
@@ -191,7 +190,19 @@ def test_stars_and_names_stand_apart(tmp_path):
         boxes = [text.get_window_extent() for text in ax.texts]
         for i, one in enumerate(boxes):
             assert not any(one.overlaps(other) for other in boxes[:i])
-            assert one.x1 < figure.bbox.x1
+            assert one.x1 < ax.bbox.x1
+
+
+def test_names_at_the_ends_of_lines_fit(tmp_path):
+    write(tmp_path, dict.fromkeys(("tanh-n", "relu-he", "tanh-batchnorm", "tanh-orthogonal"), 45.0))
+    rows = table1.chosen(table1.read_curves(tmp_path))
+    ax = error_curves.draw(rows, until=100_000)
+    ax.figure.canvas.draw()
+    names = [text.get_window_extent() for text in ax.texts if text.get_text().endswith("(0.1)")]
+    assert len(names) == 4
+    for i, one in enumerate(names):
+        assert not any(one.overlaps(other) for other in names[:i])
+        assert one.x1 < ax.bbox.x1
 
 
 @pytest.mark.parametrize("n", [1, 2, 6])
