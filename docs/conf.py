@@ -86,6 +86,7 @@ sphinx_gallery_conf = {
     "subsection_order": [f"../examples/{section}" for section in ORDER],
     "within_subsection_order": "gallery_order.Example",
     "parallel": 2,
+    "remove_config_comments": True,
     "doc_module": ("minnet",),
     "reference_url": {"minnet": None},
     "backreferences_dir": "gen_modules/backreferences",

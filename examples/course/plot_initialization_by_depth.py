@@ -70,6 +70,27 @@ results = {
 }
 
 
+# %%
+# Thirty layers of ReLU
+# ---------------------
+
+fig, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
+layers = np.arange(1, 31)
+for name, (_, colour, marker) in STARTS.items():
+    measured, expected, _ = results["relu", name, 30][0]
+    ax.semilogy(layers, measured, marker, color=colour, label=name, markersize=6)
+    ax.semilogy(layers, expected, color=colour, linewidth=1.5)
+ax.set(xlabel="hidden layer", ylabel="variance of the pre-activations")
+ax.set_title("ReLU: a factor per layer, to the power of the depth", loc="left")
+ax.grid(alpha=0.3)
+ax.legend(title="width times Var W\n(mark: measured, line: theory)", loc="lower left")
+plt.show()
+
+# %%
+# All of them, forward
+# --------------------
+
+
 def draw(direction, ylabel):
     """Draw one direction: a row for each activation, a column for each depth."""
     fig, axes = plt.subplots(
@@ -93,10 +114,6 @@ def draw(direction, ylabel):
     fig.legend(handles, labels, loc="outside lower center", ncols=4, title=title)
     plt.show()
 
-
-# %%
-# Forward
-# -------
 
 draw(0, "variance of the\npre-activations")
 

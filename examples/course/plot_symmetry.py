@@ -180,3 +180,5 @@ check("He, bias 0.1: the same", f"{plain:.3f} or more", f"{biased:.3f}", biased 
 #
 # **Next.** How large should random weights be? :ref:`The variance of a layer
 # <sphx_glr_auto_examples_course_plot_variance_by_width.py>`.
+
+# sphinx_gallery_thumbnail_number = 2

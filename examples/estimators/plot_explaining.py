@@ -32,9 +32,10 @@ from minnet.lab.displays import LossCurveDisplay
 
 COLORS = BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"  # of the growers
 
-X, y = load_wine(return_X_y=True, as_frame=True)
+wine = load_wine()
+X, y, names = wine.data, wine.target, np.array(wine.feature_names)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
-scaler = StandardScaler().set_output(transform="pandas")
+scaler = StandardScaler()
 network = MinNetClassifier(
     (16, 2), "tanh", alpha=0.5, learning_rate_init=0.01, max_iter=1000, random_state=0
 )
@@ -57,7 +58,7 @@ order = found.importances_mean.argsort()
 low, high = np.quantile(found.importances[order], (0.1, 0.9), axis=1)
 means = found.importances_mean[order]
 fig, ax = plt.subplots(layout="constrained")
-ax.barh(X.columns[order], means, color=BLUE, alpha=0.35, label="mean of 30 shuffles")
+ax.barh(names[order], means, color=BLUE, alpha=0.35, label="mean of 30 shuffles")
 ax.hlines(range(len(order)), low, high, color=BLUE, linewidth=2, label="8 of 10 shuffles")
 ax.set_xlabel("test accuracy lost when the column is shuffled")
 ax.grid(axis="x", alpha=0.3)
@@ -72,7 +73,7 @@ plt.show()
 
 fig, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
 display = PartialDependenceDisplay.from_estimator(
-    model, X_train.astype(float), list(X.columns[order[:-4:-1]]), target=0, ax=ax, n_cols=3
+    model, X_train, order[:-4:-1], feature_names=names, target=0, ax=ax, n_cols=3
 )
 display.axes_[0, 0].set_ylabel("mean probability of grower 0")
 plt.show()
@@ -109,3 +110,5 @@ plt.show()
 
 # %%
 # **Next.** ``pip install shap``, and ``shap.Explainer(model.predict_proba, X_train)``: :doc:`/explaining`.
+
+# sphinx_gallery_thumbnail_number = 3

@@ -124,3 +124,5 @@ plt.show()
 # practice ``make_pipeline(StandardScaler(), MinNetClassifier())`` scales inputs.
 #
 # **Next.** Print ``diagnose(network, X, t)``: it names the cause and the remedy.
+
+# sphinx_gallery_thumbnail_number = 2

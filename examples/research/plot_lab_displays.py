@@ -237,3 +237,5 @@ plt.show()
 
 # %%
 # **Next.** :doc:`/laboratory` says what each number is; ``diagnose(standard, X, y)`` says it in words.
+
+# sphinx_gallery_thumbnail_number = 4

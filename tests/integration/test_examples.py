@@ -1,6 +1,8 @@
 """The gallery's examples, each as a script: they check what they say with assertions of their own."""
 
 import os
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,18 +11,44 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+# Where the tests run beside an installed wheel there are no examples, and pytest skips these.
+EXAMPLES = sorted(ROOT.glob("examples/*/plot_*.py"))
 
 
-# Where the tests run beside an installed wheel there are no examples, and pytest skips this.
+def each_example(test):
+    return pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)(test)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/plot_*.py")), ids=lambda path: path.stem)
+@each_example
 def test_example_meets_its_own_expectations(path, tmp_path):
     done = subprocess.run(
         [sys.executable, str(path)],
         cwd=tmp_path,
-        env={**os.environ, "MPLBACKEND": "Agg"},
+        env={key: value for key, value in os.environ.items() if key != "DISPLAY"}
+        | {"MPLBACKEND": "Agg"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    assert "Warning" not in done.stderr
+
+
+@each_example
+def test_an_example_says_what_comes_out_and_what_to_try_next(path):
+    text = path.read_text(encoding="utf-8")
+    title, first = text.split("\n\n", 2)[:2]
+    assert re.search(r"\n=+$", title), title
+    assert first.startswith("**Outcome.** ")
+    assert re.search(r"\d|eleven|three", first, re.IGNORECASE), "a number"
+    assert "\n# **Next.** " in text
+
+
+@pytest.mark.skipif(not EXAMPLES, reason="no examples beside an installed wheel")
+def test_the_gallery_has_an_order_for_all_examples():
+    order = runpy.run_path(str(ROOT / "docs/_extensions/gallery_order.py"))["ORDER"]
+    listed = {f"{section}/plot_{name}" for section, names in order.items() for name in names}
+    assert listed == {f"{path.parent.name}/{path.stem}" for path in EXAMPLES}
+    for section in order:
+        assert (ROOT / "examples" / section / "GALLERY_HEADER.rst").is_file()
