@@ -41,7 +41,6 @@ def test_an_example_says_what_comes_out_and_what_to_try_next(path):
     title, first = text.split("\n\n", 2)[:2]
     assert re.search(r"\n=+$", title), title
     assert first.startswith("**Outcome.** ")
-    assert re.search(r"\d|eleven|three", first, re.IGNORECASE), "a number"
     assert "\n# **Next.** " in text
 
 
