@@ -259,6 +259,7 @@ def _open_bar(n_epochs: int, initial: float, elapsed: float) -> Any:
     class Bar(tqdm):
         monitor_interval = 0  # no thread that looks after bars which do not move
 
+    is_widget = any(base.__module__ == "tqdm.notebook" for base in tqdm.__mro__)
     look = "{desc} |{bar}| {elapsed}<{remaining}{postfix}"
     bar = Bar(
         total=n_epochs,
@@ -266,6 +267,8 @@ def _open_bar(n_epochs: int, initial: float, elapsed: float) -> Any:
         leave=False,
         bar_format=look,
         delay=1e-9,  # so that it is not drawn before it has its figures
+        # What a notebook gets on stderr it shows in red.
+        file=sys.stdout if _in_notebook() and not is_widget else None,
         **_size(),
     )
     bar.start_t -= elapsed

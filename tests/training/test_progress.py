@@ -369,3 +369,13 @@ def test_80_columns_hold_loss_and_score(
     figures = dict(re.findall(r", (loss|val score) (-?[\d.]+(?:e[-+]\d+)?)(?=,|$)", line))
     assert float(figures["loss"]) == pytest.approx(loss, rel=1e-3)
     assert float(figures["val score"]) == pytest.approx(score, rel=1e-3)
+
+
+@pytest.mark.parametrize("in_notebook", [False, True])
+def test_a_notebook_without_widgets_shows_no_red(in_notebook, monkeypatch):
+    pytest.importorskip("tqdm")
+    monkeypatch.setattr(progress, "_in_notebook", lambda: in_notebook)
+    bar = progress._open_bar(3, 0, 0.0)
+    bar.close()
+    stream = sys.stdout if in_notebook else sys.stderr
+    assert getattr(bar.fp, "_wrapped", bar.fp) is stream
