@@ -19,6 +19,8 @@ To add one, subclass :class:`Activation`, or (for compiled training) see :func:`
 array([12.])
 """
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import expit, ndtr
 
@@ -423,7 +425,13 @@ def get_activation(
         if spec in _BY_NAME:
             return _BY_NAME[spec]()
     error = ValueError if isinstance(spec, str) else TypeError
-    raise error(suggest(name, spec, list_activations(), "a name or an Activation object"))
+    because = None
+    if isinstance(spec, Real):
+        because = "a layer is told how many outputs it has, and finds the number of its inputs"
+    elif callable(spec):
+        because = "minnet.activation makes one of a function"
+    what = "a name or an Activation object"
+    raise error(suggest(name, spec, list_activations(), what, because=because))
 
 
 def is_own(activation: Activation) -> bool:

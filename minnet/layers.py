@@ -29,11 +29,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minnet.activations import Activation, Identity, get_activation
+from minnet.activations import Activation, Identity, get_activation, list_activations
 from minnet.common.buffers import ParameterViews
 from minnet.common.checks import is_whole
 from minnet.common.configurable import Configurable, parameters
 from minnet.common.fields import Field, flag, optional, real, whole
+from minnet.common.names import known_as
 from minnet.common.types import Array, Shape
 
 __all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "Parameter"]
@@ -246,6 +247,8 @@ def check_layers(layers: Any) -> list[Layer]:
             hint = f": did you mean Dense({layer})?"
         elif isinstance(layer, type) and issubclass(layer, Layer):
             hint = f": it is the class, {layer.__name__}(...) makes a layer"
+        elif isinstance(layer, Activation) or known_as(layer, list_activations()):
+            hint = ": an activation is an argument of its layer, as in Dense(64, 'relu')"
         raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r:.200}{hint}")
     return layers
 

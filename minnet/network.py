@@ -12,6 +12,7 @@ from minnet.activations import Identity
 from minnet.common.batch_checks import BatchChecks
 from minnet.common.checks import check_dtype, check_flag, check_real, check_whole
 from minnet.common.displayed import Displayed
+from minnet.common.entry import KnownKeywords, entry
 from minnet.common.fields import real
 from minnet.common.flat_parameters import FlatParameters
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState, Shape
@@ -27,7 +28,7 @@ from minnet.random.of_layers import layer_stream
 __all__ = ["Network"]
 
 
-class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
+class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownKeywords):
     r"""Layers in a row and a loss on the output of the last.
 
     The objective of a batch of :math:`B` samples out of a fit of :math:`N` samples with weights
@@ -117,6 +118,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
 
     # ---- making the parameters
 
+    @entry
     def initialize(
         self, n_features: int, random_state: RandomState = None, dtype: DTypeLike = "float64"
     ) -> Self:
@@ -183,7 +185,8 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed):
 
     def predict(self, X: Matrix) -> Array:
         """Return predictions: the loss's inverse link (softmax, sigmoid, ...) on the logits."""
-        return self.loss_.predict(self.forward(X))
+        Z = self.forward(X)  # which says so if there is no loss_ yet
+        return self.loss_.predict(Z)
 
     def forward_training(
         self, X: Matrix, sample_weight: Array | None = None, position: int = 0

@@ -10,14 +10,14 @@ import time
 import warnings
 from typing import Any
 
-from minnet.common.callers import level_of_user
+from minnet.common.callers import level_of_user, within_a_search
 from minnet.common.fields import instance, number
 from minnet.persistence.files import read_model, save_model
 from minnet.persistence.numbers import check_arrays
 from minnet.training import Trainer
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
-from minnet.training.resume import resume
+from minnet.training.resume import differences, resume
 from minnet.training.step_timer import StepTimer
 
 __all__ = ["Checkpoint"]
@@ -70,9 +70,10 @@ class Checkpoint(Callback):
     Warns
     -----
     UserWarning
-        If a checkpoint cannot be written, since the disk is full for example: once a fit for each cause.
-        The training goes on and tries again; the last complete checkpoint stays. That it can be written
-        again is said in the log.
+        If the fit was complete in its file, so that its outcome was read and nothing was trained; in a
+        search the log says so. If a checkpoint cannot be written, since the disk is full for example: once
+        a fit for each cause. The training goes on and tries again; the last complete checkpoint stays.
+        That it can be written again is said in the log.
 
     Raises
     ------
@@ -156,6 +157,7 @@ class Checkpoint(Callback):
     def end(self, trainer: Trainer) -> None:
         """Write the last checkpoint."""
         fit = self._fits.pop(trainer)
+        fit.tell_if_nothing_was_left(trainer)
         if not trainer.run.ending_epoch:
             fit.save(trainer)
 
@@ -184,6 +186,7 @@ class _Fit:
         self._due: int | None = None
         self._failing: bool = False
         self._warned_of: set[Any] = set()
+        self._resumed_at: int | None = None  # number of steps
 
     def begin(self, trainer: Trainer, resume: bool) -> None:
         if resume:
@@ -203,12 +206,27 @@ class _Fit:
                 "in training"
             )
         if run.fingerprint != trainer.run.fingerprint:
+            found = differences(run.told, trainer.run.told) if run.told else "data or arguments"
             raise ValueError(
-                f"path must be that of a checkpoint of the same fit, got {self.path!r}, where the data, "
-                "the arguments or the random key are others (random_state must be a whole number): give "
-                "another path, a folder, or resume=False"
+                f"path must be that of a checkpoint of the same fit, got {self.path!r}, whose fit differs "
+                f"in {found}: give another path, a folder, or resume=False"
             )
         resume(trainer, saved)
+        self._resumed_at = trainer.n_steps
+        _log.info("the fit goes on from %r, after %d epochs", self.path, trainer.run.n_epochs)
+
+    def tell_if_nothing_was_left(self, trainer: Trainer) -> None:
+        """Say of a fit that was complete in its file that nothing was trained."""
+        if self._resumed_at != trainer.n_steps:
+            return
+        sentence = (
+            f"the fit was complete in {self.path!r}: its outcome, of {trainer.run.n_epochs} epochs, was "
+            "read from there, and nothing was trained. resume=False or another path begins anew"
+        )
+        if within_a_search():  # whose fits are told by the hundred
+            _log.info("%s", sentence)
+        else:
+            warnings.warn(sentence, stacklevel=level_of_user())
 
     def next_step(self, trainer: Trainer) -> int | None:
         return self._due if trainer.run.pauses_exactly else None

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from minnet.common.buffers import all_finite
 from minnet.common.checks import as_numbers, check_flag, check_sparse
+from minnet.common.entry import entry
 from minnet.common.numeric import check_numeric
 from minnet.common.types import Array, ArrayLike, Matrix
 
@@ -28,6 +29,7 @@ class BatchChecks:
     loss_: Any
     _check_initialized: Callable[[], None]
 
+    @entry
     def check_X(self, X: Matrix) -> Matrix:
         """Return X in the network's dtype, or say what is wrong with its shape."""
         self._check_initialized()
@@ -42,6 +44,7 @@ class BatchChecks:
             raise ValueError(f"X must have shape (n_samples, {self.sizes[0]}), got {X.shape}")
         return X
 
+    @entry
     def check_batch(
         self,
         X: Matrix,

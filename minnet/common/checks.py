@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.entry import entry
 from minnet.common.numeric import check_numeric
 
 #: What is an Integral, or counts as one, and no number: a duration is one to NumPy.
@@ -191,6 +192,7 @@ def check_bounded(
     return float(value)
 
 
+@entry
 def as_numbers(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
     """Return an array-like as an array of real numbers of the dtype, or say what is wrong.
 
@@ -208,7 +210,7 @@ def as_numbers(name: str, value: Any, dtype: Any = np.float64) -> np.ndarray[Any
         with np.errstate(over="ignore"):  # an infinity is found by who wants finite numbers
             return array.astype(dtype, copy=False)
     except (OverflowError, TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of real numbers: {error}") from error
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
 
 
 def check_sparse(name: str, X: Any) -> None:

@@ -12,10 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from minnet.common.entry import KnownKeywords
+
 _LARGEST_ARRAY_SHOWN = 6
+_PLAIN = frozenset((int, float, str, bool, type(None)))
 
 
-class Configurable:
+class Configurable(KnownKeywords):
     """Mixin: the configuration of an object is the parameters of its ``__init__``.
 
     Examples
@@ -35,15 +38,15 @@ class Configurable:
 
     def get_config(self) -> dict[str, Any]:
         """Return the configuration as a dictionary, in the order of the signature."""
-        config = {}
-        for name in parameters(type(self)):
-            if not hasattr(self, name):
-                raise AttributeError(
-                    f"{type(self).__name__}.__init__ takes {name!r} but does not store it as "
-                    f"self.{name}; a configuration is kept under the names of its parameters"
-                )
-            config[name] = getattr(self, name)
-        return config
+        names = parameters(type(self))
+        try:
+            return {name: getattr(self, name) for name in names}
+        except AttributeError:
+            name = next((name for name in names if not hasattr(self, name)), "")
+            raise AttributeError(
+                f"{type(self).__name__}.__init__ takes {name!r} but does not store it as "
+                f"self.{name}; a configuration is kept under the names of its parameters"
+            ) from None
 
     def copy(self) -> Self:
         """Return a fresh object of the same configuration; state is not carried."""
@@ -100,6 +103,8 @@ def _look_up(cls: type[Configurable]) -> dict[str, inspect.Parameter]:
 
 
 def _copied(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Configurable | np.ndarray):
         return value.copy()
     if type(value) in (list, tuple):

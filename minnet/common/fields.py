@@ -27,6 +27,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -39,11 +40,12 @@ from minnet.common.checks import (
     check_whole,
     is_real,
 )
+from minnet.common.entry import shorten
 from minnet.common.names import check_name
 
 __all__ = [
     "Field", "checked", "count", "curve", "either", "fields", "finite", "flag", "instance", "number",
-    "one_of", "optional", "real", "text", "whole",
+    "one_of", "optional", "real", "text", "texts", "whole",
 ]  # fmt: skip
 
 #: The most that a count can have come to: a million a second take more than a century.
@@ -86,11 +88,20 @@ class Field:
             return
         try:
             obj.__dict__[self.name] = self.check(self.name, value)
-        except (TypeError, ValueError):
-            if not hasattr(obj, "_called"):
-                raise
-            self.check(obj._called(self.name), value)  # the same, in the words of the object
-            raise
+            return
+        except (TypeError, ValueError) as error:
+            found = self._in_words_of(obj, value, error)
+        shorten(found)
+        raise found
+
+    def _in_words_of(self, obj: Any, value: Any, error: Exception) -> Exception:
+        """Return the error of a check with what the object calls the attribute, where it has a word."""
+        if hasattr(obj, "_called"):
+            try:
+                self.check(obj._called(self.name), value)
+            except (TypeError, ValueError) as named:
+                return named
+        return error
 
 
 def fields(cls: type) -> dict[str, Field]:
@@ -215,6 +226,19 @@ def count() -> Any:
 def text(**options: Any) -> Any:
     """Return the field of a string."""
     return instance(str, "a text", **options)
+
+
+def texts() -> Any:
+    """Return the field of a dict of strings by names; none where nothing is given."""
+
+    def check(name: str, value: Any) -> dict[str, str]:
+        if not isinstance(value, dict) or not all(
+            type(each) is str for each in chain(*value.items())
+        ):
+            raise TypeError(f"{name} must be a dict of texts, got {value!r:.200}")
+        return value
+
+    return Field(check, default={})
 
 
 def curve() -> Any:

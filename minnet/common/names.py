@@ -6,78 +6,144 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["check_name", "listed", "nearest", "suggest"]
+__all__ = ["check_name", "hint", "known_as", "listed", "nearest", "suggest"]
 
-#: What other libraries call it, and what it may be here: the first that is among the options.
+#: What other libraries call it, and what it may be here: the first that is among the options. Capitals,
+#: underscores and hyphens do not count.
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     # losses and scores
-    "cross_entropy": ("log_loss", "neg_log_loss"),
     "crossentropy": ("log_loss", "neg_log_loss"),
-    "categorical_crossentropy": ("softmax_cross_entropy", "log_loss"),
-    "sparse_categorical_crossentropy": ("softmax_cross_entropy", "log_loss"),
-    "negative_log_likelihood": ("log_loss", "neg_log_loss"),
+    "crossentropyloss": ("log_loss", "neg_log_loss"),
+    "categoricalcrossentropy": ("softmax_cross_entropy", "log_loss"),
+    "sparsecategoricalcrossentropy": ("softmax_cross_entropy", "log_loss"),
+    "negativeloglikelihood": ("log_loss", "neg_log_loss"),
     "nll": ("log_loss", "neg_log_loss"),
-    "nll_loss": ("log_loss", "neg_log_loss"),
+    "nllloss": ("log_loss", "neg_log_loss"),
     "deviance": ("log_loss", "neg_log_loss"),
-    "binary_crossentropy": ("sigmoid_cross_entropy", "log_loss"),
+    "binarycrossentropy": ("sigmoid_cross_entropy", "log_loss"),
     "bce": ("sigmoid_cross_entropy", "log_loss"),
+    "bceloss": ("sigmoid_cross_entropy", "log_loss"),
+    "bcewithlogitsloss": ("sigmoid_cross_entropy", "log_loss"),
     "mse": ("squared_error", "neg_mean_squared_error"),
-    "mse_loss": ("squared_error", "neg_mean_squared_error"),
-    "mean_squared_error": ("squared_error", "neg_mean_squared_error"),
+    "mseloss": ("squared_error", "neg_mean_squared_error"),
+    "meansquarederror": ("squared_error", "neg_mean_squared_error"),
     "rmse": ("squared_error", "neg_root_mean_squared_error"),
     "quadratic": ("squared_error",),
-    "least_squares": ("squared_error",),
+    "leastsquares": ("squared_error",),
     "l2": ("squared_error",),
     "mae": ("absolute_error", "neg_mean_absolute_error"),
-    "mean_absolute_error": ("absolute_error", "neg_mean_absolute_error"),
+    "meanabsoluteerror": ("absolute_error", "neg_mean_absolute_error"),
     "l1": ("absolute_error",),
-    "l1_loss": ("absolute_error",),
-    "smooth_l1": ("huber",),
+    "l1loss": ("absolute_error",),
+    "smoothl1": ("huber",),
+    "smoothl1loss": ("huber",),
     "pinball": ("quantile",),
     "acc": ("accuracy",),
     "auc": ("roc_auc",),
-    "r_squared": ("r2",),
+    "rsquared": ("r2",),
     # activations
     "none": ("identity",),
     "linear": ("identity",),
     "swish": ("silu",),
     "prelu": ("leaky_relu",),
+    "rrelu": ("leaky_relu",),
     "lrelu": ("leaky_relu",),
-    "hard_sigmoid": ("sigmoid",),
+    "hardsigmoid": ("sigmoid",),
+    "hardswish": ("silu",),
     "expit": ("sigmoid",),
+    "logsig": ("sigmoid",),
+    "mish": ("silu",),
     # solvers and schedules
     "momentum": ("sgd",),
     "gd": ("sgd",),
-    "gradient_descent": ("sgd",),
+    "gradientdescent": ("sgd",),
     "nadam": ("adam",),
     "adamax": ("adam",),
-    "l_bfgs": ("lbfgs",),
+    "adagrad": ("rmsprop",),
+    "adadelta": ("rmsprop",),
     "bfgs": ("lbfgs",),
-    "inverse_scaling": ("invscaling",),
+    "newtoncg": ("lbfgs",),
+    "liblinear": ("lbfgs",),
+    "inversescaling": ("invscaling",),
     "plateau": ("adaptive",),
-    "reduce_on_plateau": ("adaptive",),
+    "reduceonplateau": ("adaptive",),
     # initializers and backends
     "bengio": ("glorot_uniform",),
     "svd": ("orthogonal",),
-    "data_dependent": ("lsuv",),
+    "datadependent": ("lsuv",),
+    "random": ("normal",),
+    "randomnormal": ("normal",),
+    "randn": ("normal",),
+    "randomuniform": ("uniform",),
+    "rand": ("uniform",),
     "c": ("cython",),
     "python": ("numpy",),
     "cpu": ("auto",),
     # parameters
-    "lr": ("learning_rate", "learning_rate_init"),
-    "eta": ("learning_rate", "learning_rate_init"),
-    "eta0": ("learning_rate", "learning_rate_init"),
-    "epochs": ("max_iter",),
-    "n_epochs": ("max_iter",),
-    "max_epochs": ("max_iter",),
+    "lr": ("learning_rate_init", "learning_rate"),
+    "eta": ("learning_rate_init", "learning_rate"),
+    "eta0": ("learning_rate_init", "learning_rate"),
+    "epochs": ("max_iter", "n_epochs", "max_epochs"),
+    "nepochs": ("max_iter", "max_epochs"),
+    "maxepochs": ("max_iter",),
+    "niter": ("max_iter",),
     "optimizer": ("solver",),
+    "optim": ("solver", "optimizer"),
+    "criterion": ("loss",),
     "patience": ("n_iter_no_change",),
     "seed": ("random_state",),
-    "hidden_units": ("hidden_layer_sizes",),
+    "njobs": ("n_threads",),
+    "hiddenunits": ("hidden_layer_sizes",),
+    "hiddenlayers": ("hidden_layer_sizes",),
+    "hiddensize": ("hidden_layer_sizes",),
+    "hiddensizes": ("hidden_layer_sizes",),
+    "dropoutrate": ("dropout",),
+    "validationsplit": ("validation_fraction",),
+    "validationdata": ("X_val",),
+    "evalset": ("X_val",),
+    "metrics": ("scoring",),
+    "metric": ("scoring",),
+    "weightinit": ("init",),
+    "initializer": ("init",),
+    "kernelinitializer": ("init",),
+    "biasinitializer": ("bias_init",),
+    "kernelregularizer": ("alpha",),
+    "l2regularization": ("alpha",),
     "neurons": ("units",),
-    "n_units": ("units",),
+    "nunits": ("units",),
+    "outfeatures": ("units",),
     "p": ("rate",),
     "eps": ("epsilon",),
+    "betas": ("beta_1",),
+}
+
+_INPUTS = "the number of inputs is found from the data: leave it out"
+_SOFTMAX = (
+    "the softmax belongs to the output layer, which an estimator adds by itself; in a Network the loss "
+    "has it, and the last Dense names no activation"
+)
+_CALLBACKS = "callbacks are given to set_callbacks of an estimator"
+
+#: What other libraries have, and what is to be said of it, where one of the second is among the options.
+_EXPLAINED: dict[str, tuple[str, str]] = {
+    "softmax": ("tanh", _SOFTMAX),
+    "logsoftmax": ("tanh", _SOFTMAX),
+    "softmin": ("tanh", _SOFTMAX),
+    "inputshape": ("init", _INPUTS),
+    "inputdim": ("init", _INPUTS),
+    "inputsize": ("init", _INPUTS),
+    "infeatures": ("init", _INPUTS),
+    "nfeatures": ("init", _INPUTS),
+    "nfeaturesin": ("init", _INPUTS),
+    "ninputs": ("init", _INPUTS),
+    "numfeatures": ("epsilon", _INPUTS),
+    "usebias": (
+        "bias_init",
+        "a Dense has a bias: bias_init='zeros', bias_lr_factor=0 keeps it at 0",
+    ),
+    "bias": ("bias_init", "a Dense has a bias: bias_init='zeros', bias_lr_factor=0 keeps it at 0"),
+    "device": ("n_threads", "minnet computes on the processor, with n_threads threads"),
+    "callbacks": ("max_iter", _CALLBACKS),
 }
 
 _MOST_IN_A_SENTENCE = 12
@@ -86,8 +152,8 @@ _MOST_IN_A_SENTENCE = 12
 def nearest(value: Any, options: Iterable[str]) -> str | None:
     """Return the option that is most like what was typed, or None where none is like it.
 
-    Capitals and hyphens do not count; a class or a function is taken by its name; the usual names of
-    other libraries are known.
+    Capitals, hyphens and underscores do not count; a class or a function is taken by its name; the usual
+    names of other libraries are known.
 
     Examples
     --------
@@ -96,21 +162,56 @@ def nearest(value: Any, options: Iterable[str]) -> str | None:
     >>> nearest("qqq", ["tanh", "relu"]) is None
     True
     """
+    typed = _typed(value)
+    if typed is None:
+        return None
+    options = list(options)
+    plain = {_plain(option): option for option in options}
+    close = difflib.get_close_matches(typed, plain, n=1, cutoff=0.5)
+    return known_as(value, options) or (plain[close[0]] if close else None)
+
+
+def known_as(value: Any, options: Iterable[str]) -> str | None:
+    """Return the option that is the same but for its spelling, or what other libraries call it.
+
+    Examples
+    --------
+    >>> known_as("epochs", ["max_iter"]), known_as("max_itr", ["max_iter"])
+    ('max_iter', None)
+    """
+    typed = _typed(value) or ""
+    plain = {_plain(option): option for option in options}
+    names = [_plain(name) for name in _SYNONYMS.get(typed, ())]
+    return next((plain[name] for name in [typed, *names] if name in plain), None)
+
+
+def hint(value: Any, options: Iterable[str]) -> str:
+    """Return the end of the sentence for a name that is none of the options: what is meant, or nothing.
+
+    Examples
+    --------
+    >>> hint("ReLU", ["tanh", "relu"])
+    ": did you mean 'relu'?"
+    >>> hint("input_shape", ["units", "init"])
+    ': the number of inputs is found from the data: leave it out'
+    """
+    options = list(options)
+    among, explained = _EXPLAINED.get(_typed(value) or "", ("", ""))
+    if among in options:
+        return f": {explained}"
+    close = nearest(value, options)
+    return f": did you mean {close!r}?" if close else ""
+
+
+def _typed(value: Any) -> str | None:
+    """Return what was typed, or the name of what was given, in plain letters; None if it has none."""
     typed = value if isinstance(value, str) else getattr(value, "__name__", value)
     typed = "none" if typed is None else typed
-    if not isinstance(typed, str):
-        return None
-    typed = _plain(typed[:100])
-    plain = {_plain(option): option for option in options}
-    for synonym in _SYNONYMS.get(typed, ()):
-        if synonym in plain:
-            return plain[synonym]
-    close = difflib.get_close_matches(typed, plain, n=1, cutoff=0.5)
-    return plain[close[0]] if close else None
+    return _plain(typed[:100]) if isinstance(typed, str) else None
 
 
 def _plain(name: str) -> str:
-    return name.strip().lower().replace("-", "_").replace(" ", "_")
+    return "".join(filter(str.isalnum, name)).lower()
 
 
 def listed(options: Iterable[str]) -> str:
@@ -146,6 +247,7 @@ def suggest(
     options: Iterable[str],
     what: str | None = None,
     instead: str | None = None,
+    because: str | None = None,
 ) -> str:
     """Return the sentence for a value that is none of the names an argument may be.
 
@@ -162,6 +264,8 @@ def suggest(
         it may be something else than a name; the names then come last.
     instead : str, optional
         What is meant, where it is not the nearest name.
+    because : str, optional
+        What else there is to say where no name is near.
 
     Examples
     --------
@@ -176,8 +280,10 @@ def suggest(
     if what is None and len(options) > _MOST_IN_A_SENTENCE:
         what = "one of the names"
     sentence = f"{name} must be {what or listed(options)}, got {value!r:.200}"
-    close = nearest(value, options)
-    hint = f": did you mean {instead or repr(close)}?" if instead or close else ""
+    end = f": did you mean {instead}?" if instead else hint(value, options)
+    if because and not end:
+        end = f": {because}"
     if what is None:
-        return sentence + hint
-    return f"{sentence}{hint or '.'} The names are {', '.join(map(repr, options)) or 'none'}"
+        return sentence + end
+    stop = "" if end.endswith("?") else "."
+    return f"{sentence}{end}{stop} The names are {', '.join(map(repr, options)) or 'none'}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.entry import entry
 from minnet.common.extras import import_extra
 from minnet.common.types import Array
 
@@ -23,6 +24,7 @@ def pyplot() -> Any:
     )
 
 
+@entry
 def axes_of(ax: Any, figsize: tuple[float, float] | None = None) -> tuple[Any, Any]:
     """Return the axes given or new ones, and their figure."""
     if ax is None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
+import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from minnet.activations import Identity
+from minnet.activations import Identity, Sigmoid
+from minnet.common.callers import level_of_user
 from minnet.common.checks import NO_NUMBERS
 from minnet.common.types import Estimator
 from minnet.initializers import get_initializer
@@ -21,6 +23,7 @@ from minnet.network import Network
 __all__ = [
     "build_layers", "check_initializers", "first_layers", "given_layers", "hidden_layers",
     "hidden_sizes", "position_of", "taking_activation",
+    "warn_of_output_layer",
 ]  # fmt: skip
 
 
@@ -35,7 +38,8 @@ def hidden_sizes(hidden_layer_sizes: Any) -> list[int]:
     sizes = hidden_layer_sizes
     sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
     if not all(isinstance(n, Integral) and not isinstance(n, NO_NUMBERS) for n in sizes):
-        raise ValueError(f"hidden_layer_sizes must be whole numbers, got {sizes!r:.200}.")
+        hint = ": did you mean layers=?" if any(isinstance(n, Layer) for n in sizes) else "."
+        raise ValueError(f"hidden_layer_sizes must be whole numbers, got {sizes!r:.200}{hint}")
     if any(n <= 0 for n in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes!r:.200}.")
     return [int(n) for n in sizes]
@@ -104,6 +108,28 @@ def taking_activation(layers: Sequence[Layer]) -> list[Layer]:
         if layers[begin].takes_activation and all(map(is_open, taking)):
             found.append(taking[-1])
     return found
+
+
+def warn_of_output_layer(estimator: Estimator, n_outputs: int, n_classes: int) -> None:
+    """Warn where the last of the layers in ``layers=`` seems to be meant as the output layer.
+
+    It has as many units as there are outputs, or classes, no other has, and it does what an output layer
+    does: it is linear, names no activation, or has the one sigmoid that a single output would have.
+    """
+    dense = [layer for layer in estimator.layers or () if layer.fully_connected]
+    widths = [getattr(layer, "units", None) for layer in dense]
+    if not dense or widths[-1] not in (n_outputs, n_classes) or widths.count(widths[-1]) > 1:
+        return
+    last = dense[-1]
+    meant = isinstance(last.activation, Identity) or is_open(last)
+    if not meant and not (widths[-1] == 1 and isinstance(last.activation, Sigmoid)):
+        return
+    warnings.warn(
+        f"{last!r} is the last hidden layer, with as many units as there are outputs or classes: the "
+        "output layer, with its softmax where there is one, is added by itself. Leave it out of layers= "
+        f"or name an activation, as in Dense({widths[-1]}, 'tanh'), if it is meant to be there",
+        stacklevel=level_of_user(),
+    )
 
 
 # ---- hidden layers of a network

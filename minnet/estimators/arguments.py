@@ -20,8 +20,8 @@ from sklearn.utils._param_validation import (
 
 from minnet.activations import Activation, list_activations
 from minnet.backends import MOST_THREADS, list_backends
-from minnet.common.checks import NO_NUMBERS, is_real
-from minnet.common.names import nearest
+from minnet.common.checks import NO_NUMBERS, is_real, is_whole
+from minnet.common.names import hint
 from minnet.common.types import Estimator
 from minnet.optimizers import Optimizer
 from minnet.schedules import Schedule
@@ -178,6 +178,30 @@ def _hint(name: str, value: Any, constraints: list[Any]) -> str:
         return f": it is the name of the schedule; the rate is learning_rate_init={value!r}."
     if name == "n_threads":
         return ": n_threads=None takes all processors."
+    if name == "hidden_layer_sizes" and (value is None or (is_real(value) and value == 0)):
+        return ": hidden_layer_sizes=() makes a linear model."
+    if name == "loss" and _are_sizes(value):
+        return f": did you mean hidden_layer_sizes={value!r}? The first argument is the loss."
+    if name == "activation" and _are_sizes(value):
+        return ": all sizes of hidden layers are one argument, such as hidden_layer_sizes=(64, 32)."
+    if name == "activation" and isinstance(value, list | tuple):
+        return ": layers=[Dense(64, 'relu'), Dense(32, 'tanh')] has one for each layer."
     names = [name for each in constraints if isinstance(each, Names) for name in each.names()]
-    close = nearest(value, names)
-    return f": did you mean {close!r}?" if close else "."
+    end = hint(value, names) or _elsewhere(value)
+    return end if end.endswith("?") else f"{end}."
+
+
+def _are_sizes(value: Any) -> bool:
+    """Return whether it is what hidden_layer_sizes may be."""
+    several = isinstance(value, list | tuple | np.ndarray) and np.ndim(value) == 1
+    return all(map(is_whole, value)) if several else is_whole(value)
+
+
+def _elsewhere(value: Any) -> str:
+    """Return which other argument, or whose, a name is."""
+    for name in ("activation", "solver"):
+        if CONSTRAINTS[name][0].is_satisfied_by(value):
+            return f": did you mean {name}={value!r}?"
+    if isinstance(value, str) and value == "log_loss":
+        return ": it is that of MinNetClassifier"
+    return ""

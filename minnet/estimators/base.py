@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from minnet._version import __version__
 from minnet.activations import Activation
+from minnet.common.entry import entry, shorten
 from minnet.common.sklearn_versions import CallbackSupportMixin, CardMixin, with_callbacks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import CONSTRAINTS
@@ -305,6 +306,7 @@ class BaseMinNet(
     # ---- fit
 
     @with_callbacks
+    @entry
     def fit(
         self,
         X: Matrix,
@@ -362,6 +364,7 @@ class BaseMinNet(
         Fit(self, X, y, sample_weight, held=(X_val, y_val, sample_weight_val)).run()
         return self
 
+    @entry
     def initialize(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Make the network and its initial weights as ``fit`` does, and train nothing.
 
@@ -393,6 +396,7 @@ class BaseMinNet(
         return self
 
     @available_if(stochastic_solver)
+    @entry
     def partial_fit(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Go on with one epoch over the given data.
 
@@ -423,6 +427,7 @@ class BaseMinNet(
 
     @available_if(stochastic_solver)
     @with_callbacks
+    @entry
     def fit_stream(
         self,
         batches: Iterable[Any] | Callable[[], Iterable[Any]],
@@ -517,7 +522,12 @@ class BaseMinNet(
     def _predict_blocks(self, X: Any, backend: Any, output: Callable[[Array], Matrix]) -> Matrix:
         """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
         known = Features(self.n_features_in_, vars(self).get("feature_names_in_"))
-        return predict_blocks(check_X(self, X, known), backend, output)
+        try:
+            X = check_X(self, X, known)
+        except (TypeError, ValueError) as error:
+            shorten(error)
+            raise
+        return predict_blocks(X, backend, output)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

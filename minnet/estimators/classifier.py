@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from minnet.activations import Activation
 from minnet.common.callers import level_of_user
 from minnet.common.docstrings import complete_docstring
+from minnet.common.entry import entry
 from minnet.common.sklearn_versions import with_callbacks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import Names
@@ -132,6 +133,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         self._store(locals())
 
     @available_if(stochastic_solver)
+    @entry
     @complete_docstring(BaseMinNet.partial_fit)
     def partial_fit(
         self,
@@ -156,6 +158,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
 
     @available_if(stochastic_solver)
     @with_callbacks
+    @entry
     @complete_docstring(BaseMinNet.fit_stream)
     def fit_stream(
         self,

@@ -278,7 +278,7 @@ def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: 
     try:
         return validate_data(estimator, X, y, accept_sparse=["csr", "csc"], **options)
     except OverflowError as error:
-        raise ValueError(f"X and y must be numbers that a float can hold: {error}") from error
+        raise ValueError(f"X and y must be numbers that a float can hold: {error}") from None
     except TypeError as error:
         if "NA is ambiguous" not in str(error):  # which says what went wrong, and not where
             raise
@@ -304,9 +304,9 @@ def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") 
     try:
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     except OverflowError as error:
-        raise ValueError(f"{name} must be numbers that a float can hold: {error}") from error
+        raise ValueError(f"{name} must be numbers that a float can hold: {error}") from None
     except TypeError as error:  # of what no array of numbers can be made
-        raise TypeError(f"{name} must be numbers: {error}") from error
+        raise TypeError(f"{name} must be numbers: {error}") from None
 
 
 def warn_of_scale(X: Matrix) -> None:

@@ -14,7 +14,7 @@ from minnet.backends import make_backend
 from minnet.common.callers import level_of_user
 from minnet.common.configurable import Configurable
 from minnet.common.types import Array, Estimator, Matrix
-from minnet.estimators.architecture import build_layers, check_initializers
+from minnet.estimators.architecture import build_layers, check_initializers, warn_of_output_layer
 from minnet.estimators.data import Data, check_data, warn_of_scale
 from minnet.estimators.effects import ARCHITECTURE, EFFECTS, check_effects
 from minnet.estimators.fitted import Fitted, fit_info
@@ -47,6 +47,8 @@ def new_network(estimator: Estimator, data: Data) -> Network:
                     "solver must be 'adam', 'sgd', 'adamw', 'rmsprop' or an optimizer for a network with "
                     f"{type(layer).__name__}, got 'lbfgs'"
                 )
+    n_classes = len(getattr(data.targets, "classes", ()))
+    warn_of_output_layer(estimator, data.targets.n_outputs, n_classes)
     warn_of_scale(data.X)
     with draw_on(estimator.n_threads):
         network.initialize(data.X.shape[1], estimator.random_state, dtype=data.X.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from minnet.common.entry import KnownKeywords, entry
 from minnet.common.sklearn_versions import is_told_of_tasks
 from minnet.estimators.arguments import check_arguments, defaults_of
 from minnet.estimators.nested_parameters import changed_parts, nested_parameters
@@ -12,7 +13,7 @@ from minnet.training.callback import Callback, as_callback
 __all__ = ["ParametersMixin"]
 
 
-class ParametersMixin:
+class ParametersMixin(KnownKeywords):
     """Mixin of the estimators, before those of scikit-learn."""
 
     def _store(self, arguments: dict[str, Any]) -> None:
@@ -49,6 +50,7 @@ class ParametersMixin:
         params = super().get_params(deep)  # type: ignore[misc]
         return nested_parameters(params) if deep else params
 
+    @entry
     def set_params(self, **params: Any) -> Self:
         """Set arguments by the names that :meth:`get_params` gives them, all or none.
 

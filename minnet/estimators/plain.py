@@ -19,6 +19,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _num_samples
 
 from minnet.common.checks import is_real
+from minnet.common.entry import entry
 from minnet.common.types import Array
 
 __all__ = ["as_labels", "as_numbers", "as_weights", "for_metrics"]
@@ -36,6 +37,7 @@ _NUMBERS = (Real, np.bool_, Decimal, str, *_ARRAYS)
 _EXACT = 2.0**53  # up to here floats have all whole numbers
 
 
+@entry
 def as_labels(values: Any, name: str = "y") -> Any:
     """Return labels as an array of booleans, whole numbers, floats or strings.
 
@@ -74,6 +76,7 @@ def as_labels(values: Any, name: str = "y") -> Any:
     return A
 
 
+@entry
 def as_numbers(values: Any, name: str = "y") -> Any:
     """Return numbers as an array, or as they are where scikit-learn makes numbers of them.
 
@@ -99,6 +102,7 @@ def as_numbers(values: Any, name: str = "y") -> Any:
     return values if _is_plain(values) else _Numbers(name).read(values)
 
 
+@entry
 def as_weights(values: Any, name: str, of: Any = None) -> Any:
     """Return weights as :func:`as_numbers` does numbers; texts are none, though they look like some.
 

@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.common.displayed import views
+from minnet.common.entry import KnownKeywords
 from minnet.common.sklearn_versions import CardMixin
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.architecture import build_layers, position_of
@@ -31,6 +32,7 @@ __all__ = ["MinNetTransformer"]
 
 class MinNetTransformer(
     DocumentedMixin,
+    KnownKeywords,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     MetaEstimatorMixin,

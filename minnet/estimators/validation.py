@@ -86,11 +86,12 @@ class ValidationSet:
             return -loss, loss
         return self._score(network), loss
 
-    def digest(self) -> tuple[str | None, int]:
-        """Return what tells it from other sets and scores, in texts and numbers."""
+    def digest(self) -> dict[str, str]:
+        """Return what tells it from other sets and scores, by the names of arguments."""
         scoring = self.estimator.scoring
         data = InMemory((self.X, self.T, self.weights)).digest()
-        return scoring if isinstance(scoring, str | None) else "function", data
+        told = {"scoring": repr(scoring) if isinstance(scoring, str | None) else "a function"}
+        return told | {f"{name}_val": text for name, text in data.items()}
 
     def _score(self, network: Network) -> float:
         """Return what the scorer says of an estimator with this network."""

@@ -36,7 +36,7 @@ class FromArray(Initializer):
         try:
             array = np.array(array)
         except ValueError as error:
-            raise ValueError(f"array must be an array of numbers: {error}") from error
+            raise ValueError(f"array must be an array of numbers: {error}") from None
         self.array = check_values(array, array.shape, None, "array")
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:

@@ -10,6 +10,7 @@ from scipy import sparse
 from minnet.activations import Activation, Identity, LeakyRelu, name_of
 from minnet.common.blas import one_blas_thread
 from minnet.common.checks import check_whole
+from minnet.common.entry import entry
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.initializers.base import Initializer
 from minnet.initializers.spec import auto_initializer, get_initializer
@@ -73,6 +74,7 @@ class InitializerSupport:
             activation = above.activation or activation
         return activation
 
+    @entry
     def adapt(
         self,
         X: Matrix,

@@ -11,6 +11,7 @@ import numpy as np
 
 from minnet import activations
 from minnet.common.checks import check_flag, check_real, check_text, check_whole
+from minnet.common.entry import reworded
 from minnet.common.names import suggest
 from minnet.common.types import Array, DTypeLike, Shape
 from minnet.initializers import (
@@ -146,7 +147,8 @@ def materialize(
     try:
         values = initializer(shape, rng=rng, dtype=dtype, fans=fans)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
+        named = reworded(error, ValueError(f"{name}: {error}"))
+        raise named from named.__cause__
     if type(initializer).__call__ is not Initializer.__call__:  # a subclass that brings its own
         values = check_values(values, shape, dtype, name)
     return values
@@ -253,7 +255,8 @@ def _construct(cls: type[Initializer], parameters: dict[str, Any], name: str) ->
     try:
         return cls(**parameters)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from error
+        named = reworded(error, type(error)(f"{name}: {error}"))
+        raise named from named.__cause__
 
 
 _DEEPEST = 32  # what NumPy allowed an array for long: a list may even hold itself

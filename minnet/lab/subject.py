@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
+from minnet.common.entry import entry
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import check_data, check_X
@@ -45,6 +46,7 @@ class Subject:
     clip: dict[str, float | None] | None = None
 
 
+@entry
 def subject_of(
     model: Any,
     X: Matrix,

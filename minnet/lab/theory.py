@@ -20,6 +20,7 @@ from scipy.optimize import brentq
 
 from minnet.activations import Activation, get_activation
 from minnet.common.checks import check_real, check_whole, is_real
+from minnet.common.entry import entry
 from minnet.common.types import Array
 from minnet.initializers import get_initializer, resolve_fans
 from minnet.initializers.gaussian import gaussian_mean, gaussian_nodes
@@ -369,6 +370,7 @@ class MeanField:
     # ---- initializers
 
     @classmethod
+    @entry
     def from_initializer(
         cls,
         initializer: Any,

@@ -192,7 +192,7 @@ def _describe_run(run: Run, network: Network, encoder: Encoder) -> dict[str, Any
 
 
 def _restore_run(record: Record, network: Network, decoder: Decoder) -> Run:
-    run = Run(**restore(fields(Run), record, decoder, ("n_empty",)))
+    run = Run(**restore(fields(Run), record, decoder, ("n_empty", "told")))
     losses = decoder.arrays.array("run.losses", [np.float64], ndim=1)
     run.losses = [losses] if len(losses) else []
     if record.read("has_best", flag()):

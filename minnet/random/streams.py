@@ -112,7 +112,7 @@ def philox4x32(counter: Any, key: Any) -> Array:
     except (OverflowError, TypeError, ValueError) as error:
         raise ValueError(
             f"counter must be four and key two whole numbers of 32 bits: {error}"
-        ) from error
+        ) from None
     for _ in range(10):
         p0 = c0 * np.uint64(0xD2511F53)
         p1 = c2 * np.uint64(0xCD9E8D57)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from typing import Any
 
 import numpy as np
@@ -10,30 +11,80 @@ import numpy as np
 from minnet.training.reading import Batches, InMemory, digest_of
 from minnet.training.stopping import Validation
 
-__all__ = ["fingerprint", "resume"]
+__all__ = ["differences", "fingerprint", "resume", "told_of"]
 
-#: The options and records of a trainer that decide what steps are taken.
-_OF_STEPS = (
-    "initial_rate", "batch_size", "shuffle", "clip_value", "clip_norm", "weight_decay", "n_parts",
-    "n_seen", "n_steps_before",
-)  # fmt: skip
+#: The options of a trainer that decide what steps are taken.
+_OF_STEPS = ("batch_size", "shuffle", "clip_value", "clip_norm", "weight_decay")
+
+_LONGEST = 120
 
 
-def fingerprint(trainer: Any, source: InMemory | Batches, validation: Validation) -> str:
-    """Return what tells the training that is about to begin from others, in 16 letters.
+def told_of(trainer: Any, source: InMemory | Batches, validation: Validation) -> dict[str, str]:
+    """Return what tells the training that is about to begin from others, by the names that users know.
 
-    It is made of the network's configuration and random key, the options that decide what steps are taken,
-    what was done before, and all numbers of the data; of a stream none. If the function that validates has
-    a method ``digest``, what that returns counts, too.
+    It is the network's configuration and random key, the options that decide what steps are taken, what
+    was done before, and a digest of all numbers of the data; of a stream none. If the function that
+    validates has a method ``digest``, what that returns counts, too.
     """
     network, optimizer = trainer.network, trainer.optimizer
-    told: list[Any] = [network, network.sizes, network.dtype.name, network.key, type(optimizer)]
-    told += [optimizer.get_config() | {"learning_rate": trainer.initial_rate}, trainer.schedule]
-    told += [getattr(trainer, name) for name in _OF_STEPS] + [source.digest()]
-    given = [value for init in network.init_.values() for value in vars(init).values()]
-    told += [digest_of(value, 0) for value in given if isinstance(value, np.ndarray)]
-    told += [validation.decides, validation.function is not None, validation.digest()]
-    return hashlib.sha256("\n".join(map(repr, told)).encode()).hexdigest()[:16]
+    constants = optimizer.get_config() | {"learning_rate": trainer.initial_rate}
+    told: dict[str, Any] = {
+        "layers": network.layers,
+        "loss": network.loss,
+        "init": network.init,
+        "bias_init": network.bias_init,
+        "alpha": network.alpha,
+        "the number of features": network.sizes[0],
+        "the dtype": network.dtype.name,
+        "random_state": network.key,
+        "the optimizer": type(optimizer).__name__,
+    }
+    told |= {f"{name} of the optimizer": value for name, value in constants.items()}
+    told["learning_rate"] = trainer.schedule
+    told |= {name: getattr(trainer, name) for name in _OF_STEPS}
+    told["what was trained before"] = (trainer.n_parts, trainer.n_seen, trainer.n_steps_before)
+    for label, initializer in network.init_.items():
+        for name, value in vars(initializer).items():
+            if isinstance(value, np.ndarray):
+                told[f"{name} of the initializer of {label}"] = digest_of(value, 0)
+    texts = {name: repr(value) for name, value in told.items()}
+    texts |= source.digest() | validation.digest()
+    return {name: _short(text) for name, text in texts.items()}
+
+
+def _short(text: str) -> str:
+    """Return a text, or its beginning and a digest of it."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}... #{zlib.crc32(text.encode(errors='replace')):08x}"
+
+
+def fingerprint(told: dict[str, str]) -> str:
+    """Return 16 letters for what tells a training from others."""
+    return hashlib.sha256(repr(sorted(told.items())).encode(errors="replace")).hexdigest()[:16]
+
+
+def differences(there: dict[str, str], here: dict[str, str]) -> str:
+    """Return in words what two trainings differ in, of the one in a file and the one that begins.
+
+    Examples
+    --------
+    >>> differences({"alpha": "0.1", "X": "(4, 2) #0a"}, {"alpha": "0.2", "X": "(4, 2) #1b"})
+    'alpha (0.1 in the file, 0.2 now), X (other numbers)'
+    """
+    found = []
+    for name in sorted(there | here, key=list(there | here).index):
+        one, other = there.get(name, "none"), here.get(name, "none")
+        if one == other:
+            continue
+        if name == "random_state":
+            found.append("random_state (it must be the same whole number in both)")
+        elif one.split(" #")[0] == other.split(" #")[0]:
+            found.append(f"{name} (other {'numbers' if one.startswith('(') else 'parts'})")
+        else:
+            shown = [text.split(" #")[0] for text in (one, other)]
+            found.append(f"{name} ({shown[0]} in the file, {shown[1]} now)")
+    return ", ".join(found)
 
 
 def resume(trainer: Any, saved: Any) -> None:

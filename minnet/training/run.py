@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from minnet.common.fields import count, one_of, optional, text
+from minnet.common.fields import count, one_of, optional, text, texts
 from minnet.common.types import Array
 
 __all__ = ["REASONS", "Run"]
@@ -46,6 +46,8 @@ class Run:
         "interrupted".
     fingerprint : str
         What tells this training from others, for a checkpoint.
+    told : dict of str
+        It in words, by the names of arguments and data.
     """
 
     n_epochs: int = count()
@@ -60,3 +62,4 @@ class Run:
     pauses_exactly: bool = True
     stopped: str | None = optional(one_of(*REASONS), default=None)
     fingerprint: str = text(default="")
+    told: dict[str, str] = texts()  # noqa: RUF009

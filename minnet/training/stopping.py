@@ -60,10 +60,13 @@ class Validation:
             )
             raise TypeError(sentence) from None
 
-    def digest(self) -> Any:
-        """Return what tells the data of the validation from others, if its function knows."""
+    def digest(self) -> dict[str, str]:
+        """Return what tells the validation from others, with its data if its function knows."""
+        told = {"early_stopping": repr(self.decides)}
+        told["a validation set"] = "none" if self.function is None else "one"
         digest = getattr(self.function, "digest", None)
-        return 0 if digest is None else digest()
+        found = {} if digest is None else digest()
+        return told | (found if isinstance(found, dict) else {"validate": repr(found)})
 
 
 class EarlyStopping:

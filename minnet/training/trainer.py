@@ -16,6 +16,7 @@ from minnet.backends import Hyper, check_backend, check_n_threads, make_backend
 from minnet.backends.border import check_rates
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_verbose, check_whole
+from minnet.common.entry import KnownKeywords, entry
 from minnet.common.fields import checked, count, finite, flag, number, optional, real, whole
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.descend import shuffled_order
@@ -29,7 +30,7 @@ from minnet.training.divergence import training_divergence
 from minnet.training.growth import check_decay, warn_if_grown
 from minnet.training.progress import Progress
 from minnet.training.reading import Batch, Batches, InMemory, no_rows
-from minnet.training.resume import fingerprint
+from minnet.training.resume import fingerprint, told_of
 from minnet.training.run import Run
 from minnet.training.shown_trainer import ShownTrainer
 from minnet.training.stopping import EarlyStopping, Validation
@@ -37,7 +38,7 @@ from minnet.training.stopping import EarlyStopping, Validation
 __all__ = ["Trainer"]
 
 
-class Trainer(ShownTrainer, EarlyStopping):
+class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
     """Trains a network, epoch by epoch; a later call goes on where the last one stopped.
 
     Parameters
@@ -184,6 +185,7 @@ class Trainer(ShownTrainer, EarlyStopping):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _runner=None, _made_for=(), _call=None, _busy=threading.Lock())
 
+    @entry
     def fit(
         self,
         X: Matrix,
@@ -250,6 +252,7 @@ class Trainer(ShownTrainer, EarlyStopping):
             )
         return self
 
+    @entry
     def fit_stream(
         self,
         batches: Any,
@@ -422,7 +425,8 @@ class Trainer(ShownTrainer, EarlyStopping):
         best = self._copy_weights() if call.validation.decides else None
         run = self.run = Run(first_score=len(self.validation_scores), best=best)
         if any(callback.resumes for callback in call.callbacks):
-            run.fingerprint = fingerprint(self, call.source, call.validation)
+            run.told = told_of(self, call.source, call.validation)
+            run.fingerprint = fingerprint(run.told)
         for callback in sorted(call.callbacks, key=lambda c: not c.resumes):
             callback.begin(self)
         return self.run is not run

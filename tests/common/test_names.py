@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import traceback
 
 import pytest
 
 from minnet import (
+    BatchNorm,
     Dense,
     Dropout,
     MinNetClassifier,
@@ -29,7 +31,12 @@ def _network(**arguments):
 
 def _fit(cls):
     X, y = [[0.0, 1.0], [1.0, 0.0]] * 4, [0, 1] * 4
-    return lambda **arguments: cls(max_iter=1, **arguments).fit(X, y)
+
+    def fit(**arguments):
+        model = cls(max_iter=1, **arguments)
+        return model.fit(X, y) if arguments else model
+
+    return fit
 
 
 CLASSIFIER, REGRESSOR = _fit(MinNetClassifier), _fit(MinNetRegressor)
@@ -122,11 +129,67 @@ def test_what_other_libraries_call_it(argument, function, meant):
 
 
 PARAMETERS_OF_OTHERS = {
-    "lr": "learning_rate", "optimizer": "solver", "patience": "n_iter_no_change", "epochs": "max_iter",
-    "solver__lr": "solver__learning_rate", "solver__momentun": "solver__momentum",
+    "lr": "learning_rate_init", "optimizer": "solver", "patience": "n_iter_no_change",
+    "epochs": "max_iter", "solver__lr": "solver__learning_rate", "solver__momentun": "solver__momentum",
     "slover__momentum": "solver__momentum", "layers__0__n_units": "layers__0__units",
     "layers__1__p": "layers__1__rate", "layers__2__units": "layers__0__units",
 }  # fmt: skip
+
+
+#: Calls of who comes from Keras, PyTorch or scikit-learn, and what the sentence must say.
+FIRST_CALLS = [
+    (lambda: MinNetClassifier(epochs=10), "'epochs': did you mean 'max_iter'"),
+    (lambda: MinNetRegressor(lr=0.1), "'lr': did you mean 'learning_rate_init'"),
+    (lambda: MinNetClassifier(optimizer="adam"), "did you mean 'solver'"),
+    (lambda: MinNetClassifier(validation_split=0.1), "did you mean 'validation_fraction'"),
+    (lambda: MinNetClassifier(callbacks=[]), "set_callbacks"),
+    (lambda: MinNetClassifier(input_shape=(4,)), "the number of inputs is found"),
+    (lambda: CLASSIFIER().fit([[0.0]], [0], epochs=3), "max_iter is an argument of MinNetClassifier"),
+    (lambda: CLASSIFIER().fit([[0.0]], [0], batch_size=3), "it is an argument of MinNetClassifier"),
+    (lambda: CLASSIFIER().fit([[0.0]], [0], validation_data=()), "did you mean 'X_val'"),
+    (lambda: CLASSIFIER().fit_stream([], epochs=3), "did you mean 'n_epochs'"),
+    (lambda: Trainer(_network()).fit([[0.0]], [0], epochs=3), "did you mean 'max_epochs'"),
+    (lambda: Trainer(_network(), optimizers.Adam(lr=0.1)), "did you mean 'learning_rate'"),
+    (lambda: Dense(3, input_dim=4), "the number of inputs is found"),
+    (lambda: Dense(3, kernel_initializer="he"), "did you mean 'init'"),
+    (lambda: Dense(3, use_bias=False), "bias_lr_factor=0"),
+    (lambda: Dense(4, 16), "finds the number of its inputs"),
+    (lambda: BatchNorm(64), "finds the number of its inputs"),
+    (lambda: Dropout(p=0.5), "did you mean 'rate'"),
+    (lambda: Dense(3, "softmax"), "an estimator adds by itself"),
+    (lambda: Dense(3, "LogSoftmax"), "an estimator adds by itself"),
+    (lambda: CLASSIFIER(activation="softmax"), "an estimator adds by itself"),
+    (lambda: Dense(3, abs), "minnet.activation makes one"),
+    (lambda: CLASSIFIER(layers=Dense(3)), r"did you mean [Dense(3)]?"),
+    (lambda: CLASSIFIER(layers=[3]), "did you mean Dense(3)?"),
+    (lambda: CLASSIFIER(layers=[Dense]), "it is the class"),
+    (lambda: CLASSIFIER(layers=[Dense(3), "relu"]), "an argument of its layer"),
+    (lambda: CLASSIFIER(hidden_layer_sizes=[Dense(3)]), "did you mean layers=?"),
+    (lambda: CLASSIFIER(hidden_layer_sizes=None), "hidden_layer_sizes=() makes a linear model"),
+    (lambda: CLASSIFIER(activation=32), "hidden_layer_sizes=(64, 32)"),
+    (lambda: CLASSIFIER(activation=["relu", "tanh"]), "has one for each layer"),
+    (lambda: REGRESSOR(loss=(16,)), "did you mean hidden_layer_sizes=(16,)?"),
+    (lambda: REGRESSOR(loss=16), "did you mean hidden_layer_sizes=16?"),
+    (lambda: REGRESSOR(loss="relu"), "did you mean activation='relu'?"),
+    (lambda: REGRESSOR(loss="log_loss"), "that of MinNetClassifier"),
+    (lambda: CLASSIFIER(init="random_normal"), "did you mean 'normal'?"),
+    (lambda: CLASSIFIER(init="kaiming_normal_"), "did you mean 'kaiming_normal'?"),
+    (lambda: CLASSIFIER(solver="adagrad"), "did you mean 'rmsprop'?"),
+    (lambda: Network([Dense(3)]).predict([[0.0]]), "call initialize"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "says"), FIRST_CALLS, ids=[says for _, says in FIRST_CALLS])
+def test_the_first_calls_of_others(call, says):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call()
+    assert says in str(caught.value)
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert (
+        sum("minnet/" in frame.filename and "tests" not in frame.filename for frame in frames) <= 4
+    )
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(("typed", "meant"), PARAMETERS_OF_OTHERS.items())

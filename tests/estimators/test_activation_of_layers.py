@@ -157,3 +157,34 @@ def test_an_activation_that_no_layer_takes_is_refused(est, layers):
         ValueError, match="activation must be left at its default 'relu' where each"
     ):
         est(layers=layers, activation="tanh").fit(X, Y)
+
+
+#: The last of the hidden layers, what is learned, and whether it seems to be meant as the output.
+LAST = [
+    (Dense(3), Y, True),
+    (Dense(3, "identity"), Y, True),
+    (Dense(3, "tanh"), Y, False),
+    (Dense(4), Y, False),
+    (Dense(1), Y == 1, True),
+    (Dense(2), Y == 1, True),
+    (Dense(1, "sigmoid"), Y == 1, True),
+    (Dense(1, "relu"), Y == 1, False),
+    (Dense(1), X[:, 0], True),
+    (Dense(4), X, True),
+    (Dense(4, "sigmoid"), X, False),
+]
+
+
+@pytest.mark.parametrize(("last", "y", "warned"), LAST, ids=str)
+@pytest.mark.parametrize(
+    "before", [[], [Dense(16, "relu")], [Dense(16), BatchNorm(), Dropout(0.1)]]
+)
+def test_an_output_layer_among_the_hidden_ones_is_told_of(before, last, y, warned, recwarn):
+    cls = MinNetClassifier if y.dtype.kind in "ib" else MinNetRegressor
+    est = cls(layers=[*before, last], max_iter=2).fit(X, y)
+    told = [w for w in recwarn if "the output layer" in str(w.message)]
+    assert len(told) == warned
+    assert all(w.filename == __file__ and repr(last) in str(w.message) for w in told)
+    recwarn.clear()
+    est.set_params(layers=[*before, last, last]).fit(X, y)  # of one width on purpose
+    assert not [w for w in recwarn if "the output layer" in str(w.message)]

@@ -97,8 +97,8 @@ ARGUMENTS = [
     ({"n_threads": 0}, "The 'n_threads' parameter of MinNetClassifier must be"),
     ({"layers": [Dense(3)]}, "hidden_layer_sizes must be left at its default (100,) where layers="),
     (
-        {"hidden_layer_sizes": (100,), "layers": [Dense(3)], "activation": "tanh"},
-        "activation must be left at its default 'relu' where layers= describes the hidden layers",
+        {"hidden_layer_sizes": (100,), "layers": [Dense(3, "tanh")], "activation": "tanh"},
+        "activation must be left at its default 'relu' where each layer in layers= names its own",
     ),
     (
         {"hidden_layer_sizes": (100,), "layers": [Dense(3)], "dropout": 0.5},

@@ -32,7 +32,11 @@ from public_things import public
 from sklearn.exceptions import NotFittedError
 from valid_calls import CALLS, WITHOUT
 
+import minnet
+
 ALLOWED = (ValueError, TypeError, NotFittedError)
+MINNET = os.path.dirname(minnet.__file__) + os.sep
+MOST_FRAMES = 4  # of it in a traceback
 SECONDS_A_CALL = 30  # of the processor, so that other work on the machine does not count
 SECONDS_WAITING = 300  # of the clock, for a call that waits for what never comes
 BYTES_OF_MEMORY = 3 * 2**30  # on top of what the imports take
@@ -78,6 +82,10 @@ def make_call(name, replaced):
             where = traceback.extract_tb(error.__traceback__)[-1]
             short = " ".join(str(error).split())[:120]
             return f"{type(error).__name__}: {short} ({where.filename}:{where.lineno})"
+        if frames := long_traceback(error):
+            return f"{len(frames)} frames: {' > '.join(frames)}"
+        if error.__cause__ is None and error.__context__ and not error.__suppress_context__:
+            return f"it came during the handling of another: {error!r:.120}"
         if len(str(error).split()) < 3 and not isinstance(error, MemoryError):
             return f"no sentence: {error!r}"
         if len(str(error)) > 5000:
@@ -95,6 +103,19 @@ def make_call(name, replaced):
         if nonsense and len(nonsense) == len(replaced):
             return f"accepted nonsense: {', '.join(nonsense)}"
     return None
+
+
+def long_traceback(error):
+    """Return the frames of minnet that an error of its checks came through, if they are more than four.
+
+    Where a function of the user's took part, all of them help.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if frame.filename.startswith(MINNET)]
+    others = any("hostile" in frame.filename or "makers" in frame.filename for frame in frames)
+    if others or len(ours) <= MOST_FRAMES:
+        return []
+    return [f"{frame.filename.removeprefix(MINNET)}:{frame.name}" for frame in ours]
 
 
 @contextlib.contextmanager

@@ -292,12 +292,31 @@ def test_another_fit_is_refused(tmp_path, other):
     path = tmp_path / "c.safetensors"
     est = fit(classifier(), path)
     before = est.network_.params.copy()
-    with pytest.raises(ValueError, match=r"path must be that of a checkpoint of the same fit, got"):
+    (name,) = other
+    name = {"hidden_layer_sizes": "layers"}.get(name, name).removesuffix("_init")
+    with pytest.raises(
+        ValueError, match=rf"of the same fit, got .* differs in [^,]*{name}"
+    ) as caught:
         fit(est.set_params(**other), path)
+    assert str(caught.value).count(" in the file") <= 1  # nothing else is said to differ
     assert_array_equal(est.network_.params, before)
     if "learning_rate" not in other:
         fit(est, path, resume=False)
         assert load_model(path).get_params()[next(iter(other))] == next(iter(other.values()))
+
+
+@pytest.mark.parametrize("more", [0, 2])
+def test_a_fit_that_is_complete_in_its_file_says_so(tmp_path, more, recwarn):
+    path = tmp_path / "c.safetensors"
+    est = fit(classifier(), path)
+    recwarn.clear()
+    again = fit(classifier(max_iter=est.max_iter + more), path)
+    said = [str(w.message) for w in recwarn if "complete in" in str(w.message)]
+    assert (len(said) == 1 and str(path) in said[0] and "nothing was trained" in said[0]) == (
+        more == 0
+    )
+    assert all(w.filename == __file__ for w in recwarn)
+    assert again.n_iter_ == est.n_iter_ + more
 
 
 @pytest.mark.parametrize("change", ["X", "one number", "y", "rows", "sample_weight"])
@@ -316,7 +335,8 @@ def test_other_data_are_refused(tmp_path, change):
         data = {"X": X[:-1], "y": Y[:-1]}
     else:
         data["sample_weight"] = np.arange(1, 401)
-    with pytest.raises(ValueError, match="checkpoint of the same fit"):
+    names = {"one number": "X", "rows": r"X .*\(400, 64\) in the file, \(399, 64\) now"}
+    with pytest.raises(ValueError, match=f"same fit, .* differs in {names.get(change, change)}"):
         classifier().set_callbacks(Checkpoint(path)).fit(**data)
 
 
@@ -338,7 +358,9 @@ def test_another_validation_is_refused(tmp_path, change):
     else:
         held["sample_weight_val"] = np.arange(1, 91)
     other = classifier(**params).set_callbacks(Checkpoint(path))
-    with pytest.raises(ValueError, match="checkpoint of the same fit"):
+    names = {"none": "early_stopping", "watched": "early_stopping", "scoring": "scoring", "rows": "X_val",
+             "labels": "y_val", "weights": "sample_weight_val"}  # fmt: skip
+    with pytest.raises(ValueError, match=f"same fit, .* differs in {names[change]} "):
         other.fit(X, Y, **held)
     again = classifier(early_stopping=True, max_iter=7).set_callbacks(Checkpoint(path))
     again.fit(X, Y, X_val=X[:90], y_val=Y[:90])

@@ -43,7 +43,7 @@ TARGETS = {
 
 
 def digest(X, T=TARGETS["classes"], weights=None):
-    return InMemory((X, T, weights)).digest()
+    return tuple(InMemory((X, T, weights)).digest().items())
 
 
 @pytest.mark.parametrize("block", [1, 100, 2**20])

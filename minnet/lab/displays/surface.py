@@ -249,8 +249,8 @@ def _of_weights(
             (operator.index(layer), tuple(map(operator.index, place))) for layer, place in weights
         ]
     # NotImplementedError is what iter() of SciPy's BSR matrices raises.
-    except (TypeError, ValueError, NotImplementedError) as error:
-        raise ValueError(_WEIGHTS.format(weights)) from error
+    except (TypeError, ValueError, NotImplementedError):
+        raise ValueError(_WEIGHTS.format(weights)) from None
     if len(weights) != 2:
         raise ValueError(_WEIGHTS.format(weights))
     plane, labels, here = [], [], []
