@@ -269,7 +269,10 @@ class VarianceByDepthDisplay:
         ax.set_xlim(0.5, max(len(depth) + 0.5, ax.get_xlim()[1] if limits else 0))
         ax.grid(axis="y", color=foreground(), alpha=0.15, linewidth=0.6)
         tidy(ax)
-        free_legend(ax)
+        if color is None:
+            free_legend(ax)
+        else:  # of several displays: who draws them knows what tells them apart
+            ax.legend(frameon=False)
         return self
 
 
