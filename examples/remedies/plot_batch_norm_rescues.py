@@ -3,7 +3,7 @@ Batch normalization rescues a bad initialization
 ================================================
 
 **Outcome.** Weights a hundred times too small leave eight layers at chance, 0.10. With batch normalization
-they reach 0.92 to 0.94 at learning rates from 0.001 to 0.1; weights a hundred times too large, 0.73 at most.
+they reach 0.92 to 0.94 at learning rates from 0.001 to 0.1; weights too large by as much, 0.73.
 
 Eight layers of tanh units start from weights of standard deviation :math:`a / \sqrt n`: far too
 small (:math:`a = 0.01`), right (:math:`a = 1`) or far too large. Which of them train, at which

@@ -3,8 +3,8 @@ Fifty layers, and three hundred, from the edge of chaos
 =======================================================
 
 **Outcome.** Fifty layers train at the edge of chaos, to a loss of 0.3, and not with 0.6 or 2.5 times its
-weight variance: theory has the depth without looking at data. Three hundred train too, if their weights are
-orthogonal, to 0.5; normal weights stay at chance, 2.3.
+weight variance: theory has the depth without looking at data. Three hundred train too, if their weights
+are orthogonal, to 0.5; normal weights stay at chance, 2.3.
 
 In a deep network of random weights two inputs become ever more alike (order) or ever more different
 (chaos), layer by layer, until the output no longer tells what the input was. Theory says how many
