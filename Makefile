@@ -57,7 +57,7 @@ test-lowest: $(STAMPS)/run
 	$(BIN)/python .ci/lowest.py > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot]'
-	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(LOWEST)/numba \
+	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba \
 	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider \
 	    --ignore tests/documentation $(PYTEST_ARGS)
 
