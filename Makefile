@@ -56,7 +56,7 @@ test-lowest: $(STAMPS)/run
 	rm -rf $(LOWEST) && $(PYTHON) -m venv $(LOWEST)
 	$(BIN)/python .ci/lowest.py > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot]'
+	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot,onnx]' onnxruntime skl2onnx
 	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba \
 	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider \
 	    --ignore tests/documentation $(PYTEST_ARGS)
