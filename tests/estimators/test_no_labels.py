@@ -188,7 +188,7 @@ def test_weights_are_no_texts(weight):
 
 
 @pytest.mark.parametrize(
-    "value", [np.timedelta64(1, "s"), datetime.date(2020, 1, 1), 1j, pd.NaT, "1"]
+    "value", [np.timedelta64(7, "s"), datetime.date(2020, 1, 1), 1j, pd.NaT, "1"]
 )
 def test_class_weights(value):
     with pytest.raises(ValueError, match="class_weight must have finite values of at least 0, got"):
