@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import sklearn.datasets
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import _openml as theirs
 
 from minnet.datasets import _openml, cifar10, fetch_cifar10, fetch_mnist, mnist
 
@@ -150,9 +151,10 @@ def serve_openml(monkeypatch, data_id, X, y, quote=""):
     url = "https://api.openml.org/data/v1/download/52667/small.arff"
     description = {
         "id": str(data_id), "name": "small", "version": "1", "description": "", "format": "ARFF",
-        "url": url, "status": "active", "md5_checksum": hashlib.md5(arff).hexdigest(),
+        "url": url, "file_id": "52667/small.arff", "status": "active", "md5_checksum": hashlib.md5(arff).hexdigest(),
     }  # fmt: skip
-    api = "https://www.openml.org/api/v1/json/data"
+    prefix = getattr(theirs, "_OPENML_PREFIX", "")  # of older ones
+    api = (prefix + theirs._DATA_INFO).removesuffix("/{}")
     files = {
         f"{api}/{data_id}": {"data_set_description": description},
         f"{api}/features/{data_id}": {"data_features": {"feature": features}},
