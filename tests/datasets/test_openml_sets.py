@@ -151,7 +151,8 @@ def serve_openml(monkeypatch, data_id, X, y, quote=""):
     url = "https://api.openml.org/data/v1/download/52667/small.arff"
     description = {
         "id": str(data_id), "name": "small", "version": "1", "description": "", "format": "ARFF",
-        "url": url, "file_id": "52667/small.arff", "status": "active", "md5_checksum": hashlib.md5(arff).hexdigest(),
+        "url": url, "file_id": "52667/small.arff", "status": "active",
+        "md5_checksum": hashlib.md5(arff).hexdigest(),
     }  # fmt: skip
     prefix = getattr(theirs, "_OPENML_PREFIX", "")  # of older ones
     api = (prefix + theirs._DATA_INFO).removesuffix("/{}")
