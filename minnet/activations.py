@@ -79,6 +79,7 @@ class Identity(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Identity
     >>> import numpy as np
     >>> Identity()(np.array([-1.0, 2.0]))
     array([-1.,  2.])
@@ -98,6 +99,7 @@ class Sigmoid(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Sigmoid
     >>> import numpy as np
     >>> Sigmoid()(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
@@ -119,6 +121,7 @@ class Tanh(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Tanh
     >>> import numpy as np
     >>> Tanh().derivative(None, np.array([0.0, 0.5]))
     array([1.  , 0.75])
@@ -141,6 +144,7 @@ class LecunTanh(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import LecunTanh
     >>> import numpy as np
     >>> LecunTanh()(np.array([-1.0, 1.0])).round(4)
     array([-1.,  1.])
@@ -163,6 +167,7 @@ class Softsign(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Softsign
     >>> import numpy as np
     >>> Softsign()(np.array([-1.0, 3.0]))
     array([-0.5 ,  0.75])
@@ -182,6 +187,7 @@ class Relu(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Relu
     >>> import numpy as np
     >>> Relu()(np.array([-1.0, np.nan, 2.0]))
     array([ 0., nan,  2.])
@@ -208,6 +214,7 @@ class LeakyRelu(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import LeakyRelu
     >>> import numpy as np
     >>> LeakyRelu(0.1)(np.array([-1.0, 2.0]))
     array([-0.1,  2. ])
@@ -242,6 +249,7 @@ class Elu(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Elu
     >>> import numpy as np
     >>> Elu()(np.array([-1000.0, 2.0]))
     array([-1.,  2.])
@@ -271,6 +279,7 @@ class Selu(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Selu
     >>> import numpy as np
     >>> Selu()(np.array([-1000.0, 1.0])).round(4)
     array([-1.7581,  1.0507])
@@ -298,6 +307,7 @@ class Gelu(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Gelu
     >>> import numpy as np
     >>> Gelu()(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
@@ -321,6 +331,7 @@ class Silu(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Silu
     >>> import numpy as np
     >>> Silu()(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.2689,  0.    ,  0.7311])
@@ -343,6 +354,7 @@ class Softplus(Activation):
 
     Examples
     --------
+    >>> from minnet.activations import Softplus
     >>> import numpy as np
     >>> Softplus()(np.array([-1000.0, 0.0, 1000.0])).round(4)
     array([0.000e+00, 6.931e-01, 1.000e+03])
@@ -380,6 +392,7 @@ def list_activations() -> list[str]:
 
     Examples
     --------
+    >>> from minnet.activations import list_activations
     >>> "softsign" in list_activations()
     True
     """
@@ -411,6 +424,7 @@ def get_activation(
 
     Examples
     --------
+    >>> from minnet.activations import get_activation
     >>> get_activation("tanh")
     Tanh()
     """

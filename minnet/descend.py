@@ -31,6 +31,7 @@ def shuffled_order(n_samples: int, key: int, epoch: int) -> Array:
 
     Examples
     --------
+    >>> from minnet.descend import shuffled_order
     >>> shuffled_order(6, key=0, epoch=0), shuffled_order(6, key=0, epoch=1)
     (array([1, 0, 3, 5, 4, 2]), array([5, 4, 2, 1, 0, 3]))
     """
@@ -95,6 +96,7 @@ def descend(
 
     Examples
     --------
+    >>> from minnet.descend import descend, shuffled_order
     >>> import numpy as np
     >>> from minnet import SGD, Dense, Network
     >>> X = np.random.default_rng(0).normal(size=(200, 2))

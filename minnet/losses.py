@@ -137,6 +137,7 @@ class SoftmaxCrossEntropy(Loss):
 
     Examples
     --------
+    >>> from minnet.losses import SoftmaxCrossEntropy
     >>> import numpy as np
     >>> loss, Z, T = SoftmaxCrossEntropy(), np.array([[0.0, 0.0], [1000.0, 0.0]]), np.array([0, 1])
     >>> loss.value(Z, T).round(4)
@@ -169,6 +170,7 @@ class SigmoidCrossEntropy(Loss):
 
     Examples
     --------
+    >>> from minnet.losses import SigmoidCrossEntropy
     >>> import numpy as np
     >>> SigmoidCrossEntropy().value(np.array([[0.0], [-1000.0]]), np.array([[1.0], [1.0]])).round(4)
     array([6.931e-01, 1.000e+03])
@@ -200,6 +202,7 @@ class SquaredError(Loss):
 
     Examples
     --------
+    >>> from minnet.losses import SquaredError
     >>> import numpy as np
     >>> SquaredError().value(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]]))
     array([2.5])
@@ -246,6 +249,7 @@ class Poisson(Loss):
 
     Examples
     --------
+    >>> from minnet.losses import Poisson
     >>> import numpy as np
     >>> Poisson().value(np.log([[2.0]]), np.array([[2.0]]))
     array([0.])
@@ -268,6 +272,7 @@ class AbsoluteError(Loss):
 
     Examples
     --------
+    >>> from minnet.losses import AbsoluteError
     >>> import numpy as np
     >>> AbsoluteError().gradient(np.array([[1.0, -2.0]]), np.array([[0.0, 0.0]]))
     array([[ 1., -1.]])
@@ -307,6 +312,7 @@ class Huber(Loss):
 
     Examples
     --------
+    >>> from minnet.losses import Huber
     >>> import numpy as np
     >>> loss, Z, T = Huber(delta=2.0), np.array([[1.0, -5.0]]), np.zeros((1, 2))
     >>> loss.value(Z, T), loss.gradient(Z, T)
@@ -366,6 +372,7 @@ class Quantile(Loss):
 
     Examples
     --------
+    >>> from minnet.losses import Quantile
     >>> import numpy as np
     >>> loss, Z, T = Quantile(0.75), np.array([[1.0, -1.0]]), np.zeros((1, 2))
     >>> loss.value(Z, T), loss.gradient(Z, T)
@@ -410,6 +417,7 @@ def list_losses() -> list[str]:
 
     Examples
     --------
+    >>> from minnet.losses import list_losses
     >>> "log_loss" in list_losses()
     True
     """
@@ -433,6 +441,7 @@ def get_loss(spec: str | Loss, n_outputs: int) -> Loss:
 
     Examples
     --------
+    >>> from minnet.losses import get_loss
     >>> get_loss("log_loss", n_outputs=10), get_loss("log_loss", n_outputs=1)
     (SoftmaxCrossEntropy(), SigmoidCrossEntropy())
     """

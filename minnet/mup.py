@@ -94,6 +94,7 @@ def mup(
     --------
     The hidden layers of a network of width 512 whose rate was found at width 64:
 
+    >>> from minnet.mup import mup
     >>> from minnet import Dense, MinNetClassifier, Network
     >>> layers = mup([Dense(512, "relu"), Dense(512, "relu"), Dense(10)], base_width=64)
     >>> [layer.lr_factor for layer in layers], [layer.bias_lr_factor for layer in layers]
@@ -209,6 +210,8 @@ def coordinate_check(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minnet.mup import coordinate_check, mup
     >>> from minnet import Adam, Dense
     >>> rng = np.random.default_rng(0)
     >>> X, T = rng.normal(size=(64, 10)), rng.integers(3, size=64)

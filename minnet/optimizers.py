@@ -124,6 +124,7 @@ class SGD(Optimizer, compiled="sgd"):
 
     Examples
     --------
+    >>> from minnet import SGD
     >>> import numpy as np
     >>> sgd, W = SGD(learning_rate=0.1, momentum=0.9), np.array([1.0])
     >>> sgd.prepare(W)
@@ -191,6 +192,7 @@ class Adam(Optimizer, compiled="adam"):
 
     Examples
     --------
+    >>> from minnet import Adam
     >>> import numpy as np
     >>> adam, W = Adam(learning_rate=0.1), np.array([1.0, 1.0])
     >>> adam.prepare(W)
@@ -301,6 +303,7 @@ class RMSProp(Optimizer, compiled="rmsprop"):
 
     Examples
     --------
+    >>> from minnet import RMSProp
     >>> import numpy as np
     >>> rmsprop, W = RMSProp(learning_rate=0.1, rho=0.75), np.array([1.0, 1.0])
     >>> rmsprop.prepare(W)
@@ -365,6 +368,7 @@ def get_optimizer(spec: str | Optimizer) -> Optimizer:
 
     Examples
     --------
+    >>> from minnet.optimizers import get_optimizer
     >>> get_optimizer("adam")
     Adam()
     """
@@ -386,6 +390,7 @@ def clip_gradients(
 
     Examples
     --------
+    >>> from minnet.optimizers import clip_gradients
     >>> import numpy as np
     >>> g = np.array([3.0, 4.0])
     >>> clip_gradients(g, clip_norm=1.0)

@@ -66,6 +66,7 @@ class ByStep(Schedule):
 
     Examples
     --------
+    >>> from minnet.optimizers import ByStep
     >>> import numpy as np
     >>> class Triangle(ByStep):
     ...     def factors(self, steps):
@@ -162,6 +163,7 @@ class StepDecay(ByStep):
 
     Examples
     --------
+    >>> from minnet.optimizers import StepDecay
     >>> StepDecay(2, factor=0.5).rates(0.8, 0.8, 0, n_steps=6, n_seen=0)
     array([0.8, 0.8, 0.4, 0.4, 0.2, 0.2])
     """
@@ -195,6 +197,7 @@ class Cosine(ByStep):
 
     Examples
     --------
+    >>> from minnet.optimizers import Cosine
     >>> Cosine(4).rates(1.0, 1.0, 0, n_steps=6, n_seen=0).round(3)
     array([1.   , 0.854, 0.5  , 0.146, 0.   , 0.   ])
     """
@@ -231,6 +234,7 @@ class WarmUp(ByStep):
 
     Examples
     --------
+    >>> from minnet.optimizers import Cosine, WarmUp
     >>> WarmUp(4, then=Cosine(2)).rates(1.0, 1.0, 0, n_steps=7, n_seen=0)
     array([0.25, 0.5 , 0.75, 1.  , 1.  , 0.5 , 0.  ])
     """
@@ -266,6 +270,7 @@ def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
 
     Examples
     --------
+    >>> from minnet.optimizers import get_schedule
     >>> get_schedule("invscaling", power_t=0.25)
     InvScaling(power_t=0.25)
     """

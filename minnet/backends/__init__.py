@@ -39,6 +39,7 @@ def list_backends() -> tuple[str, ...]:
 
     Examples
     --------
+    >>> from minnet.backends import list_backends
     >>> list_backends()[-1]
     'numpy'
     """

@@ -72,6 +72,7 @@ def lower(
 
     Examples
     --------
+    >>> from minnet.backends.program import lower
     >>> from minnet import Dense, Network
     >>> net = Network([Dense(5, "tanh"), Dense(3)]).initialize(4, random_state=0)
     >>> layers, loss = lower(net)

@@ -120,6 +120,7 @@ def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
 
     Examples
     --------
+    >>> from minnet.initializers import resolve_fans
     >>> resolve_fans((784, 256))
     (784, 256)
     >>> resolve_fans((256,), fans=(784, 256))

@@ -105,6 +105,7 @@ class EdgeOfChaos(Initializer):
 
         Examples
         --------
+        >>> from minnet.initializers import EdgeOfChaos
         >>> EdgeOfChaos("relu").weight_variance(), EdgeOfChaos("tanh").weight_variance()
         (2.0, 1.0)
         """

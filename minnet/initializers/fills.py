@@ -125,6 +125,7 @@ class Uniform(Initializer):
 
         Examples
         --------
+        >>> from minnet.initializers import Uniform
         >>> Uniform.with_std(1.0)
         Uniform(low=-1.7320508075688772, high=1.7320508075688772)
         """

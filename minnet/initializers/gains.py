@@ -65,6 +65,7 @@ def calculate_gain(activation: str, param: float | None = None) -> float:
 
     Examples
     --------
+    >>> from minnet.initializers import calculate_gain
     >>> calculate_gain("leaky_relu", 1.0)
     1.0
     """

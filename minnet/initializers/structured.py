@@ -189,6 +189,7 @@ class Sparse(Initializer):
 
         Examples
         --------
+        >>> from minnet.initializers import Sparse
         >>> Sparse().count(100), Sparse().count(4), Sparse(fraction=0.2).count(100)
         (15, 4, 20)
         """

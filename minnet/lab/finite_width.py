@@ -62,6 +62,7 @@ def length_fluctuation(widths: ArrayLike, rectifier: bool = True) -> float:
 
     Examples
     --------
+    >>> from minnet.lab.theory import length_fluctuation
     >>> round(length_fluctuation([100] * 50), 2), round(length_fluctuation([1000] * 5), 3)
     (11.47, 1.025)
     """
@@ -183,6 +184,7 @@ def variance_band(
 
     Examples
     --------
+    >>> from minnet.lab.theory import variance_band
     >>> from minnet.lab.theory import MeanField
     >>> band = variance_band(MeanField("relu", 2.0), 1.0, [100] * 6)
     >>> band.variances

@@ -89,6 +89,7 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
 
     Examples
     --------
+    >>> from minnet.lab.theory import predict_variances
     >>> import numpy as np
     >>> from minnet import Dense, Network
     >>> X = np.random.default_rng(0).normal(size=(100, 50))

@@ -54,6 +54,7 @@ def quarter_circle(s: ArrayLike, scale: float = 1.0) -> Array:
 
     Examples
     --------
+    >>> from minnet.lab.theory import quarter_circle
     >>> quarter_circle([0.0, 2.0, 3.0]).round(4)
     array([0.6366, 0.    , 0.    ])
     """
@@ -70,6 +71,7 @@ def quarter_circle_mean(scale: float = 1.0) -> float:
     So the mean singular values of about 0.8 and 0.5 that Glorot & Bengio (2010) report for layers'
     Jacobians under the normalized and the standard initialization:
 
+    >>> from minnet.lab.theory import quarter_circle_mean
     >>> round(quarter_circle_mean(1.0), 4), round(quarter_circle_mean(3**-0.5), 4)
     (0.8488, 0.4901)
     """
@@ -101,6 +103,7 @@ def marchenko_pastur(s: ArrayLike, ratio: float = 1.0, scale: float = 1.0) -> Ar
     --------
     A layer from 400 to 100 units squeezes no direction by more than one half:
 
+    >>> from minnet.lab.theory import marchenko_pastur
     >>> marchenko_pastur([0.49, 1.0, 1.51], ratio=0.25).round(4)
     array([0.    , 1.2328, 0.    ])
     """
@@ -138,6 +141,7 @@ def marchenko_pastur_mean(ratio: float = 1.0, scale: float = 1.0) -> float:
 
     Examples
     --------
+    >>> from minnet.lab.theory import marchenko_pastur_mean
     >>> round(marchenko_pastur_mean(), 4), round(marchenko_pastur_mean(ratio=0.25), 4)
     (0.8488, 0.9677)
     """
@@ -185,6 +189,7 @@ def jacobian_density(
 
     Examples
     --------
+    >>> from minnet.lab.theory import jacobian_density, quarter_circle
     >>> import numpy as np
     >>> s = np.array([0.5, 1.5])
     >>> jacobian_density(s, "identity", 1.0).round(4), quarter_circle(s).round(4)
@@ -234,6 +239,7 @@ def orthogonal_jacobian_density(
     --------
     Half of a rectifier's are 0, and the others the gain:
 
+    >>> from minnet.lab.theory import orthogonal_jacobian_density
     >>> orthogonal_jacobian_density([0.0, 0.5, 1.0, 1.5], "relu", q=1.0, weight_variance=2.0)
     array([1., 0., 1.])
     """
@@ -326,6 +332,7 @@ def largest_singular_value(n_layers: int, scale: float = 1.0) -> float:
 
     Examples
     --------
+    >>> from minnet.lab.theory import largest_singular_value
     >>> round(largest_singular_value(1), 4), round(largest_singular_value(50), 2)
     (2.0, 11.72)
     """
@@ -358,6 +365,7 @@ def jacobian_variance(network: Any, n_layers: int, orthogonal: bool = False) -> 
 
     Examples
     --------
+    >>> from minnet.lab.theory import jacobian_variance
     >>> from minnet.lab.theory import MeanField
     >>> relu = MeanField("relu", weight_variance=2.0)
     >>> round(jacobian_variance(relu, 10), 6), round(jacobian_variance(relu, 10, orthogonal=True), 6)

@@ -94,6 +94,7 @@ class MeanField:
     At a bias variance of 0.05, that of Schoenholz et al. (2017), tanh is critical for a weight variance of
     1.76:
 
+    >>> from minnet.lab.theory import MeanField
     >>> critical = MeanField.critical("tanh", bias_variance=0.05)
     >>> round(critical.weight_variance, 3), round(critical.fixed_variance(), 3)
     (1.761, 0.57)
@@ -400,6 +401,7 @@ class MeanField:
 
         Examples
         --------
+        >>> from minnet.lab.theory import MeanField
         >>> round(MeanField.from_initializer("standard", "tanh", 500).chi(0.0), 4)  # 1/3
         0.3333
         >>> round(MeanField.from_initializer("he", "relu", 500).chi(1.0), 4)

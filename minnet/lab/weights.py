@@ -57,6 +57,7 @@ def weight_variance(
 
     Examples
     --------
+    >>> from minnet.lab.theory import weight_variance
     >>> weight_variance("glorot", 300, 100), weight_variance("orthogonal", 300, 100)
     (0.005, 0.0033333333333333335)
     >>> print(f"{weight_variance('truncated_normal', 300, 100) / 0.01**2:.4f}")
@@ -72,6 +73,7 @@ def weight_mean(initializer: Any, fan_in: int, fan_out: int, shape: Shape | None
 
     Examples
     --------
+    >>> from minnet.lab.theory import weight_mean
     >>> weight_mean("glorot", 300, 100), weight_mean(0.1, 300, 100)
     (0.0, 0.1)
     """

@@ -92,6 +92,7 @@ def activation(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import minnet
     >>> @minnet.activation(derivative=lambda z: 0.1 if z < 0 else 1.0 if z < 1 else 0.0, kinks=(0, 1))
     ... def leaky_step(z):
