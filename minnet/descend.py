@@ -112,6 +112,7 @@ def descend(
     epoch 0: loss 0.723
     epoch 20: loss 0.152
     epoch 40: loss 0.073
+
     >>> (net.predict(X).argmax(axis=1) == T).mean() > 0.95
     np.True_
     """

@@ -217,8 +217,10 @@ def coordinate_check(
     >>> X, T = rng.normal(size=(64, 10)), rng.integers(3, size=64)
     >>> def standard(width):
     ...     return [Dense(width, "relu", init="lecun_normal"), Dense(width, "relu"), Dense(3)]
+
     >>> def scaled(width):
     ...     return mup([Dense(width, "relu"), Dense(width, "relu"), Dense(3)], base_width=64)
+
     >>> for make_layers in (standard, scaled):
     ...     sizes = coordinate_check(make_layers, [64, 1024], X, T, optimizer=Adam(0.01))
     ...     outputs = sizes[:, -1, -1]

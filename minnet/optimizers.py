@@ -14,6 +14,7 @@ One of your own has ``update``, and ``n_state`` where it remembers something:
 ...     def update(self, params, grads, rates):
 ...         self.step += 1
 ...         params -= rates * np.sign(grads)
+
 >>> from minnet import Dense, Network, Trainer
 >>> net = Network([Dense(1)], loss="squared_error").initialize(2, random_state=0)
 >>> trainer = Trainer(net, SignSGD(0.01)).fit(np.eye(2), np.eye(2)[:, :1], max_epochs=500)
@@ -130,6 +131,7 @@ class SGD(Optimizer, compiled="sgd"):
     >>> sgd.prepare(W)
     >>> for _ in range(2):
     ...     sgd.update(W, np.array([1.0]), sgd.learning_rate)
+
     >>> W.round(3)
     array([0.71])
     """

@@ -71,6 +71,7 @@ class ByStep(Schedule):
     >>> class Triangle(ByStep):
     ...     def factors(self, steps):
     ...         return 1 - np.abs(steps % 4 - 2) / 2
+
     >>> Triangle().rates(0.0, 0.5, 1, n_steps=4, n_seen=0)
     array([0.25, 0.5 , 0.25, 0.  ])
     """

@@ -47,6 +47,7 @@ class TimeLimit(Callback):
     >>> clf = MinNetClassifier(max_iter=10**6, n_iter_no_change=10**6).set_callbacks(TimeLimit(0.3))
     >>> with warnings.catch_warnings(record=True, action="always") as caught:
     ...     _ = clf.fit(X / 16, y)
+
     >>> print(caught[0].message)
     The limit of 0.3 seconds was reached in epoch ...: training ended there.
     """

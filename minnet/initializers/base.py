@@ -46,9 +46,9 @@ class Initializer(Configurable):
     >>> class Laplace(Initializer):
     ...     def __init__(self, scale=0.1):
     ...         self.scale = scale
-    ...
     ...     def draw(self, shape, stream, dtype, fans):
     ...         return stream.generator().laplace(scale=self.scale, size=shape)
+
     >>> Laplace()((784, 256), rng=0, dtype="float32").shape
     (784, 256)
     """

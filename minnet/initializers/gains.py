@@ -125,6 +125,7 @@ def variance_gain(activation: Any, centered: bool = False) -> float:
     ...         return np.sin(Z)
     ...     def derivative(self, Z, Y):
     ...         return np.cos(Z)
+
     >>> print(f"{variance_gain(Sine()):.4f} {((1 - np.exp(-2)) / 2) ** -0.5:.4f}")
     1.5209 1.5209
     """

@@ -61,6 +61,7 @@ class FromFunction(Initializer):
     >>> from minnet.initializers import FromFunction
     >>> def laplace(shape, rng):
     ...     return rng.laplace(scale=0.1, size=shape)
+
     >>> FromFunction(laplace)((784, 256), rng=0).shape
     (784, 256)
     """

@@ -67,6 +67,7 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     ...     path = os.path.join(folder, "iris.safetensors")
     ...     save_model(clf, path)
     ...     same = load_model(path)
+
     >>> bool((same.predict_proba(X) == clf.predict_proba(X)).all())
     True
     """

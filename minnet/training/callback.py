@@ -25,9 +25,9 @@ class StopTraining(Exception):  # noqa: N818  # no error: a callback's way out o
     >>> class Steps(Callback):
     ...     def next_step(self, trainer):
     ...         return 5
-    ...
     ...     def at_step(self, trainer):
     ...         raise StopTraining("5 steps are enough")
+
     >>> X = np.random.default_rng(0).normal(size=(100, 3))
     >>> net = Network([Dense(1)], loss="squared_error").initialize(3, random_state=0)
     >>> trainer = Trainer(net, "sgd", batch_size=10).fit(X, X[:, :1], callbacks=[Steps()])
@@ -58,9 +58,9 @@ class Callback:
     >>> class StopBelow(Callback):
     ...     def __init__(self, loss):
     ...         self.loss = loss
-    ...
     ...     def end_epoch(self, trainer):
     ...         return trainer.loss_curve[-1] < self.loss
+
     >>> X = np.random.default_rng(0).normal(size=(100, 3))
     >>> net = Network([Dense(1)], loss="squared_error").initialize(3, random_state=0)
     >>> trainer = Trainer(net, "sgd").fit(X, X[:, :1], max_epochs=500, callbacks=[StopBelow(0.1)])

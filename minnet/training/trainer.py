@@ -303,6 +303,7 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
         ...     while True:
         ...         X = rng.normal(size=(100, 3))
         ...         yield X, X @ [1.0, -2.0, 3.0]
+
         >>> net = Network([Dense(1)], loss="squared_error").initialize(3, random_state=0)
         >>> trainer = Trainer(net, SGD(0.1)).fit_stream(endless(), n_epochs=20, batches_per_epoch=10)
         >>> net.layers[0].W.ravel().round(2)

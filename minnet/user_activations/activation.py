@@ -6,6 +6,7 @@ r"""Activations of your own that compiled training can call.
 >>> @minnet.activation(derivative=lambda y: (1 - abs(y)) ** 2)
 ... def my_softsign(z):
 ...     return z / (1 + abs(z))
+
 >>> minnet.Dense(8, "my_softsign")
 Dense(8, activation=my_softsign)
 
@@ -99,6 +100,7 @@ def activation(
     ...     if z < 0:
     ...         return 0.1 * z
     ...     return z if z < 1 else 1.0
+
     >>> leaky_step(np.array([-1.0, 0.5, 3.0]))
     array([-0.1,  0.5,  1. ])
     >>> minnet.MinNetClassifier(activation="leaky_step")

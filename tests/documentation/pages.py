@@ -6,6 +6,7 @@ one language, which is Python where the block has ``>>>`` or is called python.
 
 import ast
 import builtins
+import codeop
 import itertools
 import re
 from dataclasses import dataclass, field
@@ -161,6 +162,19 @@ def _blocks_of_markdown(path, lines):
             above = "\n".join(lines[:start]).rstrip().rpartition("\n\n")[2]
             yield Block(path, start + 1, lines[start][3:].strip(), lines[start + 1 : number], above)
             start = None
+
+
+def pasting_error(text: str) -> str:
+    """Return what is wrong where a text is pasted at Python's prompt, line by line, or ""."""
+    entered: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        entered.append(line)
+        try:
+            if codeop.compile_command("\n".join(entered)):
+                entered = []
+        except SyntaxError as error:
+            return f"{line!r}: {error}"
+    return ""
 
 
 def imports(tree: ast.AST) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ import inspect
 import re
 
 import pytest
-from pages import ROOT, unknown_names
+from pages import ROOT, Block, pasting_error, unknown_names
 
 
 def documented():
@@ -35,15 +35,29 @@ def found(name):
         return importlib.import_module(name)
 
 
-@pytest.mark.parametrize("name", documented())
-def test_example_imports_what_it_uses(name):
+def examples_of(name):
+    """Yield the name and the docstring of an object, and of its methods."""
     thing = found(name)
     methods = vars(thing).values() if inspect.isclass(thing) else ()
-    wrong = {}
     for each in [thing, *(method for method in methods if inspect.isroutine(method))]:
-        text = inspect.getdoc(each) or ""
+        yield getattr(each, "__name__", name), inspect.getdoc(each) or ""
+
+
+@pytest.mark.parametrize("name", documented())
+def test_example_imports_what_it_uses(name):
+    wrong = {}
+    for where, text in examples_of(name):
         examples = doctest.DocTestParser().get_examples(text)
-        unknown = unknown_names(ast.parse("".join(example.source for example in examples)))
-        if unknown:
-            wrong[getattr(each, "__name__", name)] = unknown
-    assert not wrong
+        wrong[where] = unknown_names(ast.parse("".join(example.source for example in examples)))
+    assert not any(wrong.values()), wrong
+
+
+@pytest.mark.parametrize("name", documented())
+def test_example_can_be_pasted_at_a_prompt(name):
+    texts = {
+        where: Block(ROOT, 0, "doctest", text.splitlines()) for where, text in examples_of(name)
+    }
+    wrong = {
+        where: pasting_error(block.copied) for where, block in texts.items() if block.is_session
+    }
+    assert not any(wrong.values()), wrong

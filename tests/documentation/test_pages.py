@@ -7,7 +7,6 @@ there are the names that its section begins with. Otherwise it has only the name
 
 import ast
 import builtins
-import codeop
 import contextlib
 import doctest
 import importlib
@@ -19,7 +18,7 @@ import types
 import warnings
 
 import pytest
-from pages import PAGES, ROOT, imports, names_made, sections, unknown_names
+from pages import PAGES, ROOT, imports, names_made, pasting_error, sections, unknown_names
 
 DEPENDENCIES = {"minnet", "numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
 # What is not installed with minnet: the extra, or the name on the package index, by the module.
@@ -192,18 +191,9 @@ def test_each_section_runs_from_an_empty_namespace(path, tmp_path, monkeypatch):
 
 @each_page
 def test_blocks_can_be_pasted_at_a_prompt(path):
-    wrong = []
-    for block in (block for section in sections(path) for block in section.python):
-        entered = []
-        for line in [*block.copied.splitlines(), ""]:
-            entered.append(line)
-            try:
-                if codeop.compile_command("\n".join(entered)):
-                    entered = []
-            except SyntaxError as error:
-                wrong.append(f"{path.name}:{block.line}: {line!r}: {error}")
-                break
-    assert not wrong, "\n".join(wrong)
+    blocks = [block for section in sections(path) for block in section.python]
+    wrong = {f"{path.name}:{block.line}": pasting_error(block.copied) for block in blocks}
+    assert not any(wrong.values()), {where: error for where, error in wrong.items() if error}
 
 
 @each_page

@@ -86,6 +86,7 @@ class VarianceByDepthDisplay:
     ...     shown[init] = VarianceByDepthDisplay.from_estimator(
     ...         net.initialize(60, random_state=0), X, color=color, ax=display.ax_
     ...     )
+
     >>> parts = [(one.band_, one.line_, one.points_) for one in shown.values()]
     >>> legend = display.ax_.legend(parts, shown)
     """
