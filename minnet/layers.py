@@ -93,6 +93,10 @@ class Context:
         self.weights = weights
         self.uniform = uniform
 
+    def __repr__(self) -> str:
+        arrays = {name: value for name, value in vars(self).items() if hasattr(value, "shape")}
+        return f"<Context of {', '.join(f'{k} {v.shape}' for k, v in arrays.items()) or 'nothing yet'}>"
+
     def gradient(self, name: str) -> Array:
         """Return the gradient that ``backward`` left for a parameter: ``ctx.dW`` for "W"."""
         return getattr(self, f"d{name}")

@@ -16,6 +16,7 @@ from minnet.common.entry import KnownKeywords
 
 _LARGEST_ARRAY_SHOWN = 6
 _PLAIN = frozenset((int, float, str, bool, type(None)))
+_MOST_ITEMS = 20  # of a list
 
 
 class Configurable(KnownKeywords):
@@ -59,15 +60,15 @@ class Configurable(KnownKeywords):
         return type(self)(**config)
 
     def __repr__(self) -> str:
-        shown = []
+        parts = []
         config = self.get_config()
         for name, parameter in parameters(type(self)).items():
             if parameter.default is inspect.Parameter.empty:
                 keyword = "" if parameter.kind is not inspect.Parameter.KEYWORD_ONLY else f"{name}="
-                shown.append(f"{keyword}{_shown(config[name])}")
+                parts.append(f"{keyword}{shown(config[name])}")
             elif not _same(config[name], parameter.default):
-                shown.append(f"{name}={_shown(config[name])}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+                parts.append(f"{name}={shown(config[name])}")
+        return f"{type(self).__name__}({', '.join(parts)})"
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -143,18 +144,22 @@ def _hashable(value: Any) -> Any:
     return value
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return how a value of a configuration is printed: in one line, and of much of it a part."""
     if isinstance(value, np.ndarray):
         if value.size <= _LARGEST_ARRAY_SHOWN:
             return " ".join(repr(value).split())
         return f"<array of shape {value.shape}, {value.dtype}>"
     if type(value) in (list, tuple):
-        inside = ", ".join(map(_shown, value))
+        items = [shown(item) for item in value[:_MOST_ITEMS]]
+        if len(value) > len(items):
+            items.append(f"<{len(value) - len(items)} more>")
+        inside = ", ".join(items)
         if type(value) is list:
             return f"[{inside}]"
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     if type(value) is dict:
-        return "{" + ", ".join(f"{key!r}: {_shown(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key!r}: {shown(item)}" for key, item in value.items()) + "}"
     if isinstance(value, np.generic):
         return repr(value.item())
     if inspect.isroutine(value):

@@ -9,6 +9,8 @@ from typing import Any
 
 from sklearn import get_config
 
+from minnet.common.configurable import shown
+
 __all__ = ["Displayed", "views"]
 
 _MOST_LAYERS, _AT_ENDS = 24, 8  # printed; of more layers the first and the last ones
@@ -30,10 +32,10 @@ class Displayed:
             left_out = f"<{len(shown_layers) - 2 * _AT_ENDS} more>"
             shown_layers = [*shown_layers[:_AT_ENDS], left_out, *shown_layers[-_AT_ENDS:]]
         layers = ", ".join(shown_layers)
-        shown = {"loss": "log_loss", "init": "auto", "bias_init": "auto", "alpha": 0.0}
+        defaults = {"loss": "log_loss", "init": "auto", "bias_init": "auto", "alpha": 0.0}
         options = [
-            f", {name}={getattr(self, name)!r}"
-            for name, default in shown.items()
+            f", {name}={shown(getattr(self, name))}"
+            for name, default in defaults.items()
             if not (
                 isinstance(getattr(self, name), type(default)) and getattr(self, name) == default
             )

@@ -16,7 +16,7 @@ from minnet import BatchNorm, Dense, Dropout, Network, Trainer, check_gradients
 from minnet.callbacks import History
 from minnet.common import html
 from minnet.lab import Probe, Recording, diagnose, find_learning_rate, jacobians, probe, theory
-from minnet.layers import Layer
+from minnet.layers import Context, Layer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(converge|overflow|invalid)")
 
@@ -338,3 +338,21 @@ def test_a_wide_terminal_is_used(monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     report = diagnose(a_network(40, 8), *data(30))
     assert 80 < max(map(len, str(report).splitlines())) <= 100
+
+
+def test_networks_of_large_configurations():
+    W = np.zeros((300, 300))
+    layers = [Dense(300, init=W.tolist()), Dense(300), *[Dense(3)] * 60]
+    network = Network(layers, init=[None, W, *["zeros"] * 60])
+    assert "<array of shape (300, 300), float64>" in repr(network)
+    assert "<46 more>" in repr(network)
+    assert len(repr(network)) < 6000
+    assert "\n" not in repr(network)
+    checked(network.initialize(300, 0))
+
+
+def test_a_context_names_what_it_holds():
+    network = Network([Dense(2, "tanh")]).initialize(4, 0)
+    contexts = network.forward_training(np.eye(4))[1]
+    assert repr(contexts[0]) == "<Context of X (4, 4), Z (4, 2), Y (4, 2)>"
+    assert repr(Context()) == "<Context of nothing yet>"
