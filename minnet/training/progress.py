@@ -27,7 +27,7 @@ _LINE = 2.0  # seconds from one line to the next where there is no bar, at least
 _LINE_SHARE = 0.05  # ... and at least this share of the time so far: a night is no thousand lines
 
 _COLUMNS = 80  # of a log, and of a terminal that does not know its own
-_NOTEBOOK_COLUMNS = 100
+_NOTEBOOK_COLUMNS = 90
 # Of the bar's line, beside epoch and figures.
 _NARROWEST_BAR = len(" |12345| ")
 _TIMES, _LONG_TIMES = len("00:00<00:00"), len("1:00:00<12:00:00")
@@ -106,7 +106,9 @@ class Progress(Callback):
             figures.append(f"validation score = {trainer.validation_scores[-1]:.4f}")
         figures.append(f"{self._speed(trainer):,.0f} rows/s")
         line = f"{', '.join(figures)}: {_reason(trainer)}."
-        say(textwrap.fill(line, _columns(sys.stdout)) if _is_terminal(sys.stdout) else line)
+        if _in_notebook() or _is_terminal(sys.stdout):
+            line = textwrap.fill(line, _columns(sys.stdout))
+        say(line)
 
     def abort(self, trainer: Any) -> None:
         """Take the bar away; a notebook leaves it there, in red."""
