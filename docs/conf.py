@@ -28,10 +28,11 @@ extensions = [
     "sphinx.ext.doctest",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
-    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
     # in _extensions
     "api_pages",
     "glorot2010",  # the figures of the chapter on it
+    "own_mathjax",
     "measured",  # the speed, of the first page
 ]
 templates_path = ["_templates"]
@@ -75,6 +76,11 @@ autodoc_typehints = "none"  # the docstrings have the types
 autodoc_member_order = "bysource"
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False  # the templates of autosummary list the members
+
+# What the copy button copies: lines after a prompt, without it, and no output; else all of a block.
+copybutton_prompt_text = r">>> |\.\.\.(?: |$)|\$ "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 
 # ---- gallery
 
