@@ -106,7 +106,7 @@ CROSS ?= aarch64-linux-gnu
 EMULATOR ?= qemu-aarch64 -L /usr/$(CROSS)
 AARCH64_TESTS := tests/random/test_random.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py
 AARCH64_ARGS ?= -q -p no:cacheprovider \
-    -k 'compiled or test_ext_kernels or test_inference or (cython and test_all_pairs) or test_any_number_of_threads'
+    -k 'compiled or test_ext_kernels or (cython and test_all_pairs) or test_inference or (any_number_of_threads and nesterov)'
 
 aarch64-tools:
 	@for tool in $(CROSS)-gcc $(firstword $(EMULATOR)); do command -v $$tool > /dev/null || { \
