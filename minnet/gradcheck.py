@@ -36,6 +36,7 @@ class GradientCheck(Shown):
         How many elements were compared, how many were skipped for a kink, and how many cannot be told
         since what they change of the loss is lost in its rounding.
     tolerance : float
+        The largest error that passes.
     """
 
     tolerance: float
@@ -109,9 +110,11 @@ def check_gradients(
     network : Network
         Initialized; it is not changed. A float32 network is checked in a float64 copy.
     X : array of shape (n_samples, n_features)
+        Inputs, a row for each sample.
     T : array
         Targets as :meth:`minnet.Network.loss_and_grad` takes them.
     sample_weight : array of shape (n_samples,), default=None
+        What each sample counts; None means all alike.
     epsilon : float, default=1e-5
         The step.
     tolerance : float, default=1e-6

@@ -51,6 +51,7 @@ class Parameter:
     Attributes
     ----------
     shape : tuple of int
+        Of the array.
     init : object
         Its initializer; None leaves it to ``init`` (weights) or ``bias_init`` (others) of the network.
     is_weight : bool

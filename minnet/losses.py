@@ -120,7 +120,19 @@ class Loss(Configurable):
     def as_targets(
         self, T: ArrayLike | Matrix, n_samples: int, n_outputs: int, dtype: DTypeLike
     ) -> Matrix:
-        """Return what :meth:`check_targets` does, even of a sparse ``T`` that it does not know."""
+        """Return what :meth:`check_targets` does, even of a sparse ``T`` that it does not know.
+
+        Parameters
+        ----------
+        T : array-like
+            Targets of the loss, as :meth:`minnet.Network.loss_and_grad` takes them.
+        n_samples : int
+            Rows that there must be.
+        n_outputs : int
+            Outputs of the network.
+        dtype : str or dtype
+            What the network computes in.
+        """
         if self.output == "softmax" or not sparse.issparse(T):
             return self.check_targets(T, n_samples, n_outputs, dtype)
         if is_own(self) or type(self).check_targets is Loss.check_targets:  # they know sparse ones

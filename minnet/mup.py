@@ -193,15 +193,19 @@ def coordinate_check(
     make_layers : callable
         ``make_layers(width)`` returns the layers of a network, the output included.
     widths : sequence of int
+        Units of the hidden layers that are tried.
     X : array of shape (n_samples, n_features)
+        Inputs, a row for each sample.
     T : array-like
         Targets, as :meth:`minnet.Network.loss_and_grad` takes them.
     loss : str or Loss, default="log_loss"
+        Of the networks that are made.
     optimizer : str or Optimizer, default="adam"
         With the learning rate to try; ``minnet.Adam(0.01)``, for example.
     n_steps : int, default=4
         Each on all of ``X``.
     random_state : int, RandomState or None, default=0
+        Decides the initial weights.
 
     Returns
     -------

@@ -130,9 +130,11 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         Parameters
         ----------
         n_features : int
+            Inputs of the first layer.
         random_state : int, RandomState or None
             Consumed once, for a 64-bit key.
         dtype : {"float64", "float32"}
+            What the parameters are kept and computed in.
 
         Returns
         -------
@@ -166,6 +168,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         Parameters
         ----------
         X : array or CSR matrix of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         return_all : bool, default=False
             Return the list of every layer's output instead.
 
@@ -184,7 +187,13 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         return outputs if return_all else Y
 
     def predict(self, X: Matrix) -> Array:
-        """Return predictions: the loss's inverse link (softmax, sigmoid, ...) on the logits."""
+        """Return predictions: the loss's inverse link (softmax, sigmoid, ...) on the logits.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Inputs, a row for each sample.
+        """
         Z = self.forward(X)  # which says so if there is no loss_ yet
         return self.loss_.predict(Z)
 
@@ -288,6 +297,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         Parameters
         ----------
         X : array or CSR matrix of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         T : array-like or sparse matrix
             Class indices (n_samples,) for a softmax output, numbers (n_samples, n_outputs) otherwise,
             which may be a sparse matrix: in training the rows of one batch are made dense at a time.
@@ -323,7 +333,17 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
     def objective(
         self, X: Matrix, T: ArrayLike | Matrix, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Return the objective alone, as :meth:`loss_and_grad` does."""
+        """Return the objective alone, as :meth:`loss_and_grad` does.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Inputs, a row for each sample.
+        T : array-like
+            Targets of the loss, as :meth:`minnet.Network.loss_and_grad` takes them.
+        sample_weight : array-like of shape (n_samples,) or None
+            What each sample counts; None means all alike.
+        """
         X, targets, weights = self.check_batch(X, T, sample_weight)
         Z, _ = self.forward_training(X, weights)
         return self._objective(Z, dense(targets), *self._factors(len(Z), weights))

@@ -118,6 +118,7 @@ class SGD(Optimizer, compiled="sgd"):
     Parameters
     ----------
     learning_rate : float, default=0.001
+        The size of a step, at least 0.
     momentum : float, default=0.0
         Between 0 and 1.
     nesterov : bool, default=False
@@ -187,6 +188,7 @@ class Adam(Optimizer, compiled="adam"):
     Parameters
     ----------
     learning_rate : float, default=0.001
+        The size of a step, at least 0.
     beta_1, beta_2 : float, default=0.9, 0.999
         At least 0 and below 1.
     epsilon : float, default=1e-8
@@ -248,6 +250,7 @@ class AdamW(Adam, compiled="adam"):
     Parameters
     ----------
     learning_rate : float, default=0.001
+        The size of a step, at least 0.
     beta_1, beta_2 : float, default=0.9, 0.999
         At least 0 and below 1.
     epsilon : float, default=1e-8
@@ -296,6 +299,7 @@ class RMSProp(Optimizer, compiled="rmsprop"):
     Parameters
     ----------
     learning_rate : float, default=0.001
+        The size of a step, at least 0.
     rho : float, default=0.99
         At least 0 and below 1.
     momentum : float, default=0.0
@@ -367,6 +371,11 @@ _BY_NAME: dict[str, type[Optimizer]] = {
 
 def get_optimizer(spec: str | Optimizer) -> Optimizer:
     """Turn "sgd", "adam", "adamw", "rmsprop" or an :class:`Optimizer` into one with a state of its own.
+
+    Parameters
+    ----------
+    spec : str or object
+        A name, or an object, of which a copy is made.
 
     Examples
     --------

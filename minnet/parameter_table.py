@@ -30,10 +30,13 @@ class ParameterRow:
     offset : int
         First element in the flat buffer.
     shape : tuple of int
+        Of the array.
     is_weight : bool
         Whether L2 and weight decay apply.
     lr_factor : float
+        What the learning rate is multiplied with.
     trainable : bool
+        Whether training changes it.
     """
 
     layer: int

@@ -70,13 +70,16 @@ def pretrain(
     n_epochs : int, default=20
         Epochs for each layer.
     batch_size : int, default=32
+        Rows in a step.
     optimizer : str or Optimizer, default="adam"
         Each layer starts with a fresh copy.
     random_state : int, RandomState or None, default=None
         Decides masks, the order of the rows and the start of the decoders. None takes them from the
         network's own key: the same network gives the same result.
     backend : str, default="auto"
+        What runs the training; "auto" takes the first that is installed.
     n_threads : int or None, default=None
+        Threads; None leaves the libraries' settings alone.
     verbose : bool, default=False
         Print a line a layer.
 

@@ -100,6 +100,7 @@ class InvScaling(Schedule):
     Parameters
     ----------
     power_t : float, default=0.5
+        Exponent of the number of the step.
     """
 
     power_t: float = real(0, np.inf)
@@ -130,6 +131,7 @@ class FunctionOfStep(Schedule):
     Parameters
     ----------
     function : callable
+        Of the number of the step, from 0.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -261,6 +263,13 @@ class WarmUp(ByStep):
 
 def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
     """Turn "constant", "invscaling", "adaptive", a function of the step or a Schedule into a schedule.
+
+    Parameters
+    ----------
+    spec : str or object
+        A name, a schedule, or a function of the step.
+    power_t : float
+        Exponent of "invscaling".
 
     Raises
     ------

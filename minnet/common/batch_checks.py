@@ -31,7 +31,13 @@ class BatchChecks:
 
     @entry
     def check_X(self, X: Matrix) -> Matrix:
-        """Return X in the network's dtype, or say what is wrong with its shape."""
+        """Return X in the network's dtype, or say what is wrong with its shape.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Inputs, a row for each sample.
+        """
         self._check_initialized()
         if sparse.issparse(X):
             check_sparse("X", X)
@@ -52,7 +58,19 @@ class BatchChecks:
         sample_weight: ArrayLike | None = None,
         targets: bool = True,
     ) -> tuple[Matrix, Matrix, Array | None]:
-        """Return X, T and sample_weight as the network computes with them, or say what is wrong."""
+        """Return X, T and sample_weight as the network computes with them, or say what is wrong.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Inputs, a row for each sample.
+        T : array-like
+            Targets of the loss, as :meth:`minnet.Network.loss_and_grad` takes them.
+        sample_weight : array-like of shape (n_samples,) or None
+            What each sample counts; None means all alike.
+        targets : bool, default=True
+            Whether there are targets; without, ``T`` is not looked at.
+        """
         if targets is not True:
             check_flag("targets", targets)
         X = self.check_X(X)

@@ -67,6 +67,15 @@ class Displayed:
     def trace(self, X: Any, T: Any, sample_weight: Any = None) -> Any:
         """Return the whole of one batch, forward and backward, as a table for teaching.
 
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Inputs, a row for each sample.
+        T : array-like
+            Targets of the loss, as :meth:`minnet.Network.loss_and_grad` takes them.
+        sample_weight : array-like of shape (n_samples,) or None
+            What each sample counts; None means all alike.
+
         Returns
         -------
         minnet.views.Trace

@@ -44,7 +44,13 @@ class FlatParameters:
         return views
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Return a copy that computes in ``dtype``, with the same parameters rounded to it."""
+        """Return a copy that computes in ``dtype``, with the same parameters rounded to it.
+
+        Parameters
+        ----------
+        dtype : str or dtype
+            What the copy is to compute in, "float32" or "float64".
+        """
         self._check_initialized()
         dtype = check_dtype(dtype)
         other = copy.deepcopy(self)

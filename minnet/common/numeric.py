@@ -38,7 +38,7 @@ _CURES = {
     "intervals": "give both of their ends, or their middle",
     "complex numbers": "give real and imaginary parts as two columns",
     "sequences": "make a column of each of their elements",
-    "strings": "encode them, with OneHotEncoder or OrdinalEncoder say",
+    "strings": "encode them, with OneHotEncoder or OrdinalEncoder in a ColumnTransformer",
     "missing values": "impute them, with SimpleImputer say, or leave their rows out",
 }
 
@@ -69,7 +69,7 @@ def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
     Traceback (most recent call last):
         ...
     ValueError: X must be real numbers, got strings in column 1, such as 'abc' (could not convert string
-    to float: 'abc'): encode them, with OneHotEncoder or OrdinalEncoder say
+    to float: 'abc'): encode them, with OneHotEncoder or OrdinalEncoder in a ColumnTransformer
     """
     if type(value) is np.ndarray and value.dtype.kind in "biuf":
         return

@@ -28,6 +28,7 @@ class ImageGridDisplay:
     labels : list of str
         What is written below each.
     n_columns : int, default=10
+        Images in a row.
 
     Attributes
     ----------
@@ -71,14 +72,17 @@ class ImageGridDisplay:
         X : array-like of shape (n_samples, n_features)
             A row is a square grey image, row by row, or a colour image, as three grey ones.
         y : array-like of shape (n_samples,)
+            Labels, which become titles.
         target_names : sequence of str, optional
             Names of the classes 0, 1, ...; otherwise y itself is written.
         n_images : int, default=60
             At most.
         n_columns : int, default=10
+            Images in a row.
         shape : tuple (height, width), optional
             Of images that are not square.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For ``imshow``.
 
@@ -114,6 +118,7 @@ class ImageGridDisplay:
         Parameters
         ----------
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For ``imshow``.
 

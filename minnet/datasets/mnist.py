@@ -163,6 +163,7 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
     Parameters
     ----------
     path : path
+        Where the file is.
 
     Returns
     -------

@@ -131,9 +131,22 @@ class BaseMinNet(
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
     init : str, dict, Initializer, array, callable or list, default="auto"
-        Of the weight matrices, see :func:`minnet.initializers.list_initializers`. A list has one
-        entry per weight matrix, the output's included. "auto" picks by activation; ``init_`` says
-        what. Parameters of an object are searched by names such as ``init__gain`` or, in a list,
+        Of the weight matrices; a list has one entry for each, the output's included. The names
+        are "zeros", "ones", "constant", "uniform", "normal", "truncated_normal",
+        "variance_scaling", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal",
+        "lecun_uniform", "lecun_normal", "standard", "torch_linear", "sklearn_mlp",
+        "edge_of_chaos", "orthogonal", "sparse", "identity", "positive_unitball", "nguyen_widrow",
+        "zero_hadamard", "lsuv", "output_prior"; and "gaussian" for "normal"; "glorot", "xavier",
+        "xavier_uniform" for "glorot_uniform"; "xavier_normal" for "glorot_normal";
+        "kaiming_uniform" for "he_uniform"; "he", "kaiming", "kaiming_normal", "msra" for
+        "he_normal"; "lecun" for "lecun_normal"; "eye" for "identity". See :doc:`/initializers`.
+
+        "auto" picks by the activation that the output of a layer goes through, and ``init_`` says what:
+        "lecun_normal" for selu; otherwise "glorot_uniform" for the first layer, which sees data, and for
+        the output; between them "he_normal" for gelu, silu and softplus, and from 10 hidden layers on
+        for relu and leaky_relu; "glorot_uniform" for all others, with gain 4 for the logistic sigmoid.
+
+        Parameters of an object are searched by names such as ``init__gain`` or, in a list,
         ``init__0__gain``; so are those of other objects, ``solver__momentum`` for one.
     bias_init : the same, default="auto"
         Of the biases. "auto" draws those of a hidden layer as one more row of weights where "auto"
@@ -201,6 +214,7 @@ class BaseMinNet(
         (None where not known); "dtype"; "seconds"; "versions" of minnet, numpy, scipy and
         scikit-learn.
     n_features_in_, feature_names_in_
+        How many columns ``X`` had, and their names, where it had some and all are strings.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
@@ -378,6 +392,7 @@ class BaseMinNet(
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             With all classes there will be.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts; None means all alike.
 
         Returns
         -------
@@ -408,8 +423,11 @@ class BaseMinNet(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, as ``fit`` takes them.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts; None means all alike.
 
         Returns
         -------

@@ -206,6 +206,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
 
         Returns
         -------
@@ -229,6 +230,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
 
         Returns
         -------
@@ -248,6 +250,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
 
         Returns
         -------
@@ -281,9 +284,11 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Labels in any form that ``fit`` takes.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts; None means all alike.
 
         Returns
         -------

@@ -63,6 +63,7 @@ class InspectionMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         layer : int or str, default=-1
             Which hidden layer, counted from 0 or, if negative, from the end. One is a Dense layer (or
             one of your own) with the BatchNorm and Dropout that follow it. "layers[2]" is the layer of

@@ -60,6 +60,7 @@ class ParametersMixin(KnownKeywords):
         Parameters
         ----------
         **params : dict
+            New values, by names of :meth:`get_params`.
 
         Returns
         -------

@@ -326,14 +326,28 @@ class _Numbers(_Reader):
     missing = "values"
 
     def checked(self, A: Array, where: str = "", dtype: str = "") -> Array:
-        if A.dtype.kind in "biufU":  # texts that look like numbers are some for scikit-learn
+        if A.dtype.kind == "U":
+            self._check_texts(A.ravel().tolist(), where)
+        if A.dtype.kind in "biufU":
             return A
         if A.dtype.kind != "O":
             raise self._refused(dtype or A.dtype, where)
-        for kind in self._types(A.ravel().tolist(), where):
+        values = A.ravel().tolist()
+        for kind in self._types(values, where):
             if issubclass(kind, np.timedelta64 | bytes) or not issubclass(kind, _NUMBERS):
                 raise self._refused(dtype or kind.__name__, where)
+        self._check_texts([value for value in values if isinstance(value, str)], where)
         return A
+
+    def _check_texts(self, texts: list[str], where: str) -> None:
+        """Raise for the first text that does not look like a number; those that do scikit-learn takes."""
+        for text in texts:
+            try:
+                float(text)
+            except ValueError as error:
+                cure = ": MinNetClassifier is for classes" if self.name.startswith("y") else ""
+                got = f"strings, such as {text!r:.60} ({error!s:.100})"
+                raise self._refused(got, where + cure) from None
 
 
 class _Weights(_Numbers):

@@ -123,6 +123,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
 
         Returns
         -------
@@ -146,9 +147,11 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers in any form that ``fit`` takes.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts; None means all alike.
 
         Returns
         -------

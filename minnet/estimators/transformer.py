@@ -48,6 +48,7 @@ class MinNetTransformer(
     Parameters
     ----------
     estimator : MinNetClassifier or MinNetRegressor
+        Whose hidden layer is asked for; it is copied.
     layer : int or str, default=-1
         Which hidden layer, counted from 0 or, if negative, from the end; or a layer of the network by its
         name, such as "layers[2]". See :meth:`minnet.MinNetClassifier.activations`. It may be changed
@@ -97,7 +98,9 @@ class MinNetTransformer(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, as ``fit`` takes them.
         **fit_params : dict
             For the ``fit`` of the estimator, such as ``sample_weight`` or ``X_val``; with metadata routing
             enabled, those it requests.
@@ -128,6 +131,7 @@ class MinNetTransformer(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
 
         Returns
         -------

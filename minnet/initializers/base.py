@@ -109,7 +109,15 @@ class Initializer(Configurable):
         raise TypeError(f"{type(self).__name__} must have draw(shape, stream, dtype, fans)")
 
     def variance(self, fan_in: int, fan_out: int) -> float | None:
-        """Return the variance of a weight whose mean is 0; None if no formula says so."""
+        """Return the variance of a weight whose mean is 0; None if no formula says so.
+
+        Parameters
+        ----------
+        fan_in : int
+            Inputs of a unit.
+        fan_out : int
+            Outputs that an input goes to.
+        """
         return None
 
 
@@ -117,6 +125,13 @@ def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
     """Return ``(fan_in, fan_out)`` of a weight matrix's shape, or ``fans`` where given.
 
     Keras takes ``fan_in = fan_out = n`` for a 1-d shape. That is a guess, so minnet asks.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array.
+    fans : tuple of int or None
+        Both sizes, where they are not those of the shape.
 
     Examples
     --------

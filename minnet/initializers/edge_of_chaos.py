@@ -118,7 +118,15 @@ class EdgeOfChaos(Initializer):
         return float(f"{weight_variance:.12g}")  # so that all machines draw the same weights
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return the variance of one weight."""
+        """Return the variance of one weight.
+
+        Parameters
+        ----------
+        fan_in : int
+            Inputs of a unit.
+        fan_out : int
+            Outputs that an input goes to.
+        """
         check_whole("fan_out", fan_out)
         return self.weight_variance() / check_whole("fan_in", fan_in)
 

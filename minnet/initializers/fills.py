@@ -123,6 +123,13 @@ class Uniform(Initializer):
 
         .. math:: U(\text{mean} - \sqrt 3\, \text{std},\; \text{mean} + \sqrt 3\, \text{std})
 
+        Parameters
+        ----------
+        std : float
+            Standard deviation of the law.
+        mean : float, default=0.0
+            Its mean.
+
         Examples
         --------
         >>> from minnet.initializers import Uniform

@@ -40,6 +40,11 @@ class InitializerSupport:
         Dropout between them does not count, and a linear batch normalization does: what was below it no
         longer matters.
 
+        Parameters
+        ----------
+        layer_index : int
+            Position among the layers, from 0.
+
         Examples
         --------
         >>> from minnet import Dense, Dropout, Network
@@ -58,6 +63,11 @@ class InitializerSupport:
         """Return the activation that the output of a layer goes through.
 
         Its own; where the layer is linear and batch normalization or dropout follows, theirs.
+
+        Parameters
+        ----------
+        layer_index : int
+            Position among the layers, from 0.
 
         Examples
         --------
@@ -84,6 +94,7 @@ class InitializerSupport:
         """Show data to the initializers that look at them, after :meth:`initialize`.
 
         They are called once, in the order of the layers, as ``adapt(network, layer_index, X, T,
+            Inputs, a row for each sample.
         sample_weight)`` with what comes into their layer, through the layers below as already adapted:
         nothing is dropped, and batch normalization takes the mean and variance of these rows. They see
         4096 rows at most, evenly spaced over those of positive weight. One whose ``needs_X`` is False
@@ -94,9 +105,11 @@ class InitializerSupport:
         Parameters
         ----------
         X : array or CSR matrix of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         T : array-like or sparse matrix, default=None
             Targets, as :meth:`loss_and_grad` takes them.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts; None means all alike.
 
         Returns
         -------

@@ -187,6 +187,11 @@ class Sparse(Initializer):
     def count(self, fan_in: int) -> int:
         """Return the number of non-zero incoming weights of a unit.
 
+        Parameters
+        ----------
+        fan_in : int
+            Inputs of a unit.
+
         Examples
         --------
         >>> from minnet.initializers import Sparse

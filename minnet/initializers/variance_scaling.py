@@ -56,6 +56,13 @@ class Scaling(Initializer):
     def variance(self, fan_in: int, fan_out: int) -> float:
         """Return the variance of one weight.
 
+        Parameters
+        ----------
+        fan_in : int
+            Inputs of a unit.
+        fan_out : int
+            Outputs that an input goes to.
+
         Examples
         --------
         >>> VarianceScaling(2.0).variance(50, 10)

@@ -111,6 +111,7 @@ def diagnose(
     y : array-like
         As ``fit`` takes it; for a Network the targets of its loss.
     sample_weight : array-like of shape (n_samples,), default=None
+        What each sample counts; None means all alike.
     optimizer : str or Optimizer, default=None
         An estimator's own unless given; the learning rate of a Network alone is not judged.
 

@@ -51,6 +51,7 @@ def length_fluctuation(widths: ArrayLike, rectifier: bool = True) -> float:
     widths : sequence of int
         Of the layers after the input.
     rectifier : bool, default=True
+        Whether the activation is ReLU; linear otherwise.
 
     Returns
     -------
@@ -104,6 +105,7 @@ class VarianceBand(Shown):
         Parameters
         ----------
         n_errors : float, default=2.0
+            How many standard errors wide.
 
         Returns
         -------
@@ -119,7 +121,13 @@ class VarianceBand(Shown):
         return _log_normal(self.means, relative, n_errors)
 
     def gradient_interval(self, n_errors: float = 2.0) -> tuple[Array, Array]:
-        """Return lower and upper ends of the gradients' variances, likewise."""
+        """Return lower and upper ends of the gradients' variances, likewise.
+
+        Parameters
+        ----------
+        n_errors : float, default=2.0
+            How many standard errors wide.
+        """
         n_errors = check_real("n_errors", n_errors, 0)
         return _log_normal(self.gradient_variances, self.gradient_errors, n_errors)
 

@@ -104,6 +104,7 @@ def jacobians(
     model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
         As :func:`minnet.lab.probe` takes it, and used as in prediction: dropout off, running averages.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Inputs, a row for each sample.
     y : array-like, default=None
         Needed for an estimator that is not fitted only.
     n_samples : int, default=4

@@ -90,9 +90,11 @@ def find_learning_rate(
         An estimator that is not fitted starts as its fit would, a fitted one from its weights. Nothing
         of it changes.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Inputs, a row for each sample.
     y : array-like
         As ``fit`` takes it; for a Network the targets of its loss.
     sample_weight : array-like of shape (n_samples,), default=None
+        What each sample counts; None means all alike.
     low, high : float, default=1e-6, 10.0
         The rates of the first and of the last step.
     n_steps : int, default=200

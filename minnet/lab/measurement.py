@@ -65,6 +65,13 @@ class Measurement(Shown):
     with less than 0.1 % of the largest slope on *every* sample; ``m["update_ratio"]``,
     :math:`|\Delta W| / |W|` of the step that training would take next. What does not exist is NaN.
 
+    Parameters
+    ----------
+    description : dict
+        What the rows are: names of layers, activations and sizes.
+    values : dict
+        What was measured, by quantity and statistic.
+
     Attributes
     ----------
     step : int
@@ -151,6 +158,7 @@ class Measurement(Shown):
         Parameters
         ----------
         name : {"Z", "Y", "dZ", "dW"}
+            Which quantity, "Y" for example.
 
         Returns
         -------
@@ -168,12 +176,24 @@ class Measurement(Shown):
         return Recording([self]).to_frame()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write to a file that :meth:`load` reads; see :meth:`Recording.save`."""
+        """Write to a file that :meth:`load` reads; see :meth:`Recording.save`.
+
+        Parameters
+        ----------
+        path : path-like
+            Where the file is.
+        """
         Recording([self]).save(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what :meth:`save` wrote."""
+        """Read what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            Where the file is.
+        """
         recording = Recording.load(path)
         if len(recording) != 1:
             raise ValueError(
@@ -337,6 +357,11 @@ class Recording(Shown):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            Where the file is.
 
         Raises
         ------

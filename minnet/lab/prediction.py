@@ -30,6 +30,11 @@ class Prediction(VarianceBand):
     It has what a :class:`VarianceBand` has, with a row for each Dense and BatchNorm layer; rows after
     the first layer that theory knows nothing of are NaN.
 
+    Parameters
+    ----------
+    variances, means, standard_errors, gradient_variances, gradient_errors
+        See :class:`VarianceBand`.
+
     Attributes
     ----------
     index : ndarray of int, shape (n_layers,)
@@ -68,6 +73,7 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
         As :func:`minnet.lab.probe` takes it. A trained one is taken as it was before its training: the
         initializers are asked, not the weights.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Inputs, a row for each sample.
     y : array-like, default=None
         Needed for an estimator that is not fitted only.
 

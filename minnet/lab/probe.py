@@ -61,6 +61,7 @@ def probe(
         As ``fit`` takes it; for a Network the targets of its loss. Without it nothing is measured
         backward.
     sample_weight : array-like of shape (n_samples,), default=None
+        What each sample counts; None means all alike.
     optimizer : str or Optimizer, default=None
         Whose next step ``update_ratio`` tells; an estimator has its own.
     n_bins : int, default=64
@@ -279,6 +280,7 @@ class Probe(Callback):
         As ``fit`` takes it; for a Network the targets of its loss. Without it nothing is measured
         backward.
     sample_weight : array-like of shape (n_samples,), default=None
+        What each sample counts; None means all alike.
     steps : None, int or sequence of int, default=None
         At which steps to measure: every so many, or at these. None measures at the start, then as often as
         takes at most 3 % of the time of the training: at which steps that is depends on the machine.

@@ -41,6 +41,7 @@ def quarter_circle(s: ArrayLike, scale: float = 1.0) -> Array:
     Parameters
     ----------
     s : array_like of float
+        Singular values, at least 0.
     scale : float, default=1.0
         :math:`\sigma`, the square root of n times the variance of an entry.
 
@@ -74,6 +75,11 @@ def quarter_circle_mean(scale: float = 1.0) -> float:
     >>> from minnet.lab.theory import quarter_circle_mean
     >>> round(quarter_circle_mean(1.0), 4), round(quarter_circle_mean(3**-0.5), 4)
     (0.8488, 0.4901)
+
+    Parameters
+    ----------
+    scale : float, default=1.0
+        :math:`\sigma`, half of the largest singular value.
     """
     return 8 * check_real("scale", scale, 0) / (3 * np.pi)
 
@@ -90,6 +96,7 @@ def marchenko_pastur(s: ArrayLike, ratio: float = 1.0, scale: float = 1.0) -> Ar
     Parameters
     ----------
     s : array_like of float
+        Singular values, at least 0.
     ratio : float, default=1.0
         :math:`r`, fan_out / fan_in.
     scale : float, default=1.0
@@ -173,7 +180,9 @@ def jacobian_density(
     Parameters
     ----------
     s : array_like of float
+        Singular values, at least 0.
     activation : str or Activation
+        By its name or as an object.
     q : float
         Variance of the layer's pre-activations.
     weight_variance : float, default=1.0
@@ -221,6 +230,7 @@ def orthogonal_jacobian_density(
     edges : array_like of float, shape (n_bins + 1,)
         Ascending. Densities are means between them: a rectifier's law is all in two places.
     activation : str or Activation
+        By its name or as an object.
     q : float
         Variance of the layer's pre-activations.
     weight_variance : float, default=1.0
@@ -297,9 +307,11 @@ def jacobian_mean_square(network: Any, q: float, n_layers: int = 1) -> float:
     Parameters
     ----------
     network : MeanField
+        Activation, weights and biases of the layers.
     q : float
         Variance of the first of these layers' pre-activations.
     n_layers : int, default=1
+        How many layers deep.
 
     Returns
     -------
@@ -358,6 +370,7 @@ def jacobian_variance(network: Any, n_layers: int, orthogonal: bool = False) -> 
     n_layers : int
         L.
     orthogonal : bool, default=False
+        Whether the weights are orthogonal matrices.
 
     Returns
     -------

@@ -84,6 +84,7 @@ class MeanField:
     Parameters
     ----------
     activation : str or Activation
+        By its name or as an object.
     weight_variance : float, default=1.0
         :math:`\sigma_w^2`, the fan-in times the variance of a weight.
     bias_variance : float, default=0.0
@@ -147,7 +148,9 @@ class MeanField:
         Parameters
         ----------
         q : float
+            Variance of the pre-activations.
         n_layers : int
+            How many layers deep.
 
         Returns
         -------
@@ -168,6 +171,7 @@ class MeanField:
             Variance of the first layer. Where the map leaves every variance as it is (ReLU at weight
             variance 2), it is the answer.
         tol : float, default=1e-12
+            How close it comes before the search ends.
 
         Returns
         -------
@@ -232,6 +236,7 @@ class MeanField:
         q : float
             Variance of the first layer's pre-activations.
         n_layers : int
+            How many layers deep.
 
         Returns
         -------
@@ -251,7 +256,9 @@ class MeanField:
         Parameters
         ----------
         activation : str or Activation
+            By its name or as an object.
         bias_variance : float, default=0.0
+            Variance of the biases, at least 0.
 
         Returns
         -------
@@ -323,6 +330,7 @@ class MeanField:
         start : float, default=0.5
             Where layers leave every correlation as it is (a linear network), it is the answer.
         tol : float, default=1e-10
+            How close it comes before the search ends.
 
         Returns
         -------
@@ -389,7 +397,9 @@ class MeanField:
             :func:`minnet.lab.theory.weight_variance`. One that asks its layer, such as "edge_of_chaos" or
             one with ``gain="auto"``, is told this activation.
         activation : str or Activation
+            By its name or as an object.
         fan_in : int
+            Inputs of a unit.
         fan_out : int, optional
             ``fan_in`` unless given.
         bias_init : the same as ``initializer``, optional

@@ -48,6 +48,7 @@ def weight_variance(
     initializer : str, dict, Initializer, array or callable
         See :func:`minnet.initializers.get_initializer`.
     fan_in, fan_out : int
+        Inputs of a unit.
     shape : tuple of int, optional
         Of the array; (fan_in, fan_out) unless given, (fan_out,) for a bias.
 
@@ -70,6 +71,17 @@ def weight_mean(initializer: Any, fan_in: int, fan_out: int, shape: Shape | None
     """Return the mean of a weight under an initializer; see :func:`weight_variance`.
 
     Mean-field theory is for weights of mean 0.
+
+    Parameters
+    ----------
+    initializer : str, dict, Initializer or callable
+        As ``init`` takes it.
+    fan_in : int
+        Inputs of a unit.
+    fan_out : int
+        Outputs that an input goes to.
+    shape : tuple of int, default=None
+        Of the weights, where an initializer needs it.
 
     Examples
     --------

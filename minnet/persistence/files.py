@@ -87,6 +87,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path : path-like
+        Where the file is.
 
     Returns
     -------

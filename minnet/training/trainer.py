@@ -68,6 +68,7 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
     weight_decay : float, default=0.0
         Decoupled weight decay, added to that of the optimizer (``AdamW``); at most 2 / learning rate.
     backend : str, default="auto"
+        What runs the training; "auto" takes the first that is installed.
     n_threads : int or None, default=None
         Threads; None leaves the libraries' settings alone. On the backend "cython" the bits of the result
         do not depend on it; on "numpy" and "numba", whose sums BLAS makes, the last ones may.
@@ -204,6 +205,7 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
         X, T, sample_weight
             As :meth:`minnet.Network.loss_and_grad` takes them.
         max_epochs : int, default=200
+            Passes over the data at most.
         validate : callable, default=None
             ``validate(network)`` returns a score, the higher the better, or a pair of score and loss. It
             is called after every epoch.
@@ -378,7 +380,17 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
         return X
 
     def check_batch(self, X: Any, T: Any, sample_weight: Any = None) -> Batch:
-        """Return a batch as training takes it, or say what is wrong with it."""
+        """Return a batch as training takes it, or say what is wrong with it.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Inputs, a row for each sample.
+        T : array-like
+            Targets of the loss, as :meth:`minnet.Network.loss_and_grad` takes them.
+        sample_weight : array-like of shape (n_samples,) or None
+            What each row counts.
+        """
         batch = self.network.check_batch(X, T, sample_weight)
         check_n_rows(self.network, batch[0], batch[2])
         return batch

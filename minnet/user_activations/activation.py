@@ -133,7 +133,9 @@ class UserActivation(Activation):
     function, slope : callable
         Value and derivative of a number.
     name : str, default=None
+        What ``activation=`` calls it.
     kinks : tuple of float, default=()
+        Where its derivative jumps.
 
     Attributes
     ----------

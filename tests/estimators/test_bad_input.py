@@ -214,7 +214,7 @@ def test_labels(bad, message):
 NUMBERS = [
     (altered(R, np.nan), {}, "Input y contains NaN."),
     (altered(R, np.inf), {}, "Input y contains infinity"),
-    (np.full(30, "a"), {}, "could not convert string to float"),
+    (np.full(30, "a"), {}, "y must be numbers, got strings, such as 'a'"),
     (R + 1j, {}, "y must be numbers, got complex128"),
     (sparse.csr_array(R[:, np.newaxis]), {}, "y must be a dense array of numbers, got csr_array"),
     (R, {"loss": "poisson"}, "y must be at least 0 for the loss 'poisson', got -"),

@@ -290,7 +290,10 @@ ONLY_CLASSIFIER = [
 ]
 ONLY_REGRESSOR = [
     ({"X_val": XV, "y_val": np.c_[RV, RV]}, "y_val must have 1 column as y, got 2"),
-    ({"X_val": XV, "y_val": np.full(30, "a")}, "y_val: could not convert string to float"),
+    (
+        {"X_val": XV, "y_val": np.full(30, "a")},
+        "y_val must be numbers, got strings, such as 'a'",
+    ),
     ({"X_val": XV, "y_val": sparse.csr_array(RV[:, None])}, "y_val: "),
 ]
 ALL_WRONG = [

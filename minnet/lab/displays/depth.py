@@ -121,9 +121,11 @@ class VarianceByDepthDisplay:
             Not fitted, an estimator is drawn as its fit would start. Theory is about the start: the
             points of a trained network leave the line.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         y : array-like, default=None
             Needed for ``direction="backward"``, and for an estimator that is not fitted.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts; None means all alike.
         direction : {"forward", "backward"}, default="forward"
             What is drawn; both are kept.
         n_errors : float, default=2.0
@@ -134,6 +136,7 @@ class VarianceByDepthDisplay:
         color : matplotlib color, optional
             Of all parts, to tell several displays on one axes apart.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For the measured points.
 
@@ -179,6 +182,7 @@ class VarianceByDepthDisplay:
         Parameters
         ----------
         direction : {"forward", "backward"}, default="forward"
+            Activations going forward, or gradients going back.
 
         Returns
         -------
@@ -207,6 +211,7 @@ class VarianceByDepthDisplay:
         ax : matplotlib axes, optional
             New ones unless given.
         direction : {"forward", "backward"}, default="forward"
+            Activations going forward, or gradients going back.
         color : matplotlib color, optional
             Of all parts, to tell several displays on one axes apart.
         **kwargs

@@ -47,12 +47,15 @@ class _HistogramDisplay:
         Parameters
         ----------
         measurement : Measurement
+            What :func:`minnet.lab.probe` returned.
         quantity : str, optional
             Which array of the measurement.
         hidden_only : bool, default=True
             Leave out the output layer, and linear layers below a BatchNorm.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         kind : {"ridges", "lines"}, default="ridges"
+            Which of the pictures is drawn.
         **kwargs
             For the drawn patches.
 
@@ -100,17 +103,22 @@ class _HistogramDisplay:
         estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
             Not fitted, an estimator is drawn as its fit would start.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         y : array-like, default=None
             As ``fit`` takes it; the targets of the loss for a Network. Needed for gradients, and for an
             estimator that is not fitted.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts; None means all alike.
         quantity : str, optional
             Which array of the measurement; the first that the class names unless given.
         hidden_only : bool, default=True
             Leave out the output layer, and linear layers below a BatchNorm.
         n_bins : int, default=64
+            How many bins the histogram has.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         kind : {"ridges", "lines"}, default="ridges"
+            Which of the pictures is drawn.
         **kwargs
             For the drawn patches.
 
@@ -183,8 +191,11 @@ class ActivationHistogramDisplay(_HistogramDisplay):
     Parameters
     ----------
     density : ndarray of shape (n_layers, n_bins)
+        Share of the values in each bin, by layer.
     edges : ndarray of shape (n_layers, n_bins + 1)
+        Borders of the bins.
     layers : list of str
+        Names of the layers, from the input up.
     quantity : {"Y", "Z"}
         Activations or pre-activations.
     sd : ndarray of shape (n_layers,)
@@ -219,8 +230,11 @@ class GradientHistogramDisplay(_HistogramDisplay):
     Parameters
     ----------
     density : ndarray of shape (n_layers, n_bins)
+        Share of the values in each bin, by layer.
     edges : ndarray of shape (n_layers, n_bins + 1)
+        Borders of the bins.
     layers : list of str
+        Names of the layers, from the input up.
     quantity : {"dZ", "dW"}
         Gradients by pre-activations, of each sample; or by weights, of the objective.
     sd : ndarray of shape (n_layers,)

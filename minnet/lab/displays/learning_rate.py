@@ -63,11 +63,15 @@ class LearningRateDisplay:
         Parameters
         ----------
         estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
+            A copy of it is trained; it stays as it is.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         y : array-like
+            Targets, as ``fit`` takes them.
         sample_weight, low, high, n_steps
             See :func:`minnet.lab.find_learning_rate`.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For the line.
 
@@ -87,7 +91,9 @@ class LearningRateDisplay:
         Parameters
         ----------
         test : RangeTest
+            What :func:`minnet.lab.find_learning_rate` returned.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For the line.
 

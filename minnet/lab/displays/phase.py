@@ -28,11 +28,13 @@ class PhaseDiagramDisplay:
     Parameters
     ----------
     activation : Activation
+        By its name or as an object.
     sigma_w : ndarray of shape (n_w,)
         :math:`\sigma_w`, the square root of fan_in times the variance of a weight.
     sigma_b : ndarray of shape (n_b,)
         :math:`\sigma_b`, the standard deviation of a bias.
     chi : ndarray of shape (n_b, n_w)
+        Factor of gradients at each point of the grid.
     points : ndarray of shape (n_points, 2)
         :math:`\sigma_w` and :math:`\sigma_b` of the layers of a network.
 
@@ -83,6 +85,7 @@ class PhaseDiagramDisplay:
         Parameters
         ----------
         activation : str or Activation
+            By its name or as an object.
         sigma_w : array-like, optional
             Of the grid; 161 values from 0.3 to 3, over the largest slope, unless given.
         sigma_b : array-like, optional
@@ -90,6 +93,7 @@ class PhaseDiagramDisplay:
         points : array-like of shape (n_points, 2)
             Pairs of sigma_w and sigma_b to mark.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For the marked points.
 
@@ -134,6 +138,7 @@ class PhaseDiagramDisplay:
         sigma_w, sigma_b : array-like, optional
             See :meth:`from_activation`.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For the marked points.
 

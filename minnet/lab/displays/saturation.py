@@ -41,10 +41,12 @@ class SaturationDisplay:
     Parameters
     ----------
     steps : ndarray of int, shape (n_measurements,)
+        Steps of the training at which it was looked.
     values : dict of ndarray of shape (n_measurements, n_layers)
         ``"saturated"``, ``"dead"``: shares of pre-activations and of units; ``"p98"``, ``"sd"``: 98th
         percentile and standard deviation of activations.
     layers : list of str
+        Names of the layers, from the input up.
 
     Attributes
     ----------
@@ -80,8 +82,11 @@ class SaturationDisplay:
         Parameters
         ----------
         recording : Recording
+            What :class:`minnet.lab.Probe` noted.
         kind : {"saturated", "activations", "dead"}, default="saturated"
+            Which of the pictures is drawn.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For the lines.
 
@@ -121,6 +126,7 @@ class SaturationDisplay:
         Parameters
         ----------
         estimator : MinNetClassifier, MinNetRegressor, or Pipeline that ends in one
+            A clone of it is trained; it stays as it is.
         X, y : array-like
             As ``fit`` takes them.
         X_probe : array-like, default=None
@@ -129,7 +135,9 @@ class SaturationDisplay:
             When to measure, see :class:`minnet.lab.Probe`. None measures up to some hundred times, most
             often at the start: enough for a curve, wherever training ends.
         kind : {"saturated", "activations", "dead"}, default="saturated"
+            Which of the pictures is drawn.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For the lines.
 

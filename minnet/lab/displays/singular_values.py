@@ -37,11 +37,13 @@ class SingularValuesDisplay:
     values : list of ndarray of shape (n_samples, k)
         Singular values, a layer an array.
     layers : list of str
+        Names of the layers, from the input up.
     scales : ndarray of shape (n_layers,)
         Square roots of fan_in times the variance of a weight.
     ratios : ndarray of shape (n_layers,)
         fan_out / fan_in.
     activations : list of Activation
+        That of each layer.
     variances : ndarray of shape (n_layers,)
         Of pre-activations, predicted; NaN where theory knows nothing.
     orthogonal : ndarray of bool, shape (n_layers,)
@@ -95,6 +97,7 @@ class SingularValuesDisplay:
         estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
             Not fitted, an estimator is drawn as its fit would start. The laws are about the start.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         y : array-like, default=None
             Needed for an estimator that is not fitted only.
         n_samples : int, default=4
@@ -102,8 +105,11 @@ class SingularValuesDisplay:
         random_state : int, RandomState or None, default=0
             Which rows.
         law : {"jacobian", "weights"} or None, default="jacobian"
+            Which law of random matrices is drawn beside them, if any.
         n_bins : int, default=40
+            How many bins the histogram has.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For the drawn patches.
 
@@ -146,6 +152,7 @@ class SingularValuesDisplay:
         ax : matplotlib axes, optional
             New ones unless given.
         law : {"jacobian", "weights"} or None, default="jacobian"
+            Which law of random matrices is drawn beside them, if any.
         n_bins : int, default=40
             From 0 to the largest singular value of all layers. Values that are 0, as a rectifier makes
             them, are in no bin; their share is written at the right.

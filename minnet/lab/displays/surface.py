@@ -91,6 +91,7 @@ class LossSurfaceDisplay:
         estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
             Not fitted, an estimator is drawn as its fit would start. Nothing of it changes.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs, a row for each sample.
         y : array-like
             As ``fit`` takes it; the targets of the loss for a Network.
         loss : str, Loss, or list of them, optional
@@ -106,7 +107,9 @@ class LossSurfaceDisplay:
         n_points : int, default=41
             In each direction.
         kind : {"contour", "surface"}, default="contour"
+            Which of the pictures is drawn.
         ax : matplotlib axes or array of them, optional
+            Where to draw; None makes new axes.
         **kwargs
             For ``contourf`` or ``plot_surface``.
 

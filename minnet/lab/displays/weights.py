@@ -22,6 +22,7 @@ class FirstLayerWeightsDisplay:
     Parameters
     ----------
     images : ndarray of shape (n_images, height, width)
+        Weights of each unit, in the form of an input.
     units : ndarray of int, shape (n_images,)
         Which unit each is of.
 
@@ -61,6 +62,7 @@ class FirstLayerWeightsDisplay:
         Parameters
         ----------
         estimator : MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or Network
+            Fitted, or as its fit would start.
         X, y : array-like, default=None
             Needed for an estimator that is not fitted only.
         shape : (int, int), optional
@@ -68,6 +70,7 @@ class FirstLayerWeightsDisplay:
         n_images : int, default=25
             At most; those units whose weights are largest, in the order of the layer.
         ax : matplotlib axes, optional
+            Where to draw; None makes new axes.
         **kwargs
             For ``matplotlib.axes.Axes.imshow``.
 
