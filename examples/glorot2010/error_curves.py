@@ -118,7 +118,7 @@ def draw_overview(rows):
     """Draw the longest training of each row and the paper's final errors, small; return the figure."""
     import matplotlib.pyplot as plt
 
-    figure, ax = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
+    figure, ax = plt.subplots(figsize=(4.6, 4.1), layout="constrained")
     colors = _colors(rows)
     for row, curves in rows.items():
         longest = max(curves, key=lambda curve: curve.points[-1]["updates"])
@@ -128,7 +128,7 @@ def draw_overview(rows):
     ax.grid(alpha=0.3)
     _draw_prior(ax, left=True)
     _draw_paper(ax, rows, colors, room=80)
-    ax.set_title("ours (lines) and the paper's (stars)", fontsize=11)
+    ax.set_title("ours (lines) and the paper's (stars)", fontsize=10)
     return figure
 
 
@@ -176,7 +176,7 @@ def _draw_paper(ax, rows, colors, room=18):
     ax.set_xlim(lowest, end)
     ax.set_xticks([10**k for k in range(3, 7)])
     ax.text(
-        (first * end) ** 0.5, 3, f"the paper, after\n{PAPER_UPDATES:,}", ha="center", fontsize=8
+        (first * end) ** 0.5, 50, f"the paper, after\n{PAPER_UPDATES:,}", ha="center", fontsize=8
     )
     shown = sorted((row for row in PAPER_ROWS if row in rows), key=PAPER.get)
     *labels, _ = spread([*(PAPER[row] for row in shown), PRIOR_ERROR], 5.0)  # not on that line

@@ -58,7 +58,7 @@ def trainings(curves):
     A line for each kind of network, at the learning rate that most updates were made with, and one for
     those that served to choose it.
     """
-    rows = [["network", "hidden layers", "images", "learning rate", "seeds", "updates", "time",
+    rows = [["network", "hidden layers", "updates", "time", "seeds", "images", "learning rate",
              "updates a second"]]  # fmt: skip
     used = []
     for size in sorted({_size(curve) for curve in curves}):
@@ -68,11 +68,12 @@ def trainings(curves):
             rate, seeds = of_row[0].run["rate"], ", ".join(str(c.run["seed"]) for c in of_row)
             layers = f"{depth} x {width}" + f", {shape}" * (shape != "equal")
             images = f"{fixed:,}" if fixed else "fresh"
-            cells = [ROWS[row][0], layers, images, f"{rate:g}", seeds]
-            rows.append(cells + _effort(of_row))
+            updates, took, pace = _effort(of_row)
+            rows.append([ROWS[row][0], layers, updates, took, seeds, images, f"{rate:g}", pace])
     others = [curve for curve in curves if not any(curve is one for one in used)]
     if others:
-        rows.append([f"{len(others)} to choose rates with", "", "", "", "", *_effort(others)])
+        updates, took, pace = _effort(others)
+        rows.append([f"{len(others)} to choose rates with", "", updates, took, "", "", "", pace])
     return rows
 
 

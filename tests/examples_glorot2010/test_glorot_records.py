@@ -197,11 +197,11 @@ def test_the_table_of_trainings():
     curves += [curve("tanh-n", (50, 40), fixed=1000), curve("tanh", (50, 40), shape="growing")]
     _, *rows = inventory.trainings(curves)
     assert rows == [
-        ["Tanh", "5 x 1000", "fresh", "0.1", "0, 1", "2,000", "3 min", "20"],
-        ["Tanh", "2 x 1000", "fresh", "0.1", "0", "2,000", "2 min", "20"],
-        ["Tanh", "5 x 1000, growing", "fresh", "0.1", "0", "2,000", "2 min", "20"],
-        ["Tanh N", "5 x 1000", "1,000", "0.1", "0", "2,000", "2 min", "20"],
-        ["1 to choose rates with", "", "", "", "", "1,000", "2 min", "10"],
+        ["Tanh", "5 x 1000", "2,000", "3 min", "0, 1", "fresh", "0.1", "20"],
+        ["Tanh", "2 x 1000", "2,000", "2 min", "0", "fresh", "0.1", "20"],
+        ["Tanh", "5 x 1000, growing", "2,000", "2 min", "0", "fresh", "0.1", "20"],
+        ["Tanh N", "5 x 1000", "2,000", "2 min", "0", "1,000", "0.1", "20"],
+        ["1 to choose rates with", "", "1,000", "2 min", "", "", "", "10"],
     ]  # fmt: skip
     assert inventory.where(curves) == (
         "On P with 2 cores, 1 thread a training, several side by side, measurements included; minnet 1, "
