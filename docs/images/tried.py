@@ -39,7 +39,9 @@ def drawing():
         left, right = (_length(text) + 2 * PADDING for text in (where, what))
         if x + left + right > WIDTH:
             x, y = 0, y + HEIGHT + GAP
-        badges.append(_half(x, y, left, where, DARK) + _half(x + left, y, right, what, COLOURS[what]))
+        badges.append(
+            _half(x, y, left, where, DARK) + _half(x + left, y, right, what, COLOURS[what])
+        )
         x += left + right + GAP
     text = escape(alternative_text())
     return (

@@ -94,7 +94,6 @@ class InitializerSupport:
         """Show data to the initializers that look at them, after :meth:`initialize`.
 
         They are called once, in the order of the layers, as ``adapt(network, layer_index, X, T,
-            Inputs, a row for each sample.
         sample_weight)`` with what comes into their layer, through the layers below as already adapted:
         nothing is dropped, and batch normalization takes the mean and variance of these rows. They see
         4096 rows at most, evenly spaced over those of positive weight. One whose ``needs_X`` is False
