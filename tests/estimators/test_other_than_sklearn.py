@@ -128,9 +128,9 @@ def test_4_the_split_is_stratified():
     seen = []
 
     class Watched(MLPClassifier):
-        def _score(self, X, y, *weight):  # there since 1.7
+        def _score(self, X, y, **weight):  # there since 1.7
             seen.append(tuple(np.bincount(y, minlength=3)))
-            return super()._score(X, y, *weight)
+            return super()._score(X, y, **weight)
 
     def scorer(estimator, X, y):
         seen.append(tuple(np.bincount(y, minlength=3)))
