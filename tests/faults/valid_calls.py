@@ -455,6 +455,14 @@ for _name, (_from, _of_plot) in _SIMPLE.items():
     CALLS[f"{_name}.plot"] = _plot(_make, **_of_plot)
     CALLS[f"{_name}.from_estimator"] = _drawn(_cls, **_from)
 
+
+def _depth():
+    return displays.VarianceByDepthDisplay.from_estimator(_classifier(), X=X, y=CLASS)
+
+
+CALLS["VarianceByDepthDisplay.share_in_band"] = _display(
+    lambda: Call(_depth().share_in_band, {"direction": "forward"})
+)
 CALLS["PhaseDiagramDisplay.from_activation"] = _drawn(
     displays.PhaseDiagramDisplay,
     "from_activation",
