@@ -28,6 +28,7 @@ from sklearn.model_selection import (
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from versions import SKLEARN
 
 from minnet import Dense, MinNetClassifier, MinNetRegressor
 from minnet.initializers import GlorotUniform
@@ -182,7 +183,7 @@ def test_html_repr():
         for fitted in (est, clone(est).fit(X, R if isinstance(est, MinNetRegressor) else Y)):
             page = fitted._repr_html_()
             assert type(est).__name__ in page
-            assert "hidden_layer_sizes" in page
+            assert SKLEARN < (1, 7) or "hidden_layer_sizes" in page  # a table of the arguments
         assert "MinNet" in make_pipeline(StandardScaler(), est)._repr_html_()
 
 
