@@ -7,6 +7,7 @@ import pytest
 from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from versions import since
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network, Trainer
 from minnet.training.lbfgs import minimize_lbfgs
@@ -161,7 +162,12 @@ def sklearn_network(mlp, loss, alpha):
     return network.initialize(len(mlp.coefs_[0]))
 
 
-@pytest.mark.parametrize("weight", [None, REPEATS.astype(float)], ids=["equal", "weighted"])
+WEIGHTED = pytest.param(
+    REPEATS.astype(float), marks=since((1, 7), "sample_weight of the MLP"), id="weighted"
+)
+
+
+@pytest.mark.parametrize("weight", [pytest.param(None, id="equal"), WEIGHTED])
 @pytest.mark.parametrize("activation", ["tanh", "logistic", "relu"])
 @pytest.mark.parametrize("kind", ["multiclass", "binary", "regression"])
 def test_objective_is_that_of_scikit_learn(kind, activation, weight, X, T):
@@ -172,7 +178,7 @@ def test_objective_is_that_of_scikit_learn(kind, activation, weight, X, T):
     mlp = MLP(hidden_layer_sizes=(5, 4), activation=activation, **given)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        mlp.fit(X, y, weight)
+        mlp.fit(X, y, **({} if weight is None else {"sample_weight": weight}))
     targets = y.astype(float)[:, None] if kind == "binary" else y
     network = sklearn_network(mlp, loss, 0.4)
     objective = network.objective(X, targets, weight)
