@@ -51,15 +51,14 @@ test: $(STAMPS)/run
 test-all: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-# The extension is that of .venv: both are of the same Python. What the pages print is what the newest versions print.
+# The extension is that of .venv: both are of the same Python.
 test-lowest: $(STAMPS)/run
 	rm -rf $(LOWEST) && $(PYTHON) -m venv $(LOWEST)
 	$(BIN)/python .ci/lowest.py > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot,onnx]' onnxruntime skl2onnx
 	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba \
-	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider \
-	    --ignore tests/documentation $(PYTEST_ARGS)
+	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider $(PYTEST_ARGS)
 
 # In at most half an hour on two cores. What was trained is not trained again.
 paper: $(STAMPS)/run
