@@ -271,7 +271,8 @@ print([str(w.message) for w in caught], est.score(X, y) > 0.5, est.n_iter_ >= 2,
         finally:
             run.kill()
     assert run.returncode == 0, err
-    assert out.splitlines()[-1] == "['Training interrupted by user.'] True True"
+    # the line that was being printed may have been cut
+    assert out.rstrip().endswith("['Training interrupted by user.'] True True"), out[-200:]
 
 
 # ---- partial_fit

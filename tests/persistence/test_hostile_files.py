@@ -302,7 +302,8 @@ CONTAINERS = {
     "metadata of a number": (lambda raw: build({"__metadata__": {"minnet": 3}}), "must be a text"),
     "description is cut": (with_description('{"format"'), "its JSON is broken"),
     "description is a list": (with_description("[]"), "the description must be an object"),
-    "description is deep": (with_description(nested(10**4)), "nested too deeply"),
+    # how deep Python's JSON goes is not the same in all versions
+    "description is deep": (with_description(nested(10**4)), "nested too deeply|be an object"),
     "description has keys twice": (with_description('{"format":1,"format":1}'), "occurs twice"),
     "unknown dtype": (with_entry(dtype="O"), "dtype must be 'F64'"),
     "no dtype": (with_entry(dtype=None), "dtype must be 'F64'"),
@@ -418,7 +419,7 @@ def test_what_is_no_file_is_refused(tmp_path):
         load_model(tmp_path)
     with pytest.raises(FileNotFoundError):
         load_model(tmp_path / "missing")
-    with pytest.raises(ValueError, match="null byte"):
+    with pytest.raises(ValueError, match=r"null (byte|character)"):
         load_model("a\0b")
     if os.path.exists("/dev/zero"):
         with pytest.raises(ValueError, match="path must be that of a file"):
