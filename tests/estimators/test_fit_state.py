@@ -385,7 +385,7 @@ def test_records_of_a_warm_start(make, y):
 @pytest.mark.parametrize(
     "changed",
     [{"hidden_layer_sizes": (7,)}, {"hidden_layer_sizes": (6, 6)}, {"activation": "tanh"}]
-    + [{"batch_norm": True}, {"hidden_layer_sizes": (100,), "layers": [Dense(6)]}],
+    + [{"batch_norm": True}, {"hidden_layer_sizes": (100,), "layers": [Dense(6, "tanh")]}],
     ids=str,
 )
 def test_warm_start_of_another_architecture(make, y, changed):
