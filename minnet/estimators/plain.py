@@ -34,6 +34,9 @@ _ARRAYS = (Sequence, np.ndarray)
 
 _NUMBERS = (Real, np.bool_, Decimal, str, *_ARRAYS)
 
+#: Dtypes of polars that NumPy has not, and older polars cannot make arrays of.
+_OF_128_BITS = ("Int128", "UInt128")
+
 _EXACT = 2.0**53  # up to here floats have all whole numbers
 
 
@@ -133,6 +136,8 @@ def for_metrics(values: Any, plain: Any) -> Any:
     """
     if values is plain or sparse.issparse(values):
         return values
+    if str(getattr(values, "dtype", "")) in _OF_128_BITS:
+        return plain
     try:
         read = check_array(values, ensure_2d=False, dtype=None)
     except Exception:  # whatever the library makes of it that they are of
@@ -221,7 +226,7 @@ class _Reader(ABC):
                 if column.isna().any():
                     raise self._is_missing("NA", where)
                 return column.to_numpy(dtype=dtype.numpy_dtype)
-        if str(dtype) in ("Int128", "UInt128"):  # of polars, and NumPy has none
+        if str(dtype) in _OF_128_BITS:
             A = np.array(column.to_list(), dtype=object)
         else:
             A = np.asarray(column)
