@@ -548,8 +548,9 @@ class BaseMinNet(
         return predict_blocks(X, backend, output)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_in_fit"}
+        state = dict(super().__getstate__())  # at once: another thread may be in partial_fit
+        state.pop("_in_fit", None)
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -276,7 +276,8 @@ def test_a_warm_start_after_partial_fit_wants_all_classes_that_were_named():
 def test_another_architecture_is_named_where_scikit_learn_says_nothing_or_crashes(sizes):
     est = MinNetClassifier(**SMALL, warm_start=True).fit(X, Y).set_params(hidden_layer_sizes=sizes)
     expected = (
-        "the architecture must stay as it was fitted, [Dense(5, activation=Relu()), Dense(3)], got"
+        "the architecture must stay as it was fitted, "
+        "[Dense(5, activation=Relu()), Dense(3, activation=Identity())], got"
     )
     for call in (est.fit, est.partial_fit):
         assert_refused(
