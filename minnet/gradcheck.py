@@ -31,7 +31,8 @@ class GradientCheck(Shown):
         For each parameter array, by label, the relative error
         :math:`\lVert g - \hat g \rVert / \max(\lVert g \rVert, \lVert \hat g \rVert)`;
         0 where the rounding of the losses explains the difference and is itself below the tolerance times
-        the largest gradient (root mean square) of any array; NaN where the array cannot be told.
+        the largest gradient (root mean square) of any array; NaN where the array cannot be told;
+        infinite where the gradient, or the loss, is NaN or infinite.
     n_checked, n_skipped, n_unclear : dict
         How many elements were compared, how many were skipped for a kink, and how many cannot be told
         since what they change of the loss is lost in its rounding.
@@ -63,10 +64,15 @@ class GradientCheck(Shown):
                 self.n_checked[label],
                 self.n_skipped[label],
                 self.n_unclear[label],
-                f"above {self.tolerance:g}" if error >= self.tolerance else "",
+                self._note(error),
             ]
             for label, error in self.errors.items()
         ]
+
+    def _note(self, error: float) -> str:
+        if np.isinf(error):
+            return "the gradient or the loss is NaN or infinite"
+        return f"above {self.tolerance:g}" if error >= self.tolerance else ""
 
     def _text(self) -> str:
         return text_table(_HEADS, self._rows())
@@ -103,7 +109,8 @@ def check_gradients(
     The difference of two losses carries their rounding, :math:`2^{-52} |L| / \epsilon`. Where that hides
     what is to be seen (targets of 1e9 have losses of 1e18), differences of fourth order with a step of
     :math:`1000 \epsilon` are taken as well; an array on which these do not agree either "cannot be told":
-    it is no error, and ``ok`` is not True. Data of unit scale are what to check with.
+    it is no error, and ``ok`` is not True. Data of unit scale are what to check with. A gradient or a
+    loss that is NaN or infinite is an infinite error.
 
     Parameters
     ----------
@@ -163,20 +170,24 @@ def check_gradients(
         rng = np.random.default_rng(None if rng is None else check_whole("rng", rng, 0))
     rounding = _rounding(network, X, T, sample_weight, loss) / epsilon
     rows = [row for row in network.parameter_table if row.trainable]
-    largest = max((np.sqrt(np.mean(grads[row.slice] ** 2)) for row in rows), default=0.0)
+    sizes = [np.sqrt(np.mean(grads[row.slice] ** 2)) for row in rows]
+    largest = max(filter(np.isfinite, sizes), default=0.0)
     result = GradientCheck(tolerance)
 
     def compare(chosen: Array, difference: Any, step: float) -> tuple[float, int]:
         """Return the error, NaN where rounding hides it, and how many elements no kink is near."""
         found = [(k, difference(network, k, step, X, T, sample_weight)) for k in chosen]
         pairs = [(grads[k], value) for k, value in found if value is not None]
+        if not (np.isfinite(loss) and np.isfinite(grads[chosen]).all()):
+            return np.inf, len(pairs)
         analytic, numeric = np.reshape(pairs, (-1, 2)).T
         scale = max(np.linalg.norm(analytic), np.linalg.norm(numeric))
         error, noise = np.linalg.norm(analytic - numeric), rounding * epsilon / step
         if error < tolerance * scale or error > noise * np.sqrt(len(pairs)):
             return float(error / scale), len(pairs)
         # What is left of a gradient that vanishes (deep sigmoids, a bias under batch normalization).
-        return np.nan if pairs and noise > tolerance * largest else 0.0, len(pairs)
+        told = not pairs or (np.isfinite(numeric).all() and noise <= tolerance * largest)
+        return 0.0 if told else np.nan, len(pairs)
 
     for row in rows:
         chosen = np.arange(row.slice.start, row.slice.stop)

@@ -326,6 +326,38 @@ def test_what_rounding_hides_is_no_agreement(loss, layer, X):
     assert {-3, 0, 3} <= {*sure}  # where there is something to be seen it is seen
 
 
+class DenseTimes(Dense):
+    def __init__(self, units, activation="tanh", factor=np.nan):
+        super().__init__(units, activation)
+        self.factor = factor
+
+    def backward(self, dY, ctx):
+        dX = super().backward(dY, ctx)
+        ctx.dW = ctx.dW * self.factor
+        return dX * self.factor
+
+
+@pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["weight", "backward", "last backward"])
+def test_what_is_not_finite_is_an_error(where, value, X):
+    own = DenseTimes(5, factor=value)
+    layers = {
+        "weight": [Dense(6, "tanh"), Dense(K)],
+        "backward": [Dense(6, "tanh"), own, Dense(K)],
+        "last backward": [Dense(6, "tanh"), DenseTimes(K, "identity", value)],
+    }
+    network = initialized(layers[where])
+    if where == "weight":
+        network.layers[1].W[0, 0] = value
+    result = check_gradients(network, X, targets("log_loss", X), max_elements=10)
+    assert not result.ok
+    assert result.max_error == result.errors["layers[0].W"] == np.inf
+    assert " inf " in str(result)
+    assert "NaN or infinite" in str(result)
+    assert "inf" in result._html()
+
+
 def test_it_prints_as_a_table():
     errors = {"a.W": 1e-9, "b": 0.5, "c": np.nan}
     counts = {"a.W": 12, "b": 3, "c": 0}, {"a.W": 0, "b": 1, "c": 0}, {"a.W": 0, "b": 0, "c": 4}
