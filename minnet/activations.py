@@ -455,6 +455,9 @@ def is_own(activation: Activation) -> bool:
 
 def name_of(activation: Activation) -> str:
     """Return the registered name of an activation, or its class name for a user's own."""
-    if is_own(activation) or "name" in {**vars(type(activation)), **vars(activation)}:
+    if is_own(activation) or "name" in {
+        **vars(type(activation)),
+        **getattr(activation, "__dict__", {}),
+    }:
         return activation.name
     return type(activation).__name__

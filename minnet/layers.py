@@ -138,7 +138,8 @@ class Layer(ParameterViews, Configurable):
         The same input gives another output in training than in prediction, or in each pass.
     takes_activation : bool, default=False
         It has a parameter ``activation``, and one of None is a question that a network or an estimator
-        answers: it is then given one.
+        answers: it is then given an Activation object. Of a name, ``__init__`` makes one by
+        :func:`minnet.activations.get_activation`.
     """
 
     trainable = True
@@ -246,6 +247,12 @@ def check_layers(layers: Any) -> list[Layer]:
         raise TypeError(f"layers must be a list of layers, got {layers!r:.200}") from None
     for i, layer in enumerate(layers):
         if isinstance(layer, Layer):
+            if isinstance(layer.activation, str):
+                raise TypeError(
+                    f"layers[{i}].activation must be an Activation object, got {layer.activation!r:.200}: "
+                    f"{type(layer).__name__}.__init__ is to keep get_activation(activation) of "
+                    "minnet.activations"
+                )
             continue
         hint = ""
         if is_whole(layer):

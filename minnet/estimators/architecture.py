@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.activations import Identity, Sigmoid
+from minnet.activations import Identity, Sigmoid, get_activation
 from minnet.common.callers import level_of_user
 from minnet.common.checks import NO_NUMBERS
 from minnet.common.types import Estimator
@@ -62,7 +62,9 @@ def build_layers(estimator: Estimator, n_outputs: int) -> list[Layer]:
         return [*_hidden_layers(estimator), output]
     layers = [layer.copy() if is_open(layer) else layer for layer in given_layers(estimator)]
     for layer in taking_activation(layers):
-        layer.activation = estimator.activation
+        layer.activation = get_activation(
+            estimator.activation
+        )  # a user's own layer may keep it as it is
     for layer in filter(is_open, layers):
         layer.activation = Identity()
     return [*layers, output]

@@ -19,7 +19,7 @@ from minnet import (
 )
 from minnet.activations import Identity, Tanh
 from minnet.export import to_numpy_source
-from minnet.layers import Layer
+from minnet.layers import Layer, Parameter
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -188,3 +188,45 @@ def test_an_output_layer_among_the_hidden_ones_is_told_of(before, last, y, warne
     recwarn.clear()
     est.set_params(layers=[*before, last, last]).fit(X, y)  # of one width on purpose
     assert not [w for w in recwarn if "the output layer" in str(w.message)]
+
+
+class Own(Layer):
+    """A fully connected layer as a user writes it, who keeps the activation as it is given."""
+
+    takes_activation = True
+
+    def __init__(self, units, activation=None):
+        self.units = units
+        self.activation = activation
+
+    def output_size(self, n_inputs):
+        return self.units
+
+    def parameters(self, n_inputs):
+        return {"W": Parameter((n_inputs, self.units), is_weight=True)}
+
+    def forward(self, X, ctx):
+        ctx.X, ctx.Z = X, X @ self.W
+        ctx.Y = self.activation(ctx.Z)
+        return ctx.Y
+
+    def backward(self, dY, ctx):
+        dZ = dY * self.activation.derivative(ctx.Z, ctx.Y)
+        ctx.dW = ctx.X.T @ dZ
+        return dZ @ self.W.T
+
+
+@pytest.mark.parametrize("chosen", ["tanh", Tanh()])
+def test_own_layer_is_given_an_activation_object(chosen):
+    est = classifier([Own(8)], chosen).fit(X, Y)
+    assert est.network_.layers[0].activation == Tanh()
+    assert Network([Own(8), Dense(3)]).layers[0].activation == LINEAR
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_own_layer_with_a_name_for_an_activation_is_told_of_get_activation(takes):
+    given = type("Mine", (Own,), {"takes_activation": takes})(8, "tanh")
+    sentence = r"layers\[1\].activation .* got 'tanh': Mine.__init__ is to keep get_activation"
+    for use in (lambda layers: classifier(layers).fit(X, Y), Network):
+        with pytest.raises(TypeError, match=sentence):
+            use([Dense(4), given])
