@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,15 @@ __all__ = ["differences", "fingerprint", "resume", "told_of"]
 _OF_STEPS = ("batch_size", "shuffle", "clip_value", "clip_norm", "weight_decay")
 
 _LONGEST = 120
+_BEGINNING = "to begin with"
 
 
 def told_of(trainer: Any, source: InMemory | Batches, validation: Validation) -> dict[str, str]:
     """Return what tells the training that is about to begin from others, by the names that users know.
 
-    It is the network's configuration and random key, the options that decide what steps are taken, what
-    was done before, and a digest of all numbers of the data; of a stream none. If the function that
-    validates has a method ``digest``, what that returns counts, too.
+    It is the network's configuration, random key and weights, the options that decide what steps are
+    taken, what was done before, and a digest of all numbers of the data; of a stream none. If the function
+    that validates has a method ``digest``, what that returns counts, too.
     """
     network, optimizer = trainer.network, trainer.optimizer
     constants = optimizer.get_config() | {"learning_rate": trainer.initial_rate}
@@ -48,8 +50,24 @@ def told_of(trainer: Any, source: InMemory | Batches, validation: Validation) ->
             if isinstance(value, np.ndarray):
                 told[f"{name} of the initializer of {label}"] = digest_of(value, 0)
     texts = {name: repr(value) for name, value in told.items()}
+    texts |= {f"the {label} {_BEGINNING}": _told(array) for label, array in _arrays(network)}
     texts |= source.digest() | validation.digest()
     return {name: _short(text) for name, text in texts.items()}
+
+
+def _arrays(network: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name and the array of all parameters, and of the layers' state where there is one."""
+    yield "weights", network.params
+    if network.state.size:
+        yield "running statistics", network.state
+
+
+def _told(array: np.ndarray) -> str:
+    """Return what tells an array from others, and not from the same one rounded on another machine."""
+    numbers = np.asarray(array, np.float64)
+    places = np.cos(np.arange(numbers.size))  # in another order it is another array
+    with np.errstate(invalid="ignore", over="ignore"):
+        return f"({numbers.size},) #{float(numbers @ numbers):.6g} {float(numbers @ places):.4g}"
 
 
 def _short(text: str) -> str:
@@ -84,7 +102,8 @@ def differences(there: dict[str, str], here: dict[str, str]) -> str:
         else:
             shown = [text.split(" #")[0] for text in (one, other)]
             found.append(f"{name} ({shown[0]} in the file, {shown[1]} now)")
-    return ", ".join(found)
+    # Weights follow from the arguments: they tell something where those are equal.
+    return ", ".join([name for name in found if _BEGINNING not in name] or found)
 
 
 def resume(trainer: Any, saved: Any) -> None:

@@ -17,7 +17,17 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
-from minnet import AdamW, Dense, MinNetClassifier, Network, RMSProp, Trainer, load_model, save_model
+from minnet import (
+    AdamW,
+    Dense,
+    MinNetClassifier,
+    Network,
+    RMSProp,
+    Trainer,
+    copy_weights,
+    load_model,
+    save_model,
+)
 from minnet.backends import list_backends
 from minnet.callbacks import Callback, Checkpoint, History, TensorBoard, TimeLimit
 from minnet.lab import Probe
@@ -487,6 +497,23 @@ def test_a_fit_that_changes_the_working_directory_keeps_its_file(tmp_path, monke
     net = classifier().set_callbacks(Checkpoint("c.safetensors", every=0), Elsewhere()).fit(X, Y)
     assert os.listdir(tmp_path / "b") == []
     assert load_model(tmp_path / "a" / "c.safetensors").n_iter_ == net.n_iter_
+
+
+def test_other_weights_to_begin_with_are_another_fit(tmp_path):
+    path = tmp_path / "fit.safetensors"
+    source = MinNetClassifier((4,), max_iter=2, random_state=5).fit(X, Y)
+
+    def fit(taken):
+        clf = MinNetClassifier((4,), warm_start=True, max_iter=2, random_state=0).initialize(X, Y)
+        if taken:
+            copy_weights(source, clf)
+        return clf.set_callbacks(Checkpoint(path)).fit(X, Y)
+
+    fit(taken=False)
+    with pytest.raises(ValueError, match=r"differs in the weights to begin with \(other numbers\)"):
+        fit(taken=True)
+    with pytest.warns(UserWarning, match="complete"):
+        fit(taken=False)
 
 
 def test_a_warm_start_has_a_file_of_its_own(tmp_path):
