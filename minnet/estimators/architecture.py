@@ -112,24 +112,38 @@ def taking_activation(layers: Sequence[Layer]) -> list[Layer]:
     return found
 
 
-def warn_of_output_layer(estimator: Estimator, n_outputs: int, n_classes: int) -> None:
+def warn_of_output_layer(estimator: Estimator, network: Network, n_classes: int) -> None:
     """Warn where the last of the layers in ``layers=`` seems to be meant as the output layer.
 
-    It has as many units as there are outputs, or classes, no other has, and it does what an output layer
-    does: it is linear, names no activation, or has the one sigmoid that a single output would have.
+    That is a Dense, with nothing after it, of as many units as there are outputs or classes, which does
+    what an output layer does: it names no activation, or is linear, or has the sigmoid of one output or of
+    several labels. A linear one and a sigmoid with another just like it below are meant to be hidden: so
+    is a deep linear network made. One that names no activation may be either, whatever is below.
     """
-    dense = [layer for layer in estimator.layers or () if layer.fully_connected]
-    widths = [getattr(layer, "units", None) for layer in dense]
-    if not dense or widths[-1] not in (n_outputs, n_classes) or widths.count(widths[-1]) > 1:
+    *below, last = estimator.layers or [None]
+    output = network.layers[-1]
+    units = getattr(last, "units", None)
+    if last is None or not last.fully_connected or units not in (output.units, n_classes):
         return
-    last = dense[-1]
-    meant = isinstance(last.activation, Identity) or is_open(last)
-    if not meant and not (widths[-1] == 1 and isinstance(last.activation, Sigmoid)):
-        return
+    activation, given = last.activation, estimator.activation
+    if is_open(last):
+        usual = isinstance(given, str) and given not in ("identity", "sigmoid")
+        cure = f"name its activation, as in Dense({units}, {given if usual else 'tanh'!r}),"
+    else:
+        alike = [one for one in below if getattr(one, "units", None) == units]
+        labels = getattr(network.loss, "output", None) in ("sigmoid", "logistic")
+        squashed = (
+            isinstance(activation, Sigmoid) and units == output.units and (units == 1 or labels)
+        )
+        if any(one.activation == activation for one in alike):
+            return
+        if not (squashed or isinstance(activation, Identity)):
+            return
+        cure = f"give it another activation, as in Dense({units}, 'tanh'),"
     warnings.warn(
         f"{last!r} is the last hidden layer, with as many units as there are outputs or classes: the "
-        "output layer, with its softmax where there is one, is added by itself. Leave it out of layers= "
-        f"or name an activation, as in Dense({widths[-1]}, 'tanh'), if it is meant to be there",
+        "output layer, with its softmax or sigmoid where there is one, is added by itself. Leave it out "
+        f"of layers=, or {cure} if it is meant as a hidden layer",
         stacklevel=level_of_user(),
     )
 

@@ -156,6 +156,8 @@ class BaseMinNet(
         ``hidden_layer_sizes``, ``dropout`` and ``batch_norm``. They are copied; the output layer is added,
         with its softmax where there is one. A Dense that names no activation has that of the estimator,
         which comes after a BatchNorm that follows it and names none; ``Dense(64, "identity")`` is linear.
+        A last Dense that looks like an output layer, of as many units as there are outputs or classes and
+        with no activation named, linear or a sigmoid where the output has one, is warned of.
         Their parameters are searched by names such as ``layers__0__units``.
     dropout : float, default=0.0
         Rate of a Dropout after each hidden layer.

@@ -48,7 +48,7 @@ def new_network(estimator: Estimator, data: Data) -> Network:
                     f"{type(layer).__name__}, got 'lbfgs'"
                 )
     n_classes = len(getattr(data.targets, "classes", ()))
-    warn_of_output_layer(estimator, data.targets.n_outputs, n_classes)
+    warn_of_output_layer(estimator, network, n_classes)
     warn_of_scale(data.X)
     with draw_on(estimator.n_threads):
         network.initialize(data.X.shape[1], estimator.random_state, dtype=data.X.dtype)

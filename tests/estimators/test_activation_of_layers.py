@@ -1,6 +1,7 @@
 """The activation of an estimator is that of the layers in ``layers=`` that name none."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -159,6 +160,8 @@ def test_an_activation_that_no_layer_takes_is_refused(est, layers):
         est(layers=layers, activation="tanh").fit(X, Y)
 
 
+LABELS = np.eye(3, dtype=int)[Y] + np.eye(3, dtype=int)[np.roll(Y, 5)] * (X[:, :1] > 0)
+
 #: The last of the hidden layers, what is learned, and whether it seems to be meant as the output.
 LAST = [
     (Dense(3), Y, True),
@@ -172,6 +175,10 @@ LAST = [
     (Dense(1), X[:, 0], True),
     (Dense(4), X, True),
     (Dense(4, "sigmoid"), X, False),
+    (Dense(3, "sigmoid"), Y, False),
+    (Dense(3, "sigmoid"), LABELS, True),
+    (Dense(3), LABELS, True),
+    (Dense(2, "sigmoid"), Y == 1, False),
 ]
 
 
@@ -185,9 +192,19 @@ def test_an_output_layer_among_the_hidden_ones_is_told_of(before, last, y, warne
     told = [w for w in recwarn if "the output layer" in str(w.message)]
     assert len(told) == warned
     assert all(w.filename == __file__ and repr(last) in str(w.message) for w in told)
-    recwarn.clear()
-    est.set_params(layers=[*before, last, last]).fit(X, y)  # of one width on purpose
-    assert not [w for w in recwarn if "the output layer" in str(w.message)]
+    assert all("softmax" in str(w.message) for w in told)
+
+    def again(*layers):
+        recwarn.clear()
+        est.set_params(layers=[*before, *layers]).fit(X, y)
+        return len([w for w in recwarn if "the output layer" in str(w.message)])
+
+    assert again(last, last) == (warned and last.activation is None)  # or a deep linear network
+    assert not again(last, BatchNorm("tanh" if last.activation else None))
+    assert not again(last, Dropout(0.1))
+    if warned:  # the advice is right
+        [advised] = re.findall(r"as in (Dense\(\d+, '\w+'\))", str(told[0].message))
+        assert not again(eval(advised))
 
 
 class Own(Layer):
