@@ -1,5 +1,7 @@
 """Where the page of an estimator is: scikit-learn's diagrams link to it."""
 
+from typing import Any
+
 __all__ = ["DOCUMENTATION", "DocumentedMixin"]
 
 #: The address of the documentation.
@@ -11,3 +13,7 @@ class DocumentedMixin:
 
     _doc_link_module = "minnet"
     _doc_link_template = f"{DOCUMENTATION}/generated/minnet.{{estimator_name}}.html"
+
+    def _get_params_html(self, deep: bool = True, **options: Any) -> Any:
+        """Return the arguments for the diagram's table; those of each layer would be hundreds of rows."""
+        return super()._get_params_html(deep=False, **options)  # type: ignore[misc]

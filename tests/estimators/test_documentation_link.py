@@ -75,3 +75,10 @@ def test_the_address_is_that_of_the_project():
     project = Path(minnet.__file__).parents[1] / "pyproject.toml"
     urls = tomllib.loads(project.read_text())["project"]["urls"]
     assert urls["Documentation"].rstrip("/") == DOCUMENTATION
+
+
+def test_a_card_has_the_arguments_and_not_those_of_each_layer():
+    few, many = (
+        len(MinNetClassifier(layers=[minnet.Dense(5)] * n)._repr_html_()) for n in (2, 200)
+    )
+    assert many < few + 2000
