@@ -14,6 +14,6 @@ class DocumentedMixin:
     _doc_link_module = "minnet"
     _doc_link_template = f"{DOCUMENTATION}/generated/minnet.{{estimator_name}}.html"
 
-    def _get_params_html(self, deep: bool = True, **options: Any) -> Any:
+    def _get_params_html(self, deep: bool = True, *args: Any, **kwargs: Any) -> Any:
         """Return the arguments for the diagram's table; those of each layer would be hundreds of rows."""
-        return super()._get_params_html(deep=False, **options)  # type: ignore[misc]
+        return super()._get_params_html(False, *args, **kwargs)  # type: ignore[misc]
