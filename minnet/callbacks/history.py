@@ -15,6 +15,7 @@ from minnet.training.per_trainer import PerTrainer
 __all__ = ["History"]
 
 _HEADS = ("epoch", "loss", "val loss", "val score", "rate", "seconds", "rows/s")
+_VALIDATION = _HEADS[2:4]  # NaN without validation
 
 
 class History(Shown, Callback):
@@ -64,10 +65,20 @@ class History(Shown, Callback):
         found = {
             head: last[name] for name, head in zip(FIGURES, _HEADS, strict=True) if name in last
         }
-        return {head: values for head, values in found.items() if not np.isnan(values).all()}
+        return {
+            head: values
+            for head, values in found.items()
+            if head not in _VALIDATION or not np.isnan(values).all()
+        }
 
     def _rows(self) -> list[tuple[Any, ...]]:
-        return list(zip(*self._columns().values(), strict=False))  # a fit may be going on
+        columns = [
+            [None if np.isnan(value) else value for value in values]  # an epoch without validation
+            if head in _VALIDATION
+            else values
+            for head, values in self._columns().items()
+        ]
+        return list(zip(*columns, strict=False))  # a fit may be going on
 
     def _text(self) -> str:
         rows = self._rows()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import textwrap
 from collections.abc import Callable, Sequence
@@ -85,16 +84,18 @@ def some_of(n: int, most: int) -> list[int]:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """Return a cell of a table: text as it is, a number with so many digits, nothing for NaN.
+    """Return a cell of a table: text as it is, a number with so many digits, nothing for None.
 
     Examples
     --------
-    >>> number("tanh"), number(12345), number(0.012345), number(float("nan")), number((3, 4))
+    >>> number("tanh"), number(12345), number(0.012345), number(None), number((3, 4))
     ('tanh', '12,345', '0.0123', '', '(3, 4)')
+    >>> number(float("nan"))  # what was computed is shown
+    'nan'
     """
     if isinstance(value, bool | np.bool_ | str | tuple):
         return " ".join(str(value).splitlines())
-    if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
+    if value is None:
         return ""
     if isinstance(value, int | np.integer):
         return f"{value:,}"
@@ -112,7 +113,7 @@ def text_table(
 
     Examples
     --------
-    >>> print(text_table(["layer", "mean"], [["0 Dense", 0.51234], ["1 Dense", float("nan")]]))
+    >>> print(text_table(["layer", "mean"], [["0 Dense", 0.51234], ["1 Dense", None]]))
     layer     mean
     0 Dense  0.512
     1 Dense

@@ -166,13 +166,21 @@ def _not_finite(case: Case) -> Found:
                 "Start anew with a lower learning rate, scaled inputs or clip_norm.",
             )  # fmt: skip
     for name, what in (("Z", "pre-activations"), ("dZ", "gradients")) if m.layers else ():
-        bad = ~np.isfinite(m[name, "rms"])
+        bad = m.measured(name) & ~np.isfinite(m[name, "rms"])
         if bad.any():
             layer = int(m.index[bad.argmax()])
             return (
                 layer, float(m[name, "rms"][bad.argmax()]), 0.0,
                 f"The {what} of layer {layer} are beyond what {network.dtype} can hold.",
                 "Scale the inputs, and initialize by the fan-in: init=\"auto\".",
+            )  # fmt: skip
+    for row in network.parameter_table:
+        bad = ~np.isfinite(case.gradient[row.slice])
+        if bad.any():
+            return (
+                row.layer, float(bad.mean()), 0.0,
+                f"{bad.mean():.0%} of the gradient of {row.label} are NaN or infinite.",
+                "Compare what the layers' backward returns: check_gradients.",
             )  # fmt: skip
     return None
 

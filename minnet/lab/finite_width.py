@@ -139,7 +139,11 @@ class VarianceBand(Shown):
         return [self.variances, *forward, self.gradient_variances, *backward]
 
     def _rows(self) -> list[list[Any]]:
-        return [list(row) for row in zip(self._labels(), *self._columns(), strict=True)]
+        # What is not known, as gradients through weights of 0, is NaN.
+        columns = [
+            [None if np.isnan(value) else value for value in values] for values in self._columns()
+        ]
+        return [list(row) for row in zip(self._labels(), *columns, strict=True)]
 
     def _title(self) -> str:
         return (

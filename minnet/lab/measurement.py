@@ -118,19 +118,55 @@ class Measurement(Shown):
         self.hidden = np.asarray(description["hidden"], dtype=bool)
         self.fan_in = np.asarray(description["fan_in"], dtype=np.int64)
         self.fan_out = np.asarray(description["fan_out"], dtype=np.int64)
+        self._measured = description.get("measured", {})
         self._values = values
 
+    def measured(self, name: str) -> Array:
+        """Return of which rows a quantity was there to be measured: NaN is what was found, there.
+
+        Parameters
+        ----------
+        name : str
+            An array such as "dZ", "saturated", "dead" or "update_ratio".
+
+        Returns
+        -------
+        ndarray of bool, shape (n_layers,)
+        """
+        if name in self._measured:
+            return np.asarray(self._measured[name], dtype=bool)
+        return ~np.isnan(self[name if name in self._values else f"{name}_rms"])
+
+    @property
+    def _loss(self) -> float | None:
+        """The loss, or None if there were no targets."""
+        known = any(self._measured.get("loss", [])) or not math.isnan(self.loss)
+        return self.loss if known else None
+
     def _title(self) -> str:
-        loss = "" if math.isnan(self.loss) else f", loss {self.loss:.4g}"
+        loss = "" if self._loss is None else f", loss {self.loss:.4g}"
         return f"Measurement of {len(self.layers)} layers at step {self.step:,}{loss}"
 
     def _columns(self) -> dict[str, Array]:
         """Return what there is of the columns of the tables, by their heads."""
         found = {head: self._values[name] for head, name in _SHOWN.items() if name in self._values}
-        return {head: values for head, values in found.items() if not np.isnan(values).all()}
+        return {head: values for head, values in found.items() if self._is_there(head).any()}
+
+    def _is_there(self, head: str) -> Array:
+        name = _SHOWN[head]
+        return self.measured(name.removesuffix("_sd")) | ~np.isnan(self._values[name])
+
+    def _cells(self, head: str) -> list[float | None]:
+        """Return a column with None where there was nothing to measure."""
+        values = self._values[_SHOWN[head]]
+        return [
+            value if there else None
+            for value, there in zip(values, self._is_there(head), strict=True)
+        ]
 
     def _rows(self) -> list[list[Any]]:
-        return [list(row) for row in zip(self.layers, *self._columns().values(), strict=True)]
+        columns = map(self._cells, self._columns())
+        return [list(row) for row in zip(self.layers, *columns, strict=True)]
 
     def _text(self) -> str:
         table = text_table(["layer", *self._columns()], self._rows(), digits=2)
@@ -202,7 +238,8 @@ class Measurement(Shown):
         return recording[0]
 
     def _description(self) -> dict[str, Any]:
-        return {name: np.asarray(getattr(self, name)).tolist() for name in _DESCRIPTION}
+        found = {name: np.asarray(getattr(self, name)).tolist() for name in _DESCRIPTION}
+        return {**found, "measured": self._measured}
 
 
 class Recording(Shown):
@@ -257,11 +294,11 @@ class Recording(Shown):
     def _shown(self) -> tuple[list[str], list[list[Any]]]:
         """Return heads and rows of a table of some of the measurements."""
         chosen = [self.measurements[i] for i in some_of(len(self), _MOST_SHOWN)]
-        rows: list[list[Any]] = [["loss", *(m.loss for m in chosen)]]
+        rows: list[list[Any]] = [["loss", *(m._loss for m in chosen)]]
         layers = some_of(len(self.layers), _MOST_LAYERS)
         for head in chosen[0]._columns() if chosen else ():
             rows.append([head, *[None] * len(chosen)])
-            values = [m._values[_SHOWN[head]] for m in chosen]
+            values = [m._cells(head) for m in chosen]
             rows += [[f"  {self.layers[i]}", *(column[i] for column in values)] for i in layers]
         return ["step", *(f"{m.step:,}" for m in chosen)], rows
 

@@ -31,6 +31,8 @@ from minnet.training.per_trainer import PerTrainer
 
 __all__ = ["Probe", "probe"]
 
+_ARRAYS = ("Z", "Y", "dZ", "dW", "W", "b")
+_FIGURES = ("saturated", "dead", "update_ratio")
 _PERCENTILES = {"p2": 2, "p50": 50, "p98": 98}
 _SATURATED = 0.05  # of the largest slope
 _DEAD = 1e-3
@@ -126,8 +128,13 @@ def measure(
         ]
         for row, found in zip(per_row, _jacobians(subject, rows, n_jacobians), strict=True):
             row.update(found)
+    measured = {
+        name: [row.pop(("measured", name)) for row in per_row] for name in (*_ARRAYS, *_FIGURES)
+    }
+    measured["loss"] = [grads is not None]
     values = {name: np.array([row[name] for row in per_row]) for name in (per_row or [{}])[0]}
-    return Measurement(step, float(loss), describe_rows(network, rows), values)
+    description = {**describe_rows(network, rows), "measured": measured}
+    return Measurement(step, float(loss), description, values)
 
 
 def _row(
@@ -137,29 +144,27 @@ def _row(
     moved: dict[str, Array] | None,
     n_bins: int,
 ) -> dict[str, Any]:
-    """Return all numbers of one layer."""
+    """Return all numbers of one layer, and by ("measured", name) what there was to be measured."""
     weight = getattr(layer, "W", None)
     dZ = getattr(ctx, "dZ", None)
-    arrays = {
-        "Z": ctx.Z,
-        "Y": ctx.Y,
-        # The objective divides by the batch; each sample's own gradient does not depend on its size.
-        "dZ": None if dZ is None else dZ * len(dZ),
-        "dW": gradients.get("W") if gradients else None,
-        "W": weight,
-        "b": getattr(layer, "b", None),
-    }
-    row = {}
-    for name, values in arrays.items():
+    # The objective divides by the batch; each sample's own gradient does not depend on its size.
+    dZ = None if dZ is None else dZ * len(dZ)
+    dW = gradients.get("W") if gradients else None
+    row: dict[Any, Any] = {}
+    arrays = (ctx.Z, ctx.Y, dZ, dW, weight, getattr(layer, "b", None))
+    for name, values in zip(_ARRAYS, arrays, strict=True):
         row.update(_statistics(name, values, n_bins))
+        row["measured", name] = values is not None and values.size > 0
     for name in ("W", "b"):  # their histograms are not kept
         del row[f"{name}_density"], row[f"{name}_edges"]
-    row["saturated"], row["dead"] = _slopes(layer.activation, ctx)
-    row["update_ratio"] = math.nan
+    ratio = None
     if moved and weight is not None:
         size = np.linalg.norm(weight.astype(np.float64))
         change = np.linalg.norm(moved["W"].astype(np.float64))
-        row["update_ratio"] = change / size if size else math.nan
+        ratio = change / size if size else None
+    for name, value in zip(_FIGURES, (*_slopes(layer.activation, ctx), ratio), strict=True):
+        row[name] = math.nan if value is None else value
+        row["measured", name] = value is not None
     return row
 
 
@@ -245,14 +250,16 @@ def _histogram(values: Array, low: float, high: float, n_bins: int) -> tuple[Arr
     return np.diff(places) / (values.size * np.diff(edges)), edges
 
 
-def _slopes(activation: Activation | None, ctx: Context) -> tuple[float, float]:
-    """Return the share of saturated pre-activations, and that of dead units."""
+def _slopes(activation: Activation | None, ctx: Context) -> tuple[float | None, float | None]:
+    """Return the share of saturated pre-activations, and that of dead units; None where there is none."""
     if activation is None or isinstance(activation, Identity):
-        return math.nan, math.nan
+        return None, None
     largest, saturates = _slope_of(activation)
     slopes = np.abs(activation.derivative(ctx.Z, ctx.Y))
+    if np.isnan(slopes).any() or np.isnan(ctx.Z).any():
+        return math.nan if saturates else None, math.nan
     dead = float((slopes.max(axis=0) < _DEAD * largest).mean())
-    return float((slopes < _SATURATED * largest).mean()) if saturates else math.nan, dead
+    return float((slopes < _SATURATED * largest).mean()) if saturates else None, dead
 
 
 def _slope_of(activation: Activation) -> tuple[float, bool]:

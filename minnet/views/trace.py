@@ -1,5 +1,6 @@
 """The whole of one batch, forward and backward, as a table for teaching."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -105,9 +106,17 @@ class Trace(Shown):
         pd = import_extra("pandas", "to_frame needs pandas: pip install 'minnet-learn[frame]'")
         return pd.DataFrame(self.rows())
 
+    def _shown_rows(self) -> list[dict[str, Any]]:
+        """Return the rows with None for what is not computed: the sd of a sparse array."""
+        rows = self.rows()
+        for row in rows:
+            if math.isnan(row["sd"]) and math.isfinite(row["mean"]):
+                row["sd"] = None
+        return rows
+
     def _text(self) -> str:
         shown, lines = -1, []
-        for row in self.rows():
+        for row in self._shown_rows():
             label = f"{row['layer']} {row['kind']}" if row["layer"] != shown else ""
             shown = row["layer"]
             lines.append(
@@ -118,7 +127,7 @@ class Trace(Shown):
 
     def _html(self) -> str:
         n = len(self.layers)
-        rows = self.rows()
+        rows = self._shown_rows()
         parts = [self._by_layer(rows)] if n > 1 else []
         first = -(-_MOST_LAYERS // 2)
         skipped = range(first, n - _MOST_LAYERS + first)

@@ -138,6 +138,45 @@ def test_a_network_that_diverged():
     assert diagnose(network, DIGITS, DIGIT).findings[0].code == "not_finite"
 
 
+class Affine(Layer):
+    """A layer of one's own that keeps no gradient of its pre-activations."""
+
+    fully_connected = True
+    takes_activation = False
+
+    def __init__(self, units, factor=1.0):
+        self.units, self.factor = units, factor
+
+    def output_size(self, n_inputs):
+        return self.units
+
+    def parameters(self, n_inputs):
+        return {"W": Parameter((n_inputs, self.units), is_weight=True)}
+
+    def forward(self, X, ctx):
+        ctx.X = X
+        ctx.Y = ctx.Z = X @ self.W
+        return ctx.Y
+
+    def backward(self, dY, ctx):
+        dY = dY * self.factor
+        ctx.dW = ctx.X.T @ dY
+        return dY @ self.W.T
+
+
+@pytest.mark.parametrize("factor", [1.0, np.nan, np.inf])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_not_measured_is_not_beyond_all_numbers(first, factor):
+    own, dense = Affine(12, factor), Dense(12, "relu")
+    network = Network([own, dense, Dense(10)] if first else [dense, own, Dense(10)])
+    report = diagnose(network.initialize(64, random_state=0), DIGITS, DIGIT)
+    found = [finding.code for finding in report.findings]
+    assert found == ([] if factor == 1 else ["not_finite"])
+    own_row = 0 if first else 1
+    assert report.measurement.measured("dZ").tolist() == [row != own_row for row in range(3)]
+    assert report.measurement.measured("Z").all()
+
+
 HEALTHY = [
     MinNetClassifier(),
     MinNetClassifier((256, 64), "tanh", solver="sgd", learning_rate_init=0.1),

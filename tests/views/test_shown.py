@@ -211,6 +211,44 @@ def test_numbers_of_others():
 # ---- matrices
 
 
+@pytest.mark.parametrize("targets", [True, False])
+def test_nan_is_shown_and_what_is_missing_is_not(targets, tmp_path):
+    network = Network([Dense(4, "tanh"), BatchNorm(), Dense(4, "relu"), Dense(3)])
+    network.initialize(6, random_state=0)
+    X, T = data(30)
+    T = T if targets else None
+    whole = probe(network, X, T)
+    network.layers[0].W[:] = np.nan
+    broken = probe(network, X, T)
+    recording = Recording([broken])
+    recording.save(tmp_path / "it")
+    loaded = Recording.load(tmp_path / "it")[0]
+
+    def cells(measurement):
+        table = tables(measurement)[0]
+        return table[0], [[bool(cell) for cell in row] for row in table[1:]]
+
+    assert cells(broken) == cells(whole)  # the same columns, the same cells in them
+    assert all(cell in ("nan", "") for row in tables(broken)[0][1:] for cell in row[1:])
+    assert str(loaded) == str(broken)
+    assert ("loss nan" in str(broken)) == targets
+    assert str(recording).count("nan") == str(broken).count("nan")
+    assert "nan" in str(jacobians(network, X, n_samples=1, random_state=0))
+    if targets:
+        trace = network.trace(X, T)
+        assert trace.rows()[1]["array"] == "Z"
+        assert str(trace).splitlines()[3].split()[-4:] == ["nan"] * 4
+        assert "nan to nan" in trace._repr_html_()
+
+
+def test_a_loss_of_nan_is_shown_in_a_history():
+    history = History()
+    figures = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
+    values = ([1], [np.nan], [np.nan], [np.nan], [0.1])
+    history.fits.append(dict(zip(figures, values, strict=True)))
+    assert str(history).splitlines()[-1].split() == ["1", "nan", "0.1"]
+
+
 def numbers_of(tree):
     return np.array([[float(cell.text) for cell in row] for row in tree.iter("tr")])
 
