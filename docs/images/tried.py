@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent
 # White text on each is read on a light page and on a dark one; "not tried" is also told by its words.
 COLOURS = {
     "all tests": "#1a7f37",
+    "make test": "#1a7f37",
     "tests in part": "#8a6100",
     "emulated: bits of draws equal": "#0969da",
     "not tried": "#59636e",

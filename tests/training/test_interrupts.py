@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from minnet import Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
+from minnet.backends import list_backends
 from minnet.callbacks import Callback
 from minnet.training import interrupts, lbfgs
 from minnet.training.interrupts import Interrupts
@@ -67,7 +68,7 @@ def usual_handler(monkeypatch):
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cython", "numba"])
+@pytest.mark.parametrize("backend", list_backends())
 @pytest.mark.parametrize("seconds", [0.0, 0.013, 0.05, 0.1])
 def test_an_interrupted_training_took_whole_steps(backend, seconds):
     def trainer():

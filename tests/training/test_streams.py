@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from minnet import SGD, Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
+from minnet.backends import list_backends
 from minnet.schedules import WarmUp
 from minnet.training.reading import ReadAhead
 
@@ -24,7 +25,7 @@ def classifier(**params):
     return MinNetClassifier(**given | {"n_iter_no_change": np.inf} | params)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cython", "numba"])
+@pytest.mark.parametrize("backend", list_backends())
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("convert", [np.asarray, np.float32, sparse.csr_matrix])
 def test_a_stream_takes_the_steps_of_partial_fit(backend, solver, convert):
