@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import warnings
+from numbers import Integral
 from typing import Any
 
 from minnet.common.callers import level_of_user, within_a_search
@@ -70,9 +71,10 @@ class Checkpoint(Callback):
     Warns
     -----
     UserWarning
-        If the fit was complete in its file, so that its outcome was read and nothing was trained; in a
-        search the log says so. If a checkpoint cannot be written, since the disk is full for example: once
-        a fit for each cause. The training goes on and tries again; the last complete checkpoint stays.
+        If the fit was complete in its file, so that its outcome was read and nothing was trained, and if
+        ``random_state`` is no whole number, so that a killed fit could not be gone on from; in a search
+        the log says so. If a checkpoint cannot be written, since the disk is full for example: once a fit
+        for each cause. The training goes on and tries again; the last complete checkpoint stays.
         That it can be written again is said in the log.
 
     Raises
@@ -193,6 +195,7 @@ class _Fit:
             self.resume_from_file(trainer)
         else:
             self.save(trainer, first=True)
+            self.tell_if_it_cannot_be_gone_on_from()
         self._timer = StepTimer(trainer)
         self._look_again(trainer)
 
@@ -215,14 +218,26 @@ class _Fit:
         self._resumed_at = trainer.n_steps
         _log.info("the fit goes on from %r, after %d epochs", self.path, trainer.run.n_epochs)
 
+    def tell_if_it_cannot_be_gone_on_from(self) -> None:
+        """Say of a fit that draws other numbers each time that its file will be of another fit."""
+        seed = getattr(self.estimator, "random_state", 0)
+        if not isinstance(seed, Integral):
+            self.tell(
+                "random_state must be a whole number for a killed fit to go on from its checkpoint, got "
+                f"{seed!r}: the next run will draw other weights and refuse {self.path!r}"
+            )
+
     def tell_if_nothing_was_left(self, trainer: Trainer) -> None:
         """Say of a fit that was complete in its file that nothing was trained."""
         if self._resumed_at != trainer.n_steps:
             return
-        sentence = (
+        self.tell(
             f"the fit was complete in {self.path!r}: its outcome, of {trainer.run.n_epochs} epochs, was "
             "read from there, and nothing was trained. resume=False or another path begins anew"
         )
+
+    def tell(self, sentence: str) -> None:
+        """Warn the user; in a search tell the log."""
         if within_a_search():  # whose fits are told by the hundred
             _log.info("%s", sentence)
         else:

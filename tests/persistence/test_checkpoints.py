@@ -499,6 +499,14 @@ def test_a_fit_that_changes_the_working_directory_keeps_its_file(tmp_path, monke
     assert load_model(tmp_path / "a" / "c.safetensors").n_iter_ == net.n_iter_
 
 
+@pytest.mark.parametrize("seed", [None, np.random.RandomState(0), 0, np.int64(3)], ids=str)
+def test_a_fit_that_could_not_be_gone_on_from_is_told_at_its_beginning(seed, tmp_path, recwarn):
+    clf = MinNetClassifier((4,), max_iter=2, random_state=seed)
+    clf.set_callbacks(Checkpoint(tmp_path / "fit.safetensors")).fit(X, Y)
+    said = [str(w.message) for w in recwarn if "random_state must be a whole" in str(w.message)]
+    assert len(said) == (not isinstance(seed, int | np.integer))
+
+
 def test_other_weights_to_begin_with_are_another_fit(tmp_path):
     path = tmp_path / "fit.safetensors"
     source = MinNetClassifier((4,), max_iter=2, random_state=5).fit(X, Y)
