@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from minnet._version import __version__
 from minnet.common.atomic import write_atomically
 from minnet.common.checks import check_file
+from minnet.common.entry import reworded
 from minnet.common.fields import text, whole
 from minnet.persistence.container import ArrayReader, write_container
 from minnet.persistence.models import describe, restore
@@ -129,7 +130,10 @@ def read_model(path: str | os.PathLike[str]) -> Any:
             sentence = " ".join(str(error).split())
             if len(sentence) > _LONGEST_SENTENCE:
                 sentence = sentence[:_LONGEST_SENTENCE] + "..."
-            raise ValueError(f"{path} cannot be read as a model: {sentence}") from error
+            named = ValueError(f"{path} cannot be read as a model: {sentence}")
+            # Where a check of minnet's says it, its frames tell no more; what was not foreseen tells all.
+            foreseen = type(error) in (ValueError, TypeError)
+            raise named from (reworded(error, named).__cause__ if foreseen else error)
 
 
 def _read(file: BinaryIO, size: int) -> Any:

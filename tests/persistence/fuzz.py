@@ -168,7 +168,7 @@ def complaints(report):
     if report["outcome"] not in ("read", "refused"):
         found.append(f"{report['outcome']}: {report['error']}")
     if report["outcome"] == "refused":
-        if report["cause"] not in ("ValueError", "TypeError"):
+        if report["cause"] not in ("ValueError", "TypeError", "NoneType"):
             found.append(f"caught a {report['cause']}: {report['error']}")
         if "\n" in report["error"] or "cannot be read as a model: " not in report["error"]:
             found.append(f"no sentence: {report['error']!r}")
