@@ -71,7 +71,7 @@ class GradientCheck(Shown):
 
     def _note(self, error: float) -> str:
         if np.isinf(error):
-            return "the gradient or the loss is NaN or infinite"
+            return "not finite"
         return f"above {self.tolerance:g}" if error >= self.tolerance else ""
 
     def _text(self) -> str:

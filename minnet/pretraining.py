@@ -180,8 +180,9 @@ def _check_arguments(
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, got {network!r}")
     if sum(layer.fully_connected for layer in network.layers) < 2:
+        kinds = ", ".join(type(layer).__name__ for layer in network.layers)
         raise ValueError(
-            f"network must have a hidden Dense layer besides that of the output, got {network!r}"
+            f"network must have a hidden Dense layer besides that of the output, got {kinds:.200}"
         )
     if not is_real(corruption) or not 0 <= corruption < 1:
         raise ValueError(f"corruption must be at least 0 and below 1, got {corruption!r}")

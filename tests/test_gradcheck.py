@@ -354,7 +354,7 @@ def test_what_is_not_finite_is_an_error(where, value, X):
     assert not result.ok
     assert result.max_error == result.errors["layers[0].W"] == np.inf
     assert " inf " in str(result)
-    assert "NaN or infinite" in str(result)
+    assert "not finite" in str(result)
     assert "inf" in result._html()
 
 

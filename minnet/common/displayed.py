@@ -10,6 +10,7 @@ from typing import Any
 from sklearn import get_config
 
 from minnet.common.configurable import shown
+from minnet.common.shown import in_lines
 
 __all__ = ["Displayed", "views"]
 
@@ -31,16 +32,17 @@ class Displayed:
         if len(shown_layers) > _MOST_LAYERS:
             left_out = f"<{len(shown_layers) - 2 * _AT_ENDS} more>"
             shown_layers = [*shown_layers[:_AT_ENDS], left_out, *shown_layers[-_AT_ENDS:]]
-        layers = ", ".join(shown_layers)
         defaults = {"loss": "log_loss", "init": "auto", "bias_init": "auto", "alpha": 0.0}
         options = [
-            f", {name}={shown(getattr(self, name))}"
+            f"{name}={shown(getattr(self, name))}"
             for name, default in defaults.items()
             if not (
                 isinstance(getattr(self, name), type(default)) and getattr(self, name) == default
             )
         ]
-        return f"Network([{layers}]{''.join(options)})"
+        first, last = shown_layers[:-1], shown_layers[-1:] or [""]
+        start = "Network(["
+        return f"{start}{in_lines([*first, f'{last[0]}]', *options], len(start))})"
 
     def summary(self) -> str:
         """Return a table of the layers as text: units, activation, initializers, parameters.

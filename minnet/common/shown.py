@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 
-__all__ = ["Shown", "bounded", "columns", "number", "some_of", "text_table", "wrapped"]
+__all__ = ["Shown", "bounded", "columns", "in_lines", "number", "some_of", "text_table", "wrapped"]
 
 _MOST_LINES = 60
 _FIRST_LINES = 40  # of more
 _WIDTHS = 60, 100  # least and most columns that are used
 _GAP = "  "
-_NARROWEST = 8  # a column of text is cut so far
+_NARROWEST = 12  # a column of text is cut so far
 
 
 class Shown:
@@ -70,6 +70,25 @@ def bounded(text: str) -> str:
 def wrapped(text: str, indent: str = "") -> str:
     """Return a paragraph in lines of the terminal's width, all but the first indented."""
     return textwrap.fill(" ".join(text.split()), columns(), subsequent_indent=indent)
+
+
+def in_lines(pieces: Sequence[str], indent: int) -> str:
+    """Return pieces joined by commas, in lines of the terminal's width; all but the first indented.
+
+    Examples
+    --------
+    >>> print("f(" + in_lines(["a" * 30, "b" * 30, "c" * 30], 2) + ")")
+    f(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb,
+      cccccccccccccccccccccccccccccc)
+    """
+    lines, width = [""], columns() - indent - 1
+    for piece in pieces:
+        longer = f"{lines[-1]}, {piece}" if lines[-1] else piece
+        if lines[-1] and len(longer) > width:
+            lines.append(piece)
+        else:
+            lines[-1] = longer
+    return (",\n" + " " * indent).join(lines)
 
 
 def some_of(n: int, most: int) -> list[int]:
@@ -139,4 +158,5 @@ def text_table(
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    # In ASCII, since a terminal may have nothing else.
+    return text if len(text) <= width else text[: width - 3] + "..."

@@ -143,7 +143,7 @@ def _row(
     gradients: dict[str, Array] | None,
     moved: dict[str, Array] | None,
     n_bins: int,
-) -> dict[str, Any]:
+) -> dict[Any, Any]:
     """Return all numbers of one layer, and by ("measured", name) what there was to be measured."""
     weight = getattr(layer, "W", None)
     dZ = getattr(ctx, "dZ", None)

@@ -149,7 +149,7 @@ class Summary(Shown, str):
         return str.__str__(self)
 
     def __reduce__(self) -> Any:
-        return str, (self._text(),)
+        return type(self), (self._text(), self._parts)
 
     def _html(self) -> str:
         head, cells, foot = self._parts

@@ -1,7 +1,9 @@
 """What a cell of a notebook ends with: each result at a prompt and as HTML, for networks of any size."""
 
 import base64
+import copy
 import functools
+import pickle
 import re
 import struct
 import zlib
@@ -12,9 +14,11 @@ import pytest
 import sklearn
 from scipy import sparse
 
+import minnet
 from minnet import BatchNorm, Dense, Dropout, Network, Trainer, check_gradients
 from minnet.callbacks import History
 from minnet.common import html
+from minnet.common.shown import text_table
 from minnet.lab import Probe, Recording, diagnose, find_learning_rate, jacobians, probe, theory
 from minnet.layers import Context, Layer
 
@@ -385,8 +389,40 @@ def test_networks_of_large_configurations():
     assert "<array of shape (300, 300), float64>" in repr(network)
     assert "<46 more>" in repr(network)
     assert len(repr(network)) < 6000
-    assert "\n" not in repr(network)
     checked(network.initialize(300, 0))
+
+
+@pytest.mark.parametrize("columns", [40, 100])
+@pytest.mark.parametrize("name", RESULTS)
+def test_text_fits_a_narrow_terminal_without_utf_8(name, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    result = RESULTS[name](a_network(40, 12), *data(5))
+    for text in (str(result), repr(result)):
+        assert text.isascii()
+        of_sentences = name in ("network", "report", "trainer", "range test")
+        assert max(map(len, text.splitlines())) <= max(60 if of_sentences else 80, columns)
+
+
+def test_a_network_in_lines_is_the_same_network():
+    network = Network([Dense(12, "tanh")] * 20, "squared_error", init="he", alpha=0.5)
+    text = repr(network)
+    assert text.startswith(
+        "Network([Dense(12, activation=Tanh()), Dense(12, activation=Tanh()),\n "
+    )
+    assert repr(eval(text, vars(minnet) | vars(minnet.activations))) == text
+
+
+def test_words_are_cut_in_ascii():
+    assert text_table(["layer"], [["x" * 100]]).splitlines()[1] == "x" * 77 + "..."
+
+
+def test_a_summary_is_one_after_pickling():
+    summary = a_network(3, 4).summary()
+    for again in (pickle.loads(pickle.dumps(summary)), copy.copy(summary), copy.deepcopy(summary)):
+        assert type(again) is type(summary)
+        assert again == summary
+        assert repr(again) == repr(summary) == str(summary)
+        assert again._repr_html_() == summary._repr_html_()
 
 
 def test_a_context_names_what_it_holds():
