@@ -47,8 +47,8 @@ __all__ = [
 # Modules whose own names are documented.
 _MODULES = (
     "activations", "backends", "callbacks", "datasets", "descend", "export", "gradcheck", "initializers",
-    "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "random", "training",
-    "user_activations", "views",
+    "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "random", "schedules",
+    "training", "user_activations", "views",
 )  # fmt: skip
 
 

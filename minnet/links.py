@@ -26,6 +26,11 @@ __all__ = [
     "dense",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 #: Predictions from logits of shape (n_samples, n_outputs).
 INVERSE_LINKS: dict[str, Callable[[Array], Array]] = {
     "identity": lambda Z: Z,

@@ -28,6 +28,10 @@ from minnet.random.of_layers import layer_stream
 __all__ = ["Network"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownKeywords):
     r"""Layers in a row and a loss on the output of the last.
 

@@ -19,6 +19,11 @@ from minnet.training import Trainer
 
 __all__ = ["pretrain"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _LOSSES = {"squared_error": "squared_error", "cross_entropy": "sigmoid_cross_entropy"}
 
 

@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Schedule(Configurable):
     """Base of the learning-rate schedules."""
 

@@ -12,6 +12,10 @@ from minnet.network import Network
 __all__ = ["copy_weights"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def copy_weights(source: Any, target: Any, layers: Any = None) -> list[str]:
     """Copy the parameters and the state of some layers from one network into another.
 

@@ -23,3 +23,7 @@ to be kept, is a field too. What came after the first files of format 1 is named
 from minnet.persistence.files import load_model, save_model
 
 __all__ = ["load_model", "save_model"]
+
+
+def __dir__() -> list[str]:
+    return __all__

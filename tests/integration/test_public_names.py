@@ -1,6 +1,7 @@
 """What completion shows: the documented names, and no others."""
 
 import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -71,6 +72,14 @@ def test_what_completion_shows_is_documented(name):
     assert [one for one in shown if not known(getattr(module, one))] == []
     assert shown == {one for one in shown if one in module.__all__ or f"{name}.{one}" in MODULES}
     assert set(module.__all__) <= set(dir(module))
+
+
+@pytest.mark.parametrize("name", [one.name for one in pkgutil.iter_modules(minnet.__path__)])
+def test_no_module_shows_what_it_imports(name):
+    module = importlib.import_module(f"minnet.{name}")
+    if name not in ("common", "__main__", "_version"):  # which nobody opens
+        shown = {one for one in dir(module) if not one.startswith("__")}
+        assert shown == {*module.__all__}
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTED))
