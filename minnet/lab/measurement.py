@@ -16,13 +16,15 @@ from minnet.common.names import check_name
 from minnet.common.shown import Shown, some_of, text_table
 from minnet.common.types import Array
 
-__all__ = ["Measurement", "Recording"]
+__all__ = ["FIGURES", "Measurement", "Recording"]
 
 # The columns of the tables, by their heads.
 _SHOWN = {
     "sd of Z": "Z_sd", "sd of Y": "Y_sd", "sd of dZ": "dZ_sd", "sd of dW": "dW_sd",
     "saturated": "saturated", "dead": "dead", "update": "update_ratio",
 }  # fmt: skip
+#: Quantities with one number a layer.
+FIGURES = ("saturated", "dead", "update_ratio")
 _MOST_SHOWN = 6  # measurements of a recording in a table ...
 _MOST_LAYERS = 5  # ... with so many layers
 
@@ -118,7 +120,10 @@ class Measurement(Shown):
         self.hidden = np.asarray(description["hidden"], dtype=bool)
         self.fan_in = np.asarray(description["fan_in"], dtype=np.int64)
         self.fan_out = np.asarray(description["fan_out"], dtype=np.int64)
-        self._measured = description.get("measured", {})
+        self._measured = {
+            name: np.asarray(there, dtype=bool)
+            for name, there in description.get("measured", {}).items()
+        }
         self._values = values
 
     def measured(self, name: str) -> Array:
@@ -127,14 +132,16 @@ class Measurement(Shown):
         Parameters
         ----------
         name : str
-            An array such as "dZ", "saturated", "dead" or "update_ratio".
+            An array such as "dZ", or "saturated", "dead" or "update_ratio".
 
         Returns
         -------
         ndarray of bool, shape (n_layers,)
         """
+        arrays = [key.removesuffix("_rms") for key in self.keys() if key.endswith("_rms")]
+        check_name("name", name, (*arrays, *FIGURES))
         if name in self._measured:
-            return np.asarray(self._measured[name], dtype=bool)
+            return self._measured[name]
         return ~np.isnan(self[name if name in self._values else f"{name}_rms"])
 
     @property
@@ -239,7 +246,8 @@ class Measurement(Shown):
 
     def _description(self) -> dict[str, Any]:
         found = {name: np.asarray(getattr(self, name)).tolist() for name in _DESCRIPTION}
-        return {**found, "measured": self._measured}
+        measured = {name: there.tolist() for name, there in self._measured.items()}
+        return {**found, "measured": measured}
 
 
 class Recording(Shown):

@@ -21,7 +21,7 @@ from minnet.activations import Activation, Identity
 from minnet.common.checks import check_whole, is_whole
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.jacobians import layer_jacobians, singular_values
-from minnet.lab.measurement import Measurement, Recording
+from minnet.lab.measurement import FIGURES, Measurement, Recording
 from minnet.lab.rows import describe_rows, row_indices
 from minnet.lab.subject import Subject, batch_for, step_of, subject_of
 from minnet.layers import Context
@@ -32,7 +32,6 @@ from minnet.training.per_trainer import PerTrainer
 __all__ = ["Probe", "probe"]
 
 _ARRAYS = ("Z", "Y", "dZ", "dW", "W", "b")
-_FIGURES = ("saturated", "dead", "update_ratio")
 _PERCENTILES = {"p2": 2, "p50": 50, "p98": 98}
 _SATURATED = 0.05  # of the largest slope
 _DEAD = 1e-3
@@ -129,7 +128,7 @@ def measure(
         for row, found in zip(per_row, _jacobians(subject, rows, n_jacobians), strict=True):
             row.update(found)
     measured = {
-        name: [row.pop(("measured", name)) for row in per_row] for name in (*_ARRAYS, *_FIGURES)
+        name: [row.pop(("measured", name)) for row in per_row] for name in (*_ARRAYS, *FIGURES)
     }
     measured["loss"] = [grads is not None]
     values = {name: np.array([row[name] for row in per_row]) for name in (per_row or [{}])[0]}
@@ -162,7 +161,7 @@ def _row(
         size = np.linalg.norm(weight.astype(np.float64))
         change = np.linalg.norm(moved["W"].astype(np.float64))
         ratio = change / size if size else None
-    for name, value in zip(_FIGURES, (*_slopes(layer.activation, ctx), ratio), strict=True):
+    for name, value in zip(FIGURES, (*_slopes(layer.activation, ctx), ratio), strict=True):
         row[name] = math.nan if value is None else value
         row["measured", name] = value is not None
     return row

@@ -306,6 +306,7 @@ CALLS = {
     "Measurement.histogram": lambda: Call(_recording()[0].histogram, {"name": "Y"}),
     "Measurement.keys": lambda: Call(_recording()[0].keys),
     "Measurement.load": lambda: Call(lab.Measurement.load, {"path": _saved("measurement")}),
+    "Measurement.measured": lambda: Call(_recording()[0].measured, {"name": "dZ"}),
     "Measurement.save": lambda: Call(_recording()[0].save, {"path": "measurement"}),
     "Measurement.to_frame": lambda: Call(_recording()[0].to_frame),
     "Recording": lambda: Call(lab.Recording, {"measurements": list(_recording().measurements)}),
