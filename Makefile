@@ -23,7 +23,7 @@ BUILD_SOURCES := setup.py pyproject.toml \
 .PHONY: help demo test test-all test-lowest paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs wheel bench bench-pipeline dev clean
 
 help:
-	@echo "make demo      run examples/demo_digits.py, the main job, in under a minute"
+	@echo "make demo      run examples/demo_digits.py, the main job, in about a minute once all is set up"
 	@echo "make test      run the tests, but for the longest; PYTEST_ARGS='tests/lab -x' for a part"
 	@echo "make test-all  run all tests, the longest included"
 	@echo "make test-lowest  run those of make test with the lowest versions of all packages that pyproject.toml allows"

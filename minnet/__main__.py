@@ -20,7 +20,8 @@ A first model, to copy into Python:
 Why a network does not train, fitted or not:
 
     from minnet.lab import diagnose
-    print(diagnose(MinNetClassifier((64,) * 30, init="glorot"), X, y))
+    deep = MinNetClassifier((64,) * 30, init="glorot", random_state=0)
+    print(diagnose(deep, (X - X.mean(axis=0)) / X.std(axis=0), y))
 
 What one batch does in each layer, forward and backward:
 

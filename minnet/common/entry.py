@@ -27,7 +27,7 @@ _log = logging.getLogger("minnet")
 #: Packages in whose frames nobody looks for the cause of a wrong argument.
 _LIBRARIES = (
     "minnet", "sklearn", "numpy", "scipy", "pandas", "polars", "pyarrow", "joblib", "contextlib",
-    "threading", "concurrent", "queue", "json",
+    "threading", "concurrent", "queue", "importlib", "_frozen_importlib", "json",
 )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def entry(function: _Function) -> _Function:
             raise TypeError(_unknown(name, kwargs, known, cls))
         try:
             return function(*args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ImportError) as error:
             shorten(error)
             raise
 

@@ -126,6 +126,12 @@ _CALLBACKS = "callbacks are given to set_callbacks of an estimator"
 
 #: What other libraries have, and what is to be said of it, where one of the second is among the options.
 _EXPLAINED: dict[str, tuple[str, str]] = {
+    # Where these are, they are among the options.
+    "numba": ("numpy", "the backend numba needs Numba: pip install 'minnet-learn[jit]'"),
+    "cython": (
+        "numpy",
+        "the backend cython needs the extension: minnet.show_config() says why not",
+    ),
     "softmax": ("tanh", _SOFTMAX),
     "logsoftmax": ("tanh", _SOFTMAX),
     "softmin": ("tanh", _SOFTMAX),

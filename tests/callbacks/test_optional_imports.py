@@ -3,6 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
+from minnet import MinNetClassifier
+from minnet.callbacks import TensorBoard
+
 OPTIONAL = [
     "IPython", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "polars", "rich", "skl2onnx",
     "skops", "tensorboard", "tensorboardX", "torch", "tqdm",
@@ -35,3 +40,12 @@ def test_in_a_fresh_process():
     command = [sys.executable, "-W", "ignore", "-c", CODE]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "IMPORTED []"
+
+
+def test_a_missing_package_is_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    clf = MinNetClassifier((2,)).set_callbacks(TensorBoard(tmp_path))
+    with pytest.raises(ImportError, match=r"minnet-learn\[tensorboard\]") as caught:
+        clf.fit([[0.0], [1.0]], [0, 1])
+    assert caught.value.__cause__ is None
+    assert sum("minnet" in str(entry.path) for entry in caught.traceback[1:]) <= 4
