@@ -7,6 +7,7 @@ import numpy as np
 
 from minnet.common import html
 from minnet.common.checks import check_real, check_whole
+from minnet.common.entry import entry
 from minnet.common.shown import Shown, text_table
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.links import dense
@@ -88,6 +89,7 @@ class GradientCheck(Shown):
         return html.page(", ".join([title, *found]), html.table(_HEADS, self._rows()))
 
 
+@entry
 def check_gradients(
     network: Network,
     X: Matrix,

@@ -9,6 +9,7 @@ from scipy import sparse
 from minnet.activations import Sigmoid
 from minnet.common.buffers import all_finite
 from minnet.common.checks import check_verbose, check_whole, is_real
+from minnet.common.entry import entry
 from minnet.common.names import check_name
 from minnet.common.types import Array, Matrix, RandomState
 from minnet.layers import Context, Dense, Dropout, Layer
@@ -27,6 +28,7 @@ def __dir__() -> list[str]:
 _LOSSES = {"squared_error": "squared_error", "cross_entropy": "sigmoid_cross_entropy"}
 
 
+@entry
 def pretrain(
     network: Network,
     X: Matrix,

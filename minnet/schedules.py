@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from minnet.common.checks import is_real
-from minnet.common.configurable import Configurable
+from minnet.common.configurable import Configurable, parameters
 from minnet.common.fields import instance, optional, real, whole
-from minnet.common.names import suggest
+from minnet.common.names import known_as, suggest
 from minnet.common.types import Array
 
 __all__ = [
@@ -265,6 +265,18 @@ class WarmUp(ByStep):
         return np.where(steps < self.n_steps, rising, after)
 
 
+def schedule_named(value: Any) -> str | None:
+    """Return how the schedule is made that a name of it, here or elsewhere, means; None of others.
+
+    Examples
+    --------
+    >>> schedule_named("cosine")
+    'minnet.schedules.Cosine(n_steps, final)'
+    """
+    name = known_as(value, ["Cosine", "StepDecay", "WarmUp"])
+    return name and f"minnet.schedules.{name}({', '.join(parameters(globals()[name]))})"
+
+
 def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
     """Turn "constant", "invscaling", "adaptive", a function of the step or a Schedule into a schedule.
 
@@ -308,4 +320,4 @@ def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
     error = ValueError if isinstance(spec, str) else TypeError
     what = "a name, a Schedule object or a function of the step"
     rate = f"optimizer=SGD(learning_rate={spec!r:.20})" if is_real(spec) else None
-    raise error(suggest("learning_rate", spec, names, what, rate))
+    raise error(suggest("learning_rate", spec, names, what, rate or schedule_named(spec)))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 
-from minnet.common.names import hint, known_as
+from minnet.common.names import hint_of_keyword, known_as
 
 __all__ = ["KnownKeywords", "entry", "reworded", "shorten"]
 
@@ -49,11 +49,15 @@ class KnownKeywords:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._keywords = _keywords_of(cls.__init__)
+        # That of object takes nothing, though its signature takes all.
+        has_none = cls.__init__ is object.__init__
+        cls._keywords = frozenset({"self"}) if has_none else _keywords_of(cls.__init__)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: D102
         if kwargs and (known := cls._keywords) is not None and not known >= kwargs.keys():
-            raise TypeError(_unknown(cls.__name__, kwargs, known))
+            raise TypeError(_unknown(cls.__name__, kwargs, known, cls, "fit", "__call__"))
+        if args and cls.__init__ is object.__init__:
+            raise TypeError(f"{cls.__name__}() takes no arguments, got {args[0]!r:.200}")
         return super().__new__(cls)
 
     # That of a class without __init__ is the signature that help() shows.
@@ -74,7 +78,7 @@ def entry(function: _Function) -> _Function:
         if kwargs and known is not None and not known >= kwargs.keys():
             cls = type(args[0]) if "self" in known and args else None
             name = function.__name__ if cls is None else f"{cls.__name__}.{function.__name__}"
-            raise TypeError(_unknown(name, kwargs, known, cls))
+            raise TypeError(_unknown(name, kwargs, known, cls, "__init__"))
         try:
             return function(*args, **kwargs)
         except (TypeError, ValueError, ImportError) as error:
@@ -127,14 +131,24 @@ def _keywords_of(function: Any) -> frozenset[str] | None:
 
 
 def _unknown(
-    name: str, given: Mapping[str, Any], known: frozenset[str], cls: type[Any] | None = None
+    name: str, given: Mapping[str, Any], known: frozenset[str], cls: type[Any] | None, *others: str
 ) -> str:
-    """Return the sentence for the first keyword that is not known."""
+    """Return the sentence for the first keyword that is not known; another method may take it."""
     keyword = next(keyword for keyword in given if keyword not in known)
     sentence = f"{name}() got an unexpected keyword argument {keyword!r}"
     if cls is not None and known_as(keyword, known) is None:
-        meant = known_as(keyword, _keywords_of(cls.__init__) or ())
-        if meant is not None:
-            it = "it" if meant == keyword else meant
-            return f"{sentence}: {it} is an argument of {cls.__name__}(...)"
-    return sentence + hint(keyword, sorted(known))
+        for method in others:
+            function = getattr(cls, method, None)
+            meant = known_as(keyword, (function and _keywords_of(function)) or ())
+            if meant is not None:
+                it = "it" if meant == keyword else meant
+                return f"{sentence}: {it} {_WHERE[method].format(cls.__name__)}"
+    return sentence + hint_of_keyword(keyword, sorted(known))
+
+
+#: Where a method's arguments are given.
+_WHERE = {
+    "__init__": "is an argument of {}(...)",
+    "fit": "is an argument of {}.fit(...)",
+    "__call__": "is given when it is called, and random_state to the estimator",
+}

@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["check_name", "hint", "known_as", "listed", "nearest", "suggest"]
+__all__ = [
+    "check_name", "hint", "hint_of_keyword", "known_as", "listed", "nearest", "nearest_keyword", "suggest",
+]  # fmt: skip
 
 #: What other libraries call it, and what it may be here: the first that is among the options. Capitals,
 #: underscores and hyphens do not count.
@@ -30,7 +32,7 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "rmse": ("squared_error", "neg_root_mean_squared_error"),
     "quadratic": ("squared_error",),
     "leastsquares": ("squared_error",),
-    "l2": ("squared_error",),
+    "l2": ("squared_error", "alpha"),
     "mae": ("absolute_error", "neg_mean_absolute_error"),
     "meanabsoluteerror": ("absolute_error", "neg_mean_absolute_error"),
     "l1": ("absolute_error",),
@@ -65,6 +67,14 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "newtoncg": ("lbfgs",),
     "liblinear": ("lbfgs",),
     "inversescaling": ("invscaling",),
+    "cosineannealing": ("Cosine",),
+    "cosineannealinglr": ("Cosine",),
+    "cosinedecay": ("Cosine",),
+    "step": ("StepDecay",),
+    "steplr": ("StepDecay",),
+    "exponential": ("StepDecay",),
+    "exponentialdecay": ("StepDecay",),
+    "linearwarmup": ("WarmUp",),
     "plateau": ("adaptive",),
     "reduceonplateau": ("adaptive",),
     # initializers and backends
@@ -84,6 +94,11 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "eta": ("learning_rate_init", "learning_rate"),
     "eta0": ("learning_rate_init", "learning_rate"),
     "epochs": ("max_iter", "n_epochs", "max_epochs"),
+    "schedule": ("learning_rate",),
+    "scheduler": ("learning_rate",),
+    "lrschedule": ("learning_rate",),
+    "lrscheduler": ("learning_rate",),
+    "learningrateschedule": ("learning_rate",),
     "nepochs": ("max_iter", "max_epochs"),
     "maxepochs": ("max_iter",),
     "niter": ("max_iter",),
@@ -91,7 +106,12 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "optim": ("solver", "optimizer"),
     "criterion": ("loss",),
     "patience": ("n_iter_no_change",),
-    "seed": ("random_state",),
+    "seed": ("random_state", "rng"),
+    "randomseed": ("random_state", "rng"),
+    "randomstate": ("rng",),
+    "rng": ("random_state",),
+    "tolerance": ("tol",),
+    "nesterov": ("nesterovs_momentum",),
     "njobs": ("n_threads",),
     "hiddenunits": ("hidden_layer_sizes",),
     "hiddenlayers": ("hidden_layer_sizes",),
@@ -109,12 +129,39 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "biasinitializer": ("bias_init",),
     "kernelregularizer": ("alpha",),
     "l2regularization": ("alpha",),
-    "neurons": ("units",),
-    "nunits": ("units",),
+    "l2reg": ("alpha",),
+    "l2penalty": ("alpha",),
+    "reg": ("alpha",),
+    "regularization": ("alpha",),
+    "weightdecayl2": ("alpha",),
+    "units": ("hidden_layer_sizes",),
+    "hidden": ("hidden_layer_sizes",),
+    "neurons": ("units", "hidden_layer_sizes"),
+    "nunits": ("units", "hidden_layer_sizes"),
+    "nhidden": ("hidden_layer_sizes",),
     "outfeatures": ("units",),
     "p": ("rate",),
     "eps": ("epsilon",),
     "betas": ("beta_1",),
+    "minlr": ("low", "final"),
+    "startlr": ("low",),
+    "maxlr": ("high",),
+    "endlr": ("high",),
+    "numiter": ("n_steps",),
+    "opsetversion": ("opset",),
+    "targetopset": ("opset",),
+    "logdir": ("folder",),
+    "timeout": ("seconds",),
+    "maxtime": ("seconds",),
+    "filepath": ("path",),
+    "filename": ("path",),
+    "tmax": ("n_steps",),
+    "totalsteps": ("n_steps",),
+    "decaysteps": ("n_steps",),
+    "stepsize": ("n_steps",),
+    "warmupsteps": ("n_steps",),
+    "etamin": ("final",),
+    "gamma": ("factor",),
 }
 
 _INPUTS = "the number of inputs is found from the data: leave it out"
@@ -122,7 +169,8 @@ _SOFTMAX = (
     "the softmax belongs to the output layer, which an estimator adds by itself; in a Network the loss "
     "has it, and the last Dense names no activation"
 )
-_CALLBACKS = "callbacks are given to set_callbacks of an estimator"
+_CALLBACKS = "callbacks are given to set_callbacks of an estimator, or to Trainer.fit"
+_RANDOM = "random_state is given to the estimator, or to Network.initialize"
 
 #: What other libraries have, and what is to be said of it, where one of the second is among the options.
 _EXPLAINED: dict[str, tuple[str, str]] = {
@@ -149,13 +197,25 @@ _EXPLAINED: dict[str, tuple[str, str]] = {
     ),
     "bias": ("bias_init", "a Dense has a bias: bias_init='zeros', bias_lr_factor=0 keeps it at 0"),
     "device": ("n_threads", "minnet computes on the processor, with n_threads threads"),
-    "callbacks": ("max_iter", _CALLBACKS),
 }
+
+#: Keywords of other libraries that belong elsewhere, and where.
+_ELSEWHERE = {
+    "callbacks": _CALLBACKS,
+    "callback": _CALLBACKS,
+    "seed": _RANDOM,
+    "randomseed": _RANDOM,
+    "randomstate": _RANDOM,
+    "rng": _RANDOM,
+}
+
+#: How much alike two names must be. Of keywords there are few, mostly short: half alike is another.
+_ALIKE, _ALIKE_KEYWORDS = 0.5, 0.75
 
 _MOST_IN_A_SENTENCE = 12
 
 
-def nearest(value: Any, options: Iterable[str]) -> str | None:
+def nearest(value: Any, options: Iterable[str], alike: float = _ALIKE) -> str | None:
     """Return the option that is most like what was typed, or None where none is like it.
 
     Capitals, hyphens and underscores do not count; a class or a function is taken by its name; the usual
@@ -173,7 +233,7 @@ def nearest(value: Any, options: Iterable[str]) -> str | None:
         return None
     options = list(options)
     plain = {_plain(option): option for option in options}
-    close = difflib.get_close_matches(typed, plain, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(typed, plain, n=1, cutoff=alike)
     return known_as(value, options) or (plain[close[0]] if close else None)
 
 
@@ -201,12 +261,45 @@ def hint(value: Any, options: Iterable[str]) -> str:
     >>> hint("input_shape", ["units", "init"])
     ': the number of inputs is found from the data: leave it out'
     """
-    options = list(options)
+    return _end(value, list(options), _ALIKE)
+
+
+def _end(value: Any, options: list[str], alike: float) -> str:
     among, explained = _EXPLAINED.get(_typed(value) or "", ("", ""))
     if among in options:
         return f": {explained}"
-    close = nearest(value, options)
+    close = nearest(value, options, alike)
     return f": did you mean {close!r}?" if close else ""
+
+
+def hint_of_keyword(keyword: str, options: Iterable[str]) -> str:
+    """Return the end of the sentence for a keyword that there is not: what is meant, or nothing.
+
+    Examples
+    --------
+    >>> hint_of_keyword("eps", ["epsilon", "rng"])
+    ": did you mean 'epsilon'?"
+    >>> hint_of_keyword("seed", ["self", "gain"])
+    ': random_state is given to the estimator, or to Network.initialize'
+    >>> hint_of_keyword("schedule", ["shuffle"])
+    ''
+    """
+    options = [option for option in options if option != "self"]
+    elsewhere = _ELSEWHERE.get(_plain(keyword))
+    if elsewhere is not None and known_as(keyword, options) is None:
+        return f": {elsewhere}"
+    return _end(keyword, options, _ALIKE_KEYWORDS)
+
+
+def nearest_keyword(keyword: str, options: Iterable[str]) -> str | None:
+    """Return the keyword that is meant, or None where none is near.
+
+    Examples
+    --------
+    >>> nearest_keyword("lr", ["learning_rate"]), nearest_keyword("units", ["init"])
+    ('learning_rate', None)
+    """
+    return nearest(keyword, options, _ALIKE_KEYWORDS)
 
 
 def _typed(value: Any) -> str | None:

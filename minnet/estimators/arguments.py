@@ -23,8 +23,9 @@ from minnet.backends import MOST_THREADS, list_backends
 from minnet.common.checks import NO_NUMBERS, is_real, is_whole
 from minnet.common.names import hint
 from minnet.common.types import Estimator
+from minnet.layers import Layer
 from minnet.optimizers import Optimizer
-from minnet.schedules import Schedule
+from minnet.schedules import Schedule, schedule_named
 
 __all__ = ["CONSTRAINTS", "SOLVERS", "Names", "check_arguments", "defaults_of"]
 
@@ -176,6 +177,10 @@ def _hint(name: str, value: Any, constraints: list[Any]) -> str:
     """Return the end of the sentence: what was probably meant."""
     if name == "learning_rate" and is_real(value):
         return f": it is the name of the schedule; the rate is learning_rate_init={value!r}."
+    if name == "learning_rate" and (schedule := schedule_named(value)):
+        return f": did you mean the object {schedule}?"
+    if isinstance(value, list | tuple) and any(isinstance(one, Layer) for one in value):
+        return f": did you mean layers={value!r:.200}?"
     if name == "n_threads":
         return ": n_threads=None takes all processors."
     if name == "hidden_layer_sizes" and (value is None or (is_real(value) and value == 0)):

@@ -13,7 +13,7 @@ from typing import Any
 
 from minnet.activations import get_activation
 from minnet.common.configurable import Configurable
-from minnet.common.names import nearest
+from minnet.common.names import nearest_keyword
 from minnet.initializers import get_initializer
 from minnet.losses import get_loss
 from minnet.optimizers import get_optimizer
@@ -86,8 +86,8 @@ def changed_parts(
         if name not in parts:
             known = [where + part for part in nested_parameters(parts)]
             # Of the part alone: what it is in says nothing of which one is meant.
-            beside = f"{where}{nearest(name, parts)}{path.removeprefix(name)}"
-            close = beside if beside in known else nearest(where + path, known)
+            beside = f"{where}{nearest_keyword(name, parts)}{path.removeprefix(name)}"
+            close = beside if beside in known else nearest_keyword(where + path, known)
             meant = f"did you mean {close!r}? Valid" if close else "valid"
             shown = f"{where.removesuffix('__') or 'estimator'} {' '.join(repr(of).split()):.200}"
             raise ValueError(

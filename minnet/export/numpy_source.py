@@ -13,6 +13,7 @@ import numpy as np
 from minnet._version import __version__
 from minnet.activations import Activation, Identity
 from minnet.common.atomic import write_atomically
+from minnet.common.entry import entry
 from minnet.common.formula_text import FormulaText
 from minnet.common.types import Array, DTypeLike
 from minnet.export.description import Description, Model, describe_model
@@ -20,6 +21,7 @@ from minnet.export.description import Description, Model, describe_model
 __all__ = ["to_numpy_source"]
 
 
+@entry
 def to_numpy_source(
     model: Model,
     path: str | PathLike[str] | None = None,

@@ -10,6 +10,7 @@ import numpy as np
 
 from minnet._version import __version__
 from minnet.common.atomic import write_atomically
+from minnet.common.entry import entry
 from minnet.common.types import DTypeLike
 from minnet.export.description import describe_model
 from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
@@ -22,6 +23,7 @@ OPSETS = (13, 17)
 _LARGEST = 2**31 - 2**20  # what protocol buffers can have in one message, less the nodes
 
 
+@entry
 def to_onnx(
     model: Any,
     path: str | PathLike[str] | None = None,

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from minnet.backends import Hyper, make_backend
 from minnet.common import html
 from minnet.common.checks import check_real, check_whole, is_whole
+from minnet.common.entry import entry
 from minnet.common.shown import Shown
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.descend import shuffled_order
@@ -61,6 +62,7 @@ class RangeTest(Shown):
         return html.page(self._text(), html.figure("smoothed loss by learning rate", across, drawn))
 
 
+@entry
 def find_learning_rate(
     model: Any,
     X: Matrix,

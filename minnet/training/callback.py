@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from minnet.common.entry import KnownKeywords
 from minnet.common.names import nearest
 
 __all__ = ["Callback", "StopTraining", "as_callback"]
@@ -36,7 +37,7 @@ class StopTraining(Exception):  # noqa: N818  # no error: a callback's way out o
     """
 
 
-class Callback:
+class Callback(KnownKeywords):
     """Base of the callbacks of :meth:`minnet.Trainer.fit`: a subclass has the methods that it needs.
 
     Each is called with the trainer, whose ``network``, ``n_steps``, ``n_epochs`` and ``loss_curve`` tell

@@ -16,6 +16,8 @@ from minnet import (
     Network,
     Trainer,
     activations,
+    callbacks,
+    check_gradients,
     initializers,
     losses,
     optimizers,
@@ -23,6 +25,8 @@ from minnet import (
     schedules,
 )
 from minnet.common.names import nearest, suggest
+from minnet.export import to_onnx
+from minnet.lab import find_learning_rate
 
 
 def _network(**arguments):
@@ -176,7 +180,55 @@ FIRST_CALLS = [
     (lambda: CLASSIFIER(init="kaiming_normal_"), "did you mean 'kaiming_normal'?"),
     (lambda: CLASSIFIER(solver="adagrad"), "did you mean 'rmsprop'?"),
     (lambda: Network([Dense(3)]).predict([[0.0]]), "call initialize"),
+    (lambda: initializers.GlorotUniform(seed=3), "'seed': rng is given when it is called"),
+    (lambda: initializers.LSUV(seed=1), "'seed': rng is given when it is called, and random_state to the"),
+    (lambda: initializers.Zeros(random_state=1), "'random_state': rng is given when it is called"),
+    (lambda: Dense(3, seed=1), "'seed': random_state is given to the estimator"),
+    (lambda: Trainer(_network(), callbacks=[]), "'callbacks': it is an argument of Trainer.fit(...)"),
+    (lambda: Trainer(_network(), schedule=1), "'schedule': did you mean 'learning_rate'?"),
+    (lambda: Trainer(_network(), epochs=1), "'epochs': max_epochs is an argument of Trainer.fit(...)"),
+    (lambda: MinNetClassifier(units=1), "'units': did you mean 'hidden_layer_sizes'?"),
+    (lambda: MinNetClassifier(X_val=1), "'X_val': it is an argument of MinNetClassifier.fit(...)"),
+    (lambda: MinNetClassifier(l2=1), "'l2': did you mean 'alpha'?"),
+    (lambda: MinNetRegressor(reg=1), "'reg': did you mean 'alpha'?"),
+    (lambda: MinNetClassifier(weight_decay_l2=1), "did you mean 'alpha'?"),
+    (lambda: CLASSIFIER().fit([[0.0]], [0], callbacks=[]), "callbacks are given to set_callbacks"),
+    (lambda: pretrain(_network(), [[0.0] * 4], epochs=3), "did you mean 'n_epochs'?"),
+    (lambda: pretrain(_network(), [[0.0] * 4], seed=3), "did you mean 'random_state'?"),
+    (lambda: check_gradients(_network(), [[0.0] * 4], [0], eps=1), "did you mean 'epsilon'?"),
+    (lambda: find_learning_rate(_network(), [[0.0] * 4], [0], max_lr=1), "did you mean 'high'?"),
+    (lambda: to_onnx(_network(), opset_version=1), "did you mean 'opset'?"),
+    (lambda: callbacks.TensorBoard(log_dir="."), "did you mean 'folder'?"),
+    (lambda: callbacks.TimeLimit(timeout=1), "did you mean 'seconds'?"),
+    (lambda: schedules.Cosine(T_max=1), "did you mean 'n_steps'?"),
+    (lambda: MinNetRegressor([Dense(3)]).fit([[0.0]], [0]), "did you mean layers=[Dense(3)]?"),
+    (lambda: CLASSIFIER(learning_rate="cosine"), "the object minnet.schedules.Cosine(n_steps, final)?"),
+    (lambda: Trainer(_network(), learning_rate="StepLR"), "did you mean minnet.schedules.StepDecay("),
 ]  # fmt: skip
+
+#: Keywords that are like none: nothing is suggested.
+LIKE_NONE = [
+    lambda **kw: MinNetClassifier(**kw), lambda **kw: CLASSIFIER().set_params(**kw), initializers.Zeros,
+    lambda **kw: Trainer(_network(), **kw), lambda **kw: Dense(3, **kw), callbacks.History,
+    lambda **kw: CLASSIFIER().fit([[0.0]], [0], **kw),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("keyword", ["sel", "slef", "selff", "qqq", "strategy", "bar"])
+@pytest.mark.parametrize("call", LIKE_NONE)
+def test_nothing_is_suggested_where_nothing_is_near(call, keyword):
+    with pytest.raises((TypeError, ValueError), match=repr(keyword)) as caught:
+        call(**{keyword: 1})
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "cls", [initializers.Zeros, activations.Relu, schedules.Adaptive, callbacks.Callback]
+)
+def test_a_class_without_arguments_takes_none(cls):
+    with pytest.raises(TypeError, match=r"takes no arguments, got 3$"):
+        cls(3)
+    assert type(cls()) is cls
 
 
 @pytest.mark.parametrize(("call", "says"), FIRST_CALLS, ids=[says for _, says in FIRST_CALLS])
