@@ -26,6 +26,7 @@ _TYPES: tuple[tuple[tuple[type, ...], str], ...] = (
     ((datetime.timedelta, np.timedelta64), "durations"),
     ((complex, np.complexfloating), "complex numbers"),
     ((list, tuple, np.ndarray), "sequences"),
+    ((dict,), "dictionaries"),
 )
 _ORDINARY = {int, float, bool, type(None)}
 _NAMES = {"Period": "periods", "Interval": "intervals", "NAType": "missing values"}  # of pandas
@@ -39,8 +40,13 @@ _CURES = {
     "complex numbers": "give real and imaginary parts as two columns",
     "sequences": "make a column of each of their elements",
     "strings": "encode them, with OneHotEncoder or OrdinalEncoder in a ColumnTransformer",
+    "dictionaries": "make columns of them, with DictVectorizer",
     "missing values": "impute them, with SimpleImputer say, or leave their rows out",
 }
+
+_CURE_OF_TEXTS = (
+    "make columns of them, with TfidfVectorizer (of texts) or OneHotEncoder (of categories)"
+)
 
 
 def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
@@ -59,9 +65,9 @@ def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
     Raises
     ------
     ValueError
-        For dates, times, durations, periods, intervals, complex numbers, strings, sequences, masked
-        elements, pandas.NA among Python's objects and structured arrays: with the name or number of the
-        column.
+        For dates, times, durations, periods, intervals, complex numbers, strings, sequences, dictionaries
+        in the place of rows, masked elements, pandas.NA among Python's objects and structured arrays: with
+        the name or number of the column.
 
     Examples
     --------
@@ -80,8 +86,8 @@ def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
         _check_mask(name, value)
     for where, column in _suspects(name, value, n_axes):
         what, example = _non_numbers(column)
-        # Of what is in no column, NumPy says that it is ragged.
-        if what is not None and (where or what != "sequences"):
+        # Of sequences in no column NumPy says that they are ragged, and of a dictionary in one what it is.
+        if what is not None and what != ("dictionaries" if where else "sequences"):
             raise ValueError(_sentence(name, what, where, example))
 
 
@@ -174,6 +180,10 @@ def _sentence(name: str, what: str, where: str, example: Any) -> str:
     if what == "missing values":
         return f"{name} must have no missing values, got {example!r}{where}: {_CURES[what]}"
     text = f"{name} must be real numbers, got {what}{where}"
+    cure = _CURES[what]
+    if what in ("strings", "dictionaries") and not where:  # in the place of rows, or of one number
+        cure = cure if what == "dictionaries" else _CURE_OF_TEXTS
+        cure = cure if name == "X" else ""
     if what == "strings":
         example = bytes(example) if isinstance(example, bytes) else str(example)
         text += f", such as {example!r:.60}"
@@ -185,4 +195,4 @@ def _sentence(name: str, what: str, where: str, example: Any) -> str:
             return f"{text}: if they are numbers, convert them to float first"
     elif what == "complex numbers":
         text += " (Complex data not supported)"
-    return f"{text}: {_CURES[what]}"
+    return f"{text}: {cure}" if cure else text

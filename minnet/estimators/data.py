@@ -279,7 +279,8 @@ def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: 
         return validate_data(estimator, X, y, accept_sparse=["csr", "csc"], **options)
     except OverflowError as error:
         raise ValueError(f"X and y must be numbers that a float can hold: {error}") from None
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
+        check_numeric("X", X)  # of texts and dictionaries in the place of rows it tells more
         if "NA is ambiguous" not in str(error):  # which says what went wrong, and not where
             raise
         raise ValueError("X and y must have no missing values, got pandas.NA") from None

@@ -1,13 +1,15 @@
 """What is no number is refused by what a network, a loss and the tools take, too."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
-from minnet import Dense, Network, Trainer
+from minnet import Dense, MinNetClassifier, Network, Trainer
 from minnet.common.checks import as_numbers
 from minnet.common.numeric import check_numeric
-from minnet.lab.spectra import marchenko_pastur
+from minnet.lab.spectra import marchenko_pastur, quarter_circle
 
 DATES = np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]")
 MASKED = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]], mask=[[0, 0], [0, 1]])
@@ -82,3 +84,39 @@ def test_the_column_and_one_of_its_values():
         as_numbers("X", values)
     with pytest.raises(ValueError, match="s must be real numbers, got complex numbers"):
         marchenko_pastur([1j], 1.0)
+
+
+TEXTS = ["hello world"] * 12
+DICTIONARIES = [{"a": 1, "b": "c"}] * 12
+CONTAINERS = [list, tuple, np.array, lambda rows: np.array(rows, object), pd.Series]
+CALLS = {
+    "fit": lambda clf, X: MinNetClassifier().fit(X, [0, 1] * 6),
+    "partial_fit": lambda clf, X: clf.partial_fit(X, [0, 1] * 6),
+    "predict": lambda clf, X: clf.predict(X),
+    "score": lambda clf, X: clf.score(X, [0, 1] * 6),
+    "X_val": lambda clf, X: clf.fit(np.eye(12), [0, 1] * 6, X_val=X, y_val=[0, 1] * 6),
+    "network": lambda clf, X: clf.network_.predict(X),
+}
+
+
+@pytest.fixture(scope="module")
+def clf():
+    with pytest.warns(ConvergenceWarning):
+        return MinNetClassifier(max_iter=1).fit(np.eye(12), [0, 1] * 6)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize(
+    ("rows", "cure"), [(TEXTS, "with TfidfVectorizer"), (DICTIONARIES, "with DictVectorizer")]
+)
+def test_texts_and_dictionaries_in_the_place_of_rows(clf, container, call, rows, cure):
+    with pytest.raises(ValueError, match=f"X must be real numbers, got .*: .*{cure}") as caught:
+        call(clf, container(rows))
+    assert "\n" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_one_argument_of_text_is_not_to_be_encoded():
+    with pytest.raises(ValueError, match=r"^s must be real numbers, got .*float: 'a'\)$"):
+        quarter_circle("a")
