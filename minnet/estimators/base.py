@@ -419,6 +419,7 @@ class BaseMinNet(
 
         The optimizer and its learning rate stay those of the first call; ``alpha``, ``batch_size``,
         ``shuffle``, ``verbose``, clipping and weight decay are read anew in each.
+        Callbacks are not called; a warning says so where there are any.
         What ``scale_targets`` and initializers that look at data take from them is of the first call's,
         which should have 100 rows or more.
 

@@ -146,6 +146,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
 
         The optimizer and its learning rate stay those of the first call; ``alpha``, ``batch_size``,
         ``shuffle``, ``verbose``, clipping and weight decay are read anew in each.
+        Callbacks are not called; a warning says so where there are any.
         Initializers that look at data see those of the first call, which should have 100 rows or more.
 
         Parameters

@@ -328,6 +328,12 @@ class PartialFit(Fit):
         """Raise if the arguments are not for this call."""
         if self.estimator.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if vars(self.estimator).get("_skl_callbacks"):
+            warnings.warn(
+                "set_callbacks has no effect in partial_fit, which calls no callbacks: use fit or "
+                "fit_stream, or take them away with set_callbacks()",
+                stacklevel=level_of_user(),
+            )
 
     def goes_on(self) -> bool:
         """Return whether the call begins with what is fitted."""

@@ -85,6 +85,9 @@ class ParametersMixin(KnownKeywords):
     def set_callbacks(self, *callbacks: Any) -> Self:
         """Set what watches the fits, in the place of what did: :doc:`/callbacks`.
 
+        ``fit`` and ``fit_stream`` call them. ``partial_fit``, which is one step of a loop of yours, does
+        not, and warns of it.
+
         Parameters
         ----------
         *callbacks : Callback, callback of scikit-learn or callable

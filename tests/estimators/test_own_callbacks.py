@@ -184,3 +184,15 @@ def test_what_is_no_callback_is_refused_and_leaves_those_there_are(Estimator, gi
         estimator.set_callbacks(History(), given)
     estimator.fit(X, y)
     assert len(history.fits) == 1
+
+
+@pytest.mark.parametrize("cls", [MinNetClassifier, MinNetRegressor])
+def test_partial_fit_says_that_it_calls_none(cls, recwarn):
+    history, classes = History(), {"classes": [0, 1, 2]} if cls is MinNetClassifier else {}
+    model = cls(random_state=0).set_callbacks(history)
+    with pytest.warns(UserWarning, match="set_callbacks has no effect in partial_fit") as told:
+        model.partial_fit(X, y, **classes)
+    assert [w.filename for w in told] == [__file__]
+    assert history.fits == []
+    model.set_callbacks().partial_fit(X, y)
+    assert not [w for w in recwarn if "set_callbacks" in str(w.message)]
