@@ -191,8 +191,12 @@ def resolve(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Ini
         initializer = get_initializer(spec, name=label)
         try:
             initializers[i, name] = initializer.for_layer(network, i)
-        except ValueError as error:
-            raise ValueError(f"{label} ({type(network.layers[i]).__name__}): {error}") from error
+        except Exception as error:
+            where = f"{label} ({type(network.layers[i]).__name__})"
+            if type(error) is not ValueError:
+                error.add_note(f"It was raised by the initializer of {where}.")
+                raise
+            raise ValueError(f"{where}: {error}") from error
     return initializers
 
 

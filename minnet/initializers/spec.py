@@ -146,7 +146,10 @@ def materialize(
     initializer = get_initializer(spec, name)
     try:
         values = initializer(shape, rng=rng, dtype=dtype, fans=fans)
-    except ValueError as error:
+    except Exception as error:
+        if type(error) is not ValueError:  # a user's own class of error is caught by its name
+            error.add_note(f"It was raised by the initializer of {name}.")
+            raise
         named = reworded(error, ValueError(f"{name}: {error}"))
         raise named from named.__cause__
     if type(initializer).__call__ is not Initializer.__call__:  # a subclass that brings its own

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from minnet import Dense, MinNetClassifier, Network
 from minnet.initializers import (
     LSUV,
     Constant,
@@ -541,3 +542,48 @@ def test_auto_of_the_first_layer():
     assert auto_initializer("relu", first_layer=True) == GlorotUniform()
     assert auto_initializer("sigmoid", first_layer=True) == GlorotUniform()
     assert auto_initializer("selu", first_layer=True) == LecunNormal()
+
+
+class UnluckyError(ValueError):
+    """Takes two arguments, so that it cannot be made anew of its sentence."""
+
+    def __init__(self, what, number):
+        super().__init__(what, number)
+
+
+class OfLayer(HeNormal):
+    """Fails where it is asked for what it is for a layer."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def copy(self):
+        return self
+
+    def for_layer(self, network, layer_index):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [UnluckyError("no", 13), KeyError("k"), TypeError("t"), ZeroDivisionError()]
+)
+@pytest.mark.parametrize("way", ["function", "for_layer"])
+@pytest.mark.parametrize("argument", ["init", "bias_init"])
+def test_errors_of_users_pass_as_they_are(error, way, argument):
+    def fails(shape):
+        raise error
+
+    spec, place = (fails if way == "function" else OfLayer(error)), {"init": "W", "bias_init": "b"}
+    error.__notes__ = []
+    calls = [
+        lambda: MinNetClassifier((3,), **{argument: spec}).fit([[0.0], [1.0]], [0, 1]),
+        lambda: Network([Dense(3)], **{argument: spec}).initialize(2),
+    ]
+    for call in calls:
+        with pytest.raises(type(error)) as caught:
+            call()
+        assert caught.value is error
+        assert error.__notes__ == [
+            f"It was raised by the initializer of layers[0].{place[argument]} (Dense)."
+        ]
+        error.__notes__ = []
