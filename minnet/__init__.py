@@ -8,6 +8,9 @@
 True
 """
 
+# First: after parts of SciPy its import touches twice the memory, which takes 0.15 s.
+import sklearn.base  # noqa: F401
+
 from minnet._version import __version__
 from minnet.backends.configuration import show_config
 from minnet.estimators import MinNetClassifier, MinNetRegressor, MinNetTransformer
