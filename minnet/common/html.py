@@ -250,7 +250,7 @@ def heat_map(values: Array, label: str) -> str:
     scaled = np.log(np.where(values > 0, values, low)) if logarithmic else values
     low_shade, high_shade = (np.log(low), np.log(high)) if logarithmic else (low, high)
     span = high_shade - low_shade
-    shades = (scaled - low_shade) / span if span > 0 else np.full(values.shape, 0.5)
+    shades = (scaled - low_shade) / span if span > 0 else np.full(values.shape, 0.5 * (high > 0))
     shades = np.where(np.isfinite(values), 0.05 + 0.95 * shades, np.nan)
     said = f"{number(low)} to {number(high)}{', logarithmic' if logarithmic else ''}{left_out}"
     return figure(label, said, _picture(shades, f"{label}: {said}", scale=1.0))

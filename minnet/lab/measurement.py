@@ -331,7 +331,10 @@ class Recording(Shown):
             values = np.array([m._values[_SHOWN[head]] for m in self.measurements]).T
             parts.append(html.heat_map(values, head))
         table = html.details("the numbers", html.table(heads, rows))
-        note = "In the maps the layers go down and the steps across; the stronger, the larger."
+        note = (
+            "In the maps the layers go down, the measurements across, at equal distances whatever the "
+            "steps between them; the stronger, the larger; grey: not measured, or not finite."
+        )
         return html.page(title, html.paragraph(note, "faint"), html.row("", *parts), table)
 
     def __getitem__(self, key: Any) -> Any:
