@@ -149,12 +149,16 @@ def _run_script(block, names, shown):
 
 def _run_section(section, names, filters):
     """Run the blocks of a section; return the names that there are then, and what went wrong."""
-    report, allowed = "", set()
+    report, allowed, left_out = "", set(), False
     module = types.ModuleType("__main__")
     vars(module).update(names)
     with _as_in_a_new_process(allowed, module, filters):
         for index, block in enumerate(section.blocks):
-            if not block.is_python or NEEDS.search(block.text) or _is_missing(block):
+            if not block.is_python:
+                continue
+            goes_on = left_out and unknown_names(ast.parse(block.copied)) - set(vars(module))
+            if goes_on or NEEDS.search(block.text) or _is_missing(block):
+                left_out = True  # and so is what goes on from it
                 continue
             text = section.text if block.is_session else block.text
             allowed |= {name for name in {*EXTRAS, *OTHERS} if _is_named(name, text)}
