@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -302,7 +303,23 @@ def mlp():
     return MLPClassifier((3,), max_iter=2, random_state=0)
 
 
-@pytest.mark.parametrize("odd", ODD)
+TEXTS = {"string", "bytes", "strings", "dict", "list of dicts"}  # of which ours names a vectorizer
+AS_THEIRS = sorted(set(ODD) - TEXTS)
+
+
+@pytest.mark.parametrize("odd", sorted(TEXTS))
+def test_sentences_of_texts(odd):
+    calls = [partial(call, classifier()) for call in AS_FIT.values()]
+    calls += [partial(call, classifier().fit(A, Y)) for call in AS_PREDICT.values()]
+    calls += [lambda X: classifier().initialize(X, Y)]
+    for call in calls:
+        kind, text = outcome(call, ODD[odd])
+        assert kind is ValueError
+        assert text.startswith("X must be real numbers, got ")
+        assert "Vectorizer" in text
+
+
+@pytest.mark.parametrize("odd", AS_THEIRS)
 def test_sentences_of_fit(odd):
     X = ODD[odd]
     expected = quiet(mlp().fit, X, Y)
@@ -316,7 +333,7 @@ def test_sentences_of_fit(odd):
 
 
 @pytest.mark.parametrize("names", [True, False])
-@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("odd", AS_THEIRS)
 def test_sentences_of_a_fitted_one(odd, names):
     X, seen = ODD[odd], FRAME if names else A
     ours, theirs = classifier().fit(seen, Y), mlp().fit(seen, Y)
