@@ -264,6 +264,7 @@ def test_numbers_in_the_place_of_names():
     )
 
 
+@pytest.mark.slow
 def test_the_names_come_in_one_order():
     script = """
 from test_names import TAKEN, _call

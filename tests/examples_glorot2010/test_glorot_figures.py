@@ -77,6 +77,7 @@ def test_docstrings_run(name):
     assert doctest.testmod(module).failed == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", figures.PARTS)
 def test_each_part_is_drawn_and_kept(part, trained, tmp_path):
     record = figures.make(part, trained, tmp_path)

@@ -70,6 +70,7 @@ def build(tmp_path, monkeypatch):
     return built
 
 
+@pytest.mark.slow
 def test_a_page_without_curves_says_so(build, tmp_path, monkeypatch):
     module = importlib.import_module("examples.glorot2010.figure05")
     monkeypatch.setattr(module, "N_NETWORKS", 2)

@@ -99,6 +99,7 @@ def test_records_of_short_runs_are_not_kept(capsys):
     assert "--records keep is for the long runs" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", figures.PARTS)
 def test_what_is_judged_has_a_rule(part, tmp_path):
     record = figures.make(part, Source([], width=8, seeds=(0, 1)), tmp_path, records=tmp_path)
