@@ -52,8 +52,7 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
         one row alone would be left over for the last step of an epoch, the step before takes it too.
     learning_rate : str, callable or Schedule, default="constant"
         "constant", "invscaling", "adaptive", a schedule such as :class:`minnet.optimizers.Cosine`, or a
-        function of the step that returns the rate; where it starts is the optimizer's
-        ``learning_rate``.
+        function of the step that returns the rate; it starts at the optimizer's ``learning_rate``.
     power_t : float, default=0.5
         Exponent of "invscaling"; refused beside another ``learning_rate``.
     shuffle : bool, default=True
@@ -81,16 +80,10 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
     ----------
     optimizer : Optimizer
         With its state and the current ``learning_rate``.
-    n_epochs : int
-        Epochs over all calls.
-    n_steps : int
-        Steps made by this trainer.
-    n_steps_before : int
-        Steps of the trainers that it continues from: where schedules by step go on.
-    n_parts : int
-        Pieces of data over all calls: one an epoch, or the batches of a stream.
-    n_seen : int
-        Samples drawn over all calls.
+    n_epochs, n_parts, n_seen : int
+        Over all calls: epochs; pieces of data, one an epoch or the batches of a stream; samples drawn.
+    n_steps, n_steps_before : int
+        Steps made by this trainer, and by those that it continues from: where schedules by step go on.
     loss_curve : list of float
         Mean objective of each epoch.
     validation_scores, validation_loss_curve : list of float
@@ -361,13 +354,11 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
 
     def continue_from(self, previous: Trainer) -> None:
         """Take over another trainer's records: epochs, schedules and random streams go on."""
-        self.n_epochs, self.n_parts = previous.n_epochs, previous.n_parts
-        self.n_seen = previous.n_seen
         self.n_steps_before = previous.n_steps_before + previous.optimizer.step
-        self.loss_curve = list(previous.loss_curve)
-        self.validation_scores = list(previous.validation_scores)
-        self.validation_loss_curve = list(previous.validation_loss_curve)
-        self.best_loss, self.best_score = previous.best_loss, previous.best_score
+        for name in ("n_epochs", "n_parts", "n_seen", "best_loss", "best_score"):
+            setattr(self, name, getattr(previous, name))
+        for name in ("loss_curve", "validation_scores", "validation_loss_curve"):
+            setattr(self, name, list(getattr(previous, name)))
 
     # ---- one call
 
@@ -384,12 +375,8 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
 
         Parameters
         ----------
-        X : array of shape (n_samples, n_features)
-            Inputs, a row for each sample.
-        T : array-like
-            Targets of the loss, as :meth:`minnet.Network.loss_and_grad` takes them.
-        sample_weight : array-like of shape (n_samples,) or None
-            What each row counts.
+        X, T, sample_weight
+            As :meth:`fit` takes them.
         """
         batch = self.network.check_batch(X, T, sample_weight)
         check_n_rows(self.network, batch[0], batch[2])
