@@ -18,7 +18,8 @@ from minnet.persistence.numbers import check_arrays
 from minnet.training import Trainer
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
-from minnet.training.resume import differences, resume
+from minnet.training.resume import but_for_weights, differences, resume
+from minnet.training.run import Run
 from minnet.training.step_timer import StepTimer
 
 __all__ = ["Checkpoint"]
@@ -59,8 +60,10 @@ class Checkpoint(Callback):
     To end with the same bits, the fit must be the same: ``random_state`` a whole number, the same
     arguments, data, backend and kernels. Network, optimizer, batch size, random key, validation and every
     number of the data (which takes about a second a gigabyte, when the training begins) are compared, and
-    a file of another fit is refused. The batches of a stream cannot be compared: that they are the same is
-    for you to see to. ``max_iter`` and ``n_iter_no_change`` may grow.
+    a file of another fit is refused; the weights that an estimator's fit begins with are compared, too,
+    those of a :class:`minnet.Trainer`'s network not: the file's replace them. The batches of a stream
+    cannot be compared: that they are the same is for you to see to. ``max_iter`` and
+    ``n_iter_no_change`` may grow.
 
     Weights that are NaN or infinite are not written: of a training that diverges the last good checkpoint
     stays, and with early stopping the outcome is the best epoch's.
@@ -208,7 +211,7 @@ class _Fit:
                 f"path must be that of a checkpoint, got {self.path!r}, which has a model that was not "
                 "in training"
             )
-        if run.fingerprint != trainer.run.fingerprint:
+        if not self._is_same_fit(run, trainer.run):
             found = differences(run.told, trainer.run.told) if run.told else "data or arguments"
             raise ValueError(
                 f"path must be that of a checkpoint of the same fit, got {self.path!r}, whose fit differs "
@@ -217,6 +220,12 @@ class _Fit:
         resume(trainer, saved)
         self._resumed_at = trainer.n_steps
         _log.info("the fit goes on from %r, after %d epochs", self.path, trainer.run.n_epochs)
+
+    def _is_same_fit(self, saved: Run, run: Run) -> bool:
+        if self.estimator is None and saved.told:
+            # What a script does to new weights, as pre-training, it may leave out where there is a file.
+            return but_for_weights(saved.told) == but_for_weights(run.told)
+        return saved.fingerprint == run.fingerprint
 
     def tell_if_it_cannot_be_gone_on_from(self) -> None:
         """Say of a fit that draws other numbers each time that its file will be of another fit."""

@@ -12,7 +12,7 @@ import numpy as np
 from minnet.training.reading import Batches, InMemory, digest_of
 from minnet.training.stopping import Validation
 
-__all__ = ["differences", "fingerprint", "resume", "told_of"]
+__all__ = ["but_for_weights", "differences", "fingerprint", "resume", "told_of"]
 
 #: The options of a trainer that decide what steps are taken.
 _OF_STEPS = ("batch_size", "shuffle", "clip_value", "clip_norm", "weight_decay")
@@ -80,6 +80,11 @@ def _short(text: str) -> str:
 def fingerprint(told: dict[str, str]) -> str:
     """Return 16 letters for what tells a training from others."""
     return hashlib.sha256(repr(sorted(told.items())).encode(errors="replace")).hexdigest()[:16]
+
+
+def but_for_weights(told: dict[str, str]) -> dict[str, str]:
+    """Return what tells a training from others, whatever weights it began with."""
+    return {name: text for name, text in told.items() if _BEGINNING not in name}
 
 
 def differences(there: dict[str, str], here: dict[str, str]) -> str:
