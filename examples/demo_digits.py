@@ -225,6 +225,8 @@ def main():
     parser.add_argument("folder", nargs="?", type=Path, default=Path("demo_output"))
     parser.add_argument("--draws", type=int, default=1, help="draws of initial weights")
     arguments = parser.parse_args()
+    if arguments.draws < 1:
+        parser.error(f"--draws must be at least 1, got {arguments.draws}")
     folder = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()

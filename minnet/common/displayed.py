@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from sklearn import get_config
-
 from minnet.common.configurable import shown
-from minnet.common.shown import in_lines
+from minnet.common.shown import InNotebooks, in_lines
 
 __all__ = ["Displayed", "views"]
 
@@ -22,7 +19,7 @@ def views() -> ModuleType:
     return importlib.import_module("minnet.views")
 
 
-class Displayed:
+class Displayed(InNotebooks):
     """Mixin of a network: its printed form, its table, its trace, and its drawing in notebooks."""
 
     layers: list[Any]
@@ -93,15 +90,7 @@ class Displayed:
         """
         return views().Trace.of_batch(self, X, T, sample_weight)
 
-    @property
-    def _repr_html_(self) -> Callable[[], str | None]:
-        if get_config()["display"] != "diagram":
-            raise AttributeError(
-                "_repr_html_ is there with sklearn.set_config(display='diagram') only"
-            )
-        return self._draw
-
-    def _draw(self) -> str | None:
+    def _html(self) -> str | None:
         try:
             return views().draw(self, type(self).__name__)
         except (TypeError, ValueError):  # of an argument that initialize refuses

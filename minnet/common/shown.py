@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 
-__all__ = ["Shown", "bounded", "columns", "in_lines", "number", "some_of", "text_table", "wrapped"]
+__all__ = [
+    "InNotebooks",
+    "Shown",
+    "bounded",
+    "columns",
+    "in_lines",
+    "number",
+    "some_of",
+    "text_table",
+    "wrapped",
+]
 
 _MOST_LINES = 60
 _FIRST_LINES = 40  # of more
@@ -19,7 +29,22 @@ _GAP = "  "
 _NARROWEST = 12  # a column of text is cut so far
 
 
-class Shown:
+class InNotebooks:
+    """Mixin of what a notebook shows as the HTML of ``_html``, unless scikit-learn is set to show text."""
+
+    @property
+    def _repr_html_(self) -> Callable[[], str | None]:
+        if get_config()["display"] != "diagram":
+            raise AttributeError(
+                "_repr_html_ is there with sklearn.set_config(display='diagram') only"
+            )
+        return self._html
+
+    def _html(self) -> str | None:
+        raise NotImplementedError  # each class has its own
+
+
+class Shown(InNotebooks):
     """Mixin of a result: it says what it is in ``_text`` and ``_html``."""
 
     def __str__(self) -> str:
@@ -28,19 +53,8 @@ class Shown:
     def __repr__(self) -> str:
         return bounded(self._text())
 
-    @property
-    def _repr_html_(self) -> Callable[[], str]:
-        if get_config()["display"] != "diagram":
-            raise AttributeError(
-                "_repr_html_ is there with sklearn.set_config(display='diagram') only"
-            )
-        return self._html
-
     def _text(self) -> str:
-        raise NotImplementedError
-
-    def _html(self) -> str:
-        raise NotImplementedError
+        raise NotImplementedError  # each class has its own
 
 
 def columns() -> int:
