@@ -119,6 +119,10 @@ def as_weights(values: Any, name: str, of: Any = None) -> Any:
     if of is not None and floats and not np.isfinite(weights).all():
         got = "NaN" if np.isnan(weights).any() else "infinity"
         raise ValueError(f"{name} must be finite numbers, got {got}")
+    # Metrics divide by the sum, and say so in other words or with a ZeroDivisionError.
+    known = isinstance(weights, np.ndarray) and weights.dtype.kind in "biuf"
+    if of is not None and known and weights.size and weights.sum() == 0:
+        raise ValueError(f"{name} must not add up to 0: no mean of the rows can be taken with it")
     return weights
 
 

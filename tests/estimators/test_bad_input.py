@@ -356,6 +356,19 @@ def test_not_fitted(method):
             getattr(regressor(), method)(*arguments)
 
 
+@pytest.mark.parametrize("make", [classifier, regressor])
+@pytest.mark.parametrize(
+    "weights",
+    [0, 0.0, [0] * 30, np.zeros(30), np.zeros(30, "f4"), np.zeros(30, bool)]
+    + [np.repeat([1.0, -1.0], 15), [1, -1] * 15],
+)
+def test_weights_of_a_score_that_add_up_to_nothing(make, weights):
+    y = Y if make is classifier else R
+    est = make(max_iter=1).fit(X, y)
+    message = "sample_weight must not add up to 0: no mean of the rows can be taken with it"
+    assert_refused(est, lambda est: est.score(X, y, weights), message)
+
+
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 def test_huge_values_give_an_error_or_finite_numbers(solver):
     for est, y in ((classifier(solver=solver), Y), (regressor(solver=solver), R)):
