@@ -18,7 +18,7 @@ import importlib
 from typing import Any
 
 from minnet.lab import theory
-from minnet.lab.diagnosis import Finding, Report, diagnose
+from minnet.lab.diagnosis import Finding, Remedy, Report, diagnose
 from minnet.lab.jacobians import Jacobians, jacobians
 from minnet.lab.learning_rate import RangeTest, find_learning_rate
 from minnet.lab.measurement import Measurement, Recording
@@ -31,6 +31,7 @@ __all__ = [
     "Probe",
     "RangeTest",
     "Recording",
+    "Remedy",
     "Report",
     "diagnose",
     "displays",

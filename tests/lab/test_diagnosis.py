@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network
 from minnet.lab import diagnose
-from minnet.lab.findings import CHECKS
+from minnet.lab.diagnosis.check import CHECKS
 from minnet.layers import Layer, Parameter
 
 DIGITS, DIGIT = load_digits(return_X_y=True)

@@ -239,7 +239,11 @@ def test_constant_columns_and_positive_inputs_are_no_alarm():
     raw, digit = load_digits(return_X_y=True)
     with_ones = np.c_[raw / 16, np.full(len(raw), 4.0)]
     assert not diagnose(classifier(2, "relu"), with_ones, digit)
-    assert not diagnose(classifier(2, "relu"), np.ones((50, 5)), np.arange(50) % 2)
+
+
+def test_rows_that_are_all_alike():
+    report = diagnose(classifier(2, "relu"), np.ones((50, 5)), np.arange(50) % 2)
+    assert codes(report) == ["rows_alike"]
 
 
 # ---- a batch smaller than a mini-batch

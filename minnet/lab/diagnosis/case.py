@@ -1,0 +1,98 @@
+"""What the checks look at: a network with a batch, measured, and what is known of its training."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from minnet.common.types import Array, Matrix
+from minnet.lab.diagnosis.losses import loss_of_data
+from minnet.lab.diagnosis.patient import Patient
+from minnet.lab.diagnosis.trial import Trial, training_of
+from minnet.lab.measurement import Measurement
+from minnet.lab.probe import measure, one_pass
+from minnet.lab.subject import Subject
+from minnet.network import Network
+from minnet.training.constant_answer import loss_of_constant
+
+__all__ = ["Case"]
+
+_LEARNED = 0.5  # of the loss of the best constant
+
+
+class Case:
+    """A patient's network, measured on the batch.
+
+    Parameters
+    ----------
+    patient : Patient
+    """
+
+    subject: Subject
+    m: Measurement
+    gradient: Array
+
+    def __init__(self, patient: Patient) -> None:
+        self.patient = patient
+        self.subject = patient.subject()
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            passed = one_pass(self.subject)
+        self.m = measure(self.subject, passed=passed)
+        assert passed[1] is not None
+        self.gradient = passed[1]
+
+    @property
+    def network(self) -> Network:
+        """That is looked at."""
+        return self.subject.network
+
+    @property
+    def X(self) -> Matrix:
+        """Its inputs."""
+        return self.subject.X
+
+    @property
+    def estimator(self) -> Any:
+        """The estimator whose network it is, or None."""
+        return self.patient.estimator
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it has been trained."""
+        return self.patient.fitted
+
+    @cached_property
+    def loss(self) -> float:
+        """In a pass of training, without the penalty of the weights."""
+        return loss_of_data(self.subject, self.m)
+
+    @cached_property
+    def best(self) -> float | None:
+        """The loss of the best answer that is the same for all rows."""
+        return loss_of_constant(self.network, self.subject.T, self.subject.weights)
+
+    @cached_property
+    def outcome(self) -> float:
+        """The loss of the network's predictions over that of the best constant answer; NaN if unknown.
+
+        Unlike ``loss`` it is that of inference: without dropout, with running averages.
+        """
+        return self.patient.outcome(self.subject)
+
+    @cached_property
+    def learned(self) -> bool:
+        """Then gradients come from few samples, and weights may be large."""
+        if self.best is None:
+            return False
+        return self.loss < _LEARNED * self.best or (self.fitted and self.outcome < _LEARNED)
+
+    @cached_property
+    def hidden(self) -> Array:
+        """Places of the hidden rows; none where nothing is to be said of signals."""
+        return np.flatnonzero(self.m.hidden) if not self.learned else np.zeros(0, np.int64)
+
+    def trial(self, n_steps: int, operations: float = 5e9) -> Trial | None:
+        """Return a short training of the model from its start; None where that cannot be."""
+        return training_of(self.patient.at_start(), n_steps, operations)

@@ -1,0 +1,93 @@
+"""What a check is: a function of a case that returns a finding or None, and its place among the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from minnet.lab.diagnosis.remedy import Remedy
+
+if TYPE_CHECKING:
+    from minnet.lab.diagnosis.case import Case
+
+__all__ = ["CHECKS", "Check", "Found", "examine", "finding"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a check found.
+
+    Attributes
+    ----------
+    layer : int or None
+        Where it begins; None for the network as a whole.
+    figure, threshold : float
+        What was measured, and what it was compared with.
+    sentence : str
+        What is wrong, with the figure.
+    remedies : list of Remedy
+        What may help, best first: those that do not are left out before anybody reads of them.
+    advice : str
+        What to do where no remedy helps, or there can be none: a sentence, or nothing.
+    by_training : bool
+        Whether only a training can tell if a remedy helps.
+    """
+
+    layer: int | None
+    figure: float
+    threshold: float
+    sentence: str
+    remedies: Sequence[Remedy] = ()
+    advice: str = ""
+    by_training: bool = False
+
+
+class Check(NamedTuple):
+    """A function with its row in the documentation, and the codes of what alone makes its finding."""
+
+    function: Callable[[Case], Found | None]
+    row: str
+    unless: tuple[str, ...]
+    after_fit: bool
+
+
+#: By code, most serious first: what comes earlier is often the cause of what comes later.
+CHECKS: dict[str, Check] = {}
+
+
+def finding(
+    row: str, unless: tuple[str, ...] = (), after_fit: bool = False
+) -> Callable[[Callable[[Case], Found | None]], Callable[[Case], Found | None]]:
+    """Enter a function among the checks, after those above it; its name is the code.
+
+    Parameters
+    ----------
+    row : str
+        Of the table in :func:`diagnose`: the figure, and what is too much of it.
+    unless : tuple of str
+        Codes of what alone makes this finding, so that it would send the reader the wrong way.
+    after_fit : bool
+        Whether it is about the outcome of a fit, and is not looked for before one.
+    """
+
+    def enter(function: Callable[[Case], Found | None]) -> Callable[[Case], Found | None]:
+        CHECKS[function.__name__[1:]] = Check(function, row, unless, after_fit)
+        return function
+
+    return enter
+
+
+def examine(case: Case) -> dict[str, Found]:
+    """Return what is found in a case, by code, most serious first."""
+    found: dict[str, Found] = {}
+    for code, check in CHECKS.items():
+        if "not_finite" in found:
+            break  # the other figures would be none
+        if check.after_fit and not case.fitted:
+            continue
+        if (what := check.function(case)) is not None:
+            found[code] = what
+    return {
+        code: what for code, what in found.items() if not found.keys() & set(CHECKS[code].unless)
+    }

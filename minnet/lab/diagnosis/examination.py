@@ -1,0 +1,130 @@
+"""``diagnose``: all checks on a model, and what was tried of their remedies."""
+
+from __future__ import annotations
+
+import textwrap
+from functools import partial
+from typing import Any
+
+from minnet.common.checks import check_real
+from minnet.common.types import ArrayLike, Matrix
+from minnet.lab.diagnosis.case import Case
+from minnet.lab.diagnosis.check import CHECKS, examine
+from minnet.lab.diagnosis.patient import Patient
+from minnet.lab.diagnosis.proof import Proof
+from minnet.lab.diagnosis.report import Finding, Report
+from minnet.optimizers import Optimizer
+
+__all__ = ["diagnose"]
+
+_SECONDS = 10.0  # of train=True
+
+
+def diagnose(
+    model: Any,
+    X: Matrix,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    X_val: Matrix | None = None,
+    y_val: ArrayLike | None = None,
+    optimizer: str | Optimizer | None = None,
+    train: bool | float = False,
+) -> Report:
+    """Say what is wrong with a network and what to change.
+
+    Parameters
+    ----------
+    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
+        An estimator that is not fitted is looked at as its fit would start.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Some hundred rows of the training data.
+    y : array-like
+        As ``fit`` takes it; for a Network the targets of its loss.
+    sample_weight : array-like of shape (n_samples,), default=None
+        What each sample counts; None means all alike.
+    X_val, y_val : the same, default=None
+        Rows that a fitted model was not trained on: they tell overfitting from learning.
+    optimizer : str or Optimizer, default=None
+        An estimator's own unless given; the learning rate of a Network alone is not judged.
+    train : bool or float, default=False
+        Train the model and the model with each remedy for a short while, and say by how much the losses
+        differ. A number is how many seconds that may take; True stands for 10.
+
+    Returns
+    -------
+    Report
+
+    Notes
+    -----
+    {findings}
+
+    A remedy is printed only if it was made and measured: with it the finding goes away, and no other
+    comes. Where the loss is less than half of that of the best constant answer the network has learned:
+    then nothing is a finding that does not show in the outcome; it is a remark.
+
+    The measurement is that of :func:`minnet.lab.probe`. The output layer is left out where layers are
+    compared: its width is another.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.lab import diagnose
+    >>> X, y = load_digits(return_X_y=True)
+    >>> deep = MinNetClassifier((64,) * 12, "relu", init="glorot", random_state=0)
+    >>> report = diagnose(deep, X / 16, y)
+    >>> [finding.code for finding in report.findings]
+    ['vanishing_forward', 'vanishing_backward']
+    >>> report.findings[0].remedy
+    Remedy(init='he_normal')
+    """
+    if y is None:
+        raise ValueError("y must be given: half of what can be wrong shows in gradients, got None")
+    if (X_val is None) != (y_val is None):
+        missing = "y_val" if y_val is None else "X_val"
+        raise ValueError(f"{missing} must be given with the other of X_val and y_val, got None")
+    seconds = _SECONDS if train is True else check_real("train", float(train), low=0)
+    held_out = None if X_val is None else (X_val, y_val)
+    patient = Patient(model, X, y, sample_weight, optimizer, held_out)
+    case = Case(patient)
+    found = examine(case)
+    start = found
+    if case.fitted and not case.learned:
+        # What trouble a fitted network has may have been there from the start: then it is the cause.
+        start = examine(Case(patient.at_start()))
+        found = start | {code: what for code, what in found.items() if code not in start}
+    proof = Proof(patient.at_start(), set(start), seconds)
+    findings: list[Finding] = []
+    remarks: list[Finding] = []
+    for code, what in found.items():
+        listed = findings
+        if case.fitted and case.learned and not CHECKS[code].after_fit:
+            listed = remarks
+        figures = what.layer, what.figure, what.threshold, what.sentence
+        listed.append(Finding(code, *figures, partial(proof, code, what)))
+    return Report(findings, case.m, remarks, _outcome(case), patient.at_start().model)
+
+
+def _outcome(case: Case) -> str:
+    """Return what became of a fitted model, where that is something to say."""
+    if not case.fitted or case.best is None or not case.outcome >= 0.95:
+        return ""
+    return (
+        f"The fit has learned nothing: its loss is {case.outcome * case.best:.3g}, where the best answer "
+        f"that is the same for all rows has {case.best:.3g}."
+    )
+
+
+def _table() -> str:
+    """Return the table of the findings, for the docstring."""
+    rule = f"{'=' * 27} {'=' * 66}"
+    rows = [rule, f"{'code':<27} figure, and what is too much of it", rule]
+    for code, check in CHECKS.items():
+        for i, line in enumerate(textwrap.wrap(check.row, 74)):
+            rows.append(f"{f'``{code}``' if i == 0 else '':<27} {line}")
+    return "\n    ".join([*rows, rule])
+
+
+if diagnose.__doc__:  # not with python -OO
+    diagnose.__doc__ = diagnose.__doc__.replace("{findings}", _table())

@@ -1,0 +1,176 @@
+"""What ``diagnose`` says: findings, remarks, and what is to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+from minnet.common import html
+from minnet.common.shown import Shown, wrapped
+from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.measurement import Measurement
+
+__all__ = ["Finding", "Report"]
+
+_NOTHING = "Nothing is wrong that can be seen on this batch."
+
+
+@dataclass(frozen=True, repr=False)
+class Finding(Shown):
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    code : str
+        Such as "vanishing_backward".
+    layer : int or None
+        Index in ``network.layers`` of the layer where it begins; None for the network as a whole.
+    figure : float
+        What was measured.
+    threshold : float
+        What the figure was compared with.
+    sentence : str
+        What is wrong, with the figure.
+    advice : str
+        What to change, or that what was tried does not help.
+    remedy : Remedy or None
+        The change, which was made and measured: with it the finding goes away, and no other comes. None
+        where no change is known that does that.
+
+    Notes
+    -----
+    Remedies are tried when ``advice`` or ``remedy`` is first asked for: printing a report takes a second
+    or two, the list of its findings does not.
+    """
+
+    code: str
+    layer: int | None
+    figure: float
+    threshold: float
+    sentence: str
+    _prove: Callable[[], tuple[str, Remedy | None]] = field(compare=False)
+
+    @cached_property
+    def _proven(self) -> tuple[str, Remedy | None]:
+        return self._prove()
+
+    @property
+    def advice(self) -> str:  # noqa: D102  # an attribute above
+        return self._proven[0]
+
+    @property
+    def remedy(self) -> Remedy | None:  # noqa: D102  # an attribute above
+        return self._proven[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        proven = self._proven
+        return vars(self) | {"_prove": partial(_known, proven)}
+
+    def _text(self) -> str:
+        return wrapped(f"{self.sentence} {self.advice}".strip())
+
+    def _html(self) -> str:
+        return html.page(self.sentence, html.paragraph(self.advice))
+
+
+def _known(proven: tuple[str, Remedy | None]) -> tuple[str, Remedy | None]:
+    return proven
+
+
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
+    """What :func:`diagnose` found; printed, it is sentences.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        Most serious first; empty when all is well.
+    measurement : Measurement
+        What they were found in.
+    remarks : list of Finding
+        What could be better of a network that has learned: no reason for alarm.
+    outcome : str
+        What became of a fitted model in one sentence, where that is something to say; "" otherwise.
+    """
+
+    findings: list[Finding]
+    measurement: Measurement
+    remarks: list[Finding] = field(default_factory=list)
+    outcome: str = ""
+    _model: Any = None
+
+    def apply(self, *, all: bool = False) -> Any:
+        """Return the model with the remedy of the first finding that has one.
+
+        Parameters
+        ----------
+        all : bool, default=False
+            The remedies of all findings; of two that change the same the first.
+
+        Returns
+        -------
+        estimator, Pipeline or Network
+            New and not fitted; a Pipeline also where a scaler is put before an estimator, a Network with
+            new weights. The model that was looked at does not change.
+
+        Raises
+        ------
+        ValueError
+            If no finding has a remedy.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from minnet import MinNetClassifier
+        >>> from minnet.lab import diagnose
+        >>> X, y = load_digits(return_X_y=True)
+        >>> deep = MinNetClassifier((64,) * 12, "relu", init="glorot", random_state=0)
+        >>> diagnose(deep, X / 16, y).apply().init
+        'he_normal'
+        """
+        remedies = [finding.remedy for finding in self.findings if finding.remedy is not None]
+        if not remedies:
+            what = "nothing is wrong" if not self.findings else "none is known for what it says"
+            raise ValueError(f"report must have a remedy to apply, and has none: {what}")
+        changes: dict[str, Any] = {}
+        for remedy in remedies if all else remedies[:1]:
+            if not changes.keys() & remedy.changes.keys():
+                changes |= remedy.changes
+        return Remedy(changes).apply(self._model)
+
+    def _text(self) -> str:
+        numbered = [
+            wrapped(f"{i}. {finding.sentence} {finding.advice}".strip(), indent="   ")
+            for i, finding in enumerate(self.findings, start=1)
+        ]
+        first = [wrapped(self.outcome)] if self.outcome else []
+        remarks = [
+            wrapped(f"Remark: {finding.sentence} {finding.advice}".strip(), indent="   ")
+            for finding in self.remarks
+        ]
+        nothing = [] if numbered else [_NOTHING]
+        return "\n".join([*first, *numbered, *nothing, *remarks])
+
+    def _html(self) -> str:
+        n = len(self.findings)
+        title = f"{n} finding{'s' * (n != 1)}, most serious first" if n else _NOTHING
+        measured = html.details("what was measured, by layer", self.measurement._table())
+        outcome = html.paragraph(self.outcome) if self.outcome else ""
+        listed = html.listing(_items(self.findings)) if self.findings else ""
+        remarks = ""
+        if self.remarks:
+            remarks = html.paragraph("Remarks:") + html.listing(_items(self.remarks))
+        return html.page(title, outcome, listed, remarks, measured)
+
+    def __bool__(self) -> bool:
+        """Return whether something was found."""
+        return bool(self.findings)
+
+
+def _items(findings: list[Finding]) -> list[str]:
+    return [
+        html.paragraph(finding.sentence) + html.paragraph(finding.advice, "title")
+        for finding in findings
+    ]
