@@ -160,8 +160,8 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         loss = get_loss(self.loss, sizes[-1])
         if loss.output == "softmax" and sizes[-1] < 2:
             raise ValueError(
-                f"loss must not be {self.loss!r} for a last layer of 1 unit, whose softmax is always 1: take "
-                "'sigmoid_cross_entropy', or 2 units"
+                f"loss must not be {self.loss!r} for a last layer of 1 unit, whose softmax is always "
+                "1: take 'sigmoid_cross_entropy', or 2 units"
             )
         table, initializers, params = draw_parameters(self, sizes, key, dtype)
         states = [layer.state(n) for layer, n in zip(self.layers, sizes, strict=False)]
