@@ -50,7 +50,7 @@ __all__ = [
 # Modules whose own names are documented.
 _MODULES = (
     "activations", "backends", "callbacks", "datasets", "descend", "export", "gradcheck", "initializers",
-    "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "random", "schedules",
+    "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "pytorch", "random", "schedules",
     "training", "user_activations", "views",
 )  # fmt: skip
 

@@ -8,6 +8,8 @@ from sklearn.exceptions import NotFittedError
 from minnet.common.checks import NO_NUMBERS
 from minnet.common.types import Array
 from minnet.network import Network
+from minnet.pytorch.model import network_from_torch
+from minnet.pytorch.recognition import is_torch_model
 
 __all__ = ["copy_weights"]
 
@@ -21,7 +23,10 @@ def copy_weights(source: Any, target: Any, layers: Any = None) -> list[str]:
 
     Parameters
     ----------
-    source, target : Network, or estimator
+    source : Network, estimator or torch.nn.Sequential
+        Initialized or fitted. The layers of a Sequential are those of
+        :func:`minnet.pytorch.network_from_torch`: a Linear and the activation after it are one.
+    target : Network or estimator
         Initialized or fitted; see ``MinNetClassifier.initialize`` for an estimator that is to
         begin with these weights. They may differ in dtype.
     layers : None, int, list of int or dict, default=None
@@ -63,6 +68,8 @@ def copy_weights(source: Any, target: Any, layers: Any = None) -> list[str]:
     >>> bool((second.coefs_[0] == first.coefs_[0]).all())
     True
     """
+    if is_torch_model(source):
+        source = network_from_torch(source)
     there, here = _network(source, "source"), _network(target, "target")
     pairs = _pairs(layers, len(here.layers), len(there.layers))
     copies, labels = [], []
@@ -90,7 +97,9 @@ def _network(model: Any, name: str) -> Network:
     if not isinstance(network, Network):
         if hasattr(model, "fit") and hasattr(model, "initialize"):
             raise NotFittedError(f"{name} must have weights: call its fit or initialize first")
-        raise TypeError(f"{name} must be a Network or a fitted estimator of minnet, got {model!r}")
+        raise TypeError(
+            f"{name} must be a Network or a fitted estimator of minnet, got {model!r:.200}"
+        )
     if not hasattr(network, "params"):
         raise NotFittedError(f"{name} must have weights: call its initialize first")
     return network

@@ -101,7 +101,7 @@ def jacobians(
 
     Parameters
     ----------
-    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
+    model : Network, MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or torch.nn.Sequential
         As :func:`minnet.lab.probe` takes it, and used as in prediction: dropout off, running averages.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Inputs, a row for each sample.
@@ -142,7 +142,7 @@ def jacobians(
         raise ValueError("X must have at least one row, got none")
     chosen = Stream(draw_key(random_state), "jacobians", 0).permutation(X.shape[0])[:n_samples]
     _, contexts = network.forward_training(X[chosen[:1]])
-    rows = describe_rows(network, row_indices(contexts))
+    rows = describe_rows(network, row_indices(contexts), subject.labels)
     hidden = [i for i, is_hidden in zip(rows["index"], rows["hidden"], strict=True) if is_hidden]
     per_layer, ends = [], []
     for row in np.sort(chosen):

@@ -19,6 +19,7 @@ from minnet.estimators.solvers import batch_size_of
 from minnet.lab.subject import subject_of
 from minnet.network import Network
 from minnet.optimizers import Optimizer, get_optimizer
+from minnet.pytorch.recognition import is_torch_model
 
 __all__ = ["RangeTest", "find_learning_rate"]
 
@@ -88,9 +89,9 @@ def find_learning_rate(
 
     Parameters
     ----------
-    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
+    model : Network, MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or torch.nn.Sequential
         An estimator that is not fitted starts as its fit would, a fitted one from its weights. Nothing
-        of it changes.
+        of it changes. With an optimizer of PyTorch the rates are PyTorch's.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Inputs, a row for each sample.
     y : array-like
@@ -132,13 +133,14 @@ def find_learning_rate(
         raise ValueError("y must be given: the losses are what is looked at, got None")
     estimator = model[-1] if isinstance(model, Pipeline) else model
     options: dict[str, Any]
-    if isinstance(estimator, Network):
+    is_network = isinstance(estimator, Network) or is_torch_model(estimator)
+    if is_network:
         optimizer = "adam" if optimizer is None else optimizer
         options = {"batch_size": 32, "weight_decay": 0.0, "backend": "auto", "n_threads": None}
     subject = subject_of(model, X, y, sample_weight, optimizer)
     network = copy.deepcopy(subject.network)
     n_samples = subject.X.shape[0]
-    if not isinstance(estimator, Network):
+    if not is_network:
         if estimator.solver == "lbfgs" and optimizer is None:
             raise ValueError("solver must be 'sgd' or 'adam': 'lbfgs' has no learning rate")
         options = {
@@ -155,7 +157,7 @@ def find_learning_rate(
         make_backend(options["backend"], network, options["n_threads"]),
         network,
         (subject.X, subject.T, subject.weights),
-        rates,
+        rates * subject.rate_factor,
         batch_size=min(int(batch_size), n_samples),
         optimizer=prepared,
         weight_decay=options["weight_decay"],

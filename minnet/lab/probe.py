@@ -49,27 +49,34 @@ def probe(
     optimizer: str | Optimizer | None = None,
     n_bins: int = 64,
     n_jacobians: int = 0,
+    loss: Any = None,
 ) -> Measurement:
     """Measure a network on a batch, layer by layer, forward and backward.
 
     Parameters
     ----------
-    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
-        An estimator that is not fitted is measured as its fit would start. Nothing of it changes.
+    model : Network, MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or torch.nn.Sequential
+        An estimator that is not fitted is measured as its fit would start. Nothing of it changes. Which
+        modules a Sequential may have :func:`minnet.pytorch.network_from_torch` says; the rows of the
+        measurement are called as the modules are, and its loss and gradients are those of minnet's loss.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        A few hundred rows tell enough; the paper has 300.
+        A few hundred rows tell enough; the paper has 300. For a model of PyTorch a tensor, too.
     y : array-like, default=None
         As ``fit`` takes it; for a Network the targets of its loss. Without it nothing is measured
         backward.
     sample_weight : array-like of shape (n_samples,), default=None
         What each sample counts; None means all alike.
     optimizer : str or Optimizer, default=None
-        Whose next step ``update_ratio`` tells; an estimator has its own.
+        Whose next step ``update_ratio`` tells; an estimator has its own. For a model of PyTorch also its
+        ``torch.optim.SGD``, ``Adam``, ``AdamW`` or ``RMSprop``, with the state that it has.
     n_bins : int, default=64
         Of the histograms.
     n_jacobians : int, default=0
         On how many rows of ``X``, the first ones, to find singular values of the layers' Jacobians, too.
         A layer with 1000 units takes about a second for each.
+    loss : str, Loss or loss of PyTorch, default=None
+        Of a model of PyTorch, such as ``torch.nn.CrossEntropyLoss()``; without it ``y`` tells, as
+        :func:`minnet.pytorch.network_from_torch` says. The others have their own.
 
     Returns
     -------
@@ -86,7 +93,7 @@ def probe(
     >>> bool((m["Z", "sd"][1:8] < m["Z", "sd"][:7]).all())  # it fades, layer by layer
     True
     """
-    subject = subject_of(model, X, y, sample_weight, optimizer)
+    subject = subject_of(model, X, y, sample_weight, optimizer, loss=loss)
     options = _check_count("n_bins", n_bins, 1), _check_count("n_jacobians", n_jacobians, 0)
     return measure(subject, 0, *options)
 
@@ -132,7 +139,7 @@ def measure(
     }
     measured["loss"] = [grads is not None]
     values = {name: np.array([row[name] for row in per_row]) for name in (per_row or [{}])[0]}
-    description = {**describe_rows(network, rows), "measured": measured}
+    description = {**describe_rows(network, rows, subject.labels), "measured": measured}
     return Measurement(step, float(loss), description, values)
 
 

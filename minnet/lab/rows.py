@@ -1,6 +1,6 @@
 """Which layers of a network a measurement has as its rows, and what they are called."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minnet.activations import Identity, name_of
@@ -14,15 +14,21 @@ def row_indices(contexts: Sequence[Any]) -> list[int]:
     return [i for i, ctx in enumerate(contexts) if hasattr(ctx, "Z") and hasattr(ctx, "Y")]
 
 
-def describe_rows(network: Network, rows: list[int]) -> dict[str, Any]:
-    """Return what a measurement says about its rows, the layers at these places."""
+def describe_rows(
+    network: Network, rows: list[int], labels_of: Mapping[int, str] | None = None
+) -> dict[str, Any]:
+    """Return what a measurement says about its rows, the layers at these places.
+
+    ``labels_of`` has what a layer is called, by its place, where that is not its place and its class.
+    """
     layers = [network.layers[i] for i in rows]
     activations = [layer.activation or Identity() for layer in layers]
     names = ["" if isinstance(a, Identity) else name_of(a) for a in activations]
     labels = []
     for i, layer, name in zip(rows, layers, names, strict=True):
         inside = ", ".join(filter(None, [str(getattr(layer, "units", "")), name]))
-        labels.append(f"{i} {type(layer).__name__}" + (f"({inside})" if inside else ""))
+        called = labels_of[i] if labels_of else f"{i} {type(layer).__name__}"
+        labels.append(called + (f"({inside})" if inside else ""))
     return {
         "layers": labels,
         "activations": [name or "identity" for name in names],

@@ -17,6 +17,8 @@ from minnet.estimators.fit import new_network
 from minnet.estimators.solvers import new_trainer
 from minnet.network import Network
 from minnet.optimizers import Optimizer, clip_gradients, get_optimizer
+from minnet.pytorch.model import TorchModel
+from minnet.pytorch.recognition import as_array, is_torch_model, is_torch_optimizer
 
 __all__ = ["Subject", "batch_for", "network_of", "step_of", "subject_of"]
 
@@ -36,6 +38,11 @@ class Subject:
         What trains the network, where that is known.
     clip : dict
         ``clip_value`` and ``clip_norm`` of the training.
+    source : TorchModel or None
+        The model of PyTorch that the network stands for.
+    rate_factor : float
+        What PyTorch's learning rate is multiplied with to be that of ``optimizer``: its mean squared
+        error, say, has 2 / n_outputs times the gradient of minnet's.
     """
 
     network: Network
@@ -44,6 +51,13 @@ class Subject:
     weights: Array | None
     optimizer: Any = None
     clip: dict[str, float | None] | None = None
+    source: TorchModel | None = None
+    rate_factor: float = 1.0
+
+    @property
+    def labels(self) -> dict[int, str] | None:
+        """What the layers are called in the model that the network stands for, by their places."""
+        return None if self.source is None else dict(enumerate(self.source.labels))
 
 
 @entry
@@ -54,12 +68,13 @@ def subject_of(
     sample_weight: ArrayLike | None = None,
     optimizer: str | Optimizer | None = None,
     name: str = "model",
+    loss: Any = None,
 ) -> Subject:
     """Return the network of a model and the data as that network takes them.
 
     Parameters
     ----------
-    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
+    model : Network, MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or torch.nn.Sequential
         An estimator need not be fitted: the network is then the one that its fit would start from.
         The steps of a pipeline before the last transform ``X``.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -70,6 +85,8 @@ def subject_of(
         The estimator's own unless given; a network alone has none.
     name : str, default="model"
         What the caller's argument is called in errors.
+    loss : str, Loss or loss of PyTorch, default=None
+        Of a model of PyTorch; the others have their own.
 
     Returns
     -------
@@ -86,6 +103,10 @@ def subject_of(
         model, X = _last_step(model, X, y)
     if y is None and sample_weight is not None:
         raise ValueError("sample_weight must be None where y is not given: it weighs the losses")
+    if is_torch_model(model):
+        return _of_torch(model, X, y, sample_weight, optimizer, loss)
+    if loss is not None:
+        raise ValueError(f"loss must be None but for a model of PyTorch, got {loss!r:.200}")
     if isinstance(model, Network):
         if y is None:
             X, T, weights = model.check_X(X), None, None
@@ -94,10 +115,26 @@ def subject_of(
         return Subject(model, X, T, weights, _given(optimizer))
     if not isinstance(model, BaseMinNet):
         raise TypeError(
-            f"{name} must be a Network, a MinNetClassifier, a MinNetRegressor or a Pipeline that ends "
-            f"in one, got {model!r:.200}"
+            f"{name} must be a Network, a MinNetClassifier, a MinNetRegressor, a Pipeline that ends "
+            f"in one or a torch.nn.Sequential, got {model!r:.200}"
         )
     return _of_estimator(model, X, y, sample_weight, optimizer)
+
+
+def _of_torch(model: Any, X: Any, y: Any, sample_weight: Any, optimizer: Any, loss: Any) -> Subject:
+    """Return a model of PyTorch as a network, with its data and its optimizer."""
+    source = TorchModel.read(model, y, loss, optimizer)
+    network, X = source.network, source.rows(X)
+    T = weights = None
+    if y is None:
+        X = network.check_X(X)
+    else:
+        X, T, weights = _batch(network, X, source.targets(y), as_array(sample_weight))
+        weights = source.criterion.weights(T, weights)
+    if not is_torch_optimizer(optimizer):
+        return Subject(network, X, T, weights, _given(optimizer), source=source)
+    own, rate_factor = source.take_up(X.shape[0], weights)
+    return Subject(network, X, T, weights, own, source=source, rate_factor=rate_factor)
 
 
 def _batch(network: Network, X: Matrix, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
@@ -116,6 +153,8 @@ def network_of(model: Any, X: Matrix = None, y: ArrayLike | None = None) -> Netw
     A network and a fitted estimator need no data for it.
     """
     last = model[-1] if isinstance(model, Pipeline) else model
+    if X is None and is_torch_model(model):
+        return TorchModel.read(model, y).network
     if X is not None or not isinstance(last, BaseMinNet | Network):
         return subject_of(model, X, y, name="estimator").network
     if isinstance(last, Network):

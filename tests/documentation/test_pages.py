@@ -30,9 +30,10 @@ EXTRAS = {
     "PIL": "minnet-learn[images]",
     "tqdm": "minnet-learn[progress]",
     "tensorboardX": "minnet-learn[tensorboard]",
+    "torch": "minnet-learn[torch]",
 }
 OTHERS = {"polars", "pyarrow", "onnxruntime", "skl2onnx", "skops", "safetensors", "rich"}
-OTHERS |= {"torch", "keras", "skorch"}
+OTHERS |= {"keras", "skorch"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # A block with such a comment is not run: the reader has to bring what it names.
 NEEDS = re.compile(r"# needs (the|a|an) \w+")

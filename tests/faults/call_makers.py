@@ -112,6 +112,13 @@ def _network(*hidden, loss="log_loss", outputs=3):
     return net
 
 
+def _torch_model():
+    """Return a model of PyTorch that fits the data, as _network does."""
+    import torch
+
+    return torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Mish(), torch.nn.Linear(5, 3))
+
+
 def _on_network(method, **arguments):
     def make():
         network = _network(Dense(5, "tanh", init="lsuv"), BatchNorm(), Dropout(0.3))

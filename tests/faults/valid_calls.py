@@ -51,6 +51,7 @@ from call_makers import (
     _small,
     _streamed,
     _targets,
+    _torch_model,
     _trainer,
     _trainer_fit,
     _trainer_stream,
@@ -88,7 +89,11 @@ from minnet.views import trace
 __all__ = ["CALLS", "PROTOCOLS", "WITHOUT", "Call", "public"]
 
 #: What some calls need beside minnet: packages of the extra "dev", not of "test".
-NEEDED = {"to_onnx": "onnx", "register_skl2onnx": "skl2onnx"}
+NEEDED = {
+    "to_onnx": "onnx", "register_skl2onnx": "skl2onnx",
+    "network_from_torch": "torch", "torch_from_network": "torch",
+    "probe torch": "torch", "copy_weights torch": "torch",
+}  # fmt: skip
 #: The calls that cannot be made, since their package is not installed.
 WITHOUT = {name for name, package in NEEDED.items() if find_spec(package) is None}
 
@@ -288,6 +293,13 @@ CALLS = {
         minnet.export.to_numpy_source, {"model": _classifier(), "path": None, "dtype": None}
     ),
     "register_skl2onnx": lambda: Call(minnet.export.register_skl2onnx),
+    "network_from_torch": lambda: Call(
+        minnet.pytorch.network_from_torch, {"model": _torch_model(), "y": CLASS, "loss": "log_loss"}
+    ),
+    "torch_from_network": lambda: Call(
+        minnet.pytorch.torch_from_network,
+        {"network": _network(Dense(5, "tanh")), "like": _torch_model()},
+    ),
     # ---- the laboratory
     "Finding": _new(
         lab.Finding, code="c", layer=0, figure=1.0, threshold=2.0, sentence="s", advice="a"
@@ -322,6 +334,10 @@ CALLS = {
     ),
     "probe": _with_network(
         lab.probe, X=X, y=CLASS, sample_weight=WEIGHT, optimizer="adam", n_bins=8, n_jacobians=1
+    ),
+    "probe torch": lambda: Call(
+        lab.probe,
+        {"model": _torch_model(), "X": X, "y": CLASS, "optimizer": "sgd", "loss": "log_loss"},
     ),
     "probe model": lambda: Call(lab.probe, {"model": _classifier(), "X": X, "y": CLASS}),
     "diagnose": _with_network(
@@ -522,6 +538,11 @@ CALLS.update(
         "Trainer.fit_stream": _trainer_stream,
         "BaseMinNet.initialize": _of(_classifier, "initialize", X=X, y=CLASS, sample_weight=WEIGHT),
         "copy_weights": _transfer,
+        "copy_weights torch": lambda: Call(
+            minnet.copy_weights,
+            {"source": _torch_model(), "target": (to := _network(Dense(5, "tanh")))},
+            to,
+        ),
         "InspectionMixin.activations": _of(_classifier, "activations", X=X, layer=-1),
         "InspectionMixin.summary": _of(_classifier, "summary"),
         "Displayed.summary": lambda: Call(_network(Dense(5, "tanh")).summary),
