@@ -147,7 +147,8 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         Raises
         ------
         ValueError, TypeError
-            If an initializer is unknown or gives an array of another shape. The network is then as it was.
+            If an initializer is unknown or gives an array of another shape, or a softmax has one output.
+            The network is then as it was.
         """
         n_features = check_whole("n_features", n_features)
         dtype = check_dtype(dtype)
@@ -157,6 +158,11 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         for layer in self.layers:
             sizes.append(int(layer.output_size(sizes[-1])))
         loss = get_loss(self.loss, sizes[-1])
+        if loss.output == "softmax" and sizes[-1] < 2:
+            raise ValueError(
+                f"loss must not be {self.loss!r} for a last layer of 1 unit, whose softmax is always "
+                "1: take 'sigmoid_cross_entropy', or 2 units"
+            )
         table, initializers, params = draw_parameters(self, sizes, key, dtype)
         states = [layer.state(n) for layer, n in zip(self.layers, sizes, strict=False)]
         self.key, self.sizes, self.dtype = key, sizes, dtype

@@ -21,6 +21,7 @@ from minnet.initializers import (
 )
 from minnet.initializers.spec import DEEP
 from minnet.layers import Layer, Parameter
+from minnet.losses import SoftmaxCrossEntropy, SquaredError
 
 
 @pytest.fixture
@@ -248,6 +249,13 @@ def test_a_layers_own_initializer_goes_before_the_networks():
         ({"init": [W1, W1]}, r"layers\[1\].W \(Dense\).*\(5, 3\).*\(4, 5\)"),
         ({"bias_init": [np.ones(5), np.ones(4)]}, r"layers\[1\].b \(Dense\).*\(3,\).*\(4,\)"),
         ({"init": lambda shape: np.full(shape, np.nan)}, r"layers\[0\].W.*NaN"),
+        *(
+            (
+                {"loss": loss, "layers": [Dense(5, "tanh"), Dense(1)]},
+                "loss must not be .*[Ss]oftmax.* last layer of 1 unit.*'sigmoid_cross_entropy'",
+            )
+            for loss in ("softmax_cross_entropy", SoftmaxCrossEntropy(), SquaredError("softmax"))
+        ),
     ],
     ids=str,
 )
