@@ -6,6 +6,8 @@ import textwrap
 from functools import partial
 from typing import Any
 
+from sklearn.base import clone
+
 from minnet.common.checks import check_real
 from minnet.common.types import ArrayLike, Matrix
 from minnet.lab.diagnosis.case import Case
@@ -84,7 +86,7 @@ def diagnose(
     if (X_val is None) != (y_val is None):
         missing = "y_val" if y_val is None else "X_val"
         raise ValueError(f"{missing} must be given with the other of X_val and y_val, got None")
-    seconds = _SECONDS if train is True else check_real("train", float(train), low=0)
+    seconds = _SECONDS * train if isinstance(train, bool) else check_real("train", train, low=0)
     held_out = None if X_val is None else (X_val, y_val)
     patient = Patient(model, X, y, sample_weight, optimizer, held_out)
     case = Case(patient)
@@ -103,7 +105,8 @@ def diagnose(
             listed = remarks
         figures = what.layer, what.figure, what.threshold, what.sentence
         listed.append(Finding(code, *figures, partial(proof, code, what)))
-    return Report(findings, case.m, remarks, _outcome(case), patient.at_start().model)
+    as_given = clone(model) if patient.estimator is not None else patient.at_start().model
+    return Report(findings, case.m, remarks, _outcome(case), as_given, proof.together)
 
 
 def _outcome(case: Case) -> str:

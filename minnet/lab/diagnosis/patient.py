@@ -5,22 +5,28 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from sklearn.base import clone
+import numpy as np
+from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
-from minnet.common.types import ArrayLike, Matrix
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.lab.diagnosis.losses import outcome_of
-from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.remedy import Remedy, changed_optimizer
 from minnet.lab.subject import Subject, subject_of
 from minnet.network import Network
-from minnet.optimizers import Optimizer
+from minnet.optimizers import Optimizer, get_optimizer
 
 __all__ = ["Patient"]
 
 
 class Patient:
     """A model and its data.
+
+    Of a pipeline there is the last step, and the data as the steps before transform them. A model that is
+    not fitted is a copy that draws the same numbers each time, calls no callbacks and says nothing.
 
     Parameters
     ----------
@@ -42,16 +48,20 @@ class Patient:
         optimizer: str | Optimizer | None = None,
         held_out: tuple[Any, Any] | None = None,
     ) -> None:
+        if isinstance(model, Pipeline):
+            model, X, held_out = _last_step(model, X, y, held_out)
+        if isinstance(model, BaseMinNet) and not hasattr(model, "network_"):
+            model = _quiet(model)
         self.model = model
         self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.n_rows = _num_samples(X)  # of the training
         self.optimizer = optimizer
         self.held_out = held_out
 
     @property
     def estimator(self) -> BaseMinNet | None:
-        """The estimator, the last step of a pipeline; None for a Network."""
-        last = self.model[-1] if isinstance(self.model, Pipeline) else self.model
-        return last if isinstance(last, BaseMinNet) else None
+        """The estimator; None for a Network."""
+        return self.model if isinstance(self.model, BaseMinNet) else None
 
     @property
     def fitted(self) -> bool:
@@ -74,22 +84,97 @@ class Patient:
 
     def at_start(self) -> Patient:
         """Return the same model before its fit; a Network is as it is."""
-        return self._with(
-            copy.deepcopy(self.model) if self.estimator is None else clone(self.model)
-        )
+        if self.estimator is not None:
+            return self._with(_quiet(self.estimator))
+        return self._with(copy.deepcopy(self.model))
+
+    def of_rows(self, most: int) -> Patient:
+        """Return the patient with a copy of at most so many rows, a random choice in their order.
+
+        Among them are some of each class, and none of weight 0.
+        """
+        new = self._with(self.model)
+        rows = self._some_rows(most)
+        new.X, new.y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
+        if self.sample_weight is not None and np.ndim(self.sample_weight) > 0:
+            new.sample_weight = _safe_indexing(self.sample_weight, rows)
+        return new
+
+    def _some_rows(self, most: int) -> Array:
+        rows = np.arange(_num_samples(self.X))
+        if self.sample_weight is not None and np.ndim(self.sample_weight) > 0:
+            rows = rows[np.asarray(self.sample_weight, dtype=float) > 0]
+        if len(rows) <= most:
+            return rows
+        # Not evenly spaced: rows may have a period.
+        rows = np.random.RandomState(0).permutation(rows)
+        chosen = rows[:most]
+        if np.ndim(self.y) == 1 and (self.estimator is None or is_classifier(self.estimator)):
+            _, first = np.unique(np.asarray(self.y)[rows].astype(str), return_index=True)
+            if 10 * len(first) < most:
+                chosen = np.union1d(rows[first], chosen[: most - len(first)])
+        return np.sort(chosen)
 
     def after(self, remedy: Remedy) -> Patient:
-        """Return the model with a remedy, before its fit; the data of a Network are scaled themselves."""
-        scaler = remedy.changes.get("scaler")
-        if isinstance(self.model, Network) and scaler is not None:
-            others = {name: value for name, value in remedy.changes.items() if name != "scaler"}
-            fitted = clone(scaler).fit(self.X)
-            new = self._with(Remedy(others).apply(self.model))
-            new.X = fitted.transform(self.X)
+        """Return the model with a remedy, before its fit, and the data as it then takes them.
+
+        Raises
+        ------
+        ValueError
+            If there is no such model.
+        """
+        new = self._with(self.model)
+        changes = dict(remedy.changes)
+        scaler = changes.pop("scaler", None)
+        if scaler is not None:
+            scaler = clone(scaler).fit(self.X)
+            new.X = scaler.transform(self.X)
             if self.held_out is not None:
-                new.held_out = (fitted.transform(self.held_out[0]), self.held_out[1])
-            return new
-        return self._with(remedy.apply(self.model))
+                new.held_out = scaler.transform(self.held_out[0]), self.held_out[1]
+        if isinstance(self.model, Network):
+            if self.optimizer is not None:
+                new.optimizer = changed_optimizer(get_optimizer(self.optimizer), changes)
+            if changes.pop("scale_targets", False):
+                new._scale_targets()
+        new.model = Remedy(changes).apply(self.model)
+        return new
+
+    def _scale_targets(self) -> None:
+        y = np.asarray(self.y, dtype=np.float64)
+        mean, sd = y.mean(axis=0), y.std(axis=0)
+        sd = np.where(sd > 0, sd, 1.0)
+        self.y = (y - mean) / sd
+        if self.held_out is not None:
+            self.held_out = self.held_out[0], (np.asarray(self.held_out[1]) - mean) / sd
 
     def _with(self, model: Any) -> Patient:
-        return Patient(model, self.X, self.y, self.sample_weight, self.optimizer, self.held_out)
+        new = copy.copy(self)
+        new.model = model
+        return new
+
+
+def _quiet(estimator: BaseMinNet) -> BaseMinNet:
+    """Return a clone that draws the same each time, calls nobody and prints nothing."""
+    new = clone(estimator).set_params(verbose=False, backend="auto")
+    new.set_callbacks()
+    if new.random_state is None:
+        new.set_params(random_state=0)
+    return new
+
+
+def _last_step(
+    pipeline: Pipeline, X: Matrix, y: ArrayLike, held_out: tuple[Any, Any] | None
+) -> tuple[Any, Any, tuple[Any, Any] | None]:
+    """Return the last step of a pipeline, and the data as the steps before it transform them."""
+    model = pipeline[-1]
+    if len(pipeline) == 1:
+        return model, X, held_out
+    before = pipeline[:-1]
+    if hasattr(model, "network_"):
+        X = before.transform(X)
+    else:
+        before = clone(before).set_params(memory=None, verbose=False)  # nothing is written
+        X = before.fit_transform(X, y)
+    if held_out is not None:
+        held_out = before.transform(held_out[0]), held_out[1]
+    return model, X, held_out

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
+import warnings
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -11,20 +15,34 @@ from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, examine
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.remedy import Remedy
-from minnet.lab.diagnosis.trial import Trial, training_of
+from minnet.lab.diagnosis.trial import MOST_ROWS, Trial, tells_by_its_end, training_of
+from minnet.lab.subject import Subject
 
 __all__ = ["Proof"]
 
 _STEPS = 300  # of a training to compare with
+_LONGER = 1000  # the same where seconds are given for it
 _OPERATIONS = 2e10  # floating-point, of all trainings that one choice asks for: about a second
-_PER_SECOND = 1e10
 _MOST_COMPARED = 4
+_ALIKE = 0.1  # differences of losses, over that of the best constant
 _BETTER = 0.9  # times the loss
+_LOWER = 0.98  # times the loss, of a remedy whose finding goes away
 _NOT_LEARNED = 0.95  # times that of the best constant
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A model with a remedy, measured."""
+
+    codes: frozenset[str]
+    same: bool  # as without
 
 
 class Proof:
     """Makes remedies and measures the model again.
+
+    It keeps a copy of at most 1000 rows; all of the data, not copied, where what is found does not show
+    in those.
 
     Parameters
     ----------
@@ -38,69 +56,197 @@ class Proof:
 
     def __init__(self, patient: Patient, before: set[str], seconds: float) -> None:
         self.patient, self.before, self.seconds = patient, before, seconds
-        self._until = perf_counter() + seconds
-        self._codes: dict[str, set[str] | None] = {}
-        self._trials: dict[str, Trial | None] = {}
+        self._left = seconds
+        self._made: dict[str, _Made | None] = {}
+        self._trials: dict[tuple[str, bool], Trial | None] = {}
+        self._compared: dict[str, Trial | None] = {}
+        self._lock = threading.Lock()
+        few = patient.of_rows(MOST_ROWS)
+        if patient.n_rows <= MOST_ROWS:
+            self.patient = few
+        elif before:
+            with _silently():
+                in_few = set(examine(Case(few)))
+            if before <= in_few:
+                self.patient, self.before = few, in_few
 
     def __call__(self, code: str, found: Found) -> tuple[str, Remedy | None]:
         """Return the advice for a finding, and the best of its remedies if one helps."""
-        helps = self._trains if found.by_training else self._removes
-        helping: list[Remedy] = []
-        for remedy in found.remedies:
-            if len(helping) < _MOST_COMPARED and helps(code, remedy):
-                helping.append(remedy)
-        best = self._quickest(helping)
-        if best is not None:
-            return f"Set {best.text}{self._compared(best)}.", best
-        if found.remedies and not found.advice:
-            tried = " nor ".join(remedy.text for remedy in found.remedies)
-            return f"This batch does not show what would help: not {tried}.", None
-        return found.advice, None
+        with self._lock, _silently():
+            helps = self._trains if found.by_training else self._removes
+            helping: list[Remedy] = []
+            for remedy in found.remedies:
+                if len(helping) < _MOST_COMPARED and helps(code, remedy):
+                    helping.append(remedy)
+            for best in self._ranked(helping):
+                compared = self._comparison(best)
+                if compared is not None:
+                    return f"Set {best.text_for(self.patient.model)}{compared}.", best
+            return self._without(found, helping), None
+
+    def together(self, remedies: list[Remedy]) -> Remedy:
+        """Return remedies as one, without those with which something new would be found."""
+        with self._lock, _silently():
+            both = remedies[0]
+            for remedy in remedies[1:]:
+                if both.changes.keys() & remedy.changes.keys():
+                    continue
+                words = ", ".join(filter(None, [both.text, remedy.text]))
+                more = Remedy(both.changes | remedy.changes, words)
+                made = self._with(more)
+                if made is not None and made.codes <= self._codes_with(both):
+                    both = more
+            return both
+
+    # ---- measuring again
 
     def _removes(self, code: str, remedy: Remedy) -> bool:
         """Return whether a finding goes away with a remedy, and no other comes."""
+        made = self._with(remedy)
+        return (
+            made is not None
+            and not made.same
+            and code not in made.codes
+            and made.codes <= self.before
+        )
+
+    def _codes_with(self, remedy: Remedy) -> frozenset[str]:
+        made = self._with(remedy)
+        return frozenset(self.before) if made is None else made.codes
+
+    def _with(self, remedy: Remedy) -> _Made | None:
+        """Return what is found in the model with a remedy; None if there can be no such model."""
         key = repr(remedy)
-        if key not in self._codes:
+        if key not in self._made:
             try:
-                self._codes[key] = set(examine(Case(self.patient.after(remedy))))
-            except ValueError:  # such a model cannot be made
-                self._codes[key] = None
-        after = self._codes[key]
-        return after is not None and code not in after and after <= self.before
+                after = self.patient.after(remedy)
+                case = Case(after)
+                same = _unchanged(self.patient, after, remedy) and _same(
+                    self.patient.subject(), case.subject
+                )
+                self._made[key] = _Made(frozenset(() if same else examine(case)), same)
+            except Exception:  # whatever a layer or an initializer of the user's may raise
+                self._made[key] = None
+        return self._made[key]
+
+    # ---- training
 
     def _trains(self, code: str, remedy: Remedy) -> bool:
         """Return whether a short training goes further with a remedy, and learns something."""
-        before, after = self.trial(None), self.trial(remedy)
+        own_end = tells_by_its_end(remedy.changes)
+        before, after = self._trial(None, own_end), self._trial(remedy, own_end)
         if after is None or not after.outcome < _NOT_LEARNED:
             return False
         return before is None or after.outcome < _BETTER * before.outcome
 
-    def _quickest(self, remedies: list[Remedy]) -> Remedy | None:
-        """Return the remedy with which a short training goes furthest."""
+    def _ranked(self, remedies: list[Remedy]) -> list[Remedy]:
+        """Return remedies by how far a short training goes with them; alike, as the check has them."""
         if len(remedies) < 2:
-            return remedies[0] if remedies else None
-        trials = [self.trial(remedy) for remedy in remedies]
-        # A tenth is no difference: then the order in which the check named them counts.
-        outcomes = [math.inf if trial is None else round(trial.outcome, 1) for trial in trials]
-        return remedies[int(np.argmin(outcomes))]
+            return remedies
+        trials = [self._trial(remedy, tells_by_its_end(remedy.changes)) for remedy in remedies]
+        outcomes = [math.inf if trial is None else trial.outcome for trial in trials]
+        best = min(outcomes)
+        first = next(i for i, outcome in enumerate(outcomes) if outcome <= best + _ALIKE)
+        others = [i for i in np.argsort(outcomes, kind="stable") if i != first]
+        return [remedies[i] for i in [first, *others]]
 
-    def trial(self, remedy: Remedy | None) -> Trial | None:
+    def _trial(self, remedy: Remedy | None, own_end: bool = False) -> Trial | None:
         """Return a short training with a remedy, or of the model as it is."""
-        key = repr(remedy)
+        key = repr(remedy), own_end
         if key not in self._trials:
-            patient = self.patient if remedy is None else self.patient.after(remedy)
-            operations = max(_OPERATIONS, _PER_SECOND * self.seconds) / _MOST_COMPARED
-            self._trials[key] = training_of(patient, _STEPS, operations)
+            self._trials[key] = self._train(
+                remedy, _STEPS, _OPERATIONS / _MOST_COMPARED, own_end=own_end
+            )
         return self._trials[key]
 
-    def _compared(self, remedy: Remedy) -> str:
-        """Return what training says of a remedy, if that was asked for and there is time left."""
-        if perf_counter() > self._until:
+    def _train(
+        self, remedy: Remedy | None, n_steps: int, operations: float, **options: Any
+    ) -> Trial | None:
+        try:
+            patient = self.patient if remedy is None else self.patient.after(remedy)
+            return training_of(patient, n_steps, operations, **options)
+        except Exception:  # as above
+            return None
+
+    # ---- where there are seconds for it
+
+    def _comparison(self, remedy: Remedy) -> str | None:
+        """Return what training says of a remedy; nothing if it was not asked; None if it does not help."""
+        own_end = tells_by_its_end(remedy.changes)
+        before = self._longer(None, _LONGER, own_end)
+        if before is None or before.n_steps < 1:
             return ""
-        before, after = self.trial(None), self.trial(remedy)
-        if before is None or after is None:
+        after = self._longer(remedy, _LONGER if own_end else before.n_steps, own_end)
+        if after is None:
             return ""
-        return (
+        if not after.outcome < _LOWER * before.outcome:
+            return None
+        text = (
             f": after {after.n_steps} steps the loss is {after.outcome:.2g} times that of the best "
-            f"constant answer, and {before.outcome:.2g} times without"
+            f"constant answer, and {_times(before.outcome)} without"
         )
+        if after.held_out is not None and before.held_out is not None:
+            text += f"; on the rows held out {after.held_out:.2g} and {_times(before.held_out)}"
+        return text
+
+    def _longer(self, remedy: Remedy | None, n_steps: int, own_end: bool) -> Trial | None:
+        """Return a training that takes a share of the seconds; None where none are left."""
+        key = repr((remedy, n_steps, own_end))
+        if key not in self._compared:
+            if not self._left > 0:
+                return None
+            began = perf_counter()
+            share = min(self._left, self.seconds / _MOST_COMPARED)
+            self._compared[key] = self._train(
+                remedy, n_steps, math.inf, seconds=share, own_end=own_end
+            )
+            self._left -= perf_counter() - began
+        return self._compared[key]
+
+    def _without(self, found: Found, helping: list[Remedy]) -> str:
+        """Return the advice where no remedy is said."""
+        if helping:  # so a training was asked for
+            tried = " and ".join(remedy.text_for(self.patient.model) for remedy in helping)
+            return f"A short training is not better with what mends it: {tried}."
+        if found.remedies and not found.advice:
+            tried = " nor ".join(remedy.text_for(self.patient.model) for remedy in found.remedies)
+            return f"This batch does not show what would help: not {tried}."
+        return found.advice
+
+
+def _times(outcome: float) -> str:
+    return f"{outcome:.2g}" if math.isfinite(outcome) else "not finite"
+
+
+def _silently() -> warnings.catch_warnings:
+    return warnings.catch_warnings(action="ignore")
+
+
+def _unchanged(before: Patient, after: Patient, remedy: Remedy) -> bool:
+    """Return whether an estimator has all that a remedy says, so far as its network does not tell."""
+    if before.estimator is None or after.estimator is None:
+        return True
+    old = before.estimator.get_params(deep=False)
+    new = after.estimator.get_params(deep=False)
+    of_network = {"init", "bias_init", "layers", "hidden_layer_sizes", "activation", "batch_norm"}
+    told = (remedy.changes.keys() & old.keys()) - of_network
+    return all(bool(old[name] == new[name]) for name in told)
+
+
+def _same(before: Subject, after: Subject) -> bool:
+    """Return whether networks start alike, with the same data and steps."""
+    a, b = before.network, after.network
+    return (
+        a.layers == b.layers
+        and np.array_equal(a.params, b.params)
+        and a.alpha == b.alpha
+        and before.optimizer == after.optimizer
+        and before.X.shape == after.X.shape
+        and _close(before.X, after.X)
+        and _close(before.T, after.T)
+    )
+
+
+def _close(A: Any, B: Any) -> bool:
+    difference = abs(A - B)
+    return bool(difference.max() <= 1e-6 * abs(A).max())

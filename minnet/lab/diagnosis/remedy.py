@@ -7,20 +7,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from minnet.activations import Identity, get_activation
-from minnet.estimators.architecture import hidden_layers, hidden_sizes
+from minnet.estimators.architecture import (
+    given_layers,
+    hidden_layers,
+    hidden_sizes,
+    taking_activation,
+)
+from minnet.estimators.arguments import defaults_of
 from minnet.estimators.base import BaseMinNet
-from minnet.layers import BatchNorm, Dropout, Layer
+from minnet.estimators.effects import EFFECTS
+from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
 from minnet.optimizers import Optimizer
 
-__all__ = ["Remedy"]
+__all__ = ["Remedy", "changed_optimizer"]
 
 #: Changes of the layers, which the other arguments do not say where ``layers`` lists them.
 _OF_LAYERS = ("activation", "batch_norm", "dropout", "hidden_layers", "trainable")
+
+#: Arguments of an estimator that an optimizer object has itself, and those with another name there.
+_OF_OPTIMIZERS = (
+    "learning_rate_init", "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon",
+    "weight_decay",
+)  # fmt: skip
+_IN_OPTIMIZERS = {"learning_rate_init": "learning_rate", "nesterovs_momentum": "nesterov"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,29 @@ class Remedy:
             return self.words
         return ", ".join(f"{name}={_quoted(value)}" for name, value in self.changes.items())
 
+    def text_for(self, model: Any) -> str:
+        """Return the change in the words of a model: as its user writes it there."""
+        last = model[-1] if isinstance(model, Pipeline) else model
+        of_object = isinstance(getattr(last, "solver", None), Optimizer)
+        in_layers = isinstance(last, Network) or last.layers is not None
+        said = []
+        for name, value in self.changes.items():
+            if name in _OF_OPTIMIZERS and (of_object or isinstance(last, Network)):
+                said.append(f"{_IN_OPTIMIZERS.get(name, name)}={_quoted(value)} of the optimizer")
+            elif in_layers and name == "batch_norm":
+                said.append("a BatchNorm after each Dense" if value else "no BatchNorm")
+            elif in_layers and name == "dropout":
+                said.append(f"rate={_quoted(value)} of each Dropout" if value else "no Dropout")
+            elif in_layers and name == "activation":
+                said.append(f"activation={_quoted(value)} in the hidden layers")
+            elif name == "trainable":
+                said.append("trainable=True in each layer")
+            elif isinstance(last, Network) and name == "scale_targets":
+                said.append("targets of mean 0 and standard deviation 1")
+            else:
+                said.append(self.words or f"{name}={_quoted(value)}")
+        return ", ".join(dict.fromkeys(said))
+
     def apply(self, model: Any) -> Any:
         """Return a new model with the change, not fitted; a Network with new weights.
 
@@ -89,7 +127,8 @@ class Remedy:
                 )
             return _changed_network(model, changes)
         if isinstance(model, Pipeline):
-            steps = [(name, clone(step)) for name, step in model.steps]
+            model = clone(model)
+            steps = [*model.steps]
             steps[-1] = (steps[-1][0], _changed_estimator(model[-1], changes))
         else:
             changed = _changed_estimator(model, changes)
@@ -103,7 +142,7 @@ class Remedy:
                 name += "_"
             steps.insert(-1, (name, clone(scaler)))
         if isinstance(model, Pipeline):
-            return clone(model).set_params(steps=steps)
+            return model.set_params(steps=steps)
         return Pipeline(steps)
 
 
@@ -120,45 +159,133 @@ def _quoted(value: Any) -> str:
 
 def _changed_estimator(estimator: BaseMinNet, changes: dict[str, Any]) -> BaseMinNet:
     estimator = clone(estimator)
+    unused = _without_effect(estimator)
+    changes = dict(changes)
+    if isinstance(estimator.solver, Optimizer) and "solver" not in changes:
+        if "weight_decay" in changes and "weight_decay" in estimator.solver.get_config():
+            estimator.set_params(weight_decay=0.0)  # which would come on top
+        estimator.set_params(solver=changed_optimizer(estimator.solver, changes))
+    n_hidden = changes.pop("hidden_layers", None)
     if estimator.layers is not None:
-        layers = _changed_layers(estimator.layers, changes)
-        estimator.set_params(layers=layers)
-        changes = {name: value for name, value in changes.items() if name not in _OF_LAYERS}
-    if "hidden_layers" in changes:
-        n = changes.pop("hidden_layers")
+        layers = given_layers(estimator)
+        if "activation" in changes and taking_activation(layers):
+            estimator.set_params(activation=changes["activation"])
+        kept = layers if n_hidden is None else first_hidden(layers, n_hidden)
         estimator.set_params(
-            hidden_layer_sizes=tuple(hidden_sizes(estimator.hidden_layer_sizes)[:n])
+            layers=_changed_layers(kept, changes), **_fewer_initializers(estimator, layers, kept)
         )
+        changes = {name: value for name, value in changes.items() if name not in _OF_LAYERS}
+    elif n_hidden is not None:
+        sizes = hidden_sizes(estimator.hidden_layer_sizes)
+        kept_sizes = sizes[: max(n_hidden, 0)]
+        before, after = ([Dense(n) for n in each] for each in (sizes, kept_sizes))
+        fewer = _fewer_initializers(estimator, before, after)
+        estimator.set_params(hidden_layer_sizes=tuple(kept_sizes), **fewer)
     changes.pop("trainable", None)
-    if isinstance(estimator.solver, Optimizer):
-        for name, attribute in (("learning_rate_init", "learning_rate"), ("momentum", "momentum")):
-            if name in changes:
-                solver = copy.deepcopy(estimator.solver)
-                setattr(solver, attribute, changes.pop(name))
-                estimator.set_params(solver=solver)
-    return estimator.set_params(**changes)
+    estimator.set_params(**changes)
+    # What had an effect with another solver, say, and was set, would be warned of or refused.
+    defaults = defaults_of(type(estimator))
+    reset = _without_effect(estimator) - unused - changes.keys()
+    return estimator.set_params(**{name: defaults[name] for name in reset})
+
+
+def _without_effect(estimator: BaseMinNet) -> set[str]:
+    """Return the arguments that have no effect beside the others."""
+    return {
+        name
+        for name, conditions in EFFECTS.items()
+        if not all(condition.holds(estimator, False) for condition in conditions)
+    }
+
+
+def changed_optimizer(optimizer: Optimizer, changes: dict[str, Any]) -> Optimizer:
+    """Return a copy of an optimizer with those of the changes that are its own, which are taken out."""
+    optimizer = copy.deepcopy(optimizer)
+    config = optimizer.get_config()
+    for argument in [*changes]:
+        name = _IN_OPTIMIZERS.get(argument, argument)
+        if argument in _OF_OPTIMIZERS and name in config:
+            setattr(optimizer, name, changes.pop(argument))
+    return optimizer
 
 
 def _changed_network(network: Network, changes: dict[str, Any]) -> Network:
     """Return a network of changed layers, initialized if the given one is."""
     of_training = set(changes) - {"init", "bias_init", "alpha", *_OF_LAYERS}
     if of_training:
+        text = Remedy({name: changes[name] for name in changes if name in of_training}).text_for(
+            network
+        )
         raise ValueError(
-            f"model must be an estimator to change {', '.join(sorted(of_training))}, got a Network, which "
-            "a Trainer trains: change it there"
+            f"model must be an estimator to have {text}, got a Network, which a Trainer trains: make the "
+            "Trainer so"
         )
     *hidden, output = network.layers
-    layers = [*_changed_layers(hidden, changes), *_changed_layers([output], changes, output=True)]
-    options = {
-        name: changes.get(name, getattr(network, name)) for name in ("init", "bias_init", "alpha")
-    }
-    new = Network(layers, network.loss, **options)
+    n_hidden = changes.get("hidden_layers")
+    kept = hidden if n_hidden is None else first_hidden(hidden, n_hidden)
+    fewer = _fewer_initializers(network, [*hidden, output], [*kept, output])
+    layers = [*_changed_layers(kept, changes), *_changed_layers([output], changes, output=True)]
+    options = {name: getattr(network, name) for name in ("init", "bias_init", "alpha")} | fewer
+    new = Network(
+        layers, network.loss, **{name: changes.get(name, options[name]) for name in options}
+    )
     if hasattr(network, "params"):
-        new.initialize(network.sizes[0], random_state=network.key % 2**32, dtype=network.dtype)
+        new.initialize(network.sizes[0], random_state=_Key(network.key), dtype=network.dtype)
     return new
 
 
+class _Key(np.random.RandomState):
+    """A random state whose first bytes are the key of another network, so that both draw alike."""
+
+    def __init__(self, key: int) -> None:
+        super().__init__(0)
+        self.key = key
+
+    def bytes(self, length: int) -> bytes:
+        """Return the key."""
+        return self.key.to_bytes(length, "little")
+
+
 # ---- layers
+
+
+def first_hidden(layers: Sequence[Layer], n: int) -> list[Layer]:
+    """Return the first hidden layers, with the batch normalizations and dropouts that belong to them."""
+    ends = hidden_layers([*layers, Dense(1)])  # the output comes after
+    return list(layers[: ends[min(n, len(ends)) - 1] + 1]) if ends and n > 0 else list(layers)
+
+
+def _fewer_initializers(
+    model: BaseMinNet | Network, before: Sequence[Layer], after: Sequence[Layer]
+) -> dict[str, Any]:
+    """Return ``init`` and ``bias_init`` for fewer hidden layers, where they are lists."""
+    given = {name: getattr(model, name) for name in ("init", "bias_init")}
+    lists = {name: value for name, value in given.items() if isinstance(value, list | tuple)}
+    if not lists or len(before) == len(after):
+        return {}
+    # Of a network the output is among the layers.
+    n_last = 1 if isinstance(model, Network) else 0
+    weights, biases = _n_arrays(after[: len(after) - n_last])
+    last = {"init": 1, "bias_init": 1}
+    if n_last:
+        last = dict(zip(last, _n_arrays(after[-1:]), strict=True))
+    kept = {"init": weights, "bias_init": biases}
+    return {
+        name: [*value[: kept[name]], *(value[-last[name] :] if last[name] else [])]
+        for name, value in lists.items()
+    }
+
+
+def _n_arrays(layers: Sequence[Layer]) -> tuple[int, int]:
+    """Return how many entries lists of ``init`` and ``bias_init`` have for layers."""
+    weights = biases = 0
+    n_inputs = 1  # of how many they are does not depend on it
+    for layer in layers:
+        for parameter in layer.parameters(n_inputs).values():
+            weights += parameter.is_weight
+            biases += not parameter.is_weight and parameter.init is None
+        n_inputs = int(layer.output_size(n_inputs))
+    return weights, biases
 
 
 def _changed_layers(
@@ -173,19 +300,14 @@ def _changed_layers(
         if "trainable" in changes:
             layer.trainable = True
             layer.lr_factor = layer.lr_factor or 1.0
+            if getattr(layer, "bias_lr_factor", None) == 0:
+                layer.bias_lr_factor = None
     if output:
         return new
-    if "hidden_layers" in changes:
-        ends = hidden_layers([*new, new[0]])
-        new = new[: ends[changes["hidden_layers"] - 1] + 1]
     if "batch_norm" in changes:
         new = _normalized(new) if changes["batch_norm"] else _not_normalized(new)
     if "dropout" in changes:
-        rate = changes["dropout"]
-        new = [layer for layer in new if rate or not isinstance(layer, Dropout)]
-        for layer in new:
-            if isinstance(layer, Dropout):
-                layer.rate = rate
+        new = _dropped(new, changes["dropout"])
     if "activation" in changes:
         _activate(new, changes["activation"])
     return new
@@ -201,10 +323,14 @@ def _normalized(layers: Sequence[Layer]) -> list[Layer]:
     for i, layer in enumerate(layers):
         new.append(layer)
         below_one = i + 1 < len(layers) and layers[i + 1].normalizes
-        if layer.fully_connected and not below_one:
+        if not layer.fully_connected or below_one:
+            continue
+        if layer.takes_activation:
             new.append(BatchNorm(layer.activation))
-            if layer.takes_activation and layer.activation is not None:
+            if layer.activation is not None:
                 layer.activation = Identity()
+        else:  # a user's own, whose activation stays where it is
+            new.append(BatchNorm(Identity()))
     return new
 
 
@@ -219,10 +345,29 @@ def _not_normalized(layers: Sequence[Layer]) -> list[Layer]:
     return new
 
 
-def _activate(layers: Sequence[Layer], name: str) -> None:
-    """Give hidden layers another activation: those that have one, or all if none has."""
+def _dropped(layers: Sequence[Layer], rate: float) -> list[Layer]:
+    """Return layers whose Dropouts have another rate; with new ones if there are none."""
+    there = [layer for layer in layers if isinstance(layer, Dropout)]
+    if rate == 0:
+        return [layer for layer in layers if not isinstance(layer, Dropout)]
+    for dropout in there:
+        dropout.rate = rate
+    if there:
+        return list(layers)
+    ends = hidden_layers([*layers, Dense(1)])
+    new: list[Layer] = []
+    for i, layer in enumerate(layers):
+        new += [layer, Dropout(rate)] if i in ends else [layer]
+    return new
+
+
+def _activate(layers: Sequence[Layer], activation: Any) -> None:
+    """Give hidden layers another activation: those that have one, or all if none has.
+
+    Those that name none have the estimator's.
+    """
     taking = [layer for layer in layers if layer.takes_activation and not _is_linear(layer)]
-    if not taking:
+    if not taking and not taking_activation(layers):
         taking = [
             layer
             for i, layer in enumerate(layers)
@@ -230,4 +375,4 @@ def _activate(layers: Sequence[Layer], name: str) -> None:
             and (layer.normalizes or i + 1 == len(layers) or not layers[i + 1].normalizes)
         ]
     for layer in taking:
-        layer.activation = get_activation(name)
+        layer.activation = get_activation(activation)

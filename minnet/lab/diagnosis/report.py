@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from minnet.common import html
+from minnet.common.checks import check_flag
 from minnet.common.shown import Shown, wrapped
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.measurement import Measurement
@@ -42,7 +43,9 @@ class Finding(Shown):
     Notes
     -----
     Remedies are tried when ``advice`` or ``remedy`` is first asked for: printing a report takes a second
-    or two, the list of its findings does not.
+    or two, the list of its findings does not. They are tried on the model as it was given to ``diagnose``,
+    whatever has become of it since, and on a copy of at most 1000 rows; where what is found shows in more
+    rows only, on the data themselves. When all are tried the report lets go of the data.
     """
 
     code: str
@@ -50,11 +53,16 @@ class Finding(Shown):
     figure: float
     threshold: float
     sentence: str
-    _prove: Callable[[], tuple[str, Remedy | None]] = field(compare=False)
+    _prove: Callable[[], tuple[str, Remedy | None]] | None = field(compare=False)
 
     @cached_property
     def _proven(self) -> tuple[str, Remedy | None]:
-        return self._prove()
+        prove = self._prove
+        if prove is None:  # another thread was faster
+            return vars(self)["_proven"]
+        proven = prove()
+        vars(self).update(_proven=proven, _prove=None)  # with which the data go
+        return proven
 
     @property
     def advice(self) -> str:  # noqa: D102  # an attribute above
@@ -65,18 +73,14 @@ class Finding(Shown):
         return self._proven[1]
 
     def __getstate__(self) -> dict[str, Any]:
-        proven = self._proven
-        return vars(self) | {"_prove": partial(_known, proven)}
+        self._proven  # noqa: B018  # computed
+        return dict(vars(self))
 
     def _text(self) -> str:
         return wrapped(f"{self.sentence} {self.advice}".strip())
 
     def _html(self) -> str:
         return html.page(self.sentence, html.paragraph(self.advice))
-
-
-def _known(proven: tuple[str, Remedy | None]) -> tuple[str, Remedy | None]:
-    return proven
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,7 +103,27 @@ class Report(Shown):
     measurement: Measurement
     remarks: list[Finding] = field(default_factory=list)
     outcome: str = ""
-    _model: Any = None
+    _model: Any = field(default=None, compare=False)
+    _combine: Callable[[list[Remedy]], Remedy] | None = field(default=None, compare=False)
+
+    @cached_property
+    def _remedies(self) -> tuple[Remedy, Remedy] | None:
+        """The first remedy, and all that go together; None if there is none."""
+        combine = self._combine
+        if "_remedies" in vars(self):  # another thread was faster
+            return vars(self)["_remedies"]
+        for finding in self.remarks:
+            finding._proven  # noqa: B018  # computed
+        remedies = [finding.remedy for finding in self.findings if finding.remedy is not None]
+        found = None
+        if remedies:
+            found = remedies[0], remedies[0] if combine is None else combine(remedies)
+        vars(self).update(_remedies=found, _combine=None)  # with which the data go
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._remedies  # noqa: B018  # computed
+        return dict(vars(self))
 
     def apply(self, *, all: bool = False) -> Any:
         """Return the model with the remedy of the first finding that has one.
@@ -107,7 +131,8 @@ class Report(Shown):
         Parameters
         ----------
         all : bool, default=False
-            The remedies of all findings; of two that change the same the first.
+            The remedies of all findings together, without those with which something new would be found;
+            of two that change the same the first.
 
         Returns
         -------
@@ -118,7 +143,8 @@ class Report(Shown):
         Raises
         ------
         ValueError
-            If no finding has a remedy.
+            If no finding has a remedy; or if it is one of the training, and the model a Network, whose
+            training is a Trainer's.
 
         Examples
         --------
@@ -130,17 +156,14 @@ class Report(Shown):
         >>> diagnose(deep, X / 16, y).apply().init
         'he_normal'
         """
-        remedies = [finding.remedy for finding in self.findings if finding.remedy is not None]
-        if not remedies:
+        check_flag("all", all)
+        if self._remedies is None:
             what = "nothing is wrong" if not self.findings else "none is known for what it says"
             raise ValueError(f"report must have a remedy to apply, and has none: {what}")
-        changes: dict[str, Any] = {}
-        for remedy in remedies if all else remedies[:1]:
-            if not changes.keys() & remedy.changes.keys():
-                changes |= remedy.changes
-        return Remedy(changes).apply(self._model)
+        return self._remedies[1 if all else 0].apply(self._model)
 
     def _text(self) -> str:
+        self._remedies  # noqa: B018  # tries them all
         numbered = [
             wrapped(f"{i}. {finding.sentence} {finding.advice}".strip(), indent="   ")
             for i, finding in enumerate(self.findings, start=1)
@@ -154,6 +177,7 @@ class Report(Shown):
         return "\n".join([*first, *numbered, *nothing, *remarks])
 
     def _html(self) -> str:
+        self._remedies  # noqa: B018  # tries them all
         n = len(self.findings)
         title = f"{n} finding{'s' * (n != 1)}, most serious first" if n else _NOTHING
         measured = html.details("what was measured, by layer", self.measurement._table())

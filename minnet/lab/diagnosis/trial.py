@@ -5,23 +5,34 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing
+from scipy import sparse
 from sklearn.utils.validation import _num_samples
 
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.subject import Subject
 from minnet.training import Trainer
+from minnet.training.callback import Callback, StopTraining
 
 __all__ = ["Trial", "training_of"]
 
-_MOST_ROWS = 1000
+MOST_ROWS = 1000
 _FEWEST_STEPS = 10  # tell something
-_PER_WEIGHT = 6  # operations of a step for each row of the batch
 _BATCH = 32  # of a Network, whose training is not known
+_SECONDS_A_STEP = 0.05  # between two looks at the clock
+
+# What a step costs beside the products, in floating-point operations: measured roughly.
+_PER_WEIGHT = 10  # in the optimizer
+_PER_UNIT = 30  # and row: activation, its derivative, normalization
+_PER_LAYER = 1e4  # of calls; and where Python computes
+_PER_LAYER_IN_PYTHON = 1e6
+
+#: Arguments that say when a training ends: whether another value helps only whole trainings can tell.
+_OF_THE_END = ("max_iter", "tol", "n_iter_no_change", "early_stopping", "validation_fraction")
 
 
 @dataclass(frozen=True)
@@ -31,14 +42,14 @@ class Trial:
     Attributes
     ----------
     n_steps : int
-        How long it was.
+        How long it was; iterations of lbfgs.
     outcome : float
         The loss of predictions on the rows of the training over that of the best answer that is the same
         for all: 1 where nothing was learned; infinite where the training diverged.
     held_out : float or None
         The same of the rows held out.
     model : object
-        What was trained.
+        What was trained; None where that failed.
     """
 
     n_steps: int
@@ -47,93 +58,144 @@ class Trial:
     model: Any
 
 
-def training_of(patient: Patient, n_steps: int, operations: float) -> Trial | None:
+def training_of(
+    patient: Patient,
+    n_steps: int,
+    operations: float,
+    *,
+    seconds: float = math.inf,
+    own_end: bool = False,
+) -> Trial | None:
     """Train a model from its start for some steps, by its own rules but for when to stop.
 
     Parameters
     ----------
     patient : Patient
-        Is not changed. At most 1000 of its rows are used, evenly spaced.
+        Is not changed. At most 1000 of its rows are used, by chance.
     n_steps : int
         At most so many; fewer of a large network.
     operations : float
         Floating-point operations that it may take.
+    seconds : float, default=inf
+        That it may take; the result then depends on the clock.
+    own_end : bool, default=False
+        Whether it also stops where the model's fit would stop.
 
     Returns
     -------
     Trial or None
         None where it would be too short to tell anything, or the network's training is not known.
     """
-    X, y, weights = _some_rows(patient)
-    n_rows = _num_samples(X)
-    small = Patient(patient.at_start().model, X, y, weights, patient.optimizer, patient.held_out)
-    subject = small.subject()
-    if small.estimator is None and subject.optimizer is None:
-        return None
-    lbfgs = small.estimator is not None and small.estimator.solver == "lbfgs"
-    if lbfgs:
-        batch_size = n_rows
-    elif small.estimator is None:
-        batch_size = min(_BATCH, n_rows)
-    else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            batch_size = batch_size_of(small.estimator, n_rows)
-    n_weights = sum(
-        row.slice.stop - row.slice.start for row in subject.network.parameter_table if row.is_weight
-    )
-    affordable = operations / (_PER_WEIGHT * max(n_weights, 1) * batch_size)
-    n_steps = int(min(n_steps, affordable))
-    if n_steps < _FEWEST_STEPS:
-        return None
-    n_epochs = max(1, round(n_steps * batch_size / n_rows))
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+    small = patient.at_start().of_rows(MOST_ROWS)
+    with warnings.catch_warnings(record=True) as said, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        subject = small.subject()
+        if small.estimator is None and subject.optimizer is None:
+            return None
+        batch_size = _batch_size(small)
+        lbfgs = small.estimator is not None and small.estimator.solver == "lbfgs"
+        cost = _operations(subject, batch_size) * (2 if lbfgs else 1)  # a line search has more
+        n_steps = int(min(n_steps, operations / cost))
+        if n_steps < _FEWEST_STEPS:
+            return None
+        stop = _StopAfter(n_steps, seconds)
+        try:
             if small.estimator is None:
-                trained = _train_network(subject, batch_size, n_epochs)
+                _train_network(subject, batch_size, stop)
+                trained: Any = small._with(subject.network)
             else:
-                trained = _train_estimator(small, n_epochs, weights)
-            outcome, held_out = (
-                small._with(trained).outcome(),
-                small._with(trained).outcome_held_out(),
-            )
-    except (ValueError, FloatingPointError):  # diverged
-        return Trial(n_steps, math.inf, None, None)
-    return Trial(n_steps, outcome if math.isfinite(outcome) else math.inf, held_out, trained)
+                longer = patient.n_rows / _num_samples(small.X) if own_end else None
+                trained = small._with(_train_estimator(small, batch_size, stop, longer))
+            outcome, held_out = trained.outcome(), trained.outcome_held_out()
+        except Exception:
+            # It diverged, or a layer of the user's cannot go on: no training either way.
+            return Trial(stop.n_steps, math.inf, None, None)
+    if any("interrupted by user" in str(warning.message) for warning in said):
+        raise KeyboardInterrupt  # it was for all that is going on, not for this training
+    n_taken = trained.estimator.n_iter_ if lbfgs else stop.n_steps
+    return Trial(n_taken, outcome if math.isfinite(outcome) else math.inf, held_out, trained.model)
 
 
-def _some_rows(patient: Patient) -> tuple[Any, Any, Any]:
-    n = _num_samples(patient.X)
-    if n <= _MOST_ROWS:
-        return patient.X, patient.y, patient.sample_weight
-    rows = np.linspace(0, n - 1, _MOST_ROWS).round().astype(int)
-    X, y = _safe_indexing(patient.X, rows), _safe_indexing(patient.y, rows)
-    weights = patient.sample_weight
-    return X, y, None if weights is None or np.ndim(weights) == 0 else _safe_indexing(weights, rows)
+class _StopAfter(Callback):
+    """Ends a training after so many steps or seconds, and notes how many there were."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self.most, self.seconds, self.n_steps = most, seconds, 0
+
+    def begin(self, trainer: Any) -> None:
+        """Start the clock."""
+        self.until = perf_counter() + self.seconds
+        self.last, self.pause = perf_counter(), 1
+
+    def next_step(self, trainer: Any) -> int | None:
+        """Return the last step, or the one to look at the clock."""
+        pause = self.pause if self.seconds < math.inf else self.most
+        return min(trainer.n_steps + pause, self.most)
+
+    def at_step(self, trainer: Any) -> None:
+        """End the training where it is time."""
+        now = perf_counter()
+        if now - self.last < _SECONDS_A_STEP:
+            self.pause *= 2
+        self.last = now
+        if trainer.n_steps >= self.most or now > self.until:
+            raise StopTraining("This short training is over.")
+
+    def end(self, trainer: Any) -> None:
+        """Note the steps."""
+        self.n_steps = trainer.n_steps
+
+    abort = end
 
 
-def _train_network(subject: Subject, batch_size: int, n_epochs: int) -> Any:
-    trainer = Trainer(subject.network, subject.optimizer, batch_size=batch_size, tol=0.0)
-    trainer.n_iter_no_change = n_epochs
-    trainer.fit(subject.X, subject.T, subject.weights, max_epochs=n_epochs)
-    return subject.network
-
-
-def _train_estimator(patient: Patient, n_epochs: int, weights: Any) -> Any:
-    model = patient.model
-    last = patient.estimator
-    assert last is not None
-    last.set_params(
-        max_iter=n_epochs,
-        tol=0.0,
-        n_iter_no_change=max(n_epochs, 1),
-        early_stopping=False,
-        verbose=False,
+def _batch_size(patient: Patient) -> int:
+    n_rows = _num_samples(patient.X)
+    if patient.estimator is None:
+        return min(_BATCH, n_rows)
+    return (
+        n_rows if patient.estimator.solver == "lbfgs" else batch_size_of(patient.estimator, n_rows)
     )
-    if weights is None:
-        return model.fit(patient.X, patient.y)
-    if model is last:
-        return model.fit(patient.X, patient.y, sample_weight=weights)
-    name = model.steps[-1][0]
-    return model.fit(patient.X, patient.y, **{f"{name}__sample_weight": weights})
+
+
+def _operations(subject: Subject, batch_size: int) -> float:
+    """Return about how many floating-point operations a step takes."""
+    network, X = subject.network, subject.X
+    n_inputs = X.nnz / X.shape[0] if sparse.issparse(X) else X.shape[1]
+    total = 0.0
+    for row in network.parameter_table:
+        n = row.slice.stop - row.slice.start
+        reached = n * n_inputs / X.shape[1] if row.layer == 0 else n
+        total += _PER_WEIGHT * n + (6 * batch_size * reached if row.is_weight else 0)
+    in_c = all(type(layer).__module__ == "minnet.layers" for layer in network.layers)
+    per_layer = _PER_LAYER if in_c else _PER_LAYER_IN_PYTHON
+    return total + sum(_PER_UNIT * batch_size * n + per_layer for n in network.sizes[1:])
+
+
+def _train_network(subject: Subject, batch_size: int, stop: _StopAfter) -> None:
+    trainer = Trainer(subject.network, subject.optimizer, batch_size=batch_size, tol=0.0)
+    trainer.n_iter_no_change = math.inf
+    trainer.fit(subject.X, subject.T, subject.weights, max_epochs=stop.most, callbacks=[stop])
+
+
+def _train_estimator(
+    patient: Patient, batch_size: int, stop: _StopAfter, longer: float | None
+) -> Any:
+    """Train an estimator; to its own end where it is said how many times as many rows there are."""
+    estimator = patient.estimator
+    assert estimator is not None
+    n_rows = _num_samples(patient.X)
+    n_epochs = (
+        stop.most if estimator.solver == "lbfgs" else math.ceil(stop.most * batch_size / n_rows)
+    )
+    if longer is not None:
+        own = {"max_iter": min(max(1, round(estimator.max_iter * longer)), max(n_epochs, 1))}
+    else:
+        own = {"max_iter": max(n_epochs, 1), "tol": 0.0, "early_stopping": False, "scoring": None}
+        own["n_iter_no_change"] = max(n_epochs, 1)
+    estimator.set_params(warm_start=False, **own).set_callbacks(stop)
+    return estimator.fit(patient.X, patient.y, sample_weight=patient.sample_weight)
+
+
+def tells_by_its_end(changes: dict[str, Any]) -> bool:
+    """Return whether a change is one of when a training ends."""
+    return any(name in _OF_THE_END for name in changes)
