@@ -115,7 +115,8 @@ class Remedy:
         Raises
         ------
         ValueError
-            If the change is one of the training, and the model a Network, which has none of its own.
+            If the change is one of the training, and the model a Network, which has none of its own; or
+            if the model has no such argument, or it has no effect there.
         """
         changes = dict(self.changes)
         scaler = changes.pop("scaler", None)
@@ -183,8 +184,14 @@ def _changed_estimator(estimator: BaseMinNet, changes: dict[str, Any]) -> BaseMi
         estimator.set_params(hidden_layer_sizes=tuple(kept_sizes), **fewer)
     changes.pop("trainable", None)
     estimator.set_params(**changes)
-    # What had an effect with another solver, say, and was set, would be warned of or refused.
     defaults = defaults_of(type(estimator))
+    for name in sorted(changes.keys() & _without_effect(estimator)):
+        if changes[name] != defaults[name]:
+            raise ValueError(
+                f"model must be one on which {name} has an effect to set {name}={changes[name]!r:.100}, "
+                f"got {estimator!r:.200}"
+            )
+    # What had an effect with another solver, say, and was set, would be warned of or refused.
     reset = _without_effect(estimator) - unused - changes.keys()
     return estimator.set_params(**{name: defaults[name] for name in reset})
 
