@@ -135,7 +135,7 @@ def _inferred(y: Any, link: str, n_outputs: int) -> Loss:
             return SoftmaxCrossEntropy()
         return SigmoidCrossEntropy() if link == "Sigmoid" else SquaredError()
     y = targets_of(y, SquaredError(), n_outputs)
-    columns = y.reshape(len(y), -1).shape[1] if y.ndim else 0
+    columns = int(np.prod(y.shape[1:])) if y.ndim else 0
     low, high = (y.min(), y.max()) if y.size else (0.0, 0.0)
     if n_outputs > 1 and columns == 1 and (y == np.floor(y)).all():
         return SoftmaxCrossEntropy()
@@ -181,6 +181,11 @@ def _of_torch(loss: Any, y: Any, link: str, n_outputs: int) -> Criterion:
             f"model's last module is {link or 'none'}"
         )
     own, times = _formula(loss, name, n_outputs)
+    if own.output == "softmax" and n_outputs == 1:
+        raise ValueError(
+            f"loss must not be {name} for a model of one output, whose softmax is always 1: take "
+            "BCEWithLogitsLoss, or two outputs"
+        )
     has_link = bool(needed) or (name == "CrossEntropyLoss" and link == "LogSoftmax")
     if name in ("CrossEntropyLoss", "BCEWithLogitsLoss") and link and not has_link:
         inside = "a softmax" if name == "CrossEntropyLoss" else "a sigmoid"

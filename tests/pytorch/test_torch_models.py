@@ -399,6 +399,13 @@ def test_wrong_targets_are_told(y, said):
         diagnose(made([nn.Linear(D, 3)]), X, y)
 
 
+def test_a_softmax_of_one_output_is_refused():
+    with pytest.raises(ValueError, match="CrossEntropyLoss for a model of one output"):
+        probe(made([nn.Linear(D, 1)]), X, np.zeros(N, int), loss=nn.CrossEntropyLoss())
+    with pytest.raises(ValueError, match="X must have at least one row"):
+        probe(made([nn.Linear(D, 1)]), X[:0], np.zeros(0))
+
+
 def test_rows_of_probabilities_are_refused():
     with pytest.raises(ValueError, match="rows of probabilities"):
         probe(made([nn.Linear(D, 3)]), X, np.full((N, 3), 1 / 3), loss=nn.CrossEntropyLoss())
