@@ -10,6 +10,7 @@ import numpy as np
 from minnet.common.types import Array, Matrix
 from minnet.lab.diagnosis.losses import loss_of_data
 from minnet.lab.diagnosis.patient import Patient
+from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial, training_of
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import measure, one_pass
@@ -42,6 +43,7 @@ class Case:
         self.m = measure(self.subject, passed=passed)
         assert passed[1] is not None
         self.gradient = passed[1]
+        self._trials: dict[tuple[int, str, float], Trial | None] = {}
 
     @property
     def network(self) -> Network:
@@ -93,6 +95,12 @@ class Case:
         """Places of the hidden rows; none where nothing is to be said of signals."""
         return np.flatnonzero(self.m.hidden) if not self.learned else np.zeros(0, np.int64)
 
-    def trial(self, n_steps: int, operations: float = 5e9) -> Trial | None:
-        """Return a short training of the model from its start; None where that cannot be."""
-        return training_of(self.patient.at_start(), n_steps, operations)
+    def trial(
+        self, n_steps: int, remedy: Remedy | None = None, operations: float = 5e9
+    ) -> Trial | None:
+        """Return a short training from the start, with a remedy if one is given; None if it cannot be."""
+        key = n_steps, repr(remedy), operations
+        if key not in self._trials:
+            patient = self.patient.at_start() if remedy is None else self.patient.after(remedy)
+            self._trials[key] = training_of(patient, n_steps, operations)
+        return self._trials[key]

@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils.validation import _num_samples
 
 from minnet.estimators.solvers import batch_size_of
+from minnet.lab.diagnosis.losses import errors_of
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.subject import Subject
 from minnet.training import Trainer
@@ -50,12 +51,22 @@ class Trial:
         The same of the rows held out.
     model : object
         What was trained; None where that failed.
+    wrong, errors : float
+        The share of wrong answers, and as ``outcome`` it over that of the best constant answer; NaN where
+        there are no classes.
     """
 
     n_steps: int
     outcome: float
     held_out: float | None
     model: Any
+    wrong: float = math.nan
+    errors: float = math.nan
+
+    @property
+    def left(self) -> float:
+        """The less of ``outcome`` and ``errors``: what was not learned."""
+        return self.outcome if math.isnan(self.errors) else min(self.outcome, self.errors)
 
 
 def training_of(
@@ -107,13 +118,15 @@ def training_of(
                 longer = patient.n_rows / _num_samples(small.X) if own_end else None
                 trained = small._with(_train_estimator(small, batch_size, stop, longer))
             outcome, held_out = trained.outcome(), trained.outcome_held_out()
+            wrong, errors = errors_of(trained.subject())
         except Exception:
             # It diverged, or a layer of the user's cannot go on: no training either way.
             return Trial(stop.n_steps, math.inf, None, None)
     if any("interrupted by user" in str(warning.message) for warning in said):
         raise KeyboardInterrupt  # it was for all that is going on, not for this training
     n_taken = trained.estimator.n_iter_ if lbfgs else stop.n_steps
-    return Trial(n_taken, outcome if math.isfinite(outcome) else math.inf, held_out, trained.model)
+    outcome = outcome if math.isfinite(outcome) else math.inf
+    return Trial(n_taken, outcome, held_out, trained.model, wrong, errors)
 
 
 class _StopAfter(Callback):
