@@ -16,13 +16,14 @@ _SURELY_TOO_LARGE = 5.0  # where nothing can be tried
 _UPDATE_LOW = 1e-5
 _SANE = 1e-5, 1.0  # learning rates
 _DEFAULT_RATE = 0.001
+_FIRST_STEPS = 100
 _STEPS = 300
 _OPERATIONS = 1.5e10  # floating-point
 _NOTHING = 0.95  # of the loss of the best constant
 _SOMETHING = 0.9
 _TRAINS = 0.3
 _FEW_WRONG = 0.06
-_ALIKE = 0.02
+_ALIKE = 0.05
 _FAR_BEHIND = {
     True: 4.0,
     False: 10.0,
@@ -53,7 +54,7 @@ def _learning_rate_too_high(case: Case) -> Found | None:
         f"At learning rate {rate:g} a step changes the weights of layer {layer} by {worst:.2g} of {of}, "
         "where about 0.001 to 0.01 is usual"
     )
-    own = case.trial(_STEPS, operations=_OPERATIONS)
+    own = case.trial(_FIRST_STEPS)
     if own is None:
         if worst <= _SURELY_TOO_LARGE:
             return None
@@ -61,12 +62,12 @@ def _learning_rate_too_high(case: Case) -> Found | None:
         return Found(layer, worst, _SURELY_TOO_LARGE, f"{sentence}.", remedies)
     if _trains(own):
         return None
-    trials = [(remedy, case.trial(_STEPS, remedy, _OPERATIONS)) for remedy in _lower(case)]
-    better = [(remedy, trial) for remedy, trial in trials if trial and _is_behind(own, trial)]
-    if not better:
+    better = _better(case, _lower(case), _FIRST_STEPS, 5e9)
+    if not np.isinf(own.outcome):  # a longer training may recover, or other rates fall behind
+        better = _better(case, [remedy for remedy, _ in better], _STEPS, _OPERATIONS)
+        own = case.trial(_STEPS, operations=_OPERATIONS)
+    if not better or own is None:
         return None
-    least = min(trial.left for _, trial in better)
-    better = [pair for pair in better if pair[1].left <= least + _ALIKE]
     # The highest rate that still trains is near the edge: the next is as good, and safer.
     better = better[min(1, len(better) - 1) :]
     best, trial = better[0]
@@ -132,6 +133,19 @@ def _lower(case: Case) -> list[Remedy]:
         remedies.append(Remedy({"momentum": _USUAL_MOMENTUM}))
     about = [rate / 10, rate / 100, rate / 1000, min(_DEFAULT_RATE, rate / 10)]
     return remedies + _rates(case, about)
+
+
+def _better(
+    case: Case, remedies: list[Remedy], n_steps: int, operations: float
+) -> list[tuple[Remedy, Trial]]:
+    """Return those with which a training goes far further than as it is, and about as far as the best."""
+    own = case.trial(n_steps, operations=operations)
+    if own is None or _trains(own):
+        return []
+    trials = [(remedy, case.trial(n_steps, remedy, operations)) for remedy in remedies]
+    better = [(remedy, trial) for remedy, trial in trials if trial and _is_behind(own, trial)]
+    least = min((trial.left for _, trial in better), default=0.0)
+    return [pair for pair in better if pair[1].left <= least + _ALIKE]
 
 
 def _trains(trial: Trial) -> bool:
