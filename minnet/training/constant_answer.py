@@ -9,7 +9,7 @@ from minnet.links import dense
 from minnet.losses import Loss
 from minnet.network import Network
 
-__all__ = ["loss_of_answer", "loss_of_constant"]
+__all__ = ["logits_of", "loss_of_answer", "loss_of_constant"]
 
 
 def loss_of_constant(network: Network, T: Matrix, weights: Array | None) -> float | None:
@@ -23,7 +23,7 @@ def loss_of_constant(network: Network, T: Matrix, weights: Array | None) -> floa
             mean = np.bincount(T, weights=p, minlength=network.sizes[-1])
         else:
             mean = p @ T.astype(np.float64)
-        return loss_of_answer(loss, _logits(mean, loss.output), T, weights)
+        return loss_of_answer(loss, logits_of(mean, loss.output), T, weights)
     # Of unweighted targets: near enough for a comparison by factors. Huber's lies near one of them.
     T = T.astype(np.float64)
     return loss_of_answer(loss, np.quantile(T, loss.best_constant, axis=0), T, weights)
@@ -35,7 +35,7 @@ def loss_of_answer(loss: Loss, Z: Any, T: Array, weights: Array | None) -> float
     return float(_shares(T, weights) @ loss.value(np.broadcast_to(Z, shape), T))
 
 
-def _logits(mean: Array, output: str) -> Array:
+def logits_of(mean: Array, output: str) -> Array:
     """Return the logits at which a network predicts a mean."""
     if output == "identity":
         return mean

@@ -106,7 +106,7 @@ def test_signals_that_explode_are_not_the_targets_fault():
 
 
 def test_training_at_far_too_high_a_rate():
-    """Weights of 1e20 and dead units: not symmetric, and the rate was not too low."""
+    """Weights of 1e20 and dead units follow from it: not symmetric, and the rate was not too low."""
     given = {
         "momentum": 0.0,
         "learning_rate_init": 5.0,
@@ -115,9 +115,9 @@ def test_training_at_far_too_high_a_rate():
     }
     model = classifier(2, "relu", solver="sgd", **given)
     report = diagnose(model.fit(DIGITS, DIGIT), DIGITS, DIGIT)
-    found = codes(report)
-    assert found[0] == "learning_rate_too_high"
-    assert not {"symmetric_units", "learning_rate_too_low"} & set(found)
+    assert codes(report)[0] == "learning_rate_too_high"
+    assert not {"symmetric_units", "learning_rate_too_low"} & set(codes(report))
+    assert "dead_units" in [remark.code for remark in report.remarks]
     assert report.apply().fit(DIGITS, DIGIT).score(DIGITS, DIGIT) > 0.9
 
 

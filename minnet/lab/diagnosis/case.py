@@ -10,6 +10,7 @@ import numpy as np
 from minnet.common.types import Array, Matrix
 from minnet.lab.diagnosis.losses import loss_of_data
 from minnet.lab.diagnosis.patient import Patient
+from minnet.lab.diagnosis.reference import Reference, reference_of
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial, training_of
 from minnet.lab.measurement import Measurement
@@ -21,6 +22,8 @@ from minnet.training.constant_answer import loss_of_constant
 __all__ = ["Case"]
 
 _LEARNED = 0.5  # of the loss of the best constant
+_NOTHING = 0.95
+_SHARE = 0.75  # of what can be explained
 
 
 class Case:
@@ -84,11 +87,37 @@ class Case:
         return self.patient.outcome(self.subject)
 
     @cached_property
+    def reference(self) -> Reference | None:
+        """What other models explain of the targets; None if that cannot be told. Takes half a second."""
+        return reference_of(self.subject)
+
+    @cached_property
     def learned(self) -> bool:
-        """Then gradients come from few samples, and weights may be large."""
+        """Then gradients come from few samples, and weights may be large.
+
+        What noise does not let anybody learn a fit need not have learned.
+        """
         if self.best is None:
             return False
-        return self.loss < _LEARNED * self.best or (self.fitted and self.outcome < _LEARNED)
+        if not self.fitted:
+            return self.loss < _LEARNED * self.best
+        if self.outcome < _LEARNED:
+            return True
+        if not self.outcome < 1:
+            return False
+        if self.reference is None or self.reference.explains_nothing:
+            return self.outcome < _NOTHING
+        return 1 - self.outcome >= _SHARE * (1 - self.reference.outcome)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a fit has learned less than it could."""
+        return self.fitted and self.outcome >= _LEARNED and not self.learned
+
+    @property
+    def learned_nothing(self) -> bool:
+        """Whether a fit answers no better than one that is the same for all rows."""
+        return self.failed and self.outcome >= _NOTHING
 
     @cached_property
     def hidden(self) -> Array:

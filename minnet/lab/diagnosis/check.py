@@ -32,6 +32,8 @@ class Found:
         What to do where no remedy helps, or there can be none: a sentence, or nothing.
     by_training : bool
         Whether only a training can tell if a remedy helps.
+    tried : bool
+        Whether the check itself has trained with its first remedy, and that helped: ``advice`` says so.
     """
 
     layer: int | None
@@ -41,6 +43,7 @@ class Found:
     remedies: Sequence[Remedy] = ()
     advice: str = ""
     by_training: bool = False
+    tried: bool = False
 
 
 class Check(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from sklearn.base import clone
 from minnet.common.checks import check_real
 from minnet.common.types import ArrayLike, Matrix
 from minnet.lab.diagnosis.case import Case
-from minnet.lab.diagnosis.check import CHECKS, examine
+from minnet.lab.diagnosis.check import CHECKS, Found, examine
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.proof import Proof
 from minnet.lab.diagnosis.report import Finding, Report
@@ -20,6 +21,8 @@ from minnet.optimizers import Optimizer
 __all__ = ["diagnose"]
 
 _SECONDS = 10.0  # of train=True
+_LEARNS = 0.8  # times the loss of the best constant, after a short training
+_NOT_KNOWN_WHY = "learned_nothing", "learned_little"
 
 
 def diagnose(
@@ -91,30 +94,68 @@ def diagnose(
     patient = Patient(model, X, y, sample_weight, optimizer, held_out)
     case = Case(patient)
     found = examine(case)
-    start = found
-    if case.fitted and not case.learned:
-        # What trouble a fitted network has may have been there from the start: then it is the cause.
-        start = examine(Case(patient.at_start()))
-        found = start | {code: what for code, what in found.items() if code not in start}
+    start = examine(Case(patient.at_start())) if case.failed else found
     proof = Proof(patient.at_start(), set(start), seconds)
-    findings: list[Finding] = []
-    remarks: list[Finding] = []
-    for code, what in found.items():
-        listed = findings
-        if case.fitted and case.learned and not CHECKS[code].after_fit:
-            listed = remarks
-        figures = what.layer, what.figure, what.threshold, what.sentence
-        listed.append(Finding(code, *figures, partial(proof, code, what)))
+    if case.failed:
+        findings, remarks = _causes(found, start, proof)
+    else:
+        told = {code: _finding(code, what, proof) for code, what in found.items()}
+        only_remarks = case.fitted and case.learned
+        remarks = [told[code] for code in told if only_remarks and not CHECKS[code].after_fit]
+        findings = [one for one in told.values() if one not in remarks]
     as_given = clone(model) if patient.estimator is not None else patient.at_start().model
     return Report(findings, case.m, remarks, _outcome(case), as_given, proof.together)
 
 
+def _causes(
+    found: dict[str, Found], start: dict[str, Found], proof: Proof
+) -> tuple[list[Finding], list[Finding]]:
+    """Return what is wrong with a fit that has not learned, in the order of the evidence; and remarks.
+
+    What the data do not let anybody learn comes first, then what is wrong at the start, beginning with
+    that with whose remedy a short training learns. What the fitted network shows besides follows from it.
+    """
+    of_fit = {code: what for code, what in found.items() if CHECKS[code].after_fit}
+    unknown = [_finding(code, of_fit.pop(code), proof) for code in _NOT_KNOWN_WHY if code in of_fit]
+    causes = [_finding(code, what, proof) for code, what in start.items()]
+    if len(causes) > 1 or (causes and of_fit):
+        causes.sort(key=lambda cause: not _learns(cause, proof))
+    if not causes or not _learns(causes[0], proof):
+        causes[:0] = [_finding(code, what, proof) for code, what in of_fit.items() if what.tried]
+    conclusive = [_finding(code, what, proof) for code, what in of_fit.items() if not what.tried]
+    causes = conclusive + causes or unknown
+    symptoms = {
+        code: what
+        for code, what in found.items()
+        if code not in start and not CHECKS[code].after_fit
+    }
+    if causes and (causes != unknown or (symptoms and causes[0].remedy)):
+        # To mend what became of a network is no advice where something else is the cause.
+        only_said = [replace(what, remedies=(), advice="") for what in symptoms.values()]
+        return causes, [_finding(*one, proof) for one in zip(symptoms, only_said, strict=True)]
+    causes += [
+        _finding(code, replace(what, by_training=True), proof) for code, what in symptoms.items()
+    ]
+    return causes, []
+
+
+def _learns(finding: Finding, proof: Proof) -> bool:
+    """Return whether a short training with the finding's remedy learns."""
+    return finding.remedy is not None and proof.learns(finding.remedy, _LEARNS)
+
+
+def _finding(code: str, what: Found, proof: Proof) -> Finding:
+    figures = what.layer, what.figure, what.threshold, what.sentence
+    return Finding(code, *figures, partial(proof, code, what))
+
+
 def _outcome(case: Case) -> str:
     """Return what became of a fitted model, where that is something to say."""
-    if not case.fitted or case.best is None or not case.outcome >= 0.95:
+    if not case.failed or case.best is None:
         return ""
+    how_much = "nothing" if case.learned_nothing else "little"
     return (
-        f"The fit has learned nothing: its loss is {case.outcome * case.best:.3g}, where the best answer "
+        f"The fit has learned {how_much}: its loss is {case.outcome * case.best:.3g}, where the best answer "
         f"that is the same for all rows has {case.best:.3g}."
     )
 

@@ -2,15 +2,181 @@
 
 from __future__ import annotations
 
+import numpy as np
+from scipy import sparse
+
+from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.settings import settings_to_try
+from minnet.lab.diagnosis.trial import Trial, training_of
+from minnet.links import dense
+from minnet.training.constant_answer import loss_of_constant
 
-_NOTHING_LEARNED = 0.95  # of the loss of the best constant
+_CONTRADICT = 0.9  # of the loss of the best constant, that equal rows leave
+_NOTHING_LEARNED = 0.95
+_LITTLE_LEARNED = 0.5
+_STEPS = 300
+_EXPLAINED = 0.98
+_LONGER = 1.25  # the loss over that of a longer fit
+_MOST_STEPS = 3000  # of a fit that stopped early
+_OPERATIONS = 1e10  # floating-point, of a fit that is tried
 
 
 @finding(
-    "after a fit: the loss of the predictions over that of the best answer that is the same for all: 0.95",
+    "after a fit that learned nothing: the loss of the best answer to each group of equal rows, over "
+    "that of the best answer that is the same for all: 0.9",
+    unless=("rows_alike",),
+    after_fit=True,
+)
+def _labels_contradict(case: Case) -> Found | None:
+    if not case.learned_nothing or (left := _loss_of_equal_rows(case)) is None:
+        return None
+    if left < _CONTRADICT:
+        return None
+    sentence = (
+        "Rows of the inputs that are equal have different targets: the best answers to them have "
+        f"{left:.2g} times the loss of one answer to all, and no model can do better."
+    )
+    advice = "Look for columns that tell these rows apart, and at how X and y were put together."
+    return Found(None, left, _CONTRADICT, sentence, advice=advice)
+
+
+@finding(
+    "after a fit that learned nothing: the loss of trees and of a linear model on rows they were not "
+    "trained on, over that of the best answer that is the same for all: 0.98",
+    unless=("rows_alike", "labels_contradict"),
+    after_fit=True,
+)
+def _nothing_to_learn(case: Case) -> Found | None:
+    if not case.learned_nothing or case.reference is None or not case.reference.explains_nothing:
+        return None
+    outcome, n = case.reference.outcome, len(case.reference.rows)
+    sentence = (
+        "The inputs do not seem to explain the targets: on rows they were not trained on, neither trees "
+        f"nor a linear model come below {outcome:.3g} times the loss of the best answer that is the same "
+        f"for all ({n} rows)."
+    )
+    advice = "See that the rows of X and y belong together: a shuffled y looks like this."
+    return Found(None, outcome, _EXPLAINED, sentence, advice=advice)
+
+
+@finding(
+    "after a fit that learned too little and ended before ``max_iter``: its loss over that of a longer "
+    "one: 1.25",
+    unless=("nothing_to_learn", "labels_contradict", "rows_alike"),
+    after_fit=True,
+)
+def _stopped_too_early(case: Case) -> Found | None:
+    model = case.estimator
+    if not case.failed or model is None or model.n_iter_ >= model.max_iter:
+        return None
+    if model.t_ / batch_size_of(model, case.X.shape[0]) > _MOST_STEPS:
+        return None
+    patience = max(50, 5 * model.n_iter_no_change)
+    what = f"The fit stopped after {model.n_iter_} epoch{'s' * (model.n_iter_ != 1)}"
+    if model.early_stopping:
+        what += ", by the score of its validation set."
+        remedies = [
+            Remedy({"scoring": "loss"}),
+            Remedy({"n_iter_no_change": patience}),
+            Remedy({"scoring": "loss", "n_iter_no_change": patience}),
+            Remedy({"early_stopping": False}),
+            Remedy({"early_stopping": False, "tol": 0.0, "n_iter_no_change": patience}),
+        ]
+    else:
+        what += f": by tol={model.tol:g} its loss no longer went down."
+        change = {"tol": model.tol * 1e-3 if model.solver == "lbfgs" else 0.0}
+        remedies = [Remedy({**change, "n_iter_no_change": patience})]
+        if model.solver != "lbfgs":
+            remedies.insert(0, Remedy({"n_iter_no_change": patience}))
+    enough = case.outcome / _LONGER
+    if _with(case, remedies[-1]) is None or _with(case, remedies[-1]).outcome > enough:
+        return None  # it is something else
+    for remedy in remedies:
+        trial = _with(case, remedy)
+        if trial is not None and trial.outcome <= enough:
+            advice = (
+                f"Set {remedy.text}: after {trial.n_steps} steps the loss is {trial.outcome:.2g} times that "
+                f"of the best constant answer, and {case.outcome:.2g} as it was."
+            )
+            figure = case.outcome / trial.outcome
+            return Found(None, figure, _LONGER, what, [remedy], advice, tried=True)
+    return None
+
+
+@finding(
+    "after a fit: the loss of the predictions over that of the best answer that is the same for all: "
+    "0.95, where nothing else is found",
     after_fit=True,
 )
 def _learned_nothing(case: Case) -> Found | None:
-    return None
+    if not case.learned_nothing:
+        return None
+    sentence = (
+        f"The loss of the predictions is {case.outcome:.3g} times that of the best answer that is the "
+        "same for all rows."
+    )
+    return _not_known_why(case, sentence, _NOTHING_LEARNED)
+
+
+@finding(
+    "after a fit: the same: 0.5, if other models explain a third more; where nothing else is found",
+    after_fit=True,
+)
+def _learned_little(case: Case) -> Found | None:
+    if not case.failed or case.learned_nothing or case.reference is None:
+        return None
+    sentence = (
+        f"The loss of the predictions is {case.outcome:.2g} times that of the best answer that is the "
+        f"same for all rows; {case.reference.name} come to {case.reference.outcome:.2g} times, on rows "
+        "they were not trained on."
+    )
+    return _not_known_why(case, sentence, _LITTLE_LEARNED)
+
+
+# ---- what they share
+
+
+def _with(case: Case, remedy: Remedy) -> Trial | None:
+    """Return a training with a remedy, to its own end if that is not too long."""
+    return training_of(case.patient.after(remedy), _MOST_STEPS, _OPERATIONS, own_end=True)
+
+
+def _not_known_why(case: Case, sentence: str, threshold: float) -> Found:
+    """Return a finding that says what was tried of the settings."""
+    trial = case.trial(_STEPS)
+    if trial is not None and trial.outcome < case.outcome / _LONGER:
+        advice = (
+            f"These settings are not the cause: a new training comes to {trial.outcome:.2g} times in "
+            f"{trial.n_steps} steps, if it is not stopped."
+        )
+        return Found(None, case.outcome, threshold, sentence, advice=advice)
+    remedies = settings_to_try(case)
+    advice = "This batch does not show why."
+    if remedies:
+        tried = " nor ".join(remedy.text for remedy in remedies)
+        advice = f"This batch does not show why: a short training goes no better with {tried}."
+    return Found(None, case.outcome, threshold, sentence, remedies, advice, by_training=True)
+
+
+def _loss_of_equal_rows(case: Case) -> float | None:
+    """Return the loss of the best answers to groups of equal rows, over that of one; None if few are."""
+    X, T, weights = case.X, dense(case.subject.T), case.subject.weights
+    if sparse.issparse(X) or case.best is None or not case.best > 0:
+        return None
+    _, groups, sizes = np.unique(X, axis=0, return_inverse=True, return_counts=True)
+    if 2 * len(sizes) > len(T):
+        return None
+    groups = groups.ravel()
+    share = np.ones(len(T)) if weights is None else weights
+    total = 0.0
+    for group in range(len(sizes)):
+        rows = np.flatnonzero(groups == group)
+        of_group = None if weights is None else weights[rows]
+        if share[rows].sum() > 0:
+            best = loss_of_constant(case.network, T[rows], of_group)
+            assert best is not None
+            total += best * share[rows].sum()
+    return float(total / share.sum() / case.best)

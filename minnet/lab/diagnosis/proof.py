@@ -72,6 +72,8 @@ class Proof:
 
     def __call__(self, code: str, found: Found) -> tuple[str, Remedy | None]:
         """Return the advice for a finding, and the best of its remedies if one helps."""
+        if found.tried:
+            return found.advice, found.remedies[0]
         with self._lock, _silently():
             helps = self._trains if found.by_training else self._removes
             helping: list[Remedy] = []
@@ -83,6 +85,12 @@ class Proof:
                 if compared is not None:
                     return f"Set {best.text_for(self.patient.model)}{compared}.", best
             return self._without(found, helping), None
+
+    def learns(self, remedy: Remedy | None, below: float) -> bool:
+        """Return whether the loss of a short training goes below so many times that of the best constant."""
+        with self._lock, _silently():
+            trial = self._trial(remedy)
+        return trial is not None and trial.outcome < below
 
     def together(self, remedies: list[Remedy]) -> Remedy:
         """Return remedies as one, without those with which something new would be found."""
