@@ -155,8 +155,8 @@ def _outcome(case: Case) -> str:
         return ""
     how_much = "nothing" if case.learned_nothing else "little"
     return (
-        f"The fit has learned {how_much}: its loss is {case.outcome * case.best:.3g}, where the best answer "
-        f"that is the same for all rows has {case.best:.3g}."
+        f"The fit has learned {how_much}: its loss is {case.outcome * case.best:.3g}, where the best "
+        f"answer that is the same for all rows has {case.best:.3g}."
     )
 
 

@@ -21,7 +21,7 @@ _STEPS = 300
 _EXPLAINED = 0.98
 _LONGER = 1.25  # the loss over that of a longer fit
 _MOST_STEPS = 3000  # of a fit that stopped early
-_OPERATIONS = 1e10  # floating-point, of a fit that is tried
+_OPERATIONS = 5e9  # floating-point, of a fit that is tried
 
 
 @finding(
@@ -98,8 +98,8 @@ def _stopped_too_early(case: Case) -> Found | None:
         trial = _with(case, remedy)
         if trial is not None and trial.outcome <= enough:
             advice = (
-                f"Set {remedy.text}: after {trial.n_steps} steps the loss is {trial.outcome:.2g} times that "
-                f"of the best constant answer, and {case.outcome:.2g} as it was."
+                f"Set {remedy.text}: after {trial.n_steps} steps the loss is {trial.outcome:.2g} times "
+                f"that of the best constant answer, and {case.outcome:.2g} as it was."
             )
             figure = case.outcome / trial.outcome
             return Found(None, figure, _LONGER, what, [remedy], advice, tried=True)

@@ -87,7 +87,7 @@ class Proof:
             return self._without(found, helping), None
 
     def learns(self, remedy: Remedy | None, below: float) -> bool:
-        """Return whether the loss of a short training goes below so many times that of the best constant."""
+        """Return whether the loss of a short training is below so many times that of a constant."""
         with self._lock, _silently():
             trial = self._trial(remedy)
         return trial is not None and trial.outcome < below
