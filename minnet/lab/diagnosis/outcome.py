@@ -92,7 +92,8 @@ def _stopped_too_early(case: Case) -> Found | None:
         if model.solver != "lbfgs":
             remedies.insert(0, Remedy({"n_iter_no_change": patience}))
     enough = case.outcome / _LONGER
-    if _with(case, remedies[-1]) is None or _with(case, remedies[-1]).outcome > enough:
+    longest = _with(case, remedies[-1])
+    if longest is None or longest.outcome > enough:
         return None  # it is something else
     for remedy in remedies:
         trial = _with(case, remedy)
