@@ -157,7 +157,7 @@ def find_learning_rate(
         make_backend(options["backend"], network, options["n_threads"]),
         network,
         (subject.X, subject.T, subject.weights),
-        rates * subject.rate_factor,
+        rates,
         batch_size=min(int(batch_size), n_samples),
         optimizer=prepared,
         weight_decay=options["weight_decay"],

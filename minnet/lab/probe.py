@@ -58,7 +58,7 @@ def probe(
     model : Network, MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or torch.nn.Sequential
         An estimator that is not fitted is measured as its fit would start. Nothing of it changes. Which
         modules a Sequential may have :func:`minnet.pytorch.network_from_torch` says; the rows of the
-        measurement are called as the modules are, and its loss and gradients are those of minnet's loss.
+        measurement are called as the modules are, and losses and gradients are those of PyTorch's loss.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         A few hundred rows tell enough; the paper has 300. For a model of PyTorch a tensor, too.
     y : array-like, default=None

@@ -40,9 +40,6 @@ class Subject:
         ``clip_value`` and ``clip_norm`` of the training.
     source : TorchModel or None
         The model of PyTorch that the network stands for.
-    rate_factor : float
-        What PyTorch's learning rate is multiplied with to be that of ``optimizer``: its mean squared
-        error, say, has 2 / n_outputs times the gradient of minnet's.
     """
 
     network: Network
@@ -52,7 +49,6 @@ class Subject:
     optimizer: Any = None
     clip: dict[str, float | None] | None = None
     source: TorchModel | None = None
-    rate_factor: float = 1.0
 
     @property
     def labels(self) -> dict[int, str] | None:
@@ -131,10 +127,11 @@ def _of_torch(model: Any, X: Any, y: Any, sample_weight: Any, optimizer: Any, lo
     else:
         X, T, weights = _batch(network, X, source.targets(y), as_array(sample_weight))
         weights = source.criterion.weights(T, weights)
+        network.loss = network.loss_ = source.criterion.of_batch(T)
     if not is_torch_optimizer(optimizer):
         return Subject(network, X, T, weights, _given(optimizer), source=source)
-    own, rate_factor = source.take_up(X.shape[0], weights)
-    return Subject(network, X, T, weights, own, source=source, rate_factor=rate_factor)
+    own = source.optimizer(X.shape[0] if weights is None else float(weights.sum()))
+    return Subject(network, X, T, weights, own, source=source)
 
 
 def _batch(network: Network, X: Matrix, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from minnet.common.callers import level_of_user
 from minnet.common.checks import as_numbers
-from minnet.common.types import Array
+from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix
 from minnet.losses import (
     AbsoluteError,
     Huber,
@@ -24,7 +24,7 @@ from minnet.losses import (
 )
 from minnet.pytorch.recognition import as_array, import_torch, is_torch_model
 
-__all__ = ["Criterion", "criterion_of"]
+__all__ = ["Criterion", "Multiple", "criterion_of", "targets_of"]
 
 #: By the kind of a model's last module the link that losses call so.
 _LINKS = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "logistic"}
@@ -44,7 +44,7 @@ _TAKEN = (
 
 @dataclass(frozen=True)
 class Criterion:
-    """A loss of minnet, and how one of PyTorch differs from it.
+    """A loss of minnet, and how that of PyTorch differs from it.
 
     Attributes
     ----------
@@ -75,12 +75,56 @@ class Criterion:
         weights = self.of_class[T.ravel().astype(np.int64)]
         return weights if sample_weight is None else weights * sample_weight
 
-    def factor(self, n_rows: int, weights: Array | None) -> float:
-        """Return what PyTorch's gradient is of minnet's; the rows are taken as the mini-batch."""
-        total = n_rows if weights is None else float(weights.sum())
+    def of_batch(self, T: Array) -> Loss:
+        """Return the loss in PyTorch's unit; the rows are taken as the mini-batch."""
+        weights = self.weights(T, None)
+        total = len(T) if weights is None else float(weights.sum())
+        times = self.times
         if self.summed:
-            return self.times * total
-        return self.times * (total / n_rows if self.over_rows else 1.0)
+            times *= total
+        elif self.over_rows:
+            times *= total / len(T)
+        return self.loss if times == 1 else Multiple(self.loss, times)
+
+
+class Multiple(Loss):
+    """A loss times a number.
+
+    Parameters
+    ----------
+    loss : Loss
+    times : float
+    """
+
+    def __init__(self, loss: Loss, times: float) -> None:
+        self.loss = loss
+        self.times = times
+        self.name = loss.name
+        self.output = loss.output
+        self.target_range = loss.target_range
+        self.best_constant = loss.best_constant
+
+    def value(self, Z: Array, T: Array) -> Array:
+        """Return the loss of each row, times the number."""
+        return self.loss.value(Z, T) * Z.dtype.type(self.times)
+
+    def gradient(self, Z: Array, T: Array) -> Array:
+        """Return the gradient, times the number."""
+        return self.loss.gradient(Z, T) * Z.dtype.type(self.times)
+
+    def predict(self, Z: Array) -> Array:
+        """Return what the loss predicts."""
+        return self.loss.predict(Z)
+
+    def kink_sides(self, Z: Array, T: Array) -> tuple[Array, ...]:
+        """Return what changes where the loss has a kink."""
+        return self.loss.kink_sides(Z, T)
+
+    def check_targets(
+        self, T: ArrayLike | Matrix, n_samples: int, n_outputs: int, dtype: DTypeLike
+    ) -> Matrix:
+        """Return targets as the loss takes them."""
+        return self.loss.check_targets(T, n_samples, n_outputs, dtype)
 
 
 def criterion_of(loss: Any, y: Any, link: str, n_outputs: int) -> Criterion:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minnet.common.entry import entry
-from minnet.common.types import Array, ArrayLike, Matrix
+from minnet.common.types import ArrayLike, Matrix
 from minnet.initializers import FromArray
 from minnet.losses import Loss
 from minnet.network import Network
@@ -76,19 +76,14 @@ class TorchModel:
         """Return targets as the network's loss takes them."""
         return targets_of(y, self.criterion.loss, self.network.sizes[-1])
 
-    def take_up(self, n_rows: int, weights: Array | None) -> tuple[Optimizer | None, float]:
-        """Return the optimizer, and what PyTorch's learning rates are multiplied with to be minnet's.
-
-        The L2 term that PyTorch's optimizers have becomes the network's.
-        """
+    def optimizer(self, weight_sum: float) -> Optimizer | None:
+        """Return the optimizer; the L2 term that PyTorch's have becomes the network's."""
         if self._optimizer is None:
-            return None, 1.0
-        factor = self.criterion.factor(n_rows, weights)
-        total = n_rows if weights is None else float(weights.sum())
-        self.network.alpha = self._optimizer.alpha(factor, total)
-        optimizer = self._optimizer.converted(factor)
-        self._optimizer.put_state(optimizer, self.network, self._chain.parameters, factor)
-        return optimizer, self._optimizer.rate_factor(factor)
+            return None
+        self.network.alpha = self._optimizer.alpha(weight_sum)
+        optimizer = self._optimizer.converted()
+        self._optimizer.put_state(optimizer, self.network, self._chain.parameters)
+        return optimizer
 
 
 def _is_trained(parameter: Any) -> float:
@@ -130,7 +125,8 @@ def network_from_torch(
         softmax, zeros and ones of one output or of columns that of sigmoids, and other numbers the
         squared error.
     loss : str, Loss, or loss of PyTorch, default=None
-        A name from :func:`minnet.losses.list_losses`, or such as ``torch.nn.CrossEntropyLoss()``.
+        A name from :func:`minnet.losses.list_losses`, or such as ``torch.nn.CrossEntropyLoss()``: minnet's
+        loss of the same minimum, which is half of ``MSELoss`` for one output, say.
 
     Returns
     -------

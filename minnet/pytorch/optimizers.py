@@ -13,12 +13,12 @@ from minnet.pytorch.recognition import as_array
 
 __all__ = ["TorchOptimizer"]
 
-#: The state of each kind, in the order of minnet's, with the power of the gradient that it is.
+#: The state of each kind, in the order of minnet's.
 _STATES = {
-    "SGD": [("momentum_buffer", 1)],
-    "Adam": [("exp_avg", 1), ("exp_avg_sq", 2)],
-    "AdamW": [("exp_avg", 1), ("exp_avg_sq", 2)],
-    "RMSprop": [("square_avg", 2), ("momentum_buffer", 0)],
+    "SGD": ["momentum_buffer"],
+    "Adam": ["exp_avg", "exp_avg_sq"],
+    "AdamW": ["exp_avg", "exp_avg_sq"],
+    "RMSprop": ["square_avg", "momentum_buffer"],
 }
 
 
@@ -63,21 +63,16 @@ class TorchOptimizer:
             return 0.0
         return float(self.groups[id(parameter)]["lr"]) / self.rate if self.rate else 1.0
 
-    def rate_factor(self, of_gradient: float) -> float:
-        """Return what a rate is multiplied with where the gradient is ``of_gradient`` times minnet's."""
-        return of_gradient if self.kind == "SGD" else 1.0
-
-    def alpha(self, of_gradient: float, weight_sum: float) -> float:
+    def alpha(self, weight_sum: float) -> float:
         """Return the strength of the network's L2 term."""
-        decay = 0.0 if self.decoupled else float(self.group["weight_decay"])
-        return decay * weight_sum / of_gradient
+        return 0.0 if self.decoupled else float(self.group["weight_decay"]) * weight_sum
 
-    def converted(self, of_gradient: float) -> Optimizer:
-        """Return minnet's optimizer that takes the same steps, given gradients of minnet's loss."""
+    def converted(self) -> Optimizer:
+        """Return minnet's optimizer that takes the same steps."""
         group, rate = self.group, self.rate
         if self.kind == "SGD":
-            return SGD(rate * of_gradient, float(group["momentum"]), bool(group["nesterov"]))
-        epsilon = float(group["eps"]) / of_gradient
+            return SGD(rate, float(group["momentum"]), bool(group["nesterov"]))
+        epsilon = float(group["eps"])
         if self.kind == "RMSprop":
             return RMSProp(rate, float(group["alpha"]), float(group["momentum"]), epsilon)
         first, second = (float(beta) for beta in group["betas"])
@@ -90,7 +85,6 @@ class TorchOptimizer:
         optimizer: Optimizer,
         network: Network,
         parameters: list[dict[str, Any]],
-        of_gradient: float,
     ) -> None:
         """Give minnet's optimizer the state, if the optimizer has made steps."""
         states = {
@@ -104,12 +98,11 @@ class TorchOptimizer:
         optimizer.prepare(network.params)
         steps = (int(state["step"]) for state in made if "step" in state)
         optimizer.step = max(steps, default=1)
-        for row, (key, power) in zip(_rows(optimizer), _STATES[self.kind], strict=False):
+        for row, key in zip(_rows(optimizer), _STATES[self.kind], strict=False):
             views = network.views(row)
             for (i, name), state in states.items():
                 if state and state.get(key) is not None:
-                    values = np.asarray(as_array(state[key])).T
-                    views[i][name][...] = values / of_gradient**power
+                    views[i][name][...] = np.asarray(as_array(state[key])).T
 
 
 def _rows(optimizer: Optimizer) -> list[Array]:
