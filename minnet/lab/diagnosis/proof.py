@@ -21,7 +21,8 @@ from minnet.lab.subject import Subject
 __all__ = ["Proof"]
 
 _STEPS = 300  # of a training to compare with
-_LONGER = 1000  # the same where seconds are given for it
+_LONGER = (100, 300, 1000)  # the same where seconds are given for it, until one has learned
+_LEARNED = 0.1  # times the loss of the best constant
 _OPERATIONS = 2e10  # floating-point, of all trainings that one choice asks for: about a second
 _MOST_COMPARED = 4
 _ALIKE = 0.1  # differences of losses, over that of the best constant
@@ -83,7 +84,7 @@ class Proof:
             for best in self._ranked(helping):
                 compared = self._comparison(best)
                 if compared is not None:
-                    return f"Set {best.text_for(self.patient.model)}{compared}.", best
+                    return f"{_sentence(best.text_for(self.patient.model))}{compared}.", best
             return self._without(found, helping), None
 
     def learns(self, remedy: Remedy | None, below: float) -> bool:
@@ -181,12 +182,20 @@ class Proof:
     def _comparison(self, remedy: Remedy) -> str | None:
         """Return what training says of a remedy; nothing if it was not asked; None if it does not help."""
         own_end = tells_by_its_end(remedy.changes)
-        before = self._longer(None, _LONGER, own_end)
-        if before is None or before.n_steps < 1:
+        pair = None
+        for n_steps in _LONGER[-1:] if own_end else _LONGER:
+            before = self._longer(None, n_steps, own_end)
+            if before is None:
+                break
+            after = self._longer(remedy, n_steps if own_end else before.n_steps, own_end)
+            if after is None:
+                break
+            pair = before, after
+            if min(before.outcome, after.outcome) < _LEARNED or before.n_steps < n_steps:
+                break
+        if pair is None:
             return ""
-        after = self._longer(remedy, _LONGER if own_end else before.n_steps, own_end)
-        if after is None:
-            return ""
+        before, after = pair
         if not after.outcome < _LOWER * before.outcome:
             return None
         text = (
@@ -220,6 +229,13 @@ class Proof:
             tried = " nor ".join(remedy.text_for(self.patient.model) for remedy in found.remedies)
             return f"This batch does not show what would help: not {tried}."
         return found.advice
+
+
+def _sentence(text: str) -> str:
+    """Return a change as a sentence, but for its end."""
+    if text.startswith("a "):
+        return f"Put {text}"
+    return f"{'Set' if '=' in text.split(' ')[0] else 'Use'} {text}"
 
 
 def _times(outcome: float) -> str:

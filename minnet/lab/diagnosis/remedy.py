@@ -224,8 +224,8 @@ def _changed_network(network: Network, changes: dict[str, Any]) -> Network:
             network
         )
         raise ValueError(
-            f"model must be an estimator to have {text}, got a Network, which a Trainer trains: make the "
-            "Trainer so"
+            f"model must be an estimator to have its training changed, got a Network: make its Trainer "
+            f"with {text}"
         )
     *hidden, output = network.layers
     n_hidden = changes.get("hidden_layers")

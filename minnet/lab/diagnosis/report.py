@@ -100,7 +100,7 @@ class Report(Shown):
     """
 
     findings: list[Finding]
-    measurement: Measurement
+    measurement: Measurement = field(compare=False)
     remarks: list[Finding] = field(default_factory=list)
     outcome: str = ""
     _model: Any = field(default=None, compare=False)

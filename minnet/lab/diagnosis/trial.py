@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import _num_samples
 
+from minnet.callbacks import TimeLimit
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.losses import errors_of
 from minnet.lab.diagnosis.patient import Patient
@@ -24,7 +24,7 @@ __all__ = ["Trial", "training_of"]
 MOST_ROWS = 1000
 _FEWEST_STEPS = 10  # tell something
 _BATCH = 32  # of a Network, whose training is not known
-_SECONDS_A_STEP = 0.05  # between two looks at the clock
+_PER_SECOND = 5e9  # floating-point operations of lbfgs, which does not look at the clock
 
 # What a step costs beside the products, in floating-point operations: measured roughly.
 _PER_WEIGHT = 10  # in the optimizer
@@ -106,17 +106,22 @@ def training_of(
         batch_size = _batch_size(small)
         lbfgs = small.estimator is not None and small.estimator.solver == "lbfgs"
         cost = _operations(subject, batch_size) * (2 if lbfgs else 1)  # a line search has more
+        if lbfgs and seconds < math.inf:
+            operations = min(operations, _PER_SECOND * seconds)
         n_steps = int(min(n_steps, operations / cost))
         if n_steps < _FEWEST_STEPS:
             return None
-        stop = _StopAfter(n_steps, seconds)
+        stop = _StopAfter(n_steps)
+        ends: list[Callback] = [stop]
+        if seconds < math.inf:
+            ends.append(TimeLimit(seconds))
         try:
             if small.estimator is None:
-                _train_network(subject, batch_size, stop)
+                _train_network(subject, batch_size, n_steps, ends)
                 trained: Any = small._with(subject.network)
             else:
                 longer = patient.n_rows / _num_samples(small.X) if own_end else None
-                trained = small._with(_train_estimator(small, batch_size, stop, longer))
+                trained = small._with(_train_estimator(small, batch_size, n_steps, ends, longer))
             outcome, held_out = trained.outcome(), trained.outcome_held_out()
             wrong, errors = errors_of(trained.subject())
         except Exception:
@@ -130,29 +135,18 @@ def training_of(
 
 
 class _StopAfter(Callback):
-    """Ends a training after so many steps or seconds, and notes how many there were."""
+    """Ends a training after so many steps, and notes how many there were."""
 
-    def __init__(self, most: int, seconds: float) -> None:
-        self.most, self.seconds, self.n_steps = most, seconds, 0
-
-    def begin(self, trainer: Any) -> None:
-        """Start the clock."""
-        self.until = perf_counter() + self.seconds
-        self.last, self.pause = perf_counter(), 1
+    def __init__(self, most: int) -> None:
+        self.most, self.n_steps = most, 0
 
     def next_step(self, trainer: Any) -> int | None:
-        """Return the last step, or the one to look at the clock."""
-        pause = self.pause if self.seconds < math.inf else self.most
-        return min(trainer.n_steps + pause, self.most)
+        """Return the last step."""
+        return self.most
 
     def at_step(self, trainer: Any) -> None:
-        """End the training where it is time."""
-        now = perf_counter()
-        if now - self.last < _SECONDS_A_STEP:
-            self.pause *= 2
-        self.last = now
-        if trainer.n_steps >= self.most or now > self.until:
-            raise StopTraining("This short training is over.")
+        """End the training."""
+        raise StopTraining("This short training is over.")
 
     def end(self, trainer: Any) -> None:
         """Note the steps."""
@@ -184,28 +178,26 @@ def _operations(subject: Subject, batch_size: int) -> float:
     return total + sum(_PER_UNIT * batch_size * n + per_layer for n in network.sizes[1:])
 
 
-def _train_network(subject: Subject, batch_size: int, stop: _StopAfter) -> None:
+def _train_network(subject: Subject, batch_size: int, n_steps: int, ends: list[Callback]) -> None:
     trainer = Trainer(subject.network, subject.optimizer, batch_size=batch_size, tol=0.0)
     trainer.n_iter_no_change = math.inf
-    trainer.fit(subject.X, subject.T, subject.weights, max_epochs=stop.most, callbacks=[stop])
+    trainer.fit(subject.X, subject.T, subject.weights, max_epochs=n_steps, callbacks=ends)
 
 
 def _train_estimator(
-    patient: Patient, batch_size: int, stop: _StopAfter, longer: float | None
+    patient: Patient, batch_size: int, n_steps: int, ends: list[Callback], longer: float | None
 ) -> Any:
     """Train an estimator; to its own end where it is said how many times as many rows there are."""
     estimator = patient.estimator
     assert estimator is not None
     n_rows = _num_samples(patient.X)
-    n_epochs = (
-        stop.most if estimator.solver == "lbfgs" else math.ceil(stop.most * batch_size / n_rows)
-    )
+    n_epochs = n_steps if estimator.solver == "lbfgs" else math.ceil(n_steps * batch_size / n_rows)
     if longer is not None:
         own = {"max_iter": min(max(1, round(estimator.max_iter * longer)), max(n_epochs, 1))}
     else:
         own = {"max_iter": max(n_epochs, 1), "tol": 0.0, "early_stopping": False, "scoring": None}
         own["n_iter_no_change"] = max(n_epochs, 1)
-    estimator.set_params(warm_start=False, **own).set_callbacks(stop)
+    estimator.set_params(warm_start=False, **own).set_callbacks(*ends)
     return estimator.fit(patient.X, patient.y, sample_weight=patient.sample_weight)
 
 
