@@ -16,7 +16,10 @@ from minnet.lab.diagnosis.check import CHECKS, Found, examine
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.proof import Proof
 from minnet.lab.diagnosis.report import Finding, Report
+from minnet.lab.diagnosis.wording import with_names
 from minnet.optimizers import Optimizer
+from minnet.pytorch.recognition import is_torch_model
+from minnet.pytorch.writing import torch_from_network
 
 __all__ = ["diagnose"]
 
@@ -35,13 +38,15 @@ def diagnose(
     y_val: ArrayLike | None = None,
     optimizer: str | Optimizer | None = None,
     train: bool | float = False,
+    loss: Any = None,
 ) -> Report:
     """Say what is wrong with a network and what to change.
 
     Parameters
     ----------
-    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
-        An estimator that is not fitted is looked at as its fit would start.
+    model : Network, MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or torch.nn.Sequential
+        An estimator that is not fitted is looked at as its fit would start. For models of PyTorch see
+        :func:`probe`.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Some hundred rows of the training data.
     y : array-like
@@ -54,7 +59,10 @@ def diagnose(
         An estimator's own unless given; the learning rate of a Network alone is not judged.
     train : bool or float, default=False
         Train the model and the model with each remedy for a short while, and say by how much the losses
-        differ. A number is how many seconds that may take; True stands for 10.
+        differ. A number is how many seconds that may take, roughly; True stands for 10. A remedy that
+        does not make the loss lower is not said then.
+    loss : str, Loss or loss of PyTorch, default=None
+        Of a model of PyTorch, as for :func:`probe`.
 
     Returns
     -------
@@ -91,7 +99,7 @@ def diagnose(
         raise ValueError(f"{missing} must be given with the other of X_val and y_val, got None")
     seconds = _SECONDS * train if isinstance(train, bool) else check_real("train", train, low=0)
     held_out = None if X_val is None else (X_val, y_val)
-    patient = Patient(model, X, y, sample_weight, optimizer, held_out)
+    patient = Patient(model, X, y, sample_weight, optimizer, held_out, loss)
     case = Case(patient)
     found = examine(case)
     start = examine(Case(patient.at_start())) if case.failed else found
@@ -104,7 +112,8 @@ def diagnose(
         remarks = [told[code] for code in told if only_remarks and not CHECKS[code].after_fit]
         findings = [one for one in told.values() if one not in remarks]
     as_given = clone(model) if patient.estimator is not None else patient.at_start().model
-    return Report(findings, case.m, remarks, _outcome(case), as_given, proof.together)
+    finish = partial(torch_from_network, like=model) if is_torch_model(model) else None
+    return Report(findings, case.m, remarks, _outcome(case), as_given, finish, proof.together)
 
 
 def _causes(
@@ -145,7 +154,8 @@ def _learns(finding: Finding, proof: Proof) -> bool:
 
 
 def _finding(code: str, what: Found, proof: Proof) -> Finding:
-    figures = what.layer, what.figure, what.threshold, what.sentence
+    sentence = with_names(what.sentence, proof.patient.layer_names)
+    figures = what.layer, what.figure, what.threshold, sentence
     return Finding(code, *figures, partial(proof, code, what))
 
 

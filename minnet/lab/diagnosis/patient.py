@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.lab.diagnosis.losses import outcome_of
 from minnet.lab.diagnosis.remedy import Remedy, changed_optimizer
+from minnet.lab.diagnosis.wording import change_in_words
 from minnet.lab.subject import Subject, subject_of
 from minnet.network import Network
 from minnet.optimizers import Optimizer, get_optimizer
+from minnet.pytorch.recognition import is_torch_model
 
 __all__ = ["Patient"]
 
@@ -25,18 +28,21 @@ __all__ = ["Patient"]
 class Patient:
     """A model and its data.
 
+    Of a model of PyTorch there is the network that computes the same, and the data as that takes them.
     Of a pipeline there is the last step, and the data as the steps before transform them. A model that is
     not fitted is a copy that draws the same numbers each time, calls no callbacks and says nothing.
 
     Parameters
     ----------
-    model : Network, MinNetClassifier, MinNetRegressor or Pipeline that ends in one
+    model : Network, MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or torch.nn.Sequential
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like
     sample_weight : array-like of shape (n_samples,) or None
     optimizer : str, Optimizer or None
     held_out : (X, y) or None
         Rows that the model is not trained on.
+    loss : str, Loss or loss of PyTorch, default=None
+        Of a model of PyTorch.
     """
 
     def __init__(
@@ -47,9 +53,20 @@ class Patient:
         sample_weight: ArrayLike | None = None,
         optimizer: str | Optimizer | None = None,
         held_out: tuple[Any, Any] | None = None,
+        loss: Any = None,
     ) -> None:
         if isinstance(model, Pipeline):
             model, X, held_out = _last_step(model, X, y, held_out)
+        self._torch: Subject | None = None
+        if is_torch_model(model):
+            read = self._torch = subject_of(model, X, y, sample_weight, optimizer, loss=loss)
+            assert read.source is not None
+            if held_out is not None:
+                held_out = read.source.rows(held_out[0]), read.source.targets(held_out[1])
+            model, optimizer = read.network, read.optimizer
+            X, y, sample_weight = read.X, read.T, read.weights
+        elif loss is not None:
+            raise ValueError(f"loss must be None but for a model of PyTorch, got {loss!r:.200}")
         if isinstance(model, BaseMinNet) and not hasattr(model, "network_"):
             model = _quiet(model)
         self.model = model
@@ -70,7 +87,22 @@ class Patient:
 
     def subject(self) -> Subject:
         """Return the network, and the data as it takes them."""
-        return subject_of(self.model, self.X, self.y, self.sample_weight, self.optimizer)
+        subject = subject_of(self.model, self.X, self.y, self.sample_weight, self.optimizer)
+        if self._torch is None:
+            return subject
+        layers = self._torch.network.layers
+        source = self._torch.source if len(layers) == len(subject.network.layers) else None
+        return replace(subject, source=source, rate_factor=self._torch.rate_factor)
+
+    @property
+    def layer_names(self) -> dict[int, str] | None:
+        """What the layers are called in a model of PyTorch; None of others, which have numbers."""
+        return None if self._torch is None else self._torch.labels
+
+    def words(self, remedy: Remedy) -> str:
+        """Return a change as the user of the model writes it."""
+        factor = None if self._torch is None else self._torch.rate_factor
+        return change_in_words(remedy.changes, remedy.words, self.model, factor)
 
     def outcome(self, subject: Subject | None = None) -> float:
         """Return the loss of predictions over that of the best constant answer."""

@@ -16,6 +16,7 @@ from minnet.lab.diagnosis.check import Found, examine
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import MOST_ROWS, Trial, tells_by_its_end, training_of
+from minnet.lab.diagnosis.wording import as_advice, with_names
 from minnet.lab.subject import Subject
 
 __all__ = ["Proof"]
@@ -84,7 +85,7 @@ class Proof:
             for best in self._ranked(helping):
                 compared = self._comparison(best)
                 if compared is not None:
-                    return f"{_sentence(best.text_for(self.patient.model))}{compared}.", best
+                    return f"{as_advice(self.patient.words(best))}{compared}.", best
             return self._without(found, helping), None
 
     def learns(self, remedy: Remedy | None, below: float) -> bool:
@@ -223,19 +224,12 @@ class Proof:
     def _without(self, found: Found, helping: list[Remedy]) -> str:
         """Return the advice where no remedy is said."""
         if helping:  # so a training was asked for
-            tried = " and ".join(remedy.text_for(self.patient.model) for remedy in helping)
+            tried = " and ".join(self.patient.words(remedy) for remedy in helping)
             return f"A short training is not better with what mends it: {tried}."
         if found.remedies and not found.advice:
-            tried = " nor ".join(remedy.text_for(self.patient.model) for remedy in found.remedies)
+            tried = " nor ".join(self.patient.words(remedy) for remedy in found.remedies)
             return f"This batch does not show what would help: not {tried}."
-        return found.advice
-
-
-def _sentence(text: str) -> str:
-    """Return a change as a sentence, but for its end."""
-    if text.startswith("a "):
-        return f"Put {text}"
-    return f"{'Set' if '=' in text.split(' ')[0] else 'Use'} {text}"
+        return with_names(found.advice, self.patient.layer_names)
 
 
 def _times(outcome: float) -> str:

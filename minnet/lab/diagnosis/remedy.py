@@ -21,6 +21,7 @@ from minnet.estimators.architecture import (
 from minnet.estimators.arguments import defaults_of
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.effects import EFFECTS
+from minnet.lab.diagnosis.wording import IN_OPTIMIZERS, OF_OPTIMIZERS, change_in_words, quoted
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
 from minnet.optimizers import Optimizer
@@ -29,13 +30,6 @@ __all__ = ["Remedy", "changed_optimizer"]
 
 #: Changes of the layers, which the other arguments do not say where ``layers`` lists them.
 _OF_LAYERS = ("activation", "batch_norm", "dropout", "hidden_layers", "trainable")
-
-#: Arguments of an estimator that an optimizer object has itself, and those with another name there.
-_OF_OPTIMIZERS = (
-    "learning_rate_init", "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon",
-    "weight_decay",
-)  # fmt: skip
-_IN_OPTIMIZERS = {"learning_rate_init": "learning_rate", "nesterovs_momentum": "nesterov"}
 
 
 @dataclass(frozen=True)
@@ -74,30 +68,12 @@ class Remedy:
         """The change as the arguments that make it, or in words."""
         if self.words:
             return self.words
-        return ", ".join(f"{name}={_quoted(value)}" for name, value in self.changes.items())
+        return ", ".join(f"{name}={quoted(value)}" for name, value in self.changes.items())
 
-    def text_for(self, model: Any) -> str:
-        """Return the change in the words of a model: as its user writes it there."""
-        last = model[-1] if isinstance(model, Pipeline) else model
-        of_object = isinstance(getattr(last, "solver", None), Optimizer)
-        in_layers = isinstance(last, Network) or last.layers is not None
-        said = []
-        for name, value in self.changes.items():
-            if name in _OF_OPTIMIZERS and (of_object or isinstance(last, Network)):
-                said.append(f"{_IN_OPTIMIZERS.get(name, name)}={_quoted(value)} of the optimizer")
-            elif in_layers and name == "batch_norm":
-                said.append("a BatchNorm after each Dense" if value else "no BatchNorm")
-            elif in_layers and name == "dropout":
-                said.append(f"rate={_quoted(value)} of each Dropout" if value else "no Dropout")
-            elif in_layers and name == "activation":
-                said.append(f"activation={_quoted(value)} in the hidden layers")
-            elif name == "trainable":
-                said.append("trainable=True in each layer")
-            elif isinstance(last, Network) and name == "scale_targets":
-                said.append("targets of mean 0 and standard deviation 1")
-            else:
-                said.append(self.words or f"{name}={_quoted(value)}")
-        return ", ".join(dict.fromkeys(said))
+    def of_network(self) -> Remedy:
+        """Return the part of it that a Network has itself."""
+        own = {"init", "bias_init", "alpha", *_OF_LAYERS}
+        return Remedy({name: value for name, value in self.changes.items() if name in own})
 
     def apply(self, model: Any) -> Any:
         """Return a new model with the change, not fitted; a Network with new weights.
@@ -145,17 +121,6 @@ class Remedy:
         if isinstance(model, Pipeline):
             return model.set_params(steps=steps)
         return Pipeline(steps)
-
-
-def _quoted(value: Any) -> str:
-    """Return a value as the documentation writes it: strings in double quotes."""
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_quoted, value)) + "]"
-    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def _changed_estimator(estimator: BaseMinNet, changes: dict[str, Any]) -> BaseMinNet:
@@ -210,19 +175,18 @@ def changed_optimizer(optimizer: Optimizer, changes: dict[str, Any]) -> Optimize
     optimizer = copy.deepcopy(optimizer)
     config = optimizer.get_config()
     for argument in [*changes]:
-        name = _IN_OPTIMIZERS.get(argument, argument)
-        if argument in _OF_OPTIMIZERS and name in config:
+        name = IN_OPTIMIZERS.get(argument, argument)
+        if argument in OF_OPTIMIZERS and name in config:
             setattr(optimizer, name, changes.pop(argument))
     return optimizer
 
 
 def _changed_network(network: Network, changes: dict[str, Any]) -> Network:
     """Return a network of changed layers, initialized if the given one is."""
-    of_training = set(changes) - {"init", "bias_init", "alpha", *_OF_LAYERS}
-    if of_training:
-        text = Remedy({name: changes[name] for name in changes if name in of_training}).text_for(
-            network
-        )
+    own = Remedy(changes).of_network().changes
+    if own != changes:
+        told = {name: value for name, value in changes.items() if name not in own}
+        text = change_in_words(told, "", network)
         raise ValueError(
             f"model must be an estimator to have its training changed, got a Network: make its Trainer "
             f"with {text}"

@@ -12,6 +12,7 @@ from minnet.common.checks import check_flag
 from minnet.common.shown import Shown, wrapped
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.measurement import Measurement
+from minnet.network import Network
 
 __all__ = ["Finding", "Report"]
 
@@ -104,6 +105,7 @@ class Report(Shown):
     remarks: list[Finding] = field(default_factory=list)
     outcome: str = ""
     _model: Any = field(default=None, compare=False)
+    _finish: Callable[[Any], Any] | None = field(default=None, compare=False)
     _combine: Callable[[list[Remedy]], Remedy] | None = field(default=None, compare=False)
 
     @cached_property
@@ -136,15 +138,15 @@ class Report(Shown):
 
         Returns
         -------
-        estimator, Pipeline or Network
-            New and not fitted; a Pipeline also where a scaler is put before an estimator, a Network with
-            new weights. The model that was looked at does not change.
+        estimator, Pipeline, Network or torch.nn.Sequential
+            New and not fitted; a Pipeline also where a scaler is put before an estimator, a Network or a
+            Sequential with new weights. The model that was looked at does not change.
 
         Raises
         ------
         ValueError
-            If no finding has a remedy; or if it is one of the training, and the model a Network, whose
-            training is a Trainer's.
+            If no finding has a remedy; or if it is one of the data or the training, and the model a
+            Network or one of PyTorch, which have neither. With ``all`` such remedies are left out.
 
         Examples
         --------
@@ -160,7 +162,18 @@ class Report(Shown):
         if self._remedies is None:
             what = "nothing is wrong" if not self.findings else "none is known for what it says"
             raise ValueError(f"report must have a remedy to apply, and has none: {what}")
-        return self._remedies[1 if all else 0].apply(self._model)
+        remedy = self._remedies[1 if all else 0]
+        if isinstance(self._model, Network):
+            own = remedy.of_network()
+            if own != remedy and not (all and own.changes):
+                first = next(f for f in self.findings if f.remedy is not None)
+                raise ValueError(
+                    "report must have a remedy of the model to apply, and has one of its data or "
+                    f"training: {first.advice}"
+                )
+            remedy = own
+        applied = remedy.apply(self._model)
+        return applied if self._finish is None else self._finish(applied)
 
     def _text(self) -> str:
         self._remedies  # noqa: B018  # tries them all

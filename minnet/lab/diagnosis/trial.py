@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import _num_samples
 
-from minnet.callbacks import TimeLimit
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.losses import errors_of
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.subject import Subject
 from minnet.training import Trainer
 from minnet.training.callback import Callback, StopTraining
+from minnet.training.step_timer import StepTimer
 
 __all__ = ["Trial", "training_of"]
 
@@ -111,17 +112,14 @@ def training_of(
         n_steps = int(min(n_steps, operations / cost))
         if n_steps < _FEWEST_STEPS:
             return None
-        stop = _StopAfter(n_steps)
-        ends: list[Callback] = [stop]
-        if seconds < math.inf:
-            ends.append(TimeLimit(seconds))
+        stop = _StopAfter(n_steps, seconds)
         try:
             if small.estimator is None:
-                _train_network(subject, batch_size, n_steps, ends)
+                _train_network(subject, batch_size, stop)
                 trained: Any = small._with(subject.network)
             else:
                 longer = patient.n_rows / _num_samples(small.X) if own_end else None
-                trained = small._with(_train_estimator(small, batch_size, n_steps, ends, longer))
+                trained = small._with(_train_estimator(small, batch_size, stop, longer))
             outcome, held_out = trained.outcome(), trained.outcome_held_out()
             wrong, errors = errors_of(trained.subject())
         except Exception:
@@ -135,18 +133,27 @@ def training_of(
 
 
 class _StopAfter(Callback):
-    """Ends a training after so many steps, and notes how many there were."""
+    """Ends a training after so many steps or seconds, and notes how many steps there were."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.n_steps = most, 0
+    def __init__(self, most: int, seconds: float) -> None:
+        self.most, self.seconds, self.n_steps = most, seconds, 0
+
+    def begin(self, trainer: Any) -> None:
+        """Start the clock."""
+        self.until = perf_counter() + self.seconds
+        self.timer = StepTimer(trainer)
+        self.due = self.most if self.seconds == math.inf else 1
 
     def next_step(self, trainer: Any) -> int | None:
-        """Return the last step."""
-        return self.most
+        """Return the last step, or that at which to look at the clock."""
+        return self.due
 
     def at_step(self, trainer: Any) -> None:
-        """End the training."""
-        raise StopTraining("This short training is over.")
+        """End the training if it is time."""
+        left = self.until - perf_counter()
+        if trainer.n_steps >= self.most or left <= 0:
+            raise StopTraining("This short training is over.")
+        self.due = min(self.timer.after(trainer, left / 2), self.most)
 
     def end(self, trainer: Any) -> None:
         """Note the steps."""
@@ -178,26 +185,27 @@ def _operations(subject: Subject, batch_size: int) -> float:
     return total + sum(_PER_UNIT * batch_size * n + per_layer for n in network.sizes[1:])
 
 
-def _train_network(subject: Subject, batch_size: int, n_steps: int, ends: list[Callback]) -> None:
+def _train_network(subject: Subject, batch_size: int, stop: _StopAfter) -> None:
     trainer = Trainer(subject.network, subject.optimizer, batch_size=batch_size, tol=0.0)
     trainer.n_iter_no_change = math.inf
-    trainer.fit(subject.X, subject.T, subject.weights, max_epochs=n_steps, callbacks=ends)
+    trainer.fit(subject.X, subject.T, subject.weights, max_epochs=stop.most, callbacks=[stop])
 
 
 def _train_estimator(
-    patient: Patient, batch_size: int, n_steps: int, ends: list[Callback], longer: float | None
+    patient: Patient, batch_size: int, stop: _StopAfter, longer: float | None
 ) -> Any:
     """Train an estimator; to its own end where it is said how many times as many rows there are."""
     estimator = patient.estimator
     assert estimator is not None
     n_rows = _num_samples(patient.X)
-    n_epochs = n_steps if estimator.solver == "lbfgs" else math.ceil(n_steps * batch_size / n_rows)
+    lbfgs = estimator.solver == "lbfgs"
+    n_epochs = stop.most if lbfgs else math.ceil(stop.most * batch_size / n_rows)
     if longer is not None:
         own = {"max_iter": min(max(1, round(estimator.max_iter * longer)), max(n_epochs, 1))}
     else:
         own = {"max_iter": max(n_epochs, 1), "tol": 0.0, "early_stopping": False, "scoring": None}
         own["n_iter_no_change"] = max(n_epochs, 1)
-    estimator.set_params(warm_start=False, **own).set_callbacks(*ends)
+    estimator.set_params(warm_start=False, **own).set_callbacks(stop)
     return estimator.fit(patient.X, patient.y, sample_weight=patient.sample_weight)
 
 

@@ -1,0 +1,153 @@
+"""Changes of a model in the words of its user: an estimator's arguments, layers, PyTorch."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from minnet.network import Network
+from minnet.optimizers import Optimizer
+
+__all__ = ["IN_OPTIMIZERS", "OF_OPTIMIZERS", "as_advice", "change_in_words", "quoted", "with_names"]
+
+#: Arguments of an estimator that an optimizer object has itself, and those with another name there.
+OF_OPTIMIZERS = (
+    "learning_rate_init", "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon",
+    "weight_decay",
+)  # fmt: skip
+IN_OPTIMIZERS = {"learning_rate_init": "learning_rate", "nesterovs_momentum": "nesterov"}
+
+_IN_TORCH = {"learning_rate_init": "lr", "nesterovs_momentum": "nesterov"}
+_INIT_IN_TORCH = {
+    "he": "kaiming_normal_", "he_normal": "kaiming_normal_", "he_uniform": "kaiming_uniform_",
+    "glorot": "xavier_uniform_", "glorot_uniform": "xavier_uniform_", "glorot_normal": "xavier_normal_",
+    "orthogonal": "orthogonal_", "zeros": "zeros_",
+}  # fmt: skip
+_ACTIVATIONS_IN_TORCH = {
+    "relu": "ReLU", "leaky_relu": "LeakyReLU", "tanh": "Tanh", "gelu": "GELU", "selu": "SELU",
+    "silu": "SiLU", "elu": "ELU", "softplus": "Softplus",
+}  # fmt: skip
+
+
+def quoted(value: Any) -> str:
+    """Return a value as the documentation writes it: strings in double quotes.
+
+    Examples
+    --------
+    >>> print(quoted({"name": "normal", "std": 0.1}), quoted(["he", None]))
+    {"name": "normal", "std": 0.1} ["he", None]
+    """
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(quoted, value)) + "]"
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def change_in_words(
+    changes: dict[str, Any], words: str, model: Any, torch_rate_factor: float | None = None
+) -> str:
+    """Return changes as the user of a model writes them there.
+
+    Parameters
+    ----------
+    changes : dict
+        As of a remedy.
+    words : str
+        Of what is no argument.
+    model : Network, estimator or Pipeline
+    torch_rate_factor : float or None
+        For a Network that stands for a model of PyTorch: what the rates of that are multiplied with.
+
+    Examples
+    --------
+    >>> from minnet import MinNetClassifier, SGD
+    >>> print(change_in_words({"learning_rate_init": 0.1}, "", MinNetClassifier()))
+    learning_rate_init=0.1
+    >>> print(change_in_words({"learning_rate_init": 0.1}, "", MinNetClassifier(solver=SGD(5.0))))
+    learning_rate=0.1 of the optimizer
+    """
+    last = model[-1] if isinstance(model, Pipeline) else model
+    said = []
+    for name, value in changes.items():
+        text = None
+        if torch_rate_factor is not None:
+            text = _for_torch(name, value, torch_rate_factor)
+        elif isinstance(last, Network) or last.layers is not None:
+            text = _in_layers(name, value)
+        if text is None and name in OF_OPTIMIZERS:
+            of_object = isinstance(getattr(last, "solver", None), Optimizer)
+            if of_object or isinstance(last, Network):
+                text = f"{IN_OPTIMIZERS.get(name, name)}={quoted(value)} of the optimizer"
+        if text is None and name == "scale_targets" and isinstance(last, Network):
+            text = "targets of mean 0 and standard deviation 1"
+        said.append(text or words or f"{name}={quoted(value)}")
+    return ", ".join(dict.fromkeys(said))
+
+
+def _in_layers(name: str, value: Any) -> str | None:
+    """Return a change of layers that a user has made."""
+    if name == "batch_norm":
+        return "a BatchNorm after each Dense" if value else "no BatchNorm"
+    if name == "dropout":
+        return f"rate={quoted(value)} of each Dropout" if value else "no Dropout"
+    if name == "activation":
+        return f"activation={quoted(value)} in the hidden layers"
+    return "trainable=True in each layer" if name == "trainable" else None
+
+
+def _for_torch(name: str, value: Any, rate_factor: float) -> str | None:
+    if name == "learning_rate_init":
+        return f"lr={value / rate_factor:.3g} of the optimizer"
+    if name in OF_OPTIMIZERS:
+        return f"{_IN_TORCH.get(name, name)}={quoted(value)} of the optimizer"
+    if name in ("init", "bias_init"):
+        of = "weights" if name == "init" else "biases"
+        law = _INIT_IN_TORCH.get(value) if isinstance(value, str) else None
+        return f"{of} of " + (f"torch.nn.init.{law}" if law else f"minnet's {name}={quoted(value)}")
+    if name == "batch_norm":
+        return "a BatchNorm1d after each Linear" if value else "no BatchNorm1d"
+    if name == "dropout":
+        return f"p={quoted(value)} of each Dropout" if value else "no Dropout"
+    if name == "activation":
+        return f"{_ACTIVATIONS_IN_TORCH.get(value, value)} in the hidden layers"
+    if name == "alpha":
+        return f"weight_decay={quoted(value)} of the optimizer" if value == 0 else None
+    return "requires_grad=True for all parameters" if name == "trainable" else None
+
+
+def as_advice(text: str) -> str:
+    """Return a change as a sentence, but for its end.
+
+    Examples
+    --------
+    >>> for text in ("alpha=0", "a StandardScaler before the network", "only 5 hidden layers"):
+    ...     print(as_advice(text))
+    Set alpha=0
+    Put a StandardScaler before the network
+    Use only 5 hidden layers
+    """
+    if text.startswith("a "):
+        return f"Put {text}"
+    return f"{'Set' if '=' in text.split(' ')[0] else 'Use'} {text}"
+
+
+def with_names(sentence: str, names: dict[int, str] | None) -> str:
+    """Return a sentence with the names of layers in the place of their numbers.
+
+    Examples
+    --------
+    >>> with_names("Saturated from layer 2 on.", {2: "body.4 Linear"})
+    'Saturated from body.4 Linear on.'
+    """
+    if not names:
+        return sentence
+
+    def name(found: re.Match[str]) -> str:
+        return names.get(int(found[1]), found[0])
+
+    return re.sub(r"\blayer (\d+)\b", name, sentence)
