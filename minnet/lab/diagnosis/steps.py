@@ -74,7 +74,7 @@ def _learning_rate_too_high(case: Case) -> Found | None:
     became = f"is {own.outcome:.2g} times" if own.outcome < 1e3 else "has grown far beyond"
     sentence += (
         f"; after {own.n_steps} steps the loss {became} that of the best answer that is the same for "
-        f"all, where {best.text_for(case.patient.model)} comes to {trial.outcome:.2g} times."
+        f"all, where {case.patient.words(best)} comes to {trial.outcome:.2g} times."
     )
     threshold = _NOTHING if own.left >= _NOTHING else _TRAINS
     remedies = [remedy for remedy, _ in better[:2]]
