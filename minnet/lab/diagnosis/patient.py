@@ -92,7 +92,7 @@ class Patient:
             return subject
         layers = self._torch.network.layers
         source = self._torch.source if len(layers) == len(subject.network.layers) else None
-        return replace(subject, source=source, rate_factor=self._torch.rate_factor)
+        return replace(subject, source=source)
 
     @property
     def layer_names(self) -> dict[int, str] | None:
@@ -101,8 +101,7 @@ class Patient:
 
     def words(self, remedy: Remedy) -> str:
         """Return a change as the user of the model writes it."""
-        factor = None if self._torch is None else self._torch.rate_factor
-        return change_in_words(remedy.changes, remedy.words, self.model, factor)
+        return change_in_words(remedy.changes, remedy.words, self.model, self._torch is not None)
 
     def outcome(self, subject: Subject | None = None) -> float:
         """Return the loss of predictions over that of the best constant answer."""

@@ -48,9 +48,7 @@ def quoted(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
-def change_in_words(
-    changes: dict[str, Any], words: str, model: Any, torch_rate_factor: float | None = None
-) -> str:
+def change_in_words(changes: dict[str, Any], words: str, model: Any, of_torch: bool = False) -> str:
     """Return changes as the user of a model writes them there.
 
     Parameters
@@ -60,8 +58,8 @@ def change_in_words(
     words : str
         Of what is no argument.
     model : Network, estimator or Pipeline
-    torch_rate_factor : float or None
-        For a Network that stands for a model of PyTorch: what the rates of that are multiplied with.
+    of_torch : bool, default=False
+        Whether it is a Network that stands for a model of PyTorch.
 
     Examples
     --------
@@ -75,8 +73,8 @@ def change_in_words(
     said = []
     for name, value in changes.items():
         text = None
-        if torch_rate_factor is not None:
-            text = _for_torch(name, value, torch_rate_factor)
+        if of_torch:
+            text = _for_torch(name, value)
         elif isinstance(last, Network) or last.layers is not None:
             text = _in_layers(name, value)
         if text is None and name in OF_OPTIMIZERS:
@@ -100,9 +98,7 @@ def _in_layers(name: str, value: Any) -> str | None:
     return "trainable=True in each layer" if name == "trainable" else None
 
 
-def _for_torch(name: str, value: Any, rate_factor: float) -> str | None:
-    if name == "learning_rate_init":
-        return f"lr={value / rate_factor:.3g} of the optimizer"
+def _for_torch(name: str, value: Any) -> str | None:
     if name in OF_OPTIMIZERS:
         return f"{_IN_TORCH.get(name, name)}={quoted(value)} of the optimizer"
     if name in ("init", "bias_init"):
