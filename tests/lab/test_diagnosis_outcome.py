@@ -78,13 +78,13 @@ def test_signals_that_a_penalty_took_are_no_reason_to_initialize_otherwise():
 def test_targets_that_no_input_explains(kind, form):
     y = np.random.default_rng(1).permutation(TARGETS[kind])
     report = diagnose(model_for(kind, form, max_iter=3).fit(X, y), X, y)
-    assert codes(report)[0] == "nothing_to_learn", str(report)
+    assert codes(report)[0] == "no_input_explains", str(report)
     assert report.findings[0].remedy is None
     assert report.findings[0].figure > 0.98
     known = diagnose(
         model_for(kind, form, max_iter=3, alpha=1e4).fit(X, TARGETS[kind]), X, TARGETS[kind]
     )
-    assert "nothing_to_learn" not in codes(known)
+    assert "no_input_explains" not in codes(known)
 
 
 @pytest.mark.parametrize("kind", TARGETS)
@@ -117,3 +117,115 @@ def test_a_fit_that_stopped_too_early(kind, stop):
     report = diagnose(model, X, y)
     assert codes(report)[0] == "stopped_too_early", str(report)
     assert trained(report, y) < 0.4
+
+
+# ---- it answers one class
+
+
+def rare_rows(one_in, shuffled=False):
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(1200, 4))
+    score = rows[:, 0] + rows[:, 1] + rng.normal(size=1200)
+    y = (score > np.quantile(score, 1 - 1 / one_in)).astype(int)
+    return rows, rng.permutation(y) if shuffled else y
+
+
+def balanced_accuracy(model, rows, y):
+    said = model.predict(rows)
+    return np.mean([(said[y == c] == c).mean() for c in np.unique(y)])
+
+
+@pytest.mark.parametrize("form", ["sizes", "layers", "pipeline"])
+@pytest.mark.parametrize("one_in", [10, 30])
+def test_a_class_of_few_rows_that_is_not_answered(one_in, form):
+    rows, y = rare_rows(one_in)
+    names = np.array(["usual", "rare"])[y]
+    model = model_for("binary", form, max_iter=30, learning_rate_init=0.001, batch_size=200)
+    model.fit(rows, names)
+    report = diagnose(model, rows, names)
+    assert codes(report)[0] == "one_class", str(report)
+    assert "class rare" in report.findings[0].sentence
+    mended = report.apply().fit(rows, names)
+    before = balanced_accuracy(model, rows, names)
+    assert balanced_accuracy(mended, rows, names) > before + 0.15
+
+
+def test_a_class_of_several_and_a_label_that_are_not_answered():
+    rows, rare = rare_rows(25)
+    several = np.where(rare == 1, 2, rows[:, 2] > 0)
+    labels = np.c_[rows[:, 2] > 0, rare].astype(int)
+    for y in (several, labels):
+        model = model_for("classes", max_iter=10, learning_rate_init=0.001).fit(rows, y)
+        report = diagnose(model, rows, y)
+        assert codes(report)[0] == "one_class", str(report)
+        mended = report.apply().fit(rows, y)
+        right = [(m.predict(rows) == y)[rare == 1] for m in (model, mended)]
+        right = [r if r.ndim == 1 else r[:, 1] for r in right]
+        assert right[1].mean() > right[0].mean() + 0.3
+
+
+def test_rare_classes_that_nothing_tells_or_that_are_answered_are_no_alarm():
+    rows, y = rare_rows(20, shuffled=True)
+    model = model_for("binary", max_iter=30, learning_rate_init=0.001).fit(rows, y)
+    assert "one_class" not in codes(diagnose(model, rows, y))
+    rows, y = rare_rows(10)
+    easy = np.c_[rows, 3.0 * y]
+    model = model_for("binary", max_iter=30).fit(easy, y)
+    assert not diagnose(model, easy, y)
+    weighted = model_for("binary", max_iter=30, class_weight="balanced").fit(rows, y)
+    assert not diagnose(weighted, rows, y)
+
+
+# ---- rows held out
+
+
+def noisy(kind, n=150):
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(n + 400, 8))
+    number = rows[:, 0] + rows[:, 1] + rng.normal(size=len(rows))
+    y = {
+        "binary": (number > 0).astype(int),
+        "classes": np.digitize(number, [-0.9, 0.9]),
+        "number": number,
+        "numbers": np.c_[number, rows[:, 2] + rng.normal(size=len(rows))],
+        "labels": np.c_[number > 0, rows[:, 2] + rng.normal(size=len(rows)) > 0].astype(int),
+    }[kind]
+    return rows[:n], y[:n], rows[n:], y[n:]
+
+
+@pytest.mark.parametrize("form", ["sizes", "layers", "pipeline"])
+@pytest.mark.parametrize("kind", TARGETS)
+def test_overfitting(kind, form):
+    rows, y, X_val, y_val = noisy(kind)
+    model = model_for(kind, form, max_iter=150).fit(rows, y)
+    report = diagnose(model, rows, y, X_val=X_val, y_val=y_val)
+    assert codes(report) == ["overfitting"], str(report)
+    assert not diagnose(model, rows, y).findings
+    mended = report.apply().fit(rows, y)
+    assert mended.score(X_val, y_val) > model.score(X_val, y_val) + 0.02
+    again = diagnose(mended, rows, y, X_val=X_val, y_val=y_val)
+    assert "overfitting" not in codes(again) or again.findings[0].figure < report.findings[0].figure
+
+
+def test_rows_held_out_that_are_answered_well_are_no_alarm():
+    for kind, y in TARGETS.items():
+        model = model_for(kind, max_iter=60, alpha=0.1).fit(X[:300], y[:300])
+        report = diagnose(model, X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+        assert not report.findings, str(report)
+
+
+@pytest.mark.parametrize("prepare", [lambda A: A * 30, lambda A: A + [0, 0, 9, 0]])
+def test_rows_held_out_that_are_others(prepare):
+    for kind in ("binary", "number"):
+        y = TARGETS[kind]
+        model = model_for(kind, max_iter=60).fit(X[:300], y[:300])
+        report = diagnose(model, X[:300], y[:300], X_val=prepare(X[300:]), y_val=y[300:])
+        assert codes(report) == ["shifted_rows"], str(report)
+
+
+def test_labels_that_nothing_explains_are_not_called_overfitting():
+    y = np.random.default_rng(1).permutation(TARGETS["binary"])
+    model = model_for("binary", max_iter=200, learning_rate_init=0.03).fit(X[:300], y[:300])
+    report = diagnose(model, X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+    assert codes(report)[0] == "no_input_explains", str(report)
+    assert report.findings[0].remedy is None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minnet.common.types import Array, Matrix
-from minnet.lab.diagnosis.losses import loss_of_data
+from minnet.lab.diagnosis.losses import errors_of, logits_of, loss_of_data, outcome_of
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.reference import Reference, reference_of
 from minnet.lab.diagnosis.remedy import Remedy
@@ -22,6 +22,7 @@ from minnet.training.constant_answer import loss_of_constant
 __all__ = ["Case"]
 
 _LEARNED = 0.5  # of the loss of the best constant
+_FEW_WRONG = 0.2  # of the errors of the best constant: it may be sure of them
 _NOTHING = 0.95
 _SHARE = 0.75  # of what can be explained
 
@@ -84,7 +85,34 @@ class Case:
 
         Unlike ``loss`` it is that of inference: without dropout, with running averages.
         """
-        return self.patient.outcome(self.subject)
+        return outcome_of(self.subject, self.logits)
+
+    @cached_property
+    def errors(self) -> float:
+        """The wrong answers over those of the best constant answer; NaN where none are."""
+        return errors_of(self.subject, self.logits)[1]
+
+    @cached_property
+    def logits(self) -> Array:
+        """Of inference."""
+        return logits_of(self.subject)
+
+    @cached_property
+    def subject_held_out(self) -> Subject | None:
+        """The same network with the rows held out; None if there are none."""
+        return self.patient.subject_held_out()
+
+    @cached_property
+    def outcome_held_out(self) -> float:
+        """The outcome on the rows held out; NaN where there are none."""
+        held_out = self.subject_held_out
+        return np.nan if held_out is None else outcome_of(held_out)
+
+    @cached_property
+    def errors_held_out(self) -> float:
+        """The errors on the rows held out; NaN where there are none."""
+        held_out = self.subject_held_out
+        return np.nan if held_out is None else errors_of(held_out)[1]
 
     @cached_property
     def reference(self) -> Reference | None:
@@ -101,12 +129,15 @@ class Case:
             return False
         if not self.fitted:
             return self.loss < _LEARNED * self.best
-        if self.outcome < _LEARNED:
+        if self.outcome < _LEARNED or self.errors < _FEW_WRONG:
             return True
         if not self.outcome < 1:
             return False
-        if self.reference is None or self.reference.explains_nothing:
+        if self.reference is None:
             return self.outcome < _NOTHING
+        if self.reference.explains_nothing:
+            # Then it knows its rows by heart, unless it tells others.
+            return self.outcome_held_out < _NOTHING
         return 1 - self.outcome >= _SHARE * (1 - self.reference.outcome)
 
     @property

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from minnet.common.types import Array
 from minnet.lab.measurement import Measurement
 from minnet.lab.subject import Subject
 from minnet.links import dense
 from minnet.training.constant_answer import loss_of_constant
 
-__all__ = ["errors_of", "loss_of_data", "outcome_of"]
+__all__ = ["errors_of", "logits_of", "loss_of_data", "outcome_of"]
 
 _MOST_OF_IT = 0.999  # of the objective
 
@@ -29,19 +30,26 @@ def loss_of_data(subject: Subject, m: Measurement) -> float:
     return float(np.average(network.loss_.value(Z, dense(T)).astype(np.float64), weights=weights))
 
 
-def outcome_of(subject: Subject) -> float:
+def logits_of(subject: Subject) -> Array:
+    """Return the logits of inference."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return subject.network.forward(subject.X)
+
+
+def outcome_of(subject: Subject, Z: Array | None = None) -> float:
     """Return the loss of predictions over that of the best constant answer; NaN if that is unknown."""
     network, weights = subject.network, subject.weights
     T = dense(subject.T)
     best = loss_of_constant(network, T, weights)
     if best is None or not best > 0:
         return np.nan
+    Z = logits_of(subject) if Z is None else Z
     with np.errstate(over="ignore", invalid="ignore"):
-        losses = network.loss_.value(network.forward(subject.X), T).astype(np.float64)
+        losses = network.loss_.value(Z, T).astype(np.float64)
         return float(np.average(losses, weights=weights)) / best
 
 
-def errors_of(subject: Subject) -> tuple[float, float]:
+def errors_of(subject: Subject, Z: Array | None = None) -> tuple[float, float]:
     """Return the share of wrong answers, and it over that of the best constant answer; NaN if none are.
 
     A network may be sure of the few that it has wrong: its loss is large then, and it has learned.
@@ -49,8 +57,7 @@ def errors_of(subject: Subject) -> tuple[float, float]:
     network, T = subject.network, dense(subject.T)
     weights = np.ones(len(T)) if subject.weights is None else subject.weights
     total = weights.sum()
-    with np.errstate(over="ignore", invalid="ignore"):
-        Z = network.forward(subject.X)
+    Z = logits_of(subject) if Z is None else Z
     if network.loss_.output == "softmax":
         wrong = Z.argmax(axis=1) != T
         least = 1 - np.bincount(T, weights=weights).max() / total

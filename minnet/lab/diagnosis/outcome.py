@@ -20,6 +20,7 @@ _LITTLE_LEARNED = 0.5
 _STEPS = 300
 _EXPLAINED = 0.98
 _LONGER = 1.25  # the loss over that of a longer fit
+_ALIKE = 0.1
 _MOST_STEPS = 3000  # of a fit that stopped early
 _OPERATIONS = 5e9  # floating-point, of a fit that is tried
 
@@ -44,13 +45,13 @@ def _labels_contradict(case: Case) -> Found | None:
 
 
 @finding(
-    "after a fit that learned nothing: the loss of trees and of a linear model on rows they were not "
+    "after a fit that learned little: the loss of trees and of a linear model on rows they were not "
     "trained on, over that of the best answer that is the same for all: 0.98",
     unless=("rows_alike", "labels_contradict"),
     after_fit=True,
 )
-def _nothing_to_learn(case: Case) -> Found | None:
-    if not case.learned_nothing or case.reference is None or not case.reference.explains_nothing:
+def _no_input_explains(case: Case) -> Found | None:
+    if not case.failed or case.reference is None or not case.reference.explains_nothing:
         return None
     outcome, n = case.reference.outcome, len(case.reference.rows)
     sentence = (
@@ -65,7 +66,7 @@ def _nothing_to_learn(case: Case) -> Found | None:
 @finding(
     "after a fit that learned too little and ended before ``max_iter``: its loss over that of a longer "
     "one: 1.25",
-    unless=("nothing_to_learn", "labels_contradict", "rows_alike"),
+    unless=("no_input_explains", "labels_contradict", "rows_alike"),
     after_fit=True,
 )
 def _stopped_too_early(case: Case) -> Found | None:
@@ -96,14 +97,16 @@ def _stopped_too_early(case: Case) -> Found | None:
     if longest is None or longest.outcome > enough:
         return None  # it is something else
     for remedy in remedies:
-        trial = _with(case, remedy)
-        if trial is not None and trial.outcome <= enough:
-            advice = (
-                f"Set {remedy.text}: after {trial.n_steps} steps the loss is {trial.outcome:.2g} times "
-                f"that of the best constant answer, and {case.outcome:.2g} as it was."
-            )
-            figure = case.outcome / trial.outcome
-            return Found(None, figure, _LONGER, what, [remedy], advice, tried=True)
+        trial = longest if remedy is remedies[-1] else _with(case, remedy)
+        if trial is None or trial.outcome > min(enough, longest.outcome + _ALIKE):
+            continue
+        advice = (
+            f"Set {remedy.text}: after {trial.n_steps} steps the loss is {trial.outcome:.2g} times that "
+            f"of the best constant answer, and {case.outcome:.2g} as it was."
+        )
+        return Found(
+            None, case.outcome / trial.outcome, _LONGER, what, [remedy], advice, tried=True
+        )
     return None
 
 

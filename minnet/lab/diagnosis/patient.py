@@ -107,11 +107,14 @@ class Patient:
         """Return the loss of predictions over that of the best constant answer."""
         return outcome_of(self.subject() if subject is None else subject)
 
+    def subject_held_out(self) -> Subject | None:
+        """Return the network with the rows held out; None if there are none."""
+        return None if self.held_out is None else subject_of(self.model, *self.held_out)
+
     def outcome_held_out(self) -> float | None:
-        """Return that of the rows held out; None if there are none."""
-        if self.held_out is None:
-            return None
-        return outcome_of(subject_of(self.model, *self.held_out))
+        """Return the outcome of the rows held out; None if there are none."""
+        subject = self.subject_held_out()
+        return None if subject is None else outcome_of(subject)
 
     def at_start(self) -> Patient:
         """Return the same model before its fit; a Network is as it is."""

@@ -17,7 +17,7 @@ from minnet.training.constant_answer import logits_of, loss_of_constant
 __all__ = ["Reference", "reference_of"]
 
 _MOST_ROWS = 1000
-_FEWEST_ROWS = 20  # of which two thirds can teach anything
+_FEWEST_ROWS = 50  # of which two thirds can teach anything
 _MOST_COLUMNS = 2000  # of inputs and of targets together, that are worth a second
 _FOLDS = 3
 _TREES = 40
@@ -62,7 +62,7 @@ def reference_of(subject: Subject) -> Reference | None:
     Parameters
     ----------
     subject : Subject
-        Of its rows at most 1000 are used, evenly spaced.
+        Of its rows at most 1000 are used, by chance.
 
     Returns
     -------
@@ -89,8 +89,8 @@ def reference_of(subject: Subject) -> Reference | None:
 
 
 def _rows(subject: Subject) -> Array:
-    n = subject.X.shape[0]
-    return np.linspace(0, n - 1, min(n, _MOST_ROWS)).round().astype(int)
+    rows = np.random.RandomState(0).permutation(subject.X.shape[0])
+    return np.sort(rows[:_MOST_ROWS])
 
 
 def _some_rows(subject: Subject) -> tuple[Matrix, Array, Array | None]:

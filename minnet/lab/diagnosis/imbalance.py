@@ -1,0 +1,114 @@
+"""What is wrong where some classes have few rows: they are not answered."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from minnet.common.types import Array
+from minnet.lab.diagnosis.case import Case
+from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.patient import Patient
+from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.trial import MOST_ROWS, training_of
+from minnet.links import dense
+
+_RARE = 0.5  # of its share if all classes had the same
+_FEWEST = 8  # rows of a class, half of which tell whether it can be told
+_RIGHT = 0.4  # of the rows of a class
+_BETTER = 0.2  # share of their rows
+_STEPS = 100, 500  # few rows are soon known by heart
+_OPERATIONS = 5e9  # floating-point
+
+_BALANCED = Remedy({"class_weight": "balanced"})
+
+
+@finding(
+    "after a fit: answers of a class of few rows (under half of an equal share) over its rows: 0.1, if "
+    '``class_weight="balanced"`` tells it better on other rows',
+    after_fit=True,
+)
+def _one_class(case: Case) -> Found | None:
+    model = case.estimator
+    if not case.fitted or getattr(model, "class_weight", "balanced") is not None:
+        return None
+    of_rows, answered = _columns(case.network.loss_.output, dense(case.subject.T), case.logits)
+    n, there, right = len(of_rows), of_rows.sum(axis=0), (of_rows & answered).sum(axis=0)
+    k = 2 if case.network.loss_.output == "logistic" else len(there)
+    rare = (there >= _FEWEST) & (there < _RARE * n / k)
+    missed = np.flatnonzero(rare & (right < _RIGHT * there))
+    if not missed.size:
+        return None
+    was = _balanced_accuracy(of_rows, answered)
+    accuracy = max(_on_other_rows(case, of_rows, missed, n_steps) for n_steps in _STEPS)
+    # By how much more of the missed rows are right, and that this is not by chance.
+    more = _BETTER + 1.0 / np.sqrt(there[missed].sum() / 2)
+    if accuracy < was + more * len(missed) / (there > 0).sum():
+        return None
+    first = int(missed[np.argmin(right[missed] / there[missed])])
+    sentence = (
+        f"Of the {int(there[first])} rows (of {n}) of {_name(case, first)} "
+        f"{int(right[first]) or 'none'} {'is' if right[first] == 1 else 'are'} answered right: so few "
+        "count for little in the loss."
+    )
+    advice = (
+        f"Set {_BALANCED.text}: on rows that it was not trained on, a short training then has a balanced "
+        f"accuracy of {accuracy:.2f}, where the fit has {was:.2f} on its own."
+    )
+    figure = float(right[first] / there[first])
+    return Found(None, figure, _RIGHT, sentence, [_BALANCED], advice, tried=True)
+
+
+def _columns(output: str, T: Array, Z: Array) -> tuple[Array, Array]:
+    """Return which rows have a class, a column each, and which are answered with it."""
+    if output == "softmax":
+        classes = np.arange(Z.shape[1])
+        return T[:, np.newaxis] == classes, Z.argmax(axis=1)[:, np.newaxis] == classes
+    T, said = T.reshape(len(T), -1) > 0.5, Z > 0
+    return np.hstack([~T, T]), np.hstack([~said, said])
+
+
+def _balanced_accuracy(of_rows: Array, answered: Array) -> float:
+    """Return the mean of the classes' shares of rows that are answered with them."""
+    there = of_rows.sum(axis=0)
+    right = (of_rows & answered).sum(axis=0)
+    return float(np.mean(right[there > 0] / there[there > 0]))
+
+
+def _on_other_rows(case: Case, of_rows: Array, missed: Array, n_steps: int) -> float:
+    """Return the balanced accuracy of a training with class weights, on rows that it did not see."""
+    rng = np.random.RandomState(0)
+    few = rng.permutation(np.flatnonzero(of_rows[:, missed].any(axis=1)))
+    others = rng.permutation(np.flatnonzero(~of_rows[:, missed].any(axis=1)))
+    seen = np.r_[
+        few[: len(few) // 2][: MOST_ROWS // 3], others[: len(others) // 2][: 2 * MOST_ROWS // 3]
+    ]
+    unseen = np.r_[few[len(few) // 2 :], others[len(others) // 2 :][:MOST_ROWS]]
+    start = copy.copy(case.patient.after(_BALANCED))
+    weights = start.sample_weight
+    start.X, start.y = _safe_indexing(start.X, seen), _safe_indexing(start.y, seen)
+    if weights is not None and np.ndim(weights) > 0:
+        start.sample_weight = _safe_indexing(weights, seen)
+    trial = training_of(start, n_steps, _OPERATIONS)
+    if trial is None or trial.model is None:
+        return 0.0
+    X, y = _safe_indexing(case.patient.X, unseen), _safe_indexing(case.patient.y, unseen)
+    try:
+        subject = Patient(trial.model, X, y).subject()
+    except ValueError:  # a label that is not among those seen
+        return 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        Z = subject.network.forward(subject.X)
+    return _balanced_accuracy(*_columns(subject.network.loss_.output, dense(subject.T), Z))
+
+
+def _name(case: Case, column: int) -> str:
+    """Return what a column of :func:`_columns` stands for."""
+    model, output = case.estimator, case.network.loss_.output
+    n_labels = case.network.sizes[-1]
+    if output == "logistic" and n_labels > 1:
+        value, label = divmod(column, n_labels)
+        return f"label {label} as {value}"
+    return f"class {model.classes_[column]!s:.30}"
