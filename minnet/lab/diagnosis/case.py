@@ -24,6 +24,8 @@ __all__ = ["Case"]
 _LEARNED = 0.5  # of the loss of the best constant
 _FEW_WRONG = 0.2  # of the errors of the best constant: it may be sure of them
 _NOTHING = 0.95
+_GOES_ON = 0.9  # times the loss
+_STEPS = 300
 _SHARE = 0.75  # of what can be explained
 
 
@@ -64,7 +66,7 @@ class Case:
         """The estimator whose network it is, or None."""
         return self.patient.estimator
 
-    @property
+    @cached_property
     def fitted(self) -> bool:
         """Whether it has been trained."""
         return self.patient.fitted
@@ -140,10 +142,15 @@ class Case:
             return self.outcome_held_out < _NOTHING
         return 1 - self.outcome >= _SHARE * (1 - self.reference.outcome)
 
-    @property
+    @cached_property
     def failed(self) -> bool:
-        """Whether a fit has learned less than it could."""
-        return self.fitted and self.outcome >= _LEARNED and not self.learned
+        """Whether a fit has learned less than it could; of a Network also, whether it would not go on."""
+        if not self.fitted or not self.outcome >= _LEARNED or self.learned:
+            return False
+        if self.estimator is not None:
+            return True
+        trial = self.trial(_STEPS)  # its weights may be those of the user's own initialization
+        return trial is None or not trial.outcome < _GOES_ON * self.outcome
 
     @property
     def learned_nothing(self) -> bool:

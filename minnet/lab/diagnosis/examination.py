@@ -102,13 +102,14 @@ def diagnose(
     patient = Patient(model, X, y, sample_weight, optimizer, held_out, loss)
     case = Case(patient)
     found = examine(case)
-    start = examine(Case(patient.at_start())) if case.failed else found
-    proof = Proof(patient.at_start(), set(start), seconds)
+    before = patient.anew() if case.failed else patient.at_start()
+    start = examine(Case(before)) if case.failed else found
+    proof = Proof(before, set(start), seconds)
     if case.failed:
         findings, remarks = _causes(found, start, proof)
     else:
         told = {code: _finding(code, what, proof) for code, what in found.items()}
-        only_remarks = case.fitted and case.learned
+        only_remarks = case.learned and (case.fitted or case.estimator is None)
         remarks = [told[code] for code in told if only_remarks and not CHECKS[code].after_fit]
         findings = [one for one in told.values() if one not in remarks]
     as_given = clone(model) if patient.estimator is not None else patient.at_start().model

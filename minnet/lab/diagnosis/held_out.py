@@ -10,6 +10,7 @@ from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import MOST_ROWS, Trial, training_of
+from minnet.lab.diagnosis.wording import as_advice
 from minnet.layers import Dropout
 
 _POOR = 0.5  # of the loss of the best constant
@@ -82,7 +83,7 @@ def _overfitting(case: Case) -> Found | None:
     if best is not None:
         remedy, trial = best
         advice = (
-            f"Set {remedy.text_for(case.patient.model)}: then it is {trial.held_out:.2g} times on the "
+            f"{as_advice(case.patient.words(remedy))}: then it is {trial.held_out:.2g} times on the "
             f"rows held out, and {trial.outcome:.2g} times on the others."
         )
         return Found(None, held, _POOR, sentence, [remedy], advice, tried=True)

@@ -13,6 +13,7 @@ from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import MOST_ROWS, training_of
+from minnet.lab.diagnosis.wording import as_advice
 from minnet.links import dense
 
 _RARE = 0.5  # of its share if all classes had the same
@@ -54,8 +55,8 @@ def _one_class(case: Case) -> Found | None:
         "count for little in the loss."
     )
     advice = (
-        f"Set {_BALANCED.text}: on rows that it was not trained on, a short training then has a balanced "
-        f"accuracy of {accuracy:.2f}, where the fit has {was:.2f} on its own."
+        f"{as_advice(case.patient.words(_BALANCED))}: on rows that it was not trained on, a short training "
+        f"then has a balanced accuracy of {accuracy:.2f}, where the fit has {was:.2f} on its own."
     )
     figure = float(right[first] / there[first])
     return Found(None, figure, _RIGHT, sentence, [_BALANCED], advice, tried=True)

@@ -11,6 +11,7 @@ from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.settings import settings_to_try
 from minnet.lab.diagnosis.trial import Trial, training_of
+from minnet.lab.diagnosis.wording import as_advice
 from minnet.links import dense
 from minnet.training.constant_answer import loss_of_constant
 
@@ -101,8 +102,8 @@ def _stopped_too_early(case: Case) -> Found | None:
         if trial is None or trial.outcome > min(enough, longest.outcome + _ALIKE):
             continue
         advice = (
-            f"Set {remedy.text}: after {trial.n_steps} steps the loss is {trial.outcome:.2g} times that "
-            f"of the best constant answer, and {case.outcome:.2g} as it was."
+            f"{as_advice(case.patient.words(remedy))}: after {trial.n_steps} steps the loss is "
+            f"{trial.outcome:.2g} times that of the best constant answer, and {case.outcome:.2g} as it was."
         )
         return Found(
             None, case.outcome / trial.outcome, _LONGER, what, [remedy], advice, tried=True
@@ -160,7 +161,7 @@ def _not_known_why(case: Case, sentence: str, threshold: float) -> Found:
     remedies = settings_to_try(case)
     advice = "This batch does not show why."
     if remedies:
-        tried = " nor ".join(remedy.text for remedy in remedies)
+        tried = " nor ".join(case.patient.words(remedy) for remedy in remedies)
         advice = f"This batch does not show why: a short training goes no better with {tried}."
     return Found(None, case.outcome, threshold, sentence, remedies, advice, by_training=True)
 

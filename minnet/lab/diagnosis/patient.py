@@ -82,8 +82,15 @@ class Patient:
 
     @property
     def fitted(self) -> bool:
-        """Whether the model was trained; unknown of a Network, and then False."""
-        return self.estimator is not None and getattr(self.estimator, "n_iter_", 0) > 0
+        """Whether the model was trained: of a Network with an optimizer, if its weights are not as drawn.
+
+        Without an optimizer, and of a model of PyTorch, it is unknown, and then False.
+        """
+        if self.estimator is not None:
+            return getattr(self.estimator, "n_iter_", 0) > 0
+        if self._torch is not None or self.optimizer is None:
+            return False
+        return not np.array_equal(self.anew().model.params, self.model.params)
 
     def subject(self) -> Subject:
         """Return the network, and the data as it takes them."""
@@ -121,6 +128,12 @@ class Patient:
         if self.estimator is not None:
             return self._with(_quiet(self.estimator))
         return self._with(copy.deepcopy(self.model))
+
+    def anew(self) -> Patient:
+        """Return the same model before its fit; a Network with weights as it was initialized with."""
+        if self.estimator is not None or self._torch is not None:
+            return self.at_start()
+        return self._with(Remedy({}).apply(self.model))
 
     def of_rows(self, most: int) -> Patient:
         """Return the patient with a copy of at most so many rows, a random choice in their order.
