@@ -55,8 +55,8 @@ def _one_class(case: Case) -> Found | None:
         "count for little in the loss."
     )
     advice = (
-        f"{as_advice(case.patient.words(_BALANCED))}: on rows that it was not trained on, a short training "
-        f"then has a balanced accuracy of {accuracy:.2f}, where the fit has {was:.2f} on its own."
+        f"{as_advice(case.patient.words(_BALANCED))}: on rows that it was not trained on, a short "
+        f"training then has a balanced accuracy of {accuracy:.2f}, where the fit has {was:.2f} on its own."
     )
     figure = float(right[first] / there[first])
     return Found(None, figure, _RIGHT, sentence, [_BALANCED], advice, tried=True)

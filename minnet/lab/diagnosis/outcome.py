@@ -103,7 +103,8 @@ def _stopped_too_early(case: Case) -> Found | None:
             continue
         advice = (
             f"{as_advice(case.patient.words(remedy))}: after {trial.n_steps} steps the loss is "
-            f"{trial.outcome:.2g} times that of the best constant answer, and {case.outcome:.2g} as it was."
+            f"{trial.outcome:.2g} times that of the best constant answer, and {case.outcome:.2g} "
+            "as it was."
         )
         return Found(
             None, case.outcome / trial.outcome, _LONGER, what, [remedy], advice, tried=True
