@@ -65,6 +65,12 @@ class TorchModel:
             of_torch,
         )
 
+    @property
+    def called(self) -> list[str]:
+        """What each layer is called in a sentence, such as "Linear 'block.0'"."""
+        called = [label.split(" ", 1) for label in self.labels]
+        return [f"{kind} {name!r}" for name, kind in called]
+
     def rows(self, X: Matrix) -> Matrix:
         """Return inputs as rows: tensors as arrays, pictures flattened where the model does so first."""
         X = as_array(X)

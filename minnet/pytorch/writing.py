@@ -109,7 +109,7 @@ def _module(i: int, layer: Layer, n_inputs: int, of_tensors: dict[str, Any]) -> 
         trained = layer.trainable and layer.lr_factor > 0
         affine = trained or not ((layer.gamma == 1).all() and (layer.beta == 0).all())
         module = torch.nn.BatchNorm1d(
-            n_inputs, layer.epsilon, 1 - layer.momentum, affine, **of_tensors
+            n_inputs, layer.epsilon, round(1 - layer.momentum, 12), affine, **of_tensors
         )
         if affine:
             _set(module.weight, layer.gamma, trained)

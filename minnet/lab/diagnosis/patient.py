@@ -104,7 +104,8 @@ class Patient:
     @property
     def layer_names(self) -> dict[int, str] | None:
         """What the layers are called in a model of PyTorch; None of others, which have numbers."""
-        return None if self._torch is None else self._torch.labels
+        source = None if self._torch is None else self._torch.source
+        return None if source is None else dict(enumerate(source.called))
 
     def words(self, remedy: Remedy) -> str:
         """Return a change as the user of the model writes it."""
@@ -145,6 +146,10 @@ class Patient:
         new.X, new.y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
         if self.sample_weight is not None and np.ndim(self.sample_weight) > 0:
             new.sample_weight = _safe_indexing(self.sample_weight, rows)
+        if self._torch is not None and self.model.alpha:
+            # PyTorch's weight decay does not depend on the number of rows.
+            new.model = copy.deepcopy(self.model)
+            new.model.alpha *= len(rows) / _num_samples(self.X)
         return new
 
     def _some_rows(self, most: int) -> Array:

@@ -74,7 +74,8 @@ def _initial_loss_too_high(case: Case) -> Found | None:
     # Beside the loss of logits that are all 0, where a good start is: it is above the entropy if the
     # classes are of uneven frequency.
     k = case.network.sizes[-1]
-    chance = np.log(k) if case.network.loss_.output == "softmax" else k * np.log(2)
+    targets, weights = dense(case.subject.T), case.subject.weights
+    chance = loss_of_answer(case.network.loss_, np.zeros(k), targets, weights)
     threshold = float(chance + max(chance, 1.0))
     if loss <= threshold:
         return None

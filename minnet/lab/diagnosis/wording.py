@@ -137,8 +137,8 @@ def with_names(sentence: str, names: dict[int, str] | None) -> str:
 
     Examples
     --------
-    >>> with_names("Saturated from layer 2 on.", {2: "body.4 Linear"})
-    'Saturated from body.4 Linear on.'
+    >>> with_names("Saturated from layer 2 on.", {2: "Linear 'body.4'"})
+    "Saturated from Linear 'body.4' on."
     """
     if not names:
         return sentence
