@@ -78,7 +78,7 @@ BROKEN = {
         deep(2, "tanh", learning_rate_init=1e-9),
     ],
     "initial_loss_too_high": [
-        deep(2, "relu", init=["he", "he", {"name": "normal", "std": 3.0}]),
+        deep(2, "relu", init=["he", "he", {"name": "normal", "std": 10.0}]),
         deep(1, "tanh", bias_init=["zeros", {"name": "normal", "std": 20.0}]),
     ],
     "linear_network": [

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minnet.common.types import Array, Matrix
+from minnet.lab.diagnosis.first_steps import FirstSteps
 from minnet.lab.diagnosis.losses import errors_of, logits_of, loss_of_data, outcome_of
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.reference import Reference, reference_of
@@ -161,6 +162,11 @@ class Case:
     def hidden(self) -> Array:
         """Places of the hidden rows; none where nothing is to be said of signals."""
         return np.flatnonzero(self.m.hidden) if not self.learned else np.zeros(0, np.int64)
+
+    @cached_property
+    def first_steps(self) -> FirstSteps:
+        """Trainings that are judged by rows held out, of the model as it is and with remedies."""
+        return FirstSteps(self.patient)
 
     def trial(
         self, n_steps: int, remedy: Remedy | None = None, operations: float = 5e9

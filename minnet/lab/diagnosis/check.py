@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,6 +53,7 @@ class Check(NamedTuple):
     row: str
     unless: tuple[str, ...]
     after_fit: bool
+    of_data: bool
 
 
 #: By code, most serious first: what comes earlier is often the cause of what comes later.
@@ -60,7 +61,7 @@ CHECKS: dict[str, Check] = {}
 
 
 def finding(
-    row: str, unless: tuple[str, ...] = (), after_fit: bool = False
+    row: str, unless: tuple[str, ...] = (), after_fit: bool = False, of_data: bool = False
 ) -> Callable[[Callable[[Case], Found | None]], Callable[[Case], Found | None]]:
     """Enter a function among the checks, after those above it; its name is the code.
 
@@ -72,25 +73,34 @@ def finding(
         Codes of what alone makes this finding, so that it would send the reader the wrong way.
     after_fit : bool
         Whether it is about the outcome of a fit, and is not looked for before one.
+    of_data : bool
+        Whether it is about the data alone: no change but one of the data can make it come.
     """
 
     def enter(function: Callable[[Case], Found | None]) -> Callable[[Case], Found | None]:
-        CHECKS[function.__name__[1:]] = Check(function, row, unless, after_fit)
+        CHECKS[function.__name__[1:]] = Check(function, row, unless, after_fit, of_data)
         return function
 
     return enter
 
 
-def examine(case: Case) -> dict[str, Found]:
-    """Return what is found in a case, by code, most serious first."""
+def examine(case: Case, of_data: Collection[str] | None = None) -> dict[str, Found]:
+    """Return what is found in a case, by code, most serious first.
+
+    Parameters
+    ----------
+    case : Case
+    of_data : collection of str or None
+        Codes of what is found in the data, where that is known: it is not looked for again then, and not
+        in the result.
+    """
     found: dict[str, Found] = {}
     for code, check in CHECKS.items():
         if "not_finite" in found:
             break  # the other figures would be none
-        if check.after_fit and not case.fitted:
+        if (check.after_fit and not case.fitted) or (check.of_data and of_data is not None):
             continue
         if (what := check.function(case)) is not None:
             found[code] = what
-    return {
-        code: what for code, what in found.items() if not found.keys() & set(CHECKS[code].unless)
-    }
+    there = found.keys() | set(of_data or ())
+    return {code: what for code, what in found.items() if not there & set(CHECKS[code].unless)}

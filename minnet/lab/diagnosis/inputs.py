@@ -1,61 +1,175 @@
-"""What is wrong with the inputs."""
+"""What is wrong with the data, before any network: rows that tell nothing, and the inputs' scale."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import sparse
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.compose import ColumnTransformer
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
 
 from minnet.common.scale import root_mean_squares
-from minnet.common.types import Matrix
+from minnet.common.types import Array, Matrix
+from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.first_steps import FirstSteps
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.links import dense
+from minnet.training.constant_answer import loss_of_constant
+
+FEWEST_ROWS = 10  # on which anything can be said
+
+_MOST_KINDS = 200  # of rows that are told apart
+_EQUAL = 1e-9  # rows that differ by less of their size
+_TELLS_NOTHING = 0.99  # of the best constant's loss
+
+_BULK = 0.95  # of the rows, those nearest to the median
+_RULED = 0.1  # of a column's standard deviation is that of the bulk
+_RULED_UTTERLY = 1e-3
 
 LARGE_INPUT = 5.0  # root mean square of all of X
 _LARGE_COLUMN = 30.0  # of one column
-_SMALL_INPUT = 1e-3
-_OFFSET = 20.0  # means of columns, in standard deviations
-FEWEST_ROWS = 10  # on which anything can be said
+_SMALL_INPUT = 0.05  # of what is not 0
+_SMALL_COLUMN = 0.01
+_OFFSET = 5.0  # means of columns, in standard deviations
+# From where it takes less to prove that they are the trouble.
+_FAR_TOO_LARGE, _FAR_TOO_LARGE_COLUMN, _FAR_TOO_SMALL, _FAR_OFF = 30.0, 100.0, 1e-3, 20.0
+
+_IN_ORDER = 0.8  # of the targets' variance is left within mini-batches
+_FEWEST_IN_A_BLOCK = 20
+_EPOCHS = 100  # in which order shows, or what is affordable of them
+_HARDLY_LEARNS, _SLOWER = 0.5, 1.25
 
 
-@finding("share of rows of ``X`` that are equal to the first: 1, of at least 10 rows")
-def _rows_alike(case: Case) -> Found | None:
-    if not all_alike(case.X):
+@finding("targets that differ from the first: none, of at least 10", of_data=True)
+def _targets_alike(case: Case) -> Found | None:
+    T = dense(case.subject.T)
+    if len(T) < FEWEST_ROWS or not (T[0] == T).all():
         return None
-    sentence = (
-        f"All {case.X.shape[0]} rows of the inputs are equal: no network can tell them apart."
-    )
-    return Found(None, 1.0, 1.0, sentence, advice="Look at how X was made.")
+    sentence = f"All {len(T)} targets are equal: there is nothing to learn from these rows."
+    advice = "Look at how y was made, or give rows of which the targets differ."
+    return Found(None, 1.0, 1.0, sentence, advice=advice)
 
 
 @finding(
-    "root mean square of ``X``: over 5 (a column: over 30), below 0.001; of the numbers that "
-    "are stored if it is sparse. Or the means of the columns over their standard deviations: "
-    "20",
+    "the least loss of answers that depend on the inputs alone, equal ones to equal rows, over that of "
+    "the best constant: 0.99, on at least 10 rows",
+    unless=("targets_alike",),
+    of_data=True,
+)
+def _rows_alike(case: Case) -> Found | None:
+    X, n = case.X, case.X.shape[0]
+    if n < FEWEST_ROWS or (kinds := _kinds(X)) is None:
+        return None
+    n_kinds = int(kinds.max()) + 1
+    if n_kinds == 1:
+        but = "" if all_alike(X) else f" but for {_EQUAL:g} of their size"
+        sentence = f"All {n} rows of the inputs are equal{but}: no network can tell them apart."
+        return Found(None, 1.0, _TELLS_NOTHING, sentence, advice="Look at how X was made.")
+    least = _least_loss(case, kinds, n_kinds)
+    if least is None or least < _TELLS_NOTHING:
+        return None
+    sentence = (
+        f"The {n} rows of the inputs are but {n_kinds} different ones, and equal ones have different "
+        f"targets: no answers to them have less than {least:.3g} times the loss of the best answer that "
+        "is the same for all."
+    )
+    advice = "Look at how X was made, or look for inputs that say more of the targets."
+    return Found(None, least, _TELLS_NOTHING, sentence, advice=advice)
+
+
+@finding(
+    "sd of a column without the 5 % of the rows that are farthest from its median, over its sd: 0.1, "
+    "where first steps are worse than with that column transformed",
+    of_data=True,
+)
+def _outliers(case: Case) -> Found | None:
+    X = case.X
+    if sparse.issparse(X) or X.shape[0] < FEWEST_ROWS or case.failed:
+        return None
+    bulk, whole = _spreads(X)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.where((bulk > 1e-12 * whole) & (whole > 0), bulk / whole, 1.0)
+    ruled = np.flatnonzero(shares < _RULED)
+    if not ruled.size:
+        return None
+    remedies = [
+        _of_columns(QuantileTransformer(n_quantiles=100, output_distribution="normal"), ruled, X)
+    ]
+    remedies.append(_of_columns(PowerTransformer(), ruled, X))
+    worst = int(shares.argmin())
+    if not case.first_steps.better_with(remedies, far=bool(shares[worst] < _RULED_UTTERLY)):
+        return None
+    sentence = (
+        f"{_columns(ruled)} of the inputs {'are' if ruled.size > 1 else 'is'} ruled by few rows: column "
+        f"{worst} has a standard deviation of {whole[worst]:.3g}, and of {bulk[worst]:.3g} without the "
+        "5 % that are farthest off, so that scaling makes all others look alike."
+    )
+    return Found(None, float(shares[worst]), _RULED, sentence, remedies)
+
+
+class _Scale(NamedTuple):
+    """What is unusual of the inputs' scale, and whether it is so by far."""
+
+    figure: float
+    threshold: float
+    sentence: str
+    far: bool
+
+
+@finding(
+    "root mean square of ``X``: over 5 (a column: over 30), below 0.05 (0.01) of what is not 0. Or the "
+    "means of the columns over their standard deviations: 5. Each where first steps are worse than with "
+    "a scaler",
+    of_data=True,
 )
 def _unscaled_inputs(case: Case) -> Found | None:
-    X = case.X
-    columns, whole = root_mean_squares(X)
-    column = columns.max()
-    scaler = MaxAbsScaler() if sparse.issparse(X) else StandardScaler()
-    put = Remedy({"scaler": scaler}, f"a {type(scaler).__name__} before the network")
-    if whole > LARGE_INPUT or column > _LARGE_COLUMN:
-        one = whole <= LARGE_INPUT
-        figure, threshold = (column, _LARGE_COLUMN) if one else (whole, LARGE_INPUT)
-        what = f"Column {columns.argmax()} of the inputs has" if one else "The inputs have"
-    elif whole < _SMALL_INPUT:
-        figure, threshold, what = whole, _SMALL_INPUT, "The inputs have"
-    elif (offset := _offset(X)) > _OFFSET:
-        sentence = (
-            f"The means of the columns of the inputs are {offset:.3g} times their standard deviations: "
-            "all samples look alike to the layers."
-        )
-        return Found(None, offset, _OFFSET, sentence, [put])
-    else:
+    scale = None if case.failed else _unusual_scale(case.X)
+    if scale is None:
         return None
-    sentence = f"{what} a root mean square of {figure:.3g}, where the layers expect about 1."
-    return Found(None, float(figure), threshold, sentence, [put])
+    scaler = MaxAbsScaler() if sparse.issparse(case.X) else StandardScaler()
+    put = Remedy({"scaler": scaler}, f"a {type(scaler).__name__} before the network")
+    if not case.first_steps.better_with([put], scale.far):
+        return None
+    return Found(None, scale.figure, scale.threshold, scale.sentence, [put])
+
+
+@finding(
+    "with ``shuffle=False``: the targets' variance within mini-batches over all of it: 0.8, where first "
+    "steps are worse than with ``shuffle=True``",
+    of_data=True,
+)
+def _rows_in_order(case: Case) -> Found | None:
+    estimator = case.estimator
+    if estimator is None or estimator.shuffle or estimator.solver == "lbfgs" or case.failed:
+        return None
+    n = case.X.shape[0]
+    size = max(int(batch_size_of(estimator, n)), _FEWEST_IN_A_BLOCK)
+    if n < 2 * size:
+        return None
+    T = dense(case.subject.T)
+    if case.network.loss_.output == "softmax":
+        T = np.eye(case.network.sizes[-1])[T]
+    share = _within_blocks(T.astype(np.float64).reshape(n, -1), size)
+    if share > _IN_ORDER:
+        return None
+    shuffled = Remedy({"shuffle": True})
+    longer = FirstSteps(case.patient, _EPOCHS * -(-n // size))
+    before = longer.loss()
+    if not before > max(_HARDLY_LEARNS, _SLOWER * longer.loss(shuffled)):
+        return None
+    sentence = (
+        f"The rows come in order, and shuffle=False: in mini-batches of {size} rows the targets vary by "
+        f"{share:.2g} of what they vary in all, so that each step unlearns what the last ones taught."
+    )
+    return Found(None, share, _IN_ORDER, sentence, [shuffled], by_training=True)
 
 
 # ---- what they share
@@ -70,11 +184,119 @@ def all_alike(X: Matrix) -> bool:
     return bool((X[0] == X).all())
 
 
-def _offset(X: Matrix) -> float:
-    """Return how far the columns that vary lie from 0, in units of their spread; 0 if sparse."""
+def _kinds(X: Matrix) -> Array | None:
+    """Return for each row which of the different ones it is; None where those are many."""
+    sizes = root_mean_squares(X)[0]
+    direction = np.random.default_rng(0).uniform(1, 2, X.shape[1]) / np.where(sizes > 0, sizes, 1)
+    places = np.asarray(X @ direction, dtype=np.float64).ravel()
+    unit = np.abs(places).max()
+    equal = max(_EQUAL, 10 * float(np.finfo(X.dtype).eps))
+    rounded = np.round(places / (unit * equal)) if unit > 0 else places
+    different, kinds = np.unique(rounded, return_inverse=True)
+    return kinds if len(different) <= _MOST_KINDS else None
+
+
+def _least_loss(case: Case, kinds: Array, n_kinds: int) -> float | None:
+    """Return the loss of the best answers to each kind of row over that of the best constant."""
+    T, weights = dense(case.subject.T), case.subject.weights
+    if case.best is None or not case.best > 0:
+        return None
+    total = 0.0
+    for kind in range(n_kinds):
+        rows = kinds == kind
+        own = None if weights is None else weights[rows]
+        if own is not None and not own.sum() > 0:
+            continue
+        share = rows.mean() if own is None or weights is None else own.sum() / weights.sum()
+        loss = loss_of_constant(case.network, T[rows], own)
+        total += float(share) * (0.0 if loss is None else loss)
+    return total / case.best
+
+
+def _spreads(X: Array) -> tuple[Array, Array]:
+    """Return the standard deviation of each column, of most rows and of all."""
+    X = X.astype(np.float64)
+    distances = np.abs(X - np.median(X, axis=0))
+    near = distances <= np.quantile(distances, _BULK, axis=0, method="lower")
+    n = near.sum(axis=0)
+    means = np.where(near, X, 0).sum(axis=0) / n
+    squares = np.where(near, np.square(X - means), 0).sum(axis=0) / n
+    return np.sqrt(squares), X.std(axis=0)
+
+
+def _of_columns(transformer: object, columns: Array, X: Matrix) -> Remedy:
+    """Return the remedy of transforming some columns."""
+    name = type(transformer).__name__
+    if len(columns) == X.shape[1]:
+        return Remedy({"scaler": transformer}, f"a {name} before the network")
+    of_some = ColumnTransformer([("ruled", transformer, columns.tolist())], remainder="passthrough")
+    words = f"a {name} of {_columns(columns).lower()} before the network, in a ColumnTransformer"
+    return Remedy({"scaler": of_some}, words)
+
+
+def _columns(columns: Array) -> str:
+    """Return the names of columns, of the first if they are many."""
+    numbers = [str(column) for column in columns]
+    if len(numbers) == 1:
+        return f"Column {numbers[0]}"
+    if len(numbers) > 6:
+        return f"Columns {', '.join(numbers[:5])} and {len(numbers) - 5} more"
+    return f"Columns {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
+def _unusual_scale(X: Matrix) -> _Scale | None:
+    """Return what is unusual of the scale of inputs."""
+    columns, whole = root_mean_squares(X)
+    column, largest = int(columns.argmax()), float(columns.max())
+    expected = "where the layers expect about 1."
+    has = "The inputs have a root mean square of"
+    if whole > LARGE_INPUT:
+        return _Scale(whole, LARGE_INPUT, f"{has} {whole:.3g}, {expected}", whole > _FAR_TOO_LARGE)
+    if largest > _LARGE_COLUMN:
+        sentence = (
+            f"Column {column} of the inputs has a root mean square of {largest:.3g}, {expected}"
+        )
+        return _Scale(largest, _LARGE_COLUMN, sentence, largest > _FAR_TOO_LARGE_COLUMN)
+    stored = np.abs(X.data if sparse.issparse(X) else X[X != 0])
+    size = float(np.sqrt(np.square(stored, dtype=np.float64).mean())) if stored.size else 0.0
+    if 0 < size < _SMALL_INPUT:
+        sentence = f"{has} {size:.3g}, {expected}"
+        return _Scale(size, _SMALL_INPUT, sentence, size < _FAR_TOO_SMALL)
     if sparse.issparse(X) or X.shape[0] < FEWEST_ROWS:
-        return 0.0
+        return None
+    if (offset := _offset(X)) > _OFFSET:
+        sentence = (
+            f"The means of the columns of the inputs are {offset:.3g} times their standard deviations: "
+            "all samples look alike to the layers."
+        )
+        return _Scale(offset, _OFFSET, sentence, offset > _FAR_OFF)
+    tallest = np.abs(X).max(axis=0)
+    small = np.flatnonzero((tallest > 0) & (tallest < _SMALL_COLUMN))
+    if small.size:
+        least = int(small[tallest[small].argmin()])
+        sentence = (
+            f"{_columns(small)} of the inputs {'are' if small.size > 1 else 'is'} far smaller than "
+            f"others: column {least} is at most {tallest[least]:.3g}, {expected}"
+        )
+        return _Scale(float(tallest[least]), _SMALL_COLUMN, sentence, False)
+    return None
+
+
+def _offset(X: Array) -> float:
+    """Return how far the columns that vary lie from 0, in units of their spread."""
     squares = np.square(X.mean(axis=0, dtype=np.float64))
     variances = X.var(axis=0, dtype=np.float64)
     vary = variances > 1e-12 * squares
     return float(np.sqrt(squares[vary].sum() / variances[vary].sum())) if vary.any() else 0.0
+
+
+def _within_blocks(T: Array, size: int) -> float:
+    """Return the variance of targets within blocks of rows over that of all."""
+    n = len(T)
+    blocks = np.arange(n) // size
+    n_blocks = int(blocks[-1]) + 1
+    sums = np.zeros((n_blocks, T.shape[1]))
+    np.add.at(sums, blocks, T)
+    within = np.square(T - (sums / np.bincount(blocks)[:, np.newaxis])[blocks]).sum()
+    whole = np.square(T - T.mean(axis=0)).sum()
+    return float(within / (n - n_blocks) / (whole / (n - 1))) if whole > 0 else 1.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minnet.lab.diagnosis.case import Case
-from minnet.lab.diagnosis.check import Found, examine
+from minnet.lab.diagnosis.check import CHECKS, Found, examine
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import MOST_ROWS, Trial, tells_by_its_end, training_of
@@ -30,6 +30,7 @@ _ALIKE = 0.1  # differences of losses, over that of the best constant
 _BETTER = 0.9  # times the loss
 _LOWER = 0.98  # times the loss, of a remedy whose finding goes away
 _NOT_LEARNED = 0.95  # times that of the best constant
+_OF_DATA = {"scaler", "scale_targets", "shuffle", "bias_init"}  # the last is where targets lie
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,17 @@ class Proof:
                 same = _unchanged(self.patient, after, remedy) and _same(
                     self.patient.subject(), case.subject
                 )
-                self._made[key] = _Made(frozenset(() if same else examine(case)), same)
+                codes = frozenset(() if same else self._codes(case, remedy))
+                self._made[key] = _Made(codes, same)
             except Exception:  # whatever a layer or an initializer of the user's may raise
                 self._made[key] = None
         return self._made[key]
+
+    def _codes(self, case: Case, remedy: Remedy) -> set[str]:
+        if remedy.changes.keys() & _OF_DATA:
+            return set(examine(case))
+        of_data = {code for code in self.before if CHECKS[code].of_data}
+        return of_data | examine(case, of_data).keys()
 
     # ---- training
 

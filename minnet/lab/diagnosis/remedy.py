@@ -29,7 +29,9 @@ from minnet.optimizers import Optimizer
 __all__ = ["Remedy", "changed_optimizer"]
 
 #: Changes of the layers, which the other arguments do not say where ``layers`` lists them.
-_OF_LAYERS = ("activation", "batch_norm", "dropout", "hidden_layers", "trainable")
+_OF_LAYERS = (
+    "activation", "batch_norm", "dropout", "hidden_layers", "output_activation", "trainable",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Remedy:
     changes : dict
         Arguments of an estimator, by name, and what they are to be. Besides: ``scaler``, a transformer to
         put before the network; ``hidden_layers``, of how many hidden layers the first are kept;
-        ``trainable``, True for all layers at their full rates.
+        ``trainable``, True for all layers at their full rates; ``output_activation``, of a Network's last
+        layer.
     words : str
         Of the change, to follow "Set" and the like; made of ``changes`` unless given.
 
@@ -274,6 +277,8 @@ def _changed_layers(
             if getattr(layer, "bias_lr_factor", None) == 0:
                 layer.bias_lr_factor = None
     if output:
+        if "output_activation" in changes:
+            new[-1].activation = get_activation(changes["output_activation"])
         return new
     if "batch_norm" in changes:
         new = _normalized(new) if changes["batch_norm"] else _not_normalized(new)
