@@ -127,7 +127,11 @@ def _causes(
     """
     of_fit = {code: what for code, what in found.items() if CHECKS[code].after_fit}
     unknown = [_finding(code, of_fit.pop(code), proof) for code in _NOT_KNOWN_WHY if code in of_fit]
-    causes = [_finding(code, what, proof) for code, what in start.items()]
+    causes = [
+        _finding(code, what, proof)
+        for code, what in start.items()
+        if not of_fit.keys() & set(CHECKS[code].unless)
+    ]
     if len(causes) > 1 or (causes and of_fit):
         causes.sort(key=lambda cause: not _learns(cause, proof))
     if not causes or not _learns(causes[0], proof):

@@ -61,7 +61,7 @@ def _targets_alike(case: Case) -> Found | None:
 @finding(
     "the least loss of answers that depend on the inputs alone, equal ones to equal rows, over that of "
     "the best constant: 0.99, on at least 10 rows",
-    unless=("targets_alike",),
+    unless=("targets_alike", "labels_contradict"),
     of_data=True,
 )
 def _rows_alike(case: Case) -> Found | None:
@@ -73,6 +73,8 @@ def _rows_alike(case: Case) -> Found | None:
         but = "" if all_alike(X) else f" but for {_EQUAL:g} of their size"
         sentence = f"All {n} rows of the inputs are equal{but}: no network can tell them apart."
         return Found(None, 1.0, _TELLS_NOTHING, sentence, advice="Look at how X was made.")
+    if case.fitted:
+        return None  # labels_contradict looks at that
     least = _least_loss(case, kinds, n_kinds)
     if least is None or least < _TELLS_NOTHING:
         return None
@@ -170,7 +172,7 @@ def _rows_in_order(case: Case) -> Found | None:
         f"{share:.2g} of what they vary in all, so that each step unlearns what the last ones taught."
     )
     advice = (
-        f"Set shuffle=True: after a short training the loss of other rows is {after:.2g} times that of the "
+        f"Set shuffle=True: after a short training the loss of others is {after:.2g} times that of the "
         f"best constant answer, and {before:.2g} times without."
     )
     return Found(None, share, _IN_ORDER, sentence, [shuffled], advice, tried=True)
