@@ -27,7 +27,7 @@ from minnet.training.constant_answer import loss_of_constant
 FEWEST_ROWS = 10  # on which anything can be said
 
 _MOST_KINDS = 200  # of rows that are told apart
-_EQUAL = 1e-9  # rows that differ by less of their size
+_EQUAL = 1e-7  # rows that differ by less of their size
 _TELLS_NOTHING = 0.99  # of the best constant's loss
 
 _BULK = 0.95  # of the rows, those nearest to the median
