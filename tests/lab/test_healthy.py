@@ -20,15 +20,6 @@ SLOW = {
 }
 #: Raise an alarm still.
 NOT_YET: set[str] = {
-    "sparse initialization",
-    "SGD at .3, momentum, wine",
-    "invscaling",
-    "pixels of 0 to 16",
-    "iris, as it is",
-    "3 rows",
-    "mean 2, deviation .85",
-    "as California's, scaled",
-    "diabetes, lbfgs",
     "a linear autoencoder",
     "a linear autoencoder, fitted",
 }

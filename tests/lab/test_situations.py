@@ -35,10 +35,6 @@ NOT_YET: set[str] = {
     "the paper's patient: tanh standard, 5 x 150",
     "the paper's patient: tanh standard, 5 x 150, on the plateau, fitted",
     "labels that nothing explains: random labels, fitted",
-    "outliers rule a column: 1 % are 1e6",
-    "outliers rule a column: 1 % are 1e6, fitted",
-    "targets beyond the output's range: tanh output, targets of 3",
-    "targets beyond the output's range: tanh output, targets of 3, fitted",
     "one softmax unit: one softmax unit",
 }
 
