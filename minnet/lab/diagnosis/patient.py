@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -94,7 +95,8 @@ class Patient:
 
     def subject(self) -> Subject:
         """Return the network, and the data as it takes them."""
-        subject = subject_of(self.model, self.X, self.y, self.sample_weight, self.optimizer)
+        with warnings.catch_warnings(action="ignore"):  # a fit says so, and a finding says more
+            subject = subject_of(self.model, self.X, self.y, self.sample_weight, self.optimizer)
         if self._torch is None:
             return subject
         layers = self._torch.network.layers
@@ -164,7 +166,8 @@ class Patient:
         if np.ndim(self.y) == 1 and (self.estimator is None or is_classifier(self.estimator)):
             _, first = np.unique(np.asarray(self.y)[rows].astype(str), return_index=True)
             if 10 * len(first) < most:
-                chosen = np.union1d(rows[first], chosen[: most - len(first)])
+                others = np.delete(rows, first)
+                chosen = np.append(rows[first], others[: most - len(first)])
         return np.sort(chosen)
 
     def after(self, remedy: Remedy) -> Patient:
