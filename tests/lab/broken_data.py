@@ -79,9 +79,6 @@ enter(
             classifier(50, max_iter=20), np.zeros((500, 8)), curved(500)[1]
         ),
         "every row the first, numbers": lambda: alike(regressor(50, max_iter=20), *friedman()),
-        "three distinct rows, labels by chance": lambda: few_distinct(
-            classifier(50, max_iter=20), 3, np.random.default_rng(0).integers(0, 2, 600)
-        ),
         "rows equal to the sixth digit": lambda: Given(
             classifier(50, max_iter=20), 1 + 1e-9 * curved()[0], curved()[1]
         ),
@@ -89,6 +86,28 @@ enter(
             network([Dense(20, "relu"), Dense(2)], curved()[0]), *curved()[:2]
         ),
     },
+)
+
+
+enter(
+    "equal rows of different labels",
+    ("contradiction", "labels"),
+    None,
+    {
+        "three distinct rows, labels by chance": lambda: few_distinct(
+            classifier(50, max_iter=20), 3, np.random.default_rng(0).integers(0, 2, 600)
+        ),
+        "fifty distinct rows, labels by chance": lambda: few_distinct(
+            classifier(100, max_iter=50), 50, np.random.default_rng(0).integers(0, 3, 1500)
+        ),
+        "each row once for each class": lambda: Given(
+            classifier(50, max_iter=50), np.repeat(curved(300)[0], 2, axis=0), np.arange(600) % 2
+        ),
+        "ten distinct rows, numbers": lambda: few_distinct(
+            regressor(50, max_iter=50), 10, np.random.default_rng(0).normal(size=600)
+        ),
+    },
+    states="after",
 )
 
 
@@ -194,6 +213,14 @@ enter(
 # ---- targets
 
 
+def raw_network():
+    X, y = table("wine")
+    return Given(network([Dense(30, "relu"), Dense(3)], X), X, y, trainer={"optimizer": "adam"})
+
+
+enter("columns not scaled", ("unscaled",), None, {"wine as it is, a Network": raw_network})
+
+
 def targets(model, factor=1.0, shift=0.0):
     X, y = friedman()
     return Given(model, X, factor * y + shift)
@@ -224,6 +251,16 @@ enter(
     0.4,
     {"diabetes, a pipeline": lambda: raw(scaled(regressor(100, max_iter=100)), "diabetes")},
 )
+
+
+def far_network():
+    X, y = friedman()
+    trainer = {"optimizer": "adam", "max_epochs": 60}
+    net = network([Dense(50, "relu"), Dense(1)], X, "squared_error")
+    return Given(net, X, y[:, None] + 1000, trainer=trainer)
+
+
+enter("targets not scaled", ("targets",), 0.6, {"of mean 1000, a Network": far_network})
 
 
 def beyond(output, factor=3.0, shift=0.0, loss="squared_error"):

@@ -63,6 +63,9 @@ enter(
             classifier(40, 40, 40, activation="tanh", alpha=300.0, max_iter=100)
         ),
         "weight_decay=50": lambda: curves(classifier(weight_decay=50.0)),
+        "alpha=1000 with layers": lambda: curves(
+            classifier(layers=[Dense(50), Dense(20, "tanh")], alpha=1000.0)
+        ),
         "AdamW of decay 100, in a pipeline": lambda: wine(
             scaled(classifier(solver=AdamW(0.005, weight_decay=100.0), max_iter=100))
         ),
@@ -473,7 +476,10 @@ enter(
         "1 in 50, logistic, a pipeline": lambda: Given(
             scaled(classifier(20, activation="logistic", max_iter=50)), *rare(50)
         ),
-        "1 in 20, small alpha and long": lambda: Given(
+        "1 in 30, layers of tanh": lambda: Given(
+            classifier(layers=[Dense(30, "tanh"), Dense(30, "tanh")], max_iter=20), *rare(30)
+        ),
+        "1 in 20, alpha=30": lambda: Given(
             classifier(20, alpha=30.0, learning_rate_init=0.01, max_iter=100), *rare(20)
         ),
     },

@@ -62,7 +62,7 @@ healthy(
         "20 layers of tanh, orthogonal": lambda: digits(
             classifier(*(50,) * 20, activation="tanh", init="orthogonal", max_iter=30)
         ),
-        "30 layers of tanh, orthogonal, gain 2": lambda: digits(
+        "30 layers of tanh, orthogonal, gain 1.5": lambda: digits(
             classifier(*(50,) * 30, activation="tanh", max_iter=40,
                        init={"name": "orthogonal", "gain": 1.5})
         ),
@@ -101,6 +101,26 @@ healthy(
             classifier(64, 64, init="torch_linear", bias_init="torch_linear", max_iter=40)
         ),
     },
+)  # fmt: skip
+
+healthy(  # not the best start, and it trains
+    0.85,
+    {
+        "40 layers of selu, He": lambda: digits(
+            classifier(*(64,) * 40, activation="selu", init="he", max_iter=40)
+        ),
+        "30 layers of tanh, orthogonal, gain 2": lambda: digits(
+            classifier(*(64,) * 30, activation="tanh", max_iter=40,
+                       init={"name": "orthogonal", "gain": 2.0})
+        ),
+        "biases of deviation 5": lambda: digits(
+            classifier(64, 64, bias_init={"name": "normal", "std": 5.0}, max_iter=40)
+        ),
+        "50 layers of tanh, batch_norm": lambda: digits(
+            classifier(*(50,) * 50, activation="tanh", batch_norm=True, max_iter=40)
+        ),
+    },
+    states="after",
 )  # fmt: skip
 
 # ---- batch normalization and dropout
@@ -254,6 +274,11 @@ healthy(
         "one heavy-tailed column": lambda: heavy(
             classifier(50, 50, learning_rate_init=0.003, max_iter=150)
         ),
+        "hundred columns without use": lambda: Given(
+            classifier(50, alpha=1.0, max_iter=40),
+            np.column_stack([curved()[0], np.random.default_rng(4).normal(size=(1500, 100))]),
+            (curved()[0][:, 0] > 0).astype(int),
+        ),
         "two labels a row": lambda: two_labels(
             classifier(50, learning_rate_init=0.01, max_iter=60)
         ),
@@ -333,6 +358,10 @@ healthy(
         "scale_targets": lambda: wide_targets(regressor(100, scale_targets=True), 1e4, 1e5),
         "three outputs": lambda: Given(
             regressor(100), friedman()[0], np.column_stack([friedman()[1], *friedman()[0].T[:2]])
+        ),
+        "twenty outputs": lambda: Given(
+            regressor(100, learning_rate_init=0.003), friedman()[0],
+            np.tanh(friedman()[0] @ np.random.default_rng(0).normal(size=(10, 20)) / 3),
         ),
         "deviation 3": lambda: wide_targets(regressor(100, learning_rate_init=0.003), 3.0),
         "deviation .2": lambda: wide_targets(regressor(100), 0.2),

@@ -44,6 +44,7 @@ NAMES = {
     "rate high": {"learning_rate_too_high"},
     "diverged": {"not_finite", "learning_rate_too_high"},
     "labels": {"no_input_explains", "overfitting"},
+    "contradiction": {"labels_contradict"},
     "equal rows": {"rows_alike", "labels_contradict"},
     "stopped early": {"stopped_too_early"},
     "one class": {"one_class"},

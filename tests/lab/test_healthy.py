@@ -9,6 +9,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 SLOW = {
     "20 layers of relu, width 100",
     "30 layers of tanh, orthogonal, gain 2",
+    "30 layers of tanh, orthogonal, gain 1.5",
+    "40 layers of selu, He",
+    "50 layers of tanh, batch_norm",
     "8 layers of gelu",
     "Shapeset, tanh, glorot",
     "Shapeset, softsign, glorot",
