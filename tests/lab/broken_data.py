@@ -286,17 +286,6 @@ enter(
 )
 
 
-def one_softmax():
-    X, y, _ = curved()
-    return Given(
-        network([Dense(20, "relu"), Dense(1)], X, "softmax_cross_entropy"), X, 0 * y,
-        trainer={"optimizer": "adam"},
-    )  # fmt: skip
-
-
-enter("one softmax unit", ("range",), None, {"one softmax unit": one_softmax}, states="before")
-
-
 def skewed(model, scale, poisson=False):
     X, y = friedman()
     number = np.exp(2 * y) * scale

@@ -76,6 +76,26 @@ NAMES = {
 }
 
 
+#: Findings that name the cause by the change that was tried and helps.
+BY_REMEDY = {"learned_nothing", "learned_little"}
+#: What that is.
+CHANGES = {
+    "l2": {"alpha", "weight_decay"},
+    "weight decay": {"alpha", "weight_decay"},
+    "dropout": {"dropout"},
+    "clipping": {"clip_norm", "clip_value"},
+    "frozen": {"trainable"},
+    "few steps": {"max_iter"},
+    "rate low": {"learning_rate_init", "learning_rate", "power_t"},
+    "rate high": {"learning_rate_init", "momentum"},
+    "one class": {"class_weight"},
+    "order": {"shuffle"},
+    "noise": {"batch_size", "learning_rate_init", "momentum"},
+    "outliers": {"scaler"},
+    "batch norm": {"batch_norm"},
+    "small batches": {"batch_size", "batch_norm"},
+}
+
 HELD = "X_val" in inspect.signature(diagnose).parameters
 
 
@@ -162,6 +182,12 @@ class Situation:
     def codes(self):
         return set().union(*(NAMES[cause] for cause in self.causes))
 
+    def named_by(self, finding):
+        """Whether a finding names a cause, or is one that names it by its remedy."""
+        changed = set() if finding.remedy is None else finding.remedy.changes.keys()
+        right = set().union(*(CHANGES.get(cause, set()) for cause in self.causes))
+        return finding.code in self.codes or (finding.code in BY_REMEDY and bool(right & changed))
+
     def score(self, given, model):
         X, y = (given.X_val, given.y_val) if self.scoring == "held out" else (given.X, given.y)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -218,7 +244,7 @@ def judge(situation):
     codes = [finding.code for finding in report.findings]
     first = report.findings[0] if codes else None
     sentence = f"{first.sentence} {first.advice}" if first else ""
-    right = bool(codes) and codes[0] in situation.codes
+    right = first is not None and situation.named_by(first)
     applied, before, after = False, NONE, NONE
     if situation.goal is not None:
         before = outcome(situation, given, lambda: fitted(situation.make).model)
