@@ -8,7 +8,6 @@ from sklearn.exceptions import NotFittedError
 from minnet.common.checks import NO_NUMBERS
 from minnet.common.types import Array
 from minnet.network import Network
-from minnet.pytorch.model import network_from_torch
 from minnet.pytorch.recognition import is_torch_model
 
 __all__ = ["copy_weights"]
@@ -69,6 +68,8 @@ def copy_weights(source: Any, target: Any, layers: Any = None) -> list[str]:
     True
     """
     if is_torch_model(source):
+        from minnet.pytorch.model import network_from_torch
+
         source = network_from_torch(source)
     there, here = _network(source, "source"), _network(target, "target")
     pairs = _pairs(layers, len(here.layers), len(there.layers))

@@ -59,7 +59,11 @@ class TorchOptimizer:
 
     def factor(self, parameter: Any) -> float:
         """Return what the learning rate is multiplied with for a parameter; 0 where it is not trained."""
-        if parameter is None or not parameter.requires_grad or id(parameter) not in self.groups:
+        if parameter is None or not parameter.requires_grad:
+            return 0.0
+        if not parameter.is_leaf:  # computed of others, as what torch.nn.utils.prune leaves
+            return 1.0
+        if id(parameter) not in self.groups:
             return 0.0
         return float(self.groups[id(parameter)]["lr"]) / self.rate if self.rate else 1.0
 

@@ -1,6 +1,7 @@
 """Models of PyTorch: what is read of them computes what they compute, by autograd."""
 
 import copy
+import importlib
 import pickle
 import warnings
 
@@ -615,6 +616,17 @@ def test_compiled_models_and_optimizers_of_theirs_are_read():
     optimizer = torch.optim.SGD(compiled.parameters(), 0.1)
     found = probe(compiled, X, CLASSES, optimizer=optimizer)
     assert found["update_ratio"] > 0
+
+
+def test_pruned_weights_are_trained():
+    model = made([nn.Linear(D, 6), nn.Tanh(), nn.Linear(6, 3)])
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    importlib.import_module("torch.nn.utils.prune").random_unstructured(
+        model[0], "weight", amount=0.5
+    )
+    network = subject_of(model, X, CLASSES, optimizer=optimizer).network
+    assert_array_equal(network.layers[0].W, model[0].weight.detach().T)
+    assert [row.lr_factor for row in network.parameter_table] == [1.0] * 4
 
 
 def test_a_learning_rate_is_found_in_the_unit_of_pytorch():

@@ -12,6 +12,8 @@ from minnet.pytorch import network_from_torch, torch_from_network
 CODE = """
 import sys
 import numpy as np
+import minnet
+assert "minnet.pytorch.model" not in sys.modules
 import minnet.lab, minnet.pytorch
 from minnet import Dense, Network, copy_weights
 
