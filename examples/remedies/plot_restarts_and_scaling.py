@@ -123,6 +123,7 @@ plt.show()
 # half of the time. Restarts do not help with the wine: there every start fails, for the same reason. In
 # practice ``make_pipeline(StandardScaler(), MinNetClassifier())`` scales inputs.
 #
-# **Next.** Print ``diagnose(network, X, t)``: it names the cause and the remedy.
+# **Next.** Print ``diagnose(network, X, t)``: it names the cause and a remedy that it has tried. Of an
+# estimator ``diagnose(...).apply()`` returns one that has it.
 
 # sphinx_gallery_thumbnail_number = 2

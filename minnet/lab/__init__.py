@@ -7,7 +7,7 @@
 ``jacobians``
     Singular values of the layers' Jacobians, and from end to end.
 ``diagnose``
-    What is wrong with a network, in sentences.
+    What is wrong with a network, in sentences, and what to change: a change that was tried.
 ``find_learning_rate``
     Which learning rate to take, by a range test.
 ``displays``
