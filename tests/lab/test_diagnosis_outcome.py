@@ -1,11 +1,13 @@
 """What is said of fitted models: causes in the order of the evidence, and advice that trains."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from minnet import Dense, MinNetClassifier, MinNetRegressor
+from minnet import Adam, Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
 from minnet.lab import diagnose
 
 pytestmark = pytest.mark.filterwarnings(
@@ -229,3 +231,73 @@ def test_labels_that_nothing_explains_are_not_called_overfitting():
     report = diagnose(model, X[:300], y[:300], X_val=X[300:], y_val=y[300:])
     assert codes(report)[0] == "no_input_explains", str(report)
     assert report.findings[0].remedy is None
+
+
+# ---- what else a fit may be
+
+
+@pytest.mark.parametrize("form", ["sizes", "layers"])
+@pytest.mark.parametrize("kind", ["classes", "number"])
+def test_rows_that_are_not_those_of_the_fit(kind, form):
+    y = TARGETS[kind]
+    model = model_for(kind, form, max_iter=60).fit(X, y)
+    assert not diagnose(model, X, y)
+    report = diagnose(model, 50 * X + 20, y)
+    assert "other_rows" in codes(report), str(report)
+    assert "learning_rate" not in report.findings[0].advice
+
+
+def test_a_network_that_a_trainer_trained():
+    y = TARGETS["binary"]
+    for alpha, healthy in ((1e-4, True), (3e3, False)):
+        net = Network([Dense(30, "relu"), Dense(2)], alpha=alpha).initialize(4, random_state=0)
+        assert "learned" not in str(diagnose(net, X, y, optimizer=Adam(0.01)))
+        Trainer(net, Adam(0.01), batch_size=50).fit(X, y, max_epochs=40)
+        report = diagnose(net, X, y, optimizer=Adam(0.01))
+        assert (not report) is healthy, str(report)
+    assert "learned nothing" in report.outcome
+    assert list(report.findings[0].remedy.changes) == ["alpha"]
+    mended = report.apply()
+    Trainer(mended, Adam(0.01), batch_size=50).fit(X, y, max_epochs=40)
+    assert (mended.predict(X).argmax(axis=1) == y).mean() > 0.9
+
+
+def test_weights_that_a_user_has_drawn_are_not_those_of_a_fit():
+    net = Network([Dense(30, "relu"), Dense(2)]).initialize(4, random_state=0)
+    net.layers[0].W[:] = np.random.default_rng(7).normal(scale=0.5, size=(4, 30))
+    report = diagnose(net, X, TARGETS["binary"], optimizer="adam")
+    assert not report, str(report)
+    assert report.outcome == ""
+
+
+def test_numbers_with_noise_that_are_learned_as_far_as_anybody_could():
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(600, 5))
+    y = rows[:, 0] + rng.normal(scale=1.8, size=600)
+    model = model_for("number", max_iter=15).fit(rows, y)
+    assert model.score(rows, y) < 0.5
+    assert not diagnose(model, rows, y)
+
+
+@pytest.mark.parametrize("way", ["partial_fit", "lbfgs", "saved", "warm", "weights"])
+def test_ways_to_fit(way):
+    y = TARGETS["binary"]
+    model = model_for("binary", max_iter=60)
+    weights = None
+    if way == "partial_fit":
+        for _ in range(40):
+            model.partial_fit(X, y, classes=[0, 1])
+    elif way == "lbfgs":
+        model = MinNetClassifier((30,), solver="lbfgs", random_state=0).fit(X, y)
+    elif way == "weights":
+        weights = np.linspace(0, 2, len(X))
+        model.fit(X, y, sample_weight=weights)
+    else:
+        model.set_params(warm_start=way == "warm").fit(X, y)
+    if way == "saved":
+        model = pickle.loads(pickle.dumps(model))
+    before = model.network_.params.copy()
+    assert not diagnose(model, X, y, weights)
+    wrong = np.random.default_rng(0).permutation(y)
+    assert diagnose(model, X, wrong, weights).findings
+    assert np.array_equal(before, model.network_.params)

@@ -137,6 +137,9 @@ def _causes(
     if not causes or not _learns(causes[0], proof):
         causes[:0] = [_finding(code, what, proof) for code, what in of_fit.items() if what.tried]
     conclusive = [_finding(code, what, proof) for code, what in of_fit.items() if not what.tried]
+    asked = unknown and causes and not conclusive and all(what.remedies for what in start.values())
+    if asked and not any(one.remedy for one in causes) and unknown[0].remedy:
+        causes = unknown + causes  # nothing helps with what is found at the start
     causes = conclusive + causes or unknown
     symptoms = {
         code: what

@@ -9,7 +9,7 @@ from minnet.common.types import Array, Matrix
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.remedy import Remedy
-from minnet.lab.diagnosis.trial import MOST_ROWS, Trial, training_of
+from minnet.lab.diagnosis.trial import MOST_ROWS, Trial
 from minnet.lab.diagnosis.wording import as_advice
 from minnet.layers import Dropout
 
@@ -24,7 +24,6 @@ _SPREAD = 5.0  # ratio of standard deviations
 _CHANCE = 6.0  # standard errors
 _FEWEST = 5  # rows that say anything of means
 _STEPS = 4000
-_OPERATIONS = 5e9  # floating-point, of each training
 _ALPHAS = 1.0, 10.0, 100.0
 
 
@@ -121,13 +120,13 @@ def _best(case: Case) -> tuple[Remedy, Trial] | None:
     """Return the change with which a training does best on the rows held out, if any is better."""
     was = case.outcome_held_out
     if case.patient.n_rows > MOST_ROWS:  # trainings take fewer rows, and so fall behind further
-        own = training_of(case.patient.at_start(), _STEPS, _OPERATIONS, own_end=True)
+        own = case.fit_with(None, _STEPS)
         was = max(was, np.inf if own is None or own.held_out is None else own.held_out)
         if not np.isfinite(was):
             was = case.outcome_held_out
     better = []
     for remedy in _remedies(case):
-        trial = training_of(case.patient.after(remedy), _STEPS, _OPERATIONS, own_end=True)
+        trial = case.fit_with(remedy, _STEPS)
         if trial is None or trial.held_out is None or not trial.held_out < _BETTER * was:
             continue
         if trial.held_out < _NOTHING:

@@ -87,7 +87,10 @@ def _on_other_rows(case: Case, of_rows: Array, missed: Array, n_steps: int) -> f
         few[: len(few) // 2][: MOST_ROWS // 3], others[: len(others) // 2][: 2 * MOST_ROWS // 3]
     ]
     unseen = np.r_[few[len(few) // 2 :], others[len(others) // 2 :][:MOST_ROWS]]
-    start = copy.copy(case.patient.after(_BALANCED))
+    try:
+        start = copy.copy(case.patient.after(_BALANCED))
+    except ValueError:  # there is no such model
+        return 0.0
     weights = start.sample_weight
     start.X, start.y = _safe_indexing(start.X, seen), _safe_indexing(start.y, seen)
     if weights is not None and np.ndim(weights) > 0:

@@ -10,20 +10,20 @@ from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.settings import settings_to_try
-from minnet.lab.diagnosis.trial import Trial, training_of
 from minnet.lab.diagnosis.wording import as_advice
 from minnet.links import dense
 from minnet.training.constant_answer import loss_of_constant
 
 _CONTRADICT = 0.9  # of the loss of the best constant, that equal rows leave
 _NOTHING_LEARNED = 0.95
-_LITTLE_LEARNED = 0.5
+_LITTLE_LEARNED = 0.3
 _STEPS = 300
 _EXPLAINED = 0.98
 _LONGER = 1.25  # the loss over that of a longer fit
+_OWN_ROWS = 0.5  # of the loss of the best constant
+_LEARNS = 0.9
 _ALIKE = 0.1
 _MOST_STEPS = 3000  # of a fit that stopped early
-_OPERATIONS = 5e9  # floating-point, of a fit that is tried
 
 
 @finding(
@@ -48,7 +48,7 @@ def _labels_contradict(case: Case) -> Found | None:
 @finding(
     "after a fit that learned little: the loss of trees and of a linear model on rows they were not "
     "trained on, over that of the best answer that is the same for all: 0.98",
-    unless=("rows_alike", "labels_contradict"),
+    unless=("rows_alike", "labels_contradict", "other_rows"),
     after_fit=True,
 )
 def _no_input_explains(case: Case) -> Found | None:
@@ -65,9 +65,35 @@ def _no_input_explains(case: Case) -> Found | None:
 
 
 @finding(
+    "after a fit that learned too little: its own last loss over that of the best answer that is the "
+    "same for all of these rows: under 0.5",
+    unless=("labels_contradict",),
+    after_fit=True,
+)
+def _other_rows(case: Case) -> Found | None:
+    model = case.estimator
+    if not case.failed or model is None or model.early_stopping or not model.shuffle:
+        return None
+    if (
+        case.best is None or case.loss < _OWN_ROWS * case.best
+    ):  # normalized by this batch they are right
+        return None
+    last = getattr(model, "loss_", None)
+    if last is None or not last < _OWN_ROWS * case.best or case.outcome < _NOTHING_LEARNED:
+        return None
+    sentence = (
+        f"The fit ended at a loss of {last:.2g}, and on these rows the network has "
+        f"{case.outcome * case.best:.3g}: they are others than those that it was trained on last, or not "
+        "prepared as those were."
+    )
+    advice = "Give the rows of the fit as X, and rows that were held out as X_val."
+    return Found(None, last / case.best, _OWN_ROWS, sentence, advice=advice)
+
+
+@finding(
     "after a fit that learned too little and ended before ``max_iter``: its loss over that of a longer "
     "one: 1.25",
-    unless=("no_input_explains", "labels_contradict", "rows_alike"),
+    unless=("no_input_explains", "labels_contradict", "rows_alike", "other_rows"),
     after_fit=True,
 )
 def _stopped_too_early(case: Case) -> Found | None:
@@ -89,16 +115,19 @@ def _stopped_too_early(case: Case) -> Found | None:
         ]
     else:
         what += f": by tol={model.tol:g} its loss no longer went down."
-        change = {"tol": model.tol * 1e-3 if model.solver == "lbfgs" else 0.0}
-        remedies = [Remedy({**change, "n_iter_no_change": patience})]
-        if model.solver != "lbfgs":
-            remedies.insert(0, Remedy({"n_iter_no_change": patience}))
-    enough = case.outcome / _LONGER
-    longest = _with(case, remedies[-1])
+        if model.solver == "lbfgs":
+            remedies = [Remedy({"tol": model.tol * 1e-3})]
+        else:
+            remedies = [
+                Remedy({"n_iter_no_change": patience}),
+                Remedy({"tol": 0.0, "n_iter_no_change": patience}),
+            ]
+    enough = min(case.outcome / _LONGER, _LEARNS)
+    longest = case.fit_with(remedies[-1], _MOST_STEPS)
     if longest is None or longest.outcome > enough:
         return None  # it is something else
     for remedy in remedies:
-        trial = longest if remedy is remedies[-1] else _with(case, remedy)
+        trial = longest if remedy is remedies[-1] else case.fit_with(remedy, _MOST_STEPS)
         if trial is None or trial.outcome > min(enough, longest.outcome + _ALIKE):
             continue
         advice = (
@@ -128,7 +157,7 @@ def _learned_nothing(case: Case) -> Found | None:
 
 
 @finding(
-    "after a fit: the same: 0.5, if other models explain a third more; where nothing else is found",
+    "after a fit: the same: 0.3, if other models explain a third more; where nothing else is found",
     after_fit=True,
 )
 def _learned_little(case: Case) -> Found | None:
@@ -136,18 +165,13 @@ def _learned_little(case: Case) -> Found | None:
         return None
     sentence = (
         f"The loss of the predictions is {case.outcome:.2g} times that of the best answer that is the "
-        f"same for all rows; {case.reference.name} come to {case.reference.outcome:.2g} times, on rows "
+        f"same for all rows; with {case.reference.name} it is {case.reference.outcome:.2g} times, on rows "
         "they were not trained on."
     )
     return _not_known_why(case, sentence, _LITTLE_LEARNED)
 
 
 # ---- what they share
-
-
-def _with(case: Case, remedy: Remedy) -> Trial | None:
-    """Return a training with a remedy, to its own end if that is not too long."""
-    return training_of(case.patient.after(remedy), _MOST_STEPS, _OPERATIONS, own_end=True)
 
 
 def _not_known_why(case: Case, sentence: str, threshold: float) -> Found:
@@ -160,10 +184,13 @@ def _not_known_why(case: Case, sentence: str, threshold: float) -> Found:
         )
         return Found(None, case.outcome, threshold, sentence, advice=advice)
     remedies = settings_to_try(case)
-    advice = "This batch does not show why."
-    if remedies:
-        tried = " nor ".join(case.patient.words(remedy) for remedy in remedies)
-        advice = f"This batch does not show why: a short training goes no better with {tried}."
+    # Of many rates tried one reads one.
+    others = [one for one in remedies if "learning_rate_init" not in one.changes]
+    tried = [case.patient.words(one) for one in others]
+    if len(others) < len(remedies):
+        tried.insert(0, "other learning rates")
+    no_better = f": a short training goes no better with {' nor '.join(tried)}" if tried else ""
+    advice = f"This batch does not show why{no_better}."
     return Found(None, case.outcome, threshold, sentence, remedies, advice, by_training=True)
 
 

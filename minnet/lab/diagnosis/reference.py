@@ -110,9 +110,9 @@ def _models(subject: Subject) -> list[tuple[str, Any]]:
     options = {"n_estimators": _TREES, "min_samples_leaf": 2, "random_state": 0}
     if subject.network.loss_.output == "softmax" or _is_binary(subject):
         linear = make_pipeline(scaler, LogisticRegression(C=0.1, max_iter=50))
-        return [("extra trees", ExtraTreesClassifier(**options)), ("a linear model", linear)]
+        return [("trees", ExtraTreesClassifier(**options)), ("a linear model", linear)]
     linear = make_pipeline(scaler, RidgeCV(np.logspace(-2, 4, 7)))
-    return [("extra trees", ExtraTreesRegressor(**options)), ("a linear model", linear)]
+    return [("trees", ExtraTreesRegressor(**options)), ("a linear model", linear)]
 
 
 def _is_binary(subject: Subject) -> bool:

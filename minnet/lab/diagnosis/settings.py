@@ -15,7 +15,7 @@ __all__ = ["settings_to_try"]
 
 _ALPHA = 1e-4  # that of the estimators
 _DECAY = 0.01  # that of AdamW
-_FACTORS = 0.1, 10.0, 0.01, 100.0  # of the learning rate
+_FACTORS = 0.1, 10.0, 0.01, 100.0, 1000.0  # of the learning rate
 _SANE = 1e-5, 1.0  # learning rates
 
 
