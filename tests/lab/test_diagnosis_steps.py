@@ -2,12 +2,24 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_friedman1
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from minnet import SGD, Adam, Dense, MinNetClassifier, MinNetRegressor, Network, RMSProp, Trainer
+from minnet import (
+    SGD,
+    Adam,
+    AdamW,
+    Dense,
+    MinNetClassifier,
+    MinNetRegressor,
+    Network,
+    RMSProp,
+    Trainer,
+)
 from minnet.lab import diagnose
+from minnet.optimizers import Cosine, StepDecay, WarmUp
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -57,7 +69,13 @@ TOO_LARGE = [
 ]
 
 
-@pytest.mark.parametrize("model", TOO_LARGE, ids=repr)
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(model, marks=[pytest.mark.slow] if i % 2 else [], id=repr(model))
+        for i, model in enumerate(TOO_LARGE)
+    ],
+)
 def test_steps_that_are_too_large(model):
     data = data_of(model)
     report = diagnose(model, *data)
@@ -91,3 +109,101 @@ def test_large_steps_with_which_training_ends_well_raise_no_alarm(load, solver, 
     model = make_pipeline(StandardScaler(), network)
     assert not diagnose(model, *data)
     assert score(model, *data) > 0.95
+
+
+# ---- too small, too few, held down
+
+
+TOO_LITTLE = {
+    "too_much_l2": [
+        classifier(alpha=1e4),
+        classifier(activation="tanh", solver="sgd", learning_rate_init=0.1, alpha=300.0),
+        regressor(alpha=3000.0, solver="lbfgs"),
+    ],
+    "too_much_weight_decay": [
+        classifier(weight_decay=50.0),
+        regressor(solver=AdamW(0.01, weight_decay=20.0)),
+        classifier(solver="sgd", learning_rate_init=0.1, weight_decay=3.0),
+    ],
+    "clipped": [
+        classifier(solver="sgd", learning_rate_init=0.1, clip_norm=1e-5),
+        regressor(solver=SGD(0.1, momentum=0.9), clip_value=1e-7),
+    ],
+    "learning_rate_too_low": [
+        classifier(learning_rate_init=1e-5),
+        classifier(solver=SGD(1e-9, momentum=0.9)),
+        regressor(epsilon=1e3),
+        regressor(solver=RMSProp(1e-6)),
+        classifier(solver="sgd", learning_rate_init=0.02, learning_rate="invscaling", power_t=5.0),
+        classifier(solver="sgd", learning_rate_init=0.1, learning_rate=StepDecay(2, 0.01)),
+        classifier(learning_rate=Cosine(5)),
+        regressor(learning_rate_init=0.01, learning_rate=WarmUp(100_000)),
+    ],
+    "too_few_steps": [
+        classifier(max_iter=1),
+        classifier(batch_size=1797, max_iter=10),
+        regressor(max_iter=5),
+        regressor(max_iter=1, solver="lbfgs"),
+    ],
+}
+
+
+@pytest.mark.parametrize("fitted", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("code", "model"),
+    [
+        pytest.param(code, model, marks=[pytest.mark.slow] if i else [], id=f"{code} {i}")
+        for code, models in TOO_LITTLE.items()
+        for i, model in enumerate(models)
+    ],
+)
+def test_steps_that_lead_nowhere(code, model, fitted):
+    data = data_of(model)
+    model = clone(model)
+    before = score(clone(model), *data)
+    report = diagnose(model.fit(*data) if fitted else model, *data)
+    assert codes(report)[0] == code
+    mended = report.apply()
+    assert code not in codes(diagnose(mended, *data))
+    after = score(mended, *data)
+    assert after > 0.8
+    assert after > before + 0.1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"alpha": 10.0},
+        {"weight_decay": 0.1},
+        {"solver": AdamW(0.003, weight_decay=0.1)},
+        {"solver": "sgd", "learning_rate_init": 0.1, "clip_norm": 0.1},
+        {"clip_value": 1e-6},  # of which Adam makes steps of the same size
+        {"learning_rate": Cosine(270)},
+        {"learning_rate": WarmUp(100), "learning_rate_init": 0.01},
+        {"solver": "sgd", "learning_rate_init": 0.3, "learning_rate": "invscaling", "power_t": 0.2},
+        {"learning_rate_init": 3e-4, "max_iter": 60},
+        {"batch_size": 1797, "learning_rate_init": 0.01},
+        {"warm_start": True, "max_iter": 1},
+    ],
+    ids=repr,
+)
+def test_what_trains_in_time_raises_no_alarm(change):
+    model = classifier(**change)
+    assert not diagnose(model, DIGITS, DIGIT)
+    assert "warm_start" in change or score(model, DIGITS, DIGIT) > 0.9
+
+
+def test_labels_that_nothing_explains_are_not_a_matter_of_steps():
+    y = np.random.default_rng(0).integers(0, 2, 400)
+    for model in (classifier(max_iter=10), classifier(alpha=300.0, max_iter=20)):
+        assert not diagnose(model, X, y)
+
+
+def test_a_fit_that_ends_while_its_loss_falls_is_remarked_on():
+    model = classifier((64,), max_iter=8).fit(DIGITS, DIGIT)
+    report = diagnose(model, DIGITS, DIGIT)
+    assert not report
+    assert [remark.code for remark in report.remarks] == ["too_few_steps"]
+    assert report.remarks[0].remedy.changes["max_iter"] > 20
+    long = classifier((64,), max_iter=200).fit(DIGITS, DIGIT)
+    assert diagnose(long, DIGITS, DIGIT).remarks == []

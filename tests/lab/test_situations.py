@@ -14,11 +14,7 @@ BROKEN = [*TRAINING, *NETWORKS, *DATA]
 QUICK = list({(s.kind, s.fitted): s for s in reversed(BROKEN)}.values())
 #: By kind and name: is not named first, or its advice does not help.
 NOT_YET: set[str] = {
-    "too much L2: alpha=3000",
     "too much dropout: dropout=.8, three layers",
-    "too few steps: max_iter=1, digits",
-    "too few steps: max_iter=1, digits, fitted",
-    "learning rate too low: Adam at 1e-5, digits",
     "sorted rows, not shuffled: by class, digits, sgd",
     "batch normalization, batches of few rows: of 2 rows",
     "deep saturating stacks: tanh 100 layers, LeCun",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,7 @@ from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial, training_of
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import measure, one_pass
-from minnet.lab.subject import Subject
+from minnet.lab.subject import Subject, step_of
 from minnet.network import Network
 from minnet.training.constant_answer import loss_of_constant
 
@@ -50,7 +51,7 @@ class Case:
         self.m = measure(self.subject, passed=passed)
         assert passed[1] is not None
         self.gradient = passed[1]
-        self._trials: dict[tuple[int, str, float], Trial | None] = {}
+        self._trials: dict[tuple[int, str, float, bool], Trial | None] = {}
 
     @property
     def network(self) -> Network:
@@ -134,14 +135,20 @@ class Case:
             return self.loss < _LEARNED * self.best
         if self.outcome < _LEARNED or self.errors < _FEW_WRONG:
             return True
-        if not self.outcome < 1:
-            return False
-        if self.reference is None:
-            return self.outcome < _NOTHING
-        if self.reference.explains_nothing:
+        if self.outcome < 1 and self.reference is not None and self.reference.explains_nothing:
             # Then it knows its rows by heart, unless it tells others.
             return self.outcome_held_out < _NOTHING
-        return 1 - self.outcome >= _SHARE * (1 - self.reference.outcome)
+        return not self.falls_short(self.outcome)
+
+    def falls_short(self, outcome: float) -> bool:
+        """Return whether a training with such an outcome has learned less than it could."""
+        if outcome < _LEARNED:
+            return False
+        if not outcome < 1:
+            return True
+        if self.reference is None or self.reference.explains_nothing:
+            return outcome >= _NOTHING
+        return 1 - outcome < _SHARE * (1 - self.reference.outcome)
 
     @cached_property
     def failed(self) -> bool:
@@ -168,14 +175,32 @@ class Case:
         """Trainings that are judged by rows held out, of the model as it is and with remedies."""
         return FirstSteps(self.patient)
 
+    def step(self, clipped: bool = True) -> Array:
+        """Return the first step, of all parameters, as if momentum went on; zeros without an optimizer."""
+        optimizer = self.subject.optimizer
+        if optimizer is None:
+            return np.zeros_like(self.gradient)
+        clip = self.subject.clip if clipped else None
+        first = replace(self.subject, optimizer=optimizer.copy(), clip=clip)
+        momentum = optimizer.constants().get("momentum", 0.0)
+        return step_of(first, self.gradient) / max(1 - momentum, 1e-3)
+
     def trial(
-        self, n_steps: int, remedy: Remedy | None = None, operations: float = 5e9
+        self,
+        n_steps: int,
+        remedy: Remedy | None = None,
+        operations: float = 5e9,
+        own_end: bool = False,
     ) -> Trial | None:
         """Return a short training from the start, with a remedy if one is given; None if it cannot be."""
-        key = n_steps, repr(remedy), operations
+        key = n_steps, repr(remedy), operations, own_end
         if key not in self._trials:
-            patient = self.patient.at_start() if remedy is None else self.patient.after(remedy)
-            self._trials[key] = training_of(patient, n_steps, operations)
+            try:
+                patient = self.patient.at_start() if remedy is None else self.patient.after(remedy)
+                trial = training_of(patient, n_steps, operations, own_end=own_end)
+            except ValueError:  # there is no such model
+                trial = None
+            self._trials[key] = trial
         return self._trials[key]
 
     def fit_with(

@@ -44,6 +44,11 @@ class Patient:
         Rows that the model is not trained on.
     loss : str, Loss or loss of PyTorch, default=None
         Of a model of PyTorch.
+
+    Attributes
+    ----------
+    n_rows : int
+        Of the training.
     """
 
     def __init__(
@@ -72,7 +77,7 @@ class Patient:
             model = _quiet(model)
         self.model = model
         self.X, self.y, self.sample_weight = X, y, sample_weight
-        self.n_rows = _num_samples(X)  # of the training
+        self.n_rows = _rows_of_fit(model, _num_samples(X))
         self.optimizer = optimizer
         self.held_out = held_out
 
@@ -206,6 +211,14 @@ class Patient:
         new = copy.copy(self)
         new.model = model
         return new
+
+
+def _rows_of_fit(model: Any, n_given: int) -> int:
+    """Return how many rows a fit had, of which some are given; of a model before its fit all are."""
+    trainer = getattr(model, "_trainer", None)
+    if trainer is None or not trainer.n_epochs:
+        return n_given
+    return max(n_given, round(trainer.n_seen / trainer.n_epochs))
 
 
 def _quiet(estimator: BaseMinNet) -> BaseMinNet:

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _num_samples
 
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import CHECKS, Found, examine
@@ -65,7 +66,7 @@ class Proof:
         self._compared: dict[str, Trial | None] = {}
         self._lock = threading.Lock()
         few = patient.of_rows(MOST_ROWS)
-        if patient.n_rows <= MOST_ROWS:
+        if _num_samples(patient.X) <= MOST_ROWS:
             self.patient = few
         elif before:
             with _silently():

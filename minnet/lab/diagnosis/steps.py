@@ -7,13 +7,32 @@ import numpy as np
 from minnet.common.types import Array
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.planned import (
+    Plan,
+    compared,
+    falls_short,
+    goes_further,
+    planned_training,
+)
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial
-from minnet.optimizers import SGD
 
 _LARGE_STEP = 0.1  # of its size, a weight matrix a step: below it nothing is tried
 _SURELY_TOO_LARGE = 5.0  # where nothing can be tried
-_UPDATE_LOW = 1e-5
+_SMALL_STEP = 3e-4
+_VERY_SMALL_STEP = 1e-5  # of a Network, the length of whose training is not known
+_LITTLE_LEFT = 0.1  # of the learning rate by a schedule
+_NEAR = 1.0  # how much of the loss the steps of the training take away if gradients stay
+_FEW_STEPS = 50
+_FALLING = 0.1  # of the loss, in the last fifth of the epochs
+_FEWEST_EPOCHS = 5
+_DEFAULT_EPOCHS = 200
+_MOST_EPOCHS = 2000
+_SMALL_BATCH = 32
+_USUAL_BATCH = 200
+_USUAL_RATES = 1e-3, 1e-2, 1e-1
+_LARGE_EPSILON = 1e-3
+_DEFAULT_EPSILON = 1e-8
 _SANE = 1e-5, 1.0  # learning rates
 _DEFAULT_RATE = 0.001
 _FIRST_STEPS = 100
@@ -22,6 +41,8 @@ _OPERATIONS = 1.5e10  # floating-point
 _NOTHING = 0.95  # of the loss of the best constant
 _SOMETHING = 0.9
 _TRAINS = 0.3
+_LEARNED = 0.5
+_ENDS_WELL = 0.2
 _FEW_WRONG = 0.06
 _ALIKE = 0.05
 _FAR_BEHIND = {
@@ -82,34 +103,82 @@ def _learning_rate_too_high(case: Case) -> Found | None:
 
 
 @finding(
-    "the step over the size of the matrix: 1e-5 in every layer",
-    unless=("dead_units", "exploding_forward", "learning_rate_too_high"),
+    "the step over the size of the matrix: 3e-4 in every layer, or what the schedule leaves of the rate "
+    "over the training: 0.1; where the training as it is set learns less than half of what can be "
+    "explained, and goes further at another rate",
+    unless=("dead_units", "exploding_forward", "learning_rate_too_high", "clipped", "frozen"),
 )
 def _learning_rate_too_low(case: Case) -> Found | None:
-    ratios = _update_ratios(case)
+    ratios, plan = _update_ratios(case), Plan.of(case)
     if ratios is None or case.learned or case.fitted:  # near a minimum small steps are right
         return None
     row = int(np.nanargmax(ratios))
     worst, layer = float(ratios[row]), int(case.m.index[row])
-    if worst >= _UPDATE_LOW:
+    optimizer = case.subject.optimizer
+    rate, share = optimizer.learning_rate, 1.0 if plan is None else plan.share_of_rate
+    if share < _LITTLE_LEFT:
+        figure, threshold = share, _LITTLE_LEFT
+        sentence = (
+            f"The schedule leaves {share:.2g} of the learning rate {rate:g}, on average over the "
+            f"{plan.n_steps} steps of the training."  # type: ignore[union-attr]
+        )
+        remedies = [Remedy({"learning_rate": "constant"})]
+    elif worst < _SMALL_STEP:
+        figure, threshold = worst, _SMALL_STEP
+        sentence = (
+            f"At learning rate {rate:g} no step changes the weights of a layer by more than {worst:.2g} "
+            "of their size, where about 0.001 to 0.01 is usual."
+        )
+        remedies = []
+        epsilon = optimizer.constants().get("epsilon", 0.0)
+        if epsilon > _LARGE_EPSILON:
+            sentence += f" epsilon={epsilon:g} is far above the size of the gradients."
+            remedies.append(Remedy({"epsilon": _DEFAULT_EPSILON}))
+        remedies += _higher(case)
+    else:
         return None
-    optimizer, clip = case.subject.optimizer, case.subject.clip or {}
-    rate, norm, limit = (
-        optimizer.learning_rate,
-        float(np.linalg.norm(case.gradient)),
-        clip.get("clip_norm"),
-    )
-    clipped = type(optimizer) is SGD and limit is not None and norm > limit
+    own = planned_training(case) if _is_slow(plan, worst) else None
+    if own is None or not falls_short(case, own):
+        return None
+    best = _best_of(case, remedies, own)
+    if best is None:
+        return None
+    advice = compared(case, best[0], own, best[1])
+    return Found(layer, figure, threshold, sentence, [best[0]], advice, tried=True)
+
+
+@finding(
+    "the loss over that of the best constant where ``max_iter`` ends the training: 0.5, if it has learned "
+    "less than half of what can be explained, and a longer training goes further; of a fit that has "
+    "learned, how much of the loss the last fifth of the epochs took away: 0.1",
+    unless=("learning_rate_too_low", "learning_rate_too_high", "too_much_l2",
+            "too_much_weight_decay", "clipped", "frozen"),
+)  # fmt: skip
+def _too_few_steps(case: Case) -> Found | None:
+    model, plan = case.estimator, Plan.of(case)
+    if case.fitted:
+        return _still_falling(case)
+    if model is None or plan is None or model.warm_start or not _is_short(plan):
+        return None
+    own = planned_training(case)
+    if own is None or own.n_steps < plan.n_steps or not falls_short(case, own):
+        return None
+    remedies = [Remedy({"max_iter": n}) for n in _more_epochs(model.max_iter)]
+    if model.solver != "lbfgs":
+        smaller = [Remedy({"batch_size": _SMALL_BATCH})] if plan.batch_size > _SMALL_BATCH else []
+        large = plan.batch_size > _USUAL_BATCH
+        remedies = [*smaller, *remedies] if large else [*remedies, *smaller]
+    best = _best_of(case, remedies, own)
+    if best is None:
+        return None
+    per_epoch = plan.n_steps // model.max_iter
+    epochs = "iterations" if model.solver == "lbfgs" else f"epochs of {per_epoch}"
     sentence = (
-        f"At learning rate {rate:g} no step changes the weights of a layer by more than {worst:.2g} of "
-        "their size, where about 0.001 to 0.01 is usual."
+        f"The training is over after {plan.n_steps} steps: max_iter={model.max_iter} {epochs}, on "
+        f"{plan.n_rows} rows."
     )
-    if clipped:
-        sentence += f" The gradient has a norm of {norm:.3g}, and {limit:g} are left of it."
-        return Found(layer, worst, _UPDATE_LOW, sentence, [Remedy({"clip_norm": None})])
-    return Found(
-        layer, worst, _UPDATE_LOW, sentence, _rates(case, [rate * 0.01 / max(worst, 1e-300)])
-    )
+    advice = compared(case, best[0], own, best[1])
+    return Found(None, own.outcome, _LEARNED, sentence, [best[0]], advice, tried=True)
 
 
 # ---- what they share
@@ -167,3 +236,64 @@ def _update_ratios(case: Case) -> Array | None:
     if optimizer is None or not case.m.layers or not np.isfinite(case.m["update_ratio"]).any():
         return None
     return case.m["update_ratio"] / max(1 - optimizer.constants().get("momentum", 0.0), 1e-3)
+
+
+def _higher(case: Case) -> list[Remedy]:
+    """Return higher rates to try."""
+    rate = case.subject.optimizer.learning_rate
+    about = [10 * rate, 100 * rate, 1000 * rate, *_USUAL_RATES]
+    return _rates(case, sorted(one for one in about if one > 3 * rate))
+
+
+def _best_of(case: Case, remedies: list[Remedy], own: Trial) -> tuple[Remedy, Trial] | None:
+    """Return the first remedy with which the training ends well, or that with which it goes furthest."""
+    best: tuple[Remedy, Trial] | None = None
+    for remedy in remedies:
+        trial = planned_training(case, remedy)
+        if trial is None or not goes_further(own, trial):
+            continue
+        if best is None or trial.outcome < best[1].outcome:
+            best = remedy, trial
+        if trial.outcome <= _ENDS_WELL:
+            break
+    return best
+
+
+def _is_slow(plan: Plan | None, ratio: float) -> bool:
+    """Return whether it is worth a training to see if steps are too small."""
+    if plan is None:
+        return ratio < _VERY_SMALL_STEP
+    return plan.reach < _NEAR or plan.share_of_rate < _LITTLE_LEFT
+
+
+def _is_short(plan: Plan) -> bool:
+    """Return whether it is worth a training to see if steps are too few."""
+    return plan.n_steps <= _FEW_STEPS or plan.reach < _NEAR
+
+
+def _more_epochs(max_iter: int) -> list[int]:
+    more = {10 * max_iter, _DEFAULT_EPOCHS, 5 * _DEFAULT_EPOCHS}
+    return sorted(n for n in more if n >= 3 * max_iter and n <= max(_MOST_EPOCHS, 10 * max_iter))
+
+
+def _still_falling(case: Case) -> Found | None:
+    """Return what is to be said of a fit that max_iter ended while its loss was falling."""
+    model = case.estimator
+    curve = getattr(model, "loss_curve_", [])[-getattr(model, "n_iter_", 0) :]
+    if (
+        model.n_iter_ != model.max_iter
+        or len(curve) < _FEWEST_EPOCHS
+        or not case.outcome > _TRAINS / 3
+    ):
+        return None
+    last = max(1, len(curve) // 5)
+    fall = 1 - curve[-1] / curve[-1 - last] if curve[-1 - last] > 0 else 0.0
+    if not fall > _FALLING:
+        return None
+    sentence = (
+        f"The loss was still falling when max_iter={model.max_iter} ended the fit: by {fall:.0%} in the "
+        f"last {last} epoch{'s' * (last > 1)}."
+    )
+    remedies = [Remedy({"max_iter": n}) for n in _more_epochs(model.max_iter)[:1]]
+    advice = "A longer fit may go further."
+    return Found(None, fall, _FALLING, sentence, remedies, advice, by_training=True)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import _num_samples
 
+from minnet.estimators.base import BaseMinNet
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.losses import errors_of
 from minnet.lab.diagnosis.patient import Patient
@@ -113,12 +114,19 @@ def training_of(
         if n_steps < _FEWEST_STEPS:
             return None
         stop = _StopAfter(n_steps, seconds)
+        # The objective divides the L2 term by the rows of the training, of which some are here.
+        share = _num_samples(small.X) / patient.n_rows
         try:
             if small.estimator is None:
+                subject.network.alpha *= share
                 _train_network(subject, batch_size, stop)
                 trained: Any = small._with(subject.network)
             else:
-                longer = patient.n_rows / _num_samples(small.X) if own_end else None
+                small.estimator.set_params(alpha=small.estimator.alpha * share)
+                longer: float | None = None
+                if own_end:
+                    longer = _steps_an_epoch(small.estimator, patient.n_rows)
+                    longer /= _steps_an_epoch(small.estimator, _num_samples(small.X))
                 trained = small._with(_train_estimator(small, batch_size, stop, longer))
             outcome, held_out = trained.outcome(), trained.outcome_held_out()
             wrong, errors = errors_of(trained.subject())
@@ -168,6 +176,12 @@ def _batch_size(patient: Patient) -> int:
         return min(_BATCH, n_rows)
     return (
         n_rows if patient.estimator.solver == "lbfgs" else batch_size_of(patient.estimator, n_rows)
+    )
+
+
+def _steps_an_epoch(estimator: BaseMinNet, n_rows: int) -> int:
+    return (
+        1 if estimator.solver == "lbfgs" else math.ceil(n_rows / batch_size_of(estimator, n_rows))
     )
 
 
