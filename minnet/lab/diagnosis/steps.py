@@ -279,12 +279,10 @@ def _more_epochs(max_iter: int) -> list[int]:
 def _still_falling(case: Case) -> Found | None:
     """Return what is to be said of a fit that max_iter ended while its loss was falling."""
     model = case.estimator
-    curve = getattr(model, "loss_curve_", [])[-getattr(model, "n_iter_", 0) :]
-    if (
-        model.n_iter_ != model.max_iter
-        or len(curve) < _FEWEST_EPOCHS
-        or not case.outcome > _TRAINS / 3
-    ):
+    if model is None or model.n_iter_ != model.max_iter:
+        return None
+    curve = getattr(model, "loss_curve_", [])[-model.n_iter_ :]  # lbfgs keeps none
+    if len(curve) < _FEWEST_EPOCHS or not case.outcome > _TRAINS / 3:
         return None
     last = max(1, len(curve) // 5)
     fall = 1 - curve[-1] / curve[-1 - last] if curve[-1 - last] > 0 else 0.0

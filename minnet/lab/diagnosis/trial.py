@@ -118,7 +118,8 @@ def training_of(
         share = _num_samples(small.X) / patient.n_rows
         try:
             if small.estimator is None:
-                subject.network.alpha *= share
+                if patient._torch is None:  # whose weight decay does not depend on the rows
+                    subject.network.alpha *= share
                 _train_network(subject, batch_size, stop)
                 trained: Any = small._with(subject.network)
             else:
