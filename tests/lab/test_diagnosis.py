@@ -241,7 +241,7 @@ def test_small_fresh_networks_raise_no_alarm():
 
 
 def test_a_dead_network_after_training():
-    clf = MinNetClassifier((50,), max_iter=1, random_state=0)
+    clf = MinNetClassifier((50,), max_iter=20, random_state=0)
     with pytest.warns(match="converged"):
         clf.fit(DIGITS, DIGIT)
     clf.intercepts_[0][:] = -1e3
