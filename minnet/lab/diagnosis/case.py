@@ -202,16 +202,3 @@ class Case:
                 trial = None
             self._trials[key] = trial
         return self._trials[key]
-
-    def fit_with(
-        self, remedy: Remedy | None, n_steps: int, operations: float = 5e9
-    ) -> Trial | None:
-        """Return a training that ends where the model's fit would, if that is not too long.
-
-        None if there can be no such model, or no such training.
-        """
-        try:
-            patient = self.patient.at_start() if remedy is None else self.patient.after(remedy)
-        except ValueError:
-            return None
-        return training_of(patient, n_steps, operations, own_end=True)

@@ -120,13 +120,13 @@ def _best(case: Case) -> tuple[Remedy, Trial] | None:
     """Return the change with which a training does best on the rows held out, if any is better."""
     was = case.outcome_held_out
     if case.patient.n_rows > MOST_ROWS:  # trainings take fewer rows, and so fall behind further
-        own = case.fit_with(None, _STEPS)
+        own = case.trial(_STEPS, None, own_end=True)
         was = max(was, np.inf if own is None or own.held_out is None else own.held_out)
         if not np.isfinite(was):
             was = case.outcome_held_out
     better = []
     for remedy in _remedies(case):
-        trial = case.fit_with(remedy, _STEPS)
+        trial = case.trial(_STEPS, remedy, own_end=True)
         if trial is None or trial.held_out is None or not trial.held_out < _BETTER * was:
             continue
         if trial.held_out < _NOTHING:

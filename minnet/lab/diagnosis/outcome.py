@@ -123,11 +123,11 @@ def _stopped_too_early(case: Case) -> Found | None:
                 Remedy({"tol": 0.0, "n_iter_no_change": patience}),
             ]
     enough = min(case.outcome / _LONGER, _LEARNS)
-    longest = case.fit_with(remedies[-1], _MOST_STEPS)
+    longest = case.trial(_MOST_STEPS, remedies[-1], own_end=True)
     if longest is None or longest.outcome > enough:
         return None  # it is something else
     for remedy in remedies:
-        trial = longest if remedy is remedies[-1] else case.fit_with(remedy, _MOST_STEPS)
+        trial = longest if remedy is remedies[-1] else case.trial(_MOST_STEPS, remedy, own_end=True)
         if trial is None or trial.outcome > min(enough, longest.outcome + _ALIKE):
             continue
         advice = (
