@@ -44,8 +44,12 @@ _FAR_TOO_LARGE, _FAR_TOO_LARGE_COLUMN, _FAR_TOO_SMALL, _FAR_OFF = 30.0, 100.0, 1
 
 _IN_ORDER = 0.8  # of the targets' variance is left within mini-batches
 _FEWEST_IN_A_BLOCK = 20
-_EPOCHS = 100  # in which order shows, or what is affordable of them
-_HARDLY_LEARNS, _SLOWER = 0.5, 1.25
+_EPOCHS = 10, 100  # in which order shows, or what is affordable of them
+_HARDLY_LEARNS, _SLOWER = (
+    0.5,
+    1.25,
+)  # losses over the best constant's, and over those of shuffled rows
+_LEARNS, _MUCH_SLOWER = 0.2, 2.5
 
 
 @finding("targets that differ from the first: none, of at least 10", of_data=True)
@@ -163,9 +167,14 @@ def _rows_in_order(case: Case) -> Found | None:
     if share > _IN_ORDER:
         return None
     shuffled = Remedy({"shuffle": True})
-    longer = FirstSteps(case.patient, _EPOCHS * -(-n // size))
-    before, after = longer.loss(), longer.loss(shuffled)
-    if not before > max(_HARDLY_LEARNS, _SLOWER * after):
+    for n_epochs in _EPOCHS:
+        steps = FirstSteps(case.patient, n_epochs * -(-n // size))
+        before, after = steps.loss(), steps.loss(shuffled)
+        if before > _SLOWER * after and before > _HARDLY_LEARNS:
+            break
+        if before > _MUCH_SLOWER * after and before > _LEARNS:
+            break
+    else:
         return None
     sentence = (
         f"The rows come in order, and shuffle=False: in mini-batches of {size} rows the targets vary by "
