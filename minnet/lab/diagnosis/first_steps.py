@@ -20,6 +20,7 @@ __all__ = ["FirstSteps"]
 
 # Losses over that of the best constant answer, and how often that of the better is in the other's.
 _NOTHING, _HARDLY_LEARNS, _LEARNS = 0.95, 0.5, 0.15
+_NUMBERS_LEARN = 0.3
 _SLIGHTLY, _SLOWER, _MUCH_SLOWER = 1.2, 1.5, 3.0
 
 _OPERATIONS = 4e9  # floating-point, of one training
@@ -104,7 +105,7 @@ class FirstSteps:
         """
         loss = self.loss_of_worst_output if of_worst_output else self.loss
         before = loss(Remedy({}) if anew and self.patient.estimator is None else None)
-        if before <= _LEARNS and not far:
+        if before <= (_NUMBERS_LEARN if of_worst_output else _LEARNS) and not far:
             return False
         return any(_clearly_better(before, loss(remedy), far) for remedy in remedies)
 
