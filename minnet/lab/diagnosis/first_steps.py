@@ -26,6 +26,7 @@ _SLIGHTLY, _SLOWER, _MUCH_SLOWER = 1.2, 1.5, 3.0
 _OPERATIONS = 4e9  # floating-point, of one training
 _MOST_ROWS = 1500
 _FEWEST_ROWS = 60  # of which a third tells something
+_ANEW = Remedy({})  # a Network with new weights
 _OF_A_NETWORK = "adam"  # whose optimizer is not known
 
 
@@ -45,18 +46,16 @@ class FirstSteps:
 
     def __init__(self, patient: Patient, n_steps: int = 300) -> None:
         self.n_steps = n_steps
-        optimizer = patient.optimizer
-        if patient.estimator is None and optimizer is None:
-            optimizer = _OF_A_NETWORK
         n = _num_samples(patient.X)
         rows = np.linspace(0, n - 1, min(n, _MOST_ROWS)).round().astype(int)
         own, others = _parted(patient, rows) if n >= _FEWEST_ROWS else (rows, rows[:0])
-        weights = patient.sample_weight
-        if weights is not None and np.ndim(weights):
-            weights = _safe_indexing(weights, own)
-        held_out = _rows_of(patient, others) if len(others) else None
-        model = patient.at_start().model
-        self.patient = Patient(model, *_rows_of(patient, own), weights, optimizer, held_out)
+        self.patient = new = patient.at_start()
+        new.X, new.y = _rows_of(patient, own)
+        new.held_out = _rows_of(patient, others) if len(others) else None
+        if patient.sample_weight is not None and np.ndim(patient.sample_weight):
+            new.sample_weight = _safe_indexing(patient.sample_weight, own)
+        if patient.estimator is None and patient.optimizer is None:
+            new.optimizer = _OF_A_NETWORK
         self._trials: dict[str, tuple[Patient, Trial] | None] = {}
 
     def loss(self, remedy: Remedy | None = None) -> float:
@@ -104,7 +103,7 @@ class FirstSteps:
             Whether a Network is compared with one like it of new weights, not with itself.
         """
         loss = self.loss_of_worst_output if of_worst_output else self.loss
-        before = loss(Remedy({}) if anew and self.patient.estimator is None else None)
+        before = loss(_ANEW if anew and self.patient.estimator is None else None)
         if before <= (_NUMBERS_LEARN if of_worst_output else _LEARNS) and not far:
             return False
         return any(_clearly_better(before, loss(remedy), far) for remedy in remedies)
@@ -120,7 +119,10 @@ class FirstSteps:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                patient = self.patient if remedy is None else self.patient.after(remedy)
+                if remedy == _ANEW:
+                    patient = self.patient.anew()
+                else:
+                    patient = self.patient if remedy is None else self.patient.after(remedy)
                 trial = training_of(patient, self.n_steps, _OPERATIONS)
             except ValueError:  # no such model can be made
                 return None

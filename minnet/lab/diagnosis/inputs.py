@@ -177,7 +177,7 @@ def _rows_in_order(case: Case) -> Found | None:
     else:
         return None
     sentence = (
-        f"The rows come in order, and shuffle=False: in mini-batches of {size} rows the targets vary by "
+        f"The rows come in order, and shuffle=False: among {size} neighbours the targets vary by "
         f"{share:.2g} of what they vary in all, so that each step unlearns what the last ones taught."
     )
     advice = (

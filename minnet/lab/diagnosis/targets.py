@@ -15,6 +15,7 @@ from minnet.links import dense
 from minnet.training.constant_answer import loss_of_answer
 
 _OUT_OF_REACH = 0.1  # of the best constant's loss
+_SOME_ROWS = 20
 
 # Losses of numbers, times that of the best constant.
 _OF_ZEROS = 5.0
@@ -35,10 +36,10 @@ _LINEAR = Remedy({"output_activation": "identity"}, "a last layer without an act
 )
 def _output_range(case: Case) -> Found | None:
     i, activation = _of_output(case)
-    best = case.best
-    if activation is None or best is None or not best > 0:
+    best, twice = case.best, _are_shares(case)
+    if best is None or not best > 0 or (activation is None and not twice):
         return None
-    low, high = _range_of(activation)
+    low, high = (0.0, 1.0) if twice else _range_of(activation)
     if not (np.isfinite(low) or np.isfinite(high)):
         return None
     loss, T = case.network.loss_, dense(case.subject.T)
@@ -51,7 +52,7 @@ def _output_range(case: Case) -> Found | None:
         for word, bound in (("at least", low), ("at most", high))
         if np.isfinite(bound)
     )
-    name = type(activation).__name__.lower()
+    name = "softmax" if twice else type(activation).__name__.lower()
     if _of_classes(loss):
         why = f"before the {_link(loss)} of the loss, so that no class can be sure"
     else:
@@ -60,7 +61,8 @@ def _output_range(case: Case) -> Found | None:
         f"The outputs are {bounds}, by the {name} of the last layer, {why}: no weights have less than "
         f"{share:.2g} times the loss of the best answer that is the same for all."
     )
-    return Found(i, share, _OUT_OF_REACH, sentence, [_LINEAR])
+    advice = "Leave out the softmax of the last layer, which the loss has itself." if twice else ""
+    return Found(i, share, _OUT_OF_REACH, sentence, [] if twice else [_LINEAR], advice)
 
 
 class _Scale(NamedTuple):
@@ -107,8 +109,6 @@ def _initial_loss_too_high(case: Case) -> Found | None:
     best = case.best
     if not case.m.layers or best is None or not best > 0:
         return None
-    # Dropout multiplies in a pass of training what is left: no fault of the weights.
-    loss = min(case.loss, case.outcome * best)
     of_classes = _of_classes(case.network.loss_)
     if of_classes:
         # Beside the loss of logits that are all 0, where a good start is: it is above the entropy if
@@ -119,6 +119,10 @@ def _initial_loss_too_high(case: Case) -> Found | None:
         threshold = float(chance + max(chance, 1.0))
     else:
         threshold = _OF_OUTPUTS * best
+    if not case.loss > threshold:
+        return None
+    # Dropout multiplies in a pass of training what is left: no fault of the weights.
+    loss = min(case.loss, case.outcome * best)
     if not loss > threshold:
         return None
     remedies = [
@@ -149,6 +153,14 @@ def _of_output(case: Case) -> tuple[int, Any]:
     i = max(i for i, layer in enumerate(layers) if not layer.only_in_training)
     activation = getattr(layers[i], "activation", None)
     return i, None if isinstance(activation, Identity) else activation
+
+
+def _are_shares(case: Case) -> bool:
+    """Return whether what goes into the loss's softmax has been through one already."""
+    if case.network.loss_.output != "softmax":
+        return False
+    Z = case.network.forward(case.X[:_SOME_ROWS])
+    return bool((Z >= 0).all() and np.allclose(Z.sum(axis=1), 1.0, atol=1e-5))
 
 
 def _range_of(activation: Any) -> tuple[float, float]:
