@@ -18,6 +18,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 4))
 NUMBER = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2])
 CLASS = np.digitize(NUMBER, [-0.7, 0.7])
+FORMS = "sizes", "layers", "pipeline"
 TARGETS = {
     "binary": (NUMBER > 0).astype(int),
     "classes": np.array(["low", "middle", "high"])[CLASS],
@@ -35,6 +36,22 @@ def model_for(kind, form="sizes", **options):
     return make_pipeline(StandardScaler(), model) if form == "pipeline" else model
 
 
+def each_with_each(kinds, forms):
+    """Return pairs of kinds and forms; all but as many as show each of both once are slow."""
+    return pytest.mark.parametrize(
+        ("kind", "form"),
+        [
+            pytest.param(kind, form, marks=[] if i % len(forms) == j else pytest.mark.slow)
+            for i, kind in enumerate(kinds)
+            for j, form in enumerate(forms)
+        ],
+    )
+
+
+def slow(*values):
+    return [pytest.param(value, marks=pytest.mark.slow, id=str(value)) for value in values]
+
+
 def codes(report):
     return [finding.code for finding in report.findings]
 
@@ -49,10 +66,9 @@ def trained(report, y, rows=X):
 # ---- it learned nothing: the cause is a setting
 
 
-@pytest.mark.parametrize("form", ["sizes", "layers", "pipeline"])
-@pytest.mark.parametrize("kind", TARGETS)
+@each_with_each(TARGETS, FORMS)
 @pytest.mark.parametrize(
-    "broken", [{"alpha": 3e3}, {"weight_decay": 50.0}, {"clip_norm": 1e-7}], ids=str
+    "broken", [{"alpha": 3e3}, *slow({"weight_decay": 50.0}, {"clip_norm": 1e-7})], ids=str
 )
 def test_a_setting_that_keeps_it_from_learning(kind, form, broken):
     y = TARGETS[kind]
@@ -66,7 +82,7 @@ def test_a_setting_that_keeps_it_from_learning(kind, form, broken):
 
 
 def test_signals_that_a_penalty_took_are_no_reason_to_initialize_otherwise():
-    model = MinNetClassifier((40, 40), alpha=1e4, max_iter=100, random_state=0)
+    model = MinNetClassifier((20, 20), alpha=1e4, max_iter=100, random_state=0)
     report = diagnose(model.fit(X, TARGETS["binary"]), X, TARGETS["binary"])
     assert list(report.findings[0].remedy.changes) == ["alpha"]
     assert "init" not in str(report)
@@ -75,8 +91,7 @@ def test_signals_that_a_penalty_took_are_no_reason_to_initialize_otherwise():
 # ---- it learned nothing: the cause are the data
 
 
-@pytest.mark.parametrize("form", ["sizes", "pipeline"])
-@pytest.mark.parametrize("kind", TARGETS)
+@each_with_each(TARGETS, ["sizes", "pipeline"])
 def test_targets_that_no_input_explains(kind, form):
     y = np.random.default_rng(1).permutation(TARGETS[kind])
     report = diagnose(model_for(kind, form, max_iter=3).fit(X, y), X, y)
@@ -89,7 +104,7 @@ def test_targets_that_no_input_explains(kind, form):
     assert "no_input_explains" not in codes(known)
 
 
-@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("kind", ["binary", "number", *slow("classes", "labels", "numbers")])
 def test_equal_rows_with_different_targets(kind):
     rows = np.repeat(X[:8], 50, axis=0)
     y = TARGETS[kind]
@@ -111,7 +126,7 @@ def test_equal_rows_with_different_targets(kind):
     ],
     ids=["loss", "validation"],
 )
-@pytest.mark.parametrize("kind", ["binary", "number"])
+@pytest.mark.parametrize("kind", ["number", *slow("binary")])
 def test_a_fit_that_stopped_too_early(kind, stop):
     y = TARGETS[kind]
     model = model_for(kind, solver="sgd", **stop).fit(X, y)
@@ -137,9 +152,9 @@ def balanced_accuracy(model, rows, y):
     return np.mean([(said[y == c] == c).mean() for c in np.unique(y)])
 
 
-@pytest.mark.parametrize("form", ["sizes", "layers", "pipeline"])
-@pytest.mark.parametrize("one_in", [10, 30])
-def test_a_class_of_few_rows_that_is_not_answered(one_in, form):
+@each_with_each([10, 30], FORMS)
+def test_a_class_of_few_rows_that_is_not_answered(kind, form):
+    one_in = kind
     rows, y = rare_rows(one_in)
     names = np.array(["usual", "rare"])[y]
     model = model_for("binary", form, max_iter=30, learning_rate_init=0.001, batch_size=200)
@@ -195,8 +210,7 @@ def noisy(kind, n=150):
     return rows[:n], y[:n], rows[n:], y[n:]
 
 
-@pytest.mark.parametrize("form", ["sizes", "layers", "pipeline"])
-@pytest.mark.parametrize("kind", TARGETS)
+@each_with_each(TARGETS, FORMS)
 def test_overfitting(kind, form):
     rows, y, X_val, y_val = noisy(kind)
     model = model_for(kind, form, max_iter=150).fit(rows, y)
@@ -236,8 +250,7 @@ def test_labels_that_nothing_explains_are_not_called_overfitting():
 # ---- what else a fit may be
 
 
-@pytest.mark.parametrize("form", ["sizes", "layers"])
-@pytest.mark.parametrize("kind", ["classes", "number"])
+@each_with_each(["classes", "number"], ["sizes", "layers"])
 def test_rows_that_are_not_those_of_the_fit(kind, form):
     y = TARGETS[kind]
     model = model_for(kind, form, max_iter=60).fit(X, y)
@@ -279,7 +292,7 @@ def test_numbers_with_noise_that_are_learned_as_far_as_anybody_could():
     assert not diagnose(model, rows, y)
 
 
-@pytest.mark.parametrize("way", ["partial_fit", "lbfgs", "saved", "warm", "weights"])
+@pytest.mark.parametrize("way", ["partial_fit", "lbfgs", "saved", *slow("warm", "weights")])
 def test_ways_to_fit(way):
     y = TARGETS["binary"]
     model = model_for("binary", max_iter=60)
@@ -301,3 +314,12 @@ def test_ways_to_fit(way):
     wrong = np.random.default_rng(0).permutation(y)
     assert diagnose(model, X, wrong, weights).findings
     assert np.array_equal(before, model.network_.params)
+
+
+@pytest.mark.parametrize("kind", ["classes", "number"])
+def test_a_fit_of_too_few_epochs(kind):
+    y = TARGETS[kind]
+    model = model_for(kind, max_iter=2, batch_size=200, learning_rate_init=0.003).fit(X, y)
+    report = diagnose(model, X, y)
+    assert report.findings[0].remedy is not None, str(report)
+    assert trained(report, y) < 0.35

@@ -98,7 +98,7 @@ def _rows_alike(case: Case) -> Found | None:
 )
 def _outliers(case: Case) -> Found | None:
     X = case.X
-    if sparse.issparse(X) or X.shape[0] < FEWEST_ROWS or case.failed:
+    if sparse.issparse(X) or X.shape[0] < FEWEST_ROWS or case.fitted:
         return None
     bulk, whole = _spreads(X)
     with np.errstate(divide="ignore", invalid="ignore"):
