@@ -10,7 +10,6 @@ from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.settings import settings_to_try
-from minnet.lab.diagnosis.trial import Trial
 from minnet.lab.diagnosis.wording import as_advice
 from minnet.links import dense
 from minnet.training.constant_answer import loss_of_constant
@@ -179,13 +178,6 @@ def _not_known_why(case: Case, sentence: str, threshold: float) -> Found:
     """Return a finding that says what was tried of the settings."""
     trial = case.trial(_STEPS)
     if trial is not None and trial.outcome < case.outcome / _LONGER:
-        if (longer := _longer(case, trial.n_steps)) is not None:
-            remedy, fitted = longer
-            advice = (
-                f"{as_advice(case.patient.words(remedy))}: after {fitted.n_steps} steps it is "
-                f"{fitted.outcome:.2g} times."
-            )
-            return Found(None, case.outcome, threshold, sentence, [remedy], advice, tried=True)
         advice = (
             f"These settings are not the cause: a new training comes to {trial.outcome:.2g} times in "
             f"{trial.n_steps} steps, if it is not stopped."
@@ -200,19 +192,6 @@ def _not_known_why(case: Case, sentence: str, threshold: float) -> Found:
     no_better = f": a short training goes no better with {' nor '.join(tried)}" if tried else ""
     advice = f"This batch does not show why{no_better}."
     return Found(None, case.outcome, threshold, sentence, remedies, advice, by_training=True)
-
-
-def _longer(case: Case, n_steps: int) -> tuple[Remedy, Trial] | None:
-    """Return a fit of more epochs, if there were fewer steps than that and it goes further."""
-    model = case.estimator
-    if model is None or model.solver == "lbfgs" or model.n_iter_ < model.max_iter:
-        return None
-    epochs = int(np.ceil(n_steps * batch_size_of(model, case.X.shape[0]) / case.X.shape[0]))
-    remedy = Remedy({"max_iter": int(float(f"{max(epochs, 2 * model.max_iter):.1g}"))})
-    fitted = case.fit_with(remedy, _MOST_STEPS)
-    if fitted is None or fitted.outcome > min(case.outcome / _LONGER, _LEARNS):
-        return None
-    return remedy, fitted
 
 
 def _loss_of_equal_rows(case: Case) -> float | None:
