@@ -15,7 +15,6 @@ QUICK = list({(s.kind, s.fitted): s for s in reversed(BROKEN)}.values())
 #: By kind and name: is not named first, or its advice does not help.
 NOT_YET: set[str] = {
     "too much dropout: dropout=.8, three layers",
-    "sorted rows, not shuffled: by class, digits, sgd",
     "batch normalization, batches of few rows: of 2 rows",
     "deep saturating stacks: tanh 100 layers, LeCun",
     "narrow and deep: relu, 50 layers of 10",
