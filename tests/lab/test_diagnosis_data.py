@@ -318,3 +318,9 @@ def test_first_losses_that_the_first_steps_mend_raise_no_alarm():
     model = classifier(hidden_layer_sizes=(64, 64), bias_init={"name": "normal", "std": 5.0})
     inputs = StandardScaler().fit_transform(DIGITS)
     assert "initial_loss_too_high" not in codes(diagnose(model, inputs, DIGIT))
+
+
+@pytest.mark.parametrize("activation", ["tanh", "softsign", slow("logistic")])
+def test_large_inputs_that_saturate_and_are_learned_raise_no_alarm(activation):
+    model = classifier(hidden_layer_sizes=(64, 64), activation=activation)
+    assert not diagnose(model, DIGITS, DIGIT)

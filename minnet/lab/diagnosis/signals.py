@@ -17,6 +17,7 @@ _DEAD_SHARE = 0.5  # and half the chance deviation of as many units
 _DEAD_AFTER_LEARNING = 0.9
 _TWIN_SHARE = 0.5
 _SATURATED_SHARE = 0.5
+_LEARNS_WELL = 0.3  # of the loss of the best constant, after the first steps
 _RATIO = 20.0  # by which a standard deviation changes from the first hidden layer to the last
 _ABSOLUTE = 1e3  # root mean square of pre-activations
 
@@ -158,6 +159,8 @@ def _saturated(case: Case) -> Found | None:
     share = np.nan_to_num(np.where(m.hidden, m["saturated"], 0))
     if share.max() < _SATURATED_SHARE:
         return None
+    if root_mean_squares(case.X)[1] > LARGE_INPUT and case.first_steps.loss() < _LEARNS_WELL:
+        return None  # large inputs make it so, and it is no harm
     row = int(np.flatnonzero(share >= _SATURATED_SHARE)[0])
     layer = int(m.index[row])
     also = int((share >= _SATURATED_SHARE).sum())
