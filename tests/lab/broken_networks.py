@@ -233,8 +233,8 @@ enter(
 # ---- the patient of Glorot and Bengio (2010)
 
 
-def patient(activation, width, init="standard", epochs=67, depth=5):
-    X, y = shapes(300)
+def patient(activation, width, init="standard", epochs=7, depth=5, rows=300):
+    X, y = shapes(rows)
     layers = [Dense(width, activation) for _ in range(depth)] + [Dense(9)]
     trainer = {"optimizer": SGD(0.01), "batch_size": 10, "max_epochs": epochs, "tol": 0.0}
     trainer["n_iter_no_change"] = epochs
@@ -257,8 +257,10 @@ enter(
     ("small weights", "few steps"),
     None,
     {
-        "tanh standard, 5 x 150, on the plateau": lambda: patient("tanh", 150),
-        "sigmoid standard, 4 x 150, on the plateau": lambda: patient("sigmoid", 150, depth=4),
+        "tanh standard, 5 x 150, on the plateau": lambda: patient("tanh", 150, rows=3000),
+        "sigmoid standard, 4 x 150, on the plateau": lambda: patient(
+            "sigmoid", 150, depth=4, rows=3000
+        ),
     },
     states="after",
 )

@@ -59,7 +59,7 @@ NAMES = {
     "skewed": {"skewed_targets", "unscaled_targets"},
     "batch norm": {"batch_norm_harms"},
     "small batches": {"batch_norm_harms", "noisy_gradients"},
-    "small weights": {"vanishing_forward", "vanishing_backward"},
+    "small weights": {"vanishing_forward", "vanishing_backward", "rank_collapse"},
     "vanishing": {"vanishing_backward", "vanishing_forward"},
     "large weights": {
         "exploding_forward",
@@ -72,7 +72,7 @@ NAMES = {
     "equal units": {"symmetric_units"},
     "dead": {"dead_units"},
     "linear": {"linear_network"},
-    "narrow": {"dead_units", "vanishing_forward", "vanishing_backward"},
+    "narrow": {"rank_collapse", "dead_units", "vanishing_forward", "vanishing_backward"},
 }
 
 

@@ -255,7 +255,7 @@ class TestReport:
 
     def test_sentences_have_the_figures(self):
         first = self.report.findings[0]
-        assert first.figure < first.threshold == 1 / 20
+        assert first.figure < first.threshold == 1 / 25
         assert f"{self.report.measurement['Z', 'sd'][0]:.3g}" in first.sentence
         assert "he_normal" in first.advice
         assert " ".join(str(self.report).split()).startswith(f"1. {first.sentence}")

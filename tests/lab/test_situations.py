@@ -13,14 +13,7 @@ BROKEN = [*TRAINING, *NETWORKS, *DATA]
 #: Of each kind, before the fit and after it, the first takes a moment; all of them take minutes.
 QUICK = list({(s.kind, s.fitted): s for s in reversed(BROKEN)}.values())
 #: By kind and name: is not named first, or its advice does not help.
-NOT_YET: set[str] = {
-    "too much dropout: dropout=.8, three layers",
-    "batch normalization, batches of few rows: of 2 rows",
-    "deep saturating stacks: tanh 100 layers, LeCun",
-    "narrow and deep: relu, 50 layers of 10",
-    "the paper's patient: tanh standard, 5 x 150",
-    "the paper's patient: tanh standard, 5 x 150, on the plateau, fitted",
-}
+NOT_YET: set[str] = set()
 
 
 def _name(situation):
@@ -47,7 +40,6 @@ def test_cause_and_cure(situation):
         assert verdict.trains, verdict
 
 
-@pytest.mark.xfail(reason="factors by layer are not judged", strict=True)
 def test_the_paper_is_right_about_tanh_and_softsign():
     """Glorot and Bengio (2010): with the standard initialization tanh is worse off than softsign."""
 

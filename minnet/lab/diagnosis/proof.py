@@ -82,6 +82,8 @@ class Proof:
             helps = self._trains if found.by_training else self._removes
             helping: list[Remedy] = []
             for remedy in found.remedies:
+                if helping and "hidden_layers" in remedy.changes:
+                    continue  # another network is the last resort
                 if len(helping) < _MOST_COMPARED and helps(code, remedy):
                     helping.append(remedy)
             for best in self._ranked(helping):

@@ -273,7 +273,7 @@ def _changed_layers(
                 setattr(layer, name, None)  # so that what the network is given holds for all
         if "trainable" in changes:
             layer.trainable = True
-            layer.lr_factor = layer.lr_factor or 1.0
+            layer.lr_factor = layer.lr_factor if layer.lr_factor >= 1e-3 else 1.0
             if getattr(layer, "bias_lr_factor", None) == 0:
                 layer.bias_lr_factor = None
     if output:

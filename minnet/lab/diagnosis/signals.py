@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from minnet.activations import Activation
 from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.geometry import curvature, directions, layer_outputs
 from minnet.lab.diagnosis.inputs import FEWEST_ROWS, LARGE_INPUT, all_alike
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.weights import weights_to_try
@@ -18,7 +20,17 @@ _DEAD_AFTER_LEARNING = 0.9
 _TWIN_SHARE = 0.5
 _SATURATED_SHARE = 0.5
 _LEARNS_WELL = 0.3  # of the loss of the best constant, after the first steps
-_RATIO = 20.0  # by which a standard deviation changes from the first hidden layer to the last
+_EXPLODES = 20.0  # by which a standard deviation changes from the first hidden layer to the last
+_VANISHES = 1 / 25
+_WEAK = 0.62  # the factor of gradients a layer
+_WEAK_AFTER_FIT = 0.65  # of what has learned nothing
+_WEAK_LAYERS = 3  # between which there are factors
+_NEARLY_LINEAR = 0.22  # curvature
+_DEEP = 10
+_FEW_DIRECTIONS = 2.5  # participation ratio
+_AT_ZERO = 0.1  # mean activation, of one that starts at 0.5
+_STEPS = 60  # of a training that tells whether a network learns all the same
+_LEARNS = 0.8  # times the loss of the best constant
 _ABSOLUTE = 1e3  # root mean square of pre-activations
 
 
@@ -91,7 +103,29 @@ def _symmetric_units(case: Case) -> Found | None:
 
 
 @finding(
+    "participation ratio of the pre-activations of the last of 10 hidden layers or more, 1 where all "
+    "samples lie on a line: 2.5, if the first steps of a training learn nothing",
+    unless=("symmetric_units",),
+)
+def _rank_collapse(case: Case) -> Found | None:
+    rows, m = case.hidden, case.m
+    if len(rows) < _DEEP or case.fitted or case.X.shape[0] < FEWEST_ROWS or all_alike(case.X):
+        return None
+    outputs = layer_outputs(case.network, case.X)
+    first, last = (directions(outputs[int(m.index[row])]) for row in (rows[0], rows[-1]))
+    if not 0 < last < _FEW_DIRECTIONS < first or _learns(case):
+        return None
+    sentence = (
+        f"Samples become alike with depth: after {len(rows)} hidden layers they differ in {last:.3g} "
+        f"directions (participation ratio), after the first in {first:.3g}."
+    )
+    layer = int(m.index[rows[-1]])
+    return Found(layer, last, _FEW_DIRECTIONS, sentence, weights_to_try(case, depth=True))
+
+
+@finding(
     "share of a layer's n units without a slope on any sample: 0.5 + 0.5 / sqrt(n)",
+    unless=("rank_collapse",),
 )
 def _dead_units(case: Case) -> Found | None:
     X, m = case.X, case.m
@@ -130,16 +164,16 @@ def _exploding_forward(case: Case) -> Found | None:
         return None
     rms, sd = m["Z", "rms"][rows], m["Z", "sd"][rows]
     huge, ratio = np.flatnonzero(rms > _ABSOLUTE), _last_over_first(sd)
-    if not huge.size and ratio <= _RATIO:
+    if not huge.size and ratio <= _EXPLODES:
         return None
     remedies = weights_to_try(case)
-    if ratio > _RATIO:
-        at = int(m.index[rows[huge[0] if huge.size else _first_beyond(sd / sd[0], _RATIO)]])
+    if ratio > _EXPLODES:
+        at = int(m.index[rows[huge[0] if huge.size else _first_beyond(sd / sd[0], _EXPLODES)]])
         sentence = (
             f"Signals explode going forward: the sd of the pre-activations goes from {sd[0]:.3g} to "
             f"{sd[-1]:.3g} over {_layers(len(rows))}{_per_layer(ratio, len(rows))}."
         )
-        return Found(at, float(ratio), _RATIO, sentence, remedies)
+        return Found(at, float(ratio), _EXPLODES, sentence, remedies)
     at, figure = int(m.index[rows[huge[0]]]), float(rms[huge[0]])
     sentence = (
         f"The pre-activations of layer {at} are huge: their root mean square is {figure:.3g}."
@@ -177,7 +211,8 @@ def _saturated(case: Case) -> Found | None:
 
 
 @finding(
-    "as exploding, or over the inputs' root mean square if that is more: 1/20",
+    "sd of the pre-activations in the last hidden layer over the first: 1/25; or of any over the root "
+    "mean square of the inputs, if the first has less than 1/25 of that",
     unless=("exploding_forward",),
 )
 def _vanishing_forward(case: Case) -> Found | None:
@@ -187,14 +222,14 @@ def _vanishing_forward(case: Case) -> Found | None:
     sd = m["Z", "sd"][rows]
     # Weights may be too small in the first layer, too. Sparse inputs are small on average.
     inputs = 0.0 if sparse.issparse(X) else float(np.sqrt(np.square(X, dtype=np.float64).mean()))
-    start = max(inputs, sd[0])
-    if not start > 0 or sd.min() >= start / _RATIO:
+    start = inputs if sd[0] < inputs * _VANISHES else sd[0]
+    if not start > 0 or sd.min() >= start * _VANISHES:
         return None
-    at = int(m.index[rows[_first_beyond(start / np.maximum(sd, 1e-300), _RATIO)]])
-    of_inputs = f"{inputs:.3g} of the inputs" if inputs > sd[0] else f"{sd[0]:.3g}"
+    at = int(m.index[rows[_first_beyond(start / np.maximum(sd, 1e-300), 1 / _VANISHES)]])
+    of_inputs = f"{inputs:.3g} of the inputs" if start == inputs else f"{sd[0]:.3g}"
     per_layer = _per_layer(_last_over_first(sd), len(rows))
     return Found(
-        at, float(sd.min() / start), 1 / _RATIO,
+        at, float(sd.min() / start), _VANISHES,
         f"Signals vanish going forward: the sd of the pre-activations goes from {of_inputs} to "
         f"{sd[-1]:.3g} over {_layers(len(rows))}{per_layer}.",
         weights_to_try(case),
@@ -202,36 +237,84 @@ def _vanishing_forward(case: Case) -> Found | None:
 
 
 @finding(
-    "sd of dC/ds in the first hidden layer over the last: 20",
+    "sd of dC/ds in the first hidden layer over the last: 20, without batch normalization",
 )
 def _exploding_backward(case: Case) -> Found | None:
     sd, ratio = _going_back(case)
-    if not ratio > _RATIO:
+    if not ratio > _EXPLODES or any(layer.normalizes for layer in case.network.layers):
         return None
     rows = case.hidden
     return Found(
-        int(case.m.index[rows[len(rows) - 1 - _first_beyond(sd[::-1] / sd[-1], _RATIO)]]),
-        float(ratio), _RATIO,
+        int(case.m.index[rows[len(rows) - 1 - _first_beyond(sd[::-1] / sd[-1], _EXPLODES)]]),
+        float(ratio), _EXPLODES,
         f"Gradients explode going back: {_numbers_going_back(sd, ratio)}.",
         weights_to_try(case),
     )  # fmt: skip
 
 
 @finding(
-    "the same: 1/20",
+    "the same: 1/25; or a factor of 0.62 a layer in a network that is nearly linear, if the first steps "
+    "of a training learn nothing; or one of 0.65 after a fit that learned nothing",
 )
 def _vanishing_backward(case: Case) -> Found | None:
     sd, ratio = _going_back(case)
-    if not ratio < 1 / _RATIO:
+    if not ratio < 1:
         return None
-    rows = case.hidden
-    small = _first_beyond(sd[-1] / np.maximum(sd[::-1], 1e-300), _RATIO)
-    sentence = f"Gradients vanish going back: {_numbers_going_back(sd, ratio)}."
-    at = int(case.m.index[rows[len(rows) - 1 - small]])
-    return Found(at, float(ratio), 1 / _RATIO, sentence, weights_to_try(case))
+    rows, sentence = case.hidden, f"Gradients vanish going back: {_numbers_going_back(sd, ratio)}."
+    if ratio < _VANISHES:
+        small = _first_beyond(sd[-1] / np.maximum(sd[::-1], 1e-300), 1 / _VANISHES)
+        at = int(case.m.index[rows[len(rows) - 1 - small]])
+        return Found(at, float(ratio), _VANISHES, sentence, weights_to_try(case))
+    factor = ratio ** (1 / (len(sd) - 1))
+    threshold = _WEAK_AFTER_FIT if case.learned_nothing else _WEAK
+    if len(sd) <= _WEAK_LAYERS or factor > threshold:
+        return None
+    if threshold == _WEAK:
+        bent = curvature(case.network, case.X, int(case.m.index[rows[-1]]))
+        if bent > _NEARLY_LINEAR or _learns(case):
+            return None
+        sentence += (
+            f" The layers are nearly linear on these rows, bent by {bent:.2g} of their spread."
+        )
+    sentence += (
+        f" With plain SGD the weights of all layers need about {1 / ratio:.2g} times the steps that they "
+        "would need at a factor of 1."
+    )
+    return Found(int(case.m.index[rows[0]]), factor, threshold, sentence, weights_to_try(case))
+
+
+@finding(
+    "mean activation of the last hidden layer, of an activation from 0 to 1 that is 0.5 at 0: 0.1",
+    unless=("saturated",),
+)
+def _top_layer_at_zero(case: Case) -> Found | None:
+    rows, m = case.hidden, case.m
+    if not rows.size:
+        return None
+    row = int(rows[-1])
+    mean, f = float(m["Y", "mean"][row]), case.network.layers[int(m.index[row])].activation
+    if not mean < _AT_ZERO or f is None or not _is_like_sigmoid(f):
+        return None
+    sentence = (
+        f"The last hidden layer is driven to 0: its mean activation is {mean:.2g}, where a new one has "
+        "0.5. There its slope is small, and the layers below learn little."
+    )
+    remedies = [Remedy({"bias_init": "zeros"}), *weights_to_try(case)]
+    return Found(int(m.index[row]), mean, _AT_ZERO, sentence, remedies)
 
 
 # ---- what they share
+
+
+def _learns(case: Case) -> bool:
+    """Return whether the first steps of a training learn all the same."""
+    trial = case.trial(_STEPS)
+    return trial is not None and trial.outcome < _LEARNS
+
+
+def _is_like_sigmoid(f: Activation) -> bool:
+    Z = np.array([-60.0, 0.0, 60.0])
+    return bool(np.allclose(f(Z), [0.0, 0.5, 1.0], atol=0.02))
 
 
 def _rounded(array: Array, axis: int | None = None) -> Array:

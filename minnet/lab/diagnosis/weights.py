@@ -2,47 +2,129 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from minnet.activations import Identity
+import numpy as np
+
+from minnet.activations import Activation, Identity
 from minnet.estimators.architecture import hidden_layers
+from minnet.initializers import Orthogonal
+from minnet.initializers.base import Initializer
 from minnet.initializers.mean_field import find_critical_point
+from minnet.initializers.of_network import resolve
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.weights import weight_mean, weight_variance
+from minnet.network import Network
 
 __all__ = ["weights_to_try"]
 
 _FEWER_LAYERS = 5
+_ALIKE = 0.05  # variances of weights
 
 
-def weights_to_try(case: Case) -> list[Remedy]:
+def weights_to_try(case: Case, *, depth: bool = False) -> list[Remedy]:
     """Return what may mend signals that fade or grow: other weights, then other layers.
 
-    What is there already is left out.
+    What is there already is left out, by its law: another distribution of the same variance is no
+    change.
+
+    Parameters
+    ----------
+    case : Case
+    depth : bool, default=False
+        Whether it is the directions that are lost, not the size: then orthogonal weights come first.
     """
-    m, network = case.m, case.network
-    layers = [network.layers[int(m.index[row])] for row in range(len(m.layers)) if m.hidden[row]]
-    names = {m.activations[row] for row in range(len(m.layers)) if m.hidden[row]}
-    rectifiers = sum((layer.activation or Identity()).is_rectifier for layer in layers)
-    first = "he_normal" if 2 * rectifiers > len(layers) else "glorot"
-    inits = [first]
-    if len(names) == 1 and _has_edge(layers[0]):
+    network, f = case.network, _activation(case)
+    inits = [_scaled(f), _orthogonal(f)]
+    if depth:
+        inits.reverse()
+    if _has_edge(f):
         inits.append("edge_of_chaos")
-    inits += ["orthogonal", "auto"]
-    there = getattr(case.estimator, "init", network.init)
-    remedies = [Remedy({"init": name}) for name in inits if name != there]
-    remedies += [Remedy({"init": name, "bias_init": "auto"}) for name in inits[:1]]
+    inits.append("auto")
+    remedies = [Remedy({"init": init}) for init in inits if not _follows(network, init)]
+    remedies += [Remedy({"init": init, "bias_init": "auto"}) for init in (inits[0], "auto")]
+    words = f"only {_FEWER_LAYERS} hidden layers"
+    fewer = [Remedy({"hidden_layers": _FEWER_LAYERS}, words)]
+    if len(hidden_layers(network.layers)) <= _FEWER_LAYERS:
+        fewer = []
+    if depth and f.is_rectifier:  # no weights help for long
+        remedies, fewer = remedies + fewer, []
+    if f.glorot_gain != 1:
+        remedies.append(Remedy({"activation": "tanh", "init": "auto"}))
+    if depth:
+        remedies += [
+            Remedy({"activation": name, "init": "orthogonal"}) for name in ("selu", "tanh")
+        ]
     normalizes = any(layer.normalizes for layer in network.layers)
-    remedies.append(Remedy({"batch_norm": not normalizes}))
-    if len(hidden_layers(network.layers)) > _FEWER_LAYERS:
-        words = f"only {_FEWER_LAYERS} hidden layers"
-        remedies.append(Remedy({"hidden_layers": _FEWER_LAYERS}, words))
-    return remedies
+    return [*remedies, Remedy({"batch_norm": not normalizes}), *fewer]
 
 
-def _has_edge(layer: Any) -> bool:
+def _activation(case: Case) -> Activation:
+    """Return the activation of most hidden layers."""
+    m, layers = case.m, case.network.layers
+    names = Counter(m.activations[row] for row in np.flatnonzero(m.hidden))
+    if not names:
+        return Identity()
+    row = next(
+        row for row in np.flatnonzero(m.hidden) if m.activations[row] == names.most_common(1)[0][0]
+    )
+    return layers[int(m.index[row])].activation or Identity()
+
+
+def _scaled(f: Activation) -> Any:
+    """Return the law whose variance makes up for an activation."""
+    if f.is_rectifier:
+        return "he_normal"
+    return "glorot" if f.glorot_gain == 1 else {"name": "glorot", "gain": f.glorot_gain}
+
+
+def _orthogonal(f: Activation) -> Any:
+    """Return orthogonal weights with a gain that makes up for an activation."""
+    if f.is_rectifier:
+        return {"name": "orthogonal", "gain": "auto"}
+    if f.glorot_gain == 1:
+        return "orthogonal"
+    return {"name": "orthogonal", "gain": f.glorot_gain}
+
+
+def _follows(network: Network, init: Any) -> bool:
+    """Return whether the weights of all layers but the output's follow a law already."""
+    layers = [layer.copy() for layer in network.layers]
+    for layer in layers:
+        if hasattr(layer, "init"):
+            layer.init = None
+    like = Network(layers, network.loss, init=init)
+    declared = [layer.parameters(n) for layer, n in zip(layers, network.sizes, strict=False)]
+    try:
+        chosen = resolve(like, declared)
+    except ValueError:  # such as no edge of chaos of an activation
+        return False
+    rows = [row for row in network.parameter_table if row.is_weight and len(row.shape) == 2]
+    return all(
+        _alike(network.init_[row.label], chosen[row.layer, row.name], row.shape)
+        for row in rows[:-1]
+    )
+
+
+def _alike(one: Initializer, other: Initializer, shape: tuple[int, ...]) -> bool:
+    """Return whether two laws of a matrix have the same mean and variance, and are of one kind."""
+    if isinstance(one, Orthogonal) != isinstance(other, Orthogonal):
+        return False
+    fan_in, fan_out = shape
+    laws = [
+        (weight_mean(law, fan_in, fan_out, shape), weight_variance(law, fan_in, fan_out, shape))
+        for law in (one, other)
+    ]
+    (mean, variance), (other_mean, other_variance) = laws
+    near = abs(mean - other_mean) <= _ALIKE * max(variance, other_variance) ** 0.5
+    return near and abs(variance - other_variance) <= _ALIKE * max(variance, other_variance)
+
+
+def _has_edge(f: Activation) -> bool:
     """Return whether an activation has a critical weight variance without biases."""
     try:
-        return find_critical_point(layer.activation or Identity(), 0.0) is not None
+        return find_critical_point(f, 0.0) is not None
     except Exception:  # a user's own may be anything
         return False
