@@ -22,7 +22,7 @@ SLOW = {
     "dropout=.5, wide",
 }
 #: Raise an alarm still.
-NOT_YET: set[str] = {}
+NOT_YET: set[str] = set()
 
 
 def _marks(situation):
