@@ -15,6 +15,7 @@ import fnmatch
 import re
 import shlex
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from healthy import HEALTHY
 from situations import judge
 
 HERE = Path(__file__).parent
-PACKAGES = ("numpy", "scipy", "scikit-learn")
+PACKAGES = ("minnet-learn", "numpy", "scipy", "scikit-learn")
 BROKEN = [*TRAINING, *NETWORKS, *DATA]
 
 
@@ -122,6 +123,13 @@ def healthy_table(rows, found):
     return "\n".join([*head, *lines]), alarmed
 
 
+def machine(options):
+    """Return when, where and with what this was measured, in lines that are not too long."""
+    lines = describe(options.jobs, [], PACKAGES).splitlines()
+    kept = [line for line in lines if not line.startswith("- Threads")]
+    return "".join(textwrap.fill(line, 110, subsequent_indent="  ") + "\n" for line in kept)
+
+
 def report(broken, healthy, found_broken, found_healthy, options):
     """Return the page, in Markdown."""
     broken_rows, counts = broken_table(broken, found_broken, options.sentences)
@@ -145,7 +153,7 @@ loss that it saves; the *loss* is that of the data over the loss of the best con
 with it. *Trains*: the score reaches what the situation asks for; there is no such figure where no change
 of the model can help. Diagnosed before the fit, or *fitted*.
 
-{describe(options.threads, [], PACKAGES)}- `{command}`
+{machine(options)}- `{command}`
 
 | | |
 | --- | --- |
@@ -185,7 +193,6 @@ def main():
         "--to", type=Path, default=None, help="where to write, instead of DIAGNOSIS.md"
     )
     options = parser.parse_args()
-    options.threads = options.jobs
     broken = [] if options.skip == "broken" else chosen(BROKEN, options.only)
     healthy = [] if options.skip == "healthy" else chosen(HEALTHY, options.only)
     if options.list:
