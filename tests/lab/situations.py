@@ -37,7 +37,7 @@ NAMES = {
     "l2": {"too_much_l2", "too_much_weight_decay"},
     "weight decay": {"too_much_weight_decay", "too_much_l2"},
     "dropout": {"too_much_dropout"},
-    "clipping": {"clipped", "learning_rate_too_low"},
+    "clipping": {"clipped"},
     "frozen": {"frozen"},
     "few steps": {"too_few_steps"},
     "rate low": {"learning_rate_too_low"},
