@@ -29,9 +29,12 @@ def settings_to_try(case: Case) -> list[Remedy]:
         changes.append({"weight_decay": 0.0})
     if any(isinstance(layer, Dropout) for layer in network.layers):
         changes.append({"dropout": 0.0})
-    changes += [
-        {name: None} for name, clip in (case.subject.clip or {}).items() if clip is not None
-    ]
+    clips = [name for name, clip in (case.subject.clip or {}).items() if clip is not None]
+    changes += [{name: None} for name in clips]
+    if optimizer is not None and 100 * optimizer.learning_rate <= _SANE[1]:
+        # A rate that is too low as well hides that it was the clipping.
+        rate = float(f"{100 * optimizer.learning_rate:.1g}")
+        changes += [{name: None, "learning_rate_init": rate} for name in clips]
     if optimizer is not None:
         rates = [float(f"{factor * optimizer.learning_rate:.1g}") for factor in _FACTORS]
         changes += [{"learning_rate_init": rate} for rate in rates if _SANE[0] <= rate <= _SANE[1]]
