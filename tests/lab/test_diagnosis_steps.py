@@ -207,3 +207,27 @@ def test_a_fit_that_ends_while_its_loss_falls_is_remarked_on():
     assert report.remarks[0].remedy.changes["max_iter"] > 20
     long = classifier((64,), max_iter=200).fit(DIGITS, DIGIT)
     assert diagnose(long, DIGITS, DIGIT).remarks == []
+
+
+# ---- too noisy
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        classifier(batch_size=1, learning_rate_init=0.05, max_iter=3),
+        pytest.param(regressor(batch_size=1, solver=RMSProp(0.06)), marks=pytest.mark.slow),
+    ],
+    ids=repr,
+)
+def test_batches_of_one_row_whose_gradient_is_noise(model):
+    data = tuple(a[:600] for a in data_of(model))
+    report = diagnose(clone(model).fit(*data), *data)
+    assert codes(report)[0] in ("noisy_gradients", "learning_rate_too_high")
+    assert score(report.apply(), *data) > 0.8 > score(clone(model), *data)
+
+
+def test_batches_of_one_row_that_train_raise_no_alarm():
+    model = classifier(batch_size=1, solver=SGD(0.01), max_iter=3).fit(DIGITS, DIGIT)
+    assert model.score(DIGITS, DIGIT) > 0.9
+    assert not diagnose(model, DIGITS, DIGIT)
