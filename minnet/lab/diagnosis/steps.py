@@ -40,6 +40,7 @@ _STEPS = 300
 _OPERATIONS = 1.5e10  # floating-point
 _NOTHING = 0.95  # of the loss of the best constant
 _SOMETHING = 0.9
+_CLEARLY = 0.7
 _TRAINS = 0.3
 _LEARNED = 0.5
 _ENDS_WELL = 0.2
@@ -227,6 +228,8 @@ def _is_behind(own: Trial, other: Trial) -> bool:
     """Return whether a training goes nowhere, or far less far than another one."""
     if own.left >= _NOTHING:
         return other.left < _SOMETHING
+    if own.outcome >= _NOTHING and other.outcome < _SOMETHING:
+        return other.left < _CLEARLY * own.left
     return own.left >= _FAR_BEHIND[not np.isnan(own.errors)] * other.left
 
 
