@@ -30,6 +30,7 @@ _MOST_KINDS = 200  # of rows that are told apart
 _EQUAL = 1e-7  # rows that differ by less of their size
 _TELLS_NOTHING = 0.99  # of the best constant's loss
 
+_ENOUGH_ROWS = 3000  # of which spreads are taken
 _BULK = 0.95  # of the rows, those nearest to the median
 _RULED = 0.1  # of a column's standard deviation is that of the bulk
 _RULED_UTTERLY = 1e-3
@@ -230,7 +231,7 @@ def _least_loss(case: Case, kinds: Array, n_kinds: int) -> float | None:
 
 def _spreads(X: Array) -> tuple[Array, Array]:
     """Return the standard deviation of each column, of most rows and of all."""
-    X = X.astype(np.float64)
+    X = X[:: -(-X.shape[0] // _ENOUGH_ROWS)].astype(np.float64)
     distances = np.abs(X - np.median(X, axis=0))
     near = distances <= np.quantile(distances, _BULK, axis=0, method="lower")
     n = near.sum(axis=0)
@@ -272,7 +273,8 @@ def _unusual_scale(X: Matrix) -> _Scale | None:
             f"Column {column} of the inputs has a root mean square of {largest:.3g}, {expected}"
         )
         return _Scale(largest, _LARGE_COLUMN, sentence, largest > _FAR_TOO_LARGE_COLUMN)
-    stored = np.abs(X.data if sparse.issparse(X) else X[X != 0])
+    some = X[:: -(-X.shape[0] // _ENOUGH_ROWS)]
+    stored = some.data if sparse.issparse(X) else some[some != 0]
     size = float(np.sqrt(np.square(stored, dtype=np.float64).mean())) if stored.size else 0.0
     if 0 < size < _SMALL_INPUT:
         sentence = f"{has} {size:.3g}, {expected}"
