@@ -23,6 +23,7 @@ from minnet.pytorch.writing import torch_from_network
 
 __all__ = ["diagnose"]
 
+_MOST_ROWS = 5000
 _SECONDS = 10.0  # of train=True
 _LEARNS = 0.8  # times the loss of the best constant, after a short training
 _NOT_KNOWN_WHY = "learned_nothing", "learned_little"
@@ -48,7 +49,8 @@ def diagnose(
         An estimator that is not fitted is looked at as its fit would start. For models of PyTorch see
         :func:`probe`.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Some hundred rows of the training data.
+        Rows of the training data: some hundred, better all. Of more than 5000 a random choice is looked
+        at, the same each time, with rows of each class.
     y : array-like
         As ``fit`` takes it; for a Network the targets of its loss.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -108,6 +110,8 @@ def diagnose(
     seconds = _SECONDS * train if isinstance(train, bool) else check_real("train", train, low=0)
     held_out = None if X_val is None else (X_val, y_val)
     patient = Patient(model, X, y, sample_weight, optimizer, held_out, loss)
+    if patient.n_rows > _MOST_ROWS:
+        patient = patient.of_rows(_MOST_ROWS)
     case = Case(patient)
     found = examine(case)
     before = patient.anew() if case.failed else patient.at_start()

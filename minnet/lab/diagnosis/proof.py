@@ -26,6 +26,8 @@ _STEPS = 300  # of a training to compare with
 _LONGER = (100, 300, 1000)  # the same where seconds are given for it, until one has learned
 _LEARNED = 0.1  # times the loss of the best constant
 _OPERATIONS = 2e10  # floating-point, of all trainings that one choice asks for: about a second
+_MOST_SPENT = 1e11  # likewise, of models that are made and measured
+_A_DRAW, _OF_QR = 200, 20  # of a weight; of each times the shorter side
 _MOST_COMPARED = 4
 _ALIKE = 0.1  # differences of losses, over that of the best constant
 _BETTER = 0.9  # times the loss
@@ -61,6 +63,8 @@ class Proof:
     def __init__(self, patient: Patient, before: set[str], seconds: float) -> None:
         self.patient, self.before, self.seconds = patient, before, seconds
         self._left = seconds
+        self._spent = 0.0
+        self._sizes: list[tuple[int, int]] | None = None
         self._made: dict[str, _Made | None] = {}
         self._trials: dict[tuple[str, bool], Trial | None] = {}
         self._compared: dict[str, Trial | None] = {}
@@ -131,6 +135,8 @@ class Proof:
     def _with(self, remedy: Remedy) -> _Made | None:
         """Return what is found in the model with a remedy; None if there can be no such model."""
         key = repr(remedy)
+        if key not in self._made and not self._affordable(remedy):
+            self._made[key] = None
         if key not in self._made:
             try:
                 after = self.patient.after(remedy)
@@ -143,6 +149,21 @@ class Proof:
             except Exception:  # whatever a layer or an initializer of the user's may raise
                 self._made[key] = None
         return self._made[key]
+
+    def _affordable(self, remedy: Remedy) -> bool:
+        """Return whether another model may be made and measured; the first always may."""
+        network = self.patient.subject().network if self._sizes is None else None
+        if network is not None:
+            shapes = [row.shape for row in network.parameter_table if row.is_weight]
+            self._sizes = [(max(shape), min(shape)) for shape in shapes]
+        assert self._sizes is not None
+        n_rows = min(self.patient.n_rows, MOST_ROWS)
+        cost = sum((_A_DRAW + 6 * n_rows) * long * short for long, short in self._sizes)
+        if "orthogonal" in remedy.changes.values():
+            cost += sum(_OF_QR * long * short**2 for long, short in self._sizes)
+        afford = not self._made or self._spent + cost <= _MOST_SPENT
+        self._spent += cost if afford else 0
+        return afford
 
     def _codes(self, case: Case, remedy: Remedy) -> set[str]:
         if remedy.changes.keys() & _OF_DATA:
