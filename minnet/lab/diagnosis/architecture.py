@@ -46,6 +46,9 @@ def _frozen(case: Case) -> Found | None:
     if not learning:
         sentence = f"None of the {n} layers with weights is trained: each has {why}."
         return Found(frozen[0], float(n), float(n), sentence, [remedy])
+    own = case.trial(_MORE_STEPS)
+    if own is None or own.left < _HALF:  # random features may do
+        return None
     compared = _learns_less(case, remedy, _HALF, _MORE_STEPS)
     if compared is None:
         return None
