@@ -70,7 +70,7 @@ broken = {
         MinNetClassifier((64,), alpha=1e5, **fixed),
         digits,
         digit,
-        "learned_nothing",
+        "too_much_l2",
     ),
 }
 
