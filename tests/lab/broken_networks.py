@@ -61,9 +61,6 @@ enter(
         "of 4 rows, three layers": lambda: curves(
             classifier(50, 50, 50, batch_norm=True, batch_size=4, max_iter=10)
         ),
-        "of 2 rows, digits": lambda: digits(
-            classifier(50, 50, batch_norm=True, batch_size=2, max_iter=5)
-        ),
         "of 2 rows, BatchNorm in layers": lambda: curves(
             classifier(
                 layers=[Dense(50), BatchNorm(), Dense(50), BatchNorm()], batch_size=2, max_iter=10,
@@ -76,7 +73,12 @@ enter(
     "batch normalization, batches of few rows",
     ("small batches",),
     0.85,
-    {"of one row": lambda: curves(classifier(50, batch_norm=True, batch_size=1, max_iter=20))},
+    {
+        "of 2 rows, digits": lambda: digits(
+            classifier(50, 50, batch_norm=True, batch_size=2, max_iter=5)
+        ),
+        "of one row": lambda: curves(classifier(50, batch_norm=True, batch_size=1, max_iter=20)),
+    },
 )
 
 # ---- initialization
@@ -169,8 +171,8 @@ enter(
         "uniform ±1, 4 layers": lambda: digits(
             deep(4, init={"name": "uniform", "low": -1.0, "high": 1.0})
         ),
-        "normal 5 in the output": lambda: digits(
-            classifier(50, init=["he", normal(5.0)], max_iter=20)
+        "normal 20 in the output": lambda: digits(
+            classifier(50, init=["he", normal(20.0)], max_iter=20)
         ),
         "normal 10, logistic": lambda: digits(deep(2, "logistic", init=normal(10.0))),
     },
