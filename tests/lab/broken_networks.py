@@ -139,7 +139,6 @@ enter(
         ),
         "relu 100 layers of 100, He": lambda: digits(deep(100, width=100, init="he", max_iter=30)),
     },
-    slow=True,
 )
 enter(
     "gradients vanish",

@@ -472,7 +472,10 @@ enter(
         "1 in 20": lambda: Given(classifier(30, max_iter=20), *rare(20)),
         "1 in 100": lambda: Given(classifier(30, max_iter=30), *rare(100)),
         "1 in 100, sgd": lambda: Given(
-            classifier(20, 20, solver="sgd", learning_rate_init=0.1, max_iter=30), *rare(100)
+            classifier(20, 20, solver="sgd", learning_rate_init=0.02, max_iter=20), *rare(100)
+        ),
+        "1 in 100, sgd at .1": lambda: Given(
+            classifier(20, 20, solver="sgd", learning_rate_init=0.1, max_iter=10), *rare(100)
         ),
         "1 in 50, logistic, a pipeline": lambda: Given(
             scaled(classifier(20, activation="logistic", max_iter=50)), *rare(50)

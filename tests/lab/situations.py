@@ -5,7 +5,6 @@ a broken one the causes that may be named first, and the score that is reached o
 """
 
 import copy
-import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,10 +52,9 @@ NAMES = {
     "noise": {"noisy_gradients", "learning_rate_too_high"},
     "outliers": {"outliers"},
     "unscaled": {"unscaled_inputs"},
-    "offset": {"unscaled_inputs"},
     "targets": {"unscaled_targets"},
     "range": {"output_range"},
-    "skewed": {"skewed_targets", "unscaled_targets"},
+    "skewed": {"unscaled_targets"},
     "batch norm": {"batch_norm_harms"},
     "small batches": {"batch_norm_harms", "noisy_gradients"},
     "small weights": {"vanishing_forward", "vanishing_backward", "rank_collapse"},
@@ -95,8 +93,6 @@ CHANGES = {
     "batch norm": {"batch_norm"},
     "small batches": {"batch_size", "batch_norm"},
 }
-
-HELD = "X_val" in inspect.signature(diagnose).parameters
 
 
 @dataclass(frozen=True)
@@ -139,7 +135,7 @@ class Given:
         if self.is_network and "optimizer" in self.trainer:
             options["optimizer"] = self.trainer["optimizer"]
         if self.X_val is not None:
-            options |= {"X_val": self.X_val, "y_val": self.y_val} if HELD else {}
+            options |= {"X_val": self.X_val, "y_val": self.y_val}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return diagnose(self.model, self.X, self.y, **options)
@@ -163,7 +159,6 @@ class Situation:
     scoring : str or None
         What is scored on the rows of the training: accuracy or R2 unless given. "held out" is the share of
         the best constant's loss that is saved on the rows held out, as it is for a Network anyway.
-    slow : bool
     """
 
     name: str
@@ -173,7 +168,6 @@ class Situation:
     causes: tuple[str, ...] = ()
     goal: float | None = None
     scoring: str | None = None
-    slow: bool = False
 
     def given(self):
         return fitted(self.make) if self.fitted else self.make()
@@ -248,7 +242,7 @@ def judge(situation):
     applied, before, after = False, NONE, NONE
     if situation.goal is not None:
         before = outcome(situation, given, lambda: fitted(situation.make).model)
-    if codes and hasattr(report, "apply"):
+    if codes:
         try:
             advised = report.apply()
             applied = isinstance(advised, Network) == given.is_network or "no Network"
@@ -260,7 +254,7 @@ def judge(situation):
             after = outcome(situation, given, lambda: given.trained(advised))
     return Verdict(
         codes,
-        list(getattr(report, "remarks", [])),
+        report.remarks,
         sentence,
         right,
         applied,
