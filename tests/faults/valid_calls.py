@@ -302,7 +302,13 @@ CALLS = {
     ),
     # ---- the laboratory
     "Finding": _new(
-        lab.Finding, code="c", layer=0, figure=1.0, threshold=2.0, sentence="s", advice="a"
+        lab.Finding, code="c", layer=0, figure=1.0, threshold=2.0, sentence="s",
+        _prove=lambda: ("a", None),
+    ),
+    "Remedy": _new(lab.Remedy, changes={"init": "he_normal"}, words="other weights"),
+    "Remedy.apply": lambda: Call(lab.Remedy({"init": "he_normal"}).apply, {"model": _classifier()}),
+    "Report.apply": lambda: Call(
+        lab.diagnose(MinNetClassifier((9, 9), init="zeros"), X, CLASS).apply, {"all": True}
     ),
     "Report": lambda: Call(lab.Report, {"findings": [], "measurement": _recording()[0]}),
     "Jacobians": lambda: Call(

@@ -133,7 +133,7 @@ def test_units_of_very_different_size_are_no_twins():
 def test_clipping_that_stops_training_is_named():
     model = classifier(1, "relu", solver="sgd", clip_norm=1e-9)
     finding = diagnose(model, DIGITS, DIGIT).findings[0]
-    assert finding.code == "learning_rate_too_low"
+    assert finding.code == "clipped"
     assert "clip_norm" in finding.advice
     assert not diagnose(model.set_params(clip_norm=1.0), DIGITS, DIGIT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -95,12 +96,13 @@ def examine(case: Case, of_data: Collection[str] | None = None) -> dict[str, Fou
         in the result.
     """
     found: dict[str, Found] = {}
-    for code, check in CHECKS.items():
-        if "not_finite" in found:
-            break  # the other figures would be none
-        if (check.after_fit and not case.fitted) or (check.of_data and of_data is not None):
-            continue
-        if (what := check.function(case)) is not None:
-            found[code] = what
+    with warnings.catch_warnings(action="ignore"):  # what there is to say is said in findings
+        for code, check in CHECKS.items():
+            if "not_finite" in found:
+                break  # the other figures would be none
+            if (check.after_fit and not case.fitted) or (check.of_data and of_data is not None):
+                continue
+            if (what := check.function(case)) is not None:
+                found[code] = what
     there = found.keys() | set(of_data or ())
     return {code: what for code, what in found.items() if not there & set(CHECKS[code].unless)}

@@ -69,20 +69,16 @@ class Proof:
         self._trials: dict[tuple[str, bool], Trial | None] = {}
         self._compared: dict[str, Trial | None] = {}
         self._lock = threading.Lock()
-        few = patient.of_rows(MOST_ROWS)
+        self._few: Patient | None = patient.of_rows(MOST_ROWS)
         if _num_samples(patient.X) <= MOST_ROWS:
-            self.patient = few
-        elif before:
-            with _silently():
-                in_few = set(examine(Case(few)))
-            if before <= in_few:
-                self.patient, self.before = few, in_few
+            self.patient, self._few = self._few, None
 
     def __call__(self, code: str, found: Found) -> tuple[str, Remedy | None]:
         """Return the advice for a finding, and the best of its remedies if one helps."""
         if found.tried:
             return found.advice, found.remedies[0]
         with self._lock, _silently():
+            self._reduce()
             helps = self._trains if found.by_training else self._removes
             helping: list[Remedy] = []
             for remedy in found.remedies:
@@ -96,15 +92,26 @@ class Proof:
                     return f"{as_advice(self.patient.words(best))}{compared}.", best
             return self._without(found, helping), None
 
+    def _reduce(self) -> None:
+        """Go on with a copy of few rows, if all that is found shows in those, too."""
+        if self._few is None:
+            return
+        in_few = set(examine(Case(self._few)))
+        if self.before <= in_few:
+            self.patient, self.before = self._few, in_few
+        self._few = None
+
     def learns(self, remedy: Remedy | None, below: float) -> bool:
         """Return whether the loss of a short training is below so many times that of a constant."""
         with self._lock, _silently():
+            self._reduce()
             trial = self._trial(remedy)
         return trial is not None and trial.outcome < below
 
     def together(self, remedies: list[Remedy]) -> Remedy:
         """Return remedies as one, without those with which something new would be found."""
         with self._lock, _silently():
+            self._reduce()
             both = remedies[0]
             for remedy in remedies[1:]:
                 if both.changes.keys() & remedy.changes.keys():

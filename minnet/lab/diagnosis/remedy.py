@@ -73,7 +73,7 @@ class Remedy:
             return self.words
         return ", ".join(f"{name}={quoted(value)}" for name, value in self.changes.items())
 
-    def of_network(self) -> Remedy:
+    def _of_network(self) -> Remedy:
         """Return the part of it that a Network has itself."""
         own = {"init", "bias_init", "alpha", *_OF_LAYERS}
         return Remedy({name: value for name, value in self.changes.items() if name in own})
@@ -186,7 +186,7 @@ def changed_optimizer(optimizer: Optimizer, changes: dict[str, Any]) -> Optimize
 
 def _changed_network(network: Network, changes: dict[str, Any]) -> Network:
     """Return a network of changed layers, initialized if the given one is."""
-    own = Remedy(changes).of_network().changes
+    own = Remedy(changes)._of_network().changes
     if own != changes:
         told = {name: value for name, value in changes.items() if name not in own}
         text = change_in_words(told, "", network)

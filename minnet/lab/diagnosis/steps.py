@@ -16,6 +16,7 @@ from minnet.lab.diagnosis.planned import (
 )
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial
+from minnet.lab.diagnosis.wording import as_advice
 
 _LARGE_STEP = 0.1  # of its size, a weight matrix a step: below it nothing is tried
 _SURELY_TOO_LARGE = 5.0  # where nothing can be tried
@@ -99,8 +100,8 @@ def _learning_rate_too_high(case: Case) -> Found | None:
         f"all, where {case.patient.words(best)} comes to {trial.outcome:.2g} times."
     )
     threshold = _NOTHING if own.left >= _NOTHING else _TRAINS
-    remedies = [remedy for remedy, _ in better[:2]]
-    return Found(layer, own.outcome, threshold, sentence, remedies, by_training=True)
+    advice = f"{as_advice(case.patient.words(best))}."
+    return Found(layer, own.outcome, threshold, sentence, [best], advice, tried=True)
 
 
 @finding(
