@@ -314,3 +314,44 @@ enter(
         ),
     },
 )
+
+
+# ---- several at once
+
+
+def houses(model):
+    """Prices by area, garden and age, all as they are."""
+    rng = np.random.default_rng(11)
+    X = np.column_stack(
+        [rng.uniform(30, 300, 500), rng.uniform(0, 4000, 500), rng.integers(0, 90, 500)]
+    )
+    return Given(model, X, 2500 * X[:, 0] + 40 * X[:, 1] - 900 * X[:, 2] + rng.normal(0, 1e4, 500))
+
+
+def parabola(model):
+    X = np.linspace(-100, 100, 400)[:, None]
+    return Given(model, X, X[:, 0] ** 2)
+
+
+enter(
+    "several causes at once",
+    ("unscaled", "targets"),
+    0.9,
+    {
+        "prices of houses as they are": lambda: houses(regressor(100, max_iter=300)),
+        "the same, tanh": lambda: houses(
+            regressor(50, 50, activation="tanh", learning_rate_init=0.01, max_iter=100)
+        ),
+        "a parabola as it is": lambda: parabola(
+            regressor(20, 20, learning_rate_init=0.003, max_iter=50)
+        ),
+    },
+    every=True,
+)
+enter(
+    "several causes at once",
+    ("l2", "dropout"),
+    0.85,
+    {"L2 and dropout": lambda: Given(classifier(50, 50, alpha=300.0, dropout=0.9), *curved()[:2])},
+    every=True,
+)

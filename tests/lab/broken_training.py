@@ -17,6 +17,7 @@ from situations import (
     scaled,
     table,
 )
+from sklearn.datasets import make_classification
 
 from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, RMSProp
 
@@ -439,6 +440,13 @@ enter(
     },
     states="after",
 )
+
+
+def sixty():
+    X, y = make_classification(1000, 40, n_informative=3, flip_y=0.15, random_state=4)
+    return X[:60], y[:60], X[600:], y[600:]
+
+
 enter(
     "overfitting",
     ("overfitting",),
@@ -454,6 +462,7 @@ enter(
             scaled(classifier(300, activation="tanh", learning_rate_init=0.01, max_iter=300)),
             *noisy(200, 0.1),
         ),
+        "60 rows, 40 columns": lambda: Given(classifier(200, 200, max_iter=500), *sixty()),
         "50 rows, 20 columns, numbers": lambda: Given(
             regressor(300, max_iter=1000, learning_rate_init=0.01), *noisy_numbers(50)
         ),

@@ -159,6 +159,8 @@ class Situation:
     scoring : str or None
         What is scored on the rows of the training: accuracy or R2 unless given. "held out" is the share of
         the best constant's loss that is saved on the rows held out, as it is for a Network anyway.
+    every : bool
+        Whether all advice is to be taken, not the first alone: there are several causes.
     """
 
     name: str
@@ -168,6 +170,7 @@ class Situation:
     causes: tuple[str, ...] = ()
     goal: float | None = None
     scoring: str | None = None
+    every: bool = False
 
     def given(self):
         return fitted(self.make) if self.fitted else self.make()
@@ -244,7 +247,7 @@ def judge(situation):
         before = outcome(situation, given, lambda: fitted(situation.make).model)
     if codes:
         try:
-            advised = report.apply()
+            advised = report.apply(all=situation.every)
             applied = isinstance(advised, Network) == given.is_network or "no Network"
         except ValueError:
             advised = None

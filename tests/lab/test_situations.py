@@ -62,6 +62,9 @@ QUICK = {
 }
 #: By kind and name: is not named first, or its advice does not help.
 NOT_YET = {
+    "overfitting: 60 rows, 40 columns, fitted": "no remedy does better on the rows held out",
+    "several causes at once: L2 and dropout": "changes are tried one at a time",
+    "several causes at once: L2 and dropout, fitted": "changes are tried one at a time",
     "learning rate too high: a Network, SGD at 10, fitted": "nothing tells the rate",
     "answers one class: 1 in 100, sgd at .1, fitted": "of 20 rows half are too few to tell by",
     "batch normalization, too deep: 30 layers, a Network, fitted": "silent",
