@@ -324,3 +324,35 @@ def test_first_losses_that_the_first_steps_mend_raise_no_alarm():
 def test_large_inputs_that_saturate_and_are_learned_raise_no_alarm(activation):
     model = classifier(hidden_layer_sizes=(64, 64), activation=activation)
     assert not diagnose(model, DIGITS, DIGIT)
+
+
+# ---- what is not the inputs' fault
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_rare_pixel_is_no_outlier(seed):
+    report = diagnose(MinNetClassifier(max_iter=40, random_state=seed), 16 * DIGITS, DIGIT)
+    assert "outliers" not in codes(report)
+
+
+@pytest.mark.parametrize(
+    "weights", [{"init": "zeros"}, {"bias_init": 1e4}, {"init": "ones"}], ids=str
+)
+@pytest.mark.parametrize("scale", [1 / 16, "standard"])
+def test_a_broken_network_on_good_inputs(weights, scale):
+    inputs = StandardScaler().fit_transform(DIGITS) if scale == "standard" else scale * DIGITS
+    net = Network(
+        [Dense(30, "relu"), Dense(30, "relu"), Dense(10)], "softmax_cross_entropy", **weights
+    )
+    net.initialize(64, random_state=0)
+    found = codes(diagnose(net, inputs, DIGIT, optimizer="adam"))
+    assert found
+    assert not {"outliers", "unscaled_inputs"} & set(found)
+
+
+def test_both_sides_of_a_comparison_start_alike():
+    net = network().initialize(6, random_state=0)
+    net.params[:] = 0  # by hand: what a Network was initialized with is not to blame
+    assert not {"outliers", "unscaled_inputs"} & set(
+        codes(diagnose(net, 3 * X, NUMBER, optimizer="adam"))
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,8 @@ _SLIGHTLY, _SLOWER, _MUCH_SLOWER = 1.2, 1.5, 3.0
 _OPERATIONS = 4e9  # floating-point, of one training
 _MOST_ROWS = 1500
 _FEWEST_ROWS = 60  # of which a third tells something
-_ANEW = Remedy({})  # a Network with new weights
+_OTHER_NUMBERS = 20260  # a random state
+_ANEW = Remedy({})  # a Network with new weights, which it has with every remedy
 _OF_A_NETWORK = "adam"  # whose optimizer is not known
 
 
@@ -57,6 +60,7 @@ class FirstSteps:
         if patient.estimator is None and patient.optimizer is None:
             new.optimizer = _OF_A_NETWORK
         self._trials: dict[str, tuple[Patient, Trial] | None] = {}
+        self._of_other_numbers = False
 
     def loss(self, remedy: Remedy | None = None) -> float:
         """Return the loss over that of the best constant answer; NaN if it is not known."""
@@ -88,8 +92,11 @@ class FirstSteps:
         *,
         of_worst_output: bool = False,
         anew: bool = True,
+        or_else: Remedy | None = None,
     ) -> bool:
         """Return whether the model is clearly better with one of the remedies.
+
+        Where it is worse than a constant answer it has to be so with other random numbers, too.
 
         Parameters
         ----------
@@ -101,12 +108,32 @@ class FirstSteps:
             Whether the output that is worst off counts, not all of them together.
         anew : bool
             Whether a Network is compared with one like it of new weights, not with itself.
+        or_else : Remedy or None
+            What is simpler: the others have to be clearly better than with it, too.
         """
         loss = self.loss_of_worst_output if of_worst_output else self.loss
         before = loss(_ANEW if anew and self.patient.estimator is None else None)
         if before <= (_NUMBERS_LEARN if of_worst_output else _LEARNS) and not far:
             return False
-        return any(_clearly_better(before, loss(remedy), far) for remedy in remedies)
+        if not any(_clearly_better(before, loss(remedy), far) for remedy in remedies):
+            return False
+        if or_else is not None:
+            simpler = loss(or_else)
+            if not any(_clearly_better(simpler, loss(remedy), far) for remedy in remedies):
+                return False
+        if self.patient.estimator is None or not before > 1 or far or self._of_other_numbers:
+            return True
+        given = {"of_worst_output": of_worst_output, "or_else": or_else}
+        return self._with_other_numbers.better_with(remedies, **given)
+
+    @cached_property
+    def _with_other_numbers(self) -> FirstSteps:
+        """The same of another random state."""
+        other = copy.copy(self)
+        other.patient = self.patient.after(Remedy({"random_state": _OTHER_NUMBERS}))
+        other.patient.held_out = self.patient.held_out
+        other._trials, other._of_other_numbers = {}, True
+        return other
 
     def _tried(self, remedy: Remedy | None) -> tuple[Patient, Trial] | None:
         """Return a model with a remedy, and its training; None where that cannot be."""
@@ -119,10 +146,7 @@ class FirstSteps:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                if remedy == _ANEW:
-                    patient = self.patient.anew()
-                else:
-                    patient = self.patient if remedy is None else self.patient.after(remedy)
+                patient = self.patient if remedy is None else self.patient.after(remedy)
                 trial = training_of(patient, self.n_steps, _OPERATIONS)
             except ValueError:  # no such model can be made
                 return None

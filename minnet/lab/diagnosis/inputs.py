@@ -34,6 +34,7 @@ _ENOUGH_ROWS = 3000  # of which spreads are taken
 _BULK = 0.95  # of the rows, those nearest to the median
 _RULED = 0.1  # of a column's standard deviation is that of the bulk
 _RULED_UTTERLY = 1e-3
+_SHARE_OF_ALL = 0.02  # of the variance of the inputs: rare pixels have less
 
 LARGE_INPUT = 5.0  # root mean square of all of X
 _LARGE_COLUMN = 30.0  # of one column
@@ -93,8 +94,9 @@ def _rows_alike(case: Case) -> Found | None:
 
 
 @finding(
-    "sd of a column without the 5 % of the rows that are farthest from its median, over its sd: 0.1, "
-    "where first steps are worse than with that column transformed",
+    "sd of a column without the 5 % of the rows that are farthest from its median, over its sd: 0.1, of "
+    "columns with 0.02 of the inputs' variance or more; where first steps are worse than with them "
+    "transformed, or with a StandardScaler alone",
     of_data=True,
 )
 def _outliers(case: Case) -> Found | None:
@@ -105,18 +107,23 @@ def _outliers(case: Case) -> Found | None:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.where((bulk > 1e-12 * whole) & (whole > 0), bulk / whole, 1.0)
     ruled = np.flatnonzero(shares < _RULED)
-    if not ruled.size:
+    largest = float(whole.max())
+    parts = np.square(whole / largest) if largest > 0 else whole
+    if not ruled.size or parts[ruled].sum() < _SHARE_OF_ALL * parts.sum():
         return None
     remedies = [
         _of_columns(QuantileTransformer(n_quantiles=100, output_distribution="normal"), ruled, X)
     ]
     remedies.append(_of_columns(PowerTransformer(), ruled, X))
     worst = int(shares.argmin())
-    if not case.first_steps.better_with(remedies, far=bool(shares[worst] < _RULED_UTTERLY)):
+    far = bool(shares[worst] < _RULED_UTTERLY)
+    scaled = Remedy({"scaler": StandardScaler()})
+    if not case.first_steps.better_with(remedies, far, or_else=scaled):
         return None
+    which = f"column {worst}" if ruled.size > 1 else "it"
     sentence = (
-        f"{_columns(ruled)} of the inputs {'are' if ruled.size > 1 else 'is'} ruled by few rows: column "
-        f"{worst} has a standard deviation of {whole[worst]:.3g}, and of {bulk[worst]:.3g} without the "
+        f"{_columns(ruled)} of the inputs {'are' if ruled.size > 1 else 'is'} ruled by few rows: {which} "
+        f"has a standard deviation of {whole[worst]:.3g}, and of {bulk[worst]:.3g} without the "
         "5 % that are farthest off, so that scaling makes all others look alike."
     )
     return Found(None, float(shares[worst]), _RULED, sentence, remedies)
