@@ -123,8 +123,8 @@ class FirstSteps:
                 return False
         if self.patient.estimator is None or not before > 1 or far or self._of_other_numbers:
             return True
-        given = {"of_worst_output": of_worst_output, "or_else": or_else}
-        return self._with_other_numbers.better_with(remedies, **given)
+        other = self._with_other_numbers
+        return other.better_with(remedies, of_worst_output=of_worst_output, or_else=or_else)
 
     @cached_property
     def _with_other_numbers(self) -> FirstSteps:
