@@ -201,3 +201,30 @@ def test_what_is_linear_by_any_name(activation):
 def test_a_linear_autoencoder_is_meant():
     model = MinNetRegressor(hidden_layer_sizes=(3,), activation="identity", random_state=0)
     assert not diagnose(model, X[:200], X[:200])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "inputs", [DIGITS, (DIGITS - DIGITS.mean(axis=0)) * 3], ids=["pixels", "scaled"]
+)
+def test_directions_that_are_lost_where_a_little_is_learned_first(inputs):
+    options = {"activation": "tanh", "init": "lecun_normal", "bias_init": "zeros"}
+    model = classifier(*(50,) * 60, max_iter=10, batch_size=64, **options)
+    report = diagnose(model, inputs, DIGIT)
+    assert codes(report)[0] == "rank_collapse"
+    assert report.findings[0].remedy.changes == {"init": "orthogonal"}
+    assert report.apply().fit(inputs, DIGIT).score(inputs, DIGIT) > 0.6
+
+
+@pytest.mark.parametrize("std", [0.03, 0.5])
+def test_signals_that_fade_or_grow_are_no_loss_of_directions(std):
+    model = classifier(*(64,) * 25, activation="relu", init={"name": "normal", "std": std})
+    found = codes(diagnose(model, DIGITS, DIGIT))
+    assert found[0] == ("vanishing_forward" if std < 0.1 else "exploding_forward")
+    assert "rank_collapse" not in found
+
+
+def test_no_factor_of_signals_that_are_gone_at_once():
+    report = diagnose(classifier(50, 50, 50, init="zeros"), DIGITS, DIGIT)
+    vanishing = report.findings[codes(report).index("vanishing_forward")]
+    assert "factor" not in vanishing.sentence

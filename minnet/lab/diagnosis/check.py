@@ -35,6 +35,8 @@ class Found:
         Whether only a training can tell if a remedy helps.
     tried : bool
         Whether the check itself has trained with its first remedy, and that helped: ``advice`` says so.
+    must_learn : bool
+        Whether a remedy also has to learn something in a short training.
     """
 
     layer: int | None
@@ -45,6 +47,7 @@ class Found:
     advice: str = ""
     by_training: bool = False
     tried: bool = False
+    must_learn: bool = False
 
 
 class Check(NamedTuple):

@@ -32,6 +32,7 @@ _MOST_COMPARED = 4
 _ALIKE = 0.1  # differences of losses, over that of the best constant
 _BETTER = 0.9  # times the loss
 _LOWER = 0.98  # times the loss, of a remedy whose finding goes away
+_LEARNS_WELL = 0.5  # the same
 _NOT_LEARNED = 0.95  # times that of the best constant
 _OF_DATA = {"scaler", "scale_targets", "shuffle", "bias_init"}  # the last is where targets lie
 
@@ -82,10 +83,16 @@ class Proof:
             helps = self._trains if found.by_training else self._removes
             helping: list[Remedy] = []
             for remedy in found.remedies:
-                if helping and "hidden_layers" in remedy.changes:
+                if helping and "hidden_layers" in remedy.changes and not found.must_learn:
                     continue  # another network is the last resort
-                if len(helping) < _MOST_COMPARED and helps(code, remedy):
+                if len(helping) == _MOST_COMPARED or not helps(code, remedy):
+                    continue
+                if not found.must_learn:
                     helping.append(remedy)
+                elif (loss := self._loss_of(remedy)) < _NOT_LEARNED:
+                    helping.append(remedy)
+                    if loss < _LEARNS_WELL:
+                        break  # to try the others takes long
             for best in self._ranked(helping):
                 compared = self._comparison(best)
                 if compared is not None:
@@ -107,6 +114,11 @@ class Proof:
             self._reduce()
             trial = self._trial(remedy)
         return trial is not None and trial.outcome < below
+
+    def _loss_of(self, remedy: Remedy) -> float:
+        """Return the loss of a short training over that of the best constant; 0 if there can be none."""
+        trial = self._trial(remedy, operations=_OPERATIONS)
+        return 0.0 if trial is None else trial.outcome
 
     def together(self, remedies: list[Remedy]) -> Remedy:
         """Return remedies as one, without those with which something new would be found."""
@@ -199,13 +211,16 @@ class Proof:
         others = [i for i in np.argsort(outcomes, kind="stable") if i != first]
         return [remedies[i] for i in [first, *others]]
 
-    def _trial(self, remedy: Remedy | None, own_end: bool = False) -> Trial | None:
+    def _trial(
+        self,
+        remedy: Remedy | None,
+        own_end: bool = False,
+        operations: float = _OPERATIONS / _MOST_COMPARED,
+    ) -> Trial | None:
         """Return a short training with a remedy, or of the model as it is."""
         key = repr(remedy), own_end
         if key not in self._trials:
-            self._trials[key] = self._train(
-                remedy, _STEPS, _OPERATIONS / _MOST_COMPARED, own_end=own_end
-            )
+            self._trials[key] = self._train(remedy, _STEPS, operations, own_end=own_end)
         return self._trials[key]
 
     def _train(

@@ -9,6 +9,7 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.weights import weights_to_try
 from minnet.layers import Dropout
 
 __all__ = ["settings_to_try"]
@@ -16,6 +17,7 @@ __all__ = ["settings_to_try"]
 _ALPHA = 1e-4  # that of the estimators
 _DECAY = 0.01  # that of AdamW
 _FACTORS = 0.1, 10.0, 0.01, 100.0, 1000.0  # of the learning rate
+_DEEP = 10  # hidden layers
 _SANE = 1e-5, 1.0  # learning rates
 
 
@@ -48,6 +50,8 @@ def settings_to_try(case: Case) -> list[Remedy]:
     changes.append({"scaler": MaxAbsScaler() if sparse.issparse(case.X) else StandardScaler()})
     if any(layer.normalizes for layer in network.layers):
         changes.append({"batch_norm": False})
+    if len(case.hidden) >= _DEEP:
+        changes += [remedy.changes for remedy in weights_to_try(case, depth=True)[:2]]
     for name in ("init", "bias_init"):
         there = getattr(network if model is None else model, name)
         if not isinstance(there, str) or there != "auto":

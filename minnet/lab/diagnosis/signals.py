@@ -31,6 +31,11 @@ _FEW_DIRECTIONS = 2.5  # participation ratio
 _AT_ZERO = 0.1  # mean activation, of one that starts at 0.5
 _STEPS = 60  # of a training that tells whether a network learns all the same
 _LEARNS = 0.8  # times the loss of the best constant
+_HARDLY_LEARNS, _FAR_LESS = (
+    0.45,
+    0.4,
+)  # the same, and times the loss, with weights that keep directions
+_FADES = 0.5  # the factor of signals a layer, which is the cause of what else is lost
 _ABSOLUTE = 1e3  # root mean square of pre-activations
 
 
@@ -104,23 +109,31 @@ def _symmetric_units(case: Case) -> Found | None:
 
 @finding(
     "participation ratio of the pre-activations of the last of 10 hidden layers or more, 1 where all "
-    "samples lie on a line: 2.5, if the first steps of a training learn nothing",
+    "samples lie on a line: 2.5, if the first steps of a training learn nothing, or far less than with "
+    "orthogonal weights; not where signals change by a factor of 2 a layer",
     unless=("symmetric_units",),
 )
 def _rank_collapse(case: Case) -> Found | None:
     rows, m = case.hidden, case.m
     if len(rows) < _DEEP or case.fitted or case.X.shape[0] < FEWEST_ROWS or all_alike(case.X):
         return None
+    factor = _last_over_first(m["Z", "sd"][rows]) ** (1 / (len(rows) - 1))
+    if not _FADES < factor < 1 / _FADES:
+        return None
     outputs = layer_outputs(case.network, case.X)
     first, last = (directions(outputs[int(m.index[row])]) for row in (rows[0], rows[-1]))
-    if not 0 < last < _FEW_DIRECTIONS < first or _learns(case):
+    if not 0 < last < _FEW_DIRECTIONS < first:
         return None
+    remedies = weights_to_try(case, depth=True)
+    if _learns(case) and not _learns_far_more(case, remedies[0]):
+        return None
+    number = f"{last:.3g}"
     sentence = (
-        f"Samples become alike with depth: after {len(rows)} hidden layers they differ in {last:.3g} "
-        f"directions (participation ratio), after the first in {first:.3g}."
+        f"Samples become alike with depth: after {len(rows)} hidden layers they differ in {number} "
+        f"direction{'s' * (number != '1')} (participation ratio), after the first in {first:.3g}."
     )
     layer = int(m.index[rows[-1]])
-    return Found(layer, last, _FEW_DIRECTIONS, sentence, weights_to_try(case, depth=True))
+    return Found(layer, last, _FEW_DIRECTIONS, sentence, remedies, must_learn=True)
 
 
 @finding(
@@ -227,7 +240,8 @@ def _vanishing_forward(case: Case) -> Found | None:
         return None
     at = int(m.index[rows[_first_beyond(start / np.maximum(sd, 1e-300), 1 / _VANISHES)]])
     of_inputs = f"{inputs:.3g} of the inputs" if start == inputs else f"{sd[0]:.3g}"
-    per_layer = _per_layer(_last_over_first(sd), len(rows))
+    # Of small weights in the first layer alone there is no factor of the others.
+    per_layer = "" if start == inputs else _per_layer(_last_over_first(sd), len(rows))
     return Found(
         at, float(sd.min() / start), _VANISHES,
         f"Signals vanish going forward: the sd of the pre-activations goes from {of_inputs} to "
@@ -310,6 +324,15 @@ def _learns(case: Case) -> bool:
     """Return whether the first steps of a training learn all the same."""
     trial = case.trial(_STEPS)
     return trial is not None and trial.outcome < _LEARNS
+
+
+def _learns_far_more(case: Case, remedy: Remedy) -> bool:
+    """Return whether the same steps hardly learn, and learn far more with a remedy."""
+    before = case.trial(_STEPS)
+    if before is None or before.outcome < _HARDLY_LEARNS:
+        return False
+    after = case.trial(_STEPS, remedy)
+    return after is not None and after.outcome < _FAR_LESS * before.outcome
 
 
 def _is_like_sigmoid(f: Activation) -> bool:
