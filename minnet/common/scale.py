@@ -7,6 +7,8 @@ from minnet.common.types import Array, Matrix
 
 __all__ = ["root_mean_squares"]
 
+_LEAST = 1e-150  # whose square is a normal number
+
 
 def root_mean_squares(X: Matrix) -> tuple[Array, float]:
     """Return the root mean square of each column, and of all numbers.
@@ -28,6 +30,18 @@ def root_mean_squares(X: Matrix) -> tuple[Array, float]:
     >>> root_mean_squares(np.array([[1.0, 10.0], [-1.0, 10.0]]))[0]
     array([ 1., 10.])
     """
+    columns, whole = _root_mean_squares(X)
+    if _LEAST < whole < np.inf or 0 in X.shape:
+        return columns, whole
+    # Squares overflow, or are 0: those of numbers of a usual size do not.
+    largest = float(abs(X).max())
+    if not 0 < largest < np.inf:
+        return columns, whole
+    columns, whole = _root_mean_squares(X.astype(np.float64) / largest)
+    return columns * largest, whole * largest
+
+
+def _root_mean_squares(X: Matrix) -> tuple[Array, float]:
     with np.errstate(over="ignore"):
         if sparse.issparse(X):
             squares = X.astype(np.float64).multiply(X).sum(axis=0)

@@ -356,3 +356,32 @@ def test_both_sides_of_a_comparison_start_alike():
     assert not {"outliers", "unscaled_inputs"} & set(
         codes(diagnose(net, 3 * X, NUMBER, optimizer="adam"))
     )
+
+
+# ---- what float64 cannot square, and rows that do not count
+
+
+@pytest.mark.parametrize("factor", [1e300, 1e-300])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_inputs_whose_squares_are_no_numbers(factor, form):
+    first = diagnose(classifier(), form(X[:200] * factor), LABEL[:200]).findings[0]
+    assert first.code == "unscaled_inputs"
+    assert np.isfinite(first.figure)
+    assert ("MaxAbsScaler" if factor > 1 else "Divide X by 1e-300") in first.advice
+
+
+@pytest.mark.parametrize("factor", [1e300, 1e-300])
+def test_targets_whose_squares_are_no_numbers(factor):
+    first = diagnose(regressor(), X[:200], NUMBER[:200] * factor).findings[0]
+    assert first.code == "unscaled_targets"
+    assert np.isfinite(first.figure)
+    assert first.advice
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_targets_alike_of_the_rows_that_count(kind):
+    model, y = (
+        (classifier(), LABEL) if kind == "classes" else (regressor(), np.where(LABEL, 3, NUMBER))
+    )
+    assert codes(diagnose(model, X, y, LABEL.astype(float))) == ["targets_alike"]
+    assert "targets_alike" not in codes(diagnose(model, X, y, np.where(LABEL, 1.0, 0.5)))

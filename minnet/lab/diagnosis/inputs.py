@@ -44,6 +44,8 @@ _OFFSET = 5.0  # means of columns, in standard deviations
 # From where it takes less to prove that they are the trouble.
 _FAR_TOO_LARGE, _FAR_TOO_LARGE_COLUMN, _FAR_TOO_SMALL, _FAR_OFF = 30.0, 100.0, 1e-3, 20.0
 
+_SQUARABLE = 1e-150, 1e150
+
 _IN_ORDER = 0.8  # of the targets' variance is left within mini-batches
 _FEWEST_IN_A_BLOCK = 20
 _EPOCHS = 10, 100  # in which order shows, or what is affordable of them
@@ -56,10 +58,14 @@ _LEARNS, _MUCH_SLOWER = 0.2, 2.5
 
 @finding("targets that differ from the first: none, of at least 10", of_data=True)
 def _targets_alike(case: Case) -> Found | None:
-    T = dense(case.subject.T)
+    T, weights = dense(case.subject.T), case.subject.weights
+    those = "targets"
+    if weights is not None and (weights == 0).any():
+        T = T[weights > 0]
+        those += " of rows with a weight"
     if len(T) < FEWEST_ROWS or not (T[0] == T).all():
         return None
-    sentence = f"All {len(T)} targets are equal: there is nothing to learn from these rows."
+    sentence = f"All {len(T)} {those} are equal: there is nothing to learn from these rows."
     advice = "Look at how y was made, or give rows of which the targets differ."
     return Found(None, 1.0, 1.0, sentence, advice=advice)
 
@@ -148,11 +154,16 @@ def _unscaled_inputs(case: Case) -> Found | None:
     scale = None if case.failed else _unusual_scale(case.X)
     if scale is None:
         return None
-    scaler = MaxAbsScaler() if sparse.issparse(case.X) else StandardScaler()
+    beyond = are_beyond_squares(case.X)  # then there is no variance to scale by
+    scaler = MaxAbsScaler() if beyond or sparse.issparse(case.X) else StandardScaler()
     put = Remedy({"scaler": scaler}, f"a {type(scaler).__name__} before the network")
     if not case.first_steps.better_with([put], scale.far):
         return None
-    return Found(None, scale.figure, scale.threshold, scale.sentence, [put])
+    sentence, advice = scale.sentence, ""
+    if beyond:
+        sentence += " Their squares are beyond what float64 can hold."
+        advice = f"Divide X by {scale.figure:.0e}, that is give it in other units."
+    return Found(None, scale.figure, scale.threshold, sentence, [put], advice)
 
 
 @finding(
@@ -205,6 +216,12 @@ def all_alike(X: Matrix) -> bool:
     if sparse.issparse(X):
         return bool((X.max(axis=0) - X.min(axis=0)).nnz == 0)
     return bool((X[0] == X).all())
+
+
+def are_beyond_squares(values: Matrix) -> bool:
+    """Return whether numbers are of a size whose squares float64 cannot hold."""
+    size = abs(values).max()
+    return bool(size > 0 and not _SQUARABLE[0] < size < _SQUARABLE[1])
 
 
 def _kinds(X: Matrix) -> Array | None:
@@ -282,7 +299,7 @@ def _unusual_scale(X: Matrix) -> _Scale | None:
         return _Scale(largest, _LARGE_COLUMN, sentence, largest > _FAR_TOO_LARGE_COLUMN)
     some = X[:: -(-X.shape[0] // _ENOUGH_ROWS)]
     stored = some.data if sparse.issparse(X) else some[some != 0]
-    size = float(np.sqrt(np.square(stored, dtype=np.float64).mean())) if stored.size else 0.0
+    size = root_mean_squares(stored.reshape(-1, 1))[1] if stored.size else 0.0
     if 0 < size < _SMALL_INPUT:
         sentence = f"{has} {size:.3g}, {expected}"
         return _Scale(size, _SMALL_INPUT, sentence, size < _FAR_TOO_SMALL)

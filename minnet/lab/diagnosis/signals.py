@@ -11,7 +11,12 @@ from minnet.common.types import Array
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.geometry import curvature, directions, layer_outputs
-from minnet.lab.diagnosis.inputs import FEWEST_ROWS, LARGE_INPUT, all_alike
+from minnet.lab.diagnosis.inputs import (
+    FEWEST_ROWS,
+    LARGE_INPUT,
+    all_alike,
+    are_beyond_squares,
+)
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.weights import weights_to_try
 
@@ -54,6 +59,8 @@ def _not_finite(case: Case) -> Found | None:
             )  # fmt: skip
     for name, what in (("Z", "pre-activations"), ("dZ", "gradients")) if m.layers else ():
         bad = m.measured(name) & ~np.isfinite(m[name, "rms"])
+        if name == "dZ" and are_beyond_squares(case.subject.T):
+            return None  # unscaled_targets says so
         if bad.any():
             layer = int(m.index[bad.argmax()])
             return Found(

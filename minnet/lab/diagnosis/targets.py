@@ -10,6 +10,7 @@ from minnet.activations import Identity
 from minnet.common.types import Array
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.inputs import are_beyond_squares
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.links import dense
 from minnet.training.constant_answer import loss_of_answer
@@ -93,7 +94,10 @@ def _unscaled_targets(case: Case) -> Found | None:
     ):
         return None
     last = int(case.m.index[-1])
-    return Found(last, scale.figure, scale.threshold, scale.sentence, remedies)
+    advice = ""
+    if are_beyond_squares(case.subject.T):
+        advice = f"Divide y by {scale.figure:.0e}, that is give it in other units."
+    return Found(last, scale.figure, scale.threshold, scale.sentence, remedies, advice)
 
 
 @finding(
@@ -204,7 +208,8 @@ def _link(loss: Any) -> str:
 def _unusual_scale(case: Case) -> _Scale | None:
     """Return what is unusual of the scale of targets that are numbers of any size."""
     T = dense(case.subject.T).astype(np.float64)
-    mean, sd = T.mean(axis=0), T.std(axis=0)
+    unit = float(np.abs(T).max()) or 1.0  # so that no square overflows, or is 0
+    mean, sd = unit * (T / unit).mean(axis=0), unit * (T / unit).std(axis=0)
     varying = np.flatnonzero(sd > 1e-14 * np.abs(mean))
     if not varying.size:
         return None
