@@ -385,3 +385,14 @@ def test_targets_alike_of_the_rows_that_count(kind):
     )
     assert codes(diagnose(model, X, y, LABEL.astype(float))) == ["targets_alike"]
     assert "targets_alike" not in codes(diagnose(model, X, y, np.where(LABEL, 1.0, 0.5)))
+
+
+def test_what_follows_from_the_scale_of_inputs_is_mended_by_the_scaler():
+    model = MinNetClassifier((50,) * 6, "tanh", random_state=0)
+    cause, *others = diagnose(model, 60 * DIGITS[:400], DIGIT[:400]).findings
+    assert cause.code == "unscaled_inputs"
+    follows = next(finding for finding in others if finding.code == "vanishing_forward")
+    assert (
+        follows.advice
+        == "What mends the cause mends this, too: a StandardScaler before the network."
+    )

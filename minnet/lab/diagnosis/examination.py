@@ -116,7 +116,7 @@ def diagnose(
     found = examine(case)
     before = patient.anew() if case.failed else patient.at_start()
     start = examine(Case(before)) if case.failed else found
-    proof = Proof(before, set(start), seconds)
+    proof = Proof(before, start, seconds)
     if case.failed:
         findings, remarks = _causes(found, start, proof)
     else:

@@ -55,14 +55,15 @@ class Proof:
     ----------
     patient : Patient
         Before its fit.
-    before : set of str
-        Codes of what is found in it.
+    found : dict of str to Found
+        What is found in it, by code, most serious first.
     seconds : float
         How long trainings for a comparison may take; 0 for none.
     """
 
-    def __init__(self, patient: Patient, before: set[str], seconds: float) -> None:
-        self.patient, self.before, self.seconds = patient, before, seconds
+    def __init__(self, patient: Patient, found: dict[str, Found], seconds: float) -> None:
+        self.patient, self.before, self.seconds = patient, set(found), seconds
+        self._found = found
         self._left = seconds
         self._spent = 0.0
         self._sizes: list[tuple[int, int]] | None = None
@@ -97,7 +98,7 @@ class Proof:
                 compared = self._comparison(best)
                 if compared is not None:
                     return f"{as_advice(self.patient.words(best))}{compared}.", best
-            return self._without(found, helping), None
+            return self._without(code, found, helping), None
 
     def _reduce(self) -> None:
         """Go on with a copy of few rows, if all that is found shows in those, too."""
@@ -275,15 +276,30 @@ class Proof:
             self._left -= perf_counter() - began
         return self._compared[key]
 
-    def _without(self, found: Found, helping: list[Remedy]) -> str:
+    def _without(self, code: str, found: Found, helping: list[Remedy]) -> str:
         """Return the advice where no remedy is said."""
         if helping:  # so a training was asked for
             tried = " and ".join(self.patient.words(remedy) for remedy in helping)
             return f"A short training is not better with what mends it: {tried}."
         if found.remedies and not found.advice:
+            if (remedy := self._of_its_cause(code)) is not None:
+                return f"What mends the cause mends this, too: {self.patient.words(remedy)}."
             tried = " nor ".join(self.patient.words(remedy) for remedy in found.remedies)
             return f"This batch does not show what would help: not {tried}."
         return with_names(found.advice, self.patient.layer_names)
+
+    def _of_its_cause(self, code: str) -> Remedy | None:
+        """Return the remedy of what is more serious, if this finding goes away with it, too."""
+        for other, what in self._found.items():
+            if other == code:
+                return None
+            for remedy in what.remedies:
+                if self._removes(other, remedy):
+                    made = self._with(remedy)
+                    if made is not None and code not in made.codes:
+                        return remedy
+                    break
+        return None
 
 
 def _times(outcome: float) -> str:
