@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits, make_classification, make_moons
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -323,3 +324,128 @@ def test_a_fit_of_too_few_epochs(kind):
     report = diagnose(model, X, y)
     assert report.findings[0].remedy is not None, str(report)
     assert trained(report, y) < 0.35
+
+
+# ---- what must not be blamed on the data, and what only seems to have stopped
+
+
+@pytest.mark.parametrize("large", [1000, *slow(5000)])
+def test_class_weights_that_leave_one_class_are_the_cause(large):
+    rows, y = make_classification(
+        1000, 8, n_informative=5, weights=[0.8], class_sep=0.8, random_state=0
+    )
+    model = MinNetClassifier((30,), class_weight={0: 1, 1: large}, max_iter=40, random_state=0)
+    report = diagnose(model.fit(rows, y), rows, y)
+    assert codes(report)[0] == "class_weights", str(report)
+    before = balanced_accuracy(model, rows, y)
+    assert balanced_accuracy(report.apply().fit(rows, y), rows, y) > before + 0.15
+
+
+def parity(n_bits):
+    rows = np.array(list(np.ndindex(*[2] * n_bits)), dtype=float)
+    return rows, rows.sum(axis=1).astype(int) % 2
+
+
+def test_a_parity_is_not_called_a_shuffled_y():
+    rows, y = parity(8)
+    model = MinNetClassifier((60,), "tanh", learning_rate_init=0.02, max_iter=600, random_state=0)
+    report = diagnose(model.fit(rows, y), rows, y)
+    assert "shuffled" not in str(report)
+    assert "parity" in report.findings[0].advice
+    model = model.set_params(random_state=1).fit(2 * rows - 1, y)
+    report = diagnose(model, 2 * rows - 1, y)
+    assert codes(report) == ["learning_rate_too_low"], str(report)
+    assert trained(report, y, 2 * rows - 1) < 0.1
+
+
+def test_probabilities_that_are_right_are_no_alarm_though_a_class_is_not_answered():
+    rng = np.random.RandomState(0)
+    rows = rng.randn(4000, 6)
+    y = (rng.rand(4000) < 1 / (1 + np.exp(4.6 - 1.2 * rows[:, 0] - rows[:, 1]))).astype(int)
+    model = MinNetClassifier((10,), learning_rate_init=0.003, random_state=1).fit(rows, y)
+    report = diagnose(model, rows, y)
+    assert not report, str(report)
+    assert [one.code for one in report.remarks] == ["one_class"]
+    assert "price" in report.remarks[0].advice
+
+
+def test_calls_of_partial_fit_and_a_warm_start_that_are_too_few():
+    y = TARGETS["classes"]
+    model = model_for("classes", learning_rate_init=0.003)
+    report = diagnose(model.partial_fit(X, y, classes=np.unique(y)), X, y)
+    assert codes(report) == ["too_few_steps"], str(report)
+    assert "tol" not in str(report)
+    assert report.findings[0].remedy is None
+    warm = model_for("classes", learning_rate_init=0.003, warm_start=True, max_iter=1).fit(X, y)
+    report = diagnose(warm, X, y)
+    assert codes(report) == ["too_few_steps"], str(report)
+    assert trained(report, y) < 0.4
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"alpha": 1e5}, {"tol": 1e9}, *slow({"weight_decay": 1e3}, {"clip_norm": 1e-9})],
+    ids=str,
+)
+def test_a_cause_shows_in_a_fit_that_was_too_short_besides(broken):
+    rows, y = load_digits(return_X_y=True)
+    rows, y = rows[:300] / 16, y[:300]
+    model = MinNetClassifier((16,), max_iter=30, random_state=0, **broken).fit(rows, y)
+    report = diagnose(model, rows, y)
+    code = {"alpha": "too_much_l2", "weight_decay": "too_much_weight_decay"}
+    code |= {"clip_norm": "clipped", "tol": "stopped_too_early"}
+    (name,) = broken
+    assert codes(report)[0] == code[name], str(report)
+    assert name in report.findings[0].remedy.changes
+
+
+@pytest.mark.parametrize("end", ["max_iter", "tol"])
+def test_the_argument_that_ended_a_fit_is_a_remark(end):
+    if end == "max_iter":
+        rows, y = make_moons(300, noise=0.2, random_state=0)
+        model = MinNetClassifier(solver="lbfgs", max_iter=3, random_state=0)
+    else:
+        rows, y = load_digits(return_X_y=True)
+        rows = rows / 16
+        options = {"solver": "sgd", "learning_rate_init": 0.01, "random_state": 0}
+        model = MinNetClassifier((40,), tol=0.05, n_iter_no_change=1, **options)
+    report = diagnose(model.fit(rows, y), rows, y)
+    assert not report, str(report)
+    assert [one.code for one in report.remarks] == ["too_few_steps"]
+    assert f"{end}=" in report.remarks[0].sentence
+    assert end in report.remarks[0].remedy.changes
+
+
+@pytest.mark.slow
+def test_a_fit_of_few_epochs_is_told_to_be_longer_though_alpha_is_large():
+    rows, y = make_classification(
+        3000, 12, n_informative=6, weights=[0.96], class_sep=0.7, random_state=0
+    )
+    other = make_classification(
+        3000, 12, n_informative=6, weights=[0.97], class_sep=0.7, random_state=0
+    )
+    y = np.c_[y, other[1]]
+    rows = StandardScaler().fit_transform(rows)
+    model = MinNetClassifier((20,), max_iter=10, alpha=30.0, random_state=0).fit(rows, y)
+    report = diagnose(model, rows, y)
+    assert codes(report)[0] == "too_few_steps", str(report)
+    assert report.apply().max_iter == 100
+
+
+def test_a_rate_that_helps_where_nothing_was_learned_names_the_cause():
+    rows, y = parity(2)
+    model = MinNetClassifier((4,), "logistic", solver="sgd", random_state=0).fit(rows, y)
+    report = diagnose(model, rows, y)
+    assert codes(report) == ["learning_rate_too_low"], str(report)
+    assert report.findings[0].remedy.changes == {"learning_rate_init": 1.0}
+
+
+@pytest.mark.slow
+def test_a_tiny_step_of_a_network_too_large_to_try():
+    rng = np.random.default_rng(0)
+    rows, y = rng.random((2000, 300), dtype=np.float32), rng.integers(0, 3, 2000)
+    rows[np.arange(2000), y] += 2
+    model = MinNetClassifier((2500, 2500), learning_rate_init=1e-7, batch_size=1000, max_iter=3)
+    report = diagnose(model, rows, y)
+    assert codes(report) == ["learning_rate_too_low"], str(report)
+    assert "not tried" in report.findings[0].advice

@@ -34,7 +34,10 @@ class Found:
     by_training : bool
         Whether only a training can tell if a remedy helps.
     tried : bool
-        Whether the check itself has trained with its first remedy, and that helped: ``advice`` says so.
+        Whether the check itself has trained with its first remedy, or for longer, and that helped:
+        ``advice`` says so.
+    remark : bool
+        Whether it is a remark of a fit that has learned: a choice, and nothing wrong.
     must_learn : bool
         Whether a remedy also has to learn something in a short training.
     """
@@ -48,6 +51,7 @@ class Found:
     by_training: bool = False
     tried: bool = False
     must_learn: bool = False
+    remark: bool = False
 
 
 class Check(NamedTuple):

@@ -15,6 +15,7 @@ from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import CHECKS, Found, examine
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.proof import Proof
+from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.report import Finding, Report
 from minnet.lab.diagnosis.wording import with_names
 from minnet.optimizers import Optimizer
@@ -122,7 +123,11 @@ def diagnose(
     else:
         told = {code: _finding(code, what, proof) for code, what in found.items()}
         only_remarks = case.learned and (case.fitted or case.estimator is None)
-        remarks = [told[code] for code in told if only_remarks and not CHECKS[code].after_fit]
+        remarks = [
+            told[code]
+            for code, what in found.items()
+            if what.remark or (only_remarks and not CHECKS[code].after_fit)
+        ]
         findings = [one for one in told.values() if one not in remarks]
     as_given = clone(model) if patient.estimator is not None else patient.at_start().model
     finish = partial(torch_from_network, like=model) if is_torch_model(model) else None
@@ -137,7 +142,14 @@ def _causes(
     What the data do not let anybody learn comes first, then what is wrong at the start, beginning with
     that with whose remedy a short training learns. What the fitted network shows besides follows from it.
     """
-    of_fit = {code: what for code, what in found.items() if CHECKS[code].after_fit}
+    of_fit = {
+        code: what
+        for code, what in found.items()
+        if CHECKS[code].after_fit or (what.tried and code not in start)
+    }
+    symptoms = {
+        code: what for code, what in found.items() if code not in start and code not in of_fit
+    }
     unknown = [_finding(code, of_fit.pop(code), proof) for code in _NOT_KNOWN_WHY if code in of_fit]
     causes = [
         _finding(code, what, proof)
@@ -152,12 +164,11 @@ def _causes(
     asked = unknown and causes and not conclusive and all(what.remedies for what in start.values())
     if asked and not any(one.remedy for one in causes) and unknown[0].remedy:
         causes = unknown + causes  # nothing helps with what is found at the start
+    if not conclusive + causes and unknown and _is_higher_rate(unknown[0].remedy, proof):
+        one = unknown[0]
+        figures = one.layer, one.figure, one.threshold, one.sentence
+        unknown[0] = Finding("learning_rate_too_low", *figures, partial(_told, one))
     causes = conclusive + causes or unknown
-    symptoms = {
-        code: what
-        for code, what in found.items()
-        if code not in start and not CHECKS[code].after_fit
-    }
     if causes and (causes != unknown or (symptoms and causes[0].remedy)):
         # To mend what became of a network is no advice where something else is the cause.
         only_said = [replace(what, remedies=(), advice="") for what in symptoms.values()]
@@ -171,6 +182,18 @@ def _causes(
 def _learns(finding: Finding, proof: Proof) -> bool:
     """Return whether a short training with the finding's remedy learns."""
     return finding.remedy is not None and proof.learns(finding.remedy, _LEARNS)
+
+
+def _told(finding: Finding) -> tuple[str, Remedy | None]:
+    return finding.advice, finding.remedy
+
+
+def _is_higher_rate(remedy: Remedy | None, proof: Proof) -> bool:
+    """Return whether a remedy is nothing but a higher learning rate."""
+    if remedy is None or remedy.changes.keys() != {"learning_rate_init"}:
+        return False
+    optimizer = proof.patient.subject().optimizer
+    return bool(remedy.changes["learning_rate_init"] > optimizer.learning_rate)
 
 
 def _finding(code: str, what: Found, proof: Proof) -> Finding:

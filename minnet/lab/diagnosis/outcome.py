@@ -8,6 +8,7 @@ from scipy import sparse
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.planned import counted, ended_by
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.settings import settings_to_try
 from minnet.lab.diagnosis.wording import as_advice
@@ -22,7 +23,10 @@ _EXPLAINED = 0.98
 _LONGER = 1.25  # the loss over that of a longer fit
 _OWN_ROWS = 0.5  # of the loss of the best constant
 _LEARNS = 0.9
+_KNOWN = 0.1  # the same, of all rows by heart or by a rule
 _ALIKE = 0.1
+_FEW_EPOCHS = 200
+_TOL = 1e-4  # that of the estimators
 _MOST_STEPS = 3000  # of a fit that stopped early
 
 
@@ -48,12 +52,15 @@ def _labels_contradict(case: Case) -> Found | None:
 @finding(
     "after a fit that learned little: the loss of trees and of a linear model on rows they were not "
     "trained on, over that of the best answer that is the same for all: 0.98",
-    unless=("rows_alike", "labels_contradict", "other_rows"),
+    unless=("rows_alike", "labels_contradict", "other_rows", "class_weights"),
     after_fit=True,
 )
 def _no_input_explains(case: Case) -> Found | None:
     if not case.failed or case.reference is None or not case.reference.explains_nothing:
         return None
+    two_values = not sparse.issparse(case.X) and all(len(np.unique(x)) <= 2 for x in case.X.T)
+    if two_values and (_after_a_stop(case, _KNOWN) or _knows_at_higher_rate(case)):
+        return None  # a parity, say
     outcome, n = case.reference.outcome, len(case.reference.rows)
     sentence = (
         "The inputs do not seem to explain the targets: on rows they were not trained on, neither trees "
@@ -61,6 +68,11 @@ def _no_input_explains(case: Case) -> Found | None:
         f"for all ({n} rows)."
     )
     advice = "See that the rows of X and y belong together: a shuffled y looks like this."
+    if two_values:
+        advice = (
+            "Such inputs of two values may explain them all the same, by a parity say, which neither "
+            "trees nor lines see."
+        )
     return Found(None, outcome, _EXPLAINED, sentence, advice=advice)
 
 
@@ -97,13 +109,28 @@ def _other_rows(case: Case) -> Found | None:
     after_fit=True,
 )
 def _stopped_too_early(case: Case) -> Found | None:
+    return _after_a_stop(case, _LEARNS)
+
+
+def _knows_at_higher_rate(case: Case) -> bool:
+    """Return whether a short training at ten times the rate tells nearly all rows."""
+    optimizer = case.subject.optimizer
+    if optimizer is None:
+        return False
+    rate = float(f"{10 * optimizer.learning_rate:.1g}")
+    trial = case.trial(_STEPS, Remedy({"learning_rate_init": rate}))
+    return trial is not None and trial.outcome < _KNOWN
+
+
+def _after_a_stop(case: Case, learns: float) -> Found | None:
+    """Return a finding if a fit stopped and would have learned with more patience, or at a higher rate."""
     model = case.estimator
-    if not case.failed or model is None or model.n_iter_ >= model.max_iter:
+    if not case.failed or model is None or ended_by(model) != "tol":
         return None
     if model.t_ / batch_size_of(model, case.X.shape[0]) > _MOST_STEPS:
         return None
     patience = max(50, 5 * model.n_iter_no_change)
-    what = f"The fit stopped after {model.n_iter_} epoch{'s' * (model.n_iter_ != 1)}"
+    what = f"The fit stopped after {counted(model.n_iter_, 'epoch')}"
     if model.early_stopping:
         what += ", by the score of its validation set."
         remedies = [
@@ -122,7 +149,10 @@ def _stopped_too_early(case: Case) -> Found | None:
                 Remedy({"n_iter_no_change": patience}),
                 Remedy({"tol": 0.0, "n_iter_no_change": patience}),
             ]
-    enough = min(case.outcome / _LONGER, _LEARNS)
+            if model.max_iter < _FEW_EPOCHS:
+                usual = {"tol": _TOL, "n_iter_no_change": 10, "max_iter": _FEW_EPOCHS}
+                remedies.append(Remedy(usual))
+    enough = min(case.outcome / _LONGER, learns)
     longest = case.trial(_MOST_STEPS, remedies[-1], own_end=True)
     if longest is None or longest.outcome > enough:
         return None  # it is something else

@@ -19,6 +19,8 @@ _ALPHA = 1e-4  # that of the estimators
 _L2 = 0.003  # its share of a weight that a step of gradient descent at rate 1 takes away
 _DECAY = 0.5  # of a weight, over the training
 _LEFT_BY_CLIPPING = 0.1
+_STEPS = 300  # of a training that is set to be shorter
+_NO_BETTER = 0.95  # times the loss of the best constant
 
 
 @finding(
@@ -88,11 +90,18 @@ def _without(
     if own is None or not falls_short(case, own):
         return None
     other = planned_training(case, remedy)
-    if other is None or not goes_further(own, other):
+    if other is None:
         return None
-    sentence += (
-        f" The training ends at {own.outcome:.2g} times the loss of the best constant answer."
-    )
+    if own.outcome < _NO_BETTER:
+        sentence += (
+            f" The training ends at {own.outcome:.2g} times the loss of the best constant answer."
+        )
+    else:
+        sentence += " The training ends no better than the best constant answer."
+    if not goes_further(own, other):  # it may be too short, besides
+        own, other = case.trial(_STEPS), case.trial(_STEPS, remedy)
+        if own is None or other is None or not goes_further(own, other):
+            return None
     advice = compared(case, remedy, own, other)
     return Found(None, figure, threshold, sentence, [remedy], advice, tried=True)
 

@@ -8,19 +8,30 @@ from functools import cached_property
 
 import numpy as np
 
+from minnet.estimators.base import BaseMinNet
 from minnet.estimators.solvers import batch_size_of, new_schedule
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial
 from minnet.lab.diagnosis.wording import as_advice
 
-__all__ = ["Plan", "compared", "falls_short", "goes_further", "planned_training"]
+__all__ = [
+    "Plan",
+    "compared",
+    "counted",
+    "ended_by",
+    "falls_short",
+    "goes_further",
+    "in_words",
+    "planned_training",
+]
 
 _SAMPLED = 200  # steps at which a schedule is asked for the rate
 _MOST_STEPS = 3000  # of a training that is tried
 _OPERATIONS = 1e10  # floating-point
 _UNKNOWN_STEPS = 1000  # of a Network, whose trainer is not known
 _LEARNS = 0.7
+_NO_BETTER = 0.95  # times the loss of the best constant
 _LESS = 0.7  # times the loss without a remedy
 
 
@@ -101,5 +112,31 @@ def compared(case: Case, remedy: Remedy, own: Trial, other: Trial) -> str:
     """Return the advice to take a remedy, with what was measured of it."""
     return (
         f"{as_advice(case.patient.words(remedy))}: after {other.n_steps} steps the loss is "
-        f"{other.outcome:.2g} times that of the best constant answer, and {own.outcome:.2g} times without."
+        f"{other.outcome:.2g} times that of the best constant answer, and {in_words(own.outcome)} without."
     )
+
+
+def ended_by(estimator: BaseMinNet) -> str | None:
+    """Return which argument ended a fit: "max_iter" or "tol"; None if none did, as after partial_fit."""
+    if estimator.n_iter_ == estimator.max_iter:
+        return "max_iter"
+    trainer = getattr(estimator, "_trainer", None)
+    if trainer is not None and trainer.no_improvement_count <= estimator.n_iter_no_change:
+        return None
+    return "tol"
+
+
+def in_words(outcome: float) -> str:
+    """Return a loss over that of the best constant answer, after such a one."""
+    return f"{outcome:.2g} times" if outcome < _NO_BETTER else "no better than that"
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> print(counted(1, "step"), counted(2, "epoch"))
+    1 step 2 epochs
+    """
+    return f"{n} {what}{'s' * (n != 1)}"

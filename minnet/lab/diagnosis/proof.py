@@ -78,7 +78,7 @@ class Proof:
     def __call__(self, code: str, found: Found) -> tuple[str, Remedy | None]:
         """Return the advice for a finding, and the best of its remedies if one helps."""
         if found.tried:
-            return found.advice, found.remedies[0]
+            return found.advice, found.remedies[0] if found.remedies else None
         with self._lock, _silently():
             self._reduce()
             helps = self._trains if found.by_training else self._removes

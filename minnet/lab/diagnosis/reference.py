@@ -39,17 +39,20 @@ class Reference:
         Which rows were used.
     mean : ndarray of shape (n_rows, n_outputs)
         What it predicts of each while it is not trained on it: probabilities, or numbers.
+    unweighted : float
+        The outcome where each row counts the same: large weights of few rows hide what can be told.
     """
 
     name: str
     outcome: float
     rows: Array
     mean: Array
+    unweighted: float
 
     @property
     def explains_nothing(self) -> bool:
         """Whether it is no better than chance makes it."""
-        return self.outcome > _NOTHING
+        return min(self.outcome, self.unweighted) > _NOTHING
 
 
 def reference_of(subject: Subject) -> Reference | None:
@@ -74,18 +77,35 @@ def reference_of(subject: Subject) -> Reference | None:
     best = loss_of_constant(subject.network, T, weights)
     if best is None or not best > 0 or X.shape[0] < _FEWEST_ROWS or wide:
         return None
+    found = _all_of(subject, X, T, weights, best)
+    if weights is not None and np.ptp(weights) > 0 and all(one[1] > _NOTHING for one in found):
+        alike = loss_of_constant(subject.network, T, None)
+        others = [] if not alike else _all_of(subject, X, T, None, alike)
+    else:
+        others = found
+    if not found:
+        return None
+    name, outcome, mean = min(found, key=lambda one: one[1])
+    unweighted = min((one[1] for one in others), default=outcome)
+    return Reference(name, outcome, _rows(subject), mean, unweighted)
+
+
+def _all_of(
+    subject: Subject, X: Matrix, T: Array, weights: Array | None, best: float
+) -> list[tuple[str, float, Array]]:
+    """Return each model's name, outcome and predictions."""
     found = []
     for name, model in _models(subject):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             try:
-                mean = _cross_validated(model, X, T, subject)
+                mean = _cross_validated(model, X, T, weights, subject)
             except ValueError:  # a class of one row, say
                 continue
         outcome = _shrunk_loss(mean, T, weights, subject) / best
         if np.isfinite(outcome):
-            found.append(Reference(name, outcome, _rows(subject), mean))
-    return min(found, key=lambda one: one.outcome, default=None)
+            found.append((name, outcome, mean))
+    return found
 
 
 def _rows(subject: Subject) -> Array:
@@ -121,7 +141,9 @@ def _is_binary(subject: Subject) -> bool:
     return subject.network.loss_.output == "logistic" and (T.ndim == 1 or T.shape[1] == 1)
 
 
-def _cross_validated(model: Any, X: Matrix, T: Array, subject: Subject) -> Array:
+def _cross_validated(
+    model: Any, X: Matrix, T: Array, weights: Array | None, subject: Subject
+) -> Array:
     """Return the means that a model predicts of rows that it is not trained on."""
     from sklearn.model_selection import KFold
 
@@ -130,7 +152,11 @@ def _cross_validated(model: Any, X: Matrix, T: Array, subject: Subject) -> Array
     mean = np.zeros((len(T), n_outputs))
     y = T.ravel() if T.ndim == 2 and T.shape[1] == 1 else T
     for train, test in KFold(_FOLDS, shuffle=True, random_state=0).split(T):
-        model.fit(X[train], y[train])
+        of_rows = {}
+        if weights is not None:  # of a pipeline they are those of its last step
+            step = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""
+            of_rows[f"{step}sample_weight"] = weights[train]
+        model.fit(X[train], y[train], **of_rows)
         if classes:
             mean[np.ix_(test, model.classes_.astype(int))] = model.predict_proba(X[test])
         elif _is_binary(subject):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from minnet.common.types import Array
@@ -10,8 +12,11 @@ from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.planned import (
     Plan,
     compared,
+    counted,
+    ended_by,
     falls_short,
     goes_further,
+    in_words,
     planned_training,
 )
 from minnet.lab.diagnosis.remedy import Remedy
@@ -22,13 +27,20 @@ _LARGE_STEP = 0.1  # of its size, a weight matrix a step: below it nothing is tr
 _SURELY_TOO_LARGE = 5.0  # where nothing can be tried
 _SMALL_STEP = 3e-4
 _VERY_SMALL_STEP = 1e-5  # of a Network, the length of whose training is not known
+_TINY_STEP = 1e-4  # where nothing can be tried
+_USUAL_STEP = 0.005
+_TELLING = 50  # steps of a trial
 _LITTLE_LEFT = 0.1  # of the learning rate by a schedule
 _NEAR = 1.0  # how much of the loss the steps of the training take away if gradients stay
 _FEW_STEPS = 50
+_A_SHORT_FIT = 1000  # steps
 _FALLING = 0.1  # of the loss, in the last fifth of the epochs
 _FEWEST_EPOCHS = 5
 _DEFAULT_EPOCHS = 200
 _MOST_EPOCHS = 2000
+_LARGE_TOL = 1e-3
+_DEFAULT_TOL = 1e-4
+_LITTLE_PATIENCE = 2  # epochs
 _SMALL_BATCH = 32
 _USUAL_BATCH = 200
 _USUAL_RATES = 1e-3, 1e-2, 1e-1
@@ -127,9 +139,10 @@ def _learning_rate_too_low(case: Case) -> Found | None:
         remedies = [Remedy({"learning_rate": "constant"})]
     elif worst < _SMALL_STEP:
         figure, threshold = worst, _SMALL_STEP
+        most = f" of a layer by more than {worst:.2g} of their size" if worst > 0 else ""
         sentence = (
-            f"At learning rate {rate:g} no step changes the weights of a layer by more than {worst:.2g} "
-            "of their size, where about 0.001 to 0.01 is usual."
+            f"At learning rate {rate:g} no step changes the weights{most}, where about 0.001 to 0.01 "
+            f"{'' if worst > 0 else 'of their size '}is usual."
         )
         remedies = []
         epsilon = optimizer.constants().get("epsilon", 0.0)
@@ -139,12 +152,17 @@ def _learning_rate_too_low(case: Case) -> Found | None:
         remedies += _higher(case)
     else:
         return None
-    own = planned_training(case) if _is_slow(plan, worst) else None
-    if own is None or not falls_short(case, own):
+    if not _is_slow(plan, worst):
+        return None
+    own = planned_training(case)
+    if own is None:
+        return _not_tried(case, worst, Found(layer, figure, threshold, sentence))
+    if not falls_short(case, own):
         return None
     best = _best_of(case, remedies, own)
     if best is None:
-        return None
+        found = Found(layer, figure, threshold, sentence)
+        return _not_tried(case, worst, found) if own.n_steps < _TELLING else None
     advice = compared(case, best[0], own, best[1])
     return Found(layer, figure, threshold, sentence, [best[0]], advice, tried=True)
 
@@ -154,12 +172,13 @@ def _learning_rate_too_low(case: Case) -> Found | None:
     "less than half of what can be explained, and a longer training goes further; of a fit that has "
     "learned, how much of the loss the last fifth of the epochs took away: 0.1",
     unless=("learning_rate_too_low", "learning_rate_too_high", "too_much_l2",
-            "too_much_weight_decay", "clipped", "frozen"),
+            "too_much_weight_decay", "clipped", "frozen", "one_class",
+            "class_weights"),
 )  # fmt: skip
 def _too_few_steps(case: Case) -> Found | None:
     model, plan = case.estimator, Plan.of(case)
     if case.fitted:
-        return _still_falling(case)
+        return _too_short(case) if case.failed else _ended_early(case)
     if model is None or plan is None or model.warm_start or not _is_short(plan):
         return None
     own = planned_training(case)
@@ -173,12 +192,13 @@ def _too_few_steps(case: Case) -> Found | None:
     best = _best_of(case, remedies, own)
     if best is None:
         return None
-    per_epoch = plan.n_steps // model.max_iter
-    epochs = "iterations" if model.solver == "lbfgs" else f"epochs of {per_epoch}"
-    sentence = (
-        f"The training is over after {plan.n_steps} steps: max_iter={model.max_iter} {epochs}, on "
-        f"{plan.n_rows} rows."
-    )
+    sentence = f"The training is over after {counted(plan.n_steps, 'step')}: max_iter="
+    if model.solver == "lbfgs":
+        sentence += counted(model.max_iter, "iteration")
+    else:
+        per_epoch = counted(plan.n_steps // model.max_iter, "step")
+        sentence += f"{counted(model.max_iter, 'epoch')} of {per_epoch}"
+    sentence += f", on {plan.n_rows} rows."
     advice = compared(case, best[0], own, best[1])
     return Found(None, own.outcome, _LEARNED, sentence, [best[0]], advice, tried=True)
 
@@ -250,17 +270,39 @@ def _higher(case: Case) -> list[Remedy]:
 
 
 def _best_of(case: Case, remedies: list[Remedy], own: Trial) -> tuple[Remedy, Trial] | None:
-    """Return the first remedy with which the training ends well, or that with which it goes furthest."""
-    best: tuple[Remedy, Trial] | None = None
+    """Return the first remedy with which the training ends well, or about as well as with any."""
+    good: list[tuple[Remedy, Trial]] = []
     for remedy in remedies:
         trial = planned_training(case, remedy)
-        if trial is None or not goes_further(own, trial):
+        if trial is None or not _is_worth_it(case, own, trial):
             continue
-        if best is None or trial.outcome < best[1].outcome:
-            best = remedy, trial
+        good.append((remedy, trial))
         if trial.outcome <= _ENDS_WELL:
             break
-    return best
+    least = min((trial.outcome for _, trial in good), default=0.0)
+    return next((pair for pair in good if pair[1].outcome <= least + _ALIKE), None)
+
+
+def _is_worth_it(case: Case, own: Trial, other: Trial) -> bool:
+    """Return whether a training goes clearly further, or as far as can be where there is much noise."""
+    if goes_further(own, other):
+        return True
+    return other.outcome <= _CLEARLY * own.outcome and not case.falls_short(other.outcome)
+
+
+def _not_tried(case: Case, ratio: float, found: Found) -> Found | None:
+    """Return what was found with a rate that is told by the steps alone, if they are tiny."""
+    known = case.reference
+    if case.estimator is None or not 0 < ratio < _TINY_STEP or (known and known.explains_nothing):
+        return None
+    rates = _rates(case, [case.subject.optimizer.learning_rate * _USUAL_STEP / ratio])
+    if not rates:
+        return None
+    advice = (
+        f"{as_advice(case.patient.words(rates[0]))}: the steps are then of the usual size. It was not "
+        "tried: a training of a network of this size takes too long."
+    )
+    return replace(found, remedies=rates, advice=advice, tried=True)
 
 
 def _is_slow(plan: Plan | None, ratio: float) -> bool:
@@ -280,13 +322,84 @@ def _more_epochs(max_iter: int) -> list[int]:
     return sorted(n for n in more if n >= 3 * max_iter and n <= max(_MOST_EPOCHS, 10 * max_iter))
 
 
+def _too_short(case: Case) -> Found | None:
+    """Return what is to be said of calls of partial_fit, and of a warm start, that were too few."""
+    model = case.estimator
+    trainer = getattr(model, "_trainer", None)
+    if trainer is None:
+        return None
+    by = ended_by(model)
+    if by == "max_iter" and not model.warm_start:
+        return _max_iter_too_low(case, trainer.n_steps)
+    if by is not None and not model.warm_start:
+        return None
+    longer = case.trial(_STEPS)
+    if longer is None or longer.n_steps <= trainer.n_steps:
+        return None
+    if not longer.outcome <= min(_SOMETHING, _CLEARLY * case.outcome):
+        return None
+    sentence = (
+        f"The network was trained for {counted(trainer.n_epochs, 'epoch')}, of "
+        f"{counted(trainer.n_steps, 'step')} in all."
+    )
+    n_epochs = longer.n_steps * trainer.n_epochs / trainer.n_steps
+    enough = [Remedy({"max_iter": n}) for n in _more_epochs(model.max_iter) if n >= n_epochs]
+    remedies = enough[:1] if model.warm_start and by == "max_iter" else []
+    what = as_advice(case.patient.words(remedies[0])) if remedies else "Train it for longer"
+    advice = (
+        f"{what}: after {longer.n_steps} steps the loss is {longer.outcome:.2g} times that of the best "
+        f"constant answer, and {in_words(case.outcome)} as it is."
+    )
+    figure = case.outcome / longer.outcome
+    return Found(None, figure, 1 / _CLEARLY, sentence, remedies, advice, tried=True)
+
+
+def _max_iter_too_low(case: Case, n_steps: int) -> Found | None:
+    """Return what is to be said of a fit of few steps, if a longer one goes further."""
+    model = case.estimator
+    if not _FEW_STEPS < n_steps <= _A_SHORT_FIT:  # fewer are seen at the start
+        return None
+    own = planned_training(case)
+    if own is None or not falls_short(case, own):
+        return None
+    best = _best_of(case, [Remedy({"max_iter": n}) for n in _more_epochs(model.max_iter)], own)
+    if best is None:
+        return None
+    sentence = (
+        f"max_iter={model.max_iter} ended the fit after {counted(n_steps, 'step')}, and it has learned "
+        "less than there is to learn."
+    )
+    advice = compared(case, best[0], own, best[1])
+    return Found(None, own.outcome, _LEARNED, sentence, [best[0]], advice, tried=True)
+
+
+def _ended_early(case: Case) -> Found | None:
+    """Return what is to be said of a fit that has learned, but may have ended too early."""
+    model = case.estimator
+    if model is None or not case.outcome > _TRAINS / 3:
+        return None
+    by = ended_by(model)
+    if by == "max_iter" and model.solver == "lbfgs":
+        sentence = f"max_iter={model.max_iter} ended the fit before it had converged."
+        more = [Remedy({"max_iter": n}) for n in _more_epochs(model.max_iter)[:1]]
+        return Found(None, case.outcome, _TRAINS / 3, sentence, more, by_training=True)
+    if by != "tol" or not (model.tol > _LARGE_TOL or model.n_iter_no_change <= _LITTLE_PATIENCE):
+        return _still_falling(case)
+    sentence = (
+        f"tol={model.tol:g} with n_iter_no_change={model.n_iter_no_change} ended the fit after "
+        f"{counted(model.n_iter_, 'epoch')}."
+    )
+    usual = Remedy({"tol": _DEFAULT_TOL, "n_iter_no_change": max(10, model.n_iter_no_change)})
+    return Found(None, case.outcome, _TRAINS / 3, sentence, [usual], by_training=True)
+
+
 def _still_falling(case: Case) -> Found | None:
     """Return what is to be said of a fit that max_iter ended while its loss was falling."""
     model = case.estimator
-    if model is None or model.n_iter_ != model.max_iter:
+    if model.n_iter_ != model.max_iter:
         return None
     curve = getattr(model, "loss_curve_", [])[-model.n_iter_ :]  # lbfgs keeps none
-    if len(curve) < _FEWEST_EPOCHS or not case.outcome > _TRAINS / 3:
+    if len(curve) < _FEWEST_EPOCHS:
         return None
     last = max(1, len(curve) // 5)
     fall = 1 - curve[-1] / curve[-1 - last] if curve[-1 - last] > 0 else 0.0
