@@ -7,7 +7,10 @@ ORDER = {
         "backprop_by_hand", "symmetry", "variance_by_width", "initialization_by_depth",
         "weight_gradient_trap", "saturation_order",
     ],
-    "remedies": ["restarts_and_scaling", "batch_norm_rescues", "dropout_and_clipping", "pretraining"],
+    "remedies": [
+        "why_not_train", "restarts_and_scaling", "batch_norm_rescues", "dropout_and_clipping",
+        "pretraining",
+    ],
     "estimators": ["init_in_grid_search", "explaining", "your_own_activation"],
     "research": ["lab_displays", "quarter_circle", "edge_of_chaos", "shapeset"],
 }  # fmt: skip

@@ -33,7 +33,10 @@ class Case:
         layers = [self.layer() for _ in range(rng.integers(0, 4))] + [
             Dense(int(rng.integers(1, 20)))
         ]
-        self.network = Network(layers, loss=self.one(*LOSSES), alpha=self.one(0.0, 0.1))
+        loss = self.one(*LOSSES)
+        if getattr(loss, "output", None) == "softmax":
+            layers[-1] = Dense(max(2, layers[-1].units))
+        self.network = Network(layers, loss=loss, alpha=self.one(0.0, 0.1))
         self.network.initialize(int(rng.integers(1, 20)), 0, self.dtype)
         self.backend = make_backend(backend, self.network, self.one(1, 2))
         self.optimizer = self.one(*OPTIMIZERS).copy()

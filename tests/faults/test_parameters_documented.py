@@ -40,6 +40,7 @@ def test_each_parameter_has_a_sentence(name):
     )  # results keep what they are given
     texts = described(thing, "Parameters", *of_record)
     names = set(inspect.signature(thing).parameters) - {"self", "cls"}
+    names = {one for one in names if not one.startswith("_")}  # of results that minnet alone makes
     assert sorted(one for one in names if not texts.get(one)) == []
 
 

@@ -138,6 +138,7 @@ def test_clipping_that_stops_training_is_named():
     assert not diagnose(model.set_params(clip_norm=1.0), DIGITS, DIGIT)
 
 
+@pytest.mark.slow
 def test_small_weights_do_not_make_a_rate_too_high():
     """Batch normalization takes any size, and weights near 0 grow in the first step."""
     model = classifier(8, "tanh", batch_norm=True, init={"name": "normal", "std": 0.001})
@@ -182,11 +183,17 @@ def test_inputs_that_are_large_are_not_said_to_explode_by_depth():
         ("vanishing_forward", classifier(10, "tanh", init="standard")),
         ("exploding_forward", classifier(12, "relu", init={"name": "he", "gain": 2.0})),
         ("exploding_forward", classifier(20, "identity", init="he_normal")),
-        ("exploding_backward", classifier(30, "selu", init="he_normal")),
+        pytest.param(
+            *("exploding_backward", classifier(30, "selu", init="he_normal")),
+            marks=pytest.mark.slow,
+        ),
         ("exploding_forward", classifier(10, "identity", init={"name": "glorot", "gain": 1.8})),
         ("exploding_backward", classifier(30, "tanh", init={"name": "orthogonal", "gain": 2.5})),
-        ("vanishing_backward", classifier(30, "silu")),
-        ("vanishing_backward", classifier(30, "softplus", init="he_normal")),
+        pytest.param(*("vanishing_backward", classifier(30, "silu")), marks=pytest.mark.slow),
+        pytest.param(
+            *("vanishing_backward", classifier(30, "softplus", init="he_normal")),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else str(value)[-60:],
 )

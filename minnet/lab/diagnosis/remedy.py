@@ -51,6 +51,7 @@ class Remedy:
     Examples
     --------
     >>> from minnet import MinNetClassifier
+    >>> from minnet.lab import Remedy
     >>> remedy = Remedy({"init": "he_normal"})
     >>> remedy
     Remedy(init='he_normal')
