@@ -184,14 +184,14 @@ def test_inputs_that_are_large_are_not_said_to_explode_by_depth():
         ("exploding_forward", classifier(12, "relu", init={"name": "he", "gain": 2.0})),
         ("exploding_forward", classifier(20, "identity", init="he_normal")),
         pytest.param(
-            *("exploding_backward", classifier(30, "selu", init="he_normal")),
-            marks=pytest.mark.slow,
+            "exploding_backward", classifier(30, "selu", init="he_normal"), marks=pytest.mark.slow
         ),
         ("exploding_forward", classifier(10, "identity", init={"name": "glorot", "gain": 1.8})),
         ("exploding_backward", classifier(30, "tanh", init={"name": "orthogonal", "gain": 2.5})),
-        pytest.param(*("vanishing_backward", classifier(30, "silu")), marks=pytest.mark.slow),
+        pytest.param("vanishing_backward", classifier(30, "silu"), marks=pytest.mark.slow),
         pytest.param(
-            *("vanishing_backward", classifier(30, "softplus", init="he_normal")),
+            "vanishing_backward",
+            classifier(30, "softplus", init="he_normal"),
             marks=pytest.mark.slow,
         ),
     ],
