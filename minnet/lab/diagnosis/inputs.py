@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -155,8 +155,7 @@ def _unscaled_inputs(case: Case) -> Found | None:
     if scale is None:
         return None
     beyond = are_beyond_squares(case.X)  # then there is no variance to scale by
-    scaler = MaxAbsScaler() if beyond or sparse.issparse(case.X) else StandardScaler()
-    put = Remedy({"scaler": scaler}, f"a {type(scaler).__name__} before the network")
+    put = scaled_inputs(case)
     if not case.first_steps.better_with([put], scale.far):
         return None
     sentence, advice = scale.sentence, ""
@@ -207,6 +206,12 @@ def _rows_in_order(case: Case) -> Found | None:
 
 
 # ---- what they share
+
+
+def scaled_inputs(case: Case, **changes: Any) -> Remedy:
+    """Return a scaler before the network as a remedy, with other changes."""
+    by_size = are_beyond_squares(case.X) or sparse.issparse(case.X)
+    return Remedy({"scaler": MaxAbsScaler() if by_size else StandardScaler()} | changes)
 
 
 def all_alike(X: Matrix) -> bool:

@@ -34,6 +34,7 @@ _BETTER = 0.9  # times the loss
 _LOWER = 0.98  # times the loss, of a remedy whose finding goes away
 _LEARNS_WELL = 0.5  # the same
 _NOT_LEARNED = 0.95  # times that of the best constant
+_OF_PLAN = {"too_few_steps", "learning_rate_too_low"}  # not looked for where more is wrong
 _OF_DATA = {"scaler", "scale_targets", "shuffle", "bias_init"}  # the last is where targets lie
 
 
@@ -43,6 +44,7 @@ class _Made:
 
     codes: frozenset[str]
     same: bool  # as without
+    of_plan: tuple[Found, ...] = ()  # what is found of the planned training
 
 
 class Proof:
@@ -134,19 +136,33 @@ class Proof:
                 made = self._with(more)
                 if made is not None and made.codes <= self._codes_with(both):
                     both = more
-            return both
+            return self._with_longer_training(both)
+
+    def _with_longer_training(self, both: Remedy) -> Remedy:
+        """Return remedies with those of the planned training, which are found only now."""
+        made = self._with(both)
+        for found in made.of_plan if made is not None else ():
+            if not both.changes.keys() & found.remedies[0].changes.keys():
+                changes = both.changes | found.remedies[0].changes
+                both = Remedy(changes, ", ".join([both.text, found.remedies[0].text]))
+        return both
+
+    def keeps(self, remedy: Remedy, code: str) -> bool:
+        """Return whether something is found with a remedy, too."""
+        with self._lock, _silently():
+            self._reduce()
+            return code in self._codes_with(remedy)
 
     # ---- measuring again
 
     def _removes(self, code: str, remedy: Remedy) -> bool:
         """Return whether a finding goes away with a remedy, and no other comes."""
         made = self._with(remedy)
-        return (
-            made is not None
-            and not made.same
-            and code not in made.codes
-            and made.codes <= self.before
-        )
+        if made is None or made.same or code in made.codes:
+            return False
+        new = made.codes - self.before
+        # That a training is too short or too slow shows only when nothing worse is wrong.
+        return not new or (new <= _OF_PLAN and self._trains(code, remedy))
 
     def _codes_with(self, remedy: Remedy) -> frozenset[str]:
         made = self._with(remedy)
@@ -164,8 +180,10 @@ class Proof:
                 same = _unchanged(self.patient, after, remedy) and _same(
                     self.patient.subject(), case.subject
                 )
-                codes = frozenset(() if same else self._codes(case, remedy))
-                self._made[key] = _Made(codes, same)
+                found = {} if same else self._found(case, remedy)
+                codes = set() if same else found.keys() | self._of_data(remedy)
+                of_plan = [found[code] for code in _OF_PLAN - self.before if code in found]
+                self._made[key] = _Made(frozenset(codes), same, tuple(of_plan))
             except Exception:  # whatever a layer or an initializer of the user's may raise
                 self._made[key] = None
         return self._made[key]
@@ -185,11 +203,16 @@ class Proof:
         self._spent += cost if afford else 0
         return afford
 
-    def _codes(self, case: Case, remedy: Remedy) -> set[str]:
+    def _found(self, case: Case, remedy: Remedy) -> dict[str, Found]:
         if remedy.changes.keys() & _OF_DATA:
-            return set(examine(case))
-        of_data = {code for code in self.before if CHECKS[code].of_data}
-        return of_data | examine(case, of_data).keys()
+            return examine(case)
+        return examine(case, self._of_data(remedy))
+
+    def _of_data(self, remedy: Remedy) -> set[str]:
+        """Return what is found in the data, and stays with a remedy that leaves them as they are."""
+        if remedy.changes.keys() & _OF_DATA:
+            return set()
+        return {code for code in self.before if CHECKS[code].of_data}
 
     # ---- training
 

@@ -21,7 +21,7 @@ from minnet.estimators.architecture import (
 from minnet.estimators.arguments import defaults_of
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.effects import EFFECTS
-from minnet.lab.diagnosis.wording import IN_OPTIMIZERS, OF_OPTIMIZERS, change_in_words, quoted
+from minnet.lab.diagnosis.wording import IN_OPTIMIZERS, OF_OPTIMIZERS, change_in_words
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
 from minnet.optimizers import Optimizer
@@ -70,9 +70,7 @@ class Remedy:
     @property
     def text(self) -> str:
         """The change as the arguments that make it, or in words."""
-        if self.words:
-            return self.words
-        return ", ".join(f"{name}={quoted(value)}" for name, value in self.changes.items())
+        return change_in_words(self.changes, self.words, None)
 
     def _of_network(self) -> Remedy:
         """Return the part of it that a Network has itself."""

@@ -16,6 +16,7 @@ from minnet.lab.diagnosis.inputs import (
     LARGE_INPUT,
     all_alike,
     are_beyond_squares,
+    scaled_inputs,
 )
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.weights import weights_to_try
@@ -41,6 +42,7 @@ _HARDLY_LEARNS, _FAR_LESS = (
     0.4,
 )  # the same, and times the loss, with weights that keep directions
 _FADES = 0.5  # the factor of signals a layer, which is the cause of what else is lost
+_LAWS = {"init": "auto", "bias_init": "auto"}
 _ABSOLUTE = 1e3  # root mean square of pre-activations
 
 
@@ -66,7 +68,10 @@ def _not_finite(case: Case) -> Found | None:
             return Found(
                 layer, float(m[name, "rms"][bad.argmax()]), 0.0,
                 f"The {what} of layer {layer} are beyond what {network.dtype} can hold.",
-                [Remedy({"init": "auto"}), Remedy({"init": "auto", "bias_init": "auto"})],
+                [
+                    *[Remedy(change) for change in ({"init": "auto"}, _LAWS)],
+                    *[scaled_inputs(case, **change) for change in ({}, {"init": "auto"}, _LAWS)],
+                ],
                 "Scale the inputs, and initialize by the fan-in: init=\"auto\".",
             )  # fmt: skip
     for row in network.parameter_table:
@@ -199,7 +204,10 @@ def _exploding_forward(case: Case) -> Found | None:
         f"The pre-activations of layer {at} are huge: their root mean square is {figure:.3g}."
     )
     if root_mean_squares(case.X)[1] > LARGE_INPUT:
-        return Found(at, figure, _ABSOLUTE, sentence, advice="Scale the inputs.")
+        scaled = [scaled_inputs(case)]
+        if case.network.loss_.output == "identity":
+            scaled.append(scaled_inputs(case, scale_targets=True))
+        return Found(at, figure, _ABSOLUTE, sentence, scaled, "Scale the inputs.")
     return Found(at, figure, _ABSOLUTE, sentence, remedies)
 
 

@@ -19,6 +19,7 @@ OF_OPTIMIZERS = (
 )  # fmt: skip
 IN_OPTIMIZERS = {"learning_rate_init": "learning_rate", "nesterovs_momentum": "nesterov"}
 
+_BEFORE = " before the network"
 _IN_TORCH = {"learning_rate_init": "lr", "nesterovs_momentum": "nesterov"}
 _INIT_IN_TORCH = {
     "he": "kaiming_normal_", "he_normal": "kaiming_normal_", "he_uniform": "kaiming_uniform_",
@@ -73,9 +74,11 @@ def change_in_words(changes: dict[str, Any], words: str, model: Any, of_torch: b
     said = []
     for name, value in changes.items():
         text = None
-        if of_torch:
+        if name == "scaler":
+            text = words or f"a {type(value).__name__} before the network"
+        elif of_torch:
             text = _for_torch(name, value)
-        elif isinstance(last, Network) or last.layers is not None:
+        elif isinstance(last, Network) or getattr(last, "layers", None) is not None:
             text = _in_layers(name, value)
         if text is None and name in OF_OPTIMIZERS:
             of_object = isinstance(getattr(last, "solver", None), Optimizer)
@@ -83,7 +86,8 @@ def change_in_words(changes: dict[str, Any], words: str, model: Any, of_torch: b
                 text = f"{IN_OPTIMIZERS.get(name, name)}={quoted(value)} of the optimizer"
         if text is None and name == "scale_targets" and isinstance(last, Network):
             text = "targets of mean 0 and standard deviation 1"
-        said.append(text or words or f"{name}={quoted(value)}")
+        own_words = "" if "scaler" in changes else words
+        said.append(text or own_words or f"{name}={quoted(value)}")
     return ", ".join(dict.fromkeys(said))
 
 
@@ -127,6 +131,10 @@ def as_advice(text: str) -> str:
     Put a StandardScaler before the network
     Use only 5 hidden layers
     """
+    scaler, before, also = text.partition(_BEFORE + ", ")
+    if before:
+        more = as_advice(also)
+        return f"Put {scaler}{_BEFORE}, and {more[0].lower()}{more[1:]}"
     if text.startswith("a "):
         return f"Put {text}"
     return f"{'Set' if '=' in text.split(' ')[0] else 'Use'} {text}"
