@@ -20,7 +20,7 @@ from minnet.optimizers import Optimizer, clip_gradients, get_optimizer
 from minnet.pytorch.model import TorchModel
 from minnet.pytorch.recognition import as_array, is_torch_model, is_torch_optimizer
 
-__all__ = ["Subject", "batch_for", "network_of", "step_of", "subject_of"]
+__all__ = ["Subject", "batch_for", "last_step", "network_of", "step_of", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,7 @@ def subject_of(
     ValueError
         If the data do not fit, or if ``y`` is missing where the network depends on it.
     """
-    if isinstance(model, Pipeline):
-        model, X = _last_step(model, X, y)
+    model, X, _ = last_step(model, X, y)
     if y is None and sample_weight is not None:
         raise ValueError("sample_weight must be None where y is not given: it weighs the losses")
     if is_torch_model(model):
@@ -112,7 +111,7 @@ def subject_of(
     if not isinstance(model, BaseMinNet):
         raise TypeError(
             f"{name} must be a Network, a MinNetClassifier, a MinNetRegressor, a Pipeline that ends "
-            f"in one or a torch.nn.Sequential, got {model!r:.200}"
+            f"in one or a torch.nn.Sequential, got {_in_short(model)}"
         )
     return _of_estimator(model, X, y, sample_weight, optimizer)
 
@@ -149,7 +148,9 @@ def network_of(model: Any, X: Matrix = None, y: ArrayLike | None = None) -> Netw
 
     A network and a fitted estimator need no data for it.
     """
-    last = model[-1] if isinstance(model, Pipeline) else model
+    last = model
+    while isinstance(last, Pipeline) and last.steps:
+        last = last.steps[-1][1]
     if X is None and is_torch_model(model):
         return TorchModel.read(model, y).network
     if X is not None or not isinstance(last, BaseMinNet | Network):
@@ -212,15 +213,43 @@ def batch_for(
     return network.check_batch(data.X, data.T, data.weights)
 
 
-def _last_step(pipeline: Pipeline, X: Matrix, y: ArrayLike | None) -> tuple[Any, Any]:
-    """Return the last step of a pipeline, and ``X`` as the steps before it transform it."""
-    model = pipeline[-1]
-    if len(pipeline) == 1:
-        return model, X
-    before = pipeline[:-1]
-    if hasattr(model, "network_"):
-        return model, before.transform(X)
-    return model, clone(before).fit_transform(X, y)
+def last_step(
+    model: Any, X: Matrix, y: ArrayLike | None, X_val: Matrix | None = None
+) -> tuple[Any, Any, Any]:
+    """Return the last step of a pipeline, also of pipelines in it, and data as the others transform them.
+
+    Any other model is returned with the data as they are. The steps are fitted where the last is not.
+
+    Parameters
+    ----------
+    model : object
+    X : array-like, sparse matrix or None
+    y : array-like or None
+    X_val : array-like, sparse matrix or None
+        Is transformed, too, by what was fitted on ``X``.
+    """
+    steps = []
+    while isinstance(model, Pipeline) and model.steps:
+        steps.append(Pipeline(model.steps[:-1]) if len(model.steps) > 1 else None)
+        model = model.steps[-1][1]
+    fitted = hasattr(model, "network_")
+    if any(steps):
+        X, X_val = copy.deepcopy(X), copy.deepcopy(X_val)  # a step may write into what it gets
+    for before in filter(None, steps):
+        if fitted:
+            X = before.transform(X)
+        else:
+            before = clone(before)  # which writes nothing
+            X = before.fit_transform(X, y)
+        if X_val is not None:
+            X_val = before.transform(X_val)
+    return model, X, X_val
+
+
+def _in_short(value: Any) -> str:
+    """Return what a value is, for an error: in a line."""
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"a {type(value).__name__}"
 
 
 def _given(optimizer: str | Optimizer | None) -> Optimizer | None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
-from minnet.common.checks import check_real
+from minnet.common.checks import is_finite_real
 from minnet.common.types import ArrayLike, Matrix
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import CHECKS, Found, examine
@@ -30,6 +31,7 @@ _LEARNS = 0.8  # times the loss of the best constant, after a short training
 _NOT_KNOWN_WHY = "learned_nothing", "learned_little"
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is a finding
 def diagnose(
     model: Any,
     X: Matrix,
@@ -108,11 +110,24 @@ def diagnose(
     if (X_val is None) != (y_val is None):
         missing = "y_val" if y_val is None else "X_val"
         raise ValueError(f"{missing} must be given with the other of X_val and y_val, got None")
-    seconds = _SECONDS * train if isinstance(train, bool) else check_real("train", train, low=0)
+    if X is None:
+        raise ValueError("X must be given: rows of the training data, got None")
+    if isinstance(train, bool | np.bool_):
+        seconds = _SECONDS * bool(train)
+    elif is_finite_real(train) and train >= 0:
+        seconds = float(train)
+    else:
+        raise ValueError(
+            f"train must be True, False or a number of seconds of at least 0, got {train!r:.200}"
+        )
     held_out = None if X_val is None else (X_val, y_val)
     patient = Patient(model, X, y, sample_weight, optimizer, held_out, loss)
     if patient.n_rows > _MOST_ROWS:
         patient = patient.of_rows(_MOST_ROWS)
+    if seconds and patient.estimator is None and patient.optimizer is None:
+        raise ValueError(
+            "train needs optimizer=: how this model is trained is not known without it"
+        )
     case = Case(patient)
     found = examine(case)
     before = patient.anew() if case.failed else patient.at_start()

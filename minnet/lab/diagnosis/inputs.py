@@ -21,6 +21,7 @@ from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.first_steps import FirstSteps
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.wording import times_without
 from minnet.links import dense
 from minnet.training.constant_answer import loss_of_constant
 
@@ -200,7 +201,7 @@ def _rows_in_order(case: Case) -> Found | None:
     )
     advice = (
         f"Set shuffle=True: after a short training the loss of others is {after:.2g} times that of the "
-        f"best constant answer, and {before:.2g} times without."
+        f"best constant answer, and {times_without(before)}."
     )
     return Found(None, share, _IN_ORDER, sentence, [shuffled], advice, tried=True)
 

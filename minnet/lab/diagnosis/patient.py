@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import copy
+import re
 import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone, is_classifier
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
+from minnet.estimators.data import check_data
+from minnet.estimators.fitted import Fitted
 from minnet.lab.diagnosis.losses import outcome_of
 from minnet.lab.diagnosis.remedy import Remedy, changed_optimizer
 from minnet.lab.diagnosis.wording import change_in_words
-from minnet.lab.subject import Subject, subject_of
+from minnet.lab.subject import Subject, last_step, subject_of
 from minnet.network import Network
 from minnet.optimizers import Optimizer, get_optimizer
 from minnet.pytorch.recognition import is_torch_model
@@ -61,8 +64,10 @@ class Patient:
         held_out: tuple[Any, Any] | None = None,
         loss: Any = None,
     ) -> None:
-        if isinstance(model, Pipeline):
-            model, X, held_out = _last_step(model, X, y, held_out)
+        X, X_val = as_csr(X), None if held_out is None else as_csr(held_out[0])
+        model, X, X_val = last_step(model, X, y, X_val)
+        if held_out is not None:
+            held_out = X_val, held_out[1]
         self._torch: Subject | None = None
         if is_torch_model(model):
             read = self._torch = subject_of(model, X, y, sample_weight, optimizer, loss=loss)
@@ -80,6 +85,26 @@ class Patient:
         self.n_rows = _rows_of_fit(model, _num_samples(X))
         self.optimizer = optimizer
         self.held_out = held_out
+        if held_out is not None:
+            self._check_held_out(*held_out)
+
+    def _check_held_out(self, X_val: Any, y_val: Any) -> None:
+        """Raise if the rows held out are not such as the network can be asked of."""
+        known = None
+        estimator = self.estimator
+        if estimator is not None and not hasattr(estimator, "network_"):
+            estimator._validate_params()
+            data = check_data(estimator, self.X, self.y, self.sample_weight)
+            known = Fitted(data.features, data.targets)
+        try:
+            if known is None:
+                subject_of(self.model, X_val, y_val)
+            else:
+                check_data(estimator, X_val, y_val, known=known, call="batch")
+        except (TypeError, ValueError) as error:
+            text = re.sub(r"\b([Xy])\b", r"\1_val", str(error))
+            text = text if "_val" in text else f"X_val and y_val do not fit: {text}"
+            raise ValueError(text) from error
 
     @property
     def estimator(self) -> BaseMinNet | None:
@@ -213,6 +238,11 @@ class Patient:
         return new
 
 
+def as_csr(X: Any) -> Any:
+    """Return a sparse matrix in the form that has rows, and all else as it is."""
+    return X.tocsr() if sparse.issparse(X) else X
+
+
 def _rows_of_fit(model: Any, n_given: int) -> int:
     """Return how many rows a fit had, of which some are given; of a model before its fit all are."""
     trainer = getattr(model, "_trainer", None)
@@ -228,21 +258,3 @@ def _quiet(estimator: BaseMinNet) -> BaseMinNet:
     if new.random_state is None:
         new.set_params(random_state=0)
     return new
-
-
-def _last_step(
-    pipeline: Pipeline, X: Matrix, y: ArrayLike, held_out: tuple[Any, Any] | None
-) -> tuple[Any, Any, tuple[Any, Any] | None]:
-    """Return the last step of a pipeline, and the data as the steps before it transform them."""
-    model = pipeline[-1]
-    if len(pipeline) == 1:
-        return model, X, held_out
-    before = pipeline[:-1]
-    if hasattr(model, "network_"):
-        X = before.transform(X)
-    else:
-        before = clone(before).set_params(memory=None, verbose=False)  # nothing is written
-        X = before.fit_transform(X, y)
-    if held_out is not None:
-        held_out = before.transform(held_out[0]), held_out[1]
-    return model, X, held_out

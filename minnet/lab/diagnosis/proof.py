@@ -162,7 +162,7 @@ class Proof:
             return False
         new = made.codes - self.before
         # That a training is too short or too slow shows only when nothing worse is wrong.
-        return not new or (new <= _OF_PLAN and self._trains(code, remedy))
+        return not new or (new <= _OF_PLAN and self._better(*self._trial_pair(remedy)))
 
     def _codes_with(self, remedy: Remedy) -> frozenset[str]:
         made = self._with(remedy)
@@ -218,11 +218,19 @@ class Proof:
 
     def _trains(self, code: str, remedy: Remedy) -> bool:
         """Return whether a short training goes further with a remedy, and learns something."""
+        before, after = self._trial_pair(remedy)
+        learned = after is not None and after.outcome < _NOT_LEARNED
+        return learned and self._better(before, after)
+
+    def _trial_pair(self, remedy: Remedy) -> tuple[Trial | None, Trial | None]:
+        """Return short trainings without a remedy and with it."""
         own_end = tells_by_its_end(remedy.changes)
-        before, after = self._trial(None, own_end), self._trial(remedy, own_end)
-        if after is None or not after.outcome < _NOT_LEARNED:
-            return False
-        return before is None or after.outcome < _BETTER * before.outcome
+        return self._trial(None, own_end), self._trial(remedy, own_end)
+
+    def _better(self, before: Trial | None, after: Trial | None) -> bool:
+        if before is None or after is None:
+            return after is not None
+        return after.outcome < _BETTER * before.outcome
 
     def _ranked(self, remedies: list[Remedy]) -> list[Remedy]:
         """Return remedies by how far a short training goes with them; alike, as the check has them."""
@@ -281,8 +289,10 @@ class Proof:
             f": after {after.n_steps} steps the loss is {after.outcome:.2g} times that of the best "
             f"constant answer, and {_times(before.outcome)} without"
         )
-        if after.held_out is not None and before.held_out is not None:
-            text += f"; on the rows held out {after.held_out:.2g} and {_times(before.held_out)}"
+        held_out, without = after.held_out, before.held_out
+        if held_out is None or without is None or math.isnan(held_out) or math.isnan(without):
+            return text  # of a single row a constant tells all
+        text += f"; on the rows held out {held_out:.2g} and {_times(without)}"
         return text
 
     def _longer(self, remedy: Remedy | None, n_steps: int, own_end: bool) -> Trial | None:
@@ -326,7 +336,7 @@ class Proof:
 
 
 def _times(outcome: float) -> str:
-    return f"{outcome:.2g}" if math.isfinite(outcome) else "not finite"
+    return f"{outcome:.2g}" if math.isfinite(outcome) else "is not finite"
 
 
 def _silently() -> warnings.catch_warnings:

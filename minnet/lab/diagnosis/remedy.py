@@ -108,7 +108,11 @@ class Remedy:
         if isinstance(model, Pipeline):
             model = clone(model)
             steps = [*model.steps]
-            steps[-1] = (steps[-1][0], _changed_estimator(model[-1], changes))
+            name, last = steps[-1]
+            if isinstance(last, Pipeline):  # in which the scaler is put, too
+                steps[-1] = name, self.apply(last)
+                return model.set_params(steps=steps)
+            steps[-1] = name, _changed_estimator(last, changes)
         else:
             changed = _changed_estimator(model, changes)
             if scaler is None:

@@ -177,8 +177,9 @@ class Report(Shown):
 
     def _text(self) -> str:
         self._remedies  # noqa: B018  # tries them all
+        advice = _advice(self.findings)
         numbered = [
-            wrapped(f"{i}. {finding.sentence} {finding.advice}".strip(), indent="   ")
+            wrapped(f"{i}. {finding.sentence} {advice[i - 1]}".strip(), indent="   ")
             for i, finding in enumerate(self.findings, start=1)
         ]
         first = [wrapped(self.outcome)] if self.outcome else []
@@ -194,12 +195,16 @@ class Report(Shown):
         n = len(self.findings)
         title = f"{n} finding{'s' * (n != 1)}, most serious first" if n else _NOTHING
         measured = html.details("what was measured, by layer", self.measurement._table())
-        outcome = html.paragraph(self.outcome) if self.outcome else ""
         listed = html.listing(_items(self.findings)) if self.findings else ""
         remarks = ""
         if self.remarks:
-            remarks = html.paragraph("Remarks:") + html.listing(_items(self.remarks))
-        return html.page(title, outcome, listed, remarks, measured)
+            items = _items(self.remarks)
+            several = len(items) > 1
+            remarks = html.paragraph("Remarks:" if several else "Remark:")
+            remarks += html.listing(items) if several else items[0]
+        if self.outcome:
+            return html.page(self.outcome, html.paragraph(title), listed, remarks, measured)
+        return html.page(title, listed, remarks, measured)
 
     def __bool__(self) -> bool:
         """Return whether something was found."""
@@ -208,6 +213,16 @@ class Report(Shown):
 
 def _items(findings: list[Finding]) -> list[str]:
     return [
-        html.paragraph(finding.sentence) + html.paragraph(finding.advice, "title")
-        for finding in findings
+        html.paragraph(finding.sentence) + html.paragraph(advice, "title")
+        for finding, advice in zip(findings, _advice(findings), strict=True)
+    ]
+
+
+def _advice(findings: list[Finding]) -> list[str]:
+    """Return the advice of findings, the same but once."""
+    texts = [finding.advice for finding in findings]
+    first = [texts.index(text) for text in texts]
+    return [
+        f"As under {at + 1}." if text and at < i else text
+        for i, (at, text) in enumerate(zip(first, texts, strict=True))
     ]

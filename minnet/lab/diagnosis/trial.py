@@ -220,6 +220,8 @@ def _train_estimator(
     else:
         own = {"max_iter": max(n_epochs, 1), "tol": 0.0, "early_stopping": False, "scoring": None}
         own["n_iter_no_change"] = max(n_epochs, 1)
+    if callable(estimator.scoring) and longer is not None:
+        own["scoring"] = "loss"  # a scorer of the user's own is not to notice
     estimator.set_params(warm_start=False, **own).set_callbacks(stop)
     return estimator.fit(patient.X, patient.y, sample_weight=patient.sample_weight)
 

@@ -14,7 +14,7 @@ from minnet.initializers.base import Initializer
 from minnet.initializers.mean_field import find_critical_point
 from minnet.initializers.of_network import resolve
 from minnet.lab.diagnosis.case import Case
-from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.remedy import Remedy, first_hidden
 from minnet.lab.weights import weight_mean, weight_variance
 from minnet.network import Network
 
@@ -47,7 +47,9 @@ def weights_to_try(case: Case, *, depth: bool = False) -> list[Remedy]:
     remedies += [Remedy({"init": init, "bias_init": "auto"}) for init in (inits[0], "auto")]
     words = f"only {_FEWER_LAYERS} hidden layers"
     fewer = [Remedy({"hidden_layers": _FEWER_LAYERS}, words)]
-    if len(hidden_layers(network.layers)) <= _FEWER_LAYERS:
+    left_out = network.layers[len(first_hidden(network.layers[:-1], _FEWER_LAYERS)) : -1]
+    of_user = any(type(layer).__module__.partition(".")[0] != "minnet" for layer in left_out)
+    if len(hidden_layers(network.layers)) <= _FEWER_LAYERS or of_user:
         fewer = []
     if depth and f.is_rectifier:  # no weights help for long
         remedies, fewer = remedies + fewer, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -10,7 +11,15 @@ from sklearn.pipeline import Pipeline
 from minnet.network import Network
 from minnet.optimizers import Optimizer
 
-__all__ = ["IN_OPTIMIZERS", "OF_OPTIMIZERS", "as_advice", "change_in_words", "quoted", "with_names"]
+__all__ = [
+    "IN_OPTIMIZERS",
+    "OF_OPTIMIZERS",
+    "as_advice",
+    "change_in_words",
+    "quoted",
+    "times_without",
+    "with_names",
+]
 
 #: Arguments of an estimator that an optimizer object has itself, and those with another name there.
 OF_OPTIMIZERS = (
@@ -70,7 +79,9 @@ def change_in_words(changes: dict[str, Any], words: str, model: Any, of_torch: b
     >>> print(change_in_words({"learning_rate_init": 0.1}, "", MinNetClassifier(solver=SGD(5.0))))
     learning_rate=0.1 of the optimizer
     """
-    last = model[-1] if isinstance(model, Pipeline) else model
+    last = model
+    while isinstance(last, Pipeline):
+        last = last[-1]
     said = []
     for name, value in changes.items():
         text = None
@@ -79,7 +90,7 @@ def change_in_words(changes: dict[str, Any], words: str, model: Any, of_torch: b
         elif of_torch:
             text = _for_torch(name, value)
         elif isinstance(last, Network) or getattr(last, "layers", None) is not None:
-            text = _in_layers(name, value)
+            text = _in_layers(name, value, last.layers)
         if text is None and name in OF_OPTIMIZERS:
             of_object = isinstance(getattr(last, "solver", None), Optimizer)
             if of_object or isinstance(last, Network):
@@ -91,8 +102,11 @@ def change_in_words(changes: dict[str, Any], words: str, model: Any, of_torch: b
     return ", ".join(dict.fromkeys(said))
 
 
-def _in_layers(name: str, value: Any) -> str | None:
+def _in_layers(name: str, value: Any, layers: Any) -> str | None:
     """Return a change of layers that a user has made."""
+    if name in ("init", "bias_init"):
+        own = any(getattr(layer, name, None) is not None for layer in layers)
+        return f"{name}={quoted(value)} in each layer" if own else None
     if name == "batch_norm":
         return "a BatchNorm after each Dense" if value else "no BatchNorm"
     if name == "dropout":
@@ -118,6 +132,17 @@ def _for_torch(name: str, value: Any) -> str | None:
     if name == "alpha":
         return f"weight_decay={quoted(value)} of the optimizer" if value == 0 else None
     return "requires_grad=True for all parameters" if name == "trainable" else None
+
+
+def times_without(outcome: float) -> str:
+    """Return a loss over that of the best constant answer, of a model without a remedy.
+
+    Examples
+    --------
+    >>> times_without(0.5), times_without(float("inf"))
+    ('0.5 times without', 'is not finite without')
+    """
+    return f"{outcome:.2g} times without" if math.isfinite(outcome) else "is not finite without"
 
 
 def as_advice(text: str) -> str:
