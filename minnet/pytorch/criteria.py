@@ -262,6 +262,11 @@ def _formula(loss: Any, name: str, n_outputs: int) -> tuple[Loss, float]:
         raise ValueError(
             f"loss must have label_smoothing=0, got {loss.label_smoothing}: minnet has none"
         )
+    if getattr(loss, "ignore_index", -100) != -100:
+        raise ValueError(
+            f"loss must have the ignore_index that no class has, -100, got {loss.ignore_index}: give the "
+            "rows without those of that class"
+        )
     if name == "PoissonNLLLoss" and not loss.log_input:
         raise ValueError("loss must have log_input=True, got a PoissonNLLLoss of rates")
     if name in ("CrossEntropyLoss", "NLLLoss"):

@@ -15,7 +15,7 @@ from minnet.pytorch.activations import KNOWN, activation_of
 from minnet.pytorch.layers import Elementwise, Softmax
 from minnet.pytorch.recognition import as_array, import_torch
 
-__all__ = ["Chain", "begins_with_flatten", "link_of", "modules_of", "read_modules"]
+__all__ = ["Chain", "begins_with_flatten", "is_sequential", "link_of", "modules_of", "read_modules"]
 
 _LINKS = ("Softmax", "LogSoftmax", "Sigmoid")
 #: f(c z) = c f(z) for a mask's c: a Dropout may come before or after.
@@ -96,13 +96,14 @@ class Chain:
 def modules_of(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Return the modules of nested Sequentials in their order, with their names such as "block.0"."""
     for name, module in model._modules.items():
-        if _is_sequential(module):
+        if is_sequential(module):
             yield from modules_of(module, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", module
 
 
-def _is_sequential(module: Any) -> bool:
+def is_sequential(module: Any) -> bool:
+    """Return whether it is a Sequential that calls its modules in their order."""
     cls = import_torch().nn.Sequential
     return isinstance(module, cls) and type(module).forward is cls.forward
 
@@ -149,9 +150,9 @@ def read_modules(model: Any, factor: Factor) -> Chain:
     ValueError
         If one does not take what the one before gives.
     """
-    if not _is_sequential(model):
+    if not is_sequential(model):
         hint = ""
-        if any(_is_sequential(module) for module in model.modules()):
+        if any(is_sequential(module) for module in model.modules()):
             hint = ": give the Sequential in it"
         raise TypeError(f"{_TAKEN}, got {type(model).__name__}{hint}")
     parts = list(modules_of(model))

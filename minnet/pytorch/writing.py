@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from minnet.activations import Identity, Sigmoid
@@ -12,10 +13,10 @@ from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
 from minnet.pytorch.activations import module_of
 from minnet.pytorch.layers import Elementwise, Softmax
-from minnet.pytorch.modules import begins_with_flatten, link_of, modules_of
+from minnet.pytorch.modules import begins_with_flatten, is_sequential, link_of, modules_of
 from minnet.pytorch.recognition import import_torch, is_torch_model
 
-__all__ = ["torch_from_network"]
+__all__ = ["lacks_link", "torch_from_network", "write_model"]
 
 
 @entry
@@ -35,7 +36,8 @@ def torch_from_network(network: Network, like: Any = None) -> Any:
     Returns
     -------
     torch.nn.Sequential
-        Flat: its modules are "0", "1", ... Frozen parameters do not require a gradient.
+        Flat, of modules "0", "1", ...; named and nested as ``like`` where that has as many. Frozen
+        parameters do not require a gradient.
 
     Raises
     ------
@@ -63,6 +65,11 @@ def torch_from_network(network: Network, like: Any = None) -> Any:
     if like is not None and not is_torch_model(like):
         raise TypeError(f"like must be None or a torch.nn.Sequential, got {like!r:.200}")
     network._check_initialized()
+    return write_model(network, like, like is not None and lacks_link(network, like))
+
+
+def write_model(network: Network, like: Any, with_link: bool) -> Any:
+    """Return a network as a Sequential; ``with_link`` says whether it ends as ``like`` does."""
     torch = import_torch()
     one = (
         next((p for p in like.parameters() if p.is_floating_point()), None)
@@ -83,8 +90,11 @@ def torch_from_network(network: Network, like: Any = None) -> Any:
             frozen.append(module)
         if layer.activation is not None and not isinstance(layer.activation, Identity):
             model.append(module_of(layer.activation))
-    if like is not None and _lacks_link(network, link_of(like)):
-        model.append(copy.deepcopy(list(modules_of(like))[-1][1]))
+    leaves = [] if like is None else list(modules_of(like))
+    if with_link:
+        model.append(copy.deepcopy(leaves[-1][1]))
+    if len(leaves) == len(model):
+        model = _nested(like, iter(list(model)))
     model.train(True if like is None else like.training)
     for module in frozen:  # with its running averages in training, too
         module.eval()
@@ -135,9 +145,18 @@ def _set(tensor: Any, values: Array, trained: bool = False) -> None:
     tensor.requires_grad_(trained)
 
 
-def _lacks_link(network: Network, link: str) -> bool:
+def _nested(like: Any, modules: Iterator[Any]) -> Any:
+    """Return modules in Sequentials of the names and the nesting of a model."""
+    nested = import_torch().nn.Sequential()
+    for name, module in like._modules.items():
+        inner = is_sequential(module)
+        nested.add_module(name, _nested(module, modules) if inner else next(modules))
+    return nested
+
+
+def lacks_link(network: Network, model: Any) -> bool:
     """Return whether a model's last module is not among the layers: it was taken for the loss's link."""
-    last = network.layers[-1]
+    last, link = network.layers[-1], link_of(model)
     if link == "Sigmoid":
         return not isinstance(last.activation, Sigmoid)
     return link != "" and not isinstance(last, Softmax)

@@ -1,6 +1,7 @@
 """``diagnose`` of models of PyTorch: in its words, and with advice that PyTorch itself trains with."""
 
 import pickle
+from collections import OrderedDict
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from minnet.lab import diagnose
+from minnet.lab.diagnosis import Remedy
 from minnet.lab.diagnosis.patient import Patient
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -137,3 +139,70 @@ def test_pictures_and_targets_of_numbers_are_read():
     y = np.asarray(CLASSES, float) * 1e4
     report = diagnose(model, X.reshape(-1, 1, 8, 8), y)
     assert report.findings[0].code == "unscaled_targets"
+
+
+def two_layers(*last):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10), *last)
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "targets"),
+    [
+        (nn.Sigmoid(), nn.MSELoss(), 4 + 10 * X[:, 10:20]),
+        (nn.Softmax(dim=1), nn.CrossEntropyLoss(), CLASSES),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:CrossEntropyLoss has a softmax")
+def test_what_bounds_the_outputs_is_left_out(last, loss, targets):
+    model = two_layers(last)
+    optimizer = torch.optim.Adam(model.parameters())
+    report = diagnose(model, X, targets, optimizer=optimizer, loss=loss)
+    assert report.findings[0].code == "output_range"
+    assert [type(module) for module in report.apply()] == [nn.Linear, nn.ReLU, nn.Linear]
+    assert len(model) == 4
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
+def test_weight_decay_is_of_the_optimizer(kind):
+    model = two_layers()
+    decay = 1.0 if kind is torch.optim.SGD else 100.0
+    optimizer = kind(model.parameters(), lr=0.05, weight_decay=decay)
+    report = diagnose(model, X, CLASSES, optimizer=optimizer, loss=nn.CrossEntropyLoss())
+    finding = report.findings[0]
+    assert f"weight_decay={decay:g}" in finding.sentence
+    assert "Set weight_decay=0 of the optimizer" in finding.advice
+    with pytest.raises(ValueError, match="one of its data or training: Set weight_decay=0"):
+        report.apply()
+
+
+def test_names_and_nesting_are_kept():
+    torch.manual_seed(0)
+    hidden = [nn.Sequential(OrderedDict(lin=nn.Linear(64, 64), act=nn.Sigmoid())) for _ in range(6)]
+    parts = {f"block{i}": block for i, block in enumerate(hidden)} | {"head": nn.Linear(64, 10)}
+    model = nn.Sequential(OrderedDict(parts))
+    applied = diagnose(model, X, CLASSES, loss=nn.CrossEntropyLoss()).apply()
+    assert applied.state_dict().keys() == model.state_dict().keys()
+
+
+def test_weights_in_the_words_of_pytorch():
+    patient = Patient(two_layers(), X, CLASSES)
+    for init, words in (
+        ({"name": "glorot", "gain": 4.0}, "weights of torch.nn.init.xavier_uniform_(w, gain=4)"),
+        (
+            {"name": "orthogonal", "gain": "auto"},
+            "weights of torch.nn.init.orthogonal_(w, gain=1.41)",
+        ),
+        ("he_normal", "weights of torch.nn.init.kaiming_normal_"),
+    ):
+        assert patient.words(Remedy({"init": init})) == words
+
+
+def test_what_cannot_be_done_is_said():
+    model = two_layers()
+    with pytest.raises(ValueError, match="ignore_index"):
+        diagnose(model, X, CLASSES, loss=nn.CrossEntropyLoss(ignore_index=3))
+    with pytest.raises(ValueError, match="train needs optimizer="):
+        diagnose(model, X, CLASSES, train=2)
+    with pytest.raises(ValueError, match="X_val must have shape"):
+        diagnose(model, X, CLASSES, X_val=X[:, :3], y_val=CLASSES)

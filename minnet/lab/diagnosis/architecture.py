@@ -43,6 +43,8 @@ def _frozen(case: Case) -> Found | None:
         return None
     remedy, n = Remedy({"trainable": True}), len(frozen) + len(learning)
     why = "trainable=False or an lr_factor near 0"
+    if case.patient.of_torch:
+        why = "requires_grad=False or a learning rate near 0"
     if not learning:
         sentence = f"None of the {n} layers with weights is trained: each has {why}."
         return Found(frozen[0], float(n), float(n), sentence, [remedy])

@@ -21,7 +21,7 @@ from minnet.lab.diagnosis.report import Finding, Report
 from minnet.lab.diagnosis.wording import with_names
 from minnet.optimizers import Optimizer
 from minnet.pytorch.recognition import is_torch_model
-from minnet.pytorch.writing import torch_from_network
+from minnet.pytorch.writing import lacks_link, write_model
 
 __all__ = ["diagnose"]
 
@@ -46,6 +46,9 @@ def diagnose(
 ) -> Report:
     """Say what is wrong with a network and what to change.
 
+    Each of the report's ``findings`` has a ``sentence``, an ``advice`` and, where one is known that helps, a
+    ``remedy``; ``report.apply()`` returns the model with the first. Printed, the report is all sentences.
+
     Parameters
     ----------
     model : Network, MinNetClassifier, MinNetRegressor, Pipeline that ends in one, or torch.nn.Sequential
@@ -59,14 +62,16 @@ def diagnose(
     sample_weight : array-like of shape (n_samples,), default=None
         What each sample counts; None means all alike.
     X_val, y_val : the same, default=None
-        Rows that a fitted model was not trained on: they tell overfitting from learning, and ``X`` must
-        then be the rows that it was trained on.
+        Rows that a fitted estimator was not trained on: they tell overfitting from learning, and ``X``
+        must then be the rows that it was trained on. Of a model that is not fitted, as one of PyTorch
+        always counts, they are only checked, and judged in the trainings of ``train``.
     optimizer : str or Optimizer, default=None
         An estimator's own unless given; the learning rate of a Network alone is not judged.
     train : bool or float, default=False
         Train the model and the model with each remedy for a short while, and say by how much the losses
         differ. A number is how many seconds that may take, roughly; True stands for 10. A remedy that
-        does not make the loss lower is not said then.
+        does not make the loss lower is not said then. A Network and a model of PyTorch need
+        ``optimizer`` for it.
     loss : str, Loss or loss of PyTorch, default=None
         Of a model of PyTorch, as for :func:`probe`.
 
@@ -74,12 +79,19 @@ def diagnose(
     -------
     Report
 
+    Raises
+    ------
+    TypeError
+        If ``model`` is none of these.
+    ValueError
+        If the data do not fit the model or each other, or ``train`` is asked for where it is not known how
+        the model is trained.
+
     Notes
     -----
-    {findings}
-
     A remedy is printed only if it was made and measured: with it the finding goes away, and no other
-    comes.
+    comes, but that the training is too short or too slow, which shows only then: ``apply(all=True)`` mends
+    that, too.
 
     A fit has learned where its loss is under 0.3 of that of the best constant answer, or where it explains
     three quarters of what trees or a linear model explain of rows that they were not trained on: no
@@ -91,6 +103,8 @@ def diagnose(
 
     The measurement is that of :func:`minnet.lab.probe`. The output layer is left out where layers are
     compared: its width is another.
+
+    {findings}
 
     Examples
     --------
@@ -149,7 +163,10 @@ def diagnose(
         ]
         findings = [one for one in told.values() if one not in remarks]
     as_given = clone(model) if patient.estimator is not None else patient.at_start().model
-    finish = partial(torch_from_network, like=model) if is_torch_model(model) else None
+    finish = None
+    if is_torch_model(model):
+        like = getattr(model, "_orig_mod", model)
+        finish = partial(write_model, like=like, with_link=lacks_link(patient.model, like))
     return Report(findings, case.m, remarks, _outcome(case), as_given, finish, proof.together)
 
 

@@ -134,6 +134,11 @@ class Patient:
         return replace(subject, source=source)
 
     @property
+    def of_torch(self) -> bool:
+        """Whether the model is one of PyTorch."""
+        return self._torch is not None
+
+    @property
     def layer_names(self) -> dict[int, str] | None:
         """What the layers are called in a model of PyTorch; None of others, which have numbers."""
         source = None if self._torch is None else self._torch.source
@@ -141,7 +146,15 @@ class Patient:
 
     def words(self, remedy: Remedy) -> str:
         """Return a change as the user of the model writes it."""
-        return change_in_words(remedy.changes, remedy.words, self.model, self._torch is not None)
+        changes = dict(remedy.changes)
+        if self._torch is not None and "alpha" in changes:
+            changes["weight_decay"] = changes.pop("alpha") / self._weight_sum()
+        return change_in_words(changes, remedy.words, self.model, self._torch is not None)
+
+    def _weight_sum(self) -> float:
+        if self.sample_weight is None or np.ndim(self.sample_weight) == 0:
+            return float(_num_samples(self.X))
+        return float(np.sum(self.sample_weight))
 
     def outcome(self, subject: Subject | None = None) -> float:
         """Return the loss of predictions over that of the best constant answer."""

@@ -33,11 +33,13 @@ def _too_much_l2(case: Case) -> Found | None:
     if case.fitted or case.learned or not case.m.layers or not alpha / total > _L2:
         return None
     of_data, of_penalty = _gradients(case, alpha / total)
+    strength = case.patient.words(Remedy({"alpha": float(alpha)}))
     sentence = (
-        f"alpha={alpha:g} holds the weights down: the gradient of the L2 term is {of_penalty:.2g} in "
+        f"{strength} holds the weights down: the gradient of the L2 term is {of_penalty:.2g} in "
         f"size, that of the data {of_data:.2g}."
     )
-    return _without(case, alpha / total, _L2, sentence, Remedy({"alpha": _ALPHA}))
+    usual = 0.0 if case.patient.of_torch else _ALPHA
+    return _without(case, alpha / total, _L2, sentence, Remedy({"alpha": usual}))
 
 
 @finding(

@@ -25,6 +25,7 @@ from minnet.lab.diagnosis.wording import IN_OPTIMIZERS, OF_OPTIMIZERS, change_in
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
 from minnet.optimizers import Optimizer
+from minnet.pytorch.layers import Softmax
 
 __all__ = ["Remedy", "changed_optimizer"]
 
@@ -72,9 +73,9 @@ class Remedy:
         """The change as the arguments that make it, or in words."""
         return change_in_words(self.changes, self.words, None)
 
-    def _of_network(self) -> Remedy:
-        """Return the part of it that a Network has itself."""
-        own = {"init", "bias_init", "alpha", *_OF_LAYERS}
+    def _of_network(self, of_torch: bool = False) -> Remedy:
+        """Return the part of it that a Network has itself; the L2 term is of the optimizer in PyTorch."""
+        own = {"init", "bias_init", *_OF_LAYERS} | (set() if of_torch else {"alpha"})
         return Remedy({name: value for name, value in self.changes.items() if name in own})
 
     def apply(self, model: Any) -> Any:
@@ -201,7 +202,10 @@ def _changed_network(network: Network, changes: dict[str, Any]) -> Network:
     n_hidden = changes.get("hidden_layers")
     kept = hidden if n_hidden is None else first_hidden(hidden, n_hidden)
     fewer = _fewer_initializers(network, [*hidden, output], [*kept, output])
-    layers = [*_changed_layers(kept, changes), *_changed_layers([output], changes, output=True)]
+    last = [output]
+    if "output_activation" in changes and isinstance(output, Softmax):
+        fewer, last = fewer | _fewer_initializers(network, [*kept, output], kept), []
+    layers = [*_changed_layers(kept, changes), *_changed_layers(last, changes, output=True)]
     options = {name: getattr(network, name) for name in ("init", "bias_init", "alpha")} | fewer
     new = Network(
         layers, network.loss, **{name: changes.get(name, options[name]) for name in options}
@@ -280,7 +284,7 @@ def _changed_layers(
             if getattr(layer, "bias_lr_factor", None) == 0:
                 layer.bias_lr_factor = None
     if output:
-        if "output_activation" in changes:
+        if new and "output_activation" in changes:
             new[-1].activation = get_activation(changes["output_activation"])
         return new
     if "batch_norm" in changes:

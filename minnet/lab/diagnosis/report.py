@@ -164,7 +164,7 @@ class Report(Shown):
             raise ValueError(f"report must have a remedy to apply, and has none: {what}")
         remedy = self._remedies[1 if all else 0]
         if isinstance(self._model, Network):
-            own = remedy._of_network()
+            own = remedy._of_network(of_torch=self._finish is not None)
             if own != remedy and not (all and own.changes):
                 first = next(f for f in self.findings if f.remedy is not None)
                 raise ValueError(

@@ -31,6 +31,11 @@ _SCALED = Remedy({"scale_targets": True})
 _PRIOR = Remedy({"bias_init": "output_prior"})
 _LINEAR = Remedy({"output_activation": "identity"}, "a last layer without an activation")
 
+_NO_SOFTMAX = Remedy(
+    {"output_activation": "identity"},
+    "without the softmax of the last layer, which the loss has itself",
+)
+
 
 @finding(
     "the least loss of what the last layer's activation lets through, over that of the best constant: 0.1"
@@ -63,7 +68,7 @@ def _output_range(case: Case) -> Found | None:
         f"{share:.2g} times the loss of the best answer that is the same for all."
     )
     advice = "Leave out the softmax of the last layer, which the loss has itself." if twice else ""
-    return Found(i, share, _OUT_OF_REACH, sentence, [] if twice else [_LINEAR], advice)
+    return Found(i, share, _OUT_OF_REACH, sentence, [_NO_SOFTMAX if twice else _LINEAR], advice)
 
 
 class _Scale(NamedTuple):

@@ -35,6 +35,7 @@ _INIT_IN_TORCH = {
     "glorot": "xavier_uniform_", "glorot_uniform": "xavier_uniform_", "glorot_normal": "xavier_normal_",
     "orthogonal": "orthogonal_", "zeros": "zeros_",
 }  # fmt: skip
+_WITH_GAIN = "xavier_uniform_", "xavier_normal_", "orthogonal_"
 _ACTIVATIONS_IN_TORCH = {
     "relu": "ReLU", "leaky_relu": "LeakyReLU", "tanh": "Tanh", "gelu": "GELU", "selu": "SELU",
     "silu": "SiLU", "elu": "ELU", "softplus": "Softplus",
@@ -116,12 +117,24 @@ def _in_layers(name: str, value: Any, layers: Any) -> str | None:
     return "trainable=True in each layer" if name == "trainable" else None
 
 
+def _law_in_torch(value: Any) -> str | None:
+    """Return how PyTorch draws such weights; None where it has no function for it."""
+    if isinstance(value, str):
+        return _INIT_IN_TORCH.get(value)
+    options = dict(value) if isinstance(value, dict) else {}
+    law = _INIT_IN_TORCH.get(options.pop("name", ""))
+    if law not in _WITH_GAIN or options.keys() != {"gain"}:
+        return None
+    gain = math.sqrt(2) if options["gain"] == "auto" else options["gain"]  # auto: of a relu
+    return f"{law}(w, gain={gain:.3g})"
+
+
 def _for_torch(name: str, value: Any) -> str | None:
     if name in OF_OPTIMIZERS:
         return f"{_IN_TORCH.get(name, name)}={quoted(value)} of the optimizer"
     if name in ("init", "bias_init"):
         of = "weights" if name == "init" else "biases"
-        law = _INIT_IN_TORCH.get(value) if isinstance(value, str) else None
+        law = _law_in_torch(value)
         return f"{of} of " + (f"torch.nn.init.{law}" if law else f"minnet's {name}={quoted(value)}")
     if name == "batch_norm":
         return "a BatchNorm1d after each Linear" if value else "no BatchNorm1d"
@@ -162,6 +175,8 @@ def as_advice(text: str) -> str:
         return f"Put {scaler}{_BEFORE}, and {more[0].lower()}{more[1:]}"
     if text.startswith("a "):
         return f"Put {text}"
+    if text.startswith("without "):
+        return f"Leave out {text.removeprefix('without ')}"
     return f"{'Set' if '=' in text.split(' ')[0] else 'Use'} {text}"
 
 
