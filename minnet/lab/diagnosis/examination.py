@@ -46,7 +46,7 @@ def diagnose(
 ) -> Report:
     """Say what is wrong with a network and what to change.
 
-    Each of the report's ``findings`` has a ``sentence``, an ``advice`` and, where one is known that helps, a
+    Each of the report's ``findings`` has a ``sentence``, an ``advice`` and, where one is known to help, a
     ``remedy``; ``report.apply()`` returns the model with the first. Printed, the report is all sentences.
 
     Parameters
