@@ -154,7 +154,7 @@ def diagnose(
         only_remarks = case.learned and (case.fitted or case.estimator is None)
         if "not_finite" in told and len(told) > 1:
             remedies = [what.remedies[0] for what in found.values() if what.remedies]
-            if remedies and proof.keeps(remedies[0], "not_finite"):  # what is wrong with the data is not all
+            if remedies and proof.keeps(remedies[0], "not_finite"):  # the data are not all
                 told = {"not_finite": told.pop("not_finite")} | told
         remarks = [
             told[code]

@@ -180,7 +180,7 @@ class Proof:
                 same = _unchanged(self.patient, after, remedy) and _same(
                     self.patient.subject(), case.subject
                 )
-                found = {} if same else self._found(case, remedy)
+                found = {} if same else self._examined(case, remedy)
                 codes = set() if same else found.keys() | self._of_data(remedy)
                 of_plan = [found[code] for code in _OF_PLAN - self.before if code in found]
                 self._made[key] = _Made(frozenset(codes), same, tuple(of_plan))
@@ -203,7 +203,7 @@ class Proof:
         self._spent += cost if afford else 0
         return afford
 
-    def _found(self, case: Case, remedy: Remedy) -> dict[str, Found]:
+    def _examined(self, case: Case, remedy: Remedy) -> dict[str, Found]:
         if remedy.changes.keys() & _OF_DATA:
             return examine(case)
         return examine(case, self._of_data(remedy))
