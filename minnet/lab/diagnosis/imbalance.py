@@ -24,6 +24,7 @@ _BETTER = 0.2  # share of their rows
 _LARGE_RATIO = 100.0
 _LEARNS = 0.8  # times the loss of the best constant
 _OF_WEIGHTS = 300  # steps
+_LARGE_L2 = 0.003  # alpha over the rows
 _MOST = 0.75  # of what other models tell
 _STEPS = 100, 500  # few rows are soon known by heart
 _OPERATIONS = 5e9  # floating-point
@@ -122,7 +123,8 @@ def _balanced_accuracy(of_rows: Array, answered: Array) -> float:
 def _knows_what_can_be_known(case: Case, of_rows: Array, column: int) -> bool:
     """Return whether the probabilities of a class tell most of what other models tell of it."""
     known = case.reference
-    if not case.learned or known is None:
+    held_down = case.network.alpha / case.patient.n_rows > _LARGE_L2  # then it could answer more
+    if not case.learned or known is None or held_down:
         return False
     p_fit, p_known = _probabilities(case)[known.rows], known.mean
     if p_fit.shape[1] != of_rows.shape[1]:  # of labels
