@@ -342,11 +342,18 @@ enter(
         "the same, tanh": lambda: houses(
             regressor(50, 50, activation="tanh", learning_rate_init=0.01, max_iter=100)
         ),
-        "a parabola as it is": lambda: parabola(
-            regressor(20, 20, learning_rate_init=0.003, max_iter=50)
-        ),
     },
     every=True,
+)
+enter(
+    "several causes at once",
+    ("unscaled", "targets"),
+    0.9,
+    {
+        "a parabola as it is": lambda: parabola(regressor(20, 20, batch_size=20, max_iter=50)),
+    },
+    every=True,
+    states="before",
 )
 enter(
     "several causes at once",
