@@ -11,9 +11,11 @@ could be applied, and score and loss of a fit without it and with it. For each h
 """
 
 import argparse
+import contextlib
 import fnmatch
 import re
 import shlex
+import subprocess
 import sys
 import textwrap
 import time
@@ -84,12 +86,20 @@ def line(text):
     return re.sub(r"\s+", " ", str(text)).replace("|", "/")
 
 
+def first_of(verdict):
+    """Return the code of the first finding, or of the first remark."""
+    if verdict.codes:
+        return verdict.codes[0]
+    return f"remark: {verdict.remarks[0].code}" if verdict.remarks else "silent"
+
+
 def broken_table(rows, found, sentences):
     """Return the table of what is broken, and how often it was right."""
-    lines, counts = [], dict.fromkeys(("named", "applied", "trains", "goal"), 0)
+    lines, counts = [], dict.fromkeys(("named", "remarked", "applied", "trains", "goal"), 0)
     for i, s in rows:
         v, _ = found[i]
         counts["named"] += v.right
+        counts["remarked"] += v.right and not v.codes
         counts["applied"] += v.applied is True
         counts["goal"] += s.goal is not None
         counts["trains"] += v.trains
@@ -97,7 +107,7 @@ def broken_table(rows, found, sentences):
         trains = "" if s.goal is None else "yes" if v.trains else "**no**"
         applied = "yes" if v.applied is True else "no" if v.applied is False else line(v.applied)
         lines.append(
-            f"| {s.kind} | {s.name} | {v.codes[0] if v.codes else 'silent'} | {named} | {applied} | "
+            f"| {s.kind} | {s.name} | {first_of(v)} | {named} | {applied} | "
             f"{arrow(v.before, v.after, 0)} | {arrow(v.before, v.after, 1)} | {trains} |"
             + (f" {line(v.sentence)} |" if sentences else "")
         )
@@ -126,7 +136,10 @@ def healthy_table(rows, found):
 def machine(options):
     """Return when, where and with what this was measured, in lines that are not too long."""
     lines = describe(options.jobs, [], PACKAGES).splitlines()
-    kept = [line for line in lines if not line.startswith("- Threads")]
+    kept = [line.split("; minnet from")[0] for line in lines if not line.startswith("- Threads")]
+    commit = ["git", "-C", HERE, "describe", "--always", "--dirty"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):  # no checkout
+        kept.append(f"- Commit: {subprocess.check_output(commit, text=True).strip()}")
     return "".join(textwrap.fill(line, 110, subsequent_indent="  ") + "\n" for line in kept)
 
 
@@ -151,14 +164,14 @@ The *score* is accuracy (balanced for rare classes), R², or for a Network the s
 loss that it saves; the *loss* is that of the data over the loss of the best constant answer; in
 *overfitting* both are of the rows held out. Both are of a fit without the first finding's remedy → of one
 with it. *Trains*: the score reaches what the situation asks for; there is no such figure where no change
-of the model can help. Diagnosed before the fit, or *fitted*.
+of the model can help. Diagnosed before the fit, or *fitted*; where such a fit has learned something, a remark may say it.
 
 {machine(options)}- `{command}`
 
 | | |
 | --- | --- |
 | broken situations | {len(broken)} |
-| cause named first | {counts["named"]} |
+| cause named first | {counts["named"]}, {counts["remarked"]} of them in a remark |
 | the first advice applied | {counts["applied"]} |
 | ... and the network trains | {counts["trains"]} of {counts["goal"]} |
 | healthy models | {len(healthy)} |

@@ -232,22 +232,25 @@ NONE = (np.nan, np.nan)
 
 
 def judge(situation):
-    """Diagnose a situation, take the first advice, train, and compare."""
+    """Diagnose a situation, take the first advice, train, and compare.
+
+    Where a fit has learned something what is wrong may be a remark; then the first remark counts.
+    """
     try:
         given = situation.given()
     except ValueError as error:
         return Verdict(["(no fit)"], [], str(error), False, False, NONE, NONE, False)
     report = given.diagnosed()
     codes = [finding.code for finding in report.findings]
-    first = report.findings[0] if codes else None
+    first = next(iter(report.findings or report.remarks), None)
     sentence = f"{first.sentence} {first.advice}" if first else ""
     right = first is not None and situation.named_by(first)
     applied, before, after = False, NONE, NONE
     if situation.goal is not None:
         before = outcome(situation, given, lambda: fitted(situation.make).model)
-    if codes:
+    if first is not None:
         try:
-            advised = report.apply(all=situation.every)
+            advised = taken(given.model, report, situation.every)
             applied = isinstance(advised, Network) == given.is_network or "no Network"
         except ValueError:
             advised = None
@@ -265,6 +268,15 @@ def judge(situation):
         after,
         situation.goal is not None and after[0] >= situation.goal,
     )
+
+
+def taken(model, report, every):
+    """Return the model with the advice of the findings, or with that of the first remark."""
+    if report.findings:
+        return report.apply(all=every)
+    if report.remarks[0].remedy is None:
+        raise ValueError("no remedy")
+    return report.remarks[0].remedy.apply(model)
 
 
 def outcome(situation, given, train):
