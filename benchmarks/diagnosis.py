@@ -164,7 +164,8 @@ The *score* is accuracy (balanced for rare classes), R², or for a Network the s
 loss that it saves; the *loss* is that of the data over the loss of the best constant answer; in
 *overfitting* both are of the rows held out. Both are of a fit without the first finding's remedy → of one
 with it. *Trains*: the score reaches what the situation asks for; there is no such figure where no change
-of the model can help. Diagnosed before the fit, or *fitted*; where such a fit has learned something, a remark may say it.
+of the model can help. Diagnosed before the fit, or *fitted*; where such a fit has learned something, a
+remark may say it.
 
 {machine(options)}- `{command}`
 
