@@ -68,6 +68,7 @@ NOT_YET = {
     "learning rate too high: a Network, SGD at 10, fitted": "nothing tells the rate",
     "answers one class: 1 in 100, sgd at .1, fitted": "20 rows are too few to tell by",
     "batch normalization, too deep: 30 layers, a Network, fitted": "silent",
+    "narrow and deep: relu, 50 layers of 10": "fewer layers help, but not enough",
     "weights too large: normal 10, logistic": "the advice helps, but not enough",
     "outliers rule a column: one column, fitted": "silent, as it has learned something",
     "outliers rule a column: three rows in 1500, fitted": "silent, as it has learned something",
