@@ -19,11 +19,11 @@ from minnet.common.types import Array, Matrix
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.equal_rows import EQUAL, kinds_of_rows, least_loss
 from minnet.lab.diagnosis.first_steps import FirstSteps
 from minnet.lab.diagnosis.remedy import Remedy
-from minnet.lab.diagnosis.wording import times_without
+from minnet.lab.diagnosis.wording import in_words
 from minnet.links import dense
-from minnet.training.constant_answer import loss_of_constant
 
 FEWEST_ROWS = 10  # on which anything can be said
 
@@ -79,16 +79,16 @@ def _targets_alike(case: Case) -> Found | None:
 )
 def _rows_alike(case: Case) -> Found | None:
     X, n = case.X, case.X.shape[0]
-    if n < FEWEST_ROWS or (kinds := _kinds(X)) is None:
+    if n < FEWEST_ROWS or (kinds := kinds_of_rows(X, _MOST_KINDS)) is None:
         return None
     n_kinds = int(kinds.max()) + 1
     if n_kinds == 1:
-        but = "" if all_alike(X) else f" but for {_EQUAL:g} of their size"
+        but = "" if all_alike(X) else f" but for {EQUAL:g} of their size"
         sentence = f"All {n} rows of the inputs are equal{but}: no network can tell them apart."
         return Found(None, 1.0, _TELLS_NOTHING, sentence, advice="Look at how X was made.")
     if case.fitted:
         return None  # labels_contradict looks at that
-    least = _least_loss(case, kinds, n_kinds)
+    least = least_loss(case, kinds)
     if least is None or least < _TELLS_NOTHING:
         return None
     sentence = (
@@ -201,7 +201,7 @@ def _rows_in_order(case: Case) -> Found | None:
     )
     advice = (
         f"Set shuffle=True: after a short training the loss of others is {after:.2g} times that of the "
-        f"best constant answer, and {times_without(before)}."
+        f"best constant answer, and {in_words(before)} without."
     )
     return Found(None, share, _IN_ORDER, sentence, [shuffled], advice, tried=True)
 
@@ -228,35 +228,6 @@ def are_beyond_squares(values: Matrix) -> bool:
     """Return whether numbers are of a size whose squares float64 cannot hold."""
     size = abs(values).max()
     return bool(size > 0 and not _SQUARABLE[0] < size < _SQUARABLE[1])
-
-
-def _kinds(X: Matrix) -> Array | None:
-    """Return for each row which of the different ones it is; None where those are many."""
-    sizes = root_mean_squares(X)[0]
-    direction = np.random.default_rng(0).uniform(1, 2, X.shape[1]) / np.where(sizes > 0, sizes, 1)
-    places = np.asarray(X @ direction, dtype=np.float64).ravel()
-    unit = np.abs(places).max()
-    equal = max(_EQUAL, 10 * float(np.finfo(X.dtype).eps))
-    rounded = np.round(places / (unit * equal)) if unit > 0 else places
-    different, kinds = np.unique(rounded, return_inverse=True)
-    return kinds if len(different) <= _MOST_KINDS else None
-
-
-def _least_loss(case: Case, kinds: Array, n_kinds: int) -> float | None:
-    """Return the loss of the best answers to each kind of row over that of the best constant."""
-    T, weights = dense(case.subject.T), case.subject.weights
-    if case.best is None or not case.best > 0:
-        return None
-    total = 0.0
-    for kind in range(n_kinds):
-        rows = kinds == kind
-        own = None if weights is None else weights[rows]
-        if own is not None and not own.sum() > 0:
-            continue
-        share = rows.mean() if own is None or weights is None else own.sum() / weights.sum()
-        loss = loss_of_constant(case.network, T[rows], own)
-        total += float(share) * (0.0 if loss is None else loss)
-    return total / case.best
 
 
 def _spreads(X: Array) -> tuple[Array, Array]:

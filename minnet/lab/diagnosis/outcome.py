@@ -8,12 +8,11 @@ from scipy import sparse
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.equal_rows import kinds_of_rows, least_loss
 from minnet.lab.diagnosis.planned import counted, ended_by
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.settings import settings_to_try
 from minnet.lab.diagnosis.wording import as_advice
-from minnet.links import dense
-from minnet.training.constant_answer import loss_of_constant
 
 _CONTRADICT = 0.9  # of the loss of the best constant, that equal rows leave
 _NOTHING_LEARNED = 0.95
@@ -37,9 +36,11 @@ _MOST_STEPS = 3000  # of a fit that stopped early
     after_fit=True,
 )
 def _labels_contradict(case: Case) -> Found | None:
-    if not case.learned_nothing or (left := _loss_of_equal_rows(case)) is None:
+    if not case.learned_nothing:
         return None
-    if left < _CONTRADICT:
+    kinds = kinds_of_rows(case.X, case.X.shape[0] // 2)
+    left = None if kinds is None else least_loss(case, kinds)
+    if left is None or left < _CONTRADICT:
         return None
     sentence = (
         "Rows of the inputs that are equal have different targets: the best answers to them have "
@@ -86,9 +87,8 @@ def _other_rows(case: Case) -> Found | None:
     model = case.estimator
     if not case.failed or model is None or model.early_stopping or not model.shuffle:
         return None
-    if (
-        case.best is None or case.loss < _OWN_ROWS * case.best
-    ):  # normalized by this batch they are right
+    # With batch normalization they may be right as a batch.
+    if case.best is None or case.loss < _OWN_ROWS * case.best:
         return None
     last = getattr(model, "loss_", None)
     if last is None or not last < _OWN_ROWS * case.best or case.outcome < _NOTHING_LEARNED:
@@ -222,24 +222,3 @@ def _not_known_why(case: Case, sentence: str, threshold: float) -> Found:
     no_better = f": a short training goes no better with {' nor '.join(tried)}" if tried else ""
     advice = f"This batch does not show why{no_better}."
     return Found(None, case.outcome, threshold, sentence, remedies, advice, by_training=True)
-
-
-def _loss_of_equal_rows(case: Case) -> float | None:
-    """Return the loss of the best answers to groups of equal rows, over that of one; None if few are."""
-    X, T, weights = case.X, dense(case.subject.T), case.subject.weights
-    if sparse.issparse(X) or case.best is None or not case.best > 0:
-        return None
-    _, groups, sizes = np.unique(X, axis=0, return_inverse=True, return_counts=True)
-    if 2 * len(sizes) > len(T):
-        return None
-    groups = groups.ravel()
-    share = np.ones(len(T)) if weights is None else weights
-    total = 0.0
-    for group in range(len(sizes)):
-        rows = np.flatnonzero(groups == group)
-        of_group = None if weights is None else weights[rows]
-        if share[rows].sum() > 0:
-            best = loss_of_constant(case.network, T[rows], of_group)
-            assert best is not None
-            total += best * share[rows].sum()
-    return float(total / share.sum() / case.best)

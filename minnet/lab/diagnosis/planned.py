@@ -13,7 +13,7 @@ from minnet.estimators.solvers import batch_size_of, new_schedule
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial
-from minnet.lab.diagnosis.wording import as_advice
+from minnet.lab.diagnosis.wording import as_advice, in_words
 
 __all__ = [
     "Plan",
@@ -22,7 +22,6 @@ __all__ = [
     "ended_by",
     "falls_short",
     "goes_further",
-    "in_words",
     "planned_training",
 ]
 
@@ -31,7 +30,6 @@ _MOST_STEPS = 3000  # of a training that is tried
 _OPERATIONS = 1e10  # floating-point
 _UNKNOWN_STEPS = 1000  # of a Network, whose trainer is not known
 _LEARNS = 0.7
-_NO_BETTER = 0.95  # times the loss of the best constant
 _LESS = 0.7  # times the loss without a remedy
 
 
@@ -124,11 +122,6 @@ def ended_by(estimator: BaseMinNet) -> str | None:
     if trainer is not None and trainer.no_improvement_count <= estimator.n_iter_no_change:
         return None
     return "tol"
-
-
-def in_words(outcome: float) -> str:
-    """Return a loss over that of the best constant answer, after such a one."""
-    return f"{outcome:.2g} times" if outcome < _NO_BETTER else "no better than that"
 
 
 def counted(n: int, what: str) -> str:

@@ -16,12 +16,11 @@ from minnet.lab.diagnosis.planned import (
     ended_by,
     falls_short,
     goes_further,
-    in_words,
     planned_training,
 )
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial
-from minnet.lab.diagnosis.wording import as_advice
+from minnet.lab.diagnosis.wording import as_advice, in_words
 
 _LARGE_STEP = 0.1  # of its size, a weight matrix a step: below it nothing is tried
 _SURELY_TOO_LARGE = 5.0  # where nothing can be tried

@@ -16,8 +16,8 @@ __all__ = [
     "OF_OPTIMIZERS",
     "as_advice",
     "change_in_words",
+    "in_words",
     "quoted",
-    "times_without",
     "with_names",
 ]
 
@@ -35,6 +35,7 @@ _INIT_IN_TORCH = {
     "glorot": "xavier_uniform_", "glorot_uniform": "xavier_uniform_", "glorot_normal": "xavier_normal_",
     "orthogonal": "orthogonal_", "zeros": "zeros_",
 }  # fmt: skip
+_NO_BETTER = 0.95  # times the loss of the best constant
 _WITH_GAIN = "xavier_uniform_", "xavier_normal_", "orthogonal_"
 _ACTIVATIONS_IN_TORCH = {
     "relu": "ReLU", "leaky_relu": "LeakyReLU", "tanh": "Tanh", "gelu": "GELU", "selu": "SELU",
@@ -147,15 +148,15 @@ def _for_torch(name: str, value: Any) -> str | None:
     return "requires_grad=True for all parameters" if name == "trainable" else None
 
 
-def times_without(outcome: float) -> str:
-    """Return a loss over that of the best constant answer, of a model without a remedy.
+def in_words(outcome: float) -> str:
+    """Return a loss over that of the best constant answer, after such a one.
 
     Examples
     --------
-    >>> times_without(0.5), times_without(float("inf"))
-    ('0.5 times without', 'is not finite without')
+    >>> in_words(0.5), in_words(float("inf"))
+    ('0.5 times', 'no better than that')
     """
-    return f"{outcome:.2g} times without" if math.isfinite(outcome) else "is not finite without"
+    return f"{outcome:.2g} times" if outcome < _NO_BETTER else "no better than that"
 
 
 def as_advice(text: str) -> str:
