@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
-from minnet.common.scale import root_mean_squares
 from minnet.common.types import Array, Matrix
 from minnet.lab.diagnosis.case import Case
 from minnet.links import dense
@@ -12,19 +12,28 @@ from minnet.training.constant_answer import loss_of_constant
 
 __all__ = ["EQUAL", "kinds_of_rows", "least_loss"]
 
-EQUAL = 1e-7  # rows that differ by less of their size
+EQUAL = 1e-7  # numbers that differ by less of their size
 
 
 def kinds_of_rows(X: Matrix, most: int) -> Array | None:
     """Return for each row which of the different ones it is; None where there are more than so many."""
-    sizes = root_mean_squares(X)[0]
-    direction = np.random.default_rng(0).uniform(1, 2, X.shape[1]) / np.where(sizes > 0, sizes, 1)
-    places = np.asarray(X @ direction, dtype=np.float64).ravel()
-    unit = np.abs(places).max()
-    equal = max(EQUAL, 10 * float(np.finfo(X.dtype).eps))
-    rounded = np.round(places / (unit * equal)) if unit > 0 else places
-    different, kinds = np.unique(rounded, return_inverse=True)
+    factors = np.random.default_rng(0).integers(2**63, size=X.shape[1], dtype=np.uint64) | np.uint64(1)
+    if sparse.issparse(X):
+        entries = sparse.coo_array(X)
+        hashes = np.zeros(X.shape[0], np.uint64)
+        np.add.at(hashes, entries.row, _bits(entries.data) * factors[entries.col])
+    else:
+        hashes = (_bits(X) * factors).sum(axis=1)
+    different, kinds = np.unique(hashes, return_inverse=True)
     return kinds if len(different) <= most else None
+
+
+def _bits(values: Array) -> Array:
+    """Return numbers, rounded, as whole ones whose sums wrap around and so do not depend on the order."""
+    equal = max(EQUAL, 10 * float(np.finfo(values.dtype).eps))
+    mantissas, exponents = np.frexp(values.astype(np.float64))
+    bits = (np.ldexp(np.round(mantissas / equal), exponents) + 0.0).view(np.uint64)  # -0 is 0
+    return bits ^ (bits >> np.uint64(32))
 
 
 def least_loss(case: Case, kinds: Array) -> float | None:
