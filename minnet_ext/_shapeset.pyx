@@ -4,7 +4,7 @@ Every operation on floating-point numbers is one of ``+ - * / sqrt``, in the ord
 code has it, and is compiled without contraction to FMA. What is transcendental comes in tables.
 """
 
-from libc.math cimport ceil, floor, ldexp, sqrt
+from libc.math cimport floor, ldexp, sqrt
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
@@ -63,6 +63,10 @@ cdef inline uint32_t word(Random *random, int i) noexcept nogil:
 
 cdef inline int below(uint32_t value, int n) noexcept nogil:
     return <int> ((<uint64_t> value * <uint64_t> n) >> 32)
+
+
+cdef inline int quotient(int a, int b) noexcept nogil:
+    return a // b if a >= 0 else -(-a // b)
 
 
 cdef inline double unit(uint32_t value) noexcept nogil:
@@ -168,34 +172,32 @@ cdef bint hides(const Shape *second, const Shape *first, const Tables *tables) n
 
 
 cdef void paint(const Shape *shape, pixel *image, pixel value) noexcept nogil:
-    """Fill each row, on its centre line, from the pixel of one crossing to that of the other."""
-    cdef int i, j, row, column
+    """Fill each row from the pixel of one crossing to that of the other, corners at whole numbers."""
+    cdef int i, j, row, column, edge, x0, y0, x1, y1, last = 0
     cdef int[SIDE] left
     cdef int[SIDE] right
-    cdef double x0, y0, x1, y1, slope, edge
+    cdef int[CORNERS] xs
+    cdef int[CORNERS] ys
     for row in range(SIDE):
-        left[row] = right[row] = 0
+        left[row], right[row] = SIDE, -1
+    for i in range(shape.n_corners):
+        xs[i] = max(0, min(SIDE - 1, <int> floor(shape.corners[i][0] + shape.centre[0])))
+        ys[i] = max(0, min(SIDE - 1, <int> floor(shape.corners[i][1] + shape.centre[1])))
+        last = max(last, ys[i])
     for i in range(shape.n_corners):
         j = i + 1 if i + 1 < shape.n_corners else 0
-        x0 = shape.corners[i][0] + shape.centre[0]
-        y0 = shape.corners[i][1] + shape.centre[1]
-        x1 = shape.corners[j][0] + shape.centre[0]
-        y1 = shape.corners[j][1] + shape.centre[1]
+        if ys[i] < ys[j]:
+            x0, y0, x1, y1 = xs[i], ys[i], xs[j], ys[j]
+        else:
+            x0, y0, x1, y1 = xs[j], ys[j], xs[i], ys[i]
         if y0 == y1:
             continue
-        slope = (x1 - x0) / (y1 - y0)
-        for row in range(
-            max(0, <int> ceil(min(y0, y1) - 0.5)), min(<int> SIDE, <int> ceil(max(y0, y1) - 0.5))
-        ):
-            edge = floor(x0 + ((row + 0.5) - y0) * slope)
-            edge = max(0.0, min(SIDE - 1.0, edge))
-            # The corners go round clockwise, y pointing down: what goes down is on the right.
-            if y1 > y0:
-                right[row] = <int> edge + 1
-            else:
-                left[row] = <int> edge
+        for row in range(y0, y1 + 1 if y1 == last else y1):
+            edge = x0 + quotient((row - y0) * (x1 - x0), y1 - y0)
+            left[row] = min(left[row], edge)
+            right[row] = max(right[row], edge)
     for row in range(SIDE):
-        for column in range(left[row], right[row]):
+        for column in range(left[row], right[row] + 1):
             image[SIDE * row + column] = value
 
 

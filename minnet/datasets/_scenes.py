@@ -218,26 +218,31 @@ def _reach(corners: Array, direction: Array) -> Array:
 def masks(corners: Array) -> Array:
     """Return which pixels of an image belong to each polygon, (n, 32, 32) of bool.
 
-    A row is filled where its centre line crosses the polygon, from the pixel of one crossing to that of
-    the other: both belong to it.
+    Corners are moved to whole numbers first, towards 0. A row is filled from one crossing of its line with
+    the polygon to the other one, both of them rounded towards the upper corner of their edge: the pixels of
+    both belong to it. So do the first and the last row.
     """
     n = len(corners)
-    left, right = np.zeros((n, SIDE)), np.zeros((n, SIDE))
-    centres = np.arange(SIDE) + 0.5
+    left, right = np.full((n, SIDE), float(SIDE)), np.full((n, SIDE), -1.0)
+    rows = np.arange(SIDE)
+    corners = np.floor(corners)
     following = np.roll(corners, -1, axis=1)
+    last = corners[..., 1].max(axis=1)[:, np.newaxis]
     for (x0, y0), (x1, y1) in zip(
         np.moveaxis(corners, 0, -1)[..., np.newaxis],
         np.moveaxis(following, 0, -1)[..., np.newaxis],
         strict=True,
     ):
-        crossed = (np.minimum(y0, y1) <= centres) & (centres < np.maximum(y0, y1))
-        slope = np.divide(x1 - x0, y1 - y0, out=np.zeros_like(x0), where=y0 != y1)
-        edge = np.floor(x0 + (centres - y0) * slope)
-        # The corners go round clockwise, y pointing down: what goes down is on the right.
-        np.copyto(right, edge + 1.0, where=crossed & (y1 > y0))
-        np.copyto(left, edge, where=crossed & (y1 < y0))
+        down = y0 < y1
+        top, bottom = np.where(down, y0, y1), np.where(down, y1, y0)
+        x, to = np.where(down, x0, x1), np.where(down, x1, x0)
+        crossed = (top <= rows) & ((rows < bottom) | ((rows == last) & (rows == bottom) & (top < bottom)))
+        height = np.maximum(bottom - top, 1.0)
+        edge = x + np.trunc((rows - top) * (to - x) / height)
+        np.copyto(left, np.minimum(left, edge), where=crossed)
+        np.copyto(right, np.maximum(right, edge), where=crossed)
     columns = np.arange(SIDE)
-    return (left[..., np.newaxis] <= columns) & (columns < right[..., np.newaxis])
+    return (left[..., np.newaxis] <= columns) & (columns <= right[..., np.newaxis])
 
 
 def paint(scene: Scene, X: Array) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import zlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from minnet.random import Stream, draw_key
 
 SIDES = (3, 4, 20)
 LONELY = 943_402  # an image of the default sequence whose second object was redrawn 50 times
-CHECKSUMS = (3550188914, 1185042260)  # CRC-32 of the first thousand images and labels
+CHECKSUMS = (2636671146, 1185042260)  # CRC-32 of the first thousand images and labels
 LABELS = {(0, 1): 3, (1, 2): 4, (0, 2): 5, (0, 0): 6, (1, 1): 7, (2, 2): 8}
 
 needs_extension = pytest.mark.skipif(shapeset._ext is None, reason="no extension")
@@ -67,14 +68,17 @@ def redrawn(shapes, centres):
 
 
 def fill(image, corners, grey):
-    """Paint the rows of a convex polygon, from the pixel of one crossing to that of the other."""
+    """Paint the rows of a polygon with its corners at whole numbers, from one crossing to the other."""
+    corners = [(math.trunc(x), math.trunc(y)) for x, y in corners]
+    last = max(y for _, y in corners)
     for row in range(32):
-        y, crossings = row + 0.5, []
-        for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            if (y0 <= y) != (y1 <= y):
-                crossings.append(x0 + (y - y0) / (y1 - y0) * (x1 - x0))
+        crossings = []
+        for one, other in zip(corners, corners[1:] + corners[:1], strict=True):
+            (x0, y0), (x1, y1) = sorted((one, other), key=lambda corner: corner[1])
+            if y0 <= row < y1 or y0 < row == y1 == last:
+                crossings.append(x0 + math.trunc(Fraction((row - y0) * (x1 - x0), y1 - y0)))
         if crossings:
-            image[row, math.floor(min(crossings)) : math.floor(max(crossings)) + 1] = grey
+            image[row, min(crossings) : max(crossings) + 1] = grey
 
 
 def by_the_rules(number, random_state=0):

@@ -51,6 +51,13 @@ def test_pixel_variance(data):
     assert agrees(squares, 0.370, N_OTHER, 0.0005)
 
 
+def test_edges(data):
+    """Mean of |d/dx| plus that of |d/dy|: a filler that leaves out border pixels has 0.087."""
+    pictures = data[0].reshape(-1, 32, 32)
+    edges = sum(np.abs(np.diff(pictures, axis=axis)).mean(axis=(1, 2)) for axis in (1, 2))
+    assert agrees(edges, 0.0906, N, 0.00005)
+
+
 @pytest.mark.slow
 def test_share_of_the_first_principal_component(data):
     shares = []
