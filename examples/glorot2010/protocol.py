@@ -33,6 +33,8 @@ PAPER = {
     "sigmoid": 82.61,
 }
 PAPER_ROWS = tuple(PAPER)
+#: How objects are painted: curves that say nothing of it are of images without the border's pixels.
+IMAGES = "painted borders"
 #: How long it trained for them.
 PAPER_UPDATES = 5_000_000
 
@@ -209,6 +211,7 @@ class Run:
             "batch_size": BATCH_SIZE,
             "fixed": self.fixed,
             "shape": self.shape,
+            "images": IMAGES,
         }
 
 
