@@ -236,7 +236,9 @@ def masks(corners: Array) -> Array:
         down = y0 < y1
         top, bottom = np.where(down, y0, y1), np.where(down, y1, y0)
         x, to = np.where(down, x0, x1), np.where(down, x1, x0)
-        crossed = (top <= rows) & ((rows < bottom) | ((rows == last) & (rows == bottom) & (top < bottom)))
+        crossed = (top <= rows) & (
+            (rows < bottom) | ((rows == last) & (rows == bottom) & (top < bottom))
+        )
         height = np.maximum(bottom - top, 1.0)
         edge = x + np.trunc((rows - top) * (to - x) / height)
         np.copyto(left, np.minimum(left, edge), where=crossed)

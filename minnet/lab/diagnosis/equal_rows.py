@@ -17,7 +17,9 @@ EQUAL = 1e-7  # numbers that differ by less of their size
 
 def kinds_of_rows(X: Matrix, most: int) -> Array | None:
     """Return for each row which of the different ones it is; None where there are more than so many."""
-    factors = np.random.default_rng(0).integers(2**63, size=X.shape[1], dtype=np.uint64) | np.uint64(1)
+    factors = np.random.default_rng(0).integers(
+        2**63, size=X.shape[1], dtype=np.uint64
+    ) | np.uint64(1)
     if sparse.issparse(X):
         entries = sparse.coo_array(X)
         hashes = np.zeros(X.shape[0], np.uint64)
