@@ -300,7 +300,7 @@ class AbsoluteError(Loss):
         return np.sign(Z - T)
 
     def kink_sides(self, Z: Array, T: Array) -> tuple[Array, ...]:
-        return (Z > T,)
+        return Z > T, Z < T  # at 0 the gradient is that of neither side
 
 
 class Huber(Loss):
@@ -413,7 +413,7 @@ class Quantile(Loss):
         return (1 - self.quantile) * np.maximum(R, 0) + below * np.minimum(R, 0)
 
     def kink_sides(self, Z: Array, T: Array) -> tuple[Array, ...]:
-        return (Z > T,)
+        return Z > T, Z < T  # at 0 the gradient is that of neither side
 
 
 _BY_NAME: dict[str, type[Loss]] = {cls.name: cls for cls in Loss.__subclasses__()}

@@ -131,8 +131,9 @@ def test_absolute_error(rng):
     expected = K * mean_absolute_error(T, Z)
     np.testing.assert_allclose(AbsoluteError().value(Z, T).mean(), expected, rtol=1e-12)
     assert AbsoluteError().gradient(np.ones((1, 1)), np.ones((1, 1)))[0, 0] == 0
-    (above,) = AbsoluteError().kink_sides(Z, T)
+    above, below = AbsoluteError().kink_sides(Z, T)
     np.testing.assert_array_equal(above, Z > T)
+    np.testing.assert_array_equal(below, Z < T)
 
 
 @pytest.mark.parametrize("delta", [0.3, 1.0, 2])

@@ -71,6 +71,7 @@ from minnet import (
     Network,
     activations,
     callbacks,
+    curvature,
     datasets,
     initializers,
     lab,
@@ -160,6 +161,14 @@ CALLS = {
     "Network.predict": _on_network("predict", X=X),
     "Network.loss_and_grad": _on_network(
         "loss_and_grad", X=X, T=CLASS, sample_weight=WEIGHT, n_samples=None, weight_sum=None, position=0
+    ),
+    "Network.hessian_vector_product": _on_network(
+        "hessian_vector_product",
+        X=X, T=CLASS, v=np.ones(72), sample_weight=WEIGHT, n_samples=None, weight_sum=None, position=0,
+    ),
+    "HessianProduct": _new(
+        curvature.HessianProduct, network=_network(), X=X, T=CLASS, sample_weight=WEIGHT,
+        n_samples=None, weight_sum=None, position=0,
     ),
     "Network.objective": _on_network("objective", X=X, T=CLASS, sample_weight=WEIGHT),
     "Displayed.trace": _on_network("trace", X=X, T=CLASS, sample_weight=WEIGHT),

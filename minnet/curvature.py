@@ -1,0 +1,260 @@
+r"""Second derivatives of a network's objective: products of its Hessian with vectors.
+
+The Hessian :math:`H = \nabla^2 L(\theta)` of a network has as many rows as the network has parameters,
+and is hardly ever needed as a matrix: eigenvalues, traces and quadratic forms take products
+:math:`H v`. A product is the derivative of the gradient along ``v``, here a central difference,
+
+.. math:: H v \approx \frac{g(\theta + \epsilon v) - g(\theta - \epsilon v)}{2 \epsilon}, \qquad
+          \epsilon = 10^{-6} \, \frac{\max(\lVert \theta \rVert, 1 / \lVert x \rVert)}{\lVert v \rVert},
+
+with :math:`\lVert x \rVert^2` the mean square of an input row, and 1 for the bias. So the layers' own
+``forward`` and ``backward`` are all that it needs, and it holds for every layer, loss and activation,
+those of a user too. It is computed in float64, where the error is some 1e-10 of
+:math:`\lVert H \rVert \lVert v \rVert`: a third derivative times :math:`\epsilon^2`, and the rounding of
+the gradients over :math:`\epsilon`. Pearlmutter's exact way (1994) would ask a second derivative of every
+layer, activation and loss, for digits that nothing here uses.
+
+Kinks would spoil the difference: a pre-activation that a step carries over the kink of a rectifier adds
+the jump of the slope over :math:`2 \epsilon`. So each number is held on its side: beyond a kink its
+activation goes on as before. That is the Hessian at :math:`\theta` as automatic differentiation has it, in
+which kinks have no curvature. A kink inside a layer of a user's own, which no ``activation`` or
+``kink_sides`` tells, is not seen.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from minnet.activations import Activation
+from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.common.entry import KnownKeywords
+from minnet.common.types import Array, ArrayLike, Matrix
+from minnet.losses import Loss
+
+__all__ = ["HessianProduct"]
+
+_STEP = 1e-6
+_BACK = 1e-6  # from a kink, to see how the slope changes on that side
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class HessianProduct(KnownKeywords):
+    """Products of the Hessian of a network's objective on a batch with vectors.
+
+    Vectors have one number for each parameter that is trained, in the order of the parameter table:
+    frozen layers are left out. The network is copied, so that nothing of it changes, and later changes
+    of it do not matter; dropout drops the same units in each product.
+
+    Parameters
+    ----------
+    network : Network
+        Initialized.
+    X : array or CSR matrix of shape (n_samples, n_features)
+        Inputs, a row for each sample.
+    T : array-like or sparse matrix
+        Targets, as :meth:`minnet.Network.loss_and_grad` takes them.
+    sample_weight : array-like of shape (n_samples,), default=None
+        What each sample counts; None means all alike.
+    n_samples, weight_sum : number, default=None
+        Samples and sum of weights of the whole fit of which this is a batch; by default of ``X``.
+    position : int, default=0
+        Samples drawn before: chooses the masks of dropout.
+
+    Attributes
+    ----------
+    size : int
+        How many parameters are trained.
+    params, gradient : ndarray of shape (size,)
+        Their values, and the gradient there.
+
+    Examples
+    --------
+    The Hessian of linear least squares is that of a quadratic function, X'X / n:
+
+    >>> import numpy as np
+    >>> from minnet import Dense, Network
+    >>> from minnet.curvature import HessianProduct
+    >>> X = np.array([[1.0, 0.0], [1.0, 2.0]])
+    >>> net = Network([Dense(1)], loss="squared_error").initialize(2, random_state=0)
+    >>> product = HessianProduct(net, X, np.zeros((2, 1)))
+    >>> product(np.array([1.0, 0.0, 0.0])).round(6)  # for the weights, then the bias
+    array([1., 1., 1.])
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        X: Matrix,
+        T: Any,
+        sample_weight: Any = None,
+        n_samples: float | None = None,
+        weight_sum: float | None = None,
+        position: int = 0,
+    ) -> None:
+        if not hasattr(network, "hessian_vector_product"):
+            raise TypeError(f"network must be a Network, got {network!r:.200}")
+        if n_samples is not None:
+            n_samples = check_real("n_samples", n_samples, low=0, left=False)
+        if weight_sum is not None:
+            weight_sum = check_real("weight_sum", weight_sum, low=0, left=False)
+        check_whole("position", position, 0)
+        self._network = network = network.astype("float64")
+        batch = network.check_batch(X, T, sample_weight)
+        self._arguments = (*batch, n_samples, weight_sum, position)
+        rows = [row for row in network.parameter_table if row.trainable]
+        self._places = [row.slice for row in rows]
+        self.size = sum(place.stop - place.start for place in self._places)
+        self.params = self._packed(network.params)
+        self._scale = max(_length(self.params), 1 / _size_of_rows(batch[0]))
+        self._held = _hold_kinks(network)
+        self.gradient = self._gradient(self.params)
+
+    def __call__(self, v: ArrayLike) -> Array:
+        """Return H v.
+
+        Parameters
+        ----------
+        v : array-like of shape (size,)
+            Any length but infinity.
+        """
+        v = as_numbers("v", v)
+        if v.shape != (self.size,):
+            raise ValueError(f"v must have shape ({self.size},), got {v.shape}")
+        length = _length(v)
+        if length == 0:
+            return np.zeros(self.size)
+        epsilon = _STEP * self._scale / length
+        with np.errstate(invalid="ignore"):
+            ahead, behind = self.params + epsilon * v, self.params - epsilon * v
+        # What the two are apart after rounding, not what they were to be.
+        return (self._gradient(ahead) - self._gradient(behind)) / (2 * epsilon)
+
+    def _gradient(self, params: Array) -> Array:
+        """Return the gradient elsewhere, each number on its side of each kink."""
+        for held in self._held:
+            held.begin()
+        self._unpack(params)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            grads = self._network.forward_backward(*self._arguments)[1]
+        return self._packed(grads)
+
+    def _packed(self, flat: Array) -> Array:
+        parts = [flat[place] for place in self._places]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _unpack(self, vector: Array) -> None:
+        start = 0
+        for place in self._places:
+            stop = start + place.stop - place.start
+            self._network.params[place] = vector[start:stop]
+            start = stop
+
+
+def _length(v: Array) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.sqrt(v @ v)
+
+
+def _size_of_rows(X: Matrix) -> float:
+    """Return the root mean square length of the rows, with a 1 for the bias."""
+    squares = X.multiply(X).sum() if sparse.issparse(X) else np.einsum("ij,ij->", X, X)
+    return math.sqrt(1 + squares / X.shape[0])
+
+
+def _hold_kinks(network: Any) -> list[Any]:
+    """Put activations and a loss into a network that stay on the side of each kink on which they begin."""
+    held: list[Any] = [_HeldLoss(network.loss_)]
+    network.loss_ = held[0]
+    for layer in network.layers:
+        if layer.activation is not None and layer.activation.kinks:
+            layer.activation = _HeldActivation(layer.activation)
+            held.append(layer.activation)
+    return held
+
+
+class _HeldActivation(Activation):
+    """An activation each of whose numbers stays on its side of each kink, and goes on beyond as there."""
+
+    needs_Z = True
+
+    def __init__(self, activation: Activation) -> None:
+        self.activation = activation
+        self._sides: list[tuple[Array, Array]] = []  # of each call in a pass
+        self._slopes: list[tuple[Array, Array]] = []
+
+    def begin(self) -> None:
+        self._slopes = []
+
+    def __call__(self, Z: Array) -> Array:
+        n = len(self._slopes)
+        if n == len(self._sides):
+            self._sides.append(_sides(Z, self.activation))
+        near = np.clip(Z, *self._sides[n])
+        Y = self.activation(near)
+        slope = self.activation.derivative(near, Y)
+        if not np.array_equal(near, Z):  # a parabola goes on
+            beyond = Z - near
+            back = near - np.copysign(_BACK, beyond)
+            bend = slope - self.activation.derivative(back, self.activation(back))
+            bend *= np.abs(beyond) / _BACK
+            Y, slope = Y + (slope + bend / 2) * beyond, slope + bend
+        self._slopes.append((Z, slope))
+        return Y
+
+    def derivative(self, Z: Array, Y: Array) -> Array:
+        for of_call, slope in self._slopes:
+            if of_call is Z:
+                return slope
+        return self.activation.derivative(Z, Y)
+
+
+def _sides(Z: Array, activation: Activation) -> tuple[Array, Array]:
+    """Return between which numbers each pre-activation stays: on a kink, those of its slope there."""
+    low, high = np.full(Z.shape, -np.inf), np.full(Z.shape, np.inf)
+    kinks = sorted(activation.kinks)
+    belongs_below = {kink: _belongs_below(activation, kink) for kink in kinks}
+    for kink in kinks:
+        below = belongs_below[kink]
+        low[(kink < Z) if below else (kink <= Z)] = np.nextafter(kink, np.inf) if below else kink
+    for kink in reversed(kinks):
+        below = belongs_below[kink]
+        high[(kink >= Z) if below else (kink > Z)] = kink if below else np.nextafter(kink, -np.inf)
+    return low, high
+
+
+def _belongs_below(activation: Activation, kink: float) -> bool:
+    """Return whether the derivative at a kink is that of the side below it."""
+    Z = np.array([np.nextafter(kink, -np.inf), kink, np.nextafter(kink, np.inf)])
+    below, at, above = activation.derivative(Z, activation(Z))
+    return bool(abs(at - below) <= abs(at - above))
+
+
+class _HeldLoss(Loss):
+    """A loss whose gradient does not jump where a residual crosses a kink."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        self._first: tuple[Array, tuple[Array, ...]] | None = None
+
+    def begin(self) -> None:
+        pass
+
+    def value(self, Z: Array, T: Array) -> Array:
+        return np.zeros(len(Z))  # only gradients are asked for
+
+    def gradient(self, Z: Array, T: Array) -> Array:
+        sides = self.loss.kink_sides(Z, T)
+        if self._first is None:
+            self._first = Z, sides
+        at, before = self._first
+        for side, first in zip(sides, before, strict=True):
+            crossed = np.reshape(side != first, (len(Z), -1))
+            Z = np.where(crossed, at, Z)
+        return self.loss.gradient(Z, T)
