@@ -166,8 +166,9 @@ def test_quantile(quantile, rng):
         t, z = T[:, j].copy(), Z[:, j].copy()
         dz = theirs.gradient(y_true=t, raw_prediction=z)
         np.testing.assert_allclose(loss.gradient(Z, T)[:, j], dz, rtol=1e-12)
-    (above,) = loss.kink_sides(Z, T)
+    above, below = loss.kink_sides(Z, T)
     np.testing.assert_array_equal(above, Z > T)
+    np.testing.assert_array_equal(below, Z < T)
 
 
 def test_the_median_is_half_the_absolute_error_also_at_its_kink(rng):
