@@ -420,6 +420,28 @@ CALLS["SaturationDisplay"] = _display(
     )
 )
 CALLS["SaturationDisplay.plot"] = _plot(_saturation, kind="saturated")
+CALLS["UpdateRatioDisplay.from_estimator"] = _drawn(
+    displays.UpdateRatioDisplay,
+    "from_estimator",
+    lambda: {"estimator": MinNetClassifier(**_small(activation="tanh"))},
+    X=X, y=CLASS, X_probe=X, y_probe=CLASS, steps=None,
+)  # fmt: skip
+CALLS["UpdateRatioDisplay.from_recording"] = _drawn(
+    displays.UpdateRatioDisplay, "from_recording", lambda: {"recording": _recording()}
+)
+
+
+def _update_ratio():
+    return displays.UpdateRatioDisplay.from_recording(_recording())
+
+
+CALLS["UpdateRatioDisplay"] = _display(
+    lambda: Call(
+        displays.UpdateRatioDisplay,
+        {name: getattr(_update_ratio(), name) for name in ("steps", "values", "layers")},
+    )
+)
+CALLS["UpdateRatioDisplay.plot"] = _plot(_update_ratio, reference=1e-3)
 
 
 def _quietly(make):

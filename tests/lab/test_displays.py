@@ -106,7 +106,7 @@ def test_every_display_takes_every_model_and_axes(maker, model, style):
 def test_every_display_is_tested():
     made = {type(make(MODELS["network"])).__name__ for make in MAKERS.values()}
     elsewhere = {"LossCurveDisplay", "SaturationDisplay", "DecisionBoundaryDisplay"}
-    elsewhere |= {"LearningRateDisplay"}
+    elsewhere |= {"LearningRateDisplay", "UpdateRatioDisplay"}
     assert made | elsewhere == set(displays.__all__)
 
 

@@ -12,6 +12,7 @@ ActivationHistogramDisplay       activations by layer (Glorot & Bengio 2010, fig
 GradientHistogramDisplay         back-propagated or weight gradients by layer (figures 7 and 8)
 VarianceByDepthDisplay           variance by depth: measured, and theory's with its band
 SaturationDisplay                saturation by layer through training (figures 2, 3 and 10)
+UpdateRatioDisplay               size of a step beside that of the weights, by layer through training
 SingularValuesDisplay            singular values of the layers' Jacobians, and their law
 PhaseDiagramDisplay              order and chaos over the sizes of weights and biases
 LossSurfaceDisplay               the loss over two weights (figure 5)
@@ -32,6 +33,7 @@ from minnet.lab.displays.phase import PhaseDiagramDisplay
 from minnet.lab.displays.saturation import SaturationDisplay
 from minnet.lab.displays.singular_values import SingularValuesDisplay
 from minnet.lab.displays.surface import LossSurfaceDisplay
+from minnet.lab.displays.update_ratio import UpdateRatioDisplay
 from minnet.lab.displays.weights import FirstLayerWeightsDisplay
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "PhaseDiagramDisplay",
     "SaturationDisplay",
     "SingularValuesDisplay",
+    "UpdateRatioDisplay",
     "VarianceByDepthDisplay",
 ]
 

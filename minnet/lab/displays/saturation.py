@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import _num_samples
 
-from minnet.common.checks import check_sparse
 from minnet.common.names import check_name
 from minnet.common.plotting import (
     axes_of,
@@ -20,16 +15,12 @@ from minnet.common.plotting import (
     tidy,
 )
 from minnet.common.types import Array, ArrayLike, Matrix
-from minnet.estimators.base import BaseMinNet
-from minnet.estimators.data import rows_of
+from minnet.lab.displays._recorded import check_recording, record
 from minnet.lab.measurement import Recording
-from minnet.lab.probe import Probe
-from minnet.network import Network
 
 __all__ = ["SaturationDisplay"]
 
 _KINDS = ("saturated", "activations", "dead")
-_N_MEASUREMENTS = 100
 
 
 @dataclass(eq=False, repr=False)
@@ -94,10 +85,7 @@ class SaturationDisplay:
         -------
         display : SaturationDisplay
         """
-        if not isinstance(recording, Recording):
-            raise TypeError(f"recording must be a Recording, got {recording!r:.200}")
-        if not len(recording):
-            raise ValueError("recording must have at least one measurement, got none")
+        check_recording(recording)
         hidden = recording[0].hidden
         if not hidden.any():
             raise ValueError("recording must be of a network with a hidden layer, got none")
@@ -145,37 +133,8 @@ class SaturationDisplay:
         -------
         display : SaturationDisplay
         """
-        if isinstance(estimator, Network):
-            raise TypeError(
-                "estimator must be one that trains itself, got a Network: give a Probe to "
-                "Trainer.fit(callbacks=[probe]) and draw SaturationDisplay.from_recording"
-            )
-        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-        if not isinstance(last, BaseMinNet):
-            raise TypeError(
-                "estimator must be a MinNetClassifier, a MinNetRegressor or a Pipeline that ends in one, "
-                f"got {estimator!r:.200}"
-            )
-        if last.solver == "lbfgs":
-            raise ValueError("solver must be 'sgd' or 'adam' for a Probe to watch it, got 'lbfgs'")
-        if X_probe is None:
-            if not sparse.issparse(X) and np.ndim(X) == 0:
-                raise ValueError(f"X must have shape (n_samples, n_features), got {X!r:.200}")
-            if sparse.issparse(X):
-                check_sparse("X", X)  # SciPy follows what it says to wherever that leads
-            if not _num_samples(X):
-                raise ValueError("X must have at least one row, got none")
-            X_probe = rows_of(X, np.arange(min(300, _num_samples(X))))
-        model = clone(estimator)
-        last = model
-        if isinstance(model, Pipeline):
-            last = model[-1]
-            if len(model) > 1:
-                X = model[:-1].fit_transform(X, y)
-                X_probe = model[:-1].transform(X_probe)
-        watch = Probe(X_probe, steps=_steps(last, X) if steps is None else steps)
-        last.set_callbacks(watch).fit(X, y)
-        return cls.from_recording(watch.recording, kind=kind, ax=ax, **kwargs)
+        recording = record(estimator, X, y, X_probe, steps=steps, display=cls.__name__)
+        return cls.from_recording(recording, kind=kind, ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, *, kind: str = "saturated", **kwargs: Any) -> Self:
         """Draw it.
@@ -230,13 +189,3 @@ class SaturationDisplay:
         # Beside the axes: curves go everywhere.
         layer_legend(ax, self.lines_, self.layers, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return self
-
-
-def _steps(estimator: Any, X: Matrix) -> list[int]:
-    """Return at which steps to measure a training that may end early."""
-    n_samples = _num_samples(X)
-    batch_size = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
-    last = int(estimator.max_iter) * -(-n_samples // min(batch_size, n_samples))
-    return np.unique(
-        np.append(0, np.geomspace(1, max(last, 2), _N_MEASUREMENTS).astype(int))
-    ).tolist()
