@@ -400,13 +400,20 @@ class BatchNorm(Layer):
 
     In training :math:`\mu` and :math:`\sigma^2 = v + \epsilon` are mean and (biased) variance of the
     batch, under the sample weights :math:`p_i` (:math:`\sum p_i = 1`; :math:`1/n` without weights);
-    otherwise running averages. Since both depend on all samples,
+    otherwise running averages of both, for which :math:`v` is made unbiased (below). Since both depend
+    on all samples,
 
     .. math:: dX_i = \tfrac{1}{\sigma} \Bigl( g_i - p_i \sum_j g_j
               - p_i \hat X_i \sum_j g_j \hat X_j \Bigr), \qquad g = dZ \odot \gamma .
 
     Ioffe and Szegedy (2015). A frozen one (``trainable=False``) uses its running averages in training
     too, so that nothing of it changes.
+
+    What is averaged for predictions is an estimate of the variance of all data, so
+    :math:`v / (1 - \sum p_i^2)`: without weights :math:`v\, n / (n - 1)`, as in their algorithm 2 and in
+    PyTorch. With weights it is unbiased for rows drawn independently, whatever their weights, and stays
+    the same if all weights are scaled. Repeated rows are not drawn independently: they count as more
+    rows here than one row of a larger weight, in the running variance and in nothing else.
 
     One row has no variance: what comes out of it is :math:`f(\beta)`, whatever the input. So training
     refuses mini-batches of one row; one that would be left over at the end of an epoch is joined to the
@@ -496,6 +503,8 @@ class BatchNorm(Layer):
 
     def update_state(self, ctx: Any) -> None:
         if ctx.of_batch:
-            for running, of_batch in ((self.running_mean, ctx.mean), (self.running_var, ctx.var)):
+            squares = len(ctx.Y) * np.mean(np.square(ctx.p))  # their sum: p may be one number
+            var = ctx.var / max(1 - squares, np.finfo(ctx.var.dtype).eps)  # one row: 0 / eps
+            for running, of_batch in ((self.running_mean, ctx.mean), (self.running_var, var)):
                 running *= self.momentum
                 running += (1 - self.momentum) * of_batch

@@ -181,9 +181,45 @@ def test_running_averages(rng):
     layer, ctx, _ = normalize(X, momentum=0.75)
     layer.update_state(ctx)
     np.testing.assert_allclose(layer.running_mean, 0.25 * X.mean(axis=0))
-    np.testing.assert_allclose(layer.running_var, 0.75 + 0.25 * X.var(axis=0))
+    np.testing.assert_allclose(layer.running_var, 0.75 + 0.25 * X.var(axis=0, ddof=1))
     layer.update_state(ctx)
     np.testing.assert_allclose(layer.running_mean, (1 - 0.75**2) * X.mean(axis=0))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [2, 3, 10])
+@pytest.mark.parametrize("weights", [None, "alike", "whole", "any", "nearly one row"])
+def test_the_running_variance_is_unbiased(weights, n, dtype):
+    """It is half the mean squared difference of two rows, where each pair counts by both weights."""
+    rng = np.random.default_rng(n)
+    X, w = rng.normal(3, 2, size=(n, 4)).astype(dtype), np.ones(n)
+    if weights is not None:
+        w = {
+            "alike": np.full(n, 0.3),
+            "whole": np.append(rng.integers(0, 4, n - 2), [1, 2]),
+            "any": rng.uniform(0.01, 5, n),
+            "nearly one row": np.append(1, rng.uniform(size=n - 1) * 1e-3),
+        }[weights]
+    i, j = np.triu_indices(n, 1)
+    pairs = w[i] * w[j]
+    expected = pairs @ np.square(X[i].astype(float) - X[j]) / 2 / pairs.sum()
+    layer = bound(BatchNorm(momentum=0), 4, rng, dtype)
+    p = None if weights is None else (w / w.sum())[:, None].astype(dtype)
+    ctx = Context(training=True, weights=p)
+    layer.forward(X, ctx)
+    layer.update_state(ctx)
+    rounding = {"float64": 1e-9, "float32": 1e-3}[dtype]
+    np.testing.assert_allclose(layer.running_var, expected, rtol=rounding)
+    if weights in (None, "alike"):
+        np.testing.assert_allclose(layer.running_var, X.var(axis=0, ddof=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("weights", [None, [1, 0, 0]])
+def test_the_running_variance_of_one_row_is_0(weights):
+    X = np.array([[1.0, 2.0], [3.0, 5.0], [4.0, 9.0]])[: 1 if weights is None else 3]
+    layer, ctx, _ = normalize(X, None if weights is None else np.array(weights), momentum=0)
+    layer.update_state(ctx)
+    np.testing.assert_array_equal(layer.running_var, [0, 0])
 
 
 def test_inference_uses_the_running_averages(rng):

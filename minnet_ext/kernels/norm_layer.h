@@ -3,25 +3,36 @@
 #ifndef MINNET_NORM_LAYER_H
 #define MINNET_NORM_LAYER_H
 
+#include <float.h>
+
 #include "activate.h"
 #include "dense_layer.h"
 #include "workspace.h"
 
-/* Mean and variance of column n of X, weighted by p; the running ones follow, if `update`. */
+/* What an unbiased variance is, of a batch whose rows have the shares p: so many times the biased
+ * one. A batch of one row has none, and its 0 stays 0. */
+INLINE real norm_unbiased(ptrdiff_t M, const real *p) {
+    double squares = 0;
+    for (ptrdiff_t m = 0; m < M; m++) squares += (double)p[m] * p[m];
+    return (real)(1 / fmax(1 - squares, REAL_BITS == 32 ? FLT_EPSILON : DBL_EPSILON));
+}
+
+/* Mean and variance of column n of X, weighted by p; the running ones follow, if `unbiased` is not
+ * 0: by so much. */
 INLINE void norm_statistics(const minnet_layer *layer, ptrdiff_t M, const real *X, ptrdiff_t ldx,
-                            const real *p, int update, real *running_mean, real *running_variance,
-                            ptrdiff_t n, real *mean, real *variance) {
+                            const real *p, real unbiased, real *running_mean,
+                            real *running_variance, ptrdiff_t n, real *mean, real *variance) {
     real mu = 0, v = 0;
     for (ptrdiff_t m = 0; m < M; m++) mu += X[m * ldx + n] * p[m];
     for (ptrdiff_t m = 0; m < M; m++) {
         real x = X[m * ldx + n] - mu;
         v += x * x * p[m];
     }
-    if (update) {
+    if (unbiased != 0) {
         running_mean[n] =
             running_mean[n] * (real)layer->momentum + mu * (real)(1 - layer->momentum);
-        running_variance[n] =
-            running_variance[n] * (real)layer->momentum + v * (real)(1 - layer->momentum);
+        running_variance[n] = running_variance[n] * (real)layer->momentum +
+                              v * unbiased * (real)(1 - layer->momentum);
     }
     *mean = mu;
     *variance = v;
@@ -33,15 +44,16 @@ static void norm_layer_forward(step_context *c, ptrdiff_t i) {
     const real *gamma = params_at(c, layer->weight), *beta = params_at(c, layer->bias);
     real *mean = (real *)c->net->state + layer->mean,
          *var = (real *)c->net->state + layer->variance;
-    const int of_batch = c->hyper && layer->trainable, update = c->hyper && !c->hyper->gradient;
+    const int of_batch = c->hyper && layer->trainable;
     const ptrdiff_t M = c->M, ldx = in->ld, ld = out->ld;
     const real *X = in->Y;
     real *X_hat = out->extra, *inverse = out->inverse, *Z = out->Z;
+    const real unbiased = of_batch && !c->hyper->gradient ? norm_unbiased(M, c->w->p) : 0;
     ptrdiff_t begin, end;
     share((ptrdiff_t)layer->n_out, NR, c->t, c->T, &begin, &end);
     for (ptrdiff_t n = begin; n < end; n++) {
         real mu = mean[n], v = var[n];
-        if (of_batch) norm_statistics(layer, M, X, ldx, c->w->p, update, mean, var, n, &mu, &v);
+        if (of_batch) norm_statistics(layer, M, X, ldx, c->w->p, unbiased, mean, var, n, &mu, &v);
         inverse[n] = 1 / (real)sqrt((double)(v + (real)layer->epsilon));
         for (ptrdiff_t m = 0; m < M; m++) {
             real x = (X[m * ldx + n] - mu) * inverse[n];

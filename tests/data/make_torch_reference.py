@@ -96,12 +96,10 @@ class Model:
         arrays = initial_weights(case.get("hidden", [7]))
         self.W = [torch.tensor(W, requires_grad=True) for W in arrays[::2]]
         self.b = [torch.tensor(b, requires_grad=True) for b in arrays[1::2]]
-        self.norms, self.running_var = [], []
+        self.norms = []
         if case.get("batch_norm"):
             for W in self.W[:-1]:
-                width = W.shape[1]
-                self.norms.append(torch.nn.BatchNorm1d(width, dtype=torch.float64))
-                self.running_var.append(torch.ones(width, dtype=torch.float64))
+                self.norms.append(torch.nn.BatchNorm1d(W.shape[1], dtype=torch.float64))
         others = [*self.b, *(p for norm in self.norms for p in norm.parameters())]
         settings = dict(OPTIMIZERS[case["optimizer"]])
         kind, settings["lr"] = settings.pop("kind"), settings.pop("learning_rate")
@@ -124,9 +122,6 @@ class Model:
         for i, (W, b) in enumerate(zip(self.W[:-1], self.b[:-1], strict=True)):
             Z = Y @ W + b
             if self.norms:
-                # PyTorch keeps the unbiased variance of the batch; minnet keeps the one it used.
-                of_batch = Z.detach().var(dim=0, unbiased=False)
-                self.running_var[i] = 0.9 * self.running_var[i] + 0.1 * of_batch
                 Z = self.norms[i](Z)
             Y = self.activation(Z)
         return Y @ self.W[-1] + self.b[-1]
@@ -180,7 +175,7 @@ class Model:
             made[f"gamma{i}"], made[f"beta{i}"] = norm.weight, norm.bias
             made[f"running_mean{i}"], made[f"running_var{i}"] = (
                 norm.running_mean,
-                self.running_var[i],
+                norm.running_var,
             )
         return {name: tensor.detach().numpy() for name, tensor in made.items()}
 
