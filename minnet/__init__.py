@@ -19,6 +19,7 @@ from minnet.layers import BatchNorm, Dense, Dropout
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam, AdamW, RMSProp
 from minnet.pretraining import pretrain
+from minnet.residual import Residual
 from minnet.training import Trainer
 from minnet.transfer import copy_weights
 from minnet.user_activations import activation
@@ -35,6 +36,7 @@ __all__ = [
     "MinNetTransformer",
     "Network",
     "RMSProp",
+    "Residual",
     "Trainer",
     "__version__",
     "activation",
@@ -50,8 +52,8 @@ __all__ = [
 # Modules whose own names are documented.
 _MODULES = (
     "activations", "backends", "callbacks", "datasets", "descend", "export", "gradcheck", "initializers",
-    "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "pytorch", "random", "schedules",
-    "training", "user_activations", "views",
+    "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "pytorch", "random", "residual",
+    "schedules", "training", "user_activations", "views",
 )  # fmt: skip
 
 

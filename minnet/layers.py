@@ -80,6 +80,8 @@ class Context:
         Sample weights of the batch divided by their sum; None means all alike.
     uniform : callable
         ``uniform(shape)`` draws float32 numbers in [0, 1) from the layer's own stream.
+    skips : list of ndarray
+        What goes past some layers to an addition: the same list for all contexts of a pass.
     """
 
     def __init__(
@@ -88,11 +90,13 @@ class Context:
         needs_dX: bool = True,
         weights: Array | None = None,
         uniform: Callable[[Shape], Array] | None = None,
+        skips: list[Array] | None = None,
     ) -> None:
         self.training = training
         self.needs_dX = needs_dX
         self.weights = weights
         self.uniform = uniform
+        self.skips = [] if skips is None else skips
 
     def __repr__(self) -> str:
         arrays = {name: value for name, value in vars(self).items() if hasattr(value, "shape")}
@@ -140,6 +144,8 @@ class Layer(ParameterViews, Configurable):
         It has a parameter ``activation``, and one of None is a question that a network or an estimator
         answers: it is then given an Activation object. Of a name, ``__init__`` makes one by
         :func:`minnet.activations.get_activation`.
+    opens_skip, closes_skip : bool, default=False
+        It puts its inputs into ``ctx.skips``, or takes what is added to its own from there.
     """
 
     trainable = True
@@ -152,6 +158,8 @@ class Layer(ParameterViews, Configurable):
     only_in_training = False
     differs_in_training = False
     takes_activation = False
+    opens_skip = False
+    closes_skip = False
 
     if TYPE_CHECKING:  # its configuration and its arrays
 
@@ -179,6 +187,10 @@ class Layer(ParameterViews, Configurable):
 
     def update_state(self, ctx: Any) -> None:
         """Update the state from one training pass; called once after each step."""
+
+    def taken_apart(self) -> list["Layer"]:
+        """Return the layers that a network has in the place of this one: itself, unless it is a block."""
+        return [self]
 
     def bind(self, arrays: Mapping[str, Array]) -> None:
         """Make the network's arrays, by name, attributes of this layer, which then computes."""
@@ -227,7 +239,7 @@ def is_open(layer: Layer) -> bool:
 
 
 def check_layers(layers: Any) -> list[Layer]:
-    """Return layers as a list, or say what is none.
+    """Return layers as a list, with those of blocks in the place of the blocks, or say what is none.
 
     Examples
     --------
@@ -262,7 +274,7 @@ def check_layers(layers: Any) -> list[Layer]:
         elif isinstance(layer, Activation) or known_as(layer, list_activations()):
             hint = ": an activation is an argument of its layer, as in Dense(64, 'relu')"
         raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r:.200}{hint}")
-    return layers
+    return [part for layer in layers for part in layer.taken_apart()]
 
 
 class Dense(Layer):

@@ -59,7 +59,8 @@ def mup(
     ----------
     layers : list of Layer
         Those of a network, the output layer last. They are copied. Only Dense layers have widths; a
-        BatchNorm is trained as the biases below it are.
+        BatchNorm is trained as the biases below it are, and the scale of a residual block at the full
+        rate. How many blocks there are is not looked at: muP is about width.
     base_width : int or sequence of int
         Width of the hidden layers at which the learning rate is right; one number, or one for each hidden
         Dense.
@@ -77,10 +78,10 @@ def mup(
     Returns
     -------
     layers : list of Layer
-        Dense layers that named no ``init`` have ``lecun_normal`` with ``gain="auto"``, and the output
-        zeros (or a normal law). One that names its own keeps it, and its variance must be proportional
-        to 1 / fan_in: so Glorot's is not right for the first layer. Factors already there are
-        multiplied.
+        With the parts of a :class:`minnet.Residual` block in its place. Dense layers that named no
+        ``init`` have ``lecun_normal`` with ``gain="auto"``, and the output zeros (or a normal law). One
+        that names its own keeps it, and its variance must be proportional to 1 / fan_in: so Glorot's is
+        not right for the first layer. Factors already there are multiplied.
 
     Notes
     -----
@@ -131,6 +132,8 @@ def mup(
         elif layer.normalizes:
             factor = whole * (ratio if optimizer == "sgd" else 1.0)
             scaled.append(_changed(layer, lr_factor=layer.lr_factor * factor))
+        elif layer.closes_skip:  # one number, which sees the whole width
+            scaled.append(_changed(layer, lr_factor=layer.lr_factor * whole))
         else:
             scaled.append(layer.copy())
     return scaled

@@ -25,6 +25,7 @@ from minnet.losses import Loss, get_loss
 from minnet.parameter_table import ParameterRow
 from minnet.random import Stream, draw_key
 from minnet.random.of_layers import layer_stream
+from minnet.residual import check_skips, skips
 
 __all__ = ["Network"]
 
@@ -49,7 +50,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
     ----------
     layers : list of Layer
         Copied, so that a network owns its layers. The output layer is among them. One that names no
-        activation is linear.
+        activation is linear. Of a :class:`minnet.Residual` block the network has the parts.
     loss : str or Loss, default="log_loss"
         See :func:`minnet.losses.get_loss`.
     init : str, dict, Initializer, array, callable or list, default="auto"
@@ -108,6 +109,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         layers = check_layers(layers)
         if not layers:
             raise ValueError("layers must have at least one layer, got an empty list")
+        skips(layers)
         get_loss(loss, n_outputs=1)
         self.layers = [layer.copy() for layer in layers]
         self._make_linear()
@@ -158,6 +160,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         sizes = [n_features]
         for layer in self.layers:
             sizes.append(int(layer.output_size(sizes[-1])))
+        check_skips(self.layers, sizes)
         loss = get_loss(self.loss, sizes[-1])
         if loss.output == "softmax" and sizes[-1] < 2:
             raise ValueError(
@@ -190,9 +193,10 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         Y = self.check_X(X)
         if return_all is not False:
             check_flag("return_all", return_all)
-        outputs = []
+        outputs: list[Array] = []
+        past: list[Array] = []
         for layer in self.layers:
-            Y = layer.forward(Y, Context())
+            Y = layer.forward(Y, Context(skips=past))
             if return_all:
                 outputs.append(Y)
         return outputs if return_all else Y
@@ -223,9 +227,10 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         p = None
         if sample_weight is not None and (total := sample_weight.sum()) > 0:
             p = (sample_weight / total).astype(self.dtype)[:, np.newaxis]
-        contexts = []
+        contexts: list[Context] = []
+        past: list[Array] = []
         for i, layer in enumerate(self.layers):
-            ctx = Context(True, i > 0, p, partial(self._uniform, i, position))
+            ctx = Context(True, i > 0, p, partial(self._uniform, i, position), past)
             contexts.append(ctx)
             X = layer.forward(X, ctx)
         return X, contexts
@@ -415,6 +420,9 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         Z, _ = self.forward_training(X, weights)
         return self._objective(Z, dense(targets), *self._factors(len(Z), weights))
 
-    def _forward_adapting(self, layer: Layer, X: Array, weights: Array | None) -> Array:
+    def _forward_adapting(
+        self, layer: Layer, X: Array, weights: Array | None, past: list[Array]
+    ) -> Array:
         # As in training, but nothing is dropped: a batch normalization has no averages yet.
-        return layer.forward(X, Context(training=layer.normalizes, weights=weights))
+        ctx = Context(training=layer.normalizes, weights=weights, skips=past)
+        return layer.forward(X, ctx)

@@ -191,6 +191,10 @@ def _check_arguments(
         raise ValueError(
             f"network must have a hidden Dense layer besides that of the output, got {kinds:.200}"
         )
+    if any(layer.opens_skip for layer in network.layers):
+        raise ValueError(
+            "network must have no residual block: its layers are pre-trained one by one"
+        )
     if not is_real(corruption) or not 0 <= corruption < 1:
         raise ValueError(f"corruption must be at least 0 and below 1, got {corruption!r}")
     check_name("loss", loss, ("auto", *_LOSSES))

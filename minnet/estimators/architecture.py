@@ -94,7 +94,8 @@ def taking_activation(layers: Sequence[Layer]) -> list[Layer]:
 
     A Dense begins a hidden layer, to which the batch normalizations and dropouts after it belong. It has
     the activation once: after its last batch normalization, or after the Dense where there is none. If
-    one of them names an activation, "identity" included, it has that alone.
+    one of them names an activation, "identity" included, it has that alone. Where a residual block begins
+    or ends, so does what belongs together.
 
     Examples
     --------
@@ -105,7 +106,8 @@ def taking_activation(layers: Sequence[Layer]) -> list[Layer]:
     []
     """
     found = []
-    for begin, end in itertools.pairwise([*_begins(layers), len(layers)]):
+    cuts = [i for i, layer in enumerate(layers) if layer.opens_skip or layer.closes_skip]
+    for begin, end in itertools.pairwise(sorted([*_begins(layers), *cuts, len(layers)])):
         taking = [layer for layer in layers[begin:end] if layer.takes_activation]
         if layers[begin].takes_activation and all(map(is_open, taking)):
             found.append(taking[-1])
@@ -154,8 +156,8 @@ def warn_of_output_layer(estimator: Estimator, network: Network, n_classes: int)
 def hidden_layers(layers: Sequence[Layer]) -> list[int]:
     """Return the position of the last layer of each hidden layer among a network's layers.
 
-    A hidden layer begins with a layer that is neither batch normalization nor dropout, and ends before
-    the next such one; the last of them is the output.
+    A hidden layer begins with a layer that is neither batch normalization nor dropout nor the beginning or
+    end of a residual block, and ends before the next such one; the last of them is the output.
 
     Examples
     --------
@@ -168,7 +170,11 @@ def hidden_layers(layers: Sequence[Layer]) -> list[int]:
 
 def _begins(layers: Sequence[Layer]) -> list[int]:
     """Return the positions at which hidden layers, and the output, begin."""
-    return [i for i, layer in enumerate(layers) if not (layer.normalizes or layer.only_in_training)]
+    return [
+        i
+        for i, layer in enumerate(layers)
+        if not (layer.normalizes or layer.only_in_training or layer.opens_skip or layer.closes_skip)
+    ]
 
 
 def position_of(layers: Sequence[Layer], layer: int | str) -> int:

@@ -200,8 +200,10 @@ def _same(value: Any, default: Any) -> bool:
 
 def _check_layers(estimator: Estimator) -> None:
     """Warn of arguments of layers that have no effect."""
-    for i, layer in enumerate(estimator.layers):
-        known = parameters(type(layer)) if isinstance(layer, Layer) else {}
+    given = [layer for layer in estimator.layers if isinstance(layer, Layer)]
+    parts = [part for layer in given for part in layer.taken_apart()]
+    for i, layer in enumerate(parts if len(given) == len(estimator.layers) else ()):
+        known = parameters(type(layer))
         for name in EFFECTS_IN_LAYERS.keys() & known.keys():
             value, default = getattr(layer, name), known[name].default
             for condition in EFFECTS_IN_LAYERS[name]:

@@ -19,10 +19,11 @@ from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.links import INVERSE_LINKS
 from minnet.losses import Loss
 from minnet.network import Network
+from minnet.residual import Add, Split
 
 __all__ = ["Description", "Model", "describe_model"]
 
-_LAYERS = (Dense, Dropout, BatchNorm)
+_LAYERS = (Dense, Dropout, BatchNorm, Split, Add)
 
 #: What can be exported.
 Model: TypeAlias = MinNetClassifier | MinNetRegressor | MinNetTransformer | Network
@@ -41,7 +42,7 @@ class Description:
     kind : {"binary", "multiclass", "multilabel", "regression", "transformer", "network"}
         "binary" also covers a single class.
     layers : list of Layer
-        Dense and BatchNorm, in order: outside training a Dropout does nothing.
+        Dense, BatchNorm, Split and Add, in order: outside training a Dropout does nothing.
     output : {"identity", "softmax", "logistic", "exp"}
         The inverse link from logits to predictions.
     classes : ndarray or None
@@ -189,7 +190,7 @@ def _check_layer(i: int, layer: Layer) -> None:
     """Raise if a layer or its activation is not one of minnet's own."""
     if type(layer) not in _LAYERS:
         raise TypeError(
-            "an export knows the layers Dense, Dropout and BatchNorm, got "
+            "an export knows the layers Dense, Dropout, BatchNorm and Residual, got "
             f"{type(layer).__name__} as layers[{i}]"
         )
     if layer.activation is not None and not is_own(layer.activation):

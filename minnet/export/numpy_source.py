@@ -86,6 +86,7 @@ class _Source:
         self.steps: list[str] = []
         self.arrays: list[tuple[str, Array]] = []
         self.functions: dict[str, str] = {}  # by name, before what calls them
+        self.skips: list[str] = []  # names of what goes past the layers that come next
         for number, layer in enumerate(description.layers, start=1):
             self._add_layer(layer, number)
 
@@ -140,6 +141,14 @@ class _Source:
         return "\n".join(lines)
 
     def _add_layer(self, layer: Any, number: int) -> None:
+        if layer.opens_skip:
+            self.skips.append(f"X{number}")
+            self.steps += ["    # residual block", f"    X{number} = Y"]
+            return
+        if layer.closes_skip:
+            Z = self._arrays(number, {f"{self.skips.pop()} + s": layer.s})
+            self.steps.append(f"    Y = {Z} * Y")
+            return
         if layer.fully_connected:
             fan_in, fan_out = layer.W.shape
             self.steps.append(f"    # dense layer, {fan_in} -> {fan_out}")

@@ -121,7 +121,7 @@ def to_onnx(
 
 def layer_arrays(layer):
     """Return the arrays of a layer that its forward pass reads."""
-    names = ("W", "b", "gamma", "beta", "running_mean", "running_var")
+    names = ("W", "b", "gamma", "beta", "running_mean", "running_var", "s")
     return [getattr(layer, name) for name in names if hasattr(layer, name)]
 
 

@@ -101,7 +101,14 @@ class Operators(ABC):
 
 def _add_logits(op: Operators, description: Description, X: str) -> str:
     """Add the layers, from the input named ``X``; return the name of the logits."""
+    skips = []
     for layer in description.layers:
+        if layer.opens_skip:
+            skips.append(X)
+            continue
+        if layer.closes_skip:
+            X = op("Add", skips.pop(), op("Mul", X, layer.s))
+            continue
         if layer.fully_connected:
             Z = op("Gemm", X, layer.W, layer.b)
         else:

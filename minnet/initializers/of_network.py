@@ -31,7 +31,7 @@ class InitializerSupport:
     parameter_table: list[Any]
     init_: dict[str, Initializer]
     _check_initialized: Callable[[], None]
-    _forward_adapting: Callable[[Any, Any, Any], Array]
+    _forward_adapting: Callable[[Any, Any, Any, list[Array]], Array]
     check_batch: Callable[..., tuple[Matrix, Array, Array | None]]
 
     def activation_below(self, layer_index: int) -> Activation | None:
@@ -153,6 +153,7 @@ class InitializerSupport:
             None if a is None else a[rows] for a in (X if looking else None, T, sample_weight)
         )
         p = None if s is None else (s / s.sum()).astype(self.dtype)[:, np.newaxis]
+        past: list[Array] = []
         with one_blas_thread() if looking else nullcontext():
             for i, layer in enumerate(self.layers):
                 for initializer in waiting.get(i, ()):
@@ -162,7 +163,7 @@ class InitializerSupport:
                     initializer.adapt(self, i, x, _targets_for(initializer, targets), weights)
                     _check_finite(self, i, initializer)
                 if looking and i < looking[-1]:
-                    Y = self._forward_adapting(layer, Y, p)
+                    Y = self._forward_adapting(layer, Y, p, past)
 
 
 def _targets_for(initializer: Any, T: Matrix) -> Matrix:

@@ -4,6 +4,7 @@ The layers' own ``backward`` computes them: a sample is taken as often as there 
 of the identity matrix go back through the copies.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from minnet.lab.subject import subject_of
 from minnet.layers import Context
 from minnet.network import Network
 from minnet.random import Stream, draw_key
+from minnet.residual import skips
 
 __all__ = ["Jacobians", "jacobians"]
 
@@ -148,7 +150,7 @@ def jacobians(
     for row in np.sort(chosen):
         matrices = layer_jacobians(network, X[[row]])
         per_layer.append([singular_values(J) for J in matrices.values()])
-        ends.append(singular_values(_end_to_end(matrices, hidden)))
+        ends.append(singular_values(_end_to_end(network, matrices, hidden)))
     labels = dict(zip(rows["index"], rows["layers"], strict=True))
     return Jacobians(
         [labels.get(i, f"{i} {type(network.layers[i]).__name__}") for i in matrices],
@@ -161,30 +163,66 @@ def jacobians(
 def layer_jacobians(network: Network, x: Matrix) -> dict[int, Array]:
     """Return each layer's dY/dX at one sample ``x`` of shape (1, n_features), by the layer's place.
 
-    They have the shape (n_outputs, n_inputs). Dropout, which does nothing in prediction, has none.
+    They have the shape (n_outputs, n_inputs). Dropout, which does nothing in prediction, has none, and
+    neither has the beginning of a residual block. The block's own Jacobian stands at its end.
     """
     x = x.toarray() if hasattr(x, "toarray") else x
-    matrices = {}
+    matrices: dict[int, Array] = {}
+    past: list[Array] = []
+    begins = {end: begin for begin, end in skips(network.layers).items()}
     for i, layer in enumerate(network.layers):
         n_outputs = network.sizes[i + 1]
-        ctx = Context(training=False, needs_dX=True)
-        Y = layer.forward(np.repeat(x, n_outputs, axis=0), ctx)
-        if not layer.only_in_training:
-            matrices[i] = layer.backward(np.eye(n_outputs, dtype=network.dtype), ctx)
+        if layer.opens_skip or layer.closes_skip:
+            Y = layer.forward(x, Context(skips=past))
+            if layer.closes_skip:
+                matrices[i] = product(network, matrices, begins[i], i)
+        else:
+            ctx = Context(training=False, needs_dX=True)
+            Y = layer.forward(np.repeat(x, n_outputs, axis=0), ctx)
+            if not layer.only_in_training:
+                matrices[i] = layer.backward(np.eye(n_outputs, dtype=network.dtype), ctx)
         x = Y[:1]
     return matrices
 
 
-def _end_to_end(matrices: dict[int, Array], hidden: list[int]) -> Array:
+def product(network: Network, matrices: dict[int, Array], first: int, last: int) -> Array:
+    """Return the Jacobian of the layers from ``first`` to ``last``, both included.
+
+    Where ``first`` lies within a residual block, what comes along the skip does not depend on it.
+    """
+    J = np.eye(network.sizes[first], dtype=network.dtype)
+    for _, product_so_far in products(network, matrices, first, last):
+        J = product_so_far
+    return J
+
+
+def products(
+    network: Network, matrices: dict[int, Array], first: int, last: int
+) -> Iterator[tuple[int, Array]]:
+    """Yield the place of each layer from ``first`` to ``last`` and the Jacobian of those up to it."""
+    J: Array | None = None
+    past: list[Array] = []
+    for i in range(first, last + 1):
+        layer = network.layers[i]
+        if layer.opens_skip or layer.closes_skip:
+            J = np.eye(network.sizes[i], dtype=network.dtype) if J is None else J
+            if layer.opens_skip:
+                past.append(J)
+            else:
+                J = layer.s * J + (past.pop() if past else 0)
+        elif i in matrices:
+            J = matrices[i] if J is None else matrices[i] @ J
+        if J is not None:
+            yield i, J
+
+
+def _end_to_end(network: Network, matrices: dict[int, Array], hidden: list[int]) -> Array:
     """Return the Jacobian from the first hidden layer's output to the last's."""
     if not hidden:
         first, last = 0, max(matrices)
     else:
         first, last = (hidden[0] + 1, hidden[-1]) if len(hidden) > 1 else (0, hidden[0])
-    J, *others = (matrix for i, matrix in matrices.items() if first <= i <= last)
-    for matrix in others:
-        J = matrix @ J
-    return J
+    return product(network, matrices, first, last)
 
 
 def singular_values(J: Array) -> Array:

@@ -20,7 +20,7 @@ from sklearn.utils.validation import _num_samples
 from minnet.activations import Activation, Identity
 from minnet.common.checks import check_whole, is_whole
 from minnet.common.types import Array, ArrayLike, Matrix
-from minnet.lab.jacobians import layer_jacobians, singular_values
+from minnet.lab.jacobians import layer_jacobians, products, singular_values
 from minnet.lab.measurement import FIGURES, Measurement, Recording
 from minnet.lab.rows import describe_rows, row_indices
 from minnet.lab.subject import Subject, batch_for, step_of, subject_of
@@ -178,16 +178,17 @@ def _jacobians(subject: Subject, rows: list[int], n_samples: int) -> Iterator[di
     """Return statistics of singular values for each row: of its layer, and of the product up to it."""
     of_layer: list[list[Array]] = [[] for _ in rows]
     of_product: list[list[Array]] = [[] for _ in rows]
-    for i in range(min(n_samples, subject.X.shape[0])):
-        product = None
-        for layer, J in layer_jacobians(subject.network, subject.X[[i]]).items():
-            if product is not None:
-                product = J @ product
-            if layer in rows:
-                at = rows.index(layer)
-                of_layer[at].append(singular_values(J))
-                product = np.eye(len(J)) if product is None else product
-                of_product[at].append(singular_values(product))
+    for i in range(min(n_samples, subject.X.shape[0]) if rows else 0):
+        network = subject.network
+        matrices = layer_jacobians(network, subject.X[[i]])
+        measured = [i for i in rows if i in matrices]
+        first, last = measured[0], measured[-1]
+        up_to = {first: np.eye(network.sizes[first + 1])}
+        up_to.update(products(network, matrices, first + 1, last))
+        for layer in measured:
+            at = rows.index(layer)
+            of_layer[at].append(singular_values(matrices[layer]))
+            of_product[at].append(singular_values(up_to[layer]))
     for own, through in zip(of_layer, of_product, strict=True):
         found = {
             **_statistics("J", np.array(own) if own else None),

@@ -5,8 +5,9 @@ from typing import Any
 
 from minnet.activations import Identity, name_of
 from minnet.network import Network
+from minnet.residual import skips
 
-__all__ = ["describe_rows", "row_indices"]
+__all__ = ["describe_rows", "ends_branch", "on_main_line", "row_indices"]
 
 
 def row_indices(contexts: Sequence[Any]) -> list[int]:
@@ -37,6 +38,18 @@ def describe_rows(
         "fan_in": [network.sizes[i] for i in rows],
         "fan_out": [network.sizes[i + 1] for i in rows],
     }
+
+
+def ends_branch(network: Network, i: int) -> bool:
+    """Return whether the outputs of layer ``i`` are added to what comes along a skip."""
+    above = (layer for layer in network.layers[i + 1 :] if not layer.only_in_training)
+    return next(above, network.layers[i]).closes_skip
+
+
+def on_main_line(network: Network, places: Sequence[int]) -> list[bool]:
+    """Return of layers, by their places, whether signals cannot go past them along a skip."""
+    blocks = skips(network.layers).items()
+    return [not any(begin < i < end for begin, end in blocks) for i in places]
 
 
 def _is_hidden(network: Network, i: int) -> bool:

@@ -8,19 +8,19 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from minnet import activations, initializers, layers, losses, optimizers, schedules
+from minnet import activations, initializers, layers, losses, optimizers, residual, schedules
 from minnet.common.configurable import Configurable
 
 __all__ = ["classes", "name_of", "readable_classes", "registered_activation"]
 
-#: Each kind with the module that exports its classes, and their base.
-_KINDS: dict[str, tuple[Any, type[Configurable]]] = {
-    "layer": (layers, layers.Layer),
-    "activation": (activations, activations.Activation),
-    "loss": (losses, losses.Loss),
-    "initializer": (initializers, initializers.Initializer),
-    "optimizer": (optimizers, optimizers.Optimizer),
-    "schedule": (schedules, schedules.Schedule),
+#: Each kind with the modules that export its classes, and their base.
+_KINDS: dict[str, tuple[tuple[Any, ...], type[Configurable]]] = {
+    "layer": ((layers, residual), layers.Layer),
+    "activation": ((activations,), activations.Activation),
+    "loss": ((losses,), losses.Loss),
+    "initializer": ((initializers,), initializers.Initializer),
+    "optimizer": ((optimizers,), optimizers.Optimizer),
+    "schedule": ((schedules,), schedules.Schedule),
 }
 
 # These can be called as a user's function would be, and nothing of a file is to be called.
@@ -37,8 +37,8 @@ def classes() -> dict[str, dict[str, type[Configurable]]]:
     ('Tanh', 'Dense')
     """
     found = {}
-    for kind, (module, base) in _KINDS.items():
-        exported = [getattr(module, name) for name in module.__all__]
+    for kind, (modules, base) in _KINDS.items():
+        exported = [getattr(module, name) for module in modules for name in module.__all__]
         own = [c for c in exported if inspect.isclass(c) and issubclass(c, base) and c is not base]
         named = {name: cls for name, cls in _named(kind).items() if cls in own}
         found[kind] = named | {c.__name__: c for c in own if c not in named.values()}

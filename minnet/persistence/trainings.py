@@ -19,6 +19,7 @@ from minnet.persistence.numbers import check_network, check_trainer
 from minnet.persistence.record import Record
 from minnet.persistence.schema import add_vector, describe, restore, take_vector
 from minnet.persistence.values import Decoder, Encoder
+from minnet.residual import check_skips
 from minnet.training import Trainer
 from minnet.training.run import Run
 
@@ -111,6 +112,7 @@ def _restore_arrays(network: Network, record: Record, decoder: Decoder) -> None:
         states.append(
             {k: decoder.arrays.array(f"layers.{i}.{k}", [dtype], v.shape) for k, v in state}
         )
+    check_skips(network.layers, sizes)
     if next(rows, None) is not None:
         raise ValueError(f"{record.where}.parameters must have {len(table)} entries, got more")
     params = aligned_zeros(offset, dtype)

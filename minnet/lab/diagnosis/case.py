@@ -17,6 +17,7 @@ from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial, training_of
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import measure, one_pass
+from minnet.lab.rows import on_main_line
 from minnet.lab.subject import Subject, step_of
 from minnet.network import Network
 from minnet.training.constant_answer import loss_of_constant
@@ -167,8 +168,14 @@ class Case:
 
     @cached_property
     def hidden(self) -> Array:
-        """Places of the hidden rows; none where nothing is to be said of signals."""
-        return np.flatnonzero(self.m.hidden) if not self.learned else np.zeros(0, np.int64)
+        """Places of the hidden rows to compare by depth; none where nothing is to be said of signals.
+
+        Of a residual block it is the sum alone, past whose branch signals go.
+        """
+        if self.learned:
+            return np.zeros(0, np.int64)
+        on_main = on_main_line(self.network, list(map(int, self.m.index)))
+        return np.flatnonzero(self.m.hidden & np.array(on_main, dtype=bool))
 
     @cached_property
     def first_steps(self) -> FirstSteps:

@@ -17,9 +17,10 @@ _MOST_ROWS = 128
 def layer_outputs(network: Network, X: Matrix) -> list[Array]:
     """Return what each layer gives: without dropout, and normalized by the batch as in training."""
     Y, outputs = X, []
+    past: list[Array] = []
     with np.errstate(all="ignore"):
         for layer in network.layers:
-            Y = layer.forward(Y, Context(training=layer.normalizes))
+            Y = layer.forward(Y, Context(training=layer.normalizes, skips=past))
             outputs.append(Y)
     return outputs
 

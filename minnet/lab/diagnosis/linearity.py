@@ -18,7 +18,7 @@ from minnet.links import dense
 def _linear_network(case: Case) -> Found | None:
     layers = case.network.layers
     for layer in layers:
-        if layer.only_in_training:
+        if layer.only_in_training or layer.opens_skip or layer.closes_skip:
             continue
         known = layer.fully_connected or layer.normalizes
         if not known or not _is_linear(layer.activation or Identity()):

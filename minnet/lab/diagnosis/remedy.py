@@ -26,6 +26,7 @@ from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
 from minnet.optimizers import Optimizer
 from minnet.pytorch.layers import Softmax
+from minnet.residual import without_open_skips
 
 __all__ = ["Remedy", "changed_optimizer"]
 
@@ -233,7 +234,9 @@ class _Key(np.random.RandomState):
 def first_hidden(layers: Sequence[Layer], n: int) -> list[Layer]:
     """Return the first hidden layers, with the batch normalizations and dropouts that belong to them."""
     ends = hidden_layers([*layers, Dense(1)])  # the output comes after
-    return list(layers[: ends[min(n, len(ends)) - 1] + 1]) if ends and n > 0 else list(layers)
+    if not ends or n <= 0:
+        return list(layers)
+    return without_open_skips(layers[: ends[min(n, len(ends)) - 1] + 1])
 
 
 def _fewer_initializers(
@@ -278,7 +281,7 @@ def _changed_layers(
         for name in ("init", "bias_init"):
             if name in changes and hasattr(layer, name):
                 setattr(layer, name, None)  # so that what the network is given holds for all
-        if "trainable" in changes:
+        if "trainable" in changes and not layer.closes_skip:  # whose scale is a constant, mostly
             layer.trainable = True
             layer.lr_factor = layer.lr_factor if layer.lr_factor >= 1e-3 else 1.0
             if getattr(layer, "bias_lr_factor", None) == 0:

@@ -20,6 +20,7 @@ from minnet.lab.diagnosis.inputs import (
 )
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.weights import weights_to_try
+from minnet.lab.rows import ends_branch
 
 _DEAD_SHARE = 0.5  # and half the chance deviation of as many units
 _DEAD_AFTER_LEARNING = 0.9
@@ -96,6 +97,8 @@ def _symmetric_units(case: Case) -> Found | None:
     for i, (arrays, by) in enumerate(zip(parameters, gradients, strict=True)):
         if i == last or "W" not in arrays or not network.layers[i].trainable:
             continue
+        if ends_branch(network, i) and not by["W"].any():
+            continue  # it begins at 0, below an output that does: what comes along the skip parts them
         units = arrays["W"].shape[-1]
         if arrays["W"].ndim != 2 or units < 2:
             continue

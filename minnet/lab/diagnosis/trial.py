@@ -33,6 +33,7 @@ _PER_WEIGHT = 10  # in the optimizer
 _PER_UNIT = 30  # and row: activation, its derivative, normalization
 _PER_LAYER = 1e4  # of calls; and where Python computes
 _PER_LAYER_IN_PYTHON = 1e6
+_IN_C = ("minnet.layers", "minnet.residual")
 
 #: Arguments that say when a training ends: whether another value helps only whole trainings can tell.
 _OF_THE_END = ("max_iter", "tol", "n_iter_no_change", "early_stopping", "validation_fraction")
@@ -195,7 +196,7 @@ def _operations(subject: Subject, batch_size: int) -> float:
         n = row.slice.stop - row.slice.start
         reached = n * n_inputs / X.shape[1] if row.layer == 0 else n
         total += _PER_WEIGHT * n + (6 * batch_size * reached if row.is_weight else 0)
-    in_c = all(type(layer).__module__ == "minnet.layers" for layer in network.layers)
+    in_c = all(type(layer).__module__ in _IN_C for layer in network.layers)
     per_layer = _PER_LAYER if in_c else _PER_LAYER_IN_PYTHON
     return total + sum(_PER_UNIT * batch_size * n + per_layer for n in network.sizes[1:])
 

@@ -15,6 +15,7 @@ from minnet.initializers.mean_field import find_critical_point
 from minnet.initializers.of_network import resolve
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.remedy import Remedy, first_hidden
+from minnet.lab.rows import ends_branch
 from minnet.lab.weights import weight_mean, weight_variance
 from minnet.network import Network
 
@@ -66,12 +67,18 @@ def weights_to_try(case: Case, *, depth: bool = False) -> list[Remedy]:
 def _activation(case: Case) -> Activation:
     """Return the activation of most hidden layers."""
     m, layers = case.m, case.network.layers
-    names = Counter(m.activations[row] for row in np.flatnonzero(m.hidden))
+    # What is added to the skip of a residual block, and the sum, have none as a rule.
+    rows = [
+        row
+        for row in np.flatnonzero(m.hidden)
+        if not (
+            layers[int(m.index[row])].closes_skip or ends_branch(case.network, int(m.index[row]))
+        )
+    ]
+    names = Counter(m.activations[row] for row in rows)
     if not names:
         return Identity()
-    row = next(
-        row for row in np.flatnonzero(m.hidden) if m.activations[row] == names.most_common(1)[0][0]
-    )
+    row = next(row for row in rows if m.activations[row] == names.most_common(1)[0][0])
     return layers[int(m.index[row])].activation or Identity()
 
 
