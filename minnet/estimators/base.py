@@ -139,7 +139,8 @@ class BaseMinNet(
         "zero_hadamard", "lsuv", "output_prior"; and "gaussian" for "normal"; "glorot", "xavier",
         "xavier_uniform" for "glorot_uniform"; "xavier_normal" for "glorot_normal";
         "kaiming_uniform" for "he_uniform"; "he", "kaiming", "kaiming_normal", "msra" for
-        "he_normal"; "lecun" for "lecun_normal"; "eye" for "identity". See :doc:`/initializers`.
+        "he_normal"; "lecun" for "lecun_normal"; "eye" for "identity". ("dirac", "delta_orthogonal" and
+        "bilinear" make kernels of convolutions, which no layer here has.) See :doc:`/initializers`.
 
         "auto" picks by the activation that the output of a layer goes through, and ``init_`` says what:
         "lecun_normal" for selu; otherwise "glorot_uniform" for the first layer, which sees data, and for

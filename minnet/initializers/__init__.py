@@ -10,6 +10,8 @@ named_scalings       these names, each a line that says what it is in the formul
 gains                the gain of an activation: torch's table, and by quadrature
 edge_of_chaos        critical weights and biases of an activation
 structured           orthogonal, sparse, identity, positive unit ball, Nguyen-Widrow, Hadamard
+kernels              of convolutions: dirac, delta-orthogonal, bilinear
+layouts              which axes of a kernel are inputs, outputs and places
 data_driven          adapted to data: unit variance layer by layer, biases at the class prior
 given                a user's array or function
 spec                 from a name, dictionary, array ... to an initializer; the table of "auto"
@@ -22,6 +24,7 @@ from minnet.initializers.edge_of_chaos import EdgeOfChaos
 from minnet.initializers.fills import Constant, Normal, Ones, TruncatedNormal, Uniform, Zeros
 from minnet.initializers.gains import calculate_gain, variance_gain
 from minnet.initializers.given import FromArray, FromFunction
+from minnet.initializers.kernels import Bilinear, DeltaOrthogonal, Dirac
 from minnet.initializers.named_scalings import (
     GlorotNormal,
     GlorotUniform,
@@ -51,7 +54,10 @@ from minnet.initializers.variance_scaling import VarianceScaling
 
 __all__ = [
     "LSUV",
+    "Bilinear",
     "Constant",
+    "DeltaOrthogonal",
+    "Dirac",
     "EdgeOfChaos",
     "FromArray",
     "FromFunction",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from minnet.common.checks import check_dtype, is_finite_real, is_whole
 from minnet.common.configurable import Configurable
 from minnet.common.fields import checked
 from minnet.common.types import Array, ArrayLike, DTypeLike, Shape
+from minnet.initializers.layouts import channels_last, fans_of_kernel, usual_layouts
 from minnet.random import Stream, as_stream
 
 DType = np.dtype[Any]
@@ -39,6 +41,10 @@ class Initializer(Configurable):
         Whether ``adapt`` looks at ``X``.
     accepts_sparse : bool
         Whether ``adapt`` takes sparse targets as they are, a CSR matrix; otherwise it gets an array.
+    draws_kernels : bool
+        Whether it has a law for the kernel of a convolution too, see :meth:`draw_kernel`.
+    as_given : bool
+        Whether :meth:`draw` is to have the shape as it is asked for, whatever its layout.
 
     Examples
     --------
@@ -57,32 +63,63 @@ class Initializer(Configurable):
     draws_biases: bool = False
     needs_X: bool = True
     accepts_sparse: bool = False
+    draws_kernels: bool = True
+    as_given: bool = False
 
     def __call__(
-        self, shape: int | Shape, rng: Any = None, dtype: DTypeLike = "float64", fans: Fans = None
+        self,
+        shape: int | Shape,
+        rng: Any = None,
+        dtype: DTypeLike = "float64",
+        fans: Fans = None,
+        layout: str | None = None,
     ) -> Array:
         """Return a new array of the shape, drawn from this initializer's law.
 
         Parameters
         ----------
         shape : tuple of int
-            Of a weight matrix ``(fan_in, fan_out)``, or of a bias ``(fan_out,)``.
+            Of a weight matrix ``(fan_in, fan_out)``, of a bias ``(fan_out,)``, or, with ``layout``,
+            of the kernel of a convolution, for example ``(3, 3, 16, 32)``.
         rng : None, int, numpy Generator or RandomState, or Stream
             Where the random numbers come from; the same seed gives the same array.
         dtype : {"float64", "float32"}
             The type of the array.
         fans : (int, int) or None
             Fan-in and fan-out of the unit, for a bias, whose shape does not tell them.
+        layout : str or None
+            What the axes are, a letter for each: I the inputs, O the outputs, D, H and W the places of
+            a kernel. ``"HWIO"`` is the order of Keras, TensorFlow and JAX, ``"OIHW"`` that of torch,
+            Caffe and Lasagne; with one place it is ``"WIO"`` or ``"OIW"``, with three ``"DHWIO"`` or
+            ``"OIDHW"``, and ``"OI"`` is torch's weight matrix. Any other order does as well, such as
+            ``"IHWO"``, Lasagne's c01b. A seed gives the same weights in every layout, in other places.
 
         Returns
         -------
         ndarray
             C-contiguous, writable, its own memory.
+
+        Examples
+        --------
+        >>> from minnet.initializers import HeNormal
+        >>> keras = HeNormal()((3, 3, 16, 32), rng=0, layout="HWIO")
+        >>> torch = HeNormal()((32, 16, 3, 3), rng=0, layout="OIHW")
+        >>> bool((torch.transpose(2, 3, 1, 0) == keras).all())
+        True
+        >>> print(f"{keras.std():.3f}, expected {(2 / (3 * 3 * 16)) ** 0.5:.3f}")
+        0.118, expected 0.118
         """
-        shape = _check_shape(shape)
-        known = check_dtype(dtype)
-        values = self.draw(shape, as_stream(rng), known, fans)
-        return check_values(values, shape, known, type(self).__name__)
+        shape, name = _check_shape(shape), type(self).__name__
+        known, stream = check_dtype(dtype), as_stream(rng)
+        if layout is not None:
+            axes = channels_last(shape, layout)
+            if fans is not None:
+                raise ValueError(f"fans must be left out where layout tells them, got {fans!r}")
+        if layout is None or self.as_given:
+            return check_values(self.draw(shape, stream, known, fans), shape, known, name)
+        kernel = tuple(shape[axis] for axis in axes)
+        values = check_values(self.draw_kernel(kernel, stream, known), kernel, known, name)
+        return check_values(values.transpose(np.argsort(axes)), shape, known, name)
 
     def for_layer(self, network: Any, layer_index: int) -> Initializer:
         """Return the initializer that draws for this layer; the network asks before it draws.
@@ -108,6 +145,33 @@ class Initializer(Configurable):
         """Return the values; a subclass must have this method."""
         raise TypeError(f"{type(self).__name__} must have draw(shape, stream, dtype, fans)")
 
+    def draw_kernel(self, shape: Shape, stream: Stream, dtype: DType) -> Array:
+        """Return the kernel of a convolution, or a weight matrix, whose layout is known.
+
+        Unless a subclass has another law for it: all the incoming weights of a unit, of every place and
+        input, are drawn as a column of a matrix (as Keras, torch, Caffe and Lasagne do where a law is of
+        matrices).
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (places ..., inputs, outputs), whatever the layout that is asked for.
+        stream : Stream
+            Where the random numbers come from.
+        dtype : numpy.dtype
+            Of the result.
+
+        Returns
+        -------
+        ndarray
+            Of that shape.
+        """
+        fans = fans_of_kernel(shape)
+        if len(shape) == 2 or not self.draws_kernels:
+            return self.draw(shape, stream, dtype, fans)
+        matrix = math.prod(shape[:-1]), shape[-1]
+        return np.asarray(self.draw(matrix, stream, dtype, fans)).reshape(shape)
+
     def variance(self, fan_in: int, fan_out: int) -> float | None:
         """Return the variance of a weight whose mean is 0; None if no formula says so.
 
@@ -121,10 +185,12 @@ class Initializer(Configurable):
         return None
 
 
-def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
-    """Return ``(fan_in, fan_out)`` of a weight matrix's shape, or ``fans`` where given.
+def resolve_fans(shape: Shape, fans: Fans = None, layout: str | None = None) -> tuple[int, int]:
+    """Return ``(fan_in, fan_out)`` of a weight matrix or a kernel, or ``fans`` where given.
 
-    Keras takes ``fan_in = fan_out = n`` for a 1-d shape. That is a guess, so minnet asks.
+    The fans of a kernel are the numbers of its inputs and outputs, times the number of its places, as in
+    Keras, JAX, torch, Caffe and Lasagne. Keras takes ``fan_in = fan_out = n`` for a 1-d shape, and all
+    of them know one layout of a kernel only. These are guesses, so minnet asks.
 
     Parameters
     ----------
@@ -132,6 +198,9 @@ def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
         Of the array.
     fans : tuple of int or None
         Both sizes, where they are not those of the shape.
+    layout : str or None
+        What the axes are, such as ``"HWIO"`` or ``"OIHW"``: see :class:`Initializer`. A matrix without
+        one is (fan_in, fan_out).
 
     Examples
     --------
@@ -140,7 +209,11 @@ def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
     (784, 256)
     >>> resolve_fans((256,), fans=(784, 256))
     (784, 256)
+    >>> resolve_fans((3, 3, 16, 32), layout="HWIO"), resolve_fans((32, 16, 3, 3), layout="OIHW")
+    ((144, 288), (144, 288))
     """
+    if fans is not None and layout is not None:
+        raise ValueError(f"fans must be left out where layout tells them, got {fans!r}")
     if fans is not None:
         if (
             not isinstance(fans, tuple | list)
@@ -150,21 +223,28 @@ def resolve_fans(shape: Shape, fans: Fans = None) -> tuple[int, int]:
             raise ValueError(f"fans must be two whole numbers (fan_in, fan_out), got {fans!r}")
         return int(fans[0]), int(fans[1])
     shape = _check_shape(shape)
+    if layout is not None:
+        return fans_of_kernel(tuple(shape[axis] for axis in channels_last(shape, layout)))
     if len(shape) != 2:
-        raise ValueError(
-            f"shape must be (fan_in, fan_out), or fans=(fan_in, fan_out) given beside it, got {shape}"
-        )
+        raise ValueError(f"shape must be (fan_in, fan_out), {_beside(shape)}, got {shape}")
     return shape[0], shape[1]
 
 
 def require_matrix(initializer: Initializer, shape: Shape) -> tuple[int, int]:
     """Return ``(fan_in, fan_out)``, or raise for a shape that is no weight matrix."""
     if len(shape) != 2:
-        raise ValueError(
-            f"shape must be (fan_in, fan_out) for {type(initializer).__name__}, which makes weight "
-            f"matrices, got {shape}"
-        )
+        name, instead = type(initializer).__name__, "which makes weight matrices"
+        if len(shape) > 2 and initializer.draws_kernels:
+            instead = _beside(shape)
+        raise ValueError(f"shape must be (fan_in, fan_out) for {name}, {instead}, got {shape}")
     return shape[0], shape[1]
+
+
+def _beside(shape: Shape) -> str:
+    """Return what to give beside a shape that does not tell its fans."""
+    if len(shape) < 2:
+        return "or fans=(fan_in, fan_out) given beside it"
+    return f"or have layout= beside it that says what its axes are, {usual_layouts(shape)}"
 
 
 def check_values(values: ArrayLike, shape: Shape, dtype: DTypeLike | None, name: str) -> Array:

@@ -30,6 +30,8 @@ class FromArray(Initializer):
            [3., 4.]])
     """
 
+    as_given = True
+
     def __init__(self, array: Any) -> None:
         if isinstance(array, np.ma.MaskedArray):
             check_numeric("array", array)
@@ -65,6 +67,8 @@ class FromFunction(Initializer):
     >>> FromFunction(laplace)((784, 256), rng=0).shape
     (784, 256)
     """
+
+    as_given = True
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):

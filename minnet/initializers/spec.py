@@ -18,6 +18,7 @@ from minnet.initializers import (
     data_driven,
     edge_of_chaos,
     fills,
+    kernels,
     named_scalings,
     structured,
     variance_scaling,
@@ -31,7 +32,7 @@ from minnet.initializers.named_scalings import GlorotUniform, HeNormal, LecunNor
 # torch and JAX mean by it.
 _NAMED = [
     cls
-    for module in (fills, variance_scaling, named_scalings, edge_of_chaos, structured, data_driven)
+    for module in (fills, variance_scaling, named_scalings, edge_of_chaos, structured, kernels, data_driven)
     for cls in vars(module).values()
     if getattr(cls, "__module__", None) == module.__name__ and getattr(cls, "names", ())
 ]
@@ -121,6 +122,7 @@ def materialize(
     dtype: DTypeLike = "float64",
     fans: Fans = None,
     name: str = "init",
+    layout: str | None = None,
 ) -> Array:
     """Return the array that a user's specification gives for a shape.
 
@@ -132,6 +134,8 @@ def materialize(
         As in the call of an :class:`Initializer`.
     name : str, default="init"
         What to call the argument in error messages, for example ``"layers[1].W (Dense)"``.
+    layout : str or None
+        As in the call of an :class:`Initializer`.
 
     Returns
     -------
@@ -145,7 +149,8 @@ def materialize(
     """
     initializer = get_initializer(spec, name)
     try:
-        values = initializer(shape, rng=rng, dtype=dtype, fans=fans)
+        asked = {} if layout is None else {"layout": layout}  # a subclass may have a call without it
+        values = initializer(shape, rng=rng, dtype=dtype, fans=fans, **asked)
     except Exception as error:
         if type(error) is not ValueError:  # a user's own class of error is caught by its name
             error.add_note(f"It was raised by the initializer of {name}.")

@@ -10,7 +10,7 @@ from scipy.linalg import hadamard, lapack
 
 from minnet.common.blas import one_blas_thread
 from minnet.common.checks import check_whole
-from minnet.common.fields import checked, one_of
+from minnet.common.fields import checked, flag, one_of
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import (
     DType,
@@ -57,6 +57,10 @@ class Orthogonal(WithGain):
     Notes
     -----
     torch, JAX and Keras decompose A; Lasagne takes U or V of the SVD alone.
+
+    Of the kernel of a convolution the incoming weights of a unit, all places and inputs, are a column of
+    W, as in torch, Lasagne and Keras; W is then (places * inputs, outputs). That matrix is orthogonal,
+    the map of images is not: for that see :class:`DeltaOrthogonal`.
 
     If ``fan_out > fan_in``, the rows are orthonormal and the variance of an entry is
     :math:`g^2 / \text{fan}_{out}`: the length of a sample is kept, and spread over more units.
@@ -147,6 +151,9 @@ class Sparse(Initializer):
         fan-in, rounded, at least 1. One or the other: ``n_nonzero`` must then be left at its default.
     std : float, default=1.0
         The standard deviation of the weights that are not zero.
+    exact : bool, default=True
+        With False each weight is non-zero with probability ``fraction``, or ``n_nonzero`` divided by
+        the fan-in, independently of the others: the number is k on average only, and may be 0.
 
     Notes
     -----
@@ -155,8 +162,9 @@ class Sparse(Initializer):
 
     Lasagne's ``sparsity`` is the ``fraction`` here (cut off instead of rounded), torch's the fraction
     of *zeros* (and, on a ``torch.nn.Linear``, counted per input). Caffe's ``gaussian`` with
-    ``sparse`` keeps each weight with probability ``sparse / fan_out``: the number is random, and on
-    average ``sparse`` only where the two fans are equal.
+    ``sparse`` keeps each weight with probability ``sparse / n_outputs``: it is
+    ``Sparse(fraction=sparse / n_outputs, exact=False)``, and has ``sparse`` non-zero weights on average
+    only where the two fans are equal.
 
     Examples
     --------
@@ -171,9 +179,14 @@ class Sparse(Initializer):
     n_nonzero: int = whole_number()
     fraction: float | None = checked(_fraction)
     std: float = finite_number(0, inclusive=False)
+    exact: bool = flag()
 
     def __init__(
-        self, n_nonzero: int = _N_NONZERO, fraction: float | None = None, std: float = 1.0
+        self,
+        n_nonzero: int = _N_NONZERO,
+        fraction: float | None = None,
+        std: float = 1.0,
+        exact: bool = True,
     ) -> None:
         if fraction is not None and n_nonzero != _N_NONZERO:
             raise ValueError(
@@ -183,9 +196,10 @@ class Sparse(Initializer):
         self.n_nonzero = n_nonzero
         self.fraction = fraction
         self.std = std
+        self.exact = exact
 
     def count(self, fan_in: int) -> int:
-        """Return the number of non-zero incoming weights of a unit.
+        """Return the number of non-zero incoming weights of a unit, where it is exact.
 
         Parameters
         ----------
@@ -203,12 +217,33 @@ class Sparse(Initializer):
             return min(self.n_nonzero, fan_in)
         return max(1, round(self.fraction * fan_in))
 
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        r"""Return the variance of a weight, :math:`k\, \text{std}^2 / \text{fan}_{in}`.
+
+        Parameters
+        ----------
+        fan_in : int
+            Inputs of a unit.
+        fan_out : int
+            Outputs that an input goes to; they do not matter.
+        """
+        check_whole("fan_out", fan_out)
+        return self._share(check_whole("fan_in", fan_in)) * float(self.std) * float(self.std)
+
+    def _share(self, fan_in: int) -> float:
+        """Return the fraction of non-zero weights that is expected."""
+        given = not self.exact and self.fraction is not None
+        return float(self.fraction) if given else self.count(fan_in) / fan_in  # type: ignore[arg-type]
+
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return zeros with k normal values in each column."""
         fan_in, fan_out = require_matrix(self, shape)
-        k = self.count(fan_in)
         # A stream has no state: the places need their own, or they would depend on the values.
         places = dataclasses.replace(stream, name=stream.name + "/places")
+        if not self.exact:
+            kept = places.uniform(shape, 0.0, 1.0, "float64") < self._share(fan_in)
+            return np.where(kept, stream.normal(shape, 0.0, self.std, dtype), 0)
+        k = self.count(fan_in)
         words = places.words(fan_in * fan_out).reshape(shape)
         rows = np.argpartition(words, k - 1, axis=0)[:k]
         W = np.zeros(shape, dtype)
@@ -228,7 +263,7 @@ class Identity(Initializer):
 
     Notes
     -----
-    torch's ``eye_``. If ``fan_out > fan_in``, the units without an input of their own start equal
+    torch's ``eye_``; the identity of a convolution is :class:`Dirac`. If ``fan_out > fan_in``, the units without an input of their own start equal
     (at zero) and get equal gradients.
 
     Examples
@@ -240,6 +275,8 @@ class Identity(Initializer):
     """
 
     names = ("identity", "eye")
+
+    draws_kernels = False  # Dirac is the identity of a convolution
 
     gain: float = finite_number()
 
@@ -317,6 +354,7 @@ class NguyenWidrow(Initializer):
     names = ("nguyen_widrow",)
 
     draws_biases = True
+    draws_kernels = False  # a law of one hidden layer on inputs in a cube
 
     factor: float = finite_number(0, inclusive=False)
 
@@ -325,11 +363,12 @@ class NguyenWidrow(Initializer):
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return directions times r for a matrix, uniform values for a bias."""
+        if len(shape) > 1:
+            require_matrix(self, shape)
         fan_in, fan_out = resolve_fans(shape, fans)
         radius = self.factor * fan_out ** (1 / fan_in)
         if len(shape) == 1:
             return stream.uniform(shape, -radius, radius, dtype)
-        require_matrix(self, shape)
         # Normal numbers, scaled to length 1, have no direction that they prefer.
         D = stream.normal(shape, 0.0, 1.0, "float64")
         return D * (radius / np.linalg.norm(D, axis=0))
@@ -386,3 +425,9 @@ class ZerO(Initializer):
         m = (fan_out - 1).bit_length()
         H = hadamard(2**m, dtype=np.int8)[:fan_in, :fan_out]
         return self.gain * 2.0 ** (-(m - 1) / 2) * H
+
+    def draw_kernel(self, shape: Shape, stream: Stream, dtype: DType) -> Array:
+        """Return zeros with that matrix at the centre, place k // 2 of k: the paper's algorithm 2."""
+        K = np.zeros(shape, dtype)
+        K[tuple(k // 2 for k in shape[:-2])] = self.draw(shape[-2:], stream, dtype, None)
+        return K

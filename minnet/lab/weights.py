@@ -12,7 +12,6 @@ from minnet.initializers import (
     Normal,
     Ones,
     Orthogonal,
-    Sparse,
     TruncatedNormal,
     Uniform,
     Zeros,
@@ -39,7 +38,6 @@ def weight_variance(
     Normal                                    :math:`\text{std}^2`
     TruncatedNormal                           that of the normal law between its bounds
     Orthogonal                                :math:`g^2 / \max(\text{fan}_{in}, \text{fan}_{out})`
-    Sparse                                    :math:`k\, \text{std}^2 / \text{fan}_{in}`
     any other                                 measured: that of the entries of one draw
     ========================================= ====================================================
 
@@ -118,8 +116,6 @@ def _law(spec: Any, fan_in: int, fan_out: int, shape: Shape | None) -> tuple[flo
         return float(initializer.mean + std * mean), float(std**2 * variance)
     if known is Orthogonal:
         return 0.0, float(np.square(resolve_gain(initializer.gain))) / max(fan_in, fan_out)
-    if known is Sparse:
-        return 0.0, initializer.count(fan_in) * float(initializer.std) ** 2 / fan_in
     shape = (fan_in, fan_out) if shape is None else shape
     values = materialize(initializer, shape, rng=0, fans=(fan_in, fan_out), name="initializer")
     return float(np.mean(values)), float(np.var(values))

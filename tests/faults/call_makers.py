@@ -245,15 +245,20 @@ def _initializer_calls():
         if arguments is None:
             parameters = inspect.signature(cls).parameters if takes_arguments(cls) else {}
             arguments = {key: parameter.default for key, parameter in parameters.items()}
-        given = {"shape": (6, 8), "rng": 0, "dtype": "float32", "fans": None}
+        given = {"shape": (6, 8), "rng": 0, "dtype": "float32", "fans": None, "layout": None}
+        of_kernels = name in ("Dirac", "DeltaOrthogonal", "Bilinear")
+        if of_kernels:
+            given = {**given, "shape": (3, 3, 2, 4), "layout": "HWIO"}
         if cls is initializers.OutputPrior:
             given = {**given, "shape": (8,)}
 
-        def make(cls=cls, arguments=arguments):
+        def make(cls=cls, arguments=arguments, of_kernels=of_kernels):
             def initialize(**replaced):
+                if of_kernels:
+                    return cls(**replaced)((3, 3, 2, 4), rng=0, layout="HWIO")
                 network = Network([Dense(8, "relu", init=cls(**replaced)), Dense(2)])
                 cls(**replaced)((6, 8), rng=0)
-                network.initialize(6, random_state=0)
+                return network.initialize(6, random_state=0)
 
             return Call(initialize, copy.copy(arguments))
 

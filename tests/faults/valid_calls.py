@@ -270,9 +270,9 @@ CALLS = {
     "list_initializers": _new(initializers.list_initializers, aliases=True),
     "materialize": _new(
         initializers.materialize, spec="he", shape=(4, 5), rng=0, dtype="float64", fans=None,
-        name="init",
+        name="init", layout=None,
     ),
-    "resolve_fans": _new(initializers.resolve_fans, shape=(4, 5), fans=(4, 5)),
+    "resolve_fans": _new(initializers.resolve_fans, shape=(4, 5), fans=(4, 5), layout=None),
     "Stream": _new(random.Stream, key=0, name="initializer", index=0),
     "Stream.generator": lambda: Call(STREAM.generator),
     "Stream.words": lambda: Call(STREAM.words, {"n": 5, "start": 0}),

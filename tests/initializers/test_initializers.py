@@ -10,7 +10,10 @@ from scipy import stats
 import minnet.initializers as package
 from minnet.initializers import (
     LSUV,
+    Bilinear,
     Constant,
+    DeltaOrthogonal,
+    Dirac,
     EdgeOfChaos,
     FromArray,
     FromFunction,
@@ -166,6 +169,9 @@ STRUCTURED = {Orthogonal, Sparse, PositiveUnitball, NguyenWidrow, LSUV}
 # Zeros, until they have seen data: tests/initializers/test_data_initializers.py.
 FOR_BIASES = {OutputPrior}
 
+# Of convolutions alone: tests/initializers/test_convolution_kernels.py.
+OF_KERNELS = {Dirac, DeltaOrthogonal, Bilinear}
+
 RANDOM = [*LAWS, *STRUCTURED]
 
 
@@ -196,7 +202,7 @@ def follows(values, law):
 
 
 def test_every_initializer_has_its_law_here():
-    assert {*LAWS, *EXACT, *STRUCTURED, *FOR_BIASES} == set(known_initializers())
+    assert {*LAWS, *EXACT, *STRUCTURED, *FOR_BIASES, *OF_KERNELS} == set(known_initializers())
     registered = {type(get_initializer(name)) for name in list_initializers()}
     assert registered == set(known_initializers()) - {FromArray, FromFunction}
     assert {cls.__name__ for cls in known_initializers()} <= set(package.__all__)
@@ -231,18 +237,22 @@ def test_exact(initializer, law, dtype):
 @pytest.mark.parametrize("cls", sorted(known_initializers(), key=lambda cls: cls.__name__))
 def test_array_is_new_writable_contiguous_of_the_dtype(cls, dtype):
     initializer = example(cls)
-    shapes = [(211, 37), (3, 7), (1, 1)]
+    shapes, layout = [(211, 37), (3, 7), (1, 1)], None
     if cls in FOR_BIASES:
         shapes = [(37,), (1,)]
+    if cls in OF_KERNELS:
+        shapes, layout = [(37, 21, 5, 3), (1, 1, 1, 1)], "OIHW"
     for shape in shapes[:1] if cls is FromArray else shapes:
-        W = initializer(shape, rng=np.random.default_rng(0), dtype=np.dtype(dtype))
+        W = initializer(
+            shape, rng=np.random.default_rng(0), dtype=np.dtype(dtype), layout=layout
+        )
         assert W.shape == shape
         assert W.dtype == dtype
         assert W.flags.c_contiguous
         assert W.flags.writeable
         before = W.copy()
         W[:] = 7.0
-        again = initializer(shape, rng=np.random.default_rng(0), dtype=dtype)
+        again = initializer(shape, rng=np.random.default_rng(0), dtype=dtype, layout=layout)
         np.testing.assert_array_equal(again, before)
 
 
