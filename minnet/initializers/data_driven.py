@@ -13,14 +13,7 @@ from scipy import sparse
 from minnet.activations import Identity
 from minnet.common.blas import one_blas_thread
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import (
-    DType,
-    Fans,
-    Initializer,
-    finite_number,
-    require_matrix,
-    whole_number,
-)
+from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
 from minnet.initializers.structured import Orthogonal
 from minnet.random import Stream
 
@@ -84,7 +77,6 @@ class LSUV(Initializer):
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return orthonormal weights."""
-        require_matrix(self, shape)
         return Orthogonal().draw(shape, stream, dtype, fans)
 
     def adapt(

@@ -1,4 +1,4 @@
-"""Initializers of the kernels of convolutions alone: pure functions, as no layer of minnet has a kernel."""
+"""Initializers of kernels of convolutions alone: pure functions, as no layer of minnet has a kernel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _OfKernels(Initializer):
         name = type(self).__name__
         if len(shape) in (3, 4, 5):
             usual = usual_layouts(shape)
-            raise ValueError(f"layout must say what the axes of {shape} are for {name}, {usual}, got None")
+            raise ValueError(f"layout must say what axes {shape} has for {name}, {usual}, got None")
         raise ValueError(
             f"shape must have 3 to 5 axes, as the kernel of a convolution has, for {name}, got {len(shape)}"
         )
@@ -81,7 +81,7 @@ class Dirac(_OfKernels):
 
     def fill(self, K: Array, stream: Stream) -> Array:
         """Return the kernel with the gain at the centre of channels that belong together."""
-        *places, n_inputs, n_outputs = K.shape
+        *places, _, n_outputs = K.shape
         if n_outputs % self.groups:
             raise ValueError(
                 f"groups must divide the {n_outputs} outputs of the shape, got {self.groups}"

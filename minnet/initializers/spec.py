@@ -32,7 +32,15 @@ from minnet.initializers.named_scalings import GlorotUniform, HeNormal, LecunNor
 # torch and JAX mean by it.
 _NAMED = [
     cls
-    for module in (fills, variance_scaling, named_scalings, edge_of_chaos, structured, kernels, data_driven)
+    for module in (
+        fills,
+        variance_scaling,
+        named_scalings,
+        edge_of_chaos,
+        structured,
+        kernels,
+        data_driven,
+    )
     for cls in vars(module).values()
     if getattr(cls, "__module__", None) == module.__name__ and getattr(cls, "names", ())
 ]
@@ -149,7 +157,9 @@ def materialize(
     """
     initializer = get_initializer(spec, name)
     try:
-        asked = {} if layout is None else {"layout": layout}  # a subclass may have a call without it
+        asked = (
+            {} if layout is None else {"layout": layout}
+        )  # a subclass may have a call without it
         values = initializer(shape, rng=rng, dtype=dtype, fans=fans, **asked)
     except Exception as error:
         if type(error) is not ValueError:  # a user's own class of error is caught by its name

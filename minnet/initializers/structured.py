@@ -263,7 +263,8 @@ class Identity(Initializer):
 
     Notes
     -----
-    torch's ``eye_``; the identity of a convolution is :class:`Dirac`. If ``fan_out > fan_in``, the units without an input of their own start equal
+    torch's ``eye_``; the identity of a convolution is :class:`Dirac`. If ``fan_out > fan_in``, the units
+    without an input of their own start equal
     (at zero) and get equal gradients.
 
     Examples

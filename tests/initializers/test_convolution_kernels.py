@@ -196,7 +196,9 @@ def test_laws_of_caffe_and_lasagne(name):
     "cls", sorted(set(known_initializers()) - GIVEN - {OutputPrior}, key=lambda cls: cls.__name__)
 )
 def test_a_seed_gives_the_same_weights_in_every_layout(cls, layout):
-    if cls in OF_KERNELS and len(layout) == 2 or cls in MATRICES_ONLY and len(layout) > 2:
+    if len(layout) == 2 and cls in OF_KERNELS:
+        pytest.skip("is refused")
+    if len(layout) > 2 and cls in MATRICES_ONLY:
         pytest.skip("is refused")
     last = "".join(letter for letter in "DHWIO" if letter in layout)
     K = example(cls)(shape_of(layout), rng=4, layout=layout)
@@ -237,7 +239,12 @@ def test_a_class_of_ones_own_makes_kernels():
 @pytest.mark.parametrize("n_outputs", [4, 200])
 @pytest.mark.parametrize(
     "initializer",
-    [Orthogonal(2.0), Orthogonal(2.0, "svd"), EdgeOfChaos("relu", distribution="orthogonal"), LSUV()],
+    [
+        Orthogonal(2.0),
+        Orthogonal(2.0, "svd"),
+        EdgeOfChaos("relu", distribution="orthogonal"),
+        LSUV(),
+    ],
     ids=repr,
 )
 def test_orthogonal_kernels(initializer, layout, n_outputs, dtype):
@@ -347,7 +354,7 @@ def test_delta_orthogonal_keeps_the_length_of_an_image(layout, inputs, outputs, 
 
 def test_delta_orthogonal_is_haar():
     draws = np.array(
-        [DeltaOrthogonal()((1, 1, 3, 5), rng=seed, layout="HWIO")[0, 0] for seed in range(1500)]
+        [DeltaOrthogonal()((1, 1, 3, 5), rng=seed, layout="HWIO")[0, 0] for seed in range(700)]
     )
     coordinate = stats.beta(2, 2, loc=-1, scale=2)  # of a direction in five dimensions
     assert follows(draws[:, 0, 0], coordinate)
@@ -416,7 +423,19 @@ def test_a_kernel_without_a_layout_is_no_guess(name, shape):
     ("shape", "layout"),
     [
         ((3, 3, 2, 4), layout)
-        for layout in ("hwio", "HWI", "HWIOO", "HHIO", "HWII", "HWDH", "NHWC", "", 3, b"HWIO", ["H"])
+        for layout in (
+            "hwio",
+            "HWI",
+            "HWIOO",
+            "HHIO",
+            "HWII",
+            "HWDH",
+            "NHWC",
+            "",
+            3,
+            b"HWIO",
+            ["H"],
+        )
     ]
     + [((3, 4), "HWIO"), ((3, 4), "WO"), ((2, 3, 4), "IO")],
 )
@@ -457,9 +476,9 @@ def test_kernels_are_no_matrices(cls):
 
 
 def test_channels_that_do_not_fit():
-    with pytest.raises(ValueError, match="groups must divide the 5 outputs of the shape, got 2"):
+    with pytest.raises(ValueError, match=r"groups must divide the 5 outputs of the shape, got 2"):
         Dirac(2)((5, 3, 3, 3), layout="OIHW")
-    with pytest.raises(ValueError, match="as many outputs as inputs .*, got 5 inputs and 3 out"):
+    with pytest.raises(ValueError, match=r"as many outputs as inputs .*, got 5 inputs and 3 out"):
         DeltaOrthogonal()((3, 5, 3, 3), layout="OIHW")
 
 

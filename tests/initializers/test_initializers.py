@@ -243,9 +243,7 @@ def test_array_is_new_writable_contiguous_of_the_dtype(cls, dtype):
     if cls in OF_KERNELS:
         shapes, layout = [(37, 21, 5, 3), (1, 1, 1, 1)], "OIHW"
     for shape in shapes[:1] if cls is FromArray else shapes:
-        W = initializer(
-            shape, rng=np.random.default_rng(0), dtype=np.dtype(dtype), layout=layout
-        )
+        W = initializer(shape, rng=np.random.default_rng(0), dtype=np.dtype(dtype), layout=layout)
         assert W.shape == shape
         assert W.dtype == dtype
         assert W.flags.c_contiguous
