@@ -21,19 +21,19 @@ class _OfKernels(Initializer):
         """Raise: what has no layout, or two axes, is no kernel."""
         name = type(self).__name__
         if len(shape) in (3, 4, 5):
-            usual = usual_layouts(shape)
-            raise ValueError(f"layout must say what axes {shape} has for {name}, {usual}, got None")
+            such = usual_layouts(shape)
+            raise ValueError(f"layout must say for {name} what axes {shape} has, {such}, got None")
         raise ValueError(
-            f"shape must have 3 to 5 axes, as the kernel of a convolution has, for {name}, got {len(shape)}"
+            f"shape must have 3 to 5 axes, as a kernel of a convolution has, for {name}, got {len(shape)}"
         )
 
     def draw_kernel(self, shape: Shape, stream: Stream, dtype: DType) -> Array:
         """Return the kernel."""
         if len(shape) == 2:
             return self.draw(shape, stream, dtype, None)
-        return self.fill(np.zeros(shape, dtype), stream)
+        return self._fill(np.zeros(shape, dtype), stream)
 
-    def fill(self, K: Array, stream: Stream) -> Array:
+    def _fill(self, K: Array, stream: Stream) -> Array:
         """Return zeros of the shape (places ..., inputs, outputs) with values put in."""
         raise NotImplementedError
 
@@ -79,7 +79,7 @@ class Dirac(_OfKernels):
         self.groups = groups
         self.gain = gain
 
-    def fill(self, K: Array, stream: Stream) -> Array:
+    def _fill(self, K: Array, stream: Stream) -> Array:
         """Return the kernel with the gain at the centre of channels that belong together."""
         *places, _, n_outputs = K.shape
         if n_outputs % self.groups:
@@ -126,7 +126,7 @@ class DeltaOrthogonal(WithGain, _OfKernels):
 
     names = ("delta_orthogonal",)
 
-    def fill(self, K: Array, stream: Stream) -> Array:
+    def _fill(self, K: Array, stream: Stream) -> Array:
         """Return the kernel with an orthogonal matrix at the centre."""
         *places, n_inputs, n_outputs = K.shape
         if n_inputs > n_outputs:
@@ -164,7 +164,7 @@ class Bilinear(_OfKernels):
 
     names = ("bilinear",)
 
-    def fill(self, K: Array, stream: Stream) -> Array:
+    def _fill(self, K: Array, stream: Stream) -> Array:
         """Return the same weights of interpolation for all channels."""
         weights = np.ones(())
         for k in K.shape[:-2]:

@@ -38,7 +38,7 @@ PROTOCOLS = {
         "begin", "begin_epoch", "next_step", "at_step", "end_epoch", "end", "abort",
         "on_fit_task_begin", "on_fit_task_end", "setup", "teardown",
     },
-    initializers.Initializer: {"adapt", "draw", "for_layer", "formula"},
+    initializers.Initializer: {"adapt", "draw", "draw_kernel", "for_layer", "formula"},
     layers.Context: {"gradient"},
     layers.Layer: {"backward", "bind", "forward", "output_size", "parameters", "state", "update_state"},
     losses.Loss: {"gradient", "kink_sides", "predict", "value"},
