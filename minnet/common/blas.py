@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 __all__ = ["one_blas_thread"]
 
@@ -37,6 +37,7 @@ def one_blas_thread() -> Iterator[None]:
     global _inside, _limit
     with _lock:
         if not _inside:
+            _take_control()
             _limit = _libraries().limit(limits=1, user_api="blas")
         _inside += 1
     try:
@@ -45,6 +46,7 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if not _inside:
+                _take_control()
                 _limit.restore_original_limits()
 
 
@@ -53,6 +55,15 @@ def _libraries() -> ThreadpoolController:
     import scipy.linalg  # noqa: F401  # has a BLAS of its own, which must be there to be found
 
     return ThreadpoolController()
+
+
+def _take_control() -> None:
+    """Have threadpoolctl 3.8 or newer listen to this thread.
+
+    It does to the one that set a limit first, and until that is taken back the others' calls do nothing.
+    """
+    if hasattr(OpenBLASController, "clear_controlling_thread"):
+        OpenBLASController.clear_controlling_thread(force=True)
 
 
 def _begin_anew() -> None:

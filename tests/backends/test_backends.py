@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy import sparse
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, Network, Trainer
 from minnet.backends import Hyper, list_backends, make_backend
@@ -113,14 +113,15 @@ class BlasThreads(Layer):
 
 def test_n_threads_limits_blas_for_the_call_alone(X):
     network = Network([BlasThreads(), Dense(3)]).initialize(4, random_state=0)
-    before = threadpool_info()
     BlasThreads.seen.clear()
-    backend = make_backend("numpy", network, n_threads=1)
-    backend.forward(X)
-    backend.train_steps(X, T, None, None, 0, 1, hyper(network, SGD()))
+    with threadpool_limits(2, user_api="blas"):
+        before = threadpool_info()
+        backend = make_backend("numpy", network, n_threads=1)
+        backend.forward(X)
+        backend.train_steps(X, T, None, None, 0, 1, hyper(network, SGD()))
+        assert threadpool_info() == before
     assert BlasThreads.seen
     assert set(BlasThreads.seen) == {1}
-    assert threadpool_info() == before
 
 
 def test_an_overflow_is_left_to_the_trainer(X):

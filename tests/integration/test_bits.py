@@ -78,20 +78,20 @@ def test_overlapping_blocks_put_back_what_was_there():
 
 
 def test_many_threads_enter_and_leave():
-    seen, before = [], n_threads()
-
     def work():
         for _ in range(50):
             with one_blas_thread():
                 seen.extend(n_threads())
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert set(seen) == {1}
-    assert n_threads() == before
+    with threadpool_limits(2, user_api="blas"):
+        seen, before = [], n_threads()
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert set(seen) == {1}
+        assert n_threads() == before
 
 
 def test_an_error_puts_back_what_was_there():
