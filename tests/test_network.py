@@ -248,7 +248,9 @@ def test_a_layers_own_initializer_goes_before_the_networks():
         ({"init": [None, "hee"]}, r"layers\[1\].W must be the name of an initializer, got 'hee'"),
         ({"init": [W1, W1]}, r"layers\[1\].W \(Dense\).*\(5, 3\).*\(4, 5\)"),
         ({"bias_init": [np.ones(5), np.ones(4)]}, r"layers\[1\].b \(Dense\).*\(3,\).*\(4,\)"),
-        ({"init": lambda shape: np.full(shape, np.nan)}, r"layers\[0\].W.*NaN"),
+        pytest.param(
+            {"init": lambda shape: np.full(shape, np.nan)}, r"layers\[0\].W.*NaN", id="NaN"
+        ),
         *(
             (
                 {"loss": loss, "layers": [Dense(5, "tanh"), Dense(1)]},

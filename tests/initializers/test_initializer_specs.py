@@ -362,7 +362,7 @@ def double(shape):
         (np.eye(2), FromArray(np.eye(2))),
         ([[1.0, 2.0]], FromArray([[1.0, 2.0]])),
         ((1, 2), FromArray([1, 2])),
-        (double, FromFunction(double)),
+        pytest.param(double, FromFunction(double), id="a function"),
     ],
     ids=repr,
 )
@@ -452,7 +452,9 @@ def test_list_initializers():
         ([], TypeError, "init[0] must be the name of an initializer"),
         (["glorot", "he"], TypeError, "init[0] must be the name of an initializer"),
         (dict, TypeError, "init[0] must be the name of an initializer"),
-        (object(), TypeError, "init[0] must be the name of an initializer"),
+        pytest.param(
+            object(), TypeError, "init[0] must be the name of an initializer", id="an object"
+        ),
     ],
     ids=repr,
 )

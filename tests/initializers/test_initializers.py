@@ -164,7 +164,7 @@ EXACT = {
 }
 
 # Entries that depend on each other: their laws have tests of their own below.
-STRUCTURED = {Orthogonal, Sparse, PositiveUnitball, NguyenWidrow, LSUV}
+STRUCTURED = [Orthogonal, Sparse, PositiveUnitball, NguyenWidrow, LSUV]
 
 # Zeros, until they have seen data: tests/initializers/test_data_initializers.py.
 FOR_BIASES = {OutputPrior}

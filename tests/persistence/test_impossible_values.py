@@ -12,7 +12,7 @@ import pytest
 
 from minnet import MinNetRegressor, Trainer, load_model, save_model
 from minnet.common.configurable import parameters
-from minnet.common.fields import fields
+from minnet.common.fields import Field, fields
 from minnet.parameter_table import ParameterRow
 from minnet.persistence.container import ArrayReader, write_container
 from minnet.persistence.names import readable_classes
@@ -114,7 +114,7 @@ PLACES += [(ParameterRow, ("model", "network", "initialized", "parameters", 0))]
         for name, field in fields(cls).items()
         if not field.in_array
     ],
-    ids=str,
+    ids=lambda value: None if isinstance(value, Field) else str(value),
 )
 def test_every_field_of_a_training(path, name, field, raw, tmp_path):
     wrong = []

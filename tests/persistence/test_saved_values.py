@@ -141,7 +141,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("value", "sentence"), REFUSED, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize(
+    ("value", "sentence"), REFUSED, ids=lambda value: repr(value)[:30].split(" at 0x")[0]
+)
 def test_values_that_no_file_can_hold(value, sentence):
     with pytest.raises(ValueError, match=rf"^it.*{sentence}"):
         Encoder().encode(value, "it")
