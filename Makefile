@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PYTEST_ARGS ?=
+# A worker for each core; what is done with all of its own takes tests from the others. "PARALLEL=" for one process.
+PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 SPHINX_ARGS ?= -W --keep-going
 BENCH := .venv-bench
 LOWEST := .venv-lowest
@@ -46,10 +48,10 @@ demo: $(STAMPS)/run
 
 # What an optional package is missing for is skipped; after `make dev` it is tested.
 test: $(STAMPS)/run
-	MPLBACKEND=Agg $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	MPLBACKEND=Agg $(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(PYTEST_ARGS)
 
 test-all: $(STAMPS)/run
-	MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
+	MPLBACKEND=Agg $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 # The extension is that of .venv: both are of the same Python.
 test-lowest: $(STAMPS)/run
@@ -58,7 +60,7 @@ test-lowest: $(STAMPS)/run
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot,onnx]' onnxruntime skl2onnx
 	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba \
-	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider $(PYTEST_ARGS)
+	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider $(PARALLEL) $(PYTEST_ARGS)
 
 # In at most half an hour on two cores. What was trained is not trained again.
 paper: $(STAMPS)/run
@@ -120,7 +122,7 @@ aarch64: aarch64-tools $(STAMPS)/run $(STAMPS)/cython
 	done
 
 coverage: $(STAMPS)/run
-	MPLBACKEND=Agg $(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	MPLBACKEND=Agg $(BIN)/python -m pytest --cov --cov-report=term $(PARALLEL) $(PYTEST_ARGS)
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .

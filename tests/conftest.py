@@ -1,8 +1,16 @@
 """What all tests share."""
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from minnet import activations
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_blas_thread():
+    """Tests run beside each other, a process for each core."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture(autouse=True)

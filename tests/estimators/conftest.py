@@ -1,15 +1,8 @@
-"""What the tests of the estimators share: small data, one BLAS thread, no news of convergence."""
+"""What the tests of the estimators share: small data."""
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris, make_regression
-from threadpoolctl import threadpool_limits
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread():
-    with threadpool_limits(1, user_api="blas"):
-        yield
 
 
 @pytest.fixture(scope="session")
