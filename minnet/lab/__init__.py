@@ -6,6 +6,8 @@
     What a network does on a batch, layer by layer: once, or through its training.
 ``jacobians``
     Singular values of the layers' Jacobians, and from end to end.
+``hessian``
+    Curvature of the objective: largest eigenvalues, trace, spectrum.
 ``diagnose``
     What is wrong with a network, in sentences, and what to change: a change that was tried.
 ``find_learning_rate``
@@ -19,13 +21,16 @@ from typing import Any
 
 from minnet.lab import theory
 from minnet.lab.diagnosis import Finding, Remedy, Report, diagnose
+from minnet.lab.hessian import Hessian, SpectralDensity, TraceEstimate, hessian
 from minnet.lab.jacobians import Jacobians, jacobians
 from minnet.lab.learning_rate import RangeTest, find_learning_rate
 from minnet.lab.measurement import Measurement, Recording
 from minnet.lab.probe import Probe, probe
+from minnet.lab.sharpness import stability_limit
 
 __all__ = [
     "Finding",
+    "Hessian",
     "Jacobians",
     "Measurement",
     "Probe",
@@ -33,11 +38,15 @@ __all__ = [
     "Recording",
     "Remedy",
     "Report",
+    "SpectralDensity",
+    "TraceEstimate",
     "diagnose",
     "displays",
     "find_learning_rate",
+    "hessian",
     "jacobians",
     "probe",
+    "stability_limit",
     "theory",
 ]
 

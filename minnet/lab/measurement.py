@@ -73,6 +73,8 @@ class Measurement(Shown):
         What the rows are: names of layers, activations and sizes.
     values : dict
         What was measured, by quantity and statistic.
+    sharpness, stability_limit : float, default=NaN
+        As the attributes.
 
     Attributes
     ----------
@@ -80,6 +82,11 @@ class Measurement(Shown):
         Steps of training before it.
     loss : float
         The objective of the batch; NaN if no targets were given.
+    sharpness : float
+        The largest eigenvalue of the Hessian of the batch as the optimizer meets it, if asked for; see
+        :class:`minnet.lab.Probe`.
+    stability_limit : float
+        What it would have to stay below: :func:`minnet.lab.stability_limit`.
     layers : list of str
         Labels of the rows, for pictures and tables.
     activations : list of str
@@ -106,7 +113,14 @@ class Measurement(Shown):
     """
 
     def __init__(
-        self, step: int, loss: float, description: dict[str, Any], values: dict[str, Array]
+        self,
+        step: int,
+        loss: float,
+        description: dict[str, Any],
+        values: dict[str, Array],
+        *,
+        sharpness: float = math.nan,
+        stability_limit: float = math.nan,
     ) -> None:
         if not isinstance(description, dict) or not set(_DESCRIPTION) <= set(description):
             raise TypeError(
@@ -114,6 +128,8 @@ class Measurement(Shown):
             )
         self.step = step
         self.loss = loss
+        self.sharpness = sharpness
+        self.stability_limit = stability_limit
         self.layers = list(description["layers"])
         self.activations = list(description["activations"])
         self.index = np.asarray(description["index"], dtype=np.int64)
@@ -152,7 +168,10 @@ class Measurement(Shown):
 
     def _title(self) -> str:
         loss = "" if self._loss is None else f", loss {self.loss:.4g}"
-        return f"Measurement of {len(self.layers)} layers at step {self.step:,}{loss}"
+        sharp = "" if math.isnan(self.sharpness) else f", sharpness {self.sharpness:.4g}"
+        if sharp and not math.isnan(self.stability_limit):
+            sharp += f" (limit {self.stability_limit:.4g})"
+        return f"Measurement of {len(self.layers)} layers at step {self.step:,}{loss}{sharp}"
 
     def _columns(self) -> dict[str, Array]:
         """Return what there is of the columns of the tables, by their heads."""
@@ -265,6 +284,8 @@ class Recording(Shown):
     ----------
     steps : ndarray of int, shape (n_measurements,)
     losses : ndarray of shape (n_measurements,)
+    sharpness, stability_limits : ndarray of shape (n_measurements,)
+        NaN where they were not asked for.
 
     Examples
     --------
@@ -303,6 +324,9 @@ class Recording(Shown):
         """Return heads and rows of a table of some of the measurements."""
         chosen = [self.measurements[i] for i in some_of(len(self), _MOST_SHOWN)]
         rows: list[list[Any]] = [["loss", *(m._loss for m in chosen)]]
+        if np.isfinite(self.sharpness).any():
+            rows.append(["sharpness", *(m.sharpness for m in chosen)])
+            rows.append(["  its limit", *(m.stability_limit for m in chosen)])
         layers = some_of(len(self.layers), _MOST_LAYERS)
         for head in chosen[0]._columns() if chosen else ():
             rows.append([head, *[None] * len(chosen)])
@@ -361,13 +385,31 @@ class Recording(Shown):
         """The objective of the batch at each measurement."""
         return np.array([m.loss for m in self.measurements], dtype=np.float64)
 
+    @property
+    def sharpness(self) -> Array:
+        """The largest eigenvalue of the Hessian at each measurement, as the optimizer meets it."""
+        return np.array([m.sharpness for m in self.measurements], dtype=np.float64)
+
+    @property
+    def stability_limits(self) -> Array:
+        """The sharpness above which steps diverge on a quadratic function, at each measurement."""
+        return np.array([m.stability_limit for m in self.measurements], dtype=np.float64)
+
     def to_frame(self) -> Any:
         """Return a pandas DataFrame with a row for each step and layer (``minnet-learn[frame]``)."""
         pd = import_extra("pandas", "to_frame needs pandas: pip install 'minnet-learn[frame]'")
+        of_network: dict[int, dict[str, float]] = {m.step: {} for m in self.measurements}
+        if not np.isnan(self.sharpness).all():
+            for m in self.measurements:
+                of_network[m.step] = {
+                    "sharpness": m.sharpness,
+                    "stability_limit": m.stability_limit,
+                }
         rows = [
             {
                 "step": m.step,
                 "loss": m.loss,
+                **of_network[m.step],
                 "layer": m.layers[i],
                 **{name: values[i] for name, values in m._values.items() if values.ndim == 1},
             }
@@ -396,6 +438,8 @@ class Recording(Shown):
                 "format": _FORMAT,
                 "steps": [int(m.step) for m in self.measurements],
                 "losses": [float(m.loss) for m in self.measurements],
+                "sharpness": [float(m.sharpness) for m in self.measurements],
+                "stability_limits": [float(m.stability_limit) for m in self.measurements],
                 "description": self.measurements[0]._description() if self.measurements else None,
             }
             names = self.measurements[0].keys() if self.measurements else []
@@ -426,7 +470,11 @@ class Recording(Shown):
                     raise ValueError(header["format"])
                 arrays = {name: file[name] for name in file.files if name != "header"}
             steps, losses = header["steps"], header["losses"]
-            if any(len(values) != len(steps) for values in (losses, *arrays.values())):
+            unknown = [math.nan] * len(steps)  # which files of older versions leave out
+            sharpness = header.get("sharpness", unknown)
+            limits = header.get("stability_limits", unknown)
+            of_network = losses, sharpness, limits
+            if any(len(values) != len(steps) for values in (*of_network, *arrays.values())):
                 raise ValueError("lengths")
             return cls(
                 Measurement(
@@ -434,6 +482,8 @@ class Recording(Shown):
                     losses[i],
                     header["description"],
                     {name: values[i] for name, values in arrays.items()},
+                    sharpness=float(sharpness[i]),
+                    stability_limit=float(limits[i]),
                 )
                 for i, step in enumerate(steps)
             )

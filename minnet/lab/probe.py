@@ -18,11 +18,12 @@ import numpy as np
 from sklearn.utils.validation import _num_samples
 
 from minnet.activations import Activation, Identity
-from minnet.common.checks import check_whole, is_whole
+from minnet.common.checks import check_flag, check_whole, is_whole
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.jacobians import layer_jacobians, products, singular_values
 from minnet.lab.measurement import FIGURES, Measurement, Recording
 from minnet.lab.rows import describe_rows, row_indices
+from minnet.lab.sharpness import sharpness_of, stability_limit
 from minnet.lab.subject import Subject, batch_for, step_of, subject_of
 from minnet.layers import Context
 from minnet.optimizers import Optimizer
@@ -49,6 +50,7 @@ def probe(
     optimizer: str | Optimizer | None = None,
     n_bins: int = 64,
     n_jacobians: int = 0,
+    sharpness: bool = False,
     loss: Any = None,
 ) -> Measurement:
     """Measure a network on a batch, layer by layer, forward and backward.
@@ -74,6 +76,10 @@ def probe(
     n_jacobians : int, default=0
         On how many rows of ``X``, the first ones, to find singular values of the layers' Jacobians, too.
         A layer with 1000 units takes about a second for each.
+    sharpness : bool, default=False
+        Whether to find the largest eigenvalue of the Hessian of the batch, too, as the optimizer meets it,
+        and the limit of the optimizer's steps: ``m.sharpness`` and ``m.stability_limit``. It takes the
+        time of some 20 to 60 gradients of the batch.
     loss : str, Loss or loss of PyTorch, default=None
         Of a model of PyTorch, such as ``torch.nn.CrossEntropyLoss()``; without it ``y`` tells, as
         :func:`minnet.pytorch.network_from_torch` says. The others have their own.
@@ -95,7 +101,7 @@ def probe(
     """
     subject = subject_of(model, X, y, sample_weight, optimizer, loss=loss)
     options = _check_count("n_bins", n_bins, 1), _check_count("n_jacobians", n_jacobians, 0)
-    return measure(subject, 0, *options)
+    return measure(subject, 0, *options, sharpness=_check_sharpness(sharpness, y))
 
 
 def one_pass(subject: Subject) -> tuple[float, Array | None, list[Context]]:
@@ -111,6 +117,7 @@ def measure(
     n_bins: int = 64,
     n_jacobians: int = 0,
     passed: tuple[float, Array | None, list[Context]] | None = None,
+    sharpness: bool = False,
 ) -> Measurement:
     """Return the measurement of a :class:`Subject`; ``passed`` is its :func:`one_pass`, if made before."""
     network = subject.network
@@ -119,6 +126,10 @@ def measure(
         loss, grads, contexts = one_pass(subject) if passed is None else passed
         rows = row_indices(contexts)
         gradients = network.views(grads) if grads is not None else None
+        sharp = {}
+        if sharpness and grads is not None:  # before a step changes the optimizer's state
+            sharp["sharpness"] = sharpness_of(subject, grads)
+            sharp["stability_limit"] = stability_limit(subject.optimizer)
         moved = None
         if grads is not None and subject.optimizer is not None:
             moved = network.views(step_of(subject, grads))
@@ -140,7 +151,7 @@ def measure(
     measured["loss"] = [grads is not None]
     values = {name: np.array([row[name] for row in per_row]) for name in (per_row or [{}])[0]}
     description = {**describe_rows(network, rows, subject.labels), "measured": measured}
-    return Measurement(step, float(loss), description, values)
+    return Measurement(step, float(loss), description, values, **sharp)
 
 
 def _row(
@@ -305,6 +316,13 @@ class Probe(Callback):
     n_jacobians : int, default=0
         On how many rows of ``X``, the first ones, to find singular values of the layers' Jacobians, too.
         A layer with 1000 units takes about a second for each.
+    sharpness : bool, default=False
+        Whether to find the largest eigenvalue of the Hessian of the batch each time, too:
+        ``recording.sharpness``, and what it would have to stay below at the learning rate of the next
+        step, ``recording.stability_limits`` (:func:`minnet.lab.stability_limit`; of Adam and RMSProp it is
+        the Hessian that their division by past gradients makes). A measurement then takes the time of some
+        20 to 60 gradients of the batch more.
+        :class:`minnet.lab.displays.SharpnessDisplay` draws both.
 
     Attributes
     ----------
@@ -335,6 +353,7 @@ class Probe(Callback):
         steps: int | Sequence[int] | None = None,
         n_bins: int = 64,
         n_jacobians: int = 0,
+        sharpness: bool = False,
     ) -> None:
         self.X = X
         self.y = y
@@ -342,6 +361,7 @@ class Probe(Callback):
         self.steps = _check_steps(steps)
         self.n_bins = _check_count("n_bins", n_bins, 1)
         self.n_jacobians = _check_count("n_jacobians", n_jacobians, 0)
+        self.sharpness = _check_sharpness(sharpness, y)
         self.recording = Recording()
         self.seconds = 0.0
         self._estimators: dict[int, Any] = {}
@@ -419,9 +439,13 @@ class Probe(Callback):
         # A copy of the optimizer: what the step would be is found by taking it.
         optimizer = copy.deepcopy(trainer.optimizer)
         subject = Subject(trainer.network, *fit.batch, optimizer, clip)
-        fit.recording.measurements.append(
-            measure(subject, trainer.n_steps, self.n_bins, self.n_jacobians)
-        )
+        options = self.n_bins, self.n_jacobians
+        m = measure(subject, trainer.n_steps, *options, sharpness=self.sharpness)
+        if self.sharpness:
+            # Of the rate of the next step, where the schedule goes by steps.
+            optimizer.learning_rate = _next_rate(trainer)
+            m.stability_limit = stability_limit(optimizer)
+        fit.recording.measurements.append(m)
         fit.seconds += time.perf_counter() - began
         if fit.recording is self.recording:
             self.seconds = fit.seconds
@@ -469,8 +493,21 @@ def _check_steps(steps: Any) -> int | list[int] | None:
     return sorted({int(s) for s in steps})
 
 
+def _next_rate(trainer: Any) -> float:
+    """Return the learning rate of the step that comes next."""
+    optimizer, step = trainer.optimizer, trainer.n_steps_before + trainer.optimizer.step
+    where = (optimizer.learning_rate, trainer.initial_rate, step)
+    return float(trainer.schedule.rates(*where, 1, trainer.n_seen)[0])
+
+
 _MOST = 10**6  # bins or samples: more would be a mistake, and take all memory
 
 
 def _check_count(name: str, value: Any, least: int) -> int:
     return check_whole(name, value, least, _MOST)
+
+
+def _check_sharpness(value: Any, y: Any) -> bool:
+    if check_flag("sharpness", value) and y is None:
+        raise ValueError("sharpness must be False where y is not given: it is that of a loss")
+    return bool(value)

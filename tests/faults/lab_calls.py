@@ -17,10 +17,24 @@ from call_makers import (
     _with_network,
 )  # fmt: skip
 
-from minnet import MinNetClassifier, lab
+from minnet import SGD, MinNetClassifier, lab
 from minnet.lab import theory
+from minnet.lab.subject import subject_of
 
 __all__ = ["LAB_CALLS"]
+
+
+def _hessian():
+    return lab.hessian(_classifier(), X, CLASS)
+
+
+def _sharp_recording():
+    return lab.Recording([lab.probe(_classifier(), X, CLASS, sharpness=True)])
+
+
+def _density():
+    return lab.SpectralDensity(np.linspace(0, 2, 5), np.full(5, 0.2), 40)
+
 
 LAB_CALLS = {
     # ---- the laboratory
@@ -58,11 +72,12 @@ LAB_CALLS = {
         lambda **given: _trainer().fit(X, CLASS, max_epochs=1, callbacks=[lab.Probe(**given)]),
         {
             "X": X.copy(), "y": CLASS.copy(), "sample_weight": WEIGHT, "steps": [0, 1], "n_bins": 8,
-            "n_jacobians": 1,
+            "n_jacobians": 1, "sharpness": True,
         },
     ),
     "probe": _with_network(
-        lab.probe, X=X, y=CLASS, sample_weight=WEIGHT, optimizer="adam", n_bins=8, n_jacobians=1
+        lab.probe, X=X, y=CLASS, sample_weight=WEIGHT, optimizer="adam", n_bins=8, n_jacobians=1,
+        sharpness=True,
     ),
     "probe torch": lambda: Call(
         lab.probe,
@@ -74,6 +89,28 @@ LAB_CALLS = {
         train=0.01,
     ),
     "diagnose model": lambda: Call(lab.diagnose, {"model": _classifier(), "X": X, "y": CLASS}),
+    "hessian": _with_network(lab.hessian, X=X, y=CLASS, sample_weight=WEIGHT, position=0),
+    "hessian model": lambda: Call(lab.hessian, {"model": _classifier(), "X": X, "y": CLASS}),
+    "Hessian": lambda: Call(
+        lab.Hessian, {"subject": subject_of(_classifier(), X, CLASS), "position": 0}
+    ),
+    "Hessian.block": lambda: Call(_hessian().block, {"layer": 0}),
+    "Hessian.density": lambda: Call(
+        _hessian().density, {"n_vectors": 2, "n_iter": 4, "random_state": 0}
+    ),
+    "Hessian.eigenvalues": lambda: Call(
+        _hessian().eigenvalues,
+        {"n": 2, "which": "LA", "return_eigenvectors": True, "tol": 1e-3, "random_state": 0},
+    ),
+    "Hessian.matvec": lambda: Call(
+        _hessian().matvec, {"v": np.ones(_classifier().network_.params.shape)}
+    ),
+    "Hessian.to_dense": lambda: Call(_hessian().to_dense),
+    "Hessian.trace": lambda: Call(_hessian().trace, {"n_probes": 3, "random_state": 0}),
+    "SpectralDensity": lambda: Call(lab.SpectralDensity, dict(vars(_density()))),
+    "SpectralDensity.on_grid": lambda: Call(_density().on_grid, {"n_points": 20, "width": 0.1}),
+    "SpectralDensity.share": lambda: Call(_density().share, {"low": -1.0, "high": 1.0}),
+    "stability_limit": _new(lab.stability_limit, optimizer=SGD(0.1)),
     "jacobians": _with_network(lab.jacobians, X=X, y=CLASS, n_samples=2, random_state=0),
     "jacobians model": lambda: Call(lab.jacobians, {"model": _classifier(), "X": X}),
     # ---- theory

@@ -57,7 +57,7 @@ from call_makers import (
     _transformer,
     _with_network,
 )
-from lab_calls import LAB_CALLS
+from lab_calls import LAB_CALLS, _density, _sharp_recording
 from public_things import PROTOCOLS, public
 from scipy import sparse
 
@@ -418,6 +418,37 @@ CALLS["SaturationDisplay"] = _display(
         displays.SaturationDisplay,
         {name: getattr(_saturation(), name) for name in ("steps", "values", "layers")},
     )
+)
+CALLS["SharpnessDisplay"] = _display(
+    lambda: Call(
+        displays.SharpnessDisplay,
+        {"steps": np.arange(3), "sharpness": np.arange(3.0), "limits": np.ones(3)},
+    )
+)
+CALLS["SharpnessDisplay.plot"] = _plot(
+    lambda: displays.SharpnessDisplay(np.arange(3), np.arange(3.0), np.ones(3))
+)
+CALLS["SharpnessDisplay.from_recording"] = _drawn(
+    displays.SharpnessDisplay, "from_recording", lambda: {"recording": _sharp_recording()}
+)
+CALLS["SpectralDensityDisplay"] = _display(
+    lambda: Call(displays.SpectralDensityDisplay, {"density": _density()})
+)
+CALLS["SpectralDensityDisplay.plot"] = _plot(
+    lambda: displays.SpectralDensityDisplay(_density()), width=0.1
+)
+CALLS["SpectralDensityDisplay.from_density"] = _drawn(
+    displays.SpectralDensityDisplay, "from_density", lambda: {"density": _density()}, width=0.1
+)
+CALLS["SpectralDensityDisplay.from_estimator"] = _drawn(
+    displays.SpectralDensityDisplay,
+    X=X,
+    y=CLASS,
+    sample_weight=WEIGHT,
+    n_vectors=2,
+    n_iter=4,
+    random_state=0,
+    width=0.1,
 )
 CALLS["SaturationDisplay.plot"] = _plot(_saturation, kind="saturated")
 CALLS["UpdateRatioDisplay.from_estimator"] = _drawn(

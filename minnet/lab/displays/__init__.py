@@ -15,6 +15,8 @@ SaturationDisplay                saturation by layer through training (figures 2
 UpdateRatioDisplay               size of a step beside that of the weights, by layer through training
 SingularValuesDisplay            singular values of the layers' Jacobians, and their law
 PhaseDiagramDisplay              order and chaos over the sizes of weights and biases
+SharpnessDisplay                 the Hessian's largest eigenvalue through training, and its limit
+SpectralDensityDisplay           how the Hessian's eigenvalues are distributed
 LossSurfaceDisplay               the loss over two weights (figure 5)
 LearningRateDisplay              loss while the learning rate rises, and the rate suggested
 LossCurveDisplay                 training and validation loss, and validation score, by epoch
@@ -26,6 +28,7 @@ DecisionBoundaryDisplay          scikit-learn's own (:class:`sklearn.inspection.
 from sklearn.inspection import DecisionBoundaryDisplay
 
 from minnet.lab.displays.depth import VarianceByDepthDisplay
+from minnet.lab.displays.hessian import SharpnessDisplay, SpectralDensityDisplay
 from minnet.lab.displays.histograms import ActivationHistogramDisplay, GradientHistogramDisplay
 from minnet.lab.displays.learning_rate import LearningRateDisplay
 from minnet.lab.displays.loss_curve import LossCurveDisplay
@@ -46,7 +49,9 @@ __all__ = [
     "LossSurfaceDisplay",
     "PhaseDiagramDisplay",
     "SaturationDisplay",
+    "SharpnessDisplay",
     "SingularValuesDisplay",
+    "SpectralDensityDisplay",
     "UpdateRatioDisplay",
     "VarianceByDepthDisplay",
 ]
