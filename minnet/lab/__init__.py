@@ -12,6 +12,8 @@
     What is wrong with a network, in sentences, and what to change: a change that was tried.
 ``find_learning_rate``
     Which learning rate to take, by a range test.
+``sweep``
+    A grid of settings trained with seeds, several at once, into a table with intervals.
 ``displays``
     Pictures of all of it.
 """
@@ -27,6 +29,8 @@ from minnet.lab.learning_rate import RangeTest, find_learning_rate
 from minnet.lab.measurement import Measurement, Recording
 from minnet.lab.probe import Probe, probe
 from minnet.lab.sharpness import stability_limit
+from minnet.lab.sweeps.result import Summary, Sweep
+from minnet.lab.sweeps.sweep import sweep
 
 __all__ = [
     "Finding",
@@ -39,6 +43,8 @@ __all__ = [
     "Remedy",
     "Report",
     "SpectralDensity",
+    "Summary",
+    "Sweep",
     "TraceEstimate",
     "diagnose",
     "displays",
@@ -47,6 +53,7 @@ __all__ = [
     "jacobians",
     "probe",
     "stability_limit",
+    "sweep",
     "theory",
 ]
 

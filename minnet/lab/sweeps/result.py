@@ -1,0 +1,264 @@
+"""What a sweep found, and its summary over seeds."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+from scipy import stats
+
+from minnet.common.checks import check_real
+from minnet.common.names import check_name
+from minnet.common.types import Array
+from minnet.lab.sweeps.grid import MEASURES
+from minnet.lab.sweeps.journal import read_journal
+from minnet.lab.sweeps.tables import Table, frame_of
+
+__all__ = ["Summary", "Sweep"]
+
+_TEXTS = ("diverged", "error", "warning")
+_SUMMARIZED = ("n_iter", "training_loss", "training_score", "validation_score", "seconds")
+
+
+class Sweep(Table):
+    """What :func:`minnet.lab.sweep` found: a row for each cell of the grid, seed and fold.
+
+    A row has the settings under the names of the axes, initializers and the like by their printed form;
+    ``seed``, and ``fold`` with a cross-validation; and
+
+    ==================== ====================================================================
+    column
+    ==================== ====================================================================
+    ``n_iter``           epochs of the training, or iterations of "lbfgs"
+    ``training_loss``    the last objective, ``loss_``
+    ``training_score``   of the rows trained on: accuracy or R², or that of ``scoring``
+    ``validation_score`` likewise of the rows held out
+    ``seconds``          that the training took
+    ``diverged``         whether its numbers became infinite
+    ``error``            what was raised, or None
+    ``warning``          what was warned of, or None
+    ==================== ====================================================================
+
+    With ``probe``: ``start_Z_sd_first``, ``start_Z_sd_last`` and ``start_Z_sd_ratio``, the standard
+    deviation of the pre-activations of the first and of the last hidden layer before training and the last
+    one over the first one, and so on for ``end`` and each other quantity. What does not exist is NaN.
+
+    ``sweep["validation_score"]`` is a column as an array.
+
+    Parameters
+    ----------
+    rows : list of dict
+    axes : dict of str to list
+        The labels of each axis, in their order.
+    layers : list of dict
+        What was probed: a dictionary for each row, moment and layer.
+
+    Attributes
+    ----------
+    axes : dict of str to list
+    rows : list of dict
+    columns : list of str
+    layers : list of dict
+    seeds : list of int
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.lab import sweep
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = MinNetClassifier((20,), max_iter=5)
+    >>> found = sweep(clf, X / 16, y, activation=["tanh", "relu"], depth=[1, 2], seeds=2)
+    >>> len(found), found.axes
+    (8, {'activation': ['tanh', 'relu'], 'depth': [1, 2]})
+    >>> found["validation_score"].shape, len(found.summary())
+    ((8,), 4)
+    """
+
+    def __init__(
+        self,
+        rows: list[dict[str, Any]],
+        axes: dict[str, list[Any]],
+        layers: Iterable[dict[str, Any]] = (),
+    ) -> None:
+        if not isinstance(axes, dict):
+            raise TypeError(
+                f"axes must be a dictionary of lists of labels by name, got {axes!r:.200}"
+            )
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise TypeError(f"rows must be a list of dictionaries, got {rows!r:.200}")
+        fold = ["fold"] if any(row.get("fold") is not None for row in rows) else []
+        known = [*axes, "seed", *fold, *MEASURES, *_TEXTS]
+        probed = dict.fromkeys(name for row in rows for name in row if name not in (*known, "fold"))
+        super().__init__(rows, [*known[: -len(_TEXTS)], *probed, *_TEXTS])
+        self.axes = {name: list(labels) for name, labels in axes.items()}
+        self.layers = list(layers)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that there are rows of."""
+        return list(dict.fromkeys(row["seed"] for row in self.rows))
+
+    def summary(self, measures: Any = None, level: float = 0.95) -> Summary:
+        r"""Return the mean over the seeds of each cell, with its interval.
+
+        The interval is Student's: the mean and, to both sides, :math:`t_{n-1} s / \sqrt n`, of the n seeds
+        that have a result and their standard deviation s. Folds are averaged before. With one seed the
+        half width is NaN. The interval is about seeds: the rows held out are the same for all.
+
+        Parameters
+        ----------
+        measures : str or list of str, default=None
+            Columns with numbers; None means ``n_iter``, loss, scores and seconds.
+        level : float, default=0.95
+            How often such an interval has the true mean in it, above 0 and below 1.
+
+        Returns
+        -------
+        Summary
+        """
+        level = check_real("level", level, 0, 1, left=False)
+        if level == 1:
+            raise ValueError("level must be below 1, got 1.0")
+        if measures is None:
+            names = [name for name in _SUMMARIZED if np.isfinite(self._numbers(name)).any()]
+        else:
+            given = [measures] if isinstance(measures, str) else list(measures)
+            names = [self._check_measure(name) for name in given]
+        cells: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for row in self.rows:
+            cells.setdefault(tuple(row[name] for name in self.axes), []).append(row)
+        summarized = []
+        for labels in itertools.product(*self.axes.values()):
+            if labels in cells:
+                shown = dict(zip(self.axes, labels, strict=True))
+                summarized.append(_summarize(shown, cells[labels], names, level))
+        return Summary(summarized, list(self.axes), names, level)
+
+    def _check_measure(self, name: str) -> str:
+        known = [one for one in self.columns if one not in (*self.axes, "seed", "fold", *_TEXTS)]
+        return check_name("measure", name, known)
+
+    def _numbers(self, name: str) -> Array:
+        return np.array([row.get(name, np.nan) for row in self.rows], dtype=np.float64)
+
+    def layers_to_frame(self) -> Any:
+        """Return what was probed as a pandas DataFrame with a row for each row, moment and layer."""
+        columns = dict.fromkeys(name for layer in self.layers for name in layer)
+        return frame_of(self.layers, list(columns))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what sweeps have written into a file so far, all of it; nothing is trained.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Returns
+        -------
+        Sweep
+
+        Raises
+        ------
+        OSError, ValueError
+            If there is no such file.
+        """
+        axes, lines = read_journal(path)
+        lines = [line for line in lines if set(line["settings"]) == set(axes)] or lines
+        rows, layers = [], []
+        for line in lines:
+            head = {**line["settings"], "seed": line["seed"], "fold": line["fold"]}
+            rows.append({**head, **line["row"]})
+            layers += [{**head, **layer} for layer in line["layers"]]
+        return cls(rows, axes, layers)
+
+    def _title(self) -> str:
+        n_diverged = sum(bool(row["diverged"]) for row in self.rows)
+        n_failed = sum(row["error"] is not None and not row["diverged"] for row in self.rows)
+        sizes = " x ".join(f"{name} ({len(labels)})" for name, labels in self.axes.items())
+        said = f"Sweep of {sizes or 'one cell'}: {len(self)} rows of {len(self.seeds)} seeds"
+        said += f", {n_diverged} diverged" if n_diverged else ""
+        return said + (f", {n_failed} failed" if n_failed else "")
+
+    def _shown(self) -> tuple[list[str], list[list[Any]]]:
+        score = "validation_score"
+        if not np.isfinite(self._numbers(score)).any():
+            score = "training_score"
+        summary = self.summary([name for name in ("training_loss", score) if len(self)])
+        heads, cells = summary._shown()
+        empty = [
+            i
+            for i, head in enumerate(heads)
+            if head not in self.axes
+            and all(row[i] in (None, 0) or row[i] != row[i] for row in cells)
+        ]
+        kept = [i for i in range(len(heads)) if i not in empty]
+        return [heads[i] for i in kept], [[row[i] for i in kept] for row in cells]
+
+
+class Summary(Table):
+    """Means over seeds, made by :meth:`Sweep.summary`: a row for each cell of the grid.
+
+    Beside the settings a row has ``n_seeds``, of how many the training ended well, ``n_diverged`` and
+    ``n_failed``; and of each measure the mean, under its name, and half the width of its interval, under
+    the name with ``_half_width``.
+
+    Parameters
+    ----------
+    rows : list of dict
+    axes : list of str
+    measures : list of str
+    level : float
+        Of the intervals.
+
+    Attributes
+    ----------
+    rows : list of dict
+    columns : list of str
+    measures : list of str
+    level : float
+    """
+
+    def __init__(
+        self, rows: list[dict[str, Any]], axes: list[str], measures: list[str], level: float
+    ) -> None:
+        each = [column for name in measures for column in (name, f"{name}_half_width")]
+        super().__init__(rows, [*axes, "n_seeds", "n_diverged", "n_failed", *each])
+        self.measures = measures
+        self.level = level
+
+    def _title(self) -> str:
+        return f"{len(self)} cells: means over seeds, with intervals of {100 * self.level:g} %"
+
+
+def _summarize(
+    labels: dict[str, Any], rows: list[dict[str, Any]], names: list[str], level: float
+) -> dict[str, Any]:
+    by_seed: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_seed.setdefault(row["seed"], []).append(row)
+    diverged = [any(row["diverged"] for row in of_seed) for of_seed in by_seed.values()]
+    failed = [any(row["error"] for row in of_seed) for of_seed in by_seed.values()]
+    found = {
+        **labels,
+        "n_seeds": sum(not wrong for wrong in failed),
+        "n_diverged": sum(diverged),
+        "n_failed": sum(f and not d for f, d in zip(failed, diverged, strict=True)),
+    }
+    for name in names:
+        values = np.array(
+            [np.mean([row.get(name, np.nan) for row in of_seed]) for of_seed in by_seed.values()]
+        )
+        values = values[~np.isnan(values)]
+        n = len(values)
+        found[name] = float(values.mean()) if n else np.nan
+        half = np.nan
+        if n > 1:
+            with np.errstate(invalid="ignore"):
+                half = stats.t.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n)
+        found[f"{name}_half_width"] = float(half)
+    return found
