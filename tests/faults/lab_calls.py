@@ -36,6 +36,10 @@ def _density():
     return lab.SpectralDensity(np.linspace(0, 2, 5), np.full(5, 0.2), 40)
 
 
+def _swept(path=None):
+    return lab.sweep(_classifier(), X, CLASS, seeds=2, depth=[1, 2], probe=["Y_sd"], path=path)
+
+
 LAB_CALLS = {
     # ---- the laboratory
     "Finding": _new(
@@ -111,6 +115,33 @@ LAB_CALLS = {
     "SpectralDensity.on_grid": lambda: Call(_density().on_grid, {"n_points": 20, "width": 0.1}),
     "SpectralDensity.share": lambda: Call(_density().share, {"low": -1.0, "high": 1.0}),
     "stability_limit": _new(lab.stability_limit, optimizer=SGD(0.1)),
+    "sweep": lambda: Call(
+        lab.sweep,
+        {
+            "model": _classifier(), "X": X, "y": CLASS, "sample_weight": WEIGHT, "seeds": [0, 1],
+            "X_val": X, "y_val": CLASS, "scoring": "accuracy", "train": True, "probe": ["Y_sd"],
+            "n_jobs": 1, "path": "sweep", "verbose": 0, "depth": [1, 2], "alpha": 0.1,
+        },
+    ),
+    "sweep cv": lambda: Call(
+        lab.sweep, {"model": _classifier(), "X": X, "y": CLASS, "seeds": 1, "cv": 2, "init": ["he"]}
+    ),
+    "sweep test_size": lambda: Call(
+        lab.sweep, {"model": _classifier(), "X": X, "y": CLASS, "seeds": 1, "test_size": 0.2}
+    ),
+    "Sweep": lambda: Call(
+        lab.Sweep, {"rows": _swept().rows, "axes": _swept().axes, "layers": _swept().layers}
+    ),
+    "Sweep.load": lambda: Call(lab.Sweep.load, {"path": _swept("sweep") and "sweep"}),
+    "Sweep.layers_to_frame": lambda: Call(_swept().layers_to_frame),
+    "Sweep.summary": lambda: Call(
+        _swept().summary, {"measures": ["seconds", "training_score"], "level": 0.9}
+    ),
+    "Summary": lambda: Call(
+        lab.Summary,
+        {"rows": _swept().summary().rows, "axes": ["depth"], "measures": ["seconds"], "level": 0.9},
+    ),
+    "Table.to_frame": lambda: Call(_swept().to_frame),
     "jacobians": _with_network(lab.jacobians, X=X, y=CLASS, n_samples=2, random_state=0),
     "jacobians model": lambda: Call(lab.jacobians, {"model": _classifier(), "X": X}),
     # ---- theory

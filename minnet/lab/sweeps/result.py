@@ -51,18 +51,18 @@ class Sweep(Table):
     Parameters
     ----------
     rows : list of dict
+        A dictionary for each training.
     axes : dict of str to list
         The labels of each axis, in their order.
     layers : list of dict
-        What was probed: a dictionary for each row, moment and layer.
+        What was probed: a dictionary for each training, moment and layer.
 
     Attributes
     ----------
-    axes : dict of str to list
-    rows : list of dict
     columns : list of str
-    layers : list of dict
+        The names of the columns, in their order.
     seeds : list of int
+        Those that there are rows of.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class Sweep(Table):
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds that there are rows of."""
+        """Those that there are rows of."""
         return list(dict.fromkeys(row["seed"] for row in self.rows))
 
     def summary(self, measures: Any = None, level: float = 0.95) -> Summary:
@@ -157,6 +157,7 @@ class Sweep(Table):
         Parameters
         ----------
         path : path-like
+            Where the file is.
 
         Returns
         -------
@@ -210,17 +211,18 @@ class Summary(Table):
     Parameters
     ----------
     rows : list of dict
+        A dictionary for each cell.
     axes : list of str
+        The names of the columns with settings.
     measures : list of str
+        What there are means of.
     level : float
-        Of the intervals.
+        How often such an interval has the true mean in it.
 
     Attributes
     ----------
-    rows : list of dict
     columns : list of str
-    measures : list of str
-    level : float
+        The names of the columns, in their order.
     """
 
     def __init__(

@@ -42,6 +42,8 @@ def run_each(
         Which call: they end in any order.
     returned : object
     """
+    if n_jobs is not None and n_jobs > 0:
+        n_jobs = max(1, min(n_jobs, len(calls)))
     # One call at a time, or several would have to end before the first is known of.
     parallel = Parallel(n_jobs=n_jobs, prefer=prefer, batch_size=1, return_as="generator_unordered")
     asker = os.getpid()
