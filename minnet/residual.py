@@ -191,8 +191,14 @@ def _check_branch(layers: Any) -> list[Layer]:
     return layers
 
 
-def skips(layers: Sequence[Layer]) -> dict[int, int]:
+def skips(layers: Sequence[Layer], complete: bool = True) -> dict[int, int]:
     """Return for each Split the place of its Add, both in a flat row of layers.
+
+    Parameters
+    ----------
+    layers : list of Layer
+    complete : bool, default=True
+        Whether each Split must have an Add; among the first layers of a network some have none.
 
     Raises
     ------
@@ -214,7 +220,7 @@ def skips(layers: Sequence[Layer]) -> dict[int, int]:
             if not begun:
                 raise ValueError(f"layers[{i}] must have a Split below it, got {layer!r}")
             found[begun.pop()] = i
-    if begun:
+    if begun and complete:
         raise ValueError(
             f"layers[{begun[-1]}] must have an Add above it, got {layers[begun[-1]]!r}"
         )

@@ -11,7 +11,7 @@ from minnet_ext._runtime cimport kernels, startable
 
 
 cdef extern from "program.h" nogil:
-    int LAYER_DENSE, LAYER_DROPOUT, LAYER_BATCH_NORM
+    int LAYER_DENSE, LAYER_DROPOUT, LAYER_BATCH_NORM, LAYER_SPLIT, LAYER_ADD
     int LOSS_SOFTMAX_CROSS_ENTROPY, LOSS_SQUARED_ERROR_SOFTMAX
     int OPTIMIZER_ADAM, OPTIMIZER_RMSPROP
     int ACT_USER
@@ -68,6 +68,7 @@ cdef class Program:
         cdef const minnet_layer *layer
         cdef int64_t i, width, align = 64 // itemsize
         cdef bint good
+        cdef list begun = []
         self.table = layers.copy().view(np.int8)
         self.layers = <const minnet_layer *> &self.table[0]
         self.n_layers = self.table.shape[0] // sizeof(minnet_layer)
@@ -88,7 +89,15 @@ cdef class Program:
                 good &= layer.n_in == width
                 good &= layer.weight == -1 or reaches(layer.weight, 1, width, n_params, align)
                 good &= layer.bias == -1 or reaches(layer.bias, 1, width, n_params, align)
-                good &= layer.kind == LAYER_DROPOUT or layer.kind == LAYER_BATCH_NORM
+                good &= layer.kind in (LAYER_DROPOUT, LAYER_BATCH_NORM, LAYER_SPLIT, LAYER_ADD)
+            if layer.kind == LAYER_SPLIT:
+                good &= layer.weight == -1 and layer.bias == -1
+                begun.append(i)
+            elif layer.kind == LAYER_ADD:
+                good &= layer.weight == -1 and layer.bias >= 0
+                good &= len(begun) > 0 and begun.pop() == layer.partner
+                good = good and self.layers[layer.partner].partner == i
+                good = good and self.layers[layer.partner].n_in == width
             if layer.kind == LAYER_BATCH_NORM:
                 good &= layer.weight >= 0 and layer.bias >= 0
                 good &= reaches(layer.mean, 1, width, n_state, align)
@@ -96,6 +105,9 @@ cdef class Program:
             good &= layer.activation != ACT_USER or (layer.value != 0 and layer.slope != 0)
             if not good:
                 refuse(f"layers[{i}] of its table reaches out of the parameters")
+        for i in begun:  # within the first layers of a network
+            if self.layers[i].partner != -1:
+                refuse(f"layers[{i}] of its table splits what is not added again")
         self.n_out = width
 
     def train_steps(

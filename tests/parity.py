@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, Network, RMSProp
+from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, Network, Residual, RMSProp
 from minnet.activations import _BY_NAME
 from minnet.backends import Hyper, make_backend
 from minnet.losses import Huber, Quantile, SquaredError
@@ -45,6 +45,26 @@ def stack(name, activation):
             top,
             BatchNorm(trainable=False),
         ],
+        "residual": [
+            Dense(6, activation),
+            Residual(
+                [
+                    Dense(9, activation),
+                    Residual([Dropout(0.3), Dense(9, activation)], -0.4),
+                    BatchNorm(activation),
+                    Dense(6, "tanh"),
+                ],
+                0.5,
+                True,
+                scale_lr_factor=2.0,
+            ),
+            top,
+        ],
+        "residual_ends": [
+            Residual([Dense(7, "tanh"), Dense(N_FEATURES, activation)], 0.3, True),
+            Dense(N_OUTPUTS, activation),
+            Residual([Residual([Residual([Dense(N_OUTPUTS, activation)], 0.6)], 0.4, True)]),
+        ],
         "norm_on_top": [Dropout(0.2), Dense(N_OUTPUTS, activation), BatchNorm(activation)],
     }[name]
 
@@ -83,7 +103,7 @@ MODES = {
 FACTORS = {
     "layers": (
         *("dense", "activated_top", "lr_factor", "frozen"),
-        *("dropout", "batch_norm", "frozen_norm", "norm_on_top"),
+        *("dropout", "batch_norm", "frozen_norm", "norm_on_top", "residual", "residual_ends"),
     ),
     "activation": tuple(_BY_NAME),
     "loss": tuple(LOSSES),

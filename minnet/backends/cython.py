@@ -35,6 +35,10 @@ _SECONDS_A_CALL = 0.2
 # A full-batch gradient is summed up over this many rows at a time.
 _ROWS_OF_A_GRADIENT = 1024
 
+# Kinds of layers: those of residual blocks, and those in which each row is by itself.
+_SKIPS = [formulas.LAYER_KINDS.index(name) for name in ("split", "add")]
+_OF_ROWS = [formulas.LAYER_KINDS.index("dense"), *_SKIPS]
+
 # Below this many multiplications a step (some 80 µs), a second thread gives little, and costs much where
 # another process wants its CPU: a step has a dozen places at which threads wait for each other.
 _MULTIPLICATIONS_A_THREAD = 8_000_000
@@ -81,7 +85,8 @@ class CythonBackend:
             return
         sizes = network.params.size, network.state.size, network.dtype.itemsize
         self._program = _train.Program(table, *sizes, network.key)
-        self._products = [int(row["n_in"]) * int(row["n_out"]) for row in table]
+        widths = np.where(np.isin(table["kind"], _SKIPS), 1, table["n_out"])
+        self._products = [int(n) for n in table["n_in"] * widths]
 
     def _ready(self) -> bool:
         """Return whether there is a program for the network as it is now."""
@@ -181,8 +186,9 @@ class CythonBackend:
         if not ready or self.layers is None or loss_of_row is None:
             return self.readable.loss_and_grad(X, T, weights)
         weight_sum = float(n_samples if weights is None else weights.sum())
-        # Rows of Dense layers do not know of each other, so a few at a time will do.
-        together = n_samples if (self.layers["kind"] != 0).any() else _ROWS_OF_A_GRADIENT
+        # Rows of such layers do not know of each other, so a few at a time will do.
+        apart = np.isin(self.layers["kind"], _OF_ROWS).all()
+        together = _ROWS_OF_A_GRADIENT if apart else n_samples
         loss, grads = 0.0, np.zeros_like(network.params)
         part = np.zeros_like(grads)
         optimizer = SGD()

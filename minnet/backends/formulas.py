@@ -21,7 +21,7 @@ __all__ = [
     "pxd",
 ]
 
-LAYER_KINDS = ("dense", "dropout", "batch_norm")
+LAYER_KINDS = ("dense", "dropout", "batch_norm", "split", "add")
 
 #: By ``Activation.name``; "user" is what :func:`minnet.activation` makes.
 ACTIVATIONS = (
@@ -60,7 +60,8 @@ OPTIMIZERS = {"sgd": ("V",), "adam": ("M", "V"), "rmsprop": ("V", "M")}
 STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "minnet_layer": (
         ("int64_t", "kind activation n_in n_out", ""),
-        ("int64_t", "weight bias", "offsets of the parameters W and b, or gamma and beta; or -1"),
+        ("int64_t", "weight bias", "offsets of W and b, or gamma and beta, or of s in bias; or -1"),
+        ("int64_t", "partner", "of a split its add, and of an add its split; -1: there is none"),
         ("int64_t", "mean variance", "offsets in the layer state of BatchNorm's averages"),
         ("int64_t", "trainable", ""),
         ("int64_t", "needs_Z", "whether the activation's derivative reads Z"),

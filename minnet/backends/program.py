@@ -16,6 +16,7 @@ from minnet.common.buffers import offset_in
 from minnet.common.types import Array
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.optimizers import Optimizer
+from minnet.residual import Add, Split, skips
 from minnet.user_activations import UserActivation
 
 if TYPE_CHECKING:
@@ -32,7 +33,13 @@ LAYER = np.dtype(
     ]
 )
 
-_KINDS: dict[type[Layer], str] = {Dense: "dense", Dropout: "dropout", BatchNorm: "batch_norm"}
+_KINDS: dict[type[Layer], str] = {
+    Dense: "dense",
+    Dropout: "dropout",
+    BatchNorm: "batch_norm",
+    Split: "split",
+    Add: "add",
+}
 
 #: The code of an activation made by :func:`minnet.activation`.
 USER = formulas.ACTIVATIONS.index("user")
@@ -81,6 +88,8 @@ def lower(
     """
     table = np.zeros(len(network.layers), dtype=LAYER)
     offsets = {(row.layer, row.name): row.offset for row in network.parameter_table}
+    partners = skips(network.layers, complete=False)
+    partners |= {end: begin for begin, end in partners.items()}
     layer: Any  # the attributes of its kind
     for i, (layer, row) in enumerate(zip(network.layers, table, strict=True)):
         if type(layer) not in kinds:
@@ -93,6 +102,10 @@ def lower(
         if layer.only_in_training:
             _, row["stream_index"], row["stream_code"] = network.draws(i).address
             row["rate"] = layer.rate
+            continue
+        if layer.opens_skip or layer.closes_skip:
+            row["partner"] = partners.get(i, -1)
+            row["bias"] = offsets.get((i, "s"), -1)
             continue
         activation: Any = layer.activation
         row["needs_Z"] = activation.needs_Z

@@ -55,7 +55,8 @@ static void step_of_all(step_context *c, real scale) {
         if (!layer->trainable) continue;
         const int dense = layer->kind == LAYER_DENSE;
         const ptrdiff_t n = (ptrdiff_t)layer->n_out;
-        const ptrdiff_t sizes[2] = {dense ? (ptrdiff_t)layer->n_in * n : n, n};
+        const ptrdiff_t sizes[2] = {dense ? (ptrdiff_t)layer->n_in * n : n,
+                                    layer->kind == LAYER_ADD ? 1 : n};
         const ptrdiff_t at[2] = {(ptrdiff_t)layer->weight, (ptrdiff_t)layer->bias};
         for (int k = 0; k < 2; k++) {
             if (at[k] < 0) continue;

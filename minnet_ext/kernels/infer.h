@@ -6,15 +6,28 @@
 
 #include "steps.h"
 
-/* Two blocks of rows take turns as inputs and outputs of the layers; dropout has its inputs as
- * outputs. */
+/* How many skips there are side by side, at most. */
+static ptrdiff_t most_skips(const minnet_network *net) {
+    ptrdiff_t now = 0, most = 0;
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)net->n_layers; i++) {
+        if (net->layers[i].kind == LAYER_SPLIT && net->layers[i].partner >= 0) now++;
+        if (net->layers[i].kind == LAYER_ADD) now--;
+        if (now > most) most = now;
+    }
+    return most;
+}
+
+/* Two blocks of rows take turns as inputs and outputs of the layers; dropout and splits have their
+ * inputs as outputs, and what is split is copied for each skip. */
 static void lay_out_inference(workspace *w, layer_buffers *at, const minnet_network *net,
                               ptrdiff_t rows, real *memory) {
     real *X = memory, *Y = X + rows * w->widest, *spare = Y + rows * w->widest;
     w->at = at;
     w->scratch = spare + rows * w->widest + w->widest;
+    real *kept = w->scratch + PRODUCT_SCRATCH(INFERENCE_ROWS);
     for (ptrdiff_t i = 0; i <= (ptrdiff_t)net->n_layers; i++) {
-        if (i > 0 && net->layers[i - 1].kind != LAYER_DROPOUT) {
+        const minnet_layer *layer = i > 0 ? &net->layers[i - 1] : NULL;
+        if (layer && layer->kind != LAYER_DROPOUT && layer->kind != LAYER_SPLIT) {
             real *swap = X;
             X = Y;
             Y = swap;
@@ -26,6 +39,11 @@ static void lay_out_inference(workspace *w, layer_buffers *at, const minnet_netw
             .extra = spare,
             .inverse = spare + rows * w->widest,
         };
+        if (layer && layer->kind == LAYER_SPLIT) {
+            at[i].extra = layer->partner < 0 ? X : kept;
+            if (layer->partner >= 0) kept += rows * w->widest;
+        }
+        if (layer && layer->kind == LAYER_ADD) kept -= rows * w->widest;
     }
 }
 
@@ -49,7 +67,8 @@ static int infer(const minnet_network *net, const minnet_data *data, int n_threa
     const ptrdiff_t L = (ptrdiff_t)net->n_layers, n_rows = (ptrdiff_t)data->n_samples;
     const ptrdiff_t rows = n_rows < INFERENCE_ROWS ? n_rows : INFERENCE_ROWS;
     const ptrdiff_t blocks = (n_rows + rows - 1) / rows, widest = widest_row(net, data);
-    const ptrdiff_t size = 3 * rows * widest + widest + PRODUCT_SCRATCH(INFERENCE_ROWS);
+    const ptrdiff_t size =
+        (3 + most_skips(net)) * rows * widest + widest + PRODUCT_SCRATCH(INFERENCE_ROWS);
     const size_t of_numbers = (size_t)(size * n_threads + 16) * sizeof(real);
     char *memory = calloc(of_numbers + (size_t)((L + 1) * n_threads) * sizeof(layer_buffers), 1);
     if (!memory) return -1;

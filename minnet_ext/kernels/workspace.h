@@ -30,8 +30,9 @@ typedef struct {
     ptrdiff_t ld;
     real *Y, *Z; /* outputs, and what the activation was applied to: Y where it is not read again */
     real *d;     /* the gradient of the loss by Z */
-    real *extra; /* what a layer keeps for its way back: dropout its mask, normalization X_hat */
-    real *inverse; /* normalization: 1 / standard deviation of each column */
+    real *extra; /* what a layer keeps for its way back: dropout its mask, normalization X_hat; or a
+                  * split for its add */
+    real *inverse; /* of each column: normalization's 1 / standard deviation, an add's part of ds */
 } layer_buffers;
 
 typedef struct {
@@ -143,11 +144,17 @@ static void lay_out_layers(workspace *w, arena *a, const minnet_network *net,
     for (ptrdiff_t i = 0; i <= L; i++) {
         const minnet_layer *layer = i > 0 ? &net->layers[i - 1] : NULL;
         layer_buffers b = {.ld = row_length(net, data, i)};
-        b.Y = TAKE(batch * b.ld, real);
+        const int splits = layer && layer->kind == LAYER_SPLIT; /* its outputs are its inputs */
+        b.Y = !splits ? TAKE(batch * b.ld, real) : w->at ? w->at[i - 1].Y : NULL;
         b.d = TAKE(batch * b.ld, real);
         b.Z = layer && layer->needs_Z ? TAKE(batch * b.ld, real) : b.Y;
-        if (layer && layer->kind != LAYER_DENSE) b.extra = TAKE(batch * b.ld, real);
-        if (layer && layer->kind == LAYER_BATCH_NORM) b.inverse = TAKE(b.ld, real);
+        if (splits) b.extra = b.Y;
+        else if (layer && layer->kind != LAYER_DENSE && layer->kind != LAYER_ADD) {
+            b.extra = TAKE(batch * b.ld, real);
+        }
+        if (layer && (layer->kind == LAYER_BATCH_NORM || layer->kind == LAYER_ADD)) {
+            b.inverse = TAKE(b.ld, real);
+        }
         if (w->at) w->at[i] = b;
     }
 }

@@ -25,7 +25,7 @@ from parity import (
 )
 from scipy import sparse
 
-from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, Network
+from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, Network, Residual
 from minnet.activations import _BY_NAME, Activation, Relu
 from minnet.backends import Hyper, list_backends, make_backend
 from minnet.layers import Layer
@@ -126,6 +126,7 @@ WIDE = [
     BatchNorm("relu"),
     Dropout(0.3),
     Dense(100, "gelu"),
+    Residual([Dense(90, "tanh"), Residual([Dense(90)], 0.3, True), Dense(100)], 0.5, True),
     Dense(5),
 ]
 
