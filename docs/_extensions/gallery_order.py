@@ -12,7 +12,7 @@ ORDER = {
         "pretraining",
     ],
     "estimators": ["init_in_grid_search", "explaining", "your_own_activation"],
-    "research": ["lab_displays", "quarter_circle", "edge_of_chaos", "shapeset"],
+    "research": ["lab_displays", "quarter_circle", "edge_of_chaos", "residual_networks", "shapeset"],
 }  # fmt: skip
 
 

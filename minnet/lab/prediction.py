@@ -88,8 +88,8 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
       batch of what it normalizes, which has :math:`E f'^2 / \operatorname{Var} f \ge 1` between two of
       them (Yang et al. 2019, arXiv:1902.08129).
     - A bias of one value for all units shifts the activation.
-    - There is no prediction from a layer of your own on, after a frozen BatchNorm, and where weights have
-      a mean other than 0.
+    - There is no prediction from a layer of your own or a residual block on, after a frozen BatchNorm, and
+      where weights have a mean other than 0.
     - An initializer that looks at data (it has ``adapt``) is taken at its word: the variance is that of
       the weights that are there.
 

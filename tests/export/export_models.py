@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network
+from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network, Residual
 from minnet.activations import Activation
 from minnet.layers import Layer
 from minnet.losses import Loss, SquaredError
@@ -63,6 +63,7 @@ def network(activation, dtype, loss="squared_error"):
         BatchNorm(activation),
         Dropout(0.5),
         Dense(7, activation),
+        Residual([Dense(8, activation), Residual([Dense(8)], -0.3), Dense(7)], 0.5),
         Dense(3),
     ]
     net = Network(layers, loss, bias_init="normal").initialize(4, random_state=0, dtype=dtype)

@@ -40,7 +40,10 @@ PROTOCOLS = {
     },
     initializers.Initializer: {"adapt", "draw", "draw_kernel", "for_layer", "formula"},
     layers.Context: {"gradient"},
-    layers.Layer: {"backward", "bind", "forward", "output_size", "parameters", "state", "update_state"},
+    layers.Layer: {
+        "backward", "bind", "forward", "output_size", "parameters", "state", "taken_apart",
+        "update_state",
+    },
     losses.Loss: {"gradient", "kink_sides", "predict", "value"},
     Network: {"draws", "forward_backward", "forward_training", "views"},
     optimizers.Optimizer: {"constants", "prepare", "update"},

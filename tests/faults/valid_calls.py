@@ -69,6 +69,7 @@ from minnet import (
     MinNetClassifier,
     MinNetRegressor,
     Network,
+    Residual,
     activations,
     callbacks,
     curvature,
@@ -80,6 +81,7 @@ from minnet import (
     mup,
     optimizers,
     random,
+    residual,
     user_activations,
 )
 from minnet.lab import displays
@@ -224,7 +226,17 @@ CALLS = {
     "BatchNorm": _layer(
         BatchNorm, activation="tanh", momentum=0.9, epsilon=1e-5, trainable=True, lr_factor=1.0
     ),
-    "Context": _new(layers.Context, training=False, needs_dX=True, weights=None, uniform=None),
+    "Residual": _layer(
+        Residual, layers=[Dense(4)], scale=0.5, trainable_scale=True, scale_lr_factor=1.0
+    ),
+    "Add": _new(residual.Add, scale=0.5, trainable=True, lr_factor=1.0),
+    "Split": _new(residual.Split),
+    "fixup": _new(
+        residual.fixup, layers=[Residual([Dense(4, "relu"), Dense(4)]), Dense(3)], output=True
+    ),
+    "Context": _new(
+        layers.Context, training=False, needs_dX=True, weights=None, uniform=None, skips=None
+    ),
     "Parameter": _new(
         layers.Parameter, shape=(2, 3), init=None, is_weight=True, lr_factor=None
     ),

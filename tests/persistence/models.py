@@ -15,6 +15,7 @@ from minnet import (
     MinNetClassifier,
     MinNetRegressor,
     Network,
+    Residual,
     RMSProp,
     Trainer,
 )
@@ -84,7 +85,8 @@ def regressor(**options):
 
 
 def network(dtype="float64"):
-    layers = [Dense(5, "gelu"), BatchNorm("tanh"), Dropout(0.2), Dense(3)]
+    block = Residual([Dense(4, "tanh"), Dense(5)], 0.5, True)
+    layers = [Dense(5, "gelu"), BatchNorm("tanh"), block, Dropout(0.2), Dense(3)]
     return Network(layers, alpha=0.01, init="glorot").initialize(6, random_state=3, dtype=dtype)
 
 
