@@ -2,7 +2,11 @@ r"""
 Residual networks without normalization: 2 to the depth, or nothing at all
 ==========================================================================
 
-**Outcome.** OUTCOME
+**Outcome.** SkipInit, ReZero and Fixup train at 10, 34 and 130 layers, at one rate for all, to 0.90 or
+more of the digits after six epochs, and deeper is not worse. With s = 1 the variance grows by
+:math:`10^{18}` over 64 blocks: 10 layers train best of all (0.98), 34 diverge at that rate (a tenth of
+it gives 0.93), and 130 diverge at every rate down to 2e-10. Without skips 10 layers reach 0.74, 130
+hardly more than chance, 0.16.
 
 A residual block computes :math:`Y = X + s\, F(X)`. If the branch F gives :math:`c` times the variance that
 it gets, and its last weights have mean 0, what it adds is not correlated with X, and L blocks multiply the
@@ -96,7 +100,7 @@ n = np.arange(deepest + 1)
 ax.semilogy(n, 2.0**n, "--", color="0.6", label="$2^L$")
 for way, style in zip(WAYS, ("-", "-", "-", "-", ":"), strict=True):
     ax.semilogy(n, variances[way], style, lw=3 if style == ":" else 1.5, label=way)
-ax.set(xlabel="blocks", ylabel="mean square, relative", ylim=(1e-3, 1e21))
+ax.set(xlabel="blocks", ylabel="mean square, relative", ylim=(1e-5, 1e21))
 ax.legend(loc="upper left")
 ax.set_title("ReZero and Fixup begin as the identity")
 
@@ -116,7 +120,7 @@ def accuracy(way, n_blocks, seed):
     network = make(way, n_blocks, seed)
     trainer = Trainer(network, SGD(0.002, momentum=0.9), batch_size=50, n_iter_no_change=EPOCHS)
     try:
-        trainer.fit(X, y, max_epochs=EPOCHS)
+        trainer.fit(X, y, callbacks=[lambda trainer: trainer.n_epochs == EPOCHS])
     except ValueError:  # it diverged
         return np.nan
     return (network.predict(X).argmax(axis=1) == y).mean()
