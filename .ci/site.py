@@ -1,8 +1,8 @@
-"""Checks the built documentation and the README: what a page loads, where its links lead.
+"""Checks the built documentation and the README: what pages load, where links lead, that no example warns.
 
 A page loads files that are there, nothing from another host. Links inside the site, and from anywhere to
 the site and into the repository, lead to a file and to an anchor that are there. Other addresses are not
-asked for.
+asked for. No example of the gallery shows a warning.
 """
 
 import re
@@ -113,6 +113,9 @@ def faults():
         for address in page.links:
             if wrong := wrong_link(path, address):
                 yield f"{where}: {address}: {wrong}"
+    for path in sorted(SITE.glob("auto_examples/*/plot_*.html")):
+        if found := re.search(r":\d+: \w*Warning: .*", path.read_text(encoding="utf-8")):
+            yield f"{path.relative_to(SITE)} shows a warning{found[0]}"
     for path in sorted(SITE.rglob("*.css")):
         for address in loaded_by_style(path.read_text(encoding="utf-8")):
             if is_elsewhere(address):

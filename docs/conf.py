@@ -92,6 +92,7 @@ sphinx_gallery_conf = {
     "subsection_order": [f"../examples/{section}" for section in ORDER],
     "within_subsection_order": "gallery_order.Example",
     "parallel": 2,
+    "reset_modules": ("matplotlib", "gallery_order.begin_anew"),
     "remove_config_comments": True,
     "doc_module": ("minnet",),
     "reference_url": {"minnet": None},

@@ -1,6 +1,10 @@
 """The order of the gallery: that of a course, from gradients by hand to the research."""
 
+import warnings
 from pathlib import Path
+from typing import Any
+
+from minnet import activations
 
 ORDER = {
     "course": [
@@ -24,3 +28,18 @@ class Example:
 
     def __call__(self, file: str) -> int:
         return self.names.index(Path(file).stem.removeprefix("plot_"))
+
+
+_REGISTERED = dict(activations._REGISTERED)
+
+
+def begin_anew(gallery_conf: Any, file: str | None) -> None:
+    """Give a page what a script of its own has: Python's filters of warnings, minnet's activations.
+
+    Several pages are run in one process, and what one of them sets must not hide a fault of the next.
+    """
+    warnings.resetwarnings()
+    for hidden in ResourceWarning, ImportWarning, PendingDeprecationWarning, DeprecationWarning:
+        warnings.simplefilter("ignore", hidden)
+    activations._REGISTERED.clear()
+    activations._REGISTERED.update(_REGISTERED)

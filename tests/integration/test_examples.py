@@ -21,6 +21,7 @@ def each_example(test):
 
 
 @pytest.mark.slow
+@pytest.mark.gallery
 @each_example
 def test_example_meets_its_own_expectations(path, tmp_path):
     done = subprocess.run(
@@ -50,4 +51,6 @@ def test_the_gallery_has_an_order_for_all_examples():
     listed = {f"{section}/plot_{name}" for section, names in order.items() for name in names}
     assert listed == {f"{path.parent.name}/{path.stem}" for path in EXAMPLES}
     for section in order:
-        assert (ROOT / "examples" / section / "GALLERY_HEADER.rst").is_file()
+        # Nothing that an example could read, as long as it is run where it lies.
+        beside = {path.name for path in (ROOT / "examples" / section).iterdir() if path.is_file()}
+        assert beside == {"GALLERY_HEADER.rst"} | {f"plot_{name}.py" for name in order[section]}
