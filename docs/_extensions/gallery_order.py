@@ -8,15 +8,19 @@ from minnet import activations
 
 ORDER = {
     "course": [
-        "backprop_by_hand", "symmetry", "variance_by_width", "initialization_by_depth",
-        "weight_gradient_trap", "saturation_order",
+        "backprop_by_hand", "symmetry", "dropout_and_symmetry", "saturation_by_inputs",
+        "variance_by_width", "initialization_by_depth", "uniform_or_normal", "weight_gradient_trap",
+        "saturation_order",
     ],
     "remedies": [
         "why_not_train", "restarts_and_scaling", "batch_norm_rescues", "dropout_and_clipping",
         "pretraining",
     ],
     "estimators": ["init_in_grid_search", "explaining", "your_own_activation"],
-    "research": ["lab_displays", "quarter_circle", "edge_of_chaos", "residual_networks", "shapeset"],
+    "research": [
+        "lab_displays", "quarter_circle", "deep_rectifiers", "learning_time_by_depth", "edge_of_chaos",
+        "residual_networks", "shapeset",
+    ],
 }  # fmt: skip
 
 

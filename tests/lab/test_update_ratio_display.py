@@ -114,6 +114,19 @@ def test_the_line_and_all_curves_are_inside(style, reference):
             assert not text.get_text() or np.abs(np.subtract(color, background)).max() > 0.5
 
 
+@pytest.mark.parametrize("beside", [True, False], ids=["beside it", "on it"])
+@pytest.mark.parametrize("first", [1e-7, 10.0])
+def test_what_is_drawn_on_the_same_axis_stays_inside(beside, first):
+    """Two trainings are compared on one axis, in either order."""
+    _, axes = plt.subplots(1, 2, sharey=True)
+    for i, size in enumerate((first, 1e-3)):
+        values = np.full((2, 1), size)
+        UpdateRatioDisplay([0, 1], values, ["a"]).plot(ax=axes[i * beside], reference=None)
+    low, high = axes[0].get_ylim()
+    assert low < min(first, 1e-3)
+    assert high > max(first, 1e-3)
+
+
 def test_what_does_not_move_is_named():
     layers = [Dense(7, "tanh", lr_factor=0.0), Dense(2, init="zeros", bias_init="zeros")]
     recording, _ = recorded(Network(layers).initialize(8, random_state=0))

@@ -168,6 +168,8 @@ class UpdateRatioDisplay:
                 "there is nothing to draw: no layer moves in any of the measurements, or none is finite"
             )
         self.ax_, self.figure_ = ax, _ = axes_of(ax)
+        drawn = any(axes.has_data() for axes in ax.get_shared_y_axes().get_siblings(ax))
+        limits = ax.get_ylim() if drawn else (np.inf, 0.0)  # what is there stays inside
         self.lines_ = []
         for i, color in enumerate(layer_colors(ax, len(self.layers))):
             options = {"color": color, "linewidth": 1.8, **kwargs}
@@ -181,7 +183,8 @@ class UpdateRatioDisplay:
             low, high = min(low, reference), max(high, reference)
         room = (high / low) ** 0.06 * 1.1
         ax.set_yscale("log")
-        ax.set_ylim(low / room, high * room)
+        low, high = min(low / room, limits[0]), max(high * room, limits[1])
+        ax.set_ylim(low, high)
         log_ticks(ax.yaxis, low, high)
         ax.set_xlabel("training step")
         ax.set_ylabel("step over weights, |ΔW| / |W|")
