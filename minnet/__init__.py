@@ -15,7 +15,7 @@ from minnet._version import __version__
 from minnet.backends.configuration import show_config
 from minnet.estimators import MinNetClassifier, MinNetRegressor, MinNetTransformer
 from minnet.gradcheck import check_gradients
-from minnet.layers import BatchNorm, Dense, Dropout
+from minnet.layers import BatchNorm, Dense, Dropout, LayerNorm
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam, AdamW, RMSProp
 from minnet.pretraining import pretrain
@@ -31,6 +31,7 @@ __all__ = [
     "BatchNorm",
     "Dense",
     "Dropout",
+    "LayerNorm",
     "MinNetClassifier",
     "MinNetRegressor",
     "MinNetTransformer",

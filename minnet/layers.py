@@ -37,7 +37,7 @@ from minnet.common.fields import Field, flag, optional, real, whole
 from minnet.common.names import known_as
 from minnet.common.types import Array, Shape
 
-__all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "Parameter"]
+__all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "LayerNorm", "Parameter"]
 
 
 def __dir__() -> list[str]:
@@ -134,8 +134,8 @@ class Layer(ParameterViews, Configurable):
     accepts_sparse : bool, default=False
         ``forward`` takes a CSR matrix for ``X`` where it is the first layer; others get a dense array.
     normalizes : bool, default=False
-        It takes mean and scale of its inputs away, in training those of the batch, so that a bias right
-        below it does nothing.
+        It takes mean and scale away: where ``differs_in_training``, those of each input over the batch,
+        so that a bias right below it does nothing and a batch needs two rows; else those of each row.
     only_in_training : bool, default=False
         It does nothing in prediction: its output is its input.
     differs_in_training : bool, default=False
@@ -407,7 +407,27 @@ class Dropout(Layer):
         return dY if ctx.mask is None else dY * ctx.mask
 
 
-class BatchNorm(Layer):
+class _Normalization(Layer):
+    """What normalizations have in common: scale and shift of each input, then an activation."""
+
+    normalizes = True
+    takes_activation = True
+    gamma: Array
+    beta: Array
+
+    activation: Activation = _own_or_taken()
+    epsilon: float = real(0, left=False)
+    trainable: bool = flag()
+    lr_factor: float = real(0)
+
+    def parameters(self, n_inputs: int) -> dict[str, Parameter]:
+        return {
+            "gamma": Parameter((n_inputs,), init="ones"),
+            "beta": Parameter((n_inputs,), init="zeros"),
+        }
+
+
+class BatchNorm(_Normalization):
     r"""Batch normalization :math:`Y = f(\gamma \hat X + \beta)`, :math:`\hat X = (X - \mu) / \sigma`.
 
     In training :math:`\mu` and :math:`\sigma^2 = v + \epsilon` are mean and (biased) variance of the
@@ -452,19 +472,11 @@ class BatchNorm(Layer):
     BatchNorm(activation=Tanh())
     """
 
-    normalizes = True
     differs_in_training = True
-    takes_activation = True
-    gamma: Array
-    beta: Array
     running_mean: Array
     running_var: Array
 
-    activation: Activation = _own_or_taken()
     momentum: float = real(0, 1)
-    epsilon: float = real(0, left=False)
-    trainable: bool = flag()
-    lr_factor: float = real(0)
 
     def __init__(
         self,
@@ -480,12 +492,6 @@ class BatchNorm(Layer):
         self.epsilon = epsilon
         self.trainable = trainable
         self.lr_factor = lr_factor
-
-    def parameters(self, n_inputs: int) -> dict[str, Parameter]:
-        return {
-            "gamma": Parameter((n_inputs,), init="ones"),
-            "beta": Parameter((n_inputs,), init="zeros"),
-        }
 
     def state(self, n_inputs: int) -> dict[str, Array]:
         return {"running_mean": np.zeros(n_inputs), "running_var": np.ones(n_inputs)}
@@ -520,3 +526,69 @@ class BatchNorm(Layer):
             for running, of_batch in ((self.running_mean, ctx.mean), (self.running_var, var)):
                 running *= self.momentum
                 running += (1 - self.momentum) * of_batch
+
+
+class LayerNorm(_Normalization):
+    r"""Layer normalization :math:`Y = f(\gamma \hat X + \beta)`, :math:`\hat X = (X - \mu) / \sigma`.
+
+    Here :math:`\mu` and :math:`\sigma^2 = v + \epsilon` are mean and (biased) variance of the :math:`d`
+    inputs of each row. So rows know nothing of each other: training and prediction compute the same, and
+    a batch may have any number of rows. With the means taken over the inputs of a row,
+
+    .. math:: dX = \tfrac{1}{\sigma} \bigl( g - \overline{g} - \hat X\, \overline{g \hat X} \bigr),
+              \qquad g = dZ \odot \gamma .
+
+    Ba, Kiros and Hinton (2016). Unlike under a :class:`BatchNorm`, biases right below do something: only
+    their mean over the units is taken away. One input alone is its own mean: what comes out is
+    :math:`f(\beta)`, whatever the input.
+
+    Parameters
+    ----------
+    activation : str, Activation or None, default=None
+        Applied after the normalization. None after a Dense that names none in the ``layers`` of an
+        estimator: the estimator's. None elsewhere, and ``"identity"`` anywhere: none.
+    epsilon : float, default=1e-5
+        Added to the variance.
+    trainable : bool, default=True
+        False freezes :math:`\gamma` and :math:`\beta`.
+    lr_factor : float, default=1.0
+        Multiplies the learning rate for this layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, LayerNorm, Network
+    >>> net = Network([Dense(4), LayerNorm("tanh"), Dense(2)]).initialize(3, random_state=0)
+    >>> X_hat = net.trace([[1.0, 2.0, 3.0]], [0]).layers[1]["X_hat"]
+    >>> bool(np.allclose([X_hat.mean(), X_hat.var()], [0, 1], atol=1e-4))
+    True
+    """
+
+    def __init__(
+        self,
+        activation: Any = None,
+        epsilon: float = 1e-5,
+        *,
+        trainable: bool = True,
+        lr_factor: float = 1.0,
+    ) -> None:
+        self.activation = activation
+        self.epsilon = epsilon
+        self.trainable = trainable
+        self.lr_factor = lr_factor
+
+    def forward(self, X: Array, ctx: Any) -> Array:
+        mean = X.mean(axis=1, keepdims=True)
+        var = np.square(X - mean).mean(axis=1, keepdims=True)
+        ctx.sigma = np.sqrt(var + X.dtype.type(self.epsilon))
+        ctx.X_hat = (X - mean) / ctx.sigma
+        Z = self.gamma * ctx.X_hat + self.beta
+        ctx.Z, ctx.Y = Z, self.activation(Z)
+        return ctx.Y
+
+    def backward(self, dY: Array, ctx: Any) -> Any:
+        dZ = dY * self.activation.derivative(ctx.Z, ctx.Y)
+        ctx.dZ, ctx.dgamma, ctx.dbeta = dZ, (dZ * ctx.X_hat).sum(axis=0), dZ.sum(axis=0)
+        g = dZ * self.gamma
+        along = (g * ctx.X_hat).mean(axis=1, keepdims=True)
+        return (g - g.mean(axis=1, keepdims=True) - ctx.X_hat * along) / ctx.sigma

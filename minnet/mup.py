@@ -59,8 +59,8 @@ def mup(
     ----------
     layers : list of Layer
         Those of a network, the output layer last. They are copied. Only Dense layers have widths; a
-        BatchNorm is trained as the biases below it are, and the scale of a residual block at the full
-        rate. How many blocks there are is not looked at: muP is about width.
+        BatchNorm or LayerNorm is trained as the biases below it are, and the scale of a residual block at
+        the full rate. How many blocks there are is not looked at: muP is about width.
     base_width : int or sequence of int
         Width of the hidden layers at which the learning rate is right; one number, or one for each hidden
         Dense.

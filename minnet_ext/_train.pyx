@@ -11,7 +11,7 @@ from minnet_ext._runtime cimport kernels, startable
 
 
 cdef extern from "program.h" nogil:
-    int LAYER_DENSE, LAYER_DROPOUT, LAYER_BATCH_NORM, LAYER_SPLIT, LAYER_ADD
+    int LAYER_DENSE, LAYER_DROPOUT, LAYER_BATCH_NORM, LAYER_SPLIT, LAYER_ADD, LAYER_LAYER_NORM
     int LOSS_SOFTMAX_CROSS_ENTROPY, LOSS_SQUARED_ERROR_SOFTMAX
     int OPTIMIZER_ADAM, OPTIMIZER_RMSPROP
     int ACT_USER
@@ -89,7 +89,8 @@ cdef class Program:
                 good &= layer.n_in == width
                 good &= layer.weight == -1 or reaches(layer.weight, 1, width, n_params, align)
                 good &= layer.bias == -1 or reaches(layer.bias, 1, width, n_params, align)
-                good &= layer.kind in (LAYER_DROPOUT, LAYER_BATCH_NORM, LAYER_SPLIT, LAYER_ADD)
+                good &= layer.kind in (LAYER_DROPOUT, LAYER_BATCH_NORM, LAYER_LAYER_NORM, LAYER_SPLIT,
+                                       LAYER_ADD)
             if layer.kind == LAYER_SPLIT:
                 good &= layer.weight == -1 and layer.bias == -1
                 begun.append(i)
@@ -98,8 +99,9 @@ cdef class Program:
                 good &= len(begun) > 0 and begun.pop() == layer.partner
                 good = good and self.layers[layer.partner].partner == i
                 good = good and self.layers[layer.partner].n_in == width
-            if layer.kind == LAYER_BATCH_NORM:
+            if layer.kind in (LAYER_BATCH_NORM, LAYER_LAYER_NORM):
                 good &= layer.weight >= 0 and layer.bias >= 0
+            if layer.kind == LAYER_BATCH_NORM:
                 good &= reaches(layer.mean, 1, width, n_state, align)
                 good &= reaches(layer.variance, 1, width, n_state, align)
             good &= layer.activation != ACT_USER or (layer.value != 0 and layer.slope != 0)

@@ -4,7 +4,9 @@ import itertools
 
 import numpy as np
 
-from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, Network, Residual, RMSProp
+from minnet import (
+    SGD, Adam, AdamW, BatchNorm, Dense, Dropout, LayerNorm, Network, Residual, RMSProp,
+)  # fmt: skip
 from minnet.activations import _BY_NAME
 from minnet.backends import Hyper, make_backend
 from minnet.losses import Huber, Quantile, SquaredError
@@ -66,6 +68,20 @@ def stack(name, activation):
             Residual([Residual([Residual([Dense(N_OUTPUTS, activation)], 0.6)], 0.4, True)]),
         ],
         "norm_on_top": [Dropout(0.2), Dense(N_OUTPUTS, activation), BatchNorm(activation)],
+        "layer_norm": [
+            LayerNorm(activation, lr_factor=2.0),
+            Dense(9),
+            LayerNorm(activation, epsilon=1e-3),
+            Dense(7, "tanh"),
+            LayerNorm(activation, trainable=False),
+            top,
+        ],
+        "layer_norm_on_top": [
+            Dense(N_OUTPUTS, activation),
+            LayerNorm(),
+            Dropout(0.2),
+            LayerNorm(activation, epsilon=0.1),
+        ],
     }[name]
 
 
@@ -104,6 +120,7 @@ FACTORS = {
     "layers": (
         *("dense", "activated_top", "lr_factor", "frozen"),
         *("dropout", "batch_norm", "frozen_norm", "norm_on_top", "residual", "residual_ends"),
+        *("layer_norm", "layer_norm_on_top"),
     ),
     "activation": tuple(_BY_NAME),
     "loss": tuple(LOSSES),

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from minnet import BatchNorm, Dense, Dropout, Network, check_gradients
+from minnet import BatchNorm, Dense, Dropout, LayerNorm, Network, check_gradients
 from minnet.activations import _BY_NAME, Elu, LeakyRelu, Sigmoid, Tanh, get_activation
 from minnet.gradcheck import GradientCheck
 from minnet.layers import Layer, Parameter
@@ -32,8 +32,9 @@ def initialized(layers, loss="log_loss", alpha=0.0):
     network.initialize(4, random_state=0)
     rng = np.random.default_rng(2)
     for layer in network.layers:
-        if isinstance(layer, BatchNorm):  # away from gamma = 1 and beta = 0
+        if layer.normalizes:  # away from gamma = 1 and beta = 0
             layer.gamma, layer.beta = rng.normal(1, 0.3, (2, layer.gamma.size))
+        if isinstance(layer, BatchNorm):
             layer.running_mean = rng.normal(size=layer.gamma.size)
             layer.running_var = rng.uniform(0.5, 2, layer.gamma.size)
     return network
@@ -72,12 +73,17 @@ STACKS = {
     "batch norm": [Dense(6), BatchNorm("tanh"), Dense(K)],
     "batch norm with kinks": [Dense(6), BatchNorm("relu"), Dense(K)],
     "batch norm first and last": [BatchNorm(), Dense(K), BatchNorm("tanh")],
+    "layer norm": [Dense(6), LayerNorm("tanh"), Dense(K)],
+    "layer norm with kinks": [Dense(6), LayerNorm("relu"), Dense(K)],
+    "layer norm first and last": [LayerNorm(), Dense(K), LayerNorm("tanh", epsilon=0.1)],
+    "layer norm of one unit": [Dense(1, "tanh"), LayerNorm("silu"), Dense(K)],
     "all together": [
         BatchNorm("softsign"),
         Dense(6),
         BatchNorm("silu"),
         Dropout(0.3),
         Dense(5, "gelu"),
+        LayerNorm("softsign"),
         Dense(K),
     ],
     "deep": [*[Dense(4, "lecun_tanh")] * 6, Dense(K)],

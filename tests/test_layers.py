@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 import minnet
-from minnet import BatchNorm, Dense, Dropout, Network, activations, check_gradients
+from minnet import BatchNorm, Dense, Dropout, LayerNorm, Network, activations, check_gradients
 from minnet.activations import Identity
 from minnet.layers import Context, Layer, Parameter
 from minnet.mup import mup
@@ -248,6 +248,50 @@ def test_batch_norm_of_few_or_constant_rows_is_finite(n):
     layer, ctx, Y = normalize(np.full((n, 2), 7.0))
     np.testing.assert_allclose(Y, np.tile(layer.beta, (n, 1)))
     assert np.isfinite(layer.backward(np.ones((n, 2)), ctx)).all()
+
+
+# ---- LayerNorm
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_layer_norm_is_batch_norm_of_the_transposed_rows(n, training, rng):
+    """With a scale and a shift of each row instead, and the inputs as the batch."""
+    X, dY = 3 + 2 * rng.normal(size=(n, 5)), rng.normal(size=(n, 5))
+    layer = bound(LayerNorm(epsilon=0.1), 5, rng)
+    ctx = Context(training=training)
+    Y = layer.forward(X, ctx)
+    other = BatchNorm(epsilon=0.1)
+    other.bind({"gamma": np.ones(n), "beta": np.zeros(n)} | other.state(n))
+    transposed = Context(training=True)
+    X_hat = other.forward(X.T, transposed).T
+    np.testing.assert_allclose(Y, layer.gamma * X_hat + layer.beta, rtol=1e-12)
+    dX = layer.backward(dY, ctx)
+    np.testing.assert_allclose(dX, other.backward((dY * layer.gamma).T, transposed).T, rtol=1e-9)
+    np.testing.assert_allclose(ctx.dgamma, np.einsum("ij,ij->j", dY, X_hat), rtol=1e-10)
+    np.testing.assert_allclose(ctx.dbeta, np.einsum("ij->j", dY), rtol=1e-10)
+
+
+def test_layer_norm_knows_no_other_rows(rng):
+    X = rng.normal(size=(7, 5))
+    layer = bound(LayerNorm("tanh"), 5, rng)
+    whole = layer.forward(X, Context(training=True, weights=rng.uniform(size=(7, 1))))
+    for i in range(7):
+        np.testing.assert_array_equal(layer.forward(X[i : i + 1], Context())[0], whole[i])
+    shifted = layer.forward(3 * X + 100, Context())
+    np.testing.assert_allclose(shifted, whole, atol=1e-4)  # but for epsilon
+    assert layer.state(5) == {}
+
+
+@pytest.mark.parametrize(
+    "X", [np.full((2, 3), 7.0), np.array([[5.0], [-1.0]])], ids=["alike", "one"]
+)
+def test_layer_norm_of_equal_inputs_is_the_shift(X, rng):
+    layer, ctx = bound(LayerNorm(), X.shape[1], rng), Context(training=True)
+    np.testing.assert_allclose(layer.forward(X, ctx), np.tile(layer.beta, (2, 1)))
+    g = np.array([[2.0, 3.0, 4.0]])[:, : X.shape[1]]
+    dX = layer.backward(np.tile(g / layer.gamma, (2, 1)), ctx)
+    np.testing.assert_allclose(dX, np.tile((g - g.mean()) / np.sqrt(1e-5), (2, 1)), atol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 from scipy.special import softmax
 
-from minnet import BatchNorm, Dense, Dropout, Network
+from minnet import BatchNorm, Dense, Dropout, LayerNorm, Network
 from minnet.activations import LeakyRelu
 from minnet.initializers import (
     Constant,
@@ -347,12 +347,23 @@ def test_auto_biases_are_zero_beside_a_named_init():
         ([Dropout(0.1), BatchNorm(), Dropout(0.1), BatchNorm("selu")], LecunNormal()),
         ([BatchNorm(LeakyRelu(0.2)), *[Dense(5, "tanh")] * DEEP], HeNormal(negative_slope=0.2)),
         ([BatchNorm()], GlorotUniform()),
+        ([LayerNorm("sigmoid")], GlorotUniform(gain=4.0)),
+        ([LayerNorm(), Dropout(0.1), LayerNorm("selu")], LecunNormal()),
     ],
     ids=str,
 )
 def test_auto_looks_through_batch_norm_and_dropout(between, expected):
     network = Network([Dense(5), Dense(5), *between, Dense(3, "relu")]).initialize(4)
     assert network.init_["layers[1].W"] == expected
+
+
+def test_auto_draws_the_biases_below_a_layer_norm():
+    """It takes away their mean over the units alone."""
+    network = Network([Dense(5), LayerNorm("relu"), Dense(3)]).initialize(4, random_state=0)
+    assert np.ptp(network.layers[0].b) > 0
+    _, flat = network.loss_and_grad(np.eye(4), [0, 1, 2, 0])
+    db = network.views(flat)[0]["b"]
+    assert abs(db).max() > 1e-3 > 1e-12 > abs(db.sum())
 
 
 def test_auto_looks_no_further_than_the_first_activation():

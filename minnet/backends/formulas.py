@@ -21,7 +21,7 @@ __all__ = [
     "pxd",
 ]
 
-LAYER_KINDS = ("dense", "dropout", "batch_norm", "split", "add")
+LAYER_KINDS = ("dense", "dropout", "batch_norm", "split", "add", "layer_norm")
 
 #: By ``Activation.name``; "user" is what :func:`minnet.activation` makes.
 ACTIVATIONS = (
@@ -70,7 +70,7 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("double", "activation_parameter", ""),
         ("double", "lr_factor bias_lr_factor", "of W, and of all else"),
         ("double", "rate", "of dropout"),
-        ("double", "momentum epsilon", "of batch normalization"),
+        ("double", "momentum epsilon", "of normalization; momentum of BatchNorm alone"),
     ),
     "minnet_network": (
         ("const minnet_layer *", "layers", ""),

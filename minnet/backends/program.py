@@ -14,7 +14,7 @@ from minnet import activations, losses
 from minnet.backends import formulas
 from minnet.common.buffers import offset_in
 from minnet.common.types import Array
-from minnet.layers import BatchNorm, Dense, Dropout, Layer
+from minnet.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
 from minnet.optimizers import Optimizer
 from minnet.residual import Add, Split, skips
 from minnet.user_activations import UserActivation
@@ -39,6 +39,7 @@ _KINDS: dict[type[Layer], str] = {
     BatchNorm: "batch_norm",
     Split: "split",
     Add: "add",
+    LayerNorm: "layer_norm",
 }
 
 #: The code of an activation made by :func:`minnet.activation`.
@@ -122,9 +123,11 @@ def lower(
                 row["bias_lr_factor"] = layer.bias_lr_factor
         else:
             row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
+            row["epsilon"] = layer.epsilon
+        if type(layer) is BatchNorm:
             row["mean"] = offset_in(network.state, layer.running_mean)
             row["variance"] = offset_in(network.state, layer.running_var)
-            row["momentum"], row["epsilon"] = layer.momentum, layer.epsilon
+            row["momentum"] = layer.momentum
     loss = lower_loss(network.loss_)
     if loss is None:
         raise CannotLowerError(f"the loss is {network.loss_!r}")

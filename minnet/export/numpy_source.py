@@ -17,6 +17,7 @@ from minnet.common.entry import entry
 from minnet.common.formula_text import FormulaText
 from minnet.common.types import Array, DTypeLike
 from minnet.export.description import Description, Model, describe_model
+from minnet.layers import LayerNorm
 
 __all__ = ["to_numpy_source"]
 
@@ -153,6 +154,14 @@ class _Source:
             fan_in, fan_out = layer.W.shape
             self.steps.append(f"    # dense layer, {fan_in} -> {fan_out}")
             Z = self._arrays(number, {"Y @ W": layer.W, " + b": layer.b})
+        elif isinstance(layer, LayerNorm):
+            squares = "np.square(D).mean(axis=1, keepdims=True)"
+            self.steps += [
+                "    # layer normalization: mean 0 and variance 1 in each row",
+                "    D = Y - Y.mean(axis=1, keepdims=True)",
+                f"    sigma = np.sqrt({squares} + {float(layer.epsilon)!r})",
+            ]
+            Z = self._arrays(number, {"D / sigma * gamma": layer.gamma, " + beta": layer.beta})
         else:
             epsilon = self.description.dtype.type(layer.epsilon)
             sigma = np.sqrt(layer.running_var + epsilon)

@@ -16,6 +16,7 @@ import numpy as np
 from minnet import activations
 from minnet.common.types import Array, ArrayLike, DTypeLike
 from minnet.export.description import Description
+from minnet.layers import LayerNorm
 
 __all__ = ["Operators", "add_classifier", "add_predictions", "onnx_classes"]
 
@@ -111,6 +112,12 @@ def _add_logits(op: Operators, description: Description, X: str) -> str:
             continue
         if layer.fully_connected:
             Z = op("Gemm", X, layer.W, layer.b)
+        elif isinstance(layer, LayerNorm):
+            # Not LayerNormalization, which is of opset 17.
+            deviations = op("Sub", X, _mean_of_rows(op, X, layer.gamma.size))
+            var = _mean_of_rows(op, op("Mul", deviations, deviations), layer.gamma.size)
+            X_hat = op("Div", deviations, op("Sqrt", op("Add", var, layer.epsilon)))
+            Z = op("Add", op("Mul", X_hat, layer.gamma), layer.beta)
         else:
             sigma = np.sqrt(layer.running_var + description.dtype.type(layer.epsilon))
             # Not BatchNormalization, which subtracts what is left of a large mean after the product.
@@ -118,6 +125,12 @@ def _add_logits(op: Operators, description: Description, X: str) -> str:
             Z = op("Add", op("Mul", X_hat, layer.gamma), layer.beta)
         X = _ACTIVATIONS[type(layer.activation)](op, Z, layer.activation)
     return X
+
+
+def _mean_of_rows(op: Operators, X: str, n: int) -> str:
+    """Add the means of rows of n numbers, (n_samples, 1)."""
+    # Not ReduceMean, whose axes are an attribute up to opset 17 and an input from then on.
+    return op("Div", op.node("ReduceSum", [X, op.array(np.array([1]))], keepdims=1), n)
 
 
 def _apply_link(op: Operators, Z: str, output: str) -> str:

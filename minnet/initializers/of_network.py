@@ -270,7 +270,7 @@ def _auto_bias(
     takes a bias away.
     """
     above = layers[i + 1] if i + 1 < len(layers) else None
-    if above is None or above.normalizes:
+    if above is None or (above.normalizes and above.differs_in_training):  # by the batch
         return "zeros"
     for place in weights:
         where = f"layers[{i}].{place[1]}"

@@ -21,8 +21,9 @@ _STEP = 1e-3  # of q, relative, in differences
 class Step:
     """A layer, and what leads from it to the next.
 
-    ``normalized`` says that the next is a batch normalization; weight and bias variance are then not
-    used. ``exact`` says that this layer's variance is what it is by construction.
+    ``normalized`` says that the next is a batch normalization, ``row_normalized`` a layer normalization;
+    weight and bias variance are then not used. ``exact`` says that this layer's variance is what it is
+    by construction.
     """
 
     activation: Any  # an Activation; None for the last layer
@@ -30,6 +31,7 @@ class Step:
     weight_variance: float = 1.0
     bias_variance: float = 0.0
     normalized: bool = False
+    row_normalized: bool = False
     exact: bool = False
 
 
@@ -68,6 +70,17 @@ def propagate(
             spread = record.square - record.product
             record.backward = slopes / spread if spread > 0 else np.nan * slopes
             q, c, alike, mean, one, pair = 1.0, 0.0, 0.0, 1.0, 0.0, 0.0
+            groups = np.ones_like(groups)
+            continue
+        if layer.row_normalized:
+            # Over the units of a row; two directions of its gradient are taken away.
+            over_units = squares - [_mean(layer.activation, group) ** 2 for group in groups]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                record.backward = slopes / over_units * (1 - 2 / layer.width)
+            spread, square_of_mean = record.over_units, record.square - record.over_units
+            c = (record.product - square_of_mean) / spread if spread > 0 else 1.0
+            alike = (record.alike * record.square - square_of_mean) / spread if spread > 0 else 1.0
+            q, mean, one, pair = 1.0, 1.0, 0.0, 0.0
             groups = np.ones_like(groups)
             continue
         w = layer.weight_variance
@@ -135,6 +148,12 @@ def _gradient_errors(
         if layer.normalized or record.slope == 0:
             continue
         w, width = layer.weight_variance, layer.width
+        if layer.row_normalized:  # what it is divided by strays, and f'^2
+            strays = np.array([record.spread, record.shared_spread]) / record.over_units**2
+            slopes = np.array([record.slope_square, record.slope_product]) / record.slope**2 - 1
+            noise[1, :, k] = (strays + [3, 1 + 2 * cosine**2] * slopes) / width
+            cosine = np.clip(cosine * record.first_slope_product / record.slope, -1, 1)
+            continue
         noise[0, :, k] = w**2 * np.array([record.spread, record.shared_spread]) / width
         own = 3 * record.slope_square / record.slope**2 - 1
         shared = (1 + 2 * cosine**2) * record.slope_product / record.slope**2 - 1
@@ -147,11 +166,14 @@ def _gradient_errors(
     for j in range(n):
         effect = 1.0
         for k in range(j + 1, n):
-            if layers[k - 1].normalized:
+            if layers[k - 1].normalized or layers[k - 1].row_normalized:
                 break
             reach[k, j] = effect
             effect *= layers[k].weight_variance * records[k].square_slope
     response = np.array([r.slope_slope / r.slope if r.slope > 0 else 0.0 for r in records])
+    for k, record in enumerate(records):
+        if layers[k].row_normalized and record.over_units > 0:
+            response[k] -= record.square_slope / record.over_units
     errors = []
     for row in range(n + 1):
         part = slice(min(row, reference % (n + 1)), max(row, reference % (n + 1)))
@@ -182,6 +204,7 @@ class _Moments:
             return float(weights @ values)
 
         self.square, self.slope = mean(square), mean(slope)
+        self.over_units = self.square - mean(values) ** 2
         self.spread = mean(square**2) - self.square**2
         self.slope_square = mean(slope**2)
         self.cross = mean(square * slope) - self.square * self.slope
@@ -229,6 +252,12 @@ def _means(activation: Activation, q: float) -> tuple[float, float, float]:
     _, weights, square, slope, *_ = _at(activation, q)
     mean = weights @ square
     return float(mean), float(weights @ square**2 - mean**2), float(weights @ slope)
+
+
+def _mean(activation: Activation, q: float) -> float:
+    """Return E f."""
+    _, weights, _, _, values, _ = _at(activation, q)
+    return float(weights @ values)
 
 
 def _hermite(z: Array) -> Array:

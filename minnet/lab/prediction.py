@@ -12,12 +12,12 @@ from minnet.lab._chain import Step, propagate
 from minnet.lab.finite_width import VarianceBand
 from minnet.lab.subject import subject_of
 from minnet.lab.weights import weight_mean, weight_variance
-from minnet.layers import BatchNorm, Dense, Dropout
+from minnet.layers import BatchNorm, Dense, Dropout, LayerNorm
 from minnet.network import Network
 
 __all__ = ["Prediction", "predict_variances"]
 
-_KNOWN = (Dense, Dropout, BatchNorm)  # themselves: a subclass may compute something else
+_KNOWN = (Dense, Dropout, BatchNorm, LayerNorm)  # themselves: a subclass may compute something else
 _MOST_ROWS = 256  # of X, whose inner products are taken
 _N_GROUPS = 32  # of inputs by their lengths
 _NEGLIGIBLE_MEAN = 0.1  # of a weight: its square times fan_in, against the variance
@@ -27,7 +27,7 @@ _NEGLIGIBLE_MEAN = 0.1  # of a weight: its square times fan_in, against the vari
 class Prediction(VarianceBand):
     """Variances by depth of a given network at its start; made by :func:`predict_variances`.
 
-    It has what a :class:`VarianceBand` has, with a row for each Dense and BatchNorm layer; rows after
+    It has what a :class:`VarianceBand` has, with a row for each Dense, BatchNorm and LayerNorm; rows after
     the first layer that theory knows nothing of are NaN.
 
     Parameters
@@ -87,9 +87,11 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
     - After a BatchNorm the variance is 1 by construction. Gradients are divided by the variance over the
       batch of what it normalizes, which has :math:`E f'^2 / \operatorname{Var} f \ge 1` between two of
       them (Yang et al. 2019, arXiv:1902.08129).
+    - After a LayerNorm it is 1 as well, and what inputs have in common stays. Gradients are divided by the
+      variance over the units, :math:`\operatorname{Var} W\, |y|^2 + \sigma_b^2` of a Dense below.
     - A bias of one value for all units shifts the activation.
-    - There is no prediction from a layer of your own or a residual block on, after a frozen BatchNorm, and
-      where weights have a mean other than 0.
+    - There is no prediction from a layer of your own or a residual block on, after a frozen BatchNorm or a
+      normalization right above a Dropout, and where weights have a mean other than 0.
     - An initializer that looks at data (it has ``adapt``) is taken at its word: the variance is that of
       the weights that are there.
 
@@ -110,11 +112,11 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
     known = [row for row in rows if row.step is not None]
     if not known:
         raise ValueError(f"model must have a layer that can be predicted: {stopped}")
-    has_norm = any(row.normalized for row in known)
-    squares, correlation = _of_inputs(X, has_norm)
+    has_norm = any(row.normalized == "batch" for row in known)
     first = known[0]
+    squares, correlation = _of_inputs(X, has_norm, first.normalized == "row")
     if first.normalized:
-        q, c = np.ones(1), 0.0
+        q, c = np.ones(1), 0.0 if first.normalized == "batch" else correlation
     else:
         q = first.weight_variance * squares + first.bias_variance
         shared = first.weight_variance * squares.mean() * correlation + first.bias_variance
@@ -125,8 +127,9 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
             row.width,
             after.weight_variance if after else 1.0,
             after.bias_variance if after else 0.0,
-            normalized=bool(after and after.normalized),
-            exact=row.normalized,
+            normalized=bool(after and after.normalized == "batch"),
+            row_normalized=bool(after and after.normalized == "row"),
+            exact=bool(row.normalized),
         )
         for row, after in zip(known, [*known[1:], None], strict=True)
     ]
@@ -158,11 +161,11 @@ class _Row:
     weight_variance: float = 1.0
     bias_variance: float = 0.0
     shift: float = 0.0
-    normalized: bool = False
+    normalized: str = ""  # by "batch" or "row"
 
 
 def _rows(network: Network) -> tuple[list[_Row], str]:
-    """Return a row for each Dense and BatchNorm, and why some of them are not known."""
+    """Return a row for each Dense and normalization, and why some of them are not known."""
     rows, kept, stopped = [], 1.0, ""
     for i, layer in enumerate(network.layers):
         fan_in = network.sizes[i]
@@ -186,8 +189,9 @@ def _rows(network: Network) -> tuple[list[_Row], str]:
             f = layer.activation
             row.step = _Shifted(f, row.shift) if f and row.shift else f
             kept = 1.0
-        elif known and layer.trainable and kept == 1:
-            rows[-1].step, rows[-1].normalized = layer.activation, True
+        elif known and (layer.trainable or not layer.differs_in_training) and kept == 1:
+            rows[-1].step = layer.activation
+            rows[-1].normalized = "batch" if layer.differs_in_training else "row"
         else:
             stopped = f"layers[{i}] is {layer!r}"
             if known:
@@ -204,11 +208,15 @@ def _law(network: Network, i: int, name: str) -> tuple[float, float]:
     return weight_mean(*law), weight_variance(*law)
 
 
-def _of_inputs(X: Matrix, signed: bool) -> tuple[Array, float]:
+def _of_inputs(X: Matrix, signed: bool, centered: bool) -> tuple[Array, float]:
     """Return |x|^2 of groups of inputs, and the correlation of two inputs.
 
-    The correlation is the root mean square, or the mean if signed.
+    The correlation is the root mean square, or the mean if signed. ``centered`` has the mean of each row
+    taken away.
     """
+    if centered:
+        X = X[:_MOST_ROWS].toarray() if sparse.issparse(X) else X
+        X = X - X.mean(axis=1, keepdims=True)
     n = X.shape[0]
     squares = X.multiply(X) if sparse.issparse(X) else np.square(X, dtype=np.float64)
     squares = np.asarray(squares.sum(axis=1), dtype=np.float64).ravel()

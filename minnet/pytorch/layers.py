@@ -49,7 +49,7 @@ class TorchActivation(Activation):
 
 
 class Elementwise(Layer):
-    """An activation that follows on no Dense or BatchNorm: :math:`Y = f(X)`.
+    """An activation that follows on no Dense or normalization: :math:`Y = f(X)`.
 
     Parameters
     ----------

@@ -123,9 +123,9 @@ def network_from_torch(
     Parameters
     ----------
     model : torch.nn.Sequential
-        Of Linear, activations, Dropout, BatchNorm1d, Flatten and Identity, also in Sequentials of their
-        own. A Linear and the activation after it are one layer. What minnet does not have, such as
-        ``Mish`` or ``GELU("tanh")``, PyTorch computes. Nothing of the model changes.
+        Of Linear, activations, Dropout, BatchNorm1d, LayerNorm, Flatten and Identity, also in Sequentials
+        of their own. A Linear and the activation after it are one layer. What minnet does not have, such
+        as ``Mish`` or ``GELU("tanh")``, PyTorch computes. Nothing of the model changes.
     y : array-like or tensor, default=None
         Targets, from which the loss is taken if none is given: class indices mean cross-entropy of a
         softmax, zeros and ones of one output or of columns that of sigmoids, and other numbers the

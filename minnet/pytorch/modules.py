@@ -10,7 +10,7 @@ import numpy as np
 
 from minnet.activations import Activation, Identity, LeakyRelu, Relu
 from minnet.common.types import Array
-from minnet.layers import BatchNorm, Dense, Dropout, Layer
+from minnet.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
 from minnet.pytorch.activations import KNOWN, activation_of
 from minnet.pytorch.layers import Elementwise, Softmax
 from minnet.pytorch.recognition import as_array, import_torch
@@ -22,8 +22,9 @@ _LINKS = ("Softmax", "LogSoftmax", "Sigmoid")
 _HOMOGENEOUS = (Relu, LeakyRelu)
 
 _TAKEN = (
-    "model must be a torch.nn.Sequential of Linear, BatchNorm1d with running statistics, Dropout, "
-    "Flatten, Identity, Softmax, LogSoftmax and activations of single elements without parameters"
+    "model must be a torch.nn.Sequential of Linear, BatchNorm1d with running statistics, LayerNorm of one "
+    "dimension, Dropout, Flatten, Identity, Softmax, LogSoftmax and activations of single elements "
+    "without parameters"
 )
 
 #: What the learning rate is multiplied with for a parameter; 0 where it is not trained.
@@ -73,7 +74,9 @@ class Chain:
             while last >= 0 and self.layers[last].only_in_training:
                 last -= 1
         before = self.layers[last] if last >= 0 else None
-        if isinstance(before, Dense | BatchNorm) and isinstance(before.activation, Identity):
+        if isinstance(before, Dense | BatchNorm | LayerNorm) and isinstance(
+            before.activation, Identity
+        ):
             before.activation = activation
             self.parts[last].append((name, module))
         else:
@@ -161,7 +164,7 @@ def read_modules(model: Any, factor: Factor) -> Chain:
         raise TypeError(f"{_TAKEN}, got {', '.join(refused)}")
     widths = [_n_inputs(module) for _, module in parts]
     if not any(widths):
-        raise ValueError("model must have a Linear or a BatchNorm1d, got none")
+        raise ValueError("model must have a Linear, a BatchNorm1d or a LayerNorm, got none")
     weights = [module.weight for _, module in parts if getattr(module, "weight", None) is not None]
     double = bool(weights) and str(weights[0].dtype) == "torch.float64"
     chain = Chain(sizes=[next(filter(None, widths))], dtype="float64" if double else "float32")
@@ -177,6 +180,8 @@ def read_modules(model: Any, factor: Factor) -> Chain:
 def _n_inputs(module: Any) -> int:
     """Return how many inputs a module takes, 0 for any number."""
     kind = _kind(module)
+    if kind == "LayerNorm":
+        return module.normalized_shape[0]
     return module.in_features if kind == "Linear" else getattr(module, "num_features", 0)
 
 
@@ -195,9 +200,11 @@ def _refused(parts: list[tuple[str, Any]]) -> Iterator[str]:
 def _why_not(module: Any) -> str | None:
     """Return what a module has that cannot be read, "" for the module itself, None if there is nothing."""
     kind = _kind(module)
-    if kind in ("Linear", "BatchNorm1d"):
+    if kind in ("Linear", "BatchNorm1d", "LayerNorm"):
         if kind == "BatchNorm1d" and module.running_mean is None:
             return ""
+        if kind == "LayerNorm" and len(module.normalized_shape) != 1:
+            return ", which is not over the columns"
         arrays = [*module.parameters(), *module.buffers()]
         if any(array.is_meta for array in arrays):
             return " without values, on the device 'meta'"
@@ -237,6 +244,10 @@ def _add(chain: Chain, name: str, module: Any, factor: Factor, in_eval: bool) ->
             name, module, norm, gamma=module.weight, beta=module.bias,
             running_mean=module.running_mean, running_var=module.running_var,
         )  # fmt: skip
+    elif kind == "LayerNorm":
+        rate = max(factor(module.weight), factor(module.bias))
+        of_rows = LayerNorm("identity", module.eps, lr_factor=rate)
+        chain.add(name, module, of_rows, gamma=module.weight, beta=module.bias)
     elif kind == "Dropout":
         chain.add(name, module, Dropout(0.0 if in_eval else module.p))
     elif kind in ("Softmax", "LogSoftmax"):

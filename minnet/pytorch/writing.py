@@ -9,7 +9,7 @@ from typing import Any
 from minnet.activations import Identity, Sigmoid
 from minnet.common.entry import entry
 from minnet.common.types import Array
-from minnet.layers import BatchNorm, Dense, Dropout, Layer
+from minnet.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
 from minnet.network import Network
 from minnet.pytorch.activations import module_of
 from minnet.pytorch.layers import Elementwise, Softmax
@@ -26,7 +26,7 @@ def torch_from_network(network: Network, like: Any = None) -> Any:
     Parameters
     ----------
     network : Network
-        Initialized, of Dense, BatchNorm and Dropout with activations that PyTorch has: all but
+        Initialized, of Dense, BatchNorm, LayerNorm and Dropout with activations that PyTorch has: all but
         ``LecunTanh`` and those of your own.
     like : torch.nn.Sequential, default=None
         The model that the network was made of by :func:`network_from_torch`: dtype, device, mode, a first
@@ -86,7 +86,7 @@ def write_model(network: Network, like: Any, with_link: bool) -> Any:
         module = _module(i, layer, network.sizes[i], {"dtype": dtype, "device": device})
         if module is not None:
             model.append(module)
-        if layer.normalizes and not layer.trainable:
+        if isinstance(layer, BatchNorm) and not layer.trainable:
             frozen.append(module)
         if layer.activation is not None and not isinstance(layer.activation, Identity):
             model.append(module_of(layer.activation))
@@ -115,17 +115,20 @@ def _module(i: int, layer: Layer, n_inputs: int, of_tensors: dict[str, Any]) -> 
         if has_bias:
             _set(module.bias, layer.b, layer.trainable and own > 0)
         return module
-    if type(layer) is BatchNorm:
+    if type(layer) in (BatchNorm, LayerNorm):
         trained = layer.trainable and layer.lr_factor > 0
         affine = trained or not ((layer.gamma == 1).all() and (layer.beta == 0).all())
-        module = torch.nn.BatchNorm1d(
-            n_inputs, layer.epsilon, round(1 - layer.momentum, 12), affine, **of_tensors
-        )
+        if type(layer) is LayerNorm:
+            module = torch.nn.LayerNorm(n_inputs, layer.epsilon, affine, **of_tensors)
+        else:
+            module = torch.nn.BatchNorm1d(
+                n_inputs, layer.epsilon, round(1 - layer.momentum, 12), affine, **of_tensors
+            )
+            _set(module.running_mean, layer.running_mean)
+            _set(module.running_var, layer.running_var)
         if affine:
             _set(module.weight, layer.gamma, trained)
             _set(module.bias, layer.beta, trained)
-        _set(module.running_mean, layer.running_mean)
-        _set(module.running_var, layer.running_var)
         return module
     if type(layer) is Dropout:
         return torch.nn.Dropout(layer.rate)

@@ -19,7 +19,7 @@ def _takes_statistics(network: Network) -> Layer | None:
     """Return a layer that takes mean and variance of each mini-batch; one row has no variance."""
     for layer in network.layers:
         # What is no layer the backend refuses.
-        if getattr(layer, "normalizes", False) and layer.trainable:
+        if getattr(layer, "normalizes", False) and layer.differs_in_training and layer.trainable:
             return layer
     return None
 

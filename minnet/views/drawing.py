@@ -14,7 +14,7 @@ from minnet.views.summary import layer_rows, totals
 
 __all__ = ["attributes_with_drawing", "draw"]
 
-_KINDS = {"Dense": "dense", "BatchNorm": "one", "Dropout": "drop"}
+_KINDS = {"Dense": "dense", "BatchNorm": "one", "LayerNorm": "one", "Dropout": "drop"}
 
 _MOST_LAYERS, _AT_ENDS = 48, 16  # drawn; of more layers the first and the last ones
 _GAP = '<div class="minnet-art"></div>'

@@ -13,6 +13,7 @@
 #include "dropout_layer.h"
 #include "losses.h"
 #include "norm_layer.h"
+#include "row_norm_layer.h"
 #include "skip_layer.h"
 #include "sparse_layer.h"
 
@@ -27,6 +28,7 @@ static void layer_forward(step_context *c, ptrdiff_t i) {
         break;
     case LAYER_DROPOUT: dropout_layer_forward(c, i); break;
     case LAYER_BATCH_NORM: norm_layer_forward(c, i); break;
+    case LAYER_LAYER_NORM: row_norm_layer_forward(c, i); break;
     case LAYER_SPLIT: split_layer_forward(c, i); break;
     case LAYER_ADD: add_layer_forward(c, i); break;
     }
@@ -40,6 +42,7 @@ static void layer_backward(step_context *c, ptrdiff_t i) {
         break;
     case LAYER_DROPOUT: dropout_layer_backward(c, i); break;
     case LAYER_BATCH_NORM: norm_layer_backward(c, i); break;
+    case LAYER_LAYER_NORM: row_norm_layer_backward(c, i); break;
     case LAYER_SPLIT: split_layer_backward(c, i); break;
     case LAYER_ADD: add_layer_backward(c, i); break;
     }

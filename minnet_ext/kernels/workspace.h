@@ -32,7 +32,8 @@ typedef struct {
     real *d;     /* the gradient of the loss by Z */
     real *extra; /* what a layer keeps for its way back: dropout its mask, normalization X_hat; or a
                   * split for its add */
-    real *inverse; /* of each column: normalization's 1 / standard deviation, an add's part of ds */
+    real *inverse; /* of each column: normalization's 1 / standard deviation (LayerNorm's is of each
+                    * row), an add's part of ds */
 } layer_buffers;
 
 typedef struct {
@@ -155,6 +156,7 @@ static void lay_out_layers(workspace *w, arena *a, const minnet_network *net,
         if (layer && (layer->kind == LAYER_BATCH_NORM || layer->kind == LAYER_ADD)) {
             b.inverse = TAKE(b.ld, real);
         }
+        if (layer && layer->kind == LAYER_LAYER_NORM) b.inverse = TAKE(batch, real);
         if (w->at) w->at[i] = b;
     }
 }

@@ -283,7 +283,11 @@ def own(base, module):
     found, queue = [], [base]
     while queue:
         subclasses = queue.pop().__subclasses__()
-        found += [cls for cls in subclasses if cls.__module__ == module.__name__]
+        found += [
+            cls
+            for cls in subclasses
+            if cls.__module__ == module.__name__ and not cls.__name__.startswith("_")
+        ]
         queue += subclasses
     return found
 

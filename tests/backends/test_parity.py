@@ -25,7 +25,9 @@ from parity import (
 )
 from scipy import sparse
 
-from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, Network, Residual
+from minnet import (
+    SGD, Adam, BatchNorm, Dense, Dropout, LayerNorm, MinNetClassifier, Network, Residual,
+)  # fmt: skip
 from minnet.activations import _BY_NAME, Activation, Relu
 from minnet.backends import Hyper, list_backends, make_backend
 from minnet.layers import Layer
@@ -99,6 +101,17 @@ def test_large_sizes(backend, fan_in, fan_out, dtype):
     compare_sizes(backend, fan_in, fan_out, dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mode", ["fused", "clip_norm"])
+@pytest.mark.parametrize("batch_size", [1, 7, 26])
+@needs_cython
+def test_rows_of_any_length_are_normalized(mode, batch_size, dtype):
+    one = case(dtype=dtype, mode=mode, batch_size=batch_size, alpha=0.1)
+    for n in SIZES[:-2]:
+        layers = [LayerNorm("silu"), Dense(n), LayerNorm("tanh"), Dense(3)]
+        compare("cython", one, layers=layers, n_features=n)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("fan_in", SIZES)
@@ -126,7 +139,10 @@ WIDE = [
     BatchNorm("relu"),
     Dropout(0.3),
     Dense(100, "gelu"),
-    Residual([Dense(90, "tanh"), Residual([Dense(90)], 0.3, True), Dense(100)], 0.5, True),
+    LayerNorm("tanh"),
+    Residual(
+        [Dense(90, "tanh"), Residual([Dense(90)], 0.3, True), LayerNorm(), Dense(100)], 0.5, True
+    ),
     Dense(5),
 ]
 

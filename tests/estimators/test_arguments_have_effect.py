@@ -18,6 +18,7 @@ from minnet import (
     BatchNorm,
     Dense,
     Dropout,
+    LayerNorm,
     MinNetClassifier,
     MinNetRegressor,
     Network,
@@ -202,6 +203,7 @@ OF_BOTH = {"activation": "relu", "lr_factor": 0.5, "trainable": False}
 OF_LAYERS = [
     (Dense(5, "tanh"), OF_BOTH | {"units": 4, "init": "he", "bias_init": 0.5, "bias_lr_factor": 0.5}),
     (BatchNorm("tanh"), OF_BOTH | {"momentum": 0.5, "epsilon": 0.1}),
+    (LayerNorm("tanh"), OF_BOTH | {"epsilon": 0.1}),
     (Dropout(), {"rate": 0.2}),
 ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from minnet import (
     BatchNorm,
     Dense,
     Dropout,
+    LayerNorm,
     MinNetClassifier,
     MinNetRegressor,
     MinNetTransformer,
@@ -31,7 +32,7 @@ from minnet.layers import Layer
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 
 LAYERS = [
-    BatchNorm(),
+    LayerNorm(),
     Dense(12, "tanh"),
     Dropout(0.5),
     Dense(7),
@@ -75,6 +76,9 @@ def test_activations_are_those_of_the_layer(fitted, iris, layer, position):
         elif isinstance(of, BatchNorm):
             scaled = (Y - of.running_mean) / np.sqrt(of.running_var + of.epsilon)
             Y = of.activation(of.gamma * scaled + of.beta)
+        elif isinstance(of, LayerNorm):
+            of_row = (Y.T - Y.mean(axis=1)) / np.sqrt(Y.var(axis=1) + of.epsilon)
+            Y = of.activation(of.gamma * of_row.T + of.beta)
         expected = Y if i == position else None
     got = fitted.activations(X, layer)
     assert got.shape == expected.shape

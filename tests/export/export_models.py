@@ -5,7 +5,9 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network, Residual
+from minnet import (
+    BatchNorm, Dense, Dropout, LayerNorm, MinNetClassifier, MinNetRegressor, Network, Residual,
+)  # fmt: skip
 from minnet.activations import Activation
 from minnet.layers import Layer
 from minnet.losses import Loss, SquaredError
@@ -63,6 +65,7 @@ def network(activation, dtype, loss="squared_error"):
         BatchNorm(activation),
         Dropout(0.5),
         Dense(7, activation),
+        LayerNorm(activation, epsilon=1e-3),
         Residual([Dense(8, activation), Residual([Dense(8)], -0.3), Dense(7)], 0.5),
         Dense(3),
     ]
@@ -72,6 +75,8 @@ def network(activation, dtype, loss="squared_error"):
     norm.running_var[...] = np.geomspace(1e-3, 5, 9)
     norm.gamma[...] = np.linspace(-1, 2, 9)
     norm.beta[...] = np.linspace(1, -1, 9)
+    net.layers[4].gamma[...] = np.linspace(2, -1, 7)
+    net.layers[4].beta[...] = np.linspace(-1, 1, 7)
     return net
 
 

@@ -66,6 +66,7 @@ from minnet import (
     BatchNorm,
     Dense,
     Dropout,
+    LayerNorm,
     MinNetClassifier,
     MinNetRegressor,
     Network,
@@ -226,6 +227,7 @@ CALLS = {
     "BatchNorm": _layer(
         BatchNorm, activation="tanh", momentum=0.9, epsilon=1e-5, trainable=True, lr_factor=1.0
     ),
+    "LayerNorm": _layer(LayerNorm, activation="tanh", epsilon=1e-5, trainable=True, lr_factor=1.0),
     "Residual": _layer(
         Residual, layers=[Dense(4)], scale=0.5, trainable_scale=True, scale_lr_factor=1.0
     ),

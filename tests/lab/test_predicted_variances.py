@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 
-from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, Network
+from minnet import BatchNorm, Dense, Dropout, LayerNorm, MinNetClassifier, Network
 from minnet.initializers import (
     Constant,
     FromArray,
@@ -117,6 +117,17 @@ NETWORKS = {
     "some batch norm": [
         *(Dense(200, "tanh"), Dense(150), BatchNorm("tanh"), Dense(200), BatchNorm("relu")),
         Dense(100, "tanh"),
+    ],
+    "layer norm": [layer for n in (200, 150, 200) for layer in (Dense(n), LayerNorm("relu"))],
+    "some layer norm": [
+        *(Dense(200, "tanh"), Dense(150), LayerNorm("tanh"), Dense(200), LayerNorm("relu")),
+        Dense(100, "tanh"),
+    ],
+    "layer norm of activations": [
+        *(Dense(200, "relu"), LayerNorm(), Dense(150, "relu"), LayerNorm(), Dense(200, "tanh")),
+    ],
+    "both norms": [
+        *(Dense(200), BatchNorm("tanh"), Dense(150), LayerNorm("tanh"), Dense(200, "tanh")),
     ],
 }
 
@@ -241,6 +252,31 @@ def test_batch_normalization_of_the_input():
     assert_allclose(m["Z", "rms"][:3] ** 2, prediction.variances[:3], rtol=0.1)
     gradients = m["dZ", "rms"][:3] ** 2 / m["dZ", "rms"][2] ** 2
     assert_allclose(gradients, prediction.gradient_variances[:3], rtol=0.2)
+
+
+@pytest.mark.parametrize("of", [np.asarray, sparse.csr_matrix])
+def test_layer_normalization_of_the_input(of):
+    lengths = np.geomspace(0.1, 10, 300)[:, np.newaxis]
+    data = 3 * lengths * X + 1
+    layers = [LayerNorm("tanh"), Dense(200), LayerNorm("tanh"), Dense(200, "tanh"), Dense(10)]
+    net = Network(layers, bias_init="zeros").initialize(200, random_state=0)
+    prediction, m = predict_variances(net, of(data)), probe(net, data, T)
+    assert_allclose(prediction.variances[[0, 2]], 1)
+    assert_allclose(m["Z", "rms"][:4] ** 2, prediction.variances[:4], rtol=0.1)
+    gradients = m["dZ", "rms"][:4] ** 2 / m["dZ", "rms"][3] ** 2
+    assert_allclose(gradients, prediction.gradient_variances[:4], rtol=0.2)
+
+
+def test_gradients_through_layer_normalization_grow_as_without():
+    """By E f'^2 / E f^2 a layer: 1 for ReLU, whatever the sizes of the weights."""
+    for gain in (0.1, 1.0, 10.0):
+        layers = [layer for _ in range(5) for layer in (Dense(1000), LayerNorm("relu"))]
+        init = {"name": "lecun_normal", "gain": gain}
+        net = Network([*layers, Dense(10)], init=init).initialize(200, random_state=0)
+        prediction = predict_variances(net, X)
+        normalized = prediction.gradient_variances[1:-1:2]
+        assert_allclose(normalized[:-1] / normalized[1:], 1, rtol=3e-3)  # less 2 of 1000 directions
+        assert_allclose(prediction.standard_errors[1:-1:2], 0)
 
 
 def test_a_linear_model_has_one_row():

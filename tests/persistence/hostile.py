@@ -89,6 +89,7 @@ VALUES = (
     {"loss": "huber", "config": {"delta": "1"}},
     {"layer": "Dense", "config": {"units": 10**12}},
     {"layer": "BatchNorm", "config": {}},
+    {"layer": "LayerNorm", "config": {"epsilon": 0}},
     {"layer": "Dropout", "config": {"rate": 1}},
     {"random_state": "layers.0.W", "position": 0, "gauss": None},
 )

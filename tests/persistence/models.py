@@ -12,6 +12,7 @@ from minnet import (
     BatchNorm,
     Dense,
     Dropout,
+    LayerNorm,
     MinNetClassifier,
     MinNetRegressor,
     Network,
@@ -71,6 +72,7 @@ CLASSIFIERS = {
             BatchNorm("tanh", momentum=0.5),
             Dropout(0.2),
             Dense(4, "softsign", init=np.full((5, 4), 0.1), lr_factor=0.5),
+            LayerNorm("silu", epsilon=1e-3, lr_factor=2.0),
         ],
     },
 }

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minnet import SGD, BatchNorm, Dense, Dropout, MinNetClassifier, Network, copy_weights
+from minnet import (
+    SGD,
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    MinNetClassifier,
+    Network,
+    copy_weights,
+)  # fmt: skip
 from minnet.lab import diagnose, find_learning_rate, jacobians, probe
 from minnet.lab.subject import network_of, subject_of
 from minnet.layers import Layer
@@ -93,7 +102,7 @@ def test_the_last_link_comes_back_once(link, loss):
 
 
 def test_a_trained_network_goes_to_pytorch():
-    layers = [Dense(6, "gelu"), BatchNorm("tanh"), Dropout(0.1)]
+    layers = [Dense(6, "gelu"), BatchNorm("tanh"), Dropout(0.1), Dense(5), LayerNorm("silu", 0.1)]
     clf = MinNetClassifier(layers=layers, max_iter=3, tol=0, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minnet import BatchNorm, Dense, Network, copy_weights
+from minnet import BatchNorm, Dense, LayerNorm, Network, copy_weights
 from minnet.lab import diagnose, jacobians, probe
 from minnet.lab.probe import one_pass
 from minnet.lab.subject import step_of, subject_of
@@ -53,12 +53,12 @@ CRITERIA = {
 
 
 def by_autograd(model, criterion, y, dtype=torch.float64):
-    """Return loss, all outputs of Linear and BatchNorm1d with their gradients, and of the weights."""
+    """Return loss, all outputs of Linear and normalization with their gradients, and of the weights."""
     model = copy.deepcopy(model).train()
     h, outputs = torch.tensor(X, dtype=dtype), []
     for module in leaves(model):
         h = module(h.clone())
-        if isinstance(module, nn.Linear | nn.BatchNorm1d):
+        if isinstance(module, nn.Linear | nn.BatchNorm1d | nn.LayerNorm):
             h.retain_grad()
             outputs.append(h)
     of_classes = isinstance(criterion, nn.CrossEntropyLoss | nn.NLLLoss)
@@ -79,12 +79,13 @@ def assert_same(model, criterion, y, dtype=torch.float64, tolerance=1e-12):
     rows = [
         ctx
         for ctx, layer in zip(contexts, network.layers, strict=True)
-        if isinstance(layer, Dense | BatchNorm)
+        if isinstance(layer, Dense | BatchNorm | LayerNorm)
     ]
     for ctx, output in zip(rows, outputs, strict=True):
         assert_allclose(ctx.Z, output.detach(), atol=10 * tolerance)
         assert_allclose(ctx.dZ, output.grad, atol=10 * tolerance)
-    trained = [module for module in leaves(model) if isinstance(module, nn.Linear | nn.BatchNorm1d)]
+    kinds = nn.Linear | nn.BatchNorm1d | nn.LayerNorm
+    trained = [module for module in leaves(model) if isinstance(module, kinds)]
     views, grads = [view for view in network.views(flat) if view], iter(gradients)
     for module, view in zip(trained, views, strict=True):
         for parameter, gradient in zip((module.weight, module.bias), view.values(), strict=True):
@@ -251,6 +252,8 @@ def test_other_optimizers_are_refused_in_a_sentence(optimizer, error, said):
         ([nn.Conv2d(1, 2, 3), nn.Linear(D, 3)], TypeError, r"got 0: Conv2d\(1, 2"),
         ([nn.Sequential(nn.Linear(D, 3), nn.GLU()), nn.PReLU()], TypeError, r"0.1: GLU\(.*, 1: PReLU"),
         ([nn.Linear(D, 3), nn.BatchNorm1d(3, track_running_stats=False)], TypeError, "1: BatchNorm1d"),
+        ([nn.LayerNorm((2, D)), nn.Linear(D, 3)], TypeError, "0: LayerNorm.* not over the columns"),
+        ([nn.LayerNorm(4), nn.Linear(D, 3)], ValueError, "4 inputs for 1: Linear"),
         ([nn.Linear(D, 3), nn.Softmax(dim=0)], TypeError, "not over the columns"),
         ([nn.Linear(D, 3), nn.Linear(4, 3)], ValueError, "3 inputs for 1: Linear"),
         ([nn.Linear(D, 3, device="meta")], TypeError, "0: Linear.* without values"),

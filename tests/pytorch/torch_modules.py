@@ -33,6 +33,11 @@ SHAPES = {
     "norm after": lambda f: [nn.Linear(D, 6), f(), nn.BatchNorm1d(6, eps=0.1), nn.Linear(6, 3)],
     "norm alone": lambda f: [nn.Linear(D, 6), nn.BatchNorm1d(6, affine=False), f(), nn.Linear(6, 3)],
     "norm first": lambda f: [nn.BatchNorm1d(D), nn.Linear(D, 6), f(), nn.Linear(6, 3)],
+    "rows before": lambda f: [nn.Linear(D, 6), nn.LayerNorm(6), f(), nn.Linear(6, 3)],
+    "rows after": lambda f: [nn.Linear(D, 6), f(), nn.LayerNorm(6, eps=0.1), nn.Linear(6, 3)],
+    "rows alone": lambda f: [
+        nn.LayerNorm(D), nn.Linear(D, 6), nn.LayerNorm([6], elementwise_affine=False), f(), nn.Linear(6, 3)
+    ],
     "first": lambda f: [f(), nn.Linear(D, 6), f(), f(), nn.Linear(6, 3)],
     "nested": lambda f: [
         nn.Flatten(), nn.Sequential(nn.Linear(D, 6), nn.Sequential(f(), nn.Identity())), nn.Linear(6, 3)

@@ -12,6 +12,7 @@ from minnet import (
     BatchNorm,
     Dense,
     Dropout,
+    LayerNorm,
     MinNetClassifier,
     MinNetRegressor,
     Network,
@@ -19,6 +20,7 @@ from minnet import (
 )
 from minnet.callbacks import Callback
 from minnet.descend import shuffled_order
+from minnet.training.cut import Cut
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(41, 6))
@@ -116,6 +118,16 @@ BY = {
 
 def known(est):
     return {"classes": [0, 1]} if isinstance(est, MinNetClassifier) else {}
+
+
+def test_one_row_is_normalized_over_its_inputs():
+    layers = [Dense(5), LayerNorm("tanh"), Dense(1)]
+    net = Network(layers, "squared_error").initialize(6, random_state=0)
+    before = net.params.copy()
+    assert Cut(net, 21, 10).n_steps == 3
+    train(net, 1, 1)
+    train(net, 41, 1)
+    assert not np.array_equal(net.params, before)
 
 
 @pytest.mark.parametrize("cls", [MinNetClassifier, MinNetRegressor])

@@ -9,7 +9,7 @@ import numpy as np
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
-from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.remedy import Remedy, by_batch
 from minnet.lab.diagnosis.trial import Trial
 from minnet.layers import Dropout
 
@@ -95,7 +95,7 @@ def _too_much_dropout(case: Case) -> Found | None:
 )
 def _batch_norm_harms(case: Case) -> Found | None:
     layers = case.network.layers
-    normalizing = [i for i, layer in enumerate(layers) if layer.normalizes and layer.trainable]
+    normalizing = [i for i, layer in enumerate(layers) if by_batch(layer) and layer.trainable]
     if not normalizing or (case.fitted and case.learned):
         return None
     first, without = normalizing[0], Remedy({"batch_norm": False})

@@ -28,7 +28,7 @@ from minnet.optimizers import Optimizer
 from minnet.pytorch.layers import Softmax
 from minnet.residual import without_open_skips
 
-__all__ = ["Remedy", "changed_optimizer"]
+__all__ = ["Remedy", "by_batch", "changed_optimizer"]
 
 #: Changes of the layers, which the other arguments do not say where ``layers`` lists them.
 _OF_LAYERS = (
@@ -299,6 +299,11 @@ def _changed_layers(
     return new
 
 
+def by_batch(layer: Layer) -> bool:
+    """Return whether a layer takes mean and variance of each mini-batch, as BatchNorm does."""
+    return layer.normalizes and layer.differs_in_training
+
+
 def _is_linear(layer: Layer) -> bool:
     return layer.activation is None or isinstance(layer.activation, Identity)
 
@@ -321,10 +326,10 @@ def _normalized(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def _not_normalized(layers: Sequence[Layer]) -> list[Layer]:
-    """Return layers without those that normalize, whose activation their Dense takes over."""
+    """Return layers without those that normalize by the batch, whose activation their Dense takes over."""
     new: list[Layer] = []
     for layer in layers:
-        if not layer.normalizes:
+        if not by_batch(layer):
             new.append(layer)
         elif new and _is_linear(new[-1]) and new[-1].takes_activation:
             new[-1].activation = layer.activation

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from minnet.lab.diagnosis.case import Case
-from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.remedy import Remedy, by_batch
 from minnet.lab.diagnosis.weights import weights_to_try
 from minnet.layers import Dropout
 
@@ -48,7 +48,7 @@ def settings_to_try(case: Case) -> list[Remedy]:
     if network.loss_.output == "identity" and not getattr(model, "scale_targets", False):
         changes.append({"scale_targets": True})
     changes.append({"scaler": MaxAbsScaler() if sparse.issparse(case.X) else StandardScaler()})
-    if any(layer.normalizes for layer in network.layers):
+    if any(map(by_batch, network.layers)):
         changes.append({"batch_norm": False})
     if len(case.hidden) >= _DEEP:
         changes += [remedy.changes for remedy in weights_to_try(case, depth=True)[:2]]

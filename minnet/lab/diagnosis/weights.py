@@ -14,7 +14,7 @@ from minnet.initializers.base import Initializer
 from minnet.initializers.mean_field import find_critical_point
 from minnet.initializers.of_network import resolve
 from minnet.lab.diagnosis.case import Case
-from minnet.lab.diagnosis.remedy import Remedy, first_hidden
+from minnet.lab.diagnosis.remedy import Remedy, by_batch, first_hidden
 from minnet.lab.rows import ends_branch
 from minnet.lab.weights import weight_mean, weight_variance
 from minnet.network import Network
@@ -60,8 +60,7 @@ def weights_to_try(case: Case, *, depth: bool = False) -> list[Remedy]:
         remedies += [
             Remedy({"activation": name, "init": "orthogonal"}) for name in ("selu", "tanh")
         ]
-    normalizes = any(layer.normalizes for layer in network.layers)
-    return [*remedies, Remedy({"batch_norm": not normalizes}), *fewer]
+    return [*remedies, Remedy({"batch_norm": not any(map(by_batch, network.layers))}), *fewer]
 
 
 def _activation(case: Case) -> Activation:
