@@ -43,8 +43,8 @@ LISTS = [
     ([Dense(4), BatchNorm(LINEAR), Dense(3)], [Dense(4, LINEAR), BatchNorm(LINEAR), Dense(3, "tanh")]),
     ([Dense(4), LayerNorm(), Dropout(0.1)], [Dense(4, LINEAR), LayerNorm("tanh"), Dropout(0.1)]),
     ([Dense(4), LayerNorm("relu"), Dense(3)], [Dense(4, LINEAR), LayerNorm("relu"), Dense(3, "tanh")]),
-    ([LayerNorm(), Dense(4, "relu")], [LayerNorm(LINEAR), Dense(4, "relu")]),
-    ([Dense(4, "relu"), LayerNorm()], [Dense(4, "relu"), LayerNorm(LINEAR)]),
+    ([LayerNorm(), Dense(4)], [LayerNorm(LINEAR), Dense(4, "tanh")]),
+    ([Dense(4, "relu"), LayerNorm(), Dense(3)], [Dense(4, "relu"), LayerNorm(LINEAR), Dense(3, "tanh")]),
     ([BatchNorm(), Dropout(0.1), Dense(4)], [BatchNorm(LINEAR), Dropout(0.1), Dense(4, "tanh")]),
 ]  # fmt: skip
 
