@@ -289,7 +289,7 @@ class Dense(Layer):
         Outputs, fan_out.
     activation : str, Activation or None, default=None
         A name from :func:`minnet.activations.list_activations` or an object. None in the ``layers`` of
-        an estimator: the estimator's, where no batch normalization follows that takes it or names its
+        an estimator: the estimator's, where no normalization follows that takes it or names its
         own. None in a :class:`minnet.Network`: the layer is linear. ``"identity"`` is linear anywhere.
     init : str, dict, Initializer, array, callable or None, default=None
         Of ``W``, shape (fan_in, fan_out); None leaves it to the network.

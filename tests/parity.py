@@ -5,8 +5,17 @@ import itertools
 import numpy as np
 
 from minnet import (
-    SGD, Adam, AdamW, BatchNorm, Dense, Dropout, LayerNorm, Network, Residual, RMSProp,
-)  # fmt: skip
+    SGD,
+    Adam,
+    AdamW,
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    Network,
+    Residual,
+    RMSProp,
+)
 from minnet.activations import _BY_NAME
 from minnet.backends import Hyper, make_backend
 from minnet.losses import Huber, Quantile, SquaredError

@@ -92,8 +92,8 @@ def given_layers(estimator: Estimator) -> list[Layer]:
 def taking_activation(layers: Sequence[Layer]) -> list[Layer]:
     """Return those of hidden layers after which the estimator's activation comes.
 
-    A Dense begins a hidden layer, to which the batch normalizations and dropouts after it belong. It has
-    the activation once: after its last batch normalization, or after the Dense where there is none. If
+    A Dense begins a hidden layer, to which the normalizations and dropouts after it belong. It has
+    the activation once: after its last normalization, or after the Dense where there is none. If
     one of them names an activation, "identity" included, it has that alone. Where a residual block begins
     or ends, so does what belongs together.
 
@@ -156,7 +156,7 @@ def warn_of_output_layer(estimator: Estimator, network: Network, n_classes: int)
 def hidden_layers(layers: Sequence[Layer]) -> list[int]:
     """Return the position of the last layer of each hidden layer among a network's layers.
 
-    A hidden layer begins with a layer that is neither batch normalization nor dropout nor the beginning or
+    A hidden layer begins with a layer that is neither normalization nor dropout nor the beginning or
     end of a residual block, and ends before the next such one; the last of them is the output.
 
     Examples

@@ -153,10 +153,10 @@ class BaseMinNet(
         Of the biases. "auto" draws those of a hidden layer as one more row of weights where "auto"
         picked the initializer of the weights, and is "zeros" otherwise.
     layers : list of Layer, default=None
-        The hidden layers themselves (Dense, Dropout, BatchNorm, your own), instead of
+        The hidden layers themselves (Dense, Dropout, BatchNorm, LayerNorm, your own), instead of
         ``hidden_layer_sizes``, ``dropout`` and ``batch_norm``. They are copied; the output layer is added,
         with its softmax where there is one. A Dense that names no activation has that of the estimator,
-        which comes after a BatchNorm that follows it and names none; ``Dense(64, "identity")`` is linear.
+        which comes after a normalization that follows and names none; ``Dense(64, "identity")`` is linear.
         A last Dense that looks like an output layer, of as many units as there are outputs or classes and
         with no activation named, linear or a sigmoid where the output has one, is warned of.
         Their parameters are searched by names such as ``layers__0__units``.

@@ -66,7 +66,7 @@ class InspectionMixin:
             Inputs, a row for each sample.
         layer : int or str, default=-1
             Which hidden layer, counted from 0 or, if negative, from the end. One is a Dense layer (or
-            one of your own) with the BatchNorm and Dropout that follow it. "layers[2]" is the layer of
+            one of your own) with the normalization and Dropout that follow it. "layers[2]" is the layer of
             the network that :meth:`summary` numbers 2, and nothing of what follows it.
 
         Returns

@@ -37,7 +37,7 @@ class InitializerSupport:
     def activation_below(self, layer_index: int) -> Activation | None:
         """Return the activation whose output comes into a layer, or None if data do.
 
-        Dropout between them does not count, and a linear batch normalization does: what was below it no
+        Dropout between them does not count, and a linear normalization does: what was below it no
         longer matters.
 
         Parameters
@@ -54,7 +54,7 @@ class InitializerSupport:
         """
         check_whole("layer_index", layer_index, 0, len(self.layers) - 1)
         for below in reversed(self.layers[:layer_index]):
-            # A linear batch normalization has made mean 0 and variance 1 of whatever was below it.
+            # A linear normalization has made mean 0 and variance 1 of whatever was below it.
             if below.activation is not None:
                 return below.activation
         return None
@@ -62,7 +62,7 @@ class InitializerSupport:
     def activation_above(self, layer_index: int) -> Activation:
         """Return the activation that the output of a layer goes through.
 
-        Its own; where the layer is linear and batch normalization or dropout follows, theirs.
+        Its own; where the layer is linear and normalization or dropout follows, theirs.
 
         Parameters
         ----------

@@ -35,9 +35,9 @@ _DESCRIPTION = ("layers", "activations", "index", "hidden", "fan_in", "fan_out")
 class Measurement(Shown):
     r"""What was measured in a network at one moment; made by :func:`minnet.lab.probe`.
 
-    Its rows are the layers with pre-activations ``Z`` and activations ``Y``, in their order: Dense and
-    BatchNorm, and layers of a user that leave both in their context. Each number is found by the name of
-    an array and the name of a statistic, ``m["Y", "sd"]``, and is an array with one number a row.
+    Its rows are the layers with pre-activations ``Z`` and activations ``Y``, in their order: Dense,
+    normalizations, and layers of a user that leave both in their context. Each number is found by the
+    name of an array and the name of a statistic, ``m["Y", "sd"]``, and is an array with one number a row.
 
     =============== =========================================================================
     array
@@ -94,7 +94,7 @@ class Measurement(Shown):
     index : ndarray of int
         Where the rows' layers are in ``network.layers``.
     hidden : ndarray of bool
-        Which rows to compare by depth: not the output, and not a Dense that a BatchNorm normalizes.
+        Which rows to compare by depth: not the output, and not a Dense that is normalized above.
     fan_in, fan_out : ndarray of int
 
     Examples

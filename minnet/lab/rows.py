@@ -53,6 +53,6 @@ def on_main_line(network: Network, places: Sequence[int]) -> list[bool]:
 
 
 def _is_hidden(network: Network, i: int) -> bool:
-    """Return whether layer ``i`` is not one that a BatchNorm above normalizes."""
+    """Return whether layer ``i`` is not one that the next above normalizes."""
     above = [layer for layer in network.layers[i + 1 :] if not layer.only_in_training]
     return not (network.layers[i].fully_connected and above and above[0].normalizes)

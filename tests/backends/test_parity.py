@@ -26,8 +26,16 @@ from parity import (
 from scipy import sparse
 
 from minnet import (
-    SGD, Adam, BatchNorm, Dense, Dropout, LayerNorm, MinNetClassifier, Network, Residual,
-)  # fmt: skip
+    SGD,
+    Adam,
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    MinNetClassifier,
+    Network,
+    Residual,
+)
 from minnet.activations import _BY_NAME, Activation, Relu
 from minnet.backends import Hyper, list_backends, make_backend
 from minnet.layers import Layer

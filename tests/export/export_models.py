@@ -6,8 +6,15 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet import (
-    BatchNorm, Dense, Dropout, LayerNorm, MinNetClassifier, MinNetRegressor, Network, Residual,
-)  # fmt: skip
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    MinNetClassifier,
+    MinNetRegressor,
+    Network,
+    Residual,
+)
 from minnet.activations import Activation
 from minnet.layers import Layer
 from minnet.losses import Loss, SquaredError

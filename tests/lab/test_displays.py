@@ -435,7 +435,7 @@ def test_networks_without_a_place_in_the_diagram():
     normed = Network([Dense(9), BatchNorm("relu"), Dense(2)]).initialize(36, random_state=0)
     for net in (mixed, normed):
         with pytest.raises(
-            ValueError, match="hidden Dense layers of one activation and no BatchNorm"
+            ValueError, match="hidden Dense layers of one activation and no normalization"
         ):
             PhaseDiagramDisplay.from_estimator(net)
     with pytest.raises(ValueError, match="sigma_w must be numbers of at least 0"):

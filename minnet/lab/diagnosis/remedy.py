@@ -232,7 +232,7 @@ class _Key(np.random.RandomState):
 
 
 def first_hidden(layers: Sequence[Layer], n: int) -> list[Layer]:
-    """Return the first hidden layers, with the batch normalizations and dropouts that belong to them."""
+    """Return the first hidden layers, with the normalizations and dropouts that belong to them."""
     ends = hidden_layers([*layers, Dense(1)])  # the output comes after
     if not ends or n <= 0:
         return list(layers)

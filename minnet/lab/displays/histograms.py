@@ -51,7 +51,7 @@ class _HistogramDisplay:
         quantity : str, optional
             Which array of the measurement.
         hidden_only : bool, default=True
-            Leave out the output layer, and linear layers below a BatchNorm.
+            Leave out the output layer, and linear layers below a normalization.
         ax : matplotlib axes, optional
             Where to draw; None makes new axes.
         kind : {"ridges", "lines"}, default="ridges"
@@ -112,7 +112,7 @@ class _HistogramDisplay:
         quantity : str, optional
             Which array of the measurement; the first that the class names unless given.
         hidden_only : bool, default=True
-            Leave out the output layer, and linear layers below a BatchNorm.
+            Leave out the output layer, and linear layers below a normalization.
         n_bins : int, default=64
             How many bins the histogram has.
         ax : matplotlib axes, optional

@@ -151,7 +151,7 @@ class PhaseDiagramDisplay:
         activations = {layer.activation or Identity() for layer in hidden}
         if len(activations) != 1 or any(layer.normalizes for layer in network.layers):
             raise ValueError(
-                "estimator must have hidden Dense layers of one activation and no BatchNorm, got "
+                "estimator must have hidden Dense layers of one activation and no normalization, got "
                 f"{network.layers}"
             )
         points = [
