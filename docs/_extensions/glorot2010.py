@@ -4,7 +4,8 @@ The build measures and draws the part (from the curves and records in examples/g
 long) and inserts the paper's statement, the picture, tables and verdicts; the directive's content says in
 the caption what to see. Arguments other than the names of parts: ``verdicts``, a line for each claim;
 ``overview``, a small picture of errors; ``length``, how long was trained; ``claims``, what was measured
-for each claim; and ``trainings``, the tables of the curves.
+for each claim; ``rules``, the verdicts by other rules and on untrained networks; and ``trainings``, the
+tables of the curves.
 
 What was drawn is kept in docs/_build/glorot2010 and drawn again when the code there, the curves or the
 records have changed, not when minnet has; ``make clean`` forgets it.
@@ -21,14 +22,16 @@ from docutils.parsers.rst import directives
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-from examples.glorot2010 import figure11, figures, inventory
+from examples.glorot2010 import figure11, figures, inventory, rate_choices
 from examples.glorot2010.curves import read_curves
 from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED
 from examples.glorot2010.wording import (
+    NOTHING,
     OUTCOME_WORDS,
     claims_table,
     heading,
+    history,
     origin,
     rule_words,
     verdict_words,
@@ -50,9 +53,8 @@ class Part(SphinxDirective):
         config = self.config
         folder = Path(config.glorot2010_curves)
         drawn = Drawn(Path(self.env.srcdir) / FOLDER, folder, config.glorot2010_width)
-        if part in ("claims", "verdicts"):
-            lines = claims_table([drawn.record(part) for part in figures.PARTS])
-            return [_claims(lines) if part == "claims" else _verdicts(lines)]
+        if part in _TABLES:
+            return [_TABLES[part](claims_table([drawn.record(part) for part in figures.PARTS]))]
         if part == "overview":
             name = drawn.overview()
             return [
@@ -64,7 +66,7 @@ class Part(SphinxDirective):
         if part == "trainings":
             return _tables(inventory.tables(drawn.trained(), folder))
         if part not in figures.PARTS:
-            others = "claims, length, overview, trainings, verdicts"
+            others = "claims, length, overview, rules, trainings, verdicts"
             raise self.error(f"no part {part!r}: {', '.join(figures.PARTS)}, {others}")
         return self.shown(drawn.record(part))
 
@@ -100,7 +102,8 @@ class Part(SphinxDirective):
         for verdict in record["verdicts"]:
             outcome, measured = verdict_words(verdict)
             text = nodes.paragraph("", "", nodes.strong("", outcome), nodes.Text(f" {measured}"))
-            found.append(nodes.container("", text, classes=["verdict", verdict["outcome"]]))
+            said = _paragraph(f"{'; '.join(history(verdict)).capitalize()}.", classes=["rule"])
+            found.append(nodes.container("", text, said, classes=["verdict", verdict["outcome"]]))
         if record["verdicts"]:
             found.append(_paragraph(rule_words(record), classes=["rule"]))
         return found
@@ -138,12 +141,15 @@ class Drawn:
             return None
         numbers = json.loads((self.folder / "figure11.json").read_text())["numbers"]
         name = "overview.png"
-        figure11.draw_overview(numbers).savefig(self.folder / name, dpi=150)
+        figure = figure11.draw_overview(numbers)
+        figures.stamp(figure, numbers)
+        figure.savefig(self.folder / name, dpi=150)
         return name
 
     def source(self):
         """Return where the numbers come from."""
-        return Source(self.trained(), "long runs", self.width)
+        doubts = rate_choices.doubts(self.curves)
+        return Source(self.trained(), "long runs", self.width, doubts=doubts)
 
     def trained(self):
         """Return the curves."""
@@ -199,6 +205,27 @@ def _verdicts(lines):
         )
         rows.append([link, _outcome(line, brief=True), line["briefly"], where, seeds])
     return _table(rows, ["verdicts"])
+
+
+def _rules(lines):
+    """Return a table of what other rules say, and of what each says where nothing is trained."""
+    rows = [["", "rule", "verdict", "nothing trained"]]
+    for line in lines:
+        if line["part"] is None:
+            continue
+        link = nodes.paragraph("", "", _link(line))
+        note = (
+            f" ({NOTHING[line['claim']].removeprefix('if ')})" if line["claim"] in NOTHING else ""
+        )
+        nothing = OUTCOME_WORDS[line["untrained"]].removesuffix(" reproduced") + note
+        rows.append([link, "today's", _outcome(line, brief=True), nothing])
+        for rule, *outcomes in line["earlier"]:
+            words = [OUTCOME_WORDS[outcome].removesuffix(" reproduced") for outcome in outcomes]
+            rows.append(["", f"earlier: {rule}", *words])
+    return _table(rows, ["rules"])
+
+
+_TABLES = {"claims": _claims, "verdicts": _verdicts, "rules": _rules}
 
 
 def _label(part):

@@ -1,6 +1,6 @@
 """What the paper claims, and what a verdict on it says."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 __all__ = ["BRIEFLY", "CLAIMS", "PLACES", "Verdict"]
 
@@ -70,6 +70,12 @@ class Verdict:
         What was measured: which networks, after how many updates, from how many seeds.
     seeds : int, default=0
         Of the kind of network that has fewest; 0 where it is not known.
+    earlier : list of list of str
+        Of each rule that this one took the place of, what was otherwise, the outcome by it, and that
+        where nothing was trained.
+    untrained : str, default=""
+        The outcome by the same rule where nothing was trained, or, for claims of untrained networks,
+        where what is compared was exchanged.
 
     Examples
     --------
@@ -83,6 +89,8 @@ class Verdict:
     measured: str
     basis: str
     seeds: int = 0
+    earlier: list = field(default_factory=list)
+    untrained: str = ""
 
     def __post_init__(self):
         if self.claim not in CLAIMS:

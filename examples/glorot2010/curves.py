@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from examples.glorot2010.protocol import EARLIER_IMAGES
 from minnet.common.atomic import write_atomically
 
-__all__ = ["COLUMNS", "Curve", "duration", "machine", "read_curves", "versions"]
+__all__ = ["COLUMNS", "Curve", "duration", "folders", "machine", "read_curves", "versions"]
 
 COLUMNS = (
     "updates", "train_loss", "validation_loss", "validation_error", "test_error", "seconds",
@@ -135,9 +136,9 @@ class Curve:
             record = json.loads(Path(path).read_text())
             if record["format"] != _FORMAT:
                 raise KeyError("format")
-            curve = cls(
-                {"fixed": 0, "shape": "equal"} | record["run"]
-            )  # which the first files do not say
+            # What the first files do not say.
+            unsaid = {"fixed": 0, "shape": "equal", "images": EARLIER_IMAGES}
+            curve = cls(unsaid | record["run"])
             for name in ("points", "sessions", "histograms", "diverged"):
                 setattr(curve, name, record[name])
         except (ValueError, TypeError, KeyError) as error:
@@ -148,9 +149,14 @@ class Curve:
 
 
 def read_curves(folder):
-    """Return the curves in a folder, sorted by file name; ``rates-*.json`` are none."""
-    paths = sorted(Path(folder).glob("*.json"))
+    """Return the curves in a folder and in its ``earlier_images``, sorted by name; not ``rates-*``."""
+    paths = [path for one in folders(folder) for path in sorted(one.glob("*.json"))]
     return [Curve.read(path) for path in paths if not path.name.startswith("rates-")]
+
+
+def folders(folder):
+    """Return where the curves of a folder are: those of images as they were have one of their own."""
+    return [Path(folder), Path(folder) / "earlier_images"]
 
 
 def plain(values, digits=6):

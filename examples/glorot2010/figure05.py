@@ -88,6 +88,12 @@ def draw(numbers):
     return figure
 
 
+def untrained(numbers):
+    """Return the numbers with the two costs exchanged: these networks are not trained anyway."""
+    flat = dict(zip(_COSTS, reversed([numbers["flat"][name] for name in _COSTS]), strict=True))
+    return numbers | {"flat": flat}
+
+
 def verdicts(numbers):
     """Return the verdict on C10: the quadratic cost is flat in more of the plane.
 

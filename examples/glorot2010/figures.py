@@ -20,11 +20,13 @@ import textwrap
 import time
 from pathlib import Path
 
-from examples.glorot2010 import inventory, report, wording
+from examples.glorot2010 import inventory, rate_choices, report, wording
 from examples.glorot2010.curves import duration, machine, read_curves, versions
 from examples.glorot2010.depths import DEPTHS
+from examples.glorot2010.earlier_rules import EARLIER_RULES
 from examples.glorot2010.fixed_set import N_FIXED
-from examples.glorot2010.protocol import PAPER_ROWS, Run
+from examples.glorot2010.protocol import EARLIER, EARLIER_IMAGES, PAPER_ROWS, Run
+from examples.glorot2010.records import RECORDS
 from examples.glorot2010.runs import run_all
 from examples.glorot2010.source import Source
 from examples.glorot2010.table1 import COMMITTED, chosen
@@ -32,7 +34,7 @@ from minnet.common.atomic import write_atomically
 from minnet.common.plotting import pyplot
 from minnet.datasets import load_cifar10, load_image_folder, load_mnist
 
-__all__ = ["NEEDED", "PARTS", "RECORDED", "RECORDS", "make"]
+__all__ = ["NEEDED", "PARTS", "RECORDED", "make", "stamp"]
 
 #: Module of each part.
 PARTS = {
@@ -53,6 +55,8 @@ PARTS = {
     "depths": "depths",
     "shapes": "layer_shapes",
     "later": "later",
+    "batches": "batch_sizes",
+    "forecast": "forecast",
 }
 #: Of those that need trained networks, which; learning rates are for where nothing better is known.
 NEEDED = {
@@ -70,10 +74,9 @@ NEEDED = {
     ],
 }
 #: Those whose numbers are of curves; of the long runs alone for the last one, whose rows are too many.
-FROM_CURVES = (*NEEDED, "later")
+FROM_CURVES = (*NEEDED, "later", "forecast")
 #: Those that take minutes to measure, and where their records are kept.
-RECORDED = ("12", "fixed")
-RECORDS = COMMITTED / "records"
+RECORDED = ("12", "jacobians")
 
 
 def make(part, source, folder, suffix="", records=None):
@@ -96,8 +99,9 @@ def make(part, source, folder, suffix="", records=None):
     dict
         ``part``, ``title``, ``paper``, ``picture`` (its file name), ``caption`` (what was measured),
         ``tables`` (rows of texts each), ``remarks`` (sentences), ``verdicts``, ``kept`` (whether it is
-        drawn from a record), ``measured`` (seconds, versions and machine) and ``rule`` (by which it is
-        judged). ``picture`` is None where curves or a record are missing, and ``missing`` says so.
+        drawn from a record), ``images`` (a remark, if they are not as they are painted now), ``measured``
+        (seconds, versions and machine) and ``rule`` (by which it is judged). ``picture`` is None where
+        curves or a record are missing, and ``missing`` says so.
     """
     plt = pyplot()  # or say how to get it, before anything is measured
     module = importlib.import_module(f"examples.glorot2010.{PARTS[part]}")
@@ -106,6 +110,7 @@ def make(part, source, folder, suffix="", records=None):
     record = {"part": part, "title": module.TITLE, "paper": module.PAPER, "picture": None}
     record |= {"caption": source.label if part in FROM_CURVES else "", "kept": False}
     record |= {"verdicts": [], "tables": [], "remarks": [], "measured": None, "missing": None}
+    record["images"] = ""
     record["rule"] = _rule(getattr(module, "RULES", module.verdicts))
     kept = None if records is None else Path(records) / f"{PARTS[part]}.json"
     if kept is not None and kept.exists():
@@ -123,6 +128,7 @@ def make(part, source, folder, suffix="", records=None):
         record["measured"] = {"seconds": seconds, "versions": versions(), "machine": machine()}
     name = PARTS[part] + suffix
     figure, drawn = module.draw(numbers), io.BytesIO()
+    record["images"] = stamp(figure, numbers)
     figure.savefig(drawn, format="png", dpi=120)
     plt.close(figure)
     with write_atomically(folder / f"{name}.png") as file:
@@ -130,10 +136,51 @@ def make(part, source, folder, suffix="", records=None):
     record["picture"] = f"{name}.png"
     record["tables"] = module.tables(numbers) if hasattr(module, "tables") else []
     record["remarks"] = module.remarks(numbers) if hasattr(module, "remarks") else []
-    record["verdicts"] = [verdict.record() for verdict in module.verdicts(numbers)]
+    record["verdicts"] = _verdicts(module, numbers)
     with write_atomically(folder / f"{name}.json") as file:
         file.write((json.dumps(record | {"numbers": numbers}) + "\n").encode())
     return record
+
+
+def _verdicts(module, numbers):
+    """Return verdicts with those by earlier rules, and by the same rule where nothing was trained."""
+    found = module.verdicts(numbers)
+    if not found:
+        return []
+    nothing = module.untrained(numbers)
+    by_claim = {verdict.claim: verdict.outcome for verdict in module.verdicts(nothing)}
+    records = []
+    for verdict in found:
+        rules = EARLIER_RULES.get(verdict.claim, ())
+        earlier = [[said, rule(numbers), rule(nothing)] for said, rule in rules]
+        more = {"earlier": earlier, "untrained": by_claim[verdict.claim]}
+        records.append(verdict.record() | more)
+    return records
+
+
+def stamp(figure, numbers):
+    """Write below a picture that its images are not as they are painted now; return that, or ""."""
+    kinds = set(_images(numbers))
+    if EARLIER_IMAGES not in kinds:
+        return ""
+    said = ("Some of it: " if len(kinds) > 1 else "") + EARLIER
+    said = said[0].upper() + said[1:]
+    figure.text(0.995, 0.003, said, ha="right", va="bottom", fontsize=7, color="0.35")
+    figure.get_layout_engine().set(rect=(0, 0.025, 1, 0.975))
+    return f"{said}."
+
+
+def _images(numbers):
+    """Yield what numbers, however deep, say of their images."""
+    if isinstance(numbers, dict):
+        if isinstance(numbers.get("images"), str):
+            yield numbers["images"]
+        for value in numbers.values():
+            yield from _images(value)
+    elif isinstance(numbers, list):
+        for value in numbers:
+            if isinstance(value, dict | list):
+                yield from _images(value)
 
 
 def _rule(function):
@@ -216,6 +263,7 @@ def main(arguments=None):
     shared = {"width": given.width, "seeds": seeds, "sets": tuple(sets), "epochs": given.epochs}
     shared["jobs"] = given.jobs
     shared["images"] = load_image_folder(given.images) if given.images else None
+    shared["doubts"] = rate_choices.doubts(given.curves)
     long = Source(committed, "long runs", **shared)
     sources = {"": long}
     if given.updates is not None and set(parts) & set(NEEDED):

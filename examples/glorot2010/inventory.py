@@ -1,13 +1,18 @@
-"""Which trainings there are: tables of the curves, and of how their learning rates were chosen."""
-
-import json
-from pathlib import Path
+"""Which trainings there are, as tables, and how long they took."""
 
 from examples.glorot2010.curves import duration
-from examples.glorot2010.protocol import PAPER_ROWS, PAPER_UPDATES, ROWS
+from examples.glorot2010.protocol import (
+    EARLIER,
+    EARLIER_IMAGES,
+    IMAGES,
+    PAPER_ROWS,
+    PAPER_UPDATES,
+    ROWS,
+)
+from examples.glorot2010.rate_choices import rates
 from examples.glorot2010.table1 import chosen
 
-__all__ = ["length", "rates", "tables", "trainings"]
+__all__ = ["length", "tables", "trainings"]
 
 
 def tables(curves, folder):
@@ -33,7 +38,7 @@ def length(source):
     ----------
     source : Source
     """
-    rows = {row: source.trained(row) for row in PAPER_ROWS}
+    rows = {row: source.trained(row, needed=500_000) for row in PAPER_ROWS}
     furthest = [max(curve.updates for curve in curves) for curves in rows.values() if curves]
     if not furthest:
         return ""
@@ -45,10 +50,17 @@ def length(source):
     sessions = [session for curve in source.curves for session in curve.sessions]
     machines = sorted({f"{s['processor']} with {s['cores']} cores" for s in sessions})
     seconds = sum(curve.seconds for curve in source.curves)
+    used = [curve for curves in rows.values() for curve in curves]
+    earlier = [ROWS[row][0] for row in rows if rows[row] and rows[row][0].run["images"] != IMAGES]
+    kinds = f"; {', '.join(earlier)}: {EARLIER}" * bool(earlier)
+    if len(earlier) == len({curve.run["row"] for curve in used}):
+        kinds = f", on {EARLIER}"
+    new = [curve.updates for curve in source.curves if curve.run["images"] == IMAGES]
+    said = f" With the images as they are painted now, up to {max(new):,} updates." if new else ""
     return (
         f"{updates} updates for each row of Table 1, {shares} % of the paper's {PAPER_UPDATES:,}, with "
-        f"{many} each. The {len(source.curves)} trainings of all figures took {duration(seconds)} in "
-        f"all, a process each, on {', '.join(machines)}."
+        f"{many} each{kinds}.{said} The {len(source.curves)} trainings of all figures took "
+        f"{duration(seconds)} in all, a process each, on {', '.join(machines)}."
     )
 
 
@@ -62,12 +74,14 @@ def trainings(curves):
              "updates a second"]]  # fmt: skip
     used = []
     for size in sorted({_size(curve) for curve in curves}):
-        fixed, shape, depth, width = size[0], size[1], -size[2], -size[3]
-        for row, of_row in chosen(curves, depth, width, fixed, shape).items():
+        fixed, shape, depth, width, earlier = size[0], size[1], -size[2], -size[3], size[4]
+        of_kind = [c for c in curves if (c.run["images"] == EARLIER_IMAGES) == earlier]
+        for row, of_row in chosen(of_kind, depth, width, fixed, shape).items():
             used += of_row
             rate, seeds = of_row[0].run["rate"], ", ".join(str(c.run["seed"]) for c in of_row)
             layers = f"{depth} x {width}" + f", {shape}" * (shape != "equal")
             images = f"{fixed:,}" if fixed else "fresh"
+            images += ", without border pixels" * (of_row[0].run["images"] == EARLIER_IMAGES)
             updates, took, pace = _effort(of_row)
             rows.append([ROWS[row][0], layers, updates, took, seeds, images, f"{rate:g}", pace])
     others = [curve for curve in curves if not any(curve is one for one in used)]
@@ -80,7 +94,8 @@ def trainings(curves):
 def _size(curve):
     """Return what kind of network it is, so that the paper's own kind is sorted first."""
     run = curve.run
-    return run["fixed"], run["shape"], -run["depth"], -run["width"]
+    earlier = run["images"] == EARLIER_IMAGES
+    return run["fixed"], run["shape"], -run["depth"], -run["width"], earlier
 
 
 def _effort(curves):
@@ -106,30 +121,3 @@ def where(curves):
         f"On {', '.join(sorted(machines))}, {threads} thread{'s' * (threads != '1')} a training, several "
         f"side by side, measurements included; {', '.join(used)}."
     )
-
-
-def rates(folder):
-    """Return how learning rates were chosen, as rows of texts, the head first: a line for each stage.
-
-    Parameters
-    ----------
-    folder : path-like
-        With the files ``rates-*.json`` of ``runs.py``.
-    """
-    found = {}
-    for path in sorted(Path(folder).glob("rates-*.json")):
-        kind = path.stem.removeprefix("rates-")
-        found |= {(kind, row): how for row, how in json.loads(path.read_text()).items()}
-    every = [errors for how in found.values() for errors in how["validation_error"].values()]
-    tried = sorted({rate for errors in every for rate in errors}, key=float)
-    rows = [["network", "hidden layers", "chosen", "after updates", *tried]]
-    for kind, row in sorted(found, key=lambda key: (len(key[0]), key[0], list(ROWS).index(key[1]))):
-        size = ", ".join(kind.replace("fixed", "images: ").split("-")).replace("x", " x ")
-        how, stages = found[kind, row], found[kind, row]["validation_error"]
-        for updates, errors in stages.items():
-            cells = ["" if errors.get(rate) is None else f"{errors[rate]:.2f}" for rate in tried]
-            best = ""
-            if updates == max(stages, key=int):
-                best = "none" if how["chosen"] is None else f"{how['chosen']:g}"
-            rows.append([ROWS[row][0], size, best, f"{int(updates):,}", *cells])
-    return rows

@@ -5,6 +5,7 @@ fresh images, plain stochastic gradient descent with a constant learning rate, f
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,9 +14,12 @@ from minnet.datasets import SHAPESET_CLASSES, ShapesetStream, make_shapeset
 from minnet.random import Stream, draw_key
 
 __all__ = [
-    "BATCH_SIZE", "PAPER", "PAPER_ROWS", "PAPER_UPDATES", "PRIOR_ERROR", "ROWS", "SHAPES", "Run",
-    "measured_on",
+    "BATCH_SIZE", "DATA", "EARLIER", "EARLIER_IMAGES", "IMAGES", "PAPER", "PAPER_ROWS", "PAPER_UPDATES",
+    "PRIOR_ERROR", "ROWS", "SHAPES", "Run", "measured_on",
 ]  # fmt: skip
+
+#: Where the repository keeps curves and records.
+DATA = Path(__file__).parent / "data"
 
 BATCH_SIZE = 10
 N_FEATURES = 32 * 32
@@ -33,8 +37,10 @@ PAPER = {
     "sigmoid": 82.61,
 }
 PAPER_ROWS = tuple(PAPER)
-#: How objects are painted: curves that say nothing of it are of images without the border's pixels.
-IMAGES = "painted borders"
+#: How objects are painted now, and how in curves that say nothing of it.
+IMAGES, EARLIER_IMAGES = "painted borders", "without border pixels"
+#: What is said beside everything that rests on those.
+EARLIER = "images without border pixels (before 29 November 2026)"
 #: How long it trained for them.
 PAPER_UPDATES = 5_000_000
 

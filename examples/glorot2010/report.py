@@ -8,6 +8,7 @@ from examples.glorot2010.wording import (
     OUTCOME_WORDS,
     claims_table,
     heading,
+    history,
     origin,
     rule_words,
     verdict_words,
@@ -105,6 +106,7 @@ def _markdown(records, tables):
         for verdict in record["verdicts"]:
             outcome, measured = verdict_words(verdict)
             lines += ["", f"**{outcome}** {measured}"]
+            lines += ["", f"*{'; '.join(history(verdict))}.*"]
         lines += ["", f"*{rule_words(record)}*"] if record["verdicts"] else []
     for title, (rows, remark) in tables.items():
         lines += ["", f"## {title}", "", *markdown_table(rows)]
@@ -141,6 +143,7 @@ def _html(records, tables, folder):
         for verdict in record["verdicts"]:
             outcome, measured = map(html.escape, verdict_words(verdict))
             body += f"<p><b>{outcome}</b> {measured}</p>\n"
+            body += f"<p><i>{html.escape('; '.join(history(verdict)))}.</i></p>\n"
         if record["verdicts"]:
             body += f"<p><i>{html.escape(rule_words(record))}</i></p>\n"
     for title, (rows, remark) in tables.items():

@@ -1,9 +1,11 @@
 """Where the figures' numbers come from: networks before training, and curves of trained ones."""
 
+import math
 from dataclasses import dataclass, field
 
 from sklearn.utils import Bunch
 
+from examples.glorot2010.protocol import EARLIER, EARLIER_IMAGES
 from examples.glorot2010.table1 import chosen
 
 __all__ = ["Source"]
@@ -29,8 +31,8 @@ class Source:
         On those.
     jobs : int
         Processes at a time.
-    svm_sizes : tuple of int
-        Training images of the SVMs.
+    doubts : dict
+        Of :func:`examples.glorot2010.rate_choices.doubts`.
     images : Bunch, optional
         Of :func:`minnet.datasets.load_image_folder`: what Figure 1 shows in the place of the images
         that are not public; scikit-learn's digits without.
@@ -43,16 +45,25 @@ class Source:
     sets: tuple = ()
     epochs: int = 10
     jobs: int = 1
-    svm_sizes: tuple = (1000, 2000, 4000, 8000)
     images: Bunch | None = None
+    doubts: dict = field(default_factory=dict)
 
-    def trained(self, row, depth=5, fixed=0, shape="equal"):
-        """Return the curves of a row, one for each seed, at its learning rate; empty if there are none."""
-        return chosen(self.curves, depth, self.width, fixed, shape).get(row, [])
+    def doubt(self, run):
+        """Return what is to be said against the choice of a run's learning rate, or ""."""
+        kind = f"{run['depth']}x{run['width']}"
+        return self.doubts.get((kind, run["row"], run["rate"]), "")
 
-    def longest(self, row, depth=5):
+    def trained(self, row, depth=5, fixed=0, shape="equal", needed=math.inf):
+        """Return the curves of a row, one for each seed, at its learning rate; empty if there are none.
+
+        ``needed`` is after how many updates those of images as they are painted now take the place of
+        the earlier ones, if they are not as long as these before.
+        """
+        return chosen(self.curves, depth, self.width, fixed, shape, needed).get(row, [])
+
+    def longest(self, row, depth=5, needed=math.inf):
         """Return those curves of a row that got as far as any: the others know nothing of later times."""
-        curves = self.trained(row, depth)
+        curves = self.trained(row, depth, needed=needed)
         furthest = max((curve.updates for curve in curves), default=0)
         return [curve for curve in curves if curve.updates == furthest]
 
@@ -61,4 +72,6 @@ class Source:
         made = sorted({curve.updates for curve in curves})
         span = f"{made[0]:,}" if len(made) == 1 else f"{made[0]:,} to {made[-1]:,}"
         n = len(curves)
-        return f"{self.label}, {span} updates, {n} network{'s' * (n != 1)}"
+        said = f"{self.label}, {span} updates, {n} network{'s' * (n != 1)}"
+        kinds = {curve.run["images"] == EARLIER_IMAGES for curve in curves}
+        return said + (f", {'some ' * (len(kinds) > 1)}{EARLIER}" if True in kinds else "")

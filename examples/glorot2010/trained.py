@@ -4,7 +4,7 @@ import numpy as np
 
 from minnet.common.plotting import layer_colors
 
-__all__ = ["draw_layers", "hidden", "record"]
+__all__ = ["as_it_starts", "draw_layers", "hidden", "record"]
 
 _MARKERS = "osD^v"
 _SAID = {
@@ -41,10 +41,20 @@ def record(curves, names):
     found = []
     for curve in curves:
         updates, _ = hidden(curve, names[0])
-        entry = {key: curve.run[key] for key in ("row", "depth", "seed", "rate")}
+        entry = {key: curve.run[key] for key in ("row", "depth", "seed", "rate", "images")}
         entry["updates"] = updates.tolist()
         found.append(entry | {name: hidden(curve, name)[1].tolist() for name in names})
     return found
+
+
+def as_it_starts(entry):
+    """Return the values of a network, or of a curve, that stays as it starts: all are the first one's."""
+    return {
+        key: [values[0]] * len(values)
+        if isinstance(values, list) and key not in ("updates", "validated")
+        else values
+        for key, values in entry.items()
+    }
 
 
 def draw_layers(ax, entry, *, middle=None, band=None, dashed=None, label="activation", log=False):

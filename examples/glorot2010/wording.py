@@ -6,11 +6,15 @@ from examples.glorot2010.claims import BRIEFLY, CLAIMS, PLACES
 from examples.glorot2010.curves import duration
 
 __all__ = [
-    "OUTCOME_WORDS", "claims_table", "heading", "origin", "rule_words", "terminal_lines",
-    "terminal_summary", "verdict_words",
+    "NOTHING", "OUTCOME_WORDS", "claims_table", "heading", "history", "origin", "rule_words",
+    "terminal_lines", "terminal_summary", "verdict_words",
 ]  # fmt: skip
 
 _COLUMNS = 79  # of a terminal
+
+#: What stands for "nothing is trained" where claims are of networks before training.
+NOTHING = dict.fromkeys(("C1", "C2", "C3"), "if the two initializations are exchanged")
+NOTHING |= {"C10": "if the two costs are exchanged"}
 
 OUTCOME_WORDS = {
     "reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced", "open": "open",
@@ -40,6 +44,7 @@ def origin(record):
     if record["picture"] is None:
         return record["missing"]
     said = f"From the {record['caption']}. " if record["caption"] else ""
+    said += f"{record['images']} " if record["images"] else ""
     if record["kept"]:
         made = record["measured"]
         names = ("minnet-learn", "numpy", "scikit-learn")
@@ -65,6 +70,24 @@ def verdict_words(verdict):
         f"{verdict['claim']}: {OUTCOME_WORDS[verdict['outcome']]}.",
         f"{verdict['measured']} ({verdict['basis']}).",
     )
+
+
+def history(verdict):
+    """Return what other rules and untrained networks say of a verdict's claim, as texts.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.claims import Verdict
+    >>> from examples.glorot2010.wording import history
+    >>> history(Verdict("C6", "partly", "", "", 1, [("within 10 %", "not", "partly")], "not").record())
+    ['by an earlier rule (within 10 %): not reproduced', 'if nothing is trained: not reproduced']
+    """
+    said = [
+        f"by an earlier rule ({rule}): {OUTCOME_WORDS[outcome]}"
+        for rule, outcome, _ in verdict["earlier"]
+    ]
+    nothing = NOTHING.get(verdict["claim"], "if nothing is trained")
+    return said + [f"{nothing}: {OUTCOME_WORDS[verdict['untrained']]}"] * bool(verdict["untrained"])
 
 
 def terminal_lines(record):
@@ -124,8 +147,8 @@ def claims_table(records):
     -------
     list of dict
         ``claim``, ``statement``, ``briefly`` (the same in a line), ``place`` (in the paper), ``outcome``
-        ("open" where there is no verdict), ``measured``, ``basis``, ``seeds`` and ``part`` (where it is
-        judged).
+        ("open" where there is no verdict), ``measured``, ``basis``, ``seeds``, ``earlier``, ``untrained``
+        and ``part`` (where it is judged).
     """
     found = {
         verdict["claim"]: verdict | {"part": record["part"]}
@@ -133,6 +156,7 @@ def claims_table(records):
         for verdict in record["verdicts"]
     }
     none = {"outcome": "open", "measured": "", "basis": "", "seeds": 0, "part": None}
+    none |= {"earlier": [], "untrained": ""}
     return [
         {"claim": claim, "statement": statement, "briefly": BRIEFLY[claim], "place": PLACES[claim]}
         | none

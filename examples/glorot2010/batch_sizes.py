@@ -1,0 +1,148 @@
+"""Batch normalization by the number of images in a batch: mean and variance of ten are noise.
+
+``python -m examples.glorot2010.batch_sizes`` measures what is missing in the record.
+"""
+
+import argparse
+import itertools
+
+import numpy as np
+
+from examples.glorot2010.one_run import evaluate
+from examples.glorot2010.protocol import N_CLASSES, N_FEATURES, measured_on
+from examples.glorot2010.records import RECORDS, keep, kept
+from examples.glorot2010.statistics import error_interval
+from minnet import SGD, BatchNorm, Dense, Network, Trainer
+from minnet.datasets import ShapesetStream
+
+TITLE = "Batch normalization by the number of images in a batch"
+PAPER = ""  # it could say nothing of it
+RECORD = RECORDS / "batch_sizes.json"
+
+DEPTH, WIDTH = 5, 300
+#: Updates by the number of images in a batch.
+UPDATES = {10: 10_000, 30: 5_000, 100: 2_500}
+RATES = (0.01, 0.03, 0.1)
+SEEDS = (1, 2)  # shown; rates are chosen with seed 0
+_FIRST = 20_000  # images before it are for measuring
+
+
+def hidden(kind, width=WIDTH):
+    """Return the layers of one hidden layer: "none" or "batch norm"."""
+    layers = {
+        "none": lambda: [Dense(width, "tanh")],
+        "batch norm": lambda: [Dense(width), BatchNorm("tanh")],
+    }
+    return layers[kind]()
+
+
+KINDS = ("none", "batch norm")
+
+
+def train(kind, batch, rate, seed, updates, width=WIDTH):
+    """Train tanh N without or with a normalization; return validation and test error in percent."""
+    layers = [layer for _ in range(DEPTH) for layer in hidden(kind, width)]
+    network = Network([*layers, Dense(N_CLASSES)], init="glorot_uniform")
+    network.initialize(N_FEATURES, random_state=seed, dtype="float32")
+    if updates:
+        options = {"shuffle": False, "n_iter_no_change": 10**9, "n_threads": 1}
+        trainer = Trainer(network, SGD(rate), batch_size=batch, **options)
+        images = ShapesetStream(50 * batch, random_state=seed, start=_FIRST)
+        trainer.fit_stream(iter(images), n_epochs=updates // 500, batches_per_epoch=10)
+    pieces = (measured_on("validation"), measured_on("test"))
+    return [round(evaluate(network, *piece)[1], 3) for piece in pieces]
+
+
+def measure(source):
+    """Return the errors that are kept; None without any."""
+    cells = kept(RECORD)
+    return _table(cells) if cells else None
+
+
+def _table(cells):
+    """Return the best rate and its errors by kind and batch, from the single trainings."""
+    found = {}
+    for kind in dict.fromkeys(cell["kind"] for cell in cells):
+        for batch in UPDATES:
+            own = [c for c in cells if (c["kind"], c["batch"]) == (kind, batch)]
+            tried = {c["rate"]: c["errors"][0] for c in own if c["seed"] == 0}
+            if not tried:
+                continue
+            rate = min(tried, key=tried.get)
+            shown = [c["errors"][1] for c in own if c["rate"] == rate and c["seed"] in SEEDS]
+            if not shown:  # the seed that the rate was chosen with
+                shown = [c["errors"][1] for c in own if c["rate"] == rate]
+            entry = {"rate": rate, "tried": {f"{r:g}": e for r, e in sorted(tried.items())}}
+            found.setdefault(kind, {})[str(batch)] = entry | {"test_error": shown}
+    return {"updates": {str(n): made for n, made in UPDATES.items()}, "kinds": found}
+
+
+def draw(numbers):
+    """Draw test errors by the number of images in a batch, a line for each kind."""
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    for i, (kind, entries) in enumerate(numbers["kinds"].items()):
+        places = np.array([int(batch) for batch in entries]) * (1 + 0.04 * (i - 0.5))
+        intervals = [error_interval(entry["test_error"]) for entry in entries.values()]
+        middle, half = np.transpose(intervals)
+        style = {"marker": "osD"[i], "capsize": 3, "color": ("#0072B2", "#D55E00", "#009E73")[i]}
+        ax.errorbar(places, middle, half, label=kind, **style)
+    ax.set(xscale="log", xlabel="images in a batch", ylabel="test error, %")
+    batches = [int(batch) for batch in numbers["updates"]]
+    ax.set_xticks(batches, [f"{n}\n{numbers['updates'][str(n)]:,} updates" for n in batches])
+    ax.minorticks_off()
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8)
+    return figure
+
+
+def tables(numbers):
+    """Return the errors and how rates were chosen, as rows of texts."""
+    rates = sorted({rate for e in _entries(numbers) for rate in e["tried"]}, key=float)
+    rows = [["normalization", "images in a batch", "updates", "test error, %", "learning rate",
+             *(f"validation at {rate}" for rate in rates)]]  # fmt: skip
+    for kind, of_kind in numbers["kinds"].items():
+        for batch, entry in of_kind.items():
+            shown = ""
+            if entry["test_error"]:
+                shown = "{:.2f} ± {:.2f}".format(*error_interval(entry["test_error"]))
+            cells = [kind, batch, f"{numbers['updates'][batch]:,}", shown, f"{entry['rate']:g}"]
+            tried = entry["tried"]
+            rows.append([*cells, *(f"{tried[r]:.2f}" if r in tried else "" for r in rates)])
+    return [rows]
+
+
+def _entries(numbers):
+    return [entry for of_kind in numbers["kinds"].values() for entry in of_kind.values()]
+
+
+def verdicts(numbers):
+    """Return none: it is not the paper's."""
+    return []
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kinds", default=",".join(KINDS), help="default: %(default)s")
+    kinds = parser.parse_args(arguments).kinds.split(",")
+    cells = list(itertools.product(UPDATES, kinds))
+    for batch, kind in cells:
+        for rate in RATES:
+            _add(kind, batch, rate, 0)
+    for seed, (batch, kind) in itertools.product(SEEDS, cells):
+        rate = _table(kept(RECORD))["kinds"][kind][str(batch)]["rate"]
+        _add(kind, batch, rate, seed)
+
+
+def _add(kind, batch, rate, seed):
+    """Train a network, unless it is in the record."""
+    cell, cells = {"kind": kind, "batch": batch, "rate": rate, "seed": seed}, kept(RECORD)
+    if not any(cell.items() <= known.items() for known in cells):
+        errors = train(kind, batch, rate, seed, UPDATES[batch])
+        keep(RECORD, [*cells, cell | {"errors": errors}])
+        print(cell, errors, flush=True)
+
+
+if __name__ == "__main__":
+    main()
