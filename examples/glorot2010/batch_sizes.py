@@ -17,7 +17,7 @@ from minnet.datasets import ShapesetStream
 
 TITLE = "Batch normalization by the number of images in a batch"
 PAPER = ""  # it could say nothing of it
-RECORD = RECORDS / "batch_sizes.json"
+RECORD = RECORDS / "normalization.json"
 
 DEPTH, WIDTH = 5, 300
 #: Updates by the number of images in a batch.

@@ -98,7 +98,8 @@ def tables(numbers):
 
 def remarks(numbers):
     """Return what the table's intervals are, and how pre-training did."""
-    said, pair = [table1.NOTE], numbers["pretrained"]
+    said = [table1.note(numbers["summary"]["rows"].values())]
+    pair = numbers["pretrained"]
     doubts = [f"{ROWS[row][0]}: {doubt}" for row, doubt in numbers["doubts"].items() if doubt]
     said += [f"Learning rates with a doubt: {'; '.join(doubts)}."] * bool(doubts)
     if pair:

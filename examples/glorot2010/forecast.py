@@ -121,9 +121,7 @@ def tables(numbers):
     for row, entry in numbers.items():
         law, back = entry["predicted"], entry["back-test"]
         slope = " to ".join(f"{s:.2f}" for s in dict.fromkeys(law["slopes"]))
-        name = ROWS[row][0] + " (images without border pixels)" * (
-            entry["images"] == EARLIER_IMAGES
-        )
+        name = ROWS[row][0] + " (earlier images)" * (entry["images"] == EARLIER_IMAGES)
         cells = [name, f"{entry['updates'][-1]:,.0f}", slope]
         cells += [
             f"{law['value']:.1f} ({law['low']:.1f} to {law['high']:.1f})",

@@ -71,7 +71,8 @@ def remarks(numbers):
     parts += [f"not ranked, for the choice of their rates: {'; '.join(unranked)}"] * bool(unranked)
     text = ". ".join(part[0].upper() + part[1:] for part in parts)
     how = "Told apart: p < 0.005, by the intervals above; differences in points."
-    return [table1.NOTE, f"{text}. {how}"]
+    entries = [entry for pair in numbers["pairs"].values() for entry in pair["rows"].values()]
+    return [table1.note(entries), f"{text}. {how}"]
 
 
 def verdicts(numbers):

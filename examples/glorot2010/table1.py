@@ -394,7 +394,13 @@ def _errors(entry, shown, with_seeds=False):
 
 def named(entry):
     """Return a row's name, and whether it is of images as they were."""
-    return entry["name"] + " (images without border pixels)" * (entry["images"] == EARLIER_IMAGES)
+    return entry["name"] + " (earlier images)" * (entry["images"] == EARLIER_IMAGES)
+
+
+def note(entries):
+    """Return what is said below a table of such rows."""
+    earlier = any(entry["images"] == EARLIER_IMAGES for entry in entries)
+    return NOTE + f" Earlier images: {EARLIER}." * earlier
 
 
 def _from(entry):
@@ -414,7 +420,8 @@ def _of_paper(entry):
 def markdown(summary):
     """Return the table in Markdown."""
     lines = markdown_table(table(summary))
-    return "\n".join([*lines, "", NOTE.replace("*", r"\*")]) + "\n"
+    said = note(summary["rows"].values())
+    return "\n".join([*lines, "", said.replace("*", r"\*")]) + "\n"
 
 
 def make(folder, out):

@@ -279,7 +279,8 @@ def test_curves_of_the_images_as_they_are_take_the_place_of_earlier_ones(made, n
     assert table1.chosen(curves[1:], needed=needed)["tanh"] == curves[1:]
     assert table1.chosen(curves[:1], needed=needed)["tanh"] == curves[:1]
     summary = table1.summarize(table1.chosen(curves, needed=needed))
-    assert ("without border pixels" in table1.course(summary)[1][0]) == (not new)
+    assert ("(earlier images)" in table1.course(summary)[1][0]) == (not new)
+    assert ("without border pixels" in table1.markdown(summary)) == (not new)
 
 
 def test_curves_are_read_from_both_folders(tmp_path):
