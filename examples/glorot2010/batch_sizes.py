@@ -22,7 +22,7 @@ RECORD = RECORDS / "normalization.json"
 DEPTH, WIDTH = 5, 300
 #: Updates by the number of images in a batch.
 UPDATES = {10: 10_000, 30: 5_000, 100: 2_500}
-RATES = (0.01, 0.03, 0.1)
+RATES = (0.01, 0.03, 0.1, 0.3)
 SEEDS = (1, 2)  # shown; rates are chosen with seed 0
 _FIRST = 20_000  # images before it are for measuring
 
@@ -107,8 +107,10 @@ def tables(numbers):
             shown = ""
             if entry["test_error"]:
                 shown = "{:.2f} ± {:.2f}".format(*error_interval(entry["test_error"]))
-            cells = [kind, batch, f"{numbers['updates'][batch]:,}", shown, f"{entry['rate']:g}"]
-            tried = entry["tried"]
+            tried, rate = entry["tried"], f"{entry['rate']:g}"
+            if entry["rate"] in (min(map(float, tried)), max(map(float, tried))):
+                rate += ", at the edge of the grid"
+            cells = [kind, batch, f"{numbers['updates'][batch]:,}", shown, rate]
             rows.append([*cells, *(f"{tried[r]:.2f}" if r in tried else "" for r in rates)])
     return [rows]
 

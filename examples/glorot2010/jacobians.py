@@ -199,7 +199,7 @@ def draw(numbers):
     for init, value in EXPECTED.items():
         ax.axhspan(value - 0.05, value + 0.05, color="0.5", alpha=0.15, lw=0)
         text = f"rounds to the paper's {value}, {init}"
-        ax.text(0.011, value - 0.045, text, fontsize=8, color="0.3", va="bottom")
+        ax.text(1.9, value + 0.045, text, fontsize=8, color="0.3", va="top", ha="right")
     ax.set(xscale="log", xlabel="mean square of the input's pixels", ylim=(0.3, 0.9))
     ax.set(ylabel="mean singular value, layers 2 to 5", xlim=(0.01, 2))
     ax.grid(alpha=0.3)
