@@ -19,7 +19,7 @@ rate of Adam         1                         1 / fan_in             1 / fan_in
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from minnet.network import Network
 from minnet.optimizers import Optimizer
 from minnet.training import Trainer
 
-__all__ = ["coordinate_check", "mup"]
+__all__ = ["Coordinates", "coordinate_check", "mup"]
 
 
 def __dir__() -> list[str]:
@@ -175,6 +175,21 @@ def _check_widths(base_width: Any, n_hidden: int) -> list[int]:
     return list(widths)
 
 
+class Coordinates(NamedTuple):
+    r"""What :func:`coordinate_check` measures, by width, step and Dense layer.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n_widths, n_steps + 1, n_dense)
+        Mean of \|Z_t\|, the pre-activations of each Dense layer after t steps, the output's last.
+    changes : ndarray of shape (n_widths, n_steps + 1, n_dense)
+        Mean of \|Z_t - Z_0\|, by how far training has moved them; 0 before the first step.
+    """
+
+    sizes: Array
+    changes: Array
+
+
 def coordinate_check(
     make_layers: Callable[[int], list[Layer]],
     widths: Sequence[int],
@@ -185,11 +200,12 @@ def coordinate_check(
     optimizer: str | Optimizer = "adam",
     n_steps: int = 4,
     random_state: RandomState = 0,
-) -> Array:
-    r"""Return how large activations are at each width, before and in the first steps of training.
+) -> Coordinates:
+    r"""Return how large activations are at each width, and how far the first steps of training move them.
 
-    If they stay of one size over the widths, the parametrization is right; in the standard one they grow
-    with the width after the first step.
+    The parametrization is right if both are the same at every width. In the standard one the sizes grow
+    with the width after the first step; at a rate that falls with the width they stay, but then layers
+    below the output move less and less, which only the changes tell.
 
     Parameters
     ----------
@@ -212,8 +228,15 @@ def coordinate_check(
 
     Returns
     -------
-    sizes : ndarray of shape (n_widths, n_steps + 1, n_dense)
-        Mean of \|Z\|, the pre-activations of each Dense layer, the output's last.
+    coordinates : Coordinates
+        A pair ``(sizes, changes)`` of arrays of shape (n_widths, n_steps + 1, n_dense): the means of
+        \|Z_t\| and \|Z_t - Z_0\|, the pre-activations of each Dense layer, the output's last.
+
+    Notes
+    -----
+    An output that starts from zeros gives no gradient to the layers below in the first step: with
+    :func:`mup`'s ``zero_output`` their changes begin with the second. Above a Dropout its noise is a
+    part of the change.
 
     Examples
     --------
@@ -229,18 +252,33 @@ def coordinate_check(
     ...     return mup([Dense(width, "relu"), Dense(width, "relu"), Dense(3)], base_width=64)
 
     >>> for make_layers in (standard, scaled):
-    ...     sizes = coordinate_check(make_layers, [64, 1024], X, T, optimizer=Adam(0.01))
-    ...     outputs = sizes[:, -1, -1]
+    ...     found = coordinate_check(make_layers, [64, 1024], X, T, optimizer=Adam(0.01))
+    ...     outputs = found.sizes[:, -1, -1]
     ...     print(f"{make_layers.__name__:8} times {outputs[1] / outputs[0]:.1f} at 16 times the width")
     standard times 12.5 at 16 times the width
     scaled   times 0.9 at 16 times the width
+
+    A sixteenth of the rate would keep the standard outputs where they are. But then the first layer,
+    whose inputs are no more than before, hardly moves:
+
+    >>> def slower(width):
+    ...     factor = 64 / width
+    ...     return [Dense(width, "relu", init="lecun_normal", lr_factor=factor),
+    ...             Dense(width, "relu", lr_factor=factor), Dense(3, lr_factor=factor)]
+
+    >>> for make_layers in (slower, scaled):
+    ...     found = coordinate_check(make_layers, [64, 1024], X, T, optimizer=Adam(0.01))
+    ...     sizes, changes = (values[1, -1, 0] / values[0, -1, 0] for values in found)
+    ...     print(f"{make_layers.__name__:8} first layer: size times {sizes:.2f}, change {changes:.2f}")
+    slower   first layer: size times 0.99, change 0.06
+    scaled   first layer: size times 0.98, change 1.01
     """
     if not callable(make_layers) or isinstance(make_layers, type):
         raise TypeError(f"make_layers must be a function of the width, got {make_layers!r:.200}")
     n_steps = check_whole("n_steps", n_steps, 0, 10**6)
     if not isinstance(widths, list | tuple | range | np.ndarray) or np.ndim(widths) != 1:
         raise ValueError(f"widths must be whole numbers in a row, got {widths!r:.200}")
-    X, sizes = as_numbers("X", X), []
+    X, sizes, changes = as_numbers("X", X), [], []
     if X.ndim != 2:
         raise ValueError(f"X must have shape (n_samples, n_features), got {X.shape}")
     for width in widths:
@@ -249,14 +287,22 @@ def coordinate_check(
         network.initialize(X.shape[1], random_state)
         data = network.check_batch(X, T)
         trainer = Trainer(network, optimizer, batch_size=len(data[0]), shuffle=False)
-        sizes.append([_sizes(network, data[0])])
+        start = _pre_activations(network, data[0])
+        sizes.append([_means(start)])
+        changes.append([[0.0] * len(start)])
         for _ in range(n_steps):
             trainer.run_epoch(*data)
-            sizes[-1].append(_sizes(network, data[0]))
-    return np.array(sizes)
+            now = _pre_activations(network, data[0])
+            sizes[-1].append(_means(now))
+            changes[-1].append(_means([Z - Z0 for Z, Z0 in zip(now, start, strict=True)]))
+    return Coordinates(np.array(sizes), np.array(changes))
 
 
-def _sizes(network: Network, X: Matrix) -> list[float]:
+def _pre_activations(network: Network, X: Matrix) -> list[Array]:
     contexts = network.forward_training(X)[1]
     of_dense = zip(network.layers, contexts, strict=True)
-    return [float(np.abs(ctx.Z).mean()) for layer, ctx in of_dense if layer.fully_connected]
+    return [np.array(ctx.Z) for layer, ctx in of_dense if layer.fully_connected]
+
+
+def _means(arrays: list[Array]) -> list[float]:
+    return [float(np.abs(Z).mean()) for Z in arrays]

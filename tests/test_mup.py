@@ -80,38 +80,81 @@ def test_the_base_width_is_trained_as_ever(optimizer, data):
     def plain(width):
         return [Dense(layer.units, layer.activation, init=layer.init) for layer in scaled(width)]
 
-    sizes = [coordinate_check(f, [64], *data, optimizer=optimizer) for f in (scaled, plain)]
-    np.testing.assert_array_equal(*sizes)
+    found = [coordinate_check(f, [64], *data, optimizer=optimizer) for f in (scaled, plain)]
+    np.testing.assert_array_equal(*found)
 
 
-@pytest.mark.parametrize(
+OPTIMIZERS = pytest.mark.parametrize(
     ("optimizer", "name"),
     [(Adam(0.01), "adam"), (SGD(0.1, 0.0), "sgd"), (SGD(0.1, 0.9), "sgd")],
     ids=["adam", "sgd", "momentum"],
 )
-def test_activations_have_one_size_at_every_width(optimizer, name, data):
-    widths = [128, 512, 2048]
+WIDTHS = [64, 256, 1024]
 
-    def standard(width):
-        return [Dense(width, "relu", init="lecun_normal"), Dense(width, "relu"), Dense(3)]
 
+def standard(width, factor=1.0):
+    return [
+        Dense(width, "relu", init="lecun_normal", lr_factor=factor),
+        Dense(width, "relu", init={"name": "lecun_normal", "gain": "auto"}, lr_factor=factor),
+        Dense(3, lr_factor=factor),
+    ]
+
+
+@OPTIMIZERS
+def test_activations_and_their_change_are_the_same_at_every_width(optimizer, name, data):
     scaled = coordinate_check(
-        lambda w: mup(net_of(w), 64, name), widths, *data, optimizer=optimizer
+        lambda w: mup(net_of(w), 64, name), WIDTHS, *data, optimizer=optimizer
     )
-    assert scaled.shape == (3, 5, 3)
-    for step in range(1, 5):
-        for layer in range(3):
-            of_widths = scaled[:, step, layer]
-            assert of_widths.max() < 1.6 * of_widths.min()
-    plain = coordinate_check(standard, widths, *data, optimizer=optimizer)
-    assert plain[-1, 1:, -1].max() > 4 * plain[0, 1:, -1].max()
+    assert scaled.sizes.shape == scaled.changes.shape == (3, 5, 3)
+    assert (scaled.changes[:, 0] == 0).all()
+    # The output starts from 0: in the first step no layer below it moves.
+    assert (scaled.changes[:, 1, :-1] == 0).all()
+    for values, first in [(scaled.sizes, 1), (scaled.changes, 2)]:
+        assert (values[:, first:] > 0).all()
+        assert (values.max(axis=0) < 1.6 * values.min(axis=0))[first:].all()
+    plain = coordinate_check(standard, WIDTHS, *data, optimizer=optimizer)
+    for values in plain:
+        assert values[-1, 1:, -1].max() > 4 * values[0, 1:, -1].max()
+
+
+@OPTIMIZERS
+def test_changes_show_what_sizes_hide(optimizer, name, data):
+    # A rate that falls with the width keeps the outputs, and leaves layers below them behind: the
+    # first with Adam, all with SGD (Yang et al. 2022, section 5 and appendix J).
+    slower = coordinate_check(lambda w: standard(w, 64 / w), WIDTHS, *data, optimizer=optimizer)
+    hidden = slower.sizes[:, 1:, :-1]
+    assert (hidden.max(axis=0) < 1.3 * hidden.min(axis=0)).all()
+    falls = slower.changes[0, 1:] / slower.changes[-1, 1:]
+    assert (falls[:, 0] > 10).all()
+    if name == "sgd":
+        assert (falls[1:, 1] > 3).all()
+
+
+def test_changes_by_hand(data):
+    """One step of SGD from known weights, by NumPy."""
+    X, t = data
+    found = coordinate_check(
+        lambda w: [Dense(w, "identity", init=0.1), Dense(3, init=0.2)], [5], X, t,
+        optimizer=SGD(0.3, 0.0), n_steps=1,
+    )  # fmt: skip
+    W1, W2 = np.full((20, 5), 0.1), np.full((5, 3), 0.2)
+    Z2 = X @ W1 @ W2
+    error = np.exp(Z2) / np.exp(Z2).sum(axis=1, keepdims=True) - np.eye(3)[t]
+    dW2, db2 = (X @ W1).T @ error / 100, error.mean(axis=0)
+    dW1, db1 = X.T @ (error @ W2.T) / 100, (error @ W2.T).mean(axis=0)
+    Z1 = X @ (W1 - 0.3 * dW1) - 0.3 * db1
+    after = Z1 @ (W2 - 0.3 * dW2) - 0.3 * db2
+    expected = [np.abs(Z1 - X @ W1).mean(), np.abs(after - Z2).mean()]
+    np.testing.assert_allclose(found.changes[0], [[0, 0], expected], rtol=1e-9, atol=1e-12)
+    sizes = [[np.abs(X @ W1).mean(), np.abs(Z2).mean()], [np.abs(Z1).mean(), np.abs(after).mean()]]
+    np.testing.assert_allclose(found.sizes[0], sizes, rtol=1e-9)
 
 
 def test_without_zeros_the_first_output_falls(data):
     def scaled(width):
         return mup(net_of(width), 64, zero_output=False)
 
-    sizes = coordinate_check(scaled, [64, 1024], *data, optimizer=Adam(0.01))
+    sizes = coordinate_check(scaled, [64, 1024], *data, optimizer=Adam(0.01)).sizes
     assert sizes[0, 0, -1] / sizes[1, 0, -1] == pytest.approx(4, rel=0.5)  # as 1 / sqrt(width)
     assert sizes[0, -1, -1] / sizes[1, -1, -1] < 1.5  # after four steps no longer
 
