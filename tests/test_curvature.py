@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from minnet import BatchNorm, Dense, Dropout, Network
+from minnet import BatchNorm, Dense, Dropout, Network, Residual
 from minnet.activations import _BY_NAME, Elu, LeakyRelu, get_activation
 from minnet.curvature import HessianProduct
 from minnet.layers import Layer, Parameter
@@ -96,6 +96,7 @@ STACKS = {
     "batch norm": [Dense(6), BatchNorm("relu"), Dense(K)],
     "frozen": [Dense(6, "tanh", trainable=False), Dense(5, "tanh"), Dense(K)],
     "frozen batch norm": [Dense(6), BatchNorm("tanh", trainable=False), Dense(K)],
+    "residual": [Dense(6, "relu"), Residual([Dense(6, "tanh"), Dense(6)], 0.5, trainable_scale=True), Dense(K)],
     "own layer": [Dense(6, "gelu"), Scale(), Dense(K)],
 }
 
