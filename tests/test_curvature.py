@@ -96,7 +96,11 @@ STACKS = {
     "batch norm": [Dense(6), BatchNorm("relu"), Dense(K)],
     "frozen": [Dense(6, "tanh", trainable=False), Dense(5, "tanh"), Dense(K)],
     "frozen batch norm": [Dense(6), BatchNorm("tanh", trainable=False), Dense(K)],
-    "residual": [Dense(6, "relu"), Residual([Dense(6, "tanh"), Dense(6)], 0.5, trainable_scale=True), Dense(K)],
+    "residual": [
+        Dense(6, "relu"),
+        Residual([Dense(6, "tanh"), Dense(6)], 0.5, trainable_scale=True),
+        Dense(K),
+    ],
     "own layer": [Dense(6, "gelu"), Scale(), Dense(K)],
 }
 

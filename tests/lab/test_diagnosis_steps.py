@@ -1,5 +1,7 @@
 """Steps of training that are too large, too small or too few: the advice, applied, trains the network."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -18,7 +20,8 @@ from minnet import (
     RMSProp,
     Trainer,
 )
-from minnet.lab import diagnose
+from minnet.lab import diagnose, hessian
+from minnet.lab.diagnosis.case import Case
 from minnet.optimizers import Cosine, StepDecay, WarmUp
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -109,6 +112,58 @@ def test_large_steps_with_which_training_ends_well_raise_no_alarm(load, solver, 
     model = make_pipeline(StandardScaler(), network)
     assert not diagnose(model, *data)
     assert score(model, *data) > 0.95
+
+
+# ---- beside the curvature
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "limit"),
+    [(SGD(20.0), 2.0), (SGD(9.0, momentum=0.5), 3.0), (SGD(9.0, momentum=0.5, nesterov=True), 1.5)],
+    ids=repr,
+)
+def test_a_rate_that_is_too_high_is_said_beside_that_of_stable_steps(optimizer, limit):
+    network = Network([Dense(32, "tanh"), Dense(10)]).initialize(64, random_state=0)
+    (top,) = hessian(network, DIGITS, DIGIT).eigenvalues()
+    finding = diagnose(network, DIGITS, DIGIT, optimizer=optimizer).findings[0]
+    assert finding.code == "learning_rate_too_high"
+    said = r"Hessian is ([\d.]+), so that steps grow .* at\s+rates above ([\d.]+) / ([\d.]+) = ([\d.]+)"
+    found = map(float, re.search(said, " ".join(str(finding.sentence).split())).groups())
+    assert [*found] == pytest.approx([top, limit, top, limit / top], rel=0.05)
+    assert finding.remedy.changes["learning_rate_init"] < limit / top
+
+
+def test_where_nothing_can_be_tried_the_curvature_decides(monkeypatch):
+    monkeypatch.setattr(Case, "trial", lambda *arguments, **options: None)
+    network = Network([Dense(32, "tanh"), Dense(10)]).initialize(64, random_state=0)
+    (top,) = hessian(network, DIGITS, DIGIT).eigenvalues()
+    assert not diagnose(network, DIGITS, DIGIT, optimizer=SGD(8 / top))
+    (finding,) = diagnose(network, DIGITS, DIGIT, optimizer=SGD(14 / top)).findings
+    assert finding.code == "learning_rate_too_high"
+    assert finding.figure == pytest.approx(7, rel=0.05)
+
+
+@pytest.mark.parametrize("share", [1.2, 1.9, 2.5])
+def test_rates_somewhat_above_are_no_finding(share):
+    network = Network([Dense(32, "tanh"), Dense(10)]).initialize(64, random_state=0)
+    (top,) = hessian(network, DIGITS, DIGIT).eigenvalues()
+    assert not diagnose(network, DIGITS, DIGIT, optimizer=SGD(share * 2 / top))
+
+
+def test_a_rate_that_is_too_low_is_said_beside_the_steepest_direction():
+    model = classifier(solver=SGD(1e-6))
+    report = diagnose(model, DIGITS, DIGIT)
+    assert codes(report) == ["learning_rate_too_low"]
+    (top,) = hessian(model, DIGITS, DIGIT).eigenvalues()
+    assert f"is {top:.2g}, a step closes {1e-6 * top:.2g} of the distance" in str(
+        report.findings[0].sentence
+    )
+
+
+def test_what_divides_by_gradients_has_no_curvature_at_the_start():
+    finding = diagnose(classifier(learning_rate_init=1.0), DIGITS, DIGIT).findings[0]
+    assert finding.code == "learning_rate_too_high"
+    assert "Hessian" not in finding.sentence
 
 
 # ---- too small, too few, held down

@@ -14,6 +14,7 @@ from minnet.lab.diagnosis.losses import errors_of, logits_of, loss_of_data, outc
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.reference import Reference, reference_of
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.stability import Stability, stability_of
 from minnet.lab.diagnosis.trial import Trial, training_of
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import measure, one_pass
@@ -181,6 +182,14 @@ class Case:
     def first_steps(self) -> FirstSteps:
         """Trainings that are judged by rows held out, of the model as it is and with remedies."""
         return FirstSteps(self.patient)
+
+    @cached_property
+    def stability(self) -> Stability | None:
+        """The learning rate beside the curvature; None but for gradient descent.
+
+        Takes the time of some 20 gradients.
+        """
+        return stability_of(self.subject)
 
     def step(self, clipped: bool = True) -> Array:
         """Return the first step, of all parameters, as if momentum went on; zeros without an optimizer."""

@@ -19,11 +19,16 @@ from minnet.lab.diagnosis.planned import (
     planned_training,
 )
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.stability import stability_of
 from minnet.lab.diagnosis.trial import Trial
 from minnet.lab.diagnosis.wording import as_advice, in_words
 
 _LARGE_STEP = 0.1  # of its size, a weight matrix a step: below it nothing is tried
+_NOTABLE_STEP = 0.01  # below it the curvature is not looked at
 _SURELY_TOO_LARGE = 5.0  # where nothing can be tried
+_UNSTABLE = 2.0  # times the highest rate at which steps are stable: below it nothing is tried
+_SURELY_UNSTABLE = 6.0  # where nothing can be tried
+_A_FEW_ROWS = 150
 _SMALL_STEP = 3e-4
 _VERY_SMALL_STEP = 1e-5  # of a Network, the length of whose training is not known
 _TINY_STEP = 1e-4  # where nothing can be tried
@@ -69,7 +74,9 @@ _USUAL_MOMENTUM = 0.9
 @finding(
     "after 300 steps of training the loss over that of the best constant: 0.95, if a lower rate "
     "comes below 0.9; or 0.3, if a lower rate comes to a tenth of it (a quarter, of classes). It is "
-    "tried where a step changes a matrix by 0.1 of its size",
+    "tried where a step changes a matrix by 0.1 of its size, or where the rate of gradient descent is "
+    "twice the highest at which steps are stable: without momentum 2 over the largest eigenvalue of the "
+    "Hessian",
 )
 def _learning_rate_too_high(case: Case) -> Found | None:
     m, ratios = case.m, _update_ratios(case)
@@ -80,16 +87,27 @@ def _learning_rate_too_high(case: Case) -> Found | None:
     beside = ratios * np.minimum(size, 1.0)
     row = int(np.nanargmax(beside))
     worst, layer = float(beside[row]), int(m.index[row])
-    if not worst > _LARGE_STEP:
+    large = worst > _LARGE_STEP
+    if not large and not (worst > _NOTABLE_STEP and _may_be_unstable(case)):
+        return None
+    share = _share_of_stable(case)
+    if not large and not share > _UNSTABLE:
         return None
     rate = case.subject.optimizer.learning_rate
     of = "their size" if size[row] >= 1 else "the size that weights usually have"
     sentence = (
-        f"At learning rate {rate:g} a step changes the weights of layer {layer} by {worst:.2g} of {of}, "
-        "where about 0.001 to 0.01 is usual"
+        f"At learning rate {rate:g} a step changes the weights of layer {layer} by {worst:.2g} "
     )
+    sentence += f"of {of}"
+    if large:
+        sentence += ", where about 0.001 to 0.01 is usual"
+    if share > 1:
+        sentence += f"; {case.stability.in_words()}"  # type: ignore[union-attr]
     own = case.trial(_FIRST_STEPS)
     if own is None:
+        if share > _SURELY_UNSTABLE:
+            remedies = _rates(case, [0.5 * rate / share])
+            return Found(layer, share, _SURELY_UNSTABLE, f"{sentence}.", remedies)
         if worst <= _SURELY_TOO_LARGE:
             return None
         remedies = _rates(case, [rate * 0.01 / worst])
@@ -143,6 +161,7 @@ def _learning_rate_too_low(case: Case) -> Found | None:
             f"At learning rate {rate:g} no step changes the weights{most}, where about 0.001 to 0.01 "
             f"{'' if worst > 0 else 'of their size '}is usual."
         )
+        sentence += _closes(case, plan)
         remedies = []
         epsilon = optimizer.constants().get("epsilon", 0.0)
         if epsilon > _LARGE_EPSILON:
@@ -205,6 +224,17 @@ def _too_few_steps(case: Case) -> Found | None:
 # ---- what they share
 
 
+def _may_be_unstable(case: Case) -> bool:
+    """Return whether it is worth looking at the curvature of the whole batch."""
+    known = stability_of(case.subject, _A_FEW_ROWS)
+    return known is not None and known.share > _UNSTABLE
+
+
+def _share_of_stable(case: Case) -> float:
+    """Return the rate over the highest at which steps are stable; 0 where that is not known."""
+    return 0.0 if case.stability is None else case.stability.share
+
+
 def _rates(case: Case, about: list[float]) -> list[Remedy]:
     """Return learning rates to try, within what is sane and other than the present one."""
     rates = [float(f"{np.clip(rate, *_SANE):.1g}") for rate in about]
@@ -222,6 +252,8 @@ def _lower(case: Case) -> list[Remedy]:
     if optimizer.constants().get("momentum", 0.0) > _LARGE_MOMENTUM:
         remedies.append(Remedy({"momentum": _USUAL_MOMENTUM}))
     about = [rate / 10, rate / 100, rate / 1000, min(_DEFAULT_RATE, rate / 10)]
+    if (share := _share_of_stable(case)) > _UNSTABLE:
+        about = sorted([*about, 0.5 * rate / share], reverse=True)
     return remedies + _rates(case, about)
 
 
@@ -251,6 +283,18 @@ def _is_behind(own: Trial, other: Trial) -> bool:
     if own.outcome >= _NOTHING and other.outcome < _SOMETHING:
         return other.left < _CLEARLY * own.left
     return own.left >= _FAR_BEHIND[not np.isnan(own.errors)] * other.left
+
+
+def _closes(case: Case, plan: Plan | None) -> str:
+    """Return how slow the steps are along the steepest direction, if the training is too short for it."""
+    known = case.stability
+    if known is None or plan is None or not 1 / known.closes > plan.n_steps:
+        return ""
+    return (
+        f" Along the steepest direction, whose eigenvalue of the Hessian is {known.sharpness:.2g}, a step "
+        f"closes {known.closes:.2g} of the distance to the minimum: it would take some "
+        f"{1 / known.closes:,.0f} steps, of which the training has {plan.n_steps:,}."
+    )
 
 
 def _update_ratios(case: Case) -> Array | None:
