@@ -8,13 +8,13 @@ from minnet import activations
 
 ORDER = {
     "course": [
-        "backprop_by_hand", "symmetry", "dropout_and_symmetry", "saturation_by_inputs",
-        "variance_by_width", "initialization_by_depth", "uniform_or_normal", "weight_gradient_trap",
-        "saturation_order",
+        "backprop_by_hand", "symmetry", "dropout_and_symmetry", "convex_loss",
+        "saturation_by_inputs", "variance_by_width", "initialization_by_depth", "uniform_or_normal",
+        "weight_gradient_trap", "saturation_order",
     ],
     "remedies": [
         "why_not_train", "restarts_and_scaling", "batch_norm_rescues", "dropout_and_clipping",
-        "pretraining",
+        "clipping_and_explosion", "pretraining",
     ],
     "estimators": ["init_in_grid_search", "explaining", "your_own_activation"],
     "research": [

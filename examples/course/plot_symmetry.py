@@ -178,6 +178,10 @@ check("He, bias 0.1: the same", f"{plain:.3f} or more", f"{biased:.3f}", biased 
 # one. A small positive bias is advice for weights that are too small: no unit is dead, but all are
 # on, so that the network is linear, and its signal is the bias. With He's weights biases of 0 do.
 #
+# What breaks the symmetry if weights do not is :ref:`dropout
+# <sphx_glr_auto_examples_course_plot_dropout_and_symmetry.py>`, slowly; why the linear classifier has none
+# to break says :ref:`a convex loss <sphx_glr_auto_examples_course_plot_convex_loss.py>`.
+#
 # **Next.** How large should random weights be? :ref:`The variance of a layer
 # <sphx_glr_auto_examples_course_plot_variance_by_width.py>`.
 
