@@ -12,7 +12,7 @@ from examples.glorot2010.one_run import evaluate
 from examples.glorot2010.protocol import N_CLASSES, N_FEATURES, measured_on
 from examples.glorot2010.records import RECORDS, keep, kept
 from examples.glorot2010.statistics import error_interval
-from minnet import SGD, BatchNorm, Dense, Network, Trainer
+from minnet import SGD, BatchNorm, Dense, LayerNorm, Network, Trainer
 from minnet.datasets import ShapesetStream
 
 TITLE = "Batch normalization by the number of images in a batch"
@@ -28,15 +28,16 @@ _FIRST = 20_000  # images before it are for measuring
 
 
 def hidden(kind, width=WIDTH):
-    """Return the layers of one hidden layer: "none" or "batch norm"."""
+    """Return the layers of one hidden layer: "none", "batch norm" or "layer norm"."""
     layers = {
         "none": lambda: [Dense(width, "tanh")],
         "batch norm": lambda: [Dense(width), BatchNorm("tanh")],
+        "layer norm": lambda: [Dense(width), LayerNorm("tanh")],
     }
     return layers[kind]()
 
 
-KINDS = ("none", "batch norm")
+KINDS = ("none", "batch norm", "layer norm")
 
 
 def train(kind, batch, rate, seed, updates, width=WIDTH):

@@ -1,7 +1,7 @@
 """How deep? Errors of networks with one to five hidden layers."""
 
 from examples.glorot2010.error_curves import COLORS, LINES
-from examples.glorot2010.protocol import IMAGES, PRIOR_ERROR, ROWS
+from examples.glorot2010.protocol import PRIOR_ERROR, ROWS
 from examples.glorot2010.statistics import error_interval
 
 TITLE = "Error on Shapeset-3x2 by the number of hidden layers"
@@ -20,6 +20,8 @@ def measure(source):
     found = {}
     for row in ROWS:
         curves = {depth: source.trained(row, depth) for depth in DEPTHS}
+        alike = source.of_one_kind([curve for of_depth in curves.values() for curve in of_depth])
+        curves = {depth: alike.trained(row, depth) for depth in DEPTHS}
         curves = {depth: of_depth for depth, of_depth in curves.items() if of_depth}
         every = [_validated(curve) for of_depth in curves.values() for curve in of_depth]
         common = set.intersection(*map(set, every)) if every else set()
@@ -27,8 +29,7 @@ def measure(source):
             continue
         updates = max(common)
         found[row] = {"updates": updates, "depths": {}}
-        kinds = {curve.run["images"] for of_depth in curves.values() for curve in of_depth}
-        found[row]["images"] = min(kinds, key=lambda kind: kind == IMAGES)
+        found[row]["images"] = next(iter(curves.values()))[0].run["images"]
         for depth, of_depth in curves.items():
             errors = [_validated(curve)[updates] for curve in of_depth]
             found[row]["depths"][str(depth)] = {

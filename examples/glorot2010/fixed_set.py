@@ -6,7 +6,8 @@ from examples.glorot2010 import svm
 from examples.glorot2010.claims import Verdict, judged
 from examples.glorot2010.protocol import EARLIER_IMAGES, PRIOR_ERROR
 from examples.glorot2010.records import kept
-from examples.glorot2010.statistics import error_interval
+from examples.glorot2010.statistics import Level, estimate
+from examples.glorot2010.table1 import scatter
 
 TITLE = "Errors of an RBF SVM and of tanh N trained on a fixed set of images"
 PAPER = (
@@ -68,20 +69,24 @@ def measure(source):
         return None
     # Fresh images after as many updates: what more updates bring is not what fresh images bring.
     made = min(curve.updates for curve in curves)
-    fresh = source.trained("tanh-n", needed=made)
+    alike = source.of_one_kind(curves)
+    fresh = alike.trained("tanh-n", needed=made)
     streams = [last for curve in fresh if (last := _last(curve, made))]
     longest = max((updates for updates, _ in streams), default=0)
     keys = ("updates", "validation_error", "test_error")
     first = [curve.points[0]["validation_error"] for curve in curves]
+    # A single measurement each, chosen on other images: off by wander, seeds and images.
+    about, of_seeds = scatter(source.curves)
+    chosen = [Level(best["test_error"], *about) for best in networks if best]
     return {
         "svm": [{key: point[key] for key in ("n", "C", "gamma", "error")} for point in points],
         "svm extrapolated": extrapolated(points),
         "network": [{key: best[key] for key in keys} for best in networks if best],
         "stream": [list(last) for last in streams if last[0] == longest],
-        "longest stream": [curve.last("test_error") for curve in source.longest("tanh-n")],
+        "longest stream": [curve.last("test_error") for curve in alike.longest("tanh-n")],
+        "half_width": round(estimate(chosen, of_seeds).half_width(), 3),
         "untrained": first,
         "images": curves[0].run["images"],
-        "images of the stream": {"images": fresh[0].run["images"]} if fresh else {},
         "rates": _rates(source),
         "basis": source.basis(curves),
     }
@@ -189,7 +194,7 @@ def verdicts(numbers):
     images, after as many updates or fewer.
     """
     errors = [point["test_error"] for point in numbers["network"]]
-    mean, half = error_interval(errors)
+    mean, half = np.mean(errors), numbers["half_width"]
     streams = [error for _, error in numbers["stream"]]
     machine, is_measured = _at_full_size(numbers)
     parts = [

@@ -17,13 +17,15 @@ def measure(source):
     rows = {row: found[row] for row in ("tanh-n", *LATER) if row in found}
     pairs, scattered = {}, table1.scatter(source.curves)
     for row in LATER:
-        if {row, "tanh-n"} <= set(rows):
-            pair = table1.summarize({"tanh-n": rows["tanh-n"], row: rows[row]}, scattered)
+        alike = source.of_one_kind(rows.get(row, ())).trained("tanh-n")
+        if row in rows and alike:
+            pair = table1.summarize({"tanh-n": alike, row: rows[row]}, scattered)
             if pair["compared_at"] is not None:
                 pairs[row] = pair
     if not pairs:
         return None
-    kept = {row: curves for row, curves in rows.items() if row in ("tanh-n", *pairs)}
+    kept = {"tanh-n": source.of_one_kind([rows[row][0] for row in pairs]).trained("tanh-n")}
+    kept |= {row: rows[row] for row in pairs}
     doubts = {row: source.doubt(rows[row][0].run) for row in pairs}
     numbers = {"pairs": pairs, "curves": figure11.listed(kept), "label": source.label}
     return numbers | {"doubts": doubts}

@@ -44,11 +44,16 @@ def measure(source):
 
 def _errors(source):
     """Return test errors of both initializations by shape, all after the same number of updates."""
-    rows = {
-        (shape, init): source.trained(row, shape=shape, needed=_NEEDED)
-        for shape in ("equal", *_SHAPES)
-        for init, row in INITS.items()
-    }
+
+    def all_of(source):
+        return {
+            (shape, init): source.trained(row, shape=shape, needed=_NEEDED)
+            for shape in ("equal", *_SHAPES)
+            for init, row in INITS.items()
+        }
+
+    rows = all_of(source)
+    rows = all_of(source.of_one_kind([curve for curves in rows.values() for curve in curves]))
     shapes = [shape for shape, _ in rows if all(rows[shape, init] for init in INITS)]
     rows = {key: curves for key, curves in rows.items() if key[0] in shapes}
     made = compared_at(rows)

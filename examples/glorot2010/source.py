@@ -1,5 +1,6 @@
 """Where the figures' numbers come from: networks before training, and curves of trained ones."""
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 
@@ -66,6 +67,16 @@ class Source:
         curves = self.trained(row, depth, needed=needed)
         furthest = max((curve.updates for curve in curves), default=0)
         return [curve for curve in curves if curve.updates == furthest]
+
+    def of_one_kind(self, curves):
+        """Return this source without curves of other images than some: those of the earliest of them.
+
+        For what is compared: images as they are painted now are not put beside earlier ones.
+        """
+        kinds = {curve.run["images"] for curve in curves}
+        kind = EARLIER_IMAGES if EARLIER_IMAGES in kinds else max(kinds, default=None)
+        kept = [curve for curve in self.curves if curve.run["images"] == kind]
+        return dataclasses.replace(self, curves=kept)
 
     def basis(self, curves):
         """Return what a verdict on curves is based on."""

@@ -174,7 +174,8 @@ def estimate(levels, of_seeds=(0.0, 0)):
     if len(values) > 1:
         variance = float(values.var(ddof=1) / len(values))
         return Estimate(float(values.mean()), variance, len(values) - 1, len(values))
-    parts = [(levels[0].variance, levels[0].degrees), (of_seeds[0], of_seeds[1] or math.inf)]
+    parts = [(levels[0].variance, levels[0].degrees or math.inf)]
+    parts.append((of_seeds[0], of_seeds[1] or math.inf))
     return Estimate(levels[0].value, *_added(parts), 1)
 
 

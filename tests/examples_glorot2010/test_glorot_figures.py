@@ -488,7 +488,7 @@ def test_the_svm_is_chosen_on_validation_images(monkeypatch, tmp_path):
 def test_verdict_on_the_fixed_set(network, stream, machine, outcome, n):
     numbers = {"svm": [{"n": n, "error": machine if n == 100_000 else 70.0}], "basis": "",
                "svm extrapolated": machine, "network": [{"test_error": network}],
-               "stream": [[1000, stream]]}  # fmt: skip
+               "stream": [[1000, stream]], "half_width": 0.98}  # fmt: skip
     assert fixed_set.verdicts(numbers)[0].outcome == outcome
 
 
@@ -579,11 +579,11 @@ def test_batch_normalization_by_the_batch(monkeypatch, tmp_path):
     monkeypatch.setattr(batch_sizes, "train", train)
     batch_sizes.main(["--kinds", "none"])
     batch_sizes.main([])
-    assert len(made) == len(set(made)) == 2 * 3 * (4 + 2)
+    assert len(made) == len(set(made)) == 3 * 3 * (4 + 2)
     ((head, *rows),) = batch_sizes.tables(batch_sizes.measure(None))
     assert head[-1] == "validation at 0.3"
     assert rows[0][:5] == ["none", "10", "10,000", "72.50 ± 6.41", "0.03"]
-    assert len(rows) == 6
+    assert len(rows) == 9
 
 
 @pytest.mark.parametrize("kind", batch_sizes.KINDS)

@@ -12,17 +12,21 @@ from sklearn.utils import Bunch
 pytest.importorskip("matplotlib")
 pytest.importorskip("examples.glorot2010.figures")
 from examples.glorot2010 import (
+    depths,
     figure01,
     figure11,
     figures,
+    fixed_set,
     inventory,
     later,
+    layer_shapes,
     rate_choices,
     report,
     table1,
 )
-from examples.glorot2010.curves import Curve
-from examples.glorot2010.protocol import Run
+from examples.glorot2010.curves import Curve, read_curves
+from examples.glorot2010.earlier_rules import EARLIER_RULES
+from examples.glorot2010.protocol import DATA, EARLIER, Run
 from examples.glorot2010.source import Source
 from examples.glorot2010.trained import draw_layers
 from examples.glorot2010.wording import origin
@@ -180,6 +184,30 @@ def test_figure_1_shows_a_users_images_by_turns():
     close(figure)
 
 
+# ---- the trainings that are committed, of whichever images
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return Source(read_curves(DATA), doubts=rate_choices.doubts(DATA))
+
+
+@pytest.mark.parametrize("part", ["2", "3", "4", "9", "11", "fixed"])
+def test_no_rule_passes_where_nothing_was_trained(part, committed):
+    module = importlib.import_module(f"examples.glorot2010.{figures.PARTS[part]}")
+    numbers = module.measure(committed)
+    verdicts = figures._verdicts(module, numbers)
+    assert verdicts
+    earlier = "without border pixels" in set(figures._images(numbers))
+    for verdict in verdicts:
+        assert verdict["untrained"] == "not"
+        assert EARLIER not in verdict["basis"] or earlier
+        # Every rule that was changed has its verdict.
+        assert len(verdict["earlier"]) == len(EARLIER_RULES[verdict["claim"]])
+    if earlier:
+        assert any(EARLIER in verdict["basis"] for verdict in verdicts)
+
+
 # ---- what came later, and pre-training
 
 
@@ -224,6 +252,27 @@ def test_the_table_has_the_papers_rows_and_a_remark_on_pretraining():
     doubts = {("5x1000", "tanh", 0.1): "chosen at chance level"}
     said = figure11.remarks(figure11.measure(Source(curves, doubts=doubts)))
     assert said[1] == "Learning rates with a doubt: Tanh: chosen at chance level."
+
+
+@pytest.mark.parametrize("part", [depths, fixed_set, later, layer_shapes])
+@pytest.mark.parametrize("all_new", [True, False])
+def test_new_images_are_not_put_beside_earlier_ones(part, all_new, monkeypatch):
+    """Neither errors of other shapes, depths, rows, nor a fixed set beside fresh images."""
+    point = {"n": 1000, "C": 1.0, "gamma": 0.001, "error": 70.0}
+    monkeypatch.setattr(fixed_set, "kept", lambda path: [point, point | {"n": 2000}])
+    kinds = [{}, {"depth": 2}, {"fixed": 100_000}, {"shape": "growing"}, {"shape": "shrinking"}]
+    earlier = [curve(row, (80, 70, 60), **kind) for row in ("tanh", "tanh-n") for kind in kinds]
+    earlier.append(curve("relu-he", (80, 70, 60)))
+    new = copy.deepcopy(earlier if all_new else earlier[:1] + earlier[5:6])
+    for each in earlier:
+        each.run["images"] = "without border pixels"
+    for each in new:
+        each.add({"updates": 4000, "validation_error": 50.0, "test_error": 50.0})
+        each.sessions = [SESSION | {"to": 4000}]
+    numbers = part.measure(Source(earlier + new, width=1000, seeds=(0,)))
+    numbers.pop("rates", None)  # a list of all that was tried
+    expected = "painted borders" if all_new else "without border pixels"
+    assert set(figures._images(numbers)) == {expected}
 
 
 # ---- inventories
