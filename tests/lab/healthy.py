@@ -25,8 +25,9 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
-from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, RMSProp
+from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, Residual, RMSProp
 from minnet.activations import list_activations
+from minnet.residual import fixup
 
 HEALTHY = []
 enter = partial(add, HEALTHY)
@@ -38,6 +39,17 @@ def healthy(goal, makes, **options):
 
 def raw(model, name):
     return Given(model, *table(name))
+
+
+def blocks(n, **options):
+    return [
+        Dense(32, "relu"),
+        *(Residual([Dense(32, "relu"), Dense(32)], **options) for _ in range(n)),
+    ]
+
+
+def residual(n, **options):
+    return classifier(layers=blocks(n, **options), max_iter=30)
 
 
 # ---- activations, depths, widths
@@ -72,6 +84,26 @@ healthy(
         ),
         "3 layers of sigmoid": lambda: digits(
             classifier(64, 64, 64, activation="sigmoid", max_iter=60, learning_rate_init=0.005)
+        ),
+        "ReZero, 5 blocks": lambda: digits(residual(5, scale=0.0, trainable_scale=True)),
+        "SkipInit, 20 blocks": lambda: digits(residual(20, scale=20**-0.5, trainable_scale=True)),
+        "Fixup, 20 blocks": lambda: digits(
+            classifier(layers=fixup(blocks(20), output=False), init="zeros", max_iter=30)
+        ),
+        "Fixup, 50 blocks": lambda: digits(
+            classifier(layers=fixup(blocks(50), output=False), init="zeros", max_iter=30)
+        ),
+        "residual, BatchNorm, 5 blocks": lambda: digits(
+            classifier(
+                layers=[
+                    Dense(32),
+                    *(
+                        Residual([BatchNorm("relu"), Dense(32), BatchNorm("relu"), Dense(32)])
+                        for _ in range(5)
+                    ),
+                ],
+                max_iter=20,
+            )
         ),
         "width 2000": lambda: digits(classifier(2000, max_iter=10)),
         "8 layers of width 10": lambda: digits(

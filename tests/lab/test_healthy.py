@@ -19,6 +19,9 @@ SLOW = {
     "20 layers of selu",
     "20 layers of tanh, orthogonal",
     "width 2000",
+    "SkipInit, 20 blocks",
+    "Fixup, 20 blocks",
+    "Fixup, 50 blocks",
     "dropout=.5, wide",
 }
 #: Raise an alarm still.
