@@ -63,6 +63,7 @@ def stack(name, activation):
                     Dense(9, activation),
                     Residual([Dropout(0.3), Dense(9, activation)], -0.4),
                     BatchNorm(activation),
+                    LayerNorm("tanh"),
                     Dense(6, "tanh"),
                 ],
                 0.5,

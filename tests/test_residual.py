@@ -28,6 +28,8 @@ from minnet import (
 )
 from minnet.lab import jacobians, probe
 from minnet.lab.jacobians import layer_jacobians, products
+from minnet.mup import mup
+from minnet.pytorch import torch_from_network
 from minnet.residual import Add, Split, fixup, skips, without_open_skips
 
 RNG = np.random.default_rng(0)
@@ -133,6 +135,26 @@ def test_an_add_alone_says_what_it_needs():
 def test_other_tools_say_that_they_have_no_blocks():
     with pytest.raises(ValueError, match="residual block"):
         pretrain(network("one"), X)
+    pytest.importorskip("torch")
+    with pytest.raises(TypeError, match="no residual block, for which PyTorch has no module"):
+        torch_from_network(network("one"))
+
+
+def test_a_drawing_has_a_line_from_each_split_to_its_add():
+    drawing = network("nested")._repr_html_()
+    paths = [line.partition('"')[0] for line in drawing.split('<path class="skip" d="')[1:]]
+    outer = ["M50 50H97V100", *["M97 0V100"] * 4, "M50 50H97V0"]
+    assert sorted(paths) == sorted([*outer, "M50 50H93V100", "M93 0V100", "M50 50H93V0"])
+
+
+@pytest.mark.parametrize(("optimizer", "wide"), [("adam", 1 / 4), ("sgd", 1.0)])
+def test_mup_scales_the_width_of_blocks(optimizer, wide):
+    layers = [Dense(32, "relu"), Residual([Dense(32, "relu"), Dense(32)], 0.5, True), Dense(3)]
+    scaled = mup(layers, base_width=8, optimizer=optimizer)
+    assert [type(layer) for layer in scaled] == [type(layer) for layer in Network(layers).layers]
+    factors = [layer.lr_factor for layer in scaled if not isinstance(layer, Split)]
+    assert factors[1:4] == [wide, wide, 1.0]
+    Network(scaled).initialize(5, random_state=0)
 
 
 # ---- estimators

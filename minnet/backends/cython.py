@@ -37,7 +37,7 @@ _ROWS_OF_A_GRADIENT = 1024
 
 # Kinds of layers: those of residual blocks, and those in which each row is by itself.
 _SKIPS = [formulas.LAYER_KINDS.index(name) for name in ("split", "add")]
-_OF_ROWS = [formulas.LAYER_KINDS.index("dense"), *_SKIPS]
+_OF_ROWS = [formulas.LAYER_KINDS.index(name) for name in ("dense", "layer_norm", "split", "add")]
 
 # Below this many multiplications a step (some 80 µs), a second thread gives little, and costs much where
 # another process wants its CPU: a step has a dozen places at which threads wait for each other.

@@ -136,6 +136,11 @@ def _module(i: int, layer: Layer, n_inputs: int, of_tensors: dict[str, Any]) -> 
         return (torch.nn.LogSoftmax if layer.log else torch.nn.Softmax)(dim=1)
     if type(layer) is Elementwise:
         return None
+    if layer.opens_skip or layer.closes_skip:
+        raise TypeError(
+            f"network must have no residual block, for which PyTorch has no module, got layers[{i}]: "
+            f"{layer!r:.200}"
+        )
     raise TypeError(
         f"network must have layers that PyTorch has as modules, got layers[{i}]: {layer!r:.200}"
     )

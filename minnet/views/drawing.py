@@ -14,7 +14,14 @@ from minnet.views.summary import layer_rows, totals
 
 __all__ = ["attributes_with_drawing", "draw"]
 
-_KINDS = {"Dense": "dense", "BatchNorm": "one", "LayerNorm": "one", "Dropout": "drop"}
+_KINDS = {
+    "Dense": "dense",
+    "BatchNorm": "one",
+    "LayerNorm": "one",
+    "Dropout": "drop",
+    "Split": "one",
+    "Add": "one",
+}
 
 _MOST_LAYERS, _AT_ENDS = 48, 16  # drawn; of more layers the first and the last ones
 _GAP = '<div class="minnet-art"></div>'
@@ -53,6 +60,7 @@ _STYLE = """<style>
 .minnet-net rect { stroke: none; }
 .minnet-net polygon { opacity: 0.4; stroke: none; shape-rendering: crispEdges; }
 .minnet-net path { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.minnet-net path.skip { stroke: #009E73; }
 .minnet-net path.drop { stroke-dasharray: 3 3; }
 </style>"""
 
@@ -86,6 +94,9 @@ def draw(network: Network, title: str = "Network", n_layers: int | None = None) 
     sizes = [getattr(network, "sizes", [None])[0], *(row.units for row in rows)]
     kinds = ["input", *(_KINDS.get(row.kind, "own") for row in rows)]
     widths = _widths(sizes)
+    beside = _skips([row.kind for row in rows])
+    if any(beside):  # which need some room
+        widths = [0.8 * width for width in widths]
     lines = [_row(_art(kinds, widths, 0), "inputs", _number(sizes[0], "input"))]
     left_out = range(_AT_ENDS, len(rows) - _AT_ENDS) if len(rows) > _MOST_LAYERS else range(0)
     for i, row in enumerate(rows):
@@ -96,7 +107,7 @@ def draw(network: Network, title: str = "Network", n_layers: int | None = None) 
         count = _number(row.n_parameters, "parameter") if row.arrays else ""
         lines.append(
             _row(
-                _art(kinds, widths, i + 1),
+                _art(kinds, widths, i + 1, beside[i]),
                 f"{i} {row.label}",
                 _number(row.units, "unit"),
                 "" if row.activation is None else row.activation,
@@ -149,8 +160,25 @@ def _widths(sizes: Sequence[int | None]) -> list[float]:
     return [14 + 84 * math.log1p(n or 1) / math.log1p(max(most, 2)) for n in sizes]
 
 
-def _art(kinds: Sequence[str], widths: Sequence[float], i: int) -> str:
-    """Return the drawing of layer ``i``: half of what comes in, its bar, half of what goes out."""
+def _skips(kinds: Sequence[str]) -> list[list[str]]:
+    """Return for each layer the paths of what goes past it: from the bar of a Split to that of its Add."""
+    found: list[list[str]] = []
+    depth = 0
+    for kind in kinds:
+        depth -= kind == "Add"
+        paths = [f"M{97 - 4 * k} 0V100" for k in range(depth)]
+        if kind in ("Split", "Add"):
+            paths.append(f"M50 50H{97 - 4 * depth}V{100 if kind == 'Split' else 0}")
+        found.append(paths)
+        depth += kind == "Split"
+    return found
+
+
+def _art(kinds: Sequence[str], widths: Sequence[float], i: int, beside: Sequence[str] = ()) -> str:
+    """Return the drawing of layer ``i``: half of what comes in, its bar, half of what goes out.
+
+    ``beside`` has the paths of what goes past it.
+    """
     parts = []
     here = widths[i]
     if i > 0:
@@ -161,6 +189,7 @@ def _art(kinds: Sequence[str], widths: Sequence[float], i: int) -> str:
         f'<rect class="{kinds[i]}" x="{50 - here / 2:.1f}" y="{_TOP}" width="{here:.1f}" '
         f'height="{_BOTTOM - _TOP}"/>'
     )
+    parts += [f'<path class="skip" d="{path}"/>' for path in beside]
     return (
         '<div class="minnet-art"><svg viewBox="0 0 100 100" preserveAspectRatio="none" '
         f'aria-hidden="true">{"".join(parts)}</svg></div>'

@@ -149,10 +149,10 @@ class PhaseDiagramDisplay:
         network = network_of(estimator, X, y)
         hidden = [layer for layer in network.layers[:-1] if layer.fully_connected]
         activations = {layer.activation or Identity() for layer in hidden}
-        if len(activations) != 1 or any(layer.normalizes for layer in network.layers):
+        if len(activations) != 1 or any(one.normalizes or one.opens_skip for one in network.layers):
             raise ValueError(
-                "estimator must have hidden Dense layers of one activation and no normalization, got "
-                f"{network.layers}"
+                "estimator must have hidden Dense layers of one activation and no normalization or "
+                f"residual block, got {network.layers}"
             )
         points = [
             (np.sqrt(layer.W.shape[0] * layer.W.var()), np.sqrt(np.mean(np.square(layer.b))))
