@@ -63,7 +63,6 @@ def stack(name, activation):
                     Dense(9, activation),
                     Residual([Dropout(0.3), Dense(9, activation)], -0.4),
                     BatchNorm(activation),
-                    LayerNorm("tanh"),
                     Dense(6, "tanh"),
                 ],
                 0.5,
@@ -73,7 +72,9 @@ def stack(name, activation):
             top,
         ],
         "residual_ends": [
-            Residual([Dense(7, "tanh"), Dense(N_FEATURES, activation)], 0.3, True),
+            Residual(
+                [Dense(7, "tanh"), LayerNorm("tanh"), Dense(N_FEATURES, activation)], 0.3, True
+            ),
             Dense(N_OUTPUTS, activation),
             Residual([Residual([Residual([Dense(N_OUTPUTS, activation)], 0.6)], 0.4, True)]),
         ],

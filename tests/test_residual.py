@@ -132,9 +132,12 @@ def test_an_add_alone_says_what_it_needs():
         network("one").layers[4].forward(X, Context())
 
 
-def test_other_tools_say_that_they_have_no_blocks():
+def test_pretraining_has_no_blocks():
     with pytest.raises(ValueError, match="residual block"):
         pretrain(network("one"), X)
+
+
+def test_pytorch_has_no_blocks():
     pytest.importorskip("torch")
     with pytest.raises(TypeError, match="no residual block, for which PyTorch has no module"):
         torch_from_network(network("one"))
