@@ -8,8 +8,10 @@ from call_makers import (
     X,
     _band,
     _classifier,
+    _drawn,
     _mean_field,
     _new,
+    _plot,
     _recording,
     _saved,
     _torch_model,
@@ -18,7 +20,7 @@ from call_makers import (
 )  # fmt: skip
 
 from minnet import SGD, MinNetClassifier, lab
-from minnet.lab import theory
+from minnet.lab import displays, theory
 from minnet.lab.subject import subject_of
 
 __all__ = ["LAB_CALLS"]
@@ -37,7 +39,12 @@ def _density():
 
 
 def _swept(path=None):
-    return lab.sweep(_classifier(), X, CLASS, seeds=2, depth=[1, 2], probe=["Y_sd"], path=path)
+    grid = {"depth": [1, 2], "alpha": [0.1, 1.0], "init": ["he"]}
+    return lab.sweep(_classifier(), X, CLASS, seeds=2, probe=["Y_sd"], path=path, **grid)
+
+
+def _table():
+    return displays.SweepMapDisplay.from_sweep(_swept(), where={"init": "he"}).table
 
 
 LAB_CALLS = {
@@ -124,10 +131,10 @@ LAB_CALLS = {
         },
     ),
     "sweep cv": lambda: Call(
-        lab.sweep, {"model": _classifier(), "X": X, "y": CLASS, "seeds": 1, "cv": 2, "init": ["he"]}
+        lab.sweep, {"model": _classifier(), "X": X, "y": CLASS, "seeds": [0], "cv": 2, "init": ["he"]}
     ),
     "sweep test_size": lambda: Call(
-        lab.sweep, {"model": _classifier(), "X": X, "y": CLASS, "seeds": 1, "test_size": 0.2}
+        lab.sweep, {"model": _classifier(), "X": X, "y": CLASS, "seeds": [0], "test_size": 0.2}
     ),
     "Sweep": lambda: Call(
         lab.Sweep, {"rows": _swept().rows, "axes": _swept().axes, "layers": _swept().layers}
@@ -142,6 +149,21 @@ LAB_CALLS = {
         {"rows": _swept().summary().rows, "axes": ["depth"], "measures": ["seconds"], "level": 0.9},
     ),
     "Table.to_frame": lambda: Call(_swept().to_frame),
+    "SweepMapDisplay.from_sweep": _drawn(
+        displays.SweepMapDisplay, "from_sweep", lambda: {"sweep": _swept()}, measure="training_score",
+        x="depth", y="alpha", panels=None, where={"init": "he"}, level=0.9, log=False,
+    ),
+    "SweepMapDisplay.plot": _plot(lambda: displays.SweepMapDisplay(_table()), log=False),
+    "SweepMapDisplay": lambda: Call(displays.SweepMapDisplay, {"table": _table()}),
+    "SweepCurvesDisplay.from_sweep": _drawn(
+        displays.SweepCurvesDisplay, "from_sweep", lambda: {"sweep": _swept()},
+        measure="training_score", x="depth", lines="alpha", panels=None, where={"init": "he"}, level=0.9,
+        log=False, log_x=False,
+    ),
+    "SweepCurvesDisplay.plot": _plot(
+        lambda: displays.SweepCurvesDisplay(_table()), log=False, log_x=False
+    ),
+    "SweepCurvesDisplay": lambda: Call(displays.SweepCurvesDisplay, {"table": _table()}),
     "jacobians": _with_network(lab.jacobians, X=X, y=CLASS, n_samples=2, random_state=0),
     "jacobians model": lambda: Call(lab.jacobians, {"model": _classifier(), "X": X}),
     # ---- theory

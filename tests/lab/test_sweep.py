@@ -91,8 +91,19 @@ def trained(model, parameters, seed, X, y, prefix="", **fit):
     return model.fit(X, y, **{f"{prefix}{name}": value for name, value in fit.items()})
 
 
-@pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("axes", AXES)
+QUICK = ("names", "depth", "rates", "solvers", "two")
+
+
+@pytest.mark.parametrize(
+    ("axes", "kind"),
+    [
+        pytest.param(
+            axes, kind, marks=[] if kind == "classifier" or axes in QUICK else pytest.mark.slow
+        )
+        for axes in AXES
+        for kind in MODELS
+    ],
+)
 def test_rows_are_those_of_a_loop(axes, kind):
     given, parameters = AXES[axes]
     model, y, y_val, prefix = MODELS[kind]
@@ -127,8 +138,16 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("held_out", ["X_val", "test_size", "cv", "none"])
+@pytest.mark.parametrize(
+    ("held_out", "form"),
+    [
+        pytest.param(
+            held_out, form, marks=[] if "cv" in held_out or form == "frame" else pytest.mark.slow
+        )
+        for held_out in ("X_val", "test_size", "cv", "none")
+        for form in FORMS
+    ],
+)
 def test_data_in_each_form(held_out, form, tmp_path):
     of = FORMS[form]
     options = {

@@ -25,7 +25,7 @@ SCRIPT = Path(__file__).parent / "sweep_to_interrupt.py"
 
 X = np.random.default_rng(0).normal(size=(60, 4))
 Y = (X[:, 0] > 0).astype(int)
-MODEL = MinNetClassifier((3,), max_iter=2)
+MODEL = MinNetClassifier((3,), max_iter=1)
 AXES = {"init": ["he", "zeros"], "alpha": [0.1, 1.0]}
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_was_cut_loses_the_line_that_was_cut(cut, path, trained):
     )
 
 
-@pytest.mark.parametrize("damage", [b"\0" * 30, b"not json", b"[1, 2]", b'{"key": 1}', b"\xff{"])
+@pytest.mark.parametrize("damage", [b"\0" * 30, b"[1, 2]", b'{"key": 1}', b"\xff{"])
 def test_a_damaged_line_is_said_and_made_again(damage, path, trained):
     run(path)
     content = lines(path)

@@ -18,6 +18,8 @@ PhaseDiagramDisplay              order and chaos over the sizes of weights and b
 SharpnessDisplay                 the Hessian's largest eigenvalue through training, and its limit
 SpectralDensityDisplay           how the Hessian's eigenvalues are distributed
 LossSurfaceDisplay               the loss over two weights (figure 5)
+SweepMapDisplay                  a measure of a sweep over two of its axes, with intervals
+SweepCurvesDisplay               a measure of a sweep over a numeric axis, with bands
 LearningRateDisplay              loss while the learning rate rises, and the rate suggested
 LossCurveDisplay                 training and validation loss, and validation score, by epoch
 FirstLayerWeightsDisplay         weights of the first layer as images
@@ -36,6 +38,8 @@ from minnet.lab.displays.phase import PhaseDiagramDisplay
 from minnet.lab.displays.saturation import SaturationDisplay
 from minnet.lab.displays.singular_values import SingularValuesDisplay
 from minnet.lab.displays.surface import LossSurfaceDisplay
+from minnet.lab.displays.sweep_curves import SweepCurvesDisplay
+from minnet.lab.displays.sweep_map import SweepMapDisplay
 from minnet.lab.displays.update_ratio import UpdateRatioDisplay
 from minnet.lab.displays.weights import FirstLayerWeightsDisplay
 
@@ -52,6 +56,8 @@ __all__ = [
     "SharpnessDisplay",
     "SingularValuesDisplay",
     "SpectralDensityDisplay",
+    "SweepCurvesDisplay",
+    "SweepMapDisplay",
     "UpdateRatioDisplay",
     "VarianceByDepthDisplay",
 ]

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv, train_test_split
 from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
-from minnet.common.checks import check_real
+from minnet.common.checks import check_real, check_sparse
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.diagnosis.patient import as_csr
 from minnet.lab.sweeps.identity import identity
@@ -101,7 +102,11 @@ def split_data(
         raise ValueError(f"one of X_val, test_size and cv may be given, got {names}")
     if (X_val is None) != (y_val is None):
         raise ValueError("X_val and y_val must be given together, got one of them")
-    X, X_val = as_csr(X), as_csr(X_val)
+    given_parts = {"X": X, "y": y, "sample_weight": sample_weight, "X_val": X_val, "y_val": y_val}
+    for name, part in given_parts.items():
+        if sparse.issparse(part):
+            check_sparse(name, part)  # before SciPy follows its indices
+    X, X_val, y, y_val = map(as_csr, (X, X_val, y, y_val))
     check_consistent_length(X, y)
     whole = Data(X, y, sample_weight, X_val, y_val)
     if not train or X_val is not None:
@@ -132,7 +137,8 @@ def _held_out(whole: Data, share: float, classifies: bool) -> Data:
     n = _num_samples(whole.X)
     size: float = share if share < 1 else int(share)
     labels = None
-    if classifies and type_of_target(whole.y) in ("binary", "multiclass"):
+    is_sparse = sparse.issparse(whole.y)
+    if classifies and not is_sparse and type_of_target(whole.y) in ("binary", "multiclass"):
         codes = np.unique(np.asarray(whole.y).ravel().astype(str), return_inverse=True)[1]
         counts = np.bincount(codes)
         n_held = n * share if share < 1 else share

@@ -166,11 +166,9 @@ def sweep(
     if scoring is not None and not callable(scoring):
         get_scorer(scoring)
     example = _example(maker, cells, seeds[0])
+    _check_data(example, X, y, sample_weight)
     options = {"X_val": X_val, "y_val": y_val, "test_size": test_size, "cv": cv, "train": train}
     data, split = split_data(last_of(example), X, y, sample_weight, **options)
-    if isinstance(example, BaseMinNet):
-        example._validate_params()
-        check_data(example, data[0].X, y, sample_weight)
     training = Training(maker, scoring, train, columns)
     todo = [
         _Todo(cell, seed, one, i) for i, cell in enumerate(cells) for seed in seeds for one in data
@@ -299,6 +297,14 @@ def _example(maker: Maker, cells: Iterable[Cell], seed: int) -> Any:
             first = first or error
     assert first is not None
     raise first
+
+
+@entry
+def _check_data(model: Any, X: Any, y: Any, sample_weight: Any) -> None:
+    """Raise if no fit can take the data; what a pipeline makes of them is not known before."""
+    if isinstance(model, BaseMinNet) and y is not None:
+        model._validate_params()
+        check_data(model, X, y, sample_weight)
 
 
 def _check_n_jobs(n_jobs: Any) -> int | None:
