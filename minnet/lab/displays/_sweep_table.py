@@ -167,7 +167,7 @@ def in_lines(label: Any, width: int = 22, n_lines: int = 2) -> str:
     ('0.001', 'SparseNormal(\nn_connections=15, ...')
     """
     left = f"{label:g}" if isinstance(label, float) else str(label)
-    lines = []
+    lines: list[str] = []
     while len(left) > width and len(lines) < n_lines - 1:
         at = max(left.rfind(mark, 0, width) + 1 for mark in "(,= ")
         at = at if at > width // 3 else width

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +14,7 @@ from minnet.common.names import check_name
 from minnet.common.types import Array
 from minnet.lab.sweeps.grid import MEASURES
 from minnet.lab.sweeps.journal import read_journal
-from minnet.lab.sweeps.tables import Table, frame_of
+from minnet.lab.sweeps.tables import Table, check_rows, frame_of
 
 __all__ = ["Summary", "Sweep"]
 
@@ -54,7 +53,7 @@ class Sweep(Table):
         A dictionary for each training.
     axes : dict of str to list
         The labels of each axis, in their order.
-    layers : list of dict
+    layers : list of dict, default=None
         What was probed: a dictionary for each training, moment and layer.
 
     Attributes
@@ -82,20 +81,22 @@ class Sweep(Table):
         self,
         rows: list[dict[str, Any]],
         axes: dict[str, list[Any]],
-        layers: Iterable[dict[str, Any]] = (),
+        layers: list[dict[str, Any]] | None = None,
     ) -> None:
         if not isinstance(axes, dict):
             raise TypeError(
                 f"axes must be a dictionary of lists of labels by name, got {axes!r:.200}"
             )
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise TypeError(f"rows must be a list of dictionaries, got {rows!r:.200}")
+        check_rows(rows)
+        layers = [] if layers is None else layers
+        if not isinstance(layers, list):
+            raise TypeError(f"layers must be a list of dictionaries, got {layers!r:.200}")
         fold = ["fold"] if any(row.get("fold") is not None for row in rows) else []
         known = [*axes, "seed", *fold, *MEASURES, *_TEXTS]
         probed = dict.fromkeys(name for row in rows for name in row if name not in (*known, "fold"))
         super().__init__(rows, [*known[: -len(_TEXTS)], *probed, *_TEXTS])
         self.axes = {name: list(labels) for name, labels in axes.items()}
-        self.layers = list(layers)
+        self.layers = layers
 
     @property
     def seeds(self) -> list[int]:
@@ -228,6 +229,11 @@ class Summary(Table):
     def __init__(
         self, rows: list[dict[str, Any]], axes: list[str], measures: list[str], level: float
     ) -> None:
+        check_rows(rows)
+        for name, names in {"axes": axes, "measures": measures}.items():
+            if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+                raise TypeError(f"{name} must be a list of names, got {names!r:.200}")
+        level = check_real("level", level, 0, 1, left=False)
         each = [column for name in measures for column in (name, f"{name}_half_width")]
         super().__init__(rows, [*axes, "n_seeds", "n_diverged", "n_failed", *each])
         self.measures = measures

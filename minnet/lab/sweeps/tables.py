@@ -12,13 +12,19 @@ from minnet.common.names import check_name
 from minnet.common.shown import Shown, text_table
 from minnet.common.types import Array
 
-__all__ = ["Table", "frame_of"]
+__all__ = ["Table", "check_rows", "frame_of"]
 
 
 def frame_of(rows: list[dict[str, Any]], columns: list[str]) -> Any:
     """Return rows as a DataFrame of pandas, or say how to get that."""
     pd = import_extra("pandas", "to_frame needs pandas: pip install 'minnet-learn[frame]'")
     return pd.DataFrame({name: [row.get(name) for row in rows] for name in columns})
+
+
+def check_rows(rows: Any) -> None:
+    """Raise if rows are no list of dictionaries."""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise TypeError(f"rows must be a list of dictionaries, got {rows!r:.200}")
 
 
 class Table(Shown):
