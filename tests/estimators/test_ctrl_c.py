@@ -230,7 +230,7 @@ def test_a_search_in_processes_stops():
                     break
             time.sleep(0.1)
             os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all processes of the group
-            out = run.communicate(timeout=60)[0]
+            out = run.communicate(timeout=600)[0]
         finally:
             run.kill()
     assert out.splitlines()[-1] == "stopped"

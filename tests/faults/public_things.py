@@ -1,5 +1,6 @@
 """What is public in minnet, found by looking."""
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -58,6 +59,7 @@ PROTOCOLS = {
 }  # fmt: skip
 
 
+@functools.cache
 def public():
     """Return the names of all public functions, classes and methods, with the objects."""
     modules = [

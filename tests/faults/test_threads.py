@@ -45,14 +45,14 @@ def _at_once(functions):
     barrier = threading.Barrier(len(functions))
 
     def run(function):
-        barrier.wait(60)
+        barrier.wait(600)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             return function()
 
     with ThreadPoolExecutor(len(functions)) as pool:
         futures = [pool.submit(run, function) for function in functions]
-        return [future.result(120) for future in futures]
+        return [future.result(1200) for future in futures]
 
 
 def _parameters(estimator):
@@ -101,7 +101,7 @@ def test_predictions_are_those_of_one_thread_while_another_fits(backend, n_threa
         _at_once([lambda i=i: predict_all(i) for i in range(N_THREADS)])
     finally:
         done.set()
-        fitting.join(120)
+        fitting.join(1200)
     assert n_fits >= 3
 
 

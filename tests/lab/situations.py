@@ -213,7 +213,7 @@ def add(rows, kind, causes, goal, makes, states="both", **options):
 
 @dataclass(frozen=True)
 class Verdict:
-    """How ``diagnose`` did: scores and relative losses before the first advice was taken, and after.
+    """How ``diagnose`` did: scores and relative losses before (of a fitted one), and after the advice.
 
     ``applied`` is True, False where there is no remedy, and a sentence where taking it failed.
     """
@@ -246,8 +246,8 @@ def judge(situation):
     sentence = f"{first.sentence} {first.advice}" if first else ""
     right = first is not None and situation.named_by(first)
     applied, before, after = False, NONE, NONE
-    if situation.goal is not None:
-        before = outcome(situation, given, lambda: fitted(situation.make).model)
+    if situation.fitted and situation.goal is not None:
+        before = outcome(situation, given, lambda: given.model)
     if first is not None:
         try:
             advised = taken(given.model, report, situation.every)

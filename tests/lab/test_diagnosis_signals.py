@@ -128,8 +128,7 @@ def _of_layers(rate):
     return MinNetClassifier(layers=layers, random_state=0, max_iter=60)
 
 
-@pytest.mark.parametrize("fitted", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
+with_dropout = pytest.mark.parametrize(
     "make",
     [
         lambda rate: classifier(50, 50, 50, dropout=rate, max_iter=60),
@@ -137,12 +136,20 @@ def _of_layers(rate):
         _of_layers,
     ],
 )
+
+
+@pytest.mark.parametrize("fitted", [False, pytest.param(True, marks=pytest.mark.slow)])
+@with_dropout
 @pytest.mark.parametrize("rate", [0.8, 0.95])
 def test_too_much_dropout(make, rate, fitted):
     model = make(rate)
     report = diagnose(model.fit(X, Y) if fitted else model, X, Y)
     assert codes(report)[0] == "too_much_dropout"
     assert report.apply().fit(X, Y).score(X, Y) > 0.8
+
+
+@with_dropout
+def test_not_too_much_dropout(make):
     assert "too_much_dropout" not in codes(diagnose(make(0.3), X, Y))
 
 

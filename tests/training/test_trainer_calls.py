@@ -204,10 +204,10 @@ def test_two_threads_on_one_trainer_get_one_training_and_one_sentence():
 
     def wait(trainer):
         inside.set()
-        assert tried.wait(60)
+        assert tried.wait(600)
 
     def other():
-        assert inside.wait(60)
+        assert inside.wait(600)
         for call in (trainer.run_epoch, trainer.fit):
             try:
                 call(X, T)
