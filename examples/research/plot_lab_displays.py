@@ -6,9 +6,11 @@ The pictures of the laboratory
 initialization pass down a tenth of their gradients, and that theory knew: of twenty networks 98 layers in
 100 are in its band.
 
-All of :mod:`minnet.lab.displays`, of one network: five hidden layers of 100 units with tanh, on images of
-digits. ``from_estimator`` measures and draws in one call; the estimator may be fitted or not, and a
-:class:`minnet.Network` does as well.
+The pictures of :mod:`minnet.lab.displays`, of one network: five hidden layers of 100 units with tanh, on
+images of digits. ``from_estimator`` measures and draws in one call; the estimator may be fitted or not,
+and a :class:`minnet.Network` does as well. Those of the Hessian and of grids of settings have pages of
+their own: :ref:`sharpness <sphx_glr_auto_examples_research_plot_edge_of_stability.py>`, :ref:`sweeps
+<sphx_glr_auto_examples_research_plot_sweep.py>`.
 
 ``init="standard"`` is the initialization that Glorot & Bengio (2010) start from. In each layer it
 takes two thirds of the variance, and most of the pictures show what follows from that.
