@@ -11,7 +11,7 @@ import numpy as np
 from examples.glorot2010.one_run import evaluate
 from examples.glorot2010.protocol import N_CLASSES, N_FEATURES, measured_on
 from examples.glorot2010.records import RECORDS, keep, kept
-from examples.glorot2010.statistics import error_interval
+from examples.glorot2010.statistics import Estimate, pooled
 from minnet import SGD, BatchNorm, Dense, LayerNorm, Network, Trainer
 from minnet.datasets import ShapesetStream
 
@@ -62,7 +62,7 @@ def measure(source):
 
 def _table(cells):
     """Return the best rate and its errors by kind and batch, from the single trainings."""
-    found = {}
+    found, parts = {}, []
     for kind in dict.fromkeys(cell["kind"] for cell in cells):
         for batch in UPDATES:
             own = [c for c in cells if (c["kind"], c["batch"]) == (kind, batch)]
@@ -73,9 +73,20 @@ def _table(cells):
             shown = [c["errors"][1] for c in own if c["rate"] == rate and c["seed"] in SEEDS]
             if not shown:  # the seed that the rate was chosen with
                 shown = [c["errors"][1] for c in own if c["rate"] == rate]
+            every = [c["errors"][1] for c in own if c["rate"] == rate]
+            parts.append((float(np.var(every, ddof=1)) if len(every) > 1 else 0.0, len(every) - 1))
             entry = {"rate": rate, "tried": {f"{r:g}": e for r, e in sorted(tried.items())}}
             found.setdefault(kind, {})[str(batch)] = entry | {"test_error": shown}
-    return {"updates": {str(n): made for n, made in UPDATES.items()}, "kinds": found}
+    numbers = {"updates": {str(n): made for n, made in UPDATES.items()}, "kinds": found}
+    return numbers | {"of seeds": list(pooled(parts))}
+
+
+def _interval(numbers, entry):
+    """Return the mean error of a cell and half its interval: of images, and of seeds as in all cells."""
+    variance, degrees = numbers["of seeds"]
+    errors = entry["test_error"]
+    one = Estimate(float(np.mean(errors)), variance / len(errors), degrees or np.inf, len(errors))
+    return one.value, one.half_width()
 
 
 def draw(numbers):
@@ -85,7 +96,7 @@ def draw(numbers):
     figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     for i, (kind, entries) in enumerate(numbers["kinds"].items()):
         places = np.array([int(batch) for batch in entries]) * (1 + 0.04 * (i - 0.5))
-        intervals = [error_interval(entry["test_error"]) for entry in entries.values()]
+        intervals = [_interval(numbers, entry) for entry in entries.values()]
         middle, half = np.transpose(intervals)
         style = {"marker": "osD"[i], "capsize": 3, "color": ("#0072B2", "#D55E00", "#009E73")[i]}
         ax.errorbar(places, middle, half, label=kind, **style)
@@ -105,9 +116,7 @@ def tables(numbers):
              *(f"validation at {rate}" for rate in rates)]]  # fmt: skip
     for kind, of_kind in numbers["kinds"].items():
         for batch, entry in of_kind.items():
-            shown = ""
-            if entry["test_error"]:
-                shown = "{:.2f} ± {:.2f}".format(*error_interval(entry["test_error"]))
+            shown = "{:.2f} ± {:.2f}".format(*_interval(numbers, entry))
             tried, rate = entry["tried"], f"{entry['rate']:g}"
             if entry["rate"] in (min(map(float, tried)), max(map(float, tried))):
                 rate += ", at the edge of the grid"
@@ -118,6 +127,14 @@ def tables(numbers):
 
 def _entries(numbers):
     return [entry for of_kind in numbers["kinds"].values() for entry in of_kind.values()]
+
+
+def remarks(numbers):
+    """Return what the intervals are."""
+    return [
+        "Rates are the best of seed 0 on validation images; errors are of other seeds. Intervals: test "
+        "images, and as much as seeds scatter in all cells."
+    ]
 
 
 def verdicts(numbers):

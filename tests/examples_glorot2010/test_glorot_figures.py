@@ -582,7 +582,7 @@ def test_batch_normalization_by_the_batch(monkeypatch, tmp_path):
     assert len(made) == len(set(made)) == 3 * 3 * (4 + 2)
     ((head, *rows),) = batch_sizes.tables(batch_sizes.measure(None))
     assert head[-1] == "validation at 0.3"
-    assert rows[0][:5] == ["none", "10", "10,000", "72.50 ± 6.41", "0.03"]
+    assert rows[0][:5] == ["none", "10", "10,000", "72.50 ± 1.70", "0.03"]
     assert len(rows) == 9
 
 
