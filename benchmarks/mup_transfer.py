@@ -29,7 +29,7 @@ BASE_WIDTH = 64
 #: Powers of two: the learning rates up to a width of 1024, and above it.
 RATES = {
     "standard": (range(-12, -3), (*range(-12, -7), -6, -5)),
-    "muP": (range(-9, -2), (-7, -6, -5, -4)),
+    "muP": (range(-9, -2), (-7, -6, -5, -4, -3)),
     "muP, first layer / 4": (range(-9, -2), (-6, -5, -4)),
 }
 EPOCHS, BATCH = 4, 100
