@@ -25,7 +25,7 @@ from minnet.persistence import load_model
 
 # Beside an installed wheel there are no examples.
 pytest.importorskip("examples.glorot2010.runs")
-from examples.glorot2010 import curves, one_run, protocol, runs
+from examples.glorot2010 import answers, curves, one_run, protocol, runs
 
 ROOT = Path(protocol.__file__).parents[2]
 TINY = {"depth": 2, "width": 20}
@@ -51,6 +51,28 @@ def test_weights_are_drawn_as_the_paper_says(row, scale):
         assert not layer.b.any()
     assert network.dtype == np.float32
     assert network.sizes == [1024, 100, 100, 9]
+
+
+def test_checkpoints_are_asked_for_the_test_images(tmp_path, monkeypatch):
+    """Of two networks it is kept which images each answers wrongly, and how that goes together."""
+    monkeypatch.setattr(answers, "RECORD", tmp_path / "answers.json")
+    wrong, X, y = [], *make_shapeset(10_000)
+    tried = [protocol.Run(row, 0.1, depth=1, width=10) for row in ("tanh", "tanh-n")]
+    for run in tried:
+        one_run.train(run, 100, tmp_path, per_epoch=100, n_measured=50)
+        network = load_model(tmp_path / "checkpoints" / f"{run.name}.safetensors").network
+        wrong.append(network.forward(X).argmax(axis=1) != y)
+    answers.correlations.cache_clear()
+    answers.main([str(tmp_path / "checkpoints")])
+    expected = np.corrcoef(*wrong)[0, 1]
+    a, b = (run.describe() for run in tried)
+    assert answers.correlation(a, b) == answers.correlation(b, a) == pytest.approx(expected)
+    assert answers.correlation(a, b | {"seed": 9}) == pytest.approx(expected)  # the smallest known
+    assert answers.correlation(a, b | {"images": protocol.EARLIER_IMAGES}) == 0
+    (point, _) = answers.kept(answers.RECORD)
+    assert point["updates"] == 100
+    assert point["error"] == pytest.approx(100 * wrong[0].mean())
+    answers.correlations.cache_clear()
 
 
 @pytest.mark.parametrize("row", protocol.ROWS)
