@@ -95,7 +95,7 @@ def draw(rows, ax=None, until=None):
     size = f"Shapeset-3x2, 5 hidden layers of {', '.join(map(str, sorted(widths)))}"
     styles = [
         ax.plot([], [], color="0.4", marker="o", ms=3.5, lw=1.8, label="on 10,000 test images")[0],
-        ax.fill_between([], [], color="0.4", alpha=0.3, lw=0, label="their 95 % interval"),
+        ax.fill_between([], [], color="0.4", alpha=0.3, lw=0, label="95 %: images, seeds"),
         ax.plot([], [], color="0.4", lw=0.8, label="on 5,000 validation images")[0],
     ]
     _draw_prior(ax, left=until is not None)

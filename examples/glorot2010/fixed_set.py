@@ -4,7 +4,7 @@ import numpy as np
 
 from examples.glorot2010 import svm
 from examples.glorot2010.claims import Verdict, judged
-from examples.glorot2010.protocol import EARLIER_IMAGES, PRIOR_ERROR
+from examples.glorot2010.protocol import EARLIER_IMAGES, IMAGES, PRIOR_ERROR
 from examples.glorot2010.records import kept
 from examples.glorot2010.statistics import Level, estimate
 from examples.glorot2010.table1 import scatter
@@ -87,6 +87,7 @@ def measure(source):
         "half_width": round(estimate(chosen, of_seeds).half_width(), 3),
         "untrained": first,
         "images": curves[0].run["images"],
+        "machine": {"images": IMAGES},
         "rates": _rates(source),
         "basis": source.basis(curves),
     }
