@@ -1,5 +1,7 @@
 """Which trainings there are, as tables, and how long they took."""
 
+import dataclasses
+
 from examples.glorot2010.curves import duration
 from examples.glorot2010.protocol import (
     EARLIER,
@@ -55,7 +57,10 @@ def length(source):
     kinds = f"; {', '.join(earlier)}: {EARLIER}" * bool(earlier)
     if len(earlier) == len({curve.run["row"] for curve in used}):
         kinds = f", on {EARLIER}"
-    new = [curve.updates for curve in source.curves if curve.run["images"] == IMAGES]
+    rows_now = dataclasses.replace(
+        source, curves=[c for c in source.curves if c.run["images"] == IMAGES]
+    )
+    new = [curve.updates for row in PAPER_ROWS for curve in rows_now.trained(row)]
     said = f" With the images as they are painted now, up to {max(new):,} updates." if new else ""
     return (
         f"{updates} updates for each row of Table 1, {shares} % of the paper's {PAPER_UPDATES:,}, with "
