@@ -11,7 +11,7 @@ from models import difference
 import minnet
 from minnet import MinNetClassifier, Network, load_model, save_model
 from minnet.initializers import FromArray, GlorotNormal, Identity
-from minnet.layers import Dense
+from minnet.layers import Dense, Dropout
 from minnet.persistence.container import ArrayReader, write_container
 from minnet.persistence.names import readable_classes
 from minnet.persistence.record import parse_json
@@ -31,7 +31,7 @@ def there_and_back(value):
 
 
 REQUIRED = {"units": 3, "value": 0.5, "array": np.arange(6.0).reshape(2, 3), "sparsity": 0.5}
-REQUIRED |= {"n_steps": 7}
+REQUIRED |= {"n_steps": 7, "layers": [Dense(4), Dropout(0.5)]}
 
 CLASSES = sorted(
     {cls for classes in readable_classes().values() for cls in classes.values()},
