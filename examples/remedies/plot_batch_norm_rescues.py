@@ -157,9 +157,9 @@ assert difference < 1e-3
 # scaled by nine others that were drawn by chance. :class:`~minnet.LayerNorm` takes mean and variance
 # over the units of one image, and depends on no other.
 #
-# **Expected.** Batch normalization should be worse than nothing at batches of ten, in the loss of training,
-# too, and so not because of the averages that predictions take; in batches of 30 it should cost less. Layer
-# normalization should be as good as nothing: these five layers of 200 start well without any.
+# **Expected.** Batch normalization should be worse than nothing at batches of ten, in the loss of
+# training, too, and so not because of the averages that predictions take; in batches of 30 it should cost
+# less. Layer normalization should be as good as nothing: these five layers of 200 start well without any.
 
 images, classes = make_shapeset(20_000, start=5000)
 test_images, test_classes = make_shapeset(5000)
@@ -192,23 +192,24 @@ print(
 )
 assert costs[10] > 2 * costs[30]
 
-fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-for k, (name, colour) in enumerate(zip(NORMS, ("#000000", "#D55E00", "#0072B2"), strict=True)):
+fig, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
+for (name, colour), marker in zip(
+    {"none": "#000000", "BatchNorm": "#D55E00", "LayerNorm": "#0072B2"}.items(), "osD", strict=True
+):
     errors = [found[name, n][1] for n in (10, 30)]
-    bars = ax.barh(np.arange(2) + 0.27 * (1 - k), errors, 0.25, color=colour, label=name)
-    ax.bar_label(bars, fmt="%.1f", padding=3)
-ax.axvline(100 * 5 / 6, color="0.5", ls=":", label="one class")
-ax.set_yticks(range(2), ["batches\nof 10", "batches\nof 30"])
-ax.set_xlim(60, 88)
+    ax.plot(errors, range(2), marker, color=colour, label=name, markersize=9, alpha=0.8)
+ax.axvline(100 * 5 / 6, color="0.5", ls=":", label="one class for all")
+ax.set_yticks(range(2), ["batches of 10", "batches of 30"])
+ax.set_ylim(1.5, -0.5)
 ax.set_xlabel("test error after 2,000 updates, in %")
-ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=4, frameon=False)
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4, frameon=False)
 plt.show()
 
 # %%
 # It is the statistics. In batches of ten the loss of training itself is above 2.11, that of answering with
-# the shares of the classes: what the images do to each other reaches the outputs. So both pages are right: normalization by the batch saves a bad start if the batch
-# is large enough for a mean and a variance, and does harm where it is not; normalization by the row has
-# nothing to do with the batch.
+# the shares of the classes: what the images do to each other reaches the outputs. So both pages are right:
+# normalization by the batch saves a bad start if the batch is large enough for a mean and a variance, and
+# does harm where it is not; normalization by the row has nothing to do with the batch.
 #
 # **Next.** Without normalization the right scale is known before training: :ref:`the edge of chaos
 # <sphx_glr_auto_examples_research_plot_edge_of_chaos.py>`.

@@ -25,7 +25,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
-from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, Residual, RMSProp
+from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, LayerNorm, Residual, RMSProp
 from minnet.activations import list_activations
 from minnet.residual import fixup
 
@@ -101,6 +101,21 @@ healthy(
                         Residual([BatchNorm("relu"), Dense(32), BatchNorm("relu"), Dense(32)])
                         for _ in range(5)
                     ),
+                ],
+                max_iter=20,
+            )
+        ),
+        "20 layers of tanh with LayerNorm": lambda: digits(
+            classifier(layers=[Dense(40), LayerNorm()] * 20, activation="tanh", max_iter=20)
+        ),
+        "8 layers of relu with LayerNorm": lambda: digits(
+            classifier(layers=[Dense(50), LayerNorm()] * 8, max_iter=20)
+        ),
+        "residual, LayerNorm, 10 blocks": lambda: digits(
+            classifier(
+                layers=[
+                    Dense(32),
+                    *(Residual([LayerNorm(), Dense(32, "relu"), Dense(32)]) for _ in range(10)),
                 ],
                 max_iter=20,
             )

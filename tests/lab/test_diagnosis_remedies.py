@@ -22,6 +22,7 @@ from minnet import (
     BatchNorm,
     Dense,
     Dropout,
+    LayerNorm,
     MinNetClassifier,
     MinNetRegressor,
     Network,
@@ -92,6 +93,7 @@ MODELS = {
         layers=[Dense(5), BatchNorm(), Dropout(0.3), Dense(6), Scale(), Dense(7)],
         activation="tanh",
     ),
+    "layer normalization": classifier(layers=[Dense(5), LayerNorm(), Dense(6), LayerNorm("tanh")]),
     "layers that name all": classifier(
         layers=[
             Dense(5, "tanh", init="he", bias_init="ones"),
@@ -214,7 +216,11 @@ def assert_changed(model, change):
         if name == "hidden_layers":
             assert len(dense) == min(value, len(dense))
         elif name == "batch_norm":
-            assert sum(layer.normalizes for layer in hidden) == (len(dense) if value else 0)
+            of_batch = [layer for layer in hidden if layer.normalizes and layer.differs_in_training]
+            of_rows = sum(
+                isinstance(layer, LayerNorm) for layer in hidden
+            )  # which stay as they are
+            assert len(of_batch) == (len(dense) - of_rows if value else 0)
         elif name == "dropout":
             rates = [layer.rate for layer in hidden if isinstance(layer, Dropout)]
             assert set(rates) == ({value} if value else set())

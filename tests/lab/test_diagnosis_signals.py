@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network
+from minnet import BatchNorm, Dense, Dropout, LayerNorm, MinNetClassifier, MinNetRegressor, Network
 from minnet.activations import Activation, LeakyRelu
 from minnet.datasets import make_shapeset
 from minnet.lab import diagnose
@@ -160,6 +160,13 @@ def test_normalization_by_few_rows(rows):
     assert codes(report)[0] == "batch_norm_harms"
     assert report.apply().fit(X, Y).score(X, Y) > 0.9
     assert not diagnose(clone(model).set_params(batch_size=32, max_iter=200), X, Y)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_normalization_of_rows_needs_no_others(rows):
+    layers = [Dense(50), LayerNorm(), Dense(50), LayerNorm()]
+    model = MinNetClassifier(layers=layers, batch_size=rows, max_iter=20, random_state=0)
+    assert not diagnose(model, X, Y)
 
 
 def test_deep_normalization():
