@@ -232,7 +232,6 @@ CALLS = {
         Residual, layers=[Dense(4)], scale=0.5, trainable_scale=True, scale_lr_factor=1.0
     ),
     "Add": _new(residual.Add, scale=0.5, trainable=True, lr_factor=1.0),
-    "Split": _new(residual.Split),
     "fixup": _new(
         residual.fixup, layers=[Residual([Dense(4, "relu"), Dense(4)]), Dense(3)], output=True
     ),
