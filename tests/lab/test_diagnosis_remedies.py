@@ -240,6 +240,17 @@ def assert_changed(model, change):
             assert getattr(last, name) == value
 
 
+@pytest.mark.parametrize(
+    "model",
+    [None, "a text", (classifier(), classifier()), [classifier()], MinNetClassifier]
+    + [StandardScaler(), make_pipeline(MaxAbsScaler(), StandardScaler())],
+    ids=lambda model: type(model).__name__,
+)
+def test_what_is_no_model_is_said(model):
+    with pytest.raises(TypeError, match=r"^model must be a Network, .*, got \w+$"):
+        Remedy({"init": "he_normal"}).apply(model)
+
+
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_every_change_of_every_model(name, change):

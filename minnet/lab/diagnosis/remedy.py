@@ -94,6 +94,8 @@ class Remedy:
 
         Raises
         ------
+        TypeError
+            If the model is none of these.
         ValueError
             If the change is one of the training, and the model a Network, which has none of its own; or
             if the model has no such argument, or it has no effect there.
@@ -132,6 +134,11 @@ class Remedy:
 
 
 def _changed_estimator(estimator: BaseMinNet, changes: dict[str, Any]) -> BaseMinNet:
+    if not isinstance(estimator, BaseMinNet):
+        raise TypeError(
+            "model must be a Network, MinNetClassifier, MinNetRegressor or a Pipeline that ends in one, "
+            f"got {type(estimator).__name__}"
+        )
     estimator = clone(estimator)
     unused = _without_effect(estimator)
     changes = dict(changes)
