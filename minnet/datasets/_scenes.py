@@ -218,9 +218,9 @@ def _reach(corners: Array, direction: Array) -> Array:
 def masks(corners: Array) -> Array:
     """Return which pixels of an image belong to each polygon, (n, 32, 32) of bool.
 
-    Corners are moved to whole numbers first, towards 0. A row is filled from one crossing of its line with
-    the polygon to the other one, both of them rounded towards the upper corner of their edge: the pixels of
-    both belong to it. So do the first and the last row.
+    Corners are moved to whole numbers first, towards 0. A row is filled from one crossing of its line
+    with the polygon to the other one, both of them rounded towards the upper corner of their edge: the
+    pixels of both belong to it. So do the first and the last row.
     """
     n = len(corners)
     left, right = np.full((n, SIDE), float(SIDE)), np.full((n, SIDE), -1.0)

@@ -1,4 +1,4 @@
-"""Which rows are equal: over the forms a matrix may have, scales of its columns, and what lies between rows."""
+"""Which rows are equal: over the forms a matrix may have, and the scales of its columns."""
 
 import numpy as np
 import pytest
