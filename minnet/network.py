@@ -346,6 +346,27 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         check_whole("position", position, 0)
         return self.forward_backward(*batch, n_samples, weight_sum, position)[:2]
 
+    def curvature(
+        self, X: Matrix, T: ArrayLike | Matrix, sample_weight: ArrayLike | None = None
+    ) -> HessianProduct:
+        """Return the Hessian of the objective of a batch, to be multiplied with several vectors.
+
+        Parameters
+        ----------
+        X : array or CSR matrix of shape (n_samples, n_features)
+            Inputs, a row for each sample.
+        T : array-like or sparse matrix
+            Targets, as :meth:`loss_and_grad` takes them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts; None means all alike.
+
+        Returns
+        -------
+        HessianProduct
+            Called with a vector; it keeps the parameters as they are now.
+        """
+        return HessianProduct(self, X, T, sample_weight)
+
     def hessian_vector_product(
         self,
         X: Matrix,

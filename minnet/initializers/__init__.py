@@ -13,6 +13,7 @@ structured           orthogonal, sparse, identity, positive unit ball, Nguyen-Wi
 kernels              of convolutions: dirac, delta-orthogonal, bilinear
 layouts              which axes of a kernel are inputs, outputs and places
 data_driven          adapted to data: unit variance layer by layer, biases at the class prior
+metainit             norms of the weights learned before training, by the gradient quotient
 given                a user's array or function
 spec                 from a name, dictionary, array ... to an initializer; the table of "auto"
 ==================== ==============================================================================
@@ -25,6 +26,7 @@ from minnet.initializers.fills import Constant, Normal, Ones, TruncatedNormal, U
 from minnet.initializers.gains import calculate_gain, variance_gain
 from minnet.initializers.given import FromArray, FromFunction
 from minnet.initializers.kernels import Bilinear, DeltaOrthogonal, Dirac
+from minnet.initializers.metainit import MetaInit, gradient_quotient
 from minnet.initializers.named_scalings import (
     GlorotNormal,
     GlorotUniform,
@@ -69,6 +71,7 @@ __all__ = [
     "Initializer",
     "LecunNormal",
     "LecunUniform",
+    "MetaInit",
     "NguyenWidrow",
     "Normal",
     "Ones",
@@ -87,6 +90,7 @@ __all__ = [
     "auto_initializer",
     "calculate_gain",
     "get_initializer",
+    "gradient_quotient",
     "list_initializers",
     "materialize",
     "resolve_fans",

@@ -19,6 +19,7 @@ from minnet.initializers import (
     edge_of_chaos,
     fills,
     kernels,
+    metainit,
     named_scalings,
     structured,
     variance_scaling,
@@ -40,6 +41,7 @@ _NAMED = [
         structured,
         kernels,
         data_driven,
+        metainit,
     )
     for cls in vars(module).values()
     if getattr(cls, "__module__", None) == module.__name__ and getattr(cls, "names", ())

@@ -169,6 +169,13 @@ CALLS = {
         "hessian_vector_product",
         X=X, T=CLASS, v=np.ones(72), sample_weight=WEIGHT, n_samples=None, weight_sum=None, position=0,
     ),
+    "Network.curvature": _on_network("curvature", X=X, T=CLASS, sample_weight=WEIGHT),
+    "HessianProduct.third": lambda: Call(
+        curvature.HessianProduct(_network(), X, CLASS).third, {"v": np.ones(15), "w": np.ones(15)}
+    ),
+    "gradient_quotient": _with_network(
+        initializers.gradient_quotient, X=X, T=CLASS, sample_weight=WEIGHT
+    ),
     "HessianProduct": _new(
         curvature.HessianProduct, network=_network(), X=X, T=CLASS, sample_weight=WEIGHT,
         n_samples=None, weight_sum=None, position=0,

@@ -25,6 +25,7 @@ from minnet.initializers import (
     Initializer,
     LecunNormal,
     LecunUniform,
+    MetaInit,
     NguyenWidrow,
     Normal,
     Ones,
@@ -108,6 +109,10 @@ LAWS = {
         (LecunNormal(2.0, truncated=True), lambda i, o: truncated(4 / i)),
     ],
     Standard: [(Standard(), lambda i, o: uniform(1 / math.sqrt(i)))],
+    MetaInit: [
+        (MetaInit(), lambda i, o: uniform(math.sqrt(6 / (i + o)))),  # until it is adapted
+        (MetaInit(gain=3.0), lambda i, o: uniform(3 * math.sqrt(6 / (i + o)))),
+    ],
     TorchLinear: [(TorchLinear(), lambda i, o: uniform(1 / math.sqrt(i)))],
     SklearnMLP: [
         (SklearnMLP(), lambda i, o: uniform(math.sqrt(6 / (i + o)))),
