@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
-from minnet.common.checks import check_real, check_sparse
+from minnet.common.checks import check_real, check_sparse, is_whole
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab.diagnosis.patient import as_csr
 from minnet.lab.sweeps.identity import identity
@@ -122,6 +122,12 @@ def split_data(
 
 
 def _folds(whole: Data, cv: Any, classifies: bool) -> list[Data]:
+    pairs = isinstance(cv, list) and cv and all(isinstance(one, tuple) for one in cv)
+    if not (pairs or is_whole(cv, 2) or callable(getattr(cv, "split", None))):
+        raise ValueError(
+            "cv must be a whole number of at least 2, a splitter or a list of pairs of rows, got "
+            f"{cv!r:.200}"
+        )
     try:
         splits: Iterator[Any] = check_cv(cv, whole.y, classifier=classifies).split(whole.X, whole.y)
         return [

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from minnet.common.checks import is_whole
 from minnet.common.configurable import Configurable, shown
@@ -74,7 +75,8 @@ def read_grid(given: Mapping[str, Any]) -> tuple[list[Axis], dict[str, Any]]:
 
 def _named_values(value: Any) -> tuple[list[Any], list[Any]] | None:
     """Return the values of an axis and their labels; None for what is one value."""
-    if isinstance(value, Mapping) and not isinstance(value.get("name"), str):
+    is_mapping = isinstance(value, Mapping) and not sparse.issparse(value)  # of which some are
+    if is_mapping and not isinstance(value.get("name"), str):
         return list(value.values()), [str(key) for key in value]
     is_row = isinstance(value, np.ndarray) and value.ndim == 1
     if not (is_row or isinstance(value, list | range)):
@@ -123,7 +125,10 @@ def _label(value: Any) -> Any:
     elif inspect.isclass(value) or inspect.isroutine(value):
         text = value.__name__
     elif isinstance(value, list | tuple | dict | np.ndarray | Configurable):
-        text = shown(value)
+        try:
+            text = shown(value)
+        except RecursionError:  # a list that holds itself
+            text = "..."
     else:
         text = repr(value)
     text = " ".join(text.split())
