@@ -205,6 +205,7 @@ def test_what_failed_is_tried_again_and_what_diverged_is_not(path, trained):
         return np.full(shape, 0.1)
 
     changes = {"init": {"needs": needs}, "solver": "sgd", "learning_rate": [0.1, 1e300], "alpha": 0}
+    changes["max_iter"] = 3
     with pytest.warns(UserWarning, match="all 2 trainings"):
         run(path, **changes, seeds=1)
     there.touch()
