@@ -52,9 +52,9 @@ __all__ = [
 
 # Modules whose own names are documented.
 _MODULES = (
-    "activations", "backends", "callbacks", "datasets", "descend", "export", "gradcheck", "initializers",
-    "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "pytorch", "random", "residual",
-    "schedules", "training", "user_activations", "views",
+    "activations", "backends", "callbacks", "curvature", "datasets", "descend", "export", "gradcheck",
+    "initializers", "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "pytorch",
+    "random", "residual", "schedules", "training", "user_activations", "views",
 )  # fmt: skip
 
 

@@ -145,6 +145,7 @@ class Residual(Layer):
     >>> X, y = load_digits(return_X_y=True)
     >>> def block():  # ReZero
     ...     return Residual([Dense(32, "relu"), Dense(32)], scale=0.0, trainable_scale=True)
+    ...
     >>> clf = MinNetClassifier(
     ...     layers=[Dense(32), *(block() for _ in range(20))], max_iter=20, tol=0, random_state=0
     ... )
@@ -303,7 +304,7 @@ def fixup(layers: Sequence[Layer], *, output: bool = True) -> list[Layer]:
 
     Examples
     --------
-    >>> from minnet import Dense, MinNetClassifier, Network, Residual
+    >>> from minnet import Dense, MinNetClassifier, Residual
     >>> from minnet.residual import fixup
     >>> blocks = [Residual([Dense(64, "relu"), Dense(64)]) for _ in range(100)]
     >>> fixup([Dense(64, "relu"), *blocks, Dense(10)])[1].layers[0].init

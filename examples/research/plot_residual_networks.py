@@ -154,3 +154,7 @@ ax.set(ylabel="training accuracy", ylim=(-0.05, 1.05))
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 ax.set_title("The same rate at every depth; 0 is a network that diverged")
 plt.show()
+
+# %%
+# **Next.** What He's weights alone do in 22 and 30 layers: :ref:`deep rectifiers
+# <sphx_glr_auto_examples_research_plot_deep_rectifiers.py>`.

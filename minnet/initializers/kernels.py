@@ -62,7 +62,6 @@ class Dirac(_OfKernels):
 
     Examples
     --------
-    >>> import numpy as np
     >>> from minnet.initializers import Dirac
     >>> K = Dirac()((3, 3, 2, 2), layout="HWIO")
     >>> K[1, 1], K.sum()
