@@ -281,9 +281,22 @@ def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: 
         raise ValueError(f"X and y must be numbers that a float can hold: {error}") from None
     except (TypeError, ValueError) as error:
         check_numeric("X", X)  # of texts and dictionaries in the place of rows it tells more
+        if type(error).__name__ == "DuplicateError":  # of narwhals, with which frames are read
+            raise ValueError(_columns_of_one_name(X=X, y=y)) from None
         if "NA is ambiguous" not in str(error):  # which says what went wrong, and not where
             raise
         raise ValueError("X and y must have no missing values, got pandas.NA") from None
+
+
+def _columns_of_one_name(**frames: Any) -> str:
+    """Return a sentence on the names that several columns of a frame have."""
+    for argument, frame in frames.items():
+        names = list(getattr(frame, "column_names", getattr(frame, "columns", ())))
+        again = dict.fromkeys(name for name in names if names.count(name) > 1)
+        if again:
+            got = " and ".join(f"{name!r} {names.count(name)} times" for name in again)
+            return f"{argument} must have columns of different names, got {got:.200}"
+    return f"{' and '.join(frames)} must have columns of different names"
 
 
 def _of_list(X: Any) -> Any:

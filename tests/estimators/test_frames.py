@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from versions import knows_columns
+from versions import knows_columns, since
 
 from minnet import MinNetClassifier, MinNetRegressor
+from minnet.lab import probe, sweep
 
 pa = pytest.importorskip("pyarrow")
 pd = pytest.importorskip("pandas")
@@ -176,6 +177,37 @@ def test_wrong_columns(frame, what):
     np.testing.assert_array_equal(clf.coefs_[0], before)
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         clf.predict(X)
+
+
+@since((1, 9), "columns of one name are refused")
+@pytest.mark.parametrize(
+    ("frame", "got"),
+    [
+        (pd.DataFrame(X, columns=list("aba")), "'a' 2 times"),
+        (pd.DataFrame(X, columns=pd.Index([1, 2, 2])), "2 2 times"),
+        (
+            pa.Table.from_arrays([pa.array(column) for column in X.T], names=list("aaa")),
+            "'a' 3 times",
+        ),
+    ],
+    ids=["pandas", "numbers", "pyarrow"],
+)
+def test_columns_of_one_name_are_told_in_a_sentence(frame, got):
+    clf = classifier().fit(X, LABELS)
+    calls = [
+        lambda: classifier().fit(frame, LABELS),
+        lambda: classifier().fit(X, LABELS, X_val=frame, y_val=LABELS),
+        lambda: clf.predict(frame),
+        lambda: clf.partial_fit(frame, LABELS),
+        lambda: probe(clf, frame, LABELS),
+        lambda: sweep(clf, frame, LABELS, seeds=1),
+        lambda: sweep(clf, X, LABELS, seeds=1, X_val=frame, y_val=LABELS),
+        lambda: regressor().fit(X, frame),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="must have columns of different names") as error:
+            call()
+        assert str(error.value).endswith(f" must have columns of different names, got {got}")
 
 
 @pytest.mark.parametrize(

@@ -280,10 +280,13 @@ OF_SCIKIT_LEARN = {
     "three axes": (np.zeros((N, 2, 2)), "Found array with dim 3"),
     "ragged": ([[1, 2]] + [[1]] * (N - 1), "setting an array element with a sequence"),
     "ragged objects": (objects([[1, 2]] + [[1]] * (N - 1)), "sequence"),
-    "two columns of a name": (pd.DataFrame(TRUE * 1, columns=["a", "a"]), "unique column names"),
+    "two columns of a name": (
+        pd.DataFrame(TRUE * 1, columns=["a", "a"]),
+        "columns of different names",
+    ),
     "nullable ones": (
         pd.DataFrame(TRUE, columns=["a", "a"], dtype="boolean"),
-        "unique column names",
+        "columns of different names",
     ),
     "no columns": (pd.DataFrame(index=range(N)), "at least one array or dtype is required"),
     "a matrix": (np.asmatrix(CODES).T, "np.matrix is not supported"),
@@ -295,7 +298,7 @@ OF_SCIKIT_LEARN = {
 @pytest.mark.parametrize("what", OF_SCIKIT_LEARN)
 def test_sentences_of_scikit_learn(what, make):
     y, sentence = OF_SCIKIT_LEARN[what]
-    if sentence == "unique column names" and SKLEARN < (1, 9):
+    if sentence == "columns of different names" and SKLEARN < (1, 9):
         make().fit(X, y)  # they are two columns
         return
     with pytest.raises((TypeError, ValueError), match=sentence.replace("sequence", "[Ss]equence")):

@@ -229,6 +229,7 @@ def test_what_fails_or_diverges_is_a_row():
         found = sweep(
             MinNetClassifier((5,), solver="sgd", max_iter=3), X, LABELS, seeds=1,
             init={"broken": broken, "unknown": "gloro", "he": "he"}, learning_rate=[0.1, 1e300],
+            probe=["Y_sd"],
         )  # fmt: skip
     errors, diverged = found["error"], found["diverged"]
     assert errors[0] == errors[1] == "RuntimeError: no weights today"
@@ -237,6 +238,8 @@ def test_what_fails_or_diverges_is_a_row():
     assert "non-finite" in errors[5]
     assert diverged.tolist() == [False] * 5 + [True]
     assert np.isfinite(found["training_loss"]).tolist() == [False] * 4 + [True, False]
+    assert np.isfinite(found["start_Y_sd_last"]).tolist() == [False] * 4 + [True, True]
+    assert np.isfinite(found["end_Y_sd_last"]).tolist() == [False] * 4 + [True, False]
     summary = found.summary()
     assert summary["n_failed"].tolist() == [1, 1, 1, 1, 0, 0]
     assert summary["n_diverged"].tolist() == [0] * 5 + [1]
@@ -268,6 +271,30 @@ def test_probes_are_those_of_the_start_and_the_end():
             assert row[f"{moment}_{name}_last"] == layers[1][name]
             assert row[f"{moment}_{name}_ratio"] == pytest.approx(m[name][1] / m[name][0])
     assert found.layers_to_frame().shape == (6, 8)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("more", [[], ["Y_sd"]])
+def test_sharpness_is_that_of_the_whole_network(kind, solver, more, tmp_path):
+    model, y, _, prefix = MODELS[kind]
+    columns = ["sharpness", "stability_limit", *more]
+    call = functools.partial(sweep, model, X, y, test_size=0, solver=solver, seeds=[4])
+    found = call(probe=columns, path=tmp_path / "s")
+    assert found["training_loss"] == call()["training_loss"]
+    (row,) = found.rows
+    one = clone(model).set_params(**{f"{prefix}solver": solver, f"{prefix}random_state": 4})
+    for moment in ("start", "end"):
+        m = probe(one if moment == "start" else one.fit(X, y), X, y, sharpness=True)
+        assert row[f"{moment}_sharpness"] == pytest.approx(m.sharpness)
+        assert row[f"{moment}_stability_limit"] == pytest.approx(m.stability_limit, nan_ok=True)
+    assert len(found.layers) == 4 * len(more)
+    again = call(probe=columns, path=tmp_path / "s")
+    assert repr(again.rows) == repr(found.rows)
+    assert found.summary("end_sharpness").rows[0]["end_sharpness"] == row["end_sharpness"]
+    alone = call(probe=columns, train=False)
+    assert alone["start_sharpness"] == found["start_sharpness"]
+    assert "end_sharpness" not in alone.columns
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -325,6 +352,10 @@ WRONG = {
     "X and y": ({"y": LABELS[:5]}, ValueError, "inconsistent"),
     "NaN": ({"X": np.where(X > 0, np.nan, X)}, ValueError, "NaN"),
     "X_val alone": ({"X_val": X}, ValueError, "together"),
+    "X_val of another width": (
+        {"X_val": X_VAL[:, :3], "y_val": LABELS_VAL}, ValueError, "X_val: X has 3 features",
+    ),
+    "NaN in X_val": ({"X_val": X_VAL * np.nan, "y_val": LABELS_VAL}, ValueError, "X_val: "),
     "two of them": ({"cv": 3, "test_size": 0.5}, ValueError, "one of X_val, test_size and cv"),
     "test_size": ({"test_size": 100}, ValueError, "test_size"),
     "scoring": ({"scoring": "accuray"}, ValueError, "accuray"),
@@ -341,7 +372,7 @@ def test_what_is_wrong_for_all_is_an_error_at_once(wrong):
     call = {"model": MinNetClassifier((3,)), "X": X, "y": LABELS, **given}
     with pytest.raises(kind, match=re.escape(text)) as raised:
         sweep(**call)
-    assert "\n" not in str(raised.value) or wrong == "NaN"  # scikit-learn's own words
+    assert "\n" not in str(raised.value) or "NaN" in wrong  # scikit-learn's own words
 
 
 def test_nothing_of_the_model_changes_and_warnings_are_kept_in_rows():

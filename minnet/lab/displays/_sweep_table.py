@@ -28,6 +28,7 @@ _QUANTITIES = {
     "saturated": "share of saturated units", "dead": "share of dead units",
     "update_ratio": "size of the step over that of W",
 }  # fmt: skip
+_OF_NETWORK = {"sharpness": "sharpness", "stability_limit": "limit of the sharpness"}
 _STATISTICS = {"sd": "sd", "rms": "rms", "mean": "mean", "max": "largest magnitude"}
 _WHERE = {
     "first": "first hidden layer", "last": "last hidden layer",
@@ -143,10 +144,14 @@ def measure_label(measure: str) -> str:
     --------
     >>> measure_label("validation_score"), measure_label("start_dZ_sd_ratio")
     ('validation score', 'sd of dZ, last over first hidden layer, at the start')
+    >>> measure_label("end_sharpness")
+    'sharpness, at the end'
     """
     moment, _, rest = measure.partition("_")
     if moment not in ("start", "end"):
         return _MEASURES.get(measure, measure.replace("_", " "))
+    if rest in _OF_NETWORK:
+        return f"{_OF_NETWORK[rest]}, at the {moment}"
     quantity, _, place = rest.rpartition("_")
     array, _, statistic = quantity.partition("_")
     known = f"{_STATISTICS.get(statistic, statistic)} of {array}" if statistic else quantity

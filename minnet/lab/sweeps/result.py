@@ -43,7 +43,8 @@ class Sweep(Table):
 
     With ``probe``: ``start_Z_sd_first``, ``start_Z_sd_last`` and ``start_Z_sd_ratio``, the standard
     deviation of the pre-activations of the first and of the last hidden layer before training and the last
-    one over the first one, and so on for ``end`` and each other quantity. What does not exist is NaN.
+    one over the first one, and so on for ``end`` and each other quantity; of the network as a whole
+    ``start_sharpness``, ``end_sharpness`` and likewise ``stability_limit``. What does not exist is NaN.
 
     ``sweep["validation_score"]`` is a column as an array.
 

@@ -21,7 +21,7 @@ from minnet.common.entry import entry
 from minnet.common.names import check_name
 from minnet.common.types import ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
-from minnet.estimators.data import check_data
+from minnet.estimators.data import Features, check_data, check_X
 from minnet.lab.probe import probe as probe_once
 from minnet.lab.sweeps.data import Data, split_data
 from minnet.lab.sweeps.grid import Cell, cells_of, check_seeds, read_grid
@@ -30,7 +30,7 @@ from minnet.lab.sweeps.journal import Journal
 from minnet.lab.sweeps.models import Maker, last_of
 from minnet.lab.sweeps.result import Sweep
 from minnet.lab.sweeps.running import run_each
-from minnet.lab.sweeps.training import Outcome, Training, train_one
+from minnet.lab.sweeps.training import OF_NETWORK, Outcome, Training, train_one
 from minnet.layers import Dense
 from minnet.network import Network
 
@@ -100,7 +100,9 @@ def sweep(
         Whether the layers are measured at the start and the end of each training, on 300 rows of those
         trained on: the quantities of :class:`minnet.lab.Measurement`, such as "Y_sd", "dZ_rms", "dead" or
         "J_mean". True means "Z_sd", "Y_sd", "dZ_sd", "dW_sd", "saturated", "dead", "update_ratio". Where
-        nothing is trained False means that, too.
+        nothing is trained False means that, too. "sharpness" and "stability_limit" are of the network: the
+        largest eigenvalue of the Hessian as the optimizer meets it, which takes the time of some 20 to 60
+        gradients, and what it would have to stay below (:func:`minnet.lab.stability_limit`).
     n_jobs : int, default=None
         Trainings at a time, in processes of joblib; None means 1, and -1 one for each core. Each has one
         thread, unless the model's ``n_threads`` is given.
@@ -166,9 +168,11 @@ def sweep(
     if scoring is not None and not callable(scoring):
         get_scorer(scoring)
     example = _example(maker, cells, seeds[0])
-    _check_data(example, X, y, sample_weight)
+    features = _check_data(example, X, y, sample_weight)
     options = {"X_val": X_val, "y_val": y_val, "test_size": test_size, "cv": cv, "train": train}
     data, split = split_data(last_of(example), X, y, sample_weight, **options)
+    if features is not None and X_val is not None:
+        _check_X_val(example, X_val, features)
     training = Training(maker, scoring, train, columns)
     todo = [
         _Todo(cell, seed, one, i) for i, cell in enumerate(cells) for seed in seeds for one in data
@@ -300,11 +304,22 @@ def _example(maker: Maker, cells: Iterable[Cell], seed: int) -> Any:
 
 
 @entry
-def _check_data(model: Any, X: Any, y: Any, sample_weight: Any) -> None:
+def _check_data(model: Any, X: Any, y: Any, sample_weight: Any) -> Features | None:
     """Raise if no fit can take the data; what a pipeline makes of them is not known before."""
-    if isinstance(model, BaseMinNet) and y is not None:
-        model._validate_params()
-        check_data(model, X, y, sample_weight)
+    if not isinstance(model, BaseMinNet) or y is None:
+        return None
+    model._validate_params()
+    return check_data(model, X, y, sample_weight).features
+
+
+@entry
+def _check_X_val(model: Any, X_val: Any, features: Features) -> None:
+    """Raise if the model could not predict these rows: after each training it would be too late."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # each row has them
+            check_X(model, X_val, features)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"X_val: {error}") from error
 
 
 def _check_n_jobs(n_jobs: Any) -> int | None:
@@ -325,7 +340,7 @@ def _check_columns(probe: Any, train: bool) -> tuple[str, ...]:
         )
     known = probe_once(Network([Dense(1)]).initialize(1, 0), [[0.0]], [0.0], n_jacobians=1)
     names = known.keys()
-    names = [name for name in names if known[name].ndim == 1]
+    names = [*(name for name in names if known[name].ndim == 1), *OF_NETWORK]
     for name in probe:
         check_name("probe", name, names)
     return tuple(dict.fromkeys(probe)) or (() if train else _PROBED)

@@ -23,8 +23,12 @@ from minnet.lab.sweeps.data import Data
 from minnet.lab.sweeps.grid import MEASURES
 from minnet.lab.sweeps.models import Maker
 
-__all__ = ["Outcome", "Training", "train_one"]
+__all__ = ["OF_NETWORK", "Outcome", "Training", "train_one"]
 
+#: What is probed of the network as a whole, and not of each layer.
+OF_NETWORK = ("sharpness", "stability_limit")
+
+_ENDS = ("_first", "_last", "_ratio")  # of the hidden layers
 _PROBED = 300  # rows
 _N_JACOBIANS = 3  # rows, where singular values are asked for
 _MOST_LETTERS = 400
@@ -41,7 +45,7 @@ class Training:
     scoring : str, callable or None
     train : bool
     columns : tuple of str
-        What is probed by layer.
+        What is probed, of each layer or of the network.
     """
 
     maker: Maker
@@ -70,6 +74,7 @@ def train_one(training: Training, settings: Mapping[str, Any], seed: int, data: 
     """Make the model of a cell, train it, and return what became of it; an error is a part of that."""
     row: dict[str, Any] = dict.fromkeys(MEASURES, np.nan)
     row |= {"diverged": False, "error": None, "warning": None}
+    row |= dict.fromkeys(_names_of_probed(training), np.nan)
     layers: list[dict[str, Any]] = []
     # Sums do not depend on the threads of the process that they happen in.
     with warnings.catch_warnings(record=True) as caught, one_blas_thread():
@@ -83,6 +88,16 @@ def train_one(training: Training, settings: Mapping[str, Any], seed: int, data: 
     row["diverged"] = row["diverged"] or any(_DIVERGED in one for one in said)
     row["warning"] = _in_short(" ".join(said)) if said else None
     return Outcome(row, layers)
+
+
+def _names_of_probed(training: Training) -> list[str]:
+    """Return the columns that a row has of what is probed."""
+    return [
+        f"{moment}_{name}{place}"
+        for moment in ("start", "end")[: 1 + training.train]
+        for name in training.columns
+        for place in (("",) if name in OF_NETWORK else _ENDS)
+    ]
 
 
 def _train(
@@ -100,7 +115,7 @@ def _train(
     rows = _some_rows(_num_samples(X))
     spent = time.perf_counter() - began
     if training.columns:
-        layers += _probed("start", _start(last, data, rows), training.columns)
+        _probe("start", _start(last, data, rows), training.columns, row, layers)
     if training.train:
         began = time.perf_counter()
         last.fit(data.X, data.y, data.sample_weight)
@@ -112,9 +127,7 @@ def _train(
         if data.X_val is not None:
             row["validation_score"] = float(scorer(last, data.X_val, data.y_val))
         if training.columns:
-            layers += _probed("end", _end(last, data, rows), training.columns)
-    for moment in ("start", "end"):
-        row |= _at_ends(moment, [one for one in layers if one["moment"] == moment], training)
+            _probe("end", _end(last, data, rows), training.columns, row, layers)
 
 
 def _some_rows(n: int) -> Array:
@@ -141,39 +154,48 @@ def _end(last: Any, data: Data, rows: Array) -> Subject:
     return subject_of(last, _safe_indexing(data.X, rows), _safe_indexing(data.y, rows), weight)
 
 
-def _probed(moment: str, subject: Subject, columns: Sequence[str]) -> list[dict[str, Any]]:
-    needs_jacobians = any(column.startswith(("J_", "product_")) for column in columns)
-    found: Measurement = measure(subject, n_jacobians=_N_JACOBIANS if needs_jacobians else 0)
-    return [
+def _probe(
+    moment: str,
+    subject: Subject,
+    columns: Sequence[str],
+    row: dict[str, Any],
+    layers: list[dict[str, Any]],
+) -> None:
+    """Measure a network, and note what is asked for of it and of its layers."""
+    of_layers = [column for column in columns if column not in OF_NETWORK]
+    needs_jacobians = any(column.startswith(("J_", "product_")) for column in of_layers)
+    found: Measurement = measure(
+        subject,
+        n_jacobians=_N_JACOBIANS if needs_jacobians else 0,
+        sharpness=len(of_layers) < len(columns),
+    )
+    row |= {
+        f"{moment}_{name}": float(getattr(found, name)) for name in columns if name in OF_NETWORK
+    }
+    row |= _at_ends(moment, found, of_layers)
+    layers += [
         {
             "moment": moment,
             "layer": i,
             "name": found.layers[i],
             "hidden": bool(found.hidden[i]),
-            **{column: float(found[column][i]) for column in columns},
+            **{column: float(found[column][i]) for column in of_layers},
         }
-        for i in range(len(found.layers))
+        for i in range(len(found.layers) if of_layers else 0)
     ]
 
 
-def _at_ends(
-    moment: str, layers: list[dict[str, Any]], training: Training
-) -> dict[str, float | None]:
+def _at_ends(moment: str, found: Measurement, columns: Sequence[str]) -> dict[str, float]:
     """Return what the first and the last hidden layer have, and the last one's over the first one's."""
-    hidden = [one for one in layers if one["hidden"]]
-    found: dict[str, float | None] = {}
-    if moment == "end" and not training.train:
-        return found
-    for column in training.columns:
-        first, last = (hidden[i][column] if hidden else np.nan for i in (0, -1))
+    hidden = np.flatnonzero(found.hidden)
+    at_ends: dict[str, float] = {}
+    for column in columns:
+        first, last = (float(found[column][hidden[i]]) if len(hidden) else np.nan for i in (0, -1))
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = float(np.divide(last, first))
-        found |= {
-            f"{moment}_{column}_first": first,
-            f"{moment}_{column}_last": last,
-            f"{moment}_{column}_ratio": ratio,
-        }
-    return found
+        for place, value in zip(_ENDS, (first, last, ratio), strict=True):
+            at_ends[f"{moment}_{column}{place}"] = value
+    return at_ends
 
 
 def _in_short(text: str) -> str:
