@@ -11,14 +11,26 @@ import numpy as np
 
 from examples.glorot2010.protocol import EARLIER_IMAGES
 from minnet.common.atomic import write_atomically
+from minnet.lab import Sweep
 
-__all__ = ["COLUMNS", "Curve", "duration", "folders", "machine", "read_curves", "versions"]
+__all__ = [
+    "COLUMNS",
+    "Curve",
+    "as_sweep",
+    "duration",
+    "folders",
+    "machine",
+    "read_curves",
+    "versions",
+]
 
 COLUMNS = (
     "updates", "train_loss", "validation_loss", "validation_error", "test_error", "seconds",
 )  # fmt: skip
 #: What a probe saw on 300 images, an entry for each layer, the output's last.
 LAYER_COLUMNS = ("Y_mean", "Y_sd", "Y_p2", "Y_p98", "saturated", "dZ_sd", "dW_sd")
+#: What a run is given besides its seed.
+_SETTINGS = ("row", "depth", "width", "fixed", "shape", "images", "rate")
 _FORMAT = "glorot2010 curve 1"
 
 
@@ -152,6 +164,47 @@ def read_curves(folder):
     """Return the curves in a folder and in its ``earlier_images``, sorted by name; not ``rates-*``."""
     paths = [path for one in folders(folder) for path in sorted(one.glob("*.json"))]
     return [Curve.read(path) for path in paths if not path.name.startswith("rates-")]
+
+
+def as_sweep(curves, updates):
+    """Return curves as :func:`minnet.lab.sweep` returns trainings: for its table, intervals and heat map.
+
+    Parameters
+    ----------
+    curves : list of Curve
+    updates : int
+        After exactly so many, a row has what was measured. Curves without such a point are left out, those
+        that diverged are not.
+
+    Returns
+    -------
+    Sweep
+        Its axes are what differs from curve to curve, the seed apart.
+
+    Examples
+    --------
+    >>> from examples.glorot2010.curves import Curve, as_sweep
+    >>> from examples.glorot2010.protocol import Run
+    >>> curves = [Curve(Run("tanh", rate, seed).describe()) for rate in (0.01, 0.1) for seed in (0, 1)]
+    >>> for curve, error in zip(curves, (70.0, 72.0, 65.0, 66.0)):
+    ...     curve.add({"updates": 1000, "validation_error": error})
+    >>> found = as_sweep(curves, 1000)
+    >>> found.axes, found.summary("validation_error")["validation_error"]
+    ({'rate': [0.01, 0.1]}, array([71. , 65.5]))
+    """
+    known = [curve for curve in curves if curve.diverged or curve.at("updates", updates)]
+    values = {name: sorted({curve.run[name] for curve in known}) for name in _SETTINGS}
+    axes = {name: labels for name, labels in values.items() if len(labels) > 1}
+    rows = []
+    for curve in known:
+        row = {name: curve.run[name] for name in (*axes, "seed")}
+        for name in COLUMNS:
+            value = curve.at(name, updates)
+            row[name] = math.nan if value is None else value
+        row["training_loss"] = row.pop("train_loss")
+        row["validation_score"] = 1 - row["validation_error"] / 100
+        rows.append(row | {"diverged": curve.diverged, "error": None, "warning": None})
+    return Sweep(rows, axes)
 
 
 def folders(folder):

@@ -1,7 +1,6 @@
 """Figure 12: test error on MNIST and CIFAR-10, or on scikit-learn's digits in their place."""
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from examples.glorot2010.curves import plain
 from examples.glorot2010.error_curves import COLORS, LINES
@@ -10,6 +9,7 @@ from examples.glorot2010.protocol import BATCH_SIZE, PAPER_ROWS, ROWS
 from examples.glorot2010.statistics import error_interval
 from minnet import SGD, Dense, Network, Trainer
 from minnet.datasets import load_digits_splits
+from minnet.lab.sweeps.running import run_each
 
 TITLE = "Test error on other data sets during training, 5 hidden layers"
 PAPER = (
@@ -78,11 +78,9 @@ def measure(source):
 
 def _rows(parts, source):
     def all_of(jobs):
-        options = source.width, source.epochs
-        run = Parallel(n_jobs=source.jobs)
-        return dict(
-            zip(jobs, run(delayed(train)(parts, *job, *options) for job in jobs), strict=True)
-        )
+        calls = [(parts, *job, source.width, source.epochs) for job in jobs]
+        ended = dict(run_each(train, calls, n_jobs=source.jobs))  # in any order
+        return {job: ended[i] for i, job in enumerate(jobs)}
 
     seeds, found = source.seeds[:3], {}
     tried = all_of([(row, rate, seeds[0]) for row in PAPER_ROWS for rate in RATES])

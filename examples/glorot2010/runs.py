@@ -22,12 +22,12 @@ import dataclasses
 import json
 import math
 import os
-import queue
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -73,59 +73,48 @@ def run_all(runs, updates, folder, *, jobs=1, until=math.inf, say_every=15.0, **
         If a process failed, when the others have ended.
     """
     updates = updates if isinstance(updates, dict) else dict.fromkeys(runs, updates)
-    waiting, state = queue.SimpleQueue(), _State(runs, updates, folder, jobs)
-    for run in runs:
-        if not state.is_done(run):
-            waiting.put(run)
-    workers = [
-        threading.Thread(target=_work, args=(waiting, state, until, options)) for _ in range(jobs)
-    ]
-    for worker in workers:
-        worker.start()
-    try:
-        due = time.monotonic()
-        while any(worker.is_alive() for worker in workers):
-            for worker in workers:
-                worker.join(timeout=0.2 / jobs)
-            if time.monotonic() >= due:
-                state.say()
-                due = time.monotonic() + say_every
-    except BaseException:
-        state.stop()
-        for worker in workers:
-            worker.join()
-        raise
+    state, due = _State(runs, updates, folder, jobs), time.monotonic()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            left = [run for run in runs if not state.is_done(run)]
+            ended = [pool.submit(_train, run, state, until, options) for run in left]
+            while wait(ended, timeout=0.2).not_done:
+                if time.monotonic() >= due:
+                    state.say()
+                    due = time.monotonic() + say_every
+        except BaseException:
+            state.stop()
+            raise
     state.say()
+    for one in ended:
+        one.result()
     if state.failures:
         raise RuntimeError("\n".join(state.failures))
     return {run: Curve.read(path) for run in runs if (path := state.path(run)).exists()}
 
 
-def _work(waiting, state, until, options):
-    """Run what is waiting, one process after the other."""
-    while time.time() < until and not state.stopped:
-        try:
-            run = waiting.get_nowait()
-        except queue.Empty:
-            return
-        more = {"run": dataclasses.asdict(run), "updates": state.updates[run]}
-        more |= options | {"until": until if math.isfinite(until) else None}
-        threads = str(options.get("n_threads", 1))
-        environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, threads)
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])
-        )
-        command = [sys.executable, "-m", "examples.glorot2010.one_run", str(state.folder)]
-        process = subprocess.Popen(
-            [*command, json.dumps(more)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            text=True,
-            # Ctrl-C is for this process, which then tells the others.
-            start_new_session=True,
-        )
-        state.watch(run, process)
+def _train(run, state, until, options):
+    """Train a run in a process of its own, unless it is too late to begin."""
+    if time.time() >= until or state.stopped:
+        return
+    more = {"run": dataclasses.asdict(run), "updates": state.updates[run]}
+    more |= options | {"until": until if math.isfinite(until) else None}
+    threads = str(options.get("n_threads", 1))
+    environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, threads)
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])
+    )
+    command = [sys.executable, "-m", "examples.glorot2010.one_run", str(state.folder)]
+    process = subprocess.Popen(
+        [*command, json.dumps(more)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+        # Ctrl-C is for this process, which then tells the others.
+        start_new_session=True,
+    )
+    state.watch(run, process)
 
 
 class _State:

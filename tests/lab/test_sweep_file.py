@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import sweep_to_interrupt
 from minnet import MinNetClassifier
 from minnet.initializers import GlorotUniform
 from minnet.lab import Sweep, sweep
-from minnet.lab.sweeps import training
+from minnet.lab.sweeps import running, training
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -283,17 +284,28 @@ def printed(path, n_jobs, capsys):
 
 def begun(path, n_jobs, wait="0", before=()):
     command = [sys.executable, *before, str(SCRIPT), str(path), str(n_jobs)]
-    return subprocess.Popen(
-        command, env={**os.environ, "WAIT": wait}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
-    )  # fmt: skip
+    # Into files: a pipe ends with the last process that could print, which may wait for work in vain.
+    with path.with_suffix(".out").open("w") as out, path.with_suffix(".err").open("w") as err:
+        return subprocess.Popen(
+            command,
+            env={**os.environ, "WAIT": wait},
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+
+
+def ended(process, path):
+    """Return what a process has printed to both of its outputs, when it has ended."""
+    process.wait(timeout=600)
+    return path.with_suffix(".out").read_text(), path.with_suffix(".err").read_text()
 
 
 @posix
 @pytest.mark.slow
 def test_a_limit_of_the_system_leaves_what_was_whole(path, tmp_path, capsys):
     process = begun(path, 1, before=["-c", LIMITED, "9000"])
-    said = process.communicate(timeout=600)[1]
+    said = ended(process, path)[1]
     assert process.returncode == errno.EFBIG, said
     assert 1 < len(lines(path)) < 9
     assert all(json.loads(line) for line in lines(path))
@@ -317,7 +329,7 @@ def test_who_is_killed_in_the_middle_goes_on(number, n_jobs, path, tmp_path, cap
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    out, said = process.communicate(timeout=600)  # which waits for the last process that can print
+    out, said = ended(process, path)
     assert 3 <= len(whole(path)) < 9
     if number == signal.SIGINT:
         assert process.returncode == 0, said
@@ -326,6 +338,16 @@ def test_who_is_killed_in_the_middle_goes_on(number, n_jobs, path, tmp_path, cap
     else:
         assert process.returncode == -number
     assert printed(path, 1, capsys) == printed(tmp_path / "other", 1, capsys)
+
+
+@posix
+def test_what_begins_when_who_asked_for_it_was_killed_ends(monkeypatch):
+    gone = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    gone.wait()
+    exits = threading.Event()
+    monkeypatch.setattr(running.os, "_exit", lambda code: exits.set())
+    monkeypatch.setattr(running, "parent_process", lambda: gone)  # which has its pid
+    assert running._numbered(0, gone.pid, exits.wait, (10,)) == (0, True)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from multiprocessing import parent_process
 from typing import Any
 
 from joblib import Parallel, delayed
@@ -20,7 +21,6 @@ def run_each(
     calls: Sequence[tuple[Any, ...]],
     *,
     n_jobs: int | None = None,
-    prefer: str | None = None,
 ) -> Generator[tuple[int, Any], None, None]:
     """Call a function with each of many tuples of arguments, and yield what it returns.
 
@@ -33,8 +33,6 @@ def run_each(
         Large arrays in them are mapped into the memory of the processes, and not copied for each.
     n_jobs : int, default=None
         Calls at a time, as joblib has it.
-    prefer : {"processes", "threads"}, default=None
-        As joblib has it.
 
     Yields
     ------
@@ -45,7 +43,7 @@ def run_each(
     if n_jobs is not None and n_jobs > 0:
         n_jobs = max(1, min(n_jobs, len(calls)))
     # One call at a time, or several would have to end before the first is known of.
-    parallel = Parallel(n_jobs=n_jobs, prefer=prefer, batch_size=1, return_as="generator_unordered")
+    parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
     asker = os.getpid()
     yield from parallel(
         delayed(_numbered)(i, asker, function, call) for i, call in enumerate(calls)
@@ -63,8 +61,9 @@ _watched: set[int] = set()
 
 
 def _end_with(asker: int) -> None:
-    """End this process, if it is a child of the one that asks, soon after that was killed."""
-    if asker in _watched or os.name != "posix" or os.getppid() != asker:
+    """End this process, if it was begun by the one that asks, soon after that was killed."""
+    parent = parent_process()  # as it was at the beginning: it may be gone already
+    if asker in _watched or os.name != "posix" or parent is None or parent.pid != asker:
         return
     _watched.add(asker)
     threading.Thread(target=_watch, args=(asker,), daemon=True).start()
