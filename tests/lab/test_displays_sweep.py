@@ -172,6 +172,13 @@ WRONG = {
         "nothing to draw",
     ),
     "a table": (lambda cls: cls(3), TypeError, "table must be"),
+    **{
+        f"measure={measure}": (
+            lambda cls, measure=measure: cls.from_sweep(swept(depth=[1, 2]), measure), TypeError,
+            "measure must be a text",
+        )
+        for measure in (None, (), ("seconds", "seconds"))
+    },
 }  # fmt: skip
 
 

@@ -325,6 +325,12 @@ def test_the_summary_has_students_intervals():
     assert np.isnan(second["validation_score_half_width"])
 
 
+@pytest.mark.parametrize("measures", [3, memoryview(np.eye(2)), sparse.bsr_matrix(np.eye(2))])
+def test_measures_that_are_no_names_are_told(measures):
+    with pytest.raises(TypeError, match="measures must be None, a name or a list of names, got"):
+        Sweep([], {}).summary(measures)
+
+
 def test_frames_have_a_row_each_and_numbers_in_columns():
     found = sweep(
         MinNetClassifier((3,), max_iter=1), X, LABELS, seeds=2, alpha=[0, 0.5], init=["he"]

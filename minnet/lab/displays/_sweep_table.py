@@ -93,6 +93,7 @@ def table_of(
     """
     if not isinstance(sweep, Sweep):
         raise TypeError(f"sweep must be what minnet.lab.sweep returns, got {sweep!r:.200}")
+    check_text("measure", measure)
     sweep, left = _selected(sweep, where)
     for name in chosen:
         if name is not None:

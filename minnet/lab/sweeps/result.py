@@ -127,9 +127,13 @@ class Sweep(Table):
             raise ValueError("level must be below 1, got 1.0")
         if measures is None:
             names = [name for name in _SUMMARIZED if np.isfinite(self._numbers(name)).any()]
-        else:
-            given = [measures] if isinstance(measures, str) else list(measures)
+        elif isinstance(measures, str | list | tuple):
+            given = [measures] if isinstance(measures, str) else measures
             names = [self._check_measure(name) for name in given]
+        else:
+            raise TypeError(
+                f"measures must be None, a name or a list of names, got {measures!r:.200}"
+            )
         cells: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         for row in self.rows:
             cells.setdefault(tuple(row[name] for name in self.axes), []).append(row)
