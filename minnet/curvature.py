@@ -32,6 +32,7 @@ from scipy import sparse
 from minnet.activations import Activation
 from minnet.common.checks import as_numbers, check_real, check_whole
 from minnet.common.entry import KnownKeywords
+from minnet.common.flat_parameters import FlatParameters
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.losses import Loss
 
@@ -51,7 +52,8 @@ class HessianProduct(KnownKeywords):
 
     Vectors have one number for each parameter that is trained, in the order of the parameter table:
     frozen layers are left out. The network is copied, so that nothing of it changes, and later changes
-    of it do not matter; dropout drops the same units in each product.
+    of it do not matter; dropout drops the same units in each product. Several threads may share one, and
+    copies and pickles of it multiply alike.
 
     Parameters
     ----------
@@ -99,7 +101,7 @@ class HessianProduct(KnownKeywords):
         weight_sum: float | None = None,
         position: int = 0,
     ) -> None:
-        if not hasattr(network, "hessian_vector_product"):
+        if not isinstance(network, FlatParameters):
             raise TypeError(f"network must be a Network, got {network!r:.200}")
         if n_samples is not None:
             n_samples = check_real("n_samples", n_samples, low=0, left=False)
@@ -114,8 +116,13 @@ class HessianProduct(KnownKeywords):
         self.size = sum(place.stop - place.start for place in self._places)
         self.params = self._packed(network.params)
         self._scale = max(_length(self.params), 1 / _size_of_rows(batch[0]))
-        self._held = _hold_kinks(network)
-        self.gradient = self._gradient(self.params)
+        first = _Held(network)
+        self.gradient = self._packed(first.gradient(*self._arguments))
+        self._idle = [first]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # On which sides of the kinks it is, is seen anew at the same parameters.
+        return type(self), (self._plain_network(), *self._arguments)
 
     def __call__(self, v: ArrayLike) -> Array:
         """Return H v.
@@ -125,15 +132,15 @@ class HessianProduct(KnownKeywords):
         v : array-like of shape (size,)
             Any length but infinity.
         """
-        v = self._vector("v", v)
+        v, exponent = _scaled(self._vector("v", v))
         length = _length(v)
         if length == 0:
             return np.zeros(self.size)
         epsilon = _STEP * self._scale / length
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             ahead, behind = self.params + epsilon * v, self.params - epsilon * v
-        # What the two are apart after rounding, not what they were to be.
-        return (self._gradient(ahead) - self._gradient(behind)) / (2 * epsilon)
+            difference = self._gradient(ahead) - self._gradient(behind)
+            return np.ldexp(difference / (2 * epsilon), exponent)
 
     def third(self, v: ArrayLike, w: ArrayLike) -> Array:
         r"""Return the derivative of H v along w: the third derivative with two vectors.
@@ -149,18 +156,19 @@ class HessianProduct(KnownKeywords):
         v, w : array-like of shape (size,)
             Any length but infinity.
         """
-        v, w = self._vector("v", v), self._vector("w", w)
+        v, exponent_v = _scaled(self._vector("v", v))
+        w, exponent_w = _scaled(self._vector("w", w))
         lengths = _length(v), _length(w)
         if 0 in lengths:
             return np.zeros(self.size)
         a, b = (_WIDE_STEP * self._scale / n * x for x, n in zip((v, w), lengths, strict=True))
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             sums = self._gradient(self.params + (a + b)) + self._gradient(self.params - (a + b))
             differences = self._gradient(self.params + (a - b)) + self._gradient(
                 self.params - (a - b)
             )
-        scale = lengths[0] * lengths[1] / (_WIDE_STEP * self._scale) ** 2
-        return (sums - differences) / 4 * scale
+            scale = lengths[0] * lengths[1] / (_WIDE_STEP * self._scale) ** 2
+            return np.ldexp((sums - differences) / 4 * scale, exponent_v + exponent_w)
 
     def _vector(self, name: str, v: ArrayLike) -> Array:
         v = as_numbers(name, v)
@@ -170,23 +178,46 @@ class HessianProduct(KnownKeywords):
 
     def _gradient(self, params: Array) -> Array:
         """Return the gradient elsewhere, each number on its side of each kink."""
-        for held in self._held:
-            held.begin()
-        self._unpack(params)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            grads = self._network.forward_backward(*self._arguments)[1]
-        return self._packed(grads)
+        try:  # each thread that is at it has a network of its own
+            held = self._idle.pop()
+        except IndexError:
+            held = _Held(self._plain_network())
+            held.gradient(*self._arguments)
+        self._unpack(params, held.network)
+        found = self._packed(held.gradient(*self._arguments))
+        self._idle.append(held)
+        return found
+
+    def _plain_network(self) -> Any:
+        """Return a copy of the network as it was given."""
+        network: Any = self._network.astype("float64")
+        network.loss_ = network.loss_.loss
+        for layer in network.layers:
+            if isinstance(layer.activation, _HeldActivation):
+                layer.activation = layer.activation.activation
+        self._unpack(self.params, network)
+        return network
+
+    def _unpack(self, vector: Array, network: Any) -> None:
+        start = 0
+        for place in self._places:
+            stop = start + place.stop - place.start
+            network.params[place] = vector[start:stop]
+            start = stop
 
     def _packed(self, flat: Array) -> Array:
         parts = [flat[place] for place in self._places]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def _unpack(self, vector: Array) -> None:
-        start = 0
-        for place in self._places:
-            stop = start + place.stop - place.start
-            self._network.params[place] = vector[start:stop]
-            start = stop
+
+def _scaled(v: Array) -> tuple[Array, int]:
+    """Return a vector with a largest number near 1, and which power of 2 it was divided by.
+
+    No digit is lost, and squares of what is left neither overflow nor vanish.
+    """
+    largest = np.abs(v).max(initial=0.0)
+    exponent = int(np.frexp(largest)[1]) if np.isfinite(largest) else 0
+    return np.ldexp(v, -exponent), exponent
 
 
 def _length(v: Array) -> float:
@@ -200,15 +231,30 @@ def _size_of_rows(X: Matrix) -> float:
     return math.sqrt(1 + squares / X.shape[0])
 
 
-def _hold_kinks(network: Any) -> list[Any]:
-    """Put activations and a loss into a network that stay on the side of each kink on which they begin."""
-    held: list[Any] = [_HeldLoss(network.loss_)]
-    network.loss_ = held[0]
-    for layer in network.layers:
-        if layer.activation is not None and layer.activation.kinks:
-            layer.activation = _HeldActivation(layer.activation)
-            held.append(layer.activation)
-    return held
+class _Held:
+    """A network whose activations and loss stay on the side of each kink on which they begin.
+
+    Parameters
+    ----------
+    network : Network
+        Its own: it is changed.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self.activations: list[_HeldActivation] = []
+        network.loss_ = _HeldLoss(network.loss_)
+        for layer in network.layers:
+            if layer.activation is not None and layer.activation.kinks:
+                layer.activation = _HeldActivation(layer.activation)
+                self.activations.append(layer.activation)
+
+    def gradient(self, *arguments: Any) -> Array:
+        """Return the flat gradient at the parameters that the network has."""
+        for activation in self.activations:
+            activation.begin()
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return self.network.forward_backward(*arguments)[1]
 
 
 class _HeldActivation(Activation):
@@ -274,9 +320,6 @@ class _HeldLoss(Loss):
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
         self._first: tuple[Array, tuple[Array, ...]] | None = None
-
-    def begin(self) -> None:
-        pass
 
     def value(self, Z: Array, T: Array) -> Array:
         return np.zeros(len(Z))  # only gradients are asked for

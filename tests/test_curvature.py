@@ -1,5 +1,9 @@
 """minnet.curvature: products of the Hessian, compared with second differences of the objective itself."""
 
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -214,3 +218,70 @@ def test_what_is_no_vector_is_said():
     network = network_of([Dense(K)])
     with pytest.raises(ValueError, match=r"v must have the shape of params, \(24,\), got \(3,\)"):
         network.hessian_vector_product(X, targets("log_loss"), [1, 2, 3])
+
+
+def at_kinks(alpha=0.3):
+    """Rows of zeros under biases of zero are on the kinks."""
+    layers = [Dense(30, "relu", bias_init="zeros"), Dropout(0.2), Dense(K, LeakyRelu(0.3))]
+    network = Network(layers, alpha=alpha).initialize(4, random_state=0)
+    return HessianProduct(network, np.where(np.arange(N)[:, None] < 3, 0, X), targets("log_loss"))
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda product: pickle.loads(pickle.dumps(product)),
+    "a copy's copy": lambda product: copy.deepcopy(copy.deepcopy(product)),
+}
+
+
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_multiply_alike(name, used):
+    product = at_kinks()
+    v, w = np.random.default_rng(0).normal(size=(2, product.size))
+    if used:
+        product(v)
+    other = COPIES[name](product)
+    assert np.array_equal(other.gradient, product.gradient)
+    assert np.array_equal(other.params, product.params)
+    assert np.array_equal(other(v), product(v))
+    assert np.array_equal(other.third(v, w), product.third(v, w))
+
+
+@pytest.mark.parametrize("what", ["product", "third"])
+def test_threads_multiply_alike(what):
+    product = at_kinks()
+    vs = np.random.default_rng(0).normal(size=(24, product.size))
+    of = product if what == "product" else lambda v: product.third(v, vs[0])
+    expected = [of(v) for v in vs]
+    with ThreadPoolExecutor(8) as threads:
+        for found, right in zip(threads.map(of, vs), expected, strict=True):
+            assert np.array_equal(found, right)
+
+
+@pytest.mark.parametrize("exponent", [-1070, -600, -500, 500, 1000])
+def test_vectors_of_any_length(exponent):
+    product, ones = at_kinks(), np.random.default_rng(0).choice([-1.0, 1.0], size=(2, 1000))
+    v, w = ones[:, : product.size]
+    long = np.ldexp(v, exponent)
+    assert np.array_equal(product(long), np.ldexp(product(v), exponent))
+    assert np.array_equal(product.third(long, w), np.ldexp(product.third(v, w), exponent))
+    assert np.array_equal(product.third(w, long), np.ldexp(product.third(w, v), exponent))
+
+
+def test_a_vector_that_is_not_finite_has_no_product():
+    product = at_kinks()
+    for number in np.inf, np.nan:
+        v = np.full(product.size, 1.0)
+        v[0] = number
+        assert np.isnan(product(v)).any()
+
+
+def test_only_a_network_has_a_hessian():
+    class Duck:
+        def hessian_vector_product(self):
+            pass
+
+    with pytest.raises(TypeError, match="network must be a Network, got <"):
+        HessianProduct(Duck(), X, targets("log_loss"))

@@ -193,7 +193,7 @@ class Hessian(Shown):
         Parameters
         ----------
         layer : int
-            Its place in ``network.layers``.
+            Its place in ``network.layers``; a block has those of all layers, too.
         """
         check_whole("layer", layer, 0, len(self.network.layers) - 1)
         of_layer = np.zeros(self._trained.shape, dtype=bool)
@@ -202,7 +202,7 @@ class Hessian(Shown):
         block = object.__new__(type(self))
         vars(block).update(vars(self))
         block._chosen = np.flatnonzero(of_layer[self._trained])
-        block.gradient = np.where(of_layer, self.gradient, 0)
+        block.gradient = np.where(of_layer, self._unpacked(self._product.gradient), 0)
         if not block.n_parameters:
             raise ValueError(f"layer must be one with parameters that are trained, got {layer}")
         return block
@@ -224,8 +224,13 @@ class Hessian(Shown):
 
     def to_dense(self) -> Array:
         """Return the matrix of shape (n_parameters, n_parameters), by as many products."""
-        H = np.array([self._multiply(e) for e in np.eye(self.n_parameters)])
-        return (H + H.T) / 2
+        size = self.n_parameters
+        H = np.empty((size, size))
+        for i in range(size):
+            H[i] = self._multiply(_unit(size, i))
+        H += H.T
+        H /= 2
+        return H
 
     def _multiply(self, v: Array) -> Array:
         """Return H v for the parameters that count, without gaps."""
@@ -321,7 +326,7 @@ class Hessian(Shown):
         n_probes = check_whole("n_probes", n_probes, 2, _MOST)
         size = self.n_parameters
         if size <= n_probes:
-            diagonal = [self._multiply(e)[i] for i, e in enumerate(np.eye(size))]
+            diagonal = [self._multiply(_unit(size, i))[i] for i in range(size)]
             return TraceEstimate(float(np.sum(diagonal)), 0.0)
         stream = self._stream("trace", random_state)
         found = []
@@ -368,6 +373,13 @@ class Hessian(Shown):
 
     def _stream(self, purpose: str, random_state: RandomState) -> Stream:
         return Stream(draw_key(random_state), f"hessian {purpose}", 0)
+
+
+def _unit(size: int, i: int) -> Array:
+    """Return the i-th unit vector."""
+    v = np.zeros(size)
+    v[i] = 1
+    return v
 
 
 def _signs(stream: Stream, size: int, i: int) -> Array:

@@ -1,7 +1,12 @@
 """minnet.lab.hessian: eigenvalues, trace and density against dense Hessians made another way."""
 
+import copy
+import pickle
+import tracemalloc
+
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -374,3 +379,52 @@ def test_pictures():
 def test_a_spectrum_that_is_one_number():
     grid, values = SpectralDensity(np.array([2.0]), np.array([1.0]), 5).on_grid()
     assert np.trapezoid(values, grid) == pytest.approx(1, abs=1e-4)
+
+
+# ---- copies, threads, blocks
+
+SHARED = hessian(
+    Network([Dense(8, "relu", bias_init="zeros"), Dense(8, "relu"), Dense(3)]).initialize(5, 0),
+    np.vstack([X, np.zeros((2, 5))]),
+    np.r_[CLASS, 0, 1],
+)
+
+
+@pytest.mark.parametrize("part", [None, 0, 1])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda H: pickle.loads(pickle.dumps(H))]
+)
+def test_copies_are_alike(copied, part):
+    H = SHARED if part is None else SHARED.block(part)
+    other = copied(H)
+    v = np.random.default_rng(0).normal(size=H.network.params.size)
+    assert np.array_equal(other.matvec(v), H.matvec(v))
+    assert np.array_equal(other.eigenvalues(2), H.eigenvalues(2))
+    assert repr(other) == repr(H)
+
+
+def test_work_that_threads_share():
+    expected = [SHARED.block(i).eigenvalues(3) for i in range(3)]
+    tasks = (delayed(SHARED.block(i).eigenvalues)(3) for i in range(3))
+    for found, right in zip(Parallel(3, backend="threading")(tasks), expected, strict=True):
+        assert np.array_equal(found, right)
+
+
+@pytest.mark.parametrize("first", range(3))
+@pytest.mark.parametrize("second", range(3))
+def test_a_block_of_a_block_is_that_of_the_whole(first, second):
+    found, expected = SHARED.block(first).block(second), SHARED.block(second)
+    assert np.array_equal(found.gradient, expected.gradient)
+    assert found.gradient.any()
+    assert repr(found) == repr(expected)
+    assert np.array_equal(found.trace(10).value, expected.trace(10).value)
+
+
+def test_memory_of_one_vector_at_a_time():
+    H = hessian(network_of(Dense(300, "tanh")), X, CLASS)
+    size = H.n_parameters
+    tracemalloc.start()
+    H._multiply = lambda v: v
+    assert H.trace(10**6) == (size, 0.0)
+    assert tracemalloc.get_traced_memory()[1] < size**2
+    tracemalloc.stop()
