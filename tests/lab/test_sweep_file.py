@@ -375,3 +375,55 @@ def test_ctrl_c_keeps_what_is_done(with_path, path, trained):
     if with_path:
         assert len(run(path, **changes)) == 8
         assert len(trained) == 2 + 7
+
+
+def named(value):
+    def constant(shape, rng):
+        return np.full(shape, value)
+
+    return constant
+
+
+# Calls with one file, which call values otherwise or vary other arguments.
+SHARED_FILES = {
+    "a label of another value": [
+        {"activation": {"a": "tanh", "b": "relu"}, "seeds": 1},
+        {"activation": {"b": "tanh", "c": "relu"}, "seeds": [1]},
+    ],
+    "a label that moves": [
+        {"activation": {"a": "tanh", "b": "relu"}, "seeds": 1},
+        {"activation": {"b": "tanh", "a": "relu"}, "seeds": 2},
+    ],
+    "functions of a name": [{"init": [named(0.1)]}, {"init": [named(0.3)]}],
+    "other axes": [{"alpha": [0.1, 0.2]}, {"batch_size": [10, 20]}],
+    "one axis more": [{"alpha": [0.1, 0.2]}, {"alpha": [0.1, 0.2], "activation": ["tanh", "relu"]}],
+    "one axis less": [{"alpha": [0.1, 0.2], "activation": ["tanh", "relu"]}, {"alpha": [0.1, 0.2, 1.0]}],
+    "numbers and texts": [{"batch_size": [10]}, {"batch_size": {"auto": "auto", "10": 10}}],
+    "without axes": [{}, {"alpha": [0.1]}, {}],
+    "no results": [{"n_threads": [1, 2]}, {"n_threads": [2, 1], "alpha": [0.1]}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SHARED_FILES)
+def test_a_shared_file_has_each_training_once_and_no_cell_has_two_settings(kind, path):
+    trainings = {}  # by all parameters: (seed, loss)
+    for changes in SHARED_FILES[kind]:
+        found = sweep(MODEL, X, Y, path=path, **changes)
+        for row in found.rows:
+            settings = MODEL.get_params()
+            for name in found.axes:
+                given = changes[name]
+                settings[name] = given[row[name]] if isinstance(given, dict) else row[name]
+                if name == "init":
+                    settings[name] = given[0]
+            trainings.setdefault(str(settings), set()).add((row["seed"], row["training_loss"]))
+    loaded = Sweep.load(path)
+    cells = {}
+    for row in loaded.rows:
+        assert all(row[name] in loaded.axes[name] for name in loaded.axes)
+        cell = tuple(row[name] for name in loaded.axes)
+        cells.setdefault(cell, []).append((row["seed"], row["training_loss"]))
+    assert sorted(map(sorted, cells.values())) == sorted(map(sorted, trainings.values()))
+    means = [np.mean([loss for _, loss in one]) for one in trainings.values()]
+    assert sorted(loaded.summary()["training_loss"]) == pytest.approx(sorted(means))
+    assert repr(loaded)

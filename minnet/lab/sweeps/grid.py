@@ -16,7 +16,16 @@ from minnet.common.checks import is_whole
 from minnet.common.configurable import Configurable, shown
 from minnet.lab.sweeps.identity import digest
 
-__all__ = ["MEASURES", "RESERVED", "Axis", "Cell", "cells_of", "check_seeds", "read_grid"]
+__all__ = [
+    "MEASURES",
+    "RESERVED",
+    "Axis",
+    "Cell",
+    "cells_of",
+    "check_seeds",
+    "distinct",
+    "read_grid",
+]
 
 #: What is measured of each training.
 MEASURES = ("n_iter", "training_loss", "training_score", "validation_score", "seconds")
@@ -37,19 +46,23 @@ class Axis:
     values : tuple
     labels : tuple
         What the values are in tables: numbers, truth values and texts; all different.
+    digests : tuple of str
+        What the values are, to compare calls by.
     """
 
     name: str
     values: tuple[Any, ...]
     labels: tuple[Any, ...]
+    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Settings to train with, and what they are called."""
+    """Settings to train with; of those that vary, what they are called, and what to compare them by."""
 
     settings: dict[str, Any]
     labels: dict[str, Any]
+    digests: dict[str, str]
 
 
 def read_grid(given: Mapping[str, Any]) -> tuple[list[Axis], dict[str, Any]]:
@@ -94,6 +107,17 @@ def _axis(name: str, values: list[Any], labels: list[Any]) -> Axis:
         if known in found:
             raise ValueError(f"{name} must have different values, got {label!r} twice")
         found[known] = label
+    return Axis(name, tuple(values), tuple(distinct(labels)), tuple(found))
+
+
+def distinct(labels: list[Any]) -> list[Any]:
+    """Return labels that are all different, and all numbers or all texts.
+
+    Examples
+    --------
+    >>> distinct([0.1, 0.2]), distinct([0.1, "auto", "auto"])
+    ([0.1, 0.2], ['0.1', 'auto', 'auto (2)'])
+    """
     mixed = len({isinstance(label, str) for label in labels}) > 1
     unique: list[Any] = []
     for label in [str(label) for label in labels] if mixed else labels:
@@ -102,7 +126,7 @@ def _axis(name: str, values: list[Any], labels: list[Any]) -> Axis:
         while n_same and f"{label} ({n})" in unique:
             n += 1
         unique.append(f"{label} ({n})" if n_same else label)
-    return Axis(name, tuple(values), tuple(unique))
+    return unique
 
 
 def _label(value: Any) -> Any:
@@ -137,12 +161,13 @@ def _label(value: Any) -> Any:
 
 def cells_of(axes: list[Axis], fixed: Mapping[str, Any]) -> Iterator[Cell]:
     """Yield the cells of a grid, the last axis fastest."""
-    pairs = [list(zip(axis.values, axis.labels, strict=True)) for axis in axes]
-    names = [axis.name for axis in axes]
-    for chosen in itertools.product(*pairs):
-        settings = dict(zip(names, (value for value, _ in chosen), strict=True))
-        labels = dict(zip(names, (label for _, label in chosen), strict=True))
-        yield Cell({**fixed, **settings}, labels)
+    for places in itertools.product(*(range(len(axis.values)) for axis in axes)):
+        at = list(zip(axes, places, strict=True))
+        yield Cell(
+            {**fixed, **{axis.name: axis.values[i] for axis, i in at}},
+            {axis.name: axis.labels[i] for axis, i in at},
+            {axis.name: axis.digests[i] for axis, i in at},
+        )
 
 
 def check_seeds(seeds: Any) -> list[int]:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from minnet._version import __version__
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_path
-from minnet.lab.sweeps.grid import MEASURES
+from minnet.lab.sweeps.grid import MEASURES, distinct
 
 try:
     import fcntl
@@ -27,6 +27,7 @@ __all__ = ["Journal", "read_journal"]
 
 _FORMAT = "minnet sweep 1"
 _LABEL = bool | int | float | str
+_NO_AXIS = "-"
 _START = f'{{"format": "{_FORMAT}"'.encode()
 
 
@@ -38,13 +39,13 @@ class Journal:
     path : path-like
         It is made where it is not there.
     header : dict
-        ``"axes"``, names and labels; ``"varied"``, the names of what these change; ``"fixed"`` and
-        ``"data"``, what is the same in all trainings.
+        ``"axes"``, names, labels and digests of the values; ``"varied"``, the names of what these change;
+        ``"fixed"`` and ``"data"``, what is the same in all trainings.
 
     Attributes
     ----------
-    found : dict of str to dict
-        What the file had, by the keys of the trainings.
+    found : dict of str to list of dict
+        The lines that the file had, by the keys of the trainings.
 
     Raises
     ------
@@ -67,7 +68,7 @@ class Journal:
             if headers:
                 _check_same(headers, asked, self.path)
             os.ftruncate(self._file, self._size)
-            self.found = {line["key"]: line for line in lines if "key" in line}
+            self.found = _by_key(lines)
             if not any(known["axes"] == asked["axes"] for known in headers):
                 self.append({"format": _FORMAT, "minnet": __version__, **header})
         except BaseException:
@@ -114,7 +115,11 @@ class Journal:
 
 
 def read_journal(path: str | os.PathLike[str]) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
-    """Return the axes of a file's sweeps with their labels, and the last line of each training."""
+    """Return the axes of a file's sweeps with their labels, and the lines that no later one replaces.
+
+    A value has the label that it was given last; where two values have the same one, one of these is
+    changed. A line of a sweep that had no axis of a name has the label "-" there.
+    """
     path = check_path("path", path)
     if not os.path.exists(path):
         raise FileNotFoundError(f"path must be a file that a sweep wrote, got {path!r:.200}")
@@ -123,13 +128,51 @@ def read_journal(path: str | os.PathLike[str]) -> tuple[dict[str, list[Any]], li
         lines, _ = _whole_lines(file.read(), path)
     if not lines:
         raise ValueError(_not_ours(path))
-    axes: dict[str, list[Any]] = {}
+    kept = [line for of_key in _by_key(lines).values() for line in _last(of_key)]
+    labels = _labels(lines)
+    axes: dict[str, list[Any]] = {name: list(found.values()) for name, found in labels.items()}
+    for name, known in axes.items():
+        if any(name not in line["values"] for line in kept):
+            known.append(_NO_AXIS)
+    for line in kept:
+        values = line["values"]
+        line["settings"] = {
+            name: found[values[name]] if name in values else _NO_AXIS
+            for name, found in labels.items()
+        }
+    return axes, kept
+
+
+def _by_key(lines: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
-        if "format" in line:
-            for name, labels in line["axes"]:
-                known = axes.setdefault(name, [])
-                known += [label for label in labels if label not in known]
-    return axes, list({line["key"]: line for line in lines if "key" in line}.values())
+        if "key" in line:
+            found.setdefault(line["key"], []).append(line)
+    return found
+
+
+def _last(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines of a training without those of which a later one has all values."""
+    return [
+        line
+        for i, line in enumerate(lines)
+        if not any(line["values"].items() <= later["values"].items() for later in lines[i + 1 :])
+    ]
+
+
+def _labels(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what the values of each axis are called, by their digests."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        for name, labels, digests in line.get("axes", ()):
+            found.setdefault(name, {}).update(zip(digests, labels, strict=True))
+    for line in lines:  # of which the header may be damaged
+        for name, value in line.get("values", {}).items():
+            found.setdefault(name, {}).setdefault(value, line["settings"][name])
+    return {
+        name: dict(zip(of_axis, distinct(list(of_axis.values())), strict=True))
+        for name, of_axis in found.items()
+    }
 
 
 def _check_regular(path: str) -> None:
@@ -187,8 +230,10 @@ def _is_header(line: Any) -> bool:
         and all(isinstance(name, str) for name in line["varied"])
         and all(
             isinstance(axis, list)
-            and list(map(type, axis)) == [str, list]
+            and list(map(type, axis)) == [str, list, list]
+            and len(axis[1]) == len(axis[2])
             and all(isinstance(label, _LABEL) for label in axis[1])
+            and all(isinstance(value, str) for value in axis[2])
             for axis in line["axes"]
         )
     )
@@ -196,7 +241,18 @@ def _is_header(line: Any) -> bool:
 
 def _is_training(line: Any) -> bool:
     return (
-        _has(line, key=str, settings=dict, seed=int, fold=int | None, row=dict, layers=list)
+        _has(
+            line,
+            key=str,
+            settings=dict,
+            values=dict,
+            seed=int,
+            fold=int | None,
+            row=dict,
+            layers=list,
+        )
+        and line["settings"].keys() == line["values"].keys()
+        and all(isinstance(value, str) for value in line["values"].values())
         and all(isinstance(label, _LABEL) for label in line["settings"].values())
         and _has(line["row"], diverged=bool, error=str | None, warning=str | None)
         and _has(line["row"], **dict.fromkeys(MEASURES, int | float))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sklearn.base import clone
@@ -104,15 +104,22 @@ class Maker:
         own = self.source.get_params(deep=False)
         return (name if name.partition("__")[0] in own else prefix + name,)
 
-    def identity(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def identity(self, settings: Mapping[str, Any], axes: Iterable[str]) -> dict[str, Any]:
         """Return what decides about a training, the seed apart, by the names of the model's parameters.
 
-        Of a function its code and the settings: no model is made.
+        Of a function its code and the settings: no model is made. What is an axis counts in any case, even
+        what changes no result, such as ``n_threads``.
         """
         if self._function:
             parts = {name: identity(value) for name, value in settings.items()}
             return {"model": identity(self.source), **parts}
         parts = _parameters_of(self(settings, seed=0))
+        for axis in axes:
+            names = self.varied(axis)
+            if not any(
+                name == one or name.startswith(f"{one}__") for name in names for one in parts
+            ):
+                parts[names[0]] = settings[axis]
         return {name: identity(value) for name, value in parts.items()}
 
     def __call__(self, settings: Mapping[str, Any], seed: int) -> Any:

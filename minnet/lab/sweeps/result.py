@@ -160,6 +160,9 @@ class Sweep(Table):
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read what sweeps have written into a file so far, all of it; nothing is trained.
 
+        Where calls had other axes, a row has all of them: "-" in those that its call did not vary. Values
+        that calls gave the same label to are told apart: the second one is "label (2)".
+
         Parameters
         ----------
         path : path-like
@@ -175,7 +178,6 @@ class Sweep(Table):
             If there is no such file.
         """
         axes, lines = read_journal(path)
-        lines = [line for line in lines if set(line["settings"]) == set(axes)] or lines
         rows, layers = [], []
         for line in lines:
             head = {**line["settings"], "seed": line["seed"], "fold": line["fold"]}

@@ -182,7 +182,7 @@ def sweep(
         for one in todo:
             one.key = one.find_key(maker)
         header = {
-            "axes": [[axis.name, list(axis.labels)] for axis in grid],
+            "axes": [[axis.name, list(axis.labels), list(axis.digests)] for axis in grid],
             "varied": sorted({name for axis in grid for name in maker.varied(axis.name)}),
             "fixed": {
                 **_identity(maker, cells[0]), "scoring": identity(scoring), "train": train,
@@ -204,28 +204,41 @@ class _Todo:
     number: int
     key: str = ""
     outcome: Outcome | None = None
+    known: dict[str, Any] | None = None  # line of the file
 
     def find_key(self, maker: Maker) -> str:
         return digest([_identity(maker, self.cell), self.seed, self.data.fold])
 
     def line(self) -> dict[str, Any]:
-        """Return it as a line of the file."""
+        """Return it as a line of the file, with the axes of earlier calls that had it."""
         assert self.outcome is not None
+        before = self.known or {"settings": {}, "values": {}}
         return {
-            "key": self.key, "settings": self.cell.labels, "seed": self.seed, "fold": self.data.fold,
+            "key": self.key,
+            "settings": {**before["settings"], **self.cell.labels},
+            "values": {**before["values"], **self.cell.digests},
+            "seed": self.seed, "fold": self.data.fold,
             "row": self.outcome.row, "layers": self.outcome.layers,
         }  # fmt: skip
 
-    def take(self, line: dict[str, Any] | None) -> None:
+    def take(self, lines: list[dict[str, Any]]) -> None:
         """Take what a file has of it; what failed is made again."""
-        if line is not None and (line["row"]["error"] is None or line["row"]["diverged"]):
-            self.outcome = Outcome(line["row"], line["layers"])
+        if not lines:
+            return
+        self.known = lines[-1]
+        row = self.known["row"]
+        if row["error"] is None or row["diverged"]:
+            self.outcome = Outcome(row, self.known["layers"])
+
+    def is_said(self, lines: list[dict[str, Any]]) -> bool:
+        """Return whether one of the lines has the values of all axes."""
+        return any(self.cell.digests.items() <= line["values"].items() for line in lines)
 
 
 def _identity(maker: Maker, cell: Cell) -> dict[str, Any]:
     try:
-        return maker.identity(cell.settings)
-    except (TypeError, ValueError) as error:  # of settings that no model can be made of
+        return maker.identity(cell.settings, cell.labels)
+    except Exception as error:  # of settings that no model can be made of
         return {
             **{name: identity(value) for name, value in cell.settings.items()},
             "error": str(error),
@@ -246,7 +259,10 @@ def _run(
     with opened as journal:
         if journal is not None:
             for one in todo:
-                one.take(journal.found.get(one.key))
+                lines = journal.found.get(one.key, [])
+                one.take(lines)
+                if one.outcome is not None and not one.is_said(lines):
+                    journal.append(one.line())
         # All cells with the first seed come first: who looks in early has seen the whole grid.
         waiting = [one for one in todo if one.outcome is None]
         waiting.sort(key=lambda one: one.seed)
