@@ -350,6 +350,7 @@ WRONG = {
     "a value twice": ({"alpha": [1, 1.0]}, ValueError, "alpha must have different values"),
     "random_state": ({"random_state": [1, 2]}, ValueError, "give seeds"),
     "depth": ({"depth": [1.5]}, ValueError, "depth must be a whole number"),
+    "great depth": ({"depth": [10**12]}, ValueError, "at most 1000000, got 1000000000000"),
     "depth and sizes": (
         {"depth": [1], "hidden_layer_sizes": (3,)}, ValueError, "depth must not be given beside",
     ),

@@ -19,6 +19,7 @@ __all__ = ["Maker", "last_of"]
 
 #: Names of a sweep for what an estimator calls otherwise.
 _OWN_NAMES = ("depth", "width", "learning_rate")
+_MOST_LAYERS = 10**6
 
 
 def last_of(model: Any) -> Any:
@@ -69,7 +70,7 @@ class Maker:
         for name in ("depth", "width"):
             if name not in settings:
                 continue
-            check_whole(name, settings[name], low=0 if name == "depth" else 1)
+            check_whole(name, settings[name], *((0, _MOST_LAYERS) if name == "depth" else (1,)))
             if last.layers is not None or "layers" in settings or "hidden_layer_sizes" in settings:
                 raise ValueError(
                     f"{name} must not be given beside layers or hidden_layer_sizes, which it sets"

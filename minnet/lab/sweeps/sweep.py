@@ -190,7 +190,10 @@ def sweep(
             },
             "data": data[0].identity(),
         }  # fmt: skip
-    _run(training, todo, n_jobs, path, header, verbose)
+    opened: AbstractContextManager[Journal | None]
+    opened = contextlib.nullcontext() if path is None else Journal(path, header)
+    with opened as journal:
+        _run(training, todo, n_jobs, journal, verbose)
     return _collected(todo, {axis.name: list(axis.labels) for axis in grid})
 
 
@@ -249,45 +252,41 @@ def _run(
     training: Training,
     todo: list[_Todo],
     n_jobs: int | None,
-    path: Any,
-    header: dict[str, Any],
+    journal: Journal | None,
     verbose: int,
 ) -> None:
     """Make the trainings that are not in the file, and write each into it."""
-    opened: AbstractContextManager[Journal | None]
-    opened = contextlib.nullcontext() if path is None else Journal(path, header)
-    with opened as journal:
-        if journal is not None:
-            for one in todo:
-                lines = journal.found.get(one.key, [])
-                one.take(lines)
-                if one.outcome is not None and not one.is_said(lines):
-                    journal.append(one.line())
-        # All cells with the first seed come first: who looks in early has seen the whole grid.
-        waiting = [one for one in todo if one.outcome is None]
-        waiting.sort(key=lambda one: one.seed)
-        progress = _Progress(len(todo), len(waiting), bool(verbose))
-        calls = [(training, one.cell.settings, one.seed, one.data) for one in waiting]
-        try:
-            with contextlib.closing(run_each(train_one, calls, n_jobs=n_jobs)) as ended:
-                for i, outcome in ended:
-                    waiting[i].outcome = outcome
-                    if journal is not None:
-                        journal.append(waiting[i].line())
-                    progress.step()
-        except KeyboardInterrupt:
-            n_missing = sum(one.outcome is None for one in todo)
-            again = "the same call goes on" if path is not None else "path=... would keep them"
-            warnings.warn(
-                f"Sweep interrupted by user: {n_missing} of {len(todo)} trainings are missing; {again}.",
-                stacklevel=level_of_user(),
-            )
-        except TerminatedWorkerError as error:
-            kept = "" if path is None else "; what is done is in path, and the same call goes on"
-            raise RuntimeError(
-                f"a process of the sweep was killed, or memory was short for {n_jobs} trainings at a "
-                f"time{kept}"
-            ) from error
+    if journal is not None:
+        for one in todo:
+            lines = journal.found.get(one.key, [])
+            one.take(lines)
+            if one.outcome is not None and not one.is_said(lines):
+                journal.append(one.line())
+    # All cells with the first seed come first: who looks in early has seen the whole grid.
+    waiting = [one for one in todo if one.outcome is None]
+    waiting.sort(key=lambda one: one.seed)
+    progress = _Progress(len(todo), len(waiting), bool(verbose))
+    calls = [(training, one.cell.settings, one.seed, one.data) for one in waiting]
+    try:
+        with contextlib.closing(run_each(train_one, calls, n_jobs=n_jobs)) as ended:
+            for i, outcome in ended:
+                waiting[i].outcome = outcome
+                if journal is not None:
+                    journal.append(waiting[i].line())
+                progress.step()
+    except KeyboardInterrupt:
+        n_missing = sum(one.outcome is None for one in todo)
+        again = "the same call goes on" if journal is not None else "path=... would keep them"
+        warnings.warn(
+            f"Sweep interrupted by user: {n_missing} of {len(todo)} trainings are missing; {again}.",
+            stacklevel=level_of_user(),
+        )
+    except TerminatedWorkerError as error:
+        kept = "" if journal is None else "; what is done is in path, and the same call goes on"
+        raise RuntimeError(
+            f"a process of the sweep was killed, or memory was short for {n_jobs} trainings at a "
+            f"time{kept}"
+        ) from error
 
 
 def _collected(todo: list[_Todo], axes: dict[str, list[Any]]) -> Sweep:
