@@ -87,10 +87,13 @@ def check_path(name: str, value: Any) -> str:
     TypeError: path must be a string or a path-like object, got 0
     """
     try:
-        return os.fsdecode(value)
+        path = os.fsdecode(value)
     except TypeError:
         sentence = f"{name} must be a string or a path-like object, got {value!r:.200}"
         raise TypeError(sentence) from None
+    if "\0" in path:
+        raise ValueError(f"{name} must be a path without a null character, got {value!r:.200}")
+    return path
 
 
 def check_file(name: str, value: Any) -> str:

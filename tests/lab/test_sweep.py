@@ -1,9 +1,11 @@
 """Sweeps: each row is what a loop over clone and fit gives, whatever varies, for all forms of data."""
 
 import functools
+import itertools
 import re
 import warnings
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -342,6 +344,17 @@ def test_frames_have_a_row_each_and_numbers_in_columns():
     assert "he" in found._html()
 
 
+class Splitter:
+    def __init__(self, folds):
+        self.folds = folds
+
+    def split(self, X, y=None, groups=None):
+        yield from self.folds
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return len(self.folds)
+
+
 WRONG = {
     "model": ({"model": 3}, TypeError, "model must be a MinNetClassifier"),
     "a name": ({"initt": ["he"]}, TypeError, "did you mean 'init'"),
@@ -365,7 +378,18 @@ WRONG = {
     "NaN in X_val": ({"X_val": X_VAL * np.nan, "y_val": LABELS_VAL}, ValueError, "X_val: "),
     "two of them": ({"cv": 3, "test_size": 0.5}, ValueError, "one of X_val, test_size and cv"),
     "test_size": ({"test_size": 100}, ValueError, "test_size"),
-    "scoring": ({"scoring": "accuray"}, ValueError, "accuray"),
+    "part of a row": ({"test_size": 1.5}, ValueError, "test_size must be a share below 1 or a whole"),
+    "scoring": ({"scoring": "accuray"}, ValueError, "did you mean 'accuracy'"),
+    "no scoring": ({"scoring": 3}, ValueError, "scoring must be the name of a score"),
+    "a list of scores": ({"scoring": ["accuracy"]}, ValueError, "scoring must be the name of a score"),
+    "path": ({"path": "a\0b"}, ValueError, "path must be a path without"),
+    "two rates": (
+        {"learning_rate": [0.1], "learning_rate_init": [0.1]}, ValueError, "must not be given beside",
+    ),
+    "triples": ({"cv": [([0], [1], [2])]}, ValueError, "cv must be"),
+    "a splitter of triples": ({"cv": Splitter([([0], [1], [2])])}, ValueError, "cv must make pairs"),
+    "a splitter of nothing": ({"cv": Splitter([])}, ValueError, "cv must make pairs"),
+    "all values of an axis": ({"alpha": [-1, -2]}, ValueError, "alpha"),
     "probe": ({"probe": ["Y_sdd"]}, ValueError, "Y_sd"),
     "n_jobs": ({"n_jobs": 0}, ValueError, "n_jobs must be"),
     "a function": ({"model": lambda depth: 1, "init": ["he"]}, TypeError, "takes init by name"),
@@ -380,6 +404,105 @@ def test_what_is_wrong_for_all_is_an_error_at_once(wrong):
     with pytest.raises(kind, match=re.escape(text)) as raised:
         sweep(**call)
     assert "\n" not in str(raised.value) or "NaN" in wrong  # scikit-learn's own words
+
+
+ROWS = {
+    "too large": [59, 60], "negative": [-1, 3], "none": [], "fractions": [0.5], "numbers": [1.0, 2.0],
+    "texts": ["a"], "two axes": [[1, 2]], "ragged": [[1], [1, 2]], "a short mask": [True] * 59, "one": 3,
+    "a mask": [True] * 60, "unsigned": np.array([3, 4], "u1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("kind", ["list", "splitter"])
+@pytest.mark.parametrize("rows", ROWS)
+def test_rows_of_folds_are_checked(rows, kind, place):
+    folds = [(ROWS[rows], range(60)) if place == 0 else (range(60), ROWS[rows])]
+    call = functools.partial(
+        sweep, MinNetClassifier((3,), max_iter=1), X, LABELS, seeds=1, init=["he"],
+        cv=folds if kind == "list" else Splitter(folds),
+    )  # fmt: skip
+    if rows in ("a mask", "unsigned"):
+        assert not call()["error"].any()
+    else:
+        with pytest.raises(
+            ValueError, match="rows of cv must be whole numbers of at least 0 and below 60"
+        ):
+            call()
+
+
+STEPS = {
+    "a step's": ({"standardscaler__with_mean": [True, False]}, None),
+    "a step": ({"standardscaler": [StandardScaler(), "passthrough"]}, None),
+    "the last step": (
+        {"minnetclassifier": [MinNetClassifier((n,), max_iter=1) for n in (2, 3)]}, None,
+    ),
+    "the steps": ({"steps": [[("a", MinNetClassifier((n,), max_iter=1))] for n in (2, 3)]}, None),
+    "its own": ({"memory": [None, "."]}, None),
+    "of the last step": ({"minnetclassifier__alpha": [0.1, 1.0]}, None),
+    "without a prefix": ({"alpha": [0.1, 1.0]}, None),
+    "both": ({"standardscaler__with_std": [True, False], "depth": [1, 2]}, None),
+    "another estimator": ({"minnetclassifier": [StandardScaler()]}, "last step of model must be"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("axes", STEPS)
+def test_parameters_of_the_steps_of_a_pipeline_are_axes(axes, nested, tmp_path):
+    given, text = STEPS[axes]
+    model = make_pipeline(StandardScaler(), MinNetClassifier((3,), max_iter=1))
+    if nested:
+        model = make_pipeline(model)
+        bare = axes in ("without a prefix", "both")
+        given = {
+            name if bare and "__" not in name else f"pipeline__{name}": value
+            for name, value in given.items()
+        }
+    call = functools.partial(sweep, model, X * 9 + 5, LABELS, seeds=1, path=tmp_path / "s", **given)
+    if text:
+        with pytest.raises(TypeError, match=text):
+            call()
+        return
+    found = call()
+    assert not found["error"].any()
+    last, expected = f"{'pipeline__' if nested else ''}minnetclassifier__", []
+    for values in itertools.product(*given.values()):
+        changes = dict(zip(given, values, strict=True))
+        if "depth" in changes:
+            changes[f"{last}hidden_layer_sizes"] = (3,) * changes.pop("depth")
+        if "alpha" in changes:
+            changes[f"{last}alpha"] = changes.pop("alpha")
+        one = clone(clone(model).set_params(**changes))
+        final = one[-1][-1] if nested else one[-1]
+        expected.append(sweep(one, X * 9 + 5, LABELS, seeds=1)["training_loss"][0])
+        assert not hasattr(final, "network_")
+    assert found["training_loss"].tolist() == expected
+    assert not any(hasattr(value, "network_") for value in given.get("minnetclassifier", ()))
+    assert len(Sweep.load(tmp_path / "s")) == len(expected)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    "axis",
+    [{"alpha": [0.1, -1]}, {"loss": ["squared_error", "poisson"]}, {"activation": ["relu", "rel"]}],
+    ids=str,
+)
+def test_the_order_of_an_axis_decides_nothing(axis, order, tmp_path):
+    ((name, values),) = axis.items()
+    model = MinNetRegressor(hidden_layer_sizes=(3,), max_iter=1)
+    call = functools.partial(sweep, model, X, NUMBERS, seeds=1, path=tmp_path / "s")
+    found = call(**{name: values[::order]})
+    assert [error is None for error in found["error"]][::order] == [True, False]
+    call(**{name: values[::-order]})
+
+
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", ["multiprocessing", "threading", "sequential"])
+def test_each_backend_of_joblib_trains(backend, n_jobs):
+    call = functools.partial(sweep, MinNetClassifier((3,), max_iter=1), X, LABELS, seeds=2)
+    with joblib.parallel_config(backend):
+        found = call(n_jobs=n_jobs)
+    assert found["training_loss"].tolist() == call()["training_loss"].tolist()
 
 
 def test_nothing_of_the_model_changes_and_warnings_are_kept_in_rows():

@@ -116,13 +116,17 @@ def split_data(
         folds = _folds(whole, cv, classifies)
         return folds, [identity(one.held_out) for one in folds]
     share = _HELD_OUT if test_size is None else check_real("test_size", test_size, 0.0)
+    if share > 1 and not share.is_integer():
+        raise ValueError(
+            f"test_size must be a share below 1 or a whole number of rows, got {test_size!r:.200}"
+        )
     if share == 0:
         return [whole], None
     return [_held_out(whole, share, classifies)], share
 
 
 def _folds(whole: Data, cv: Any, classifies: bool) -> list[Data]:
-    pairs = isinstance(cv, list) and cv and all(isinstance(one, tuple) for one in cv)
+    pairs = isinstance(cv, list) and cv and all(_is_pair(one) for one in cv)
     if not (pairs or is_whole(cv, 2) or callable(getattr(cv, "split", None))):
         raise ValueError(
             "cv must be a whole number of at least 2, a splitter or a list of pairs of rows, got "
@@ -130,12 +134,40 @@ def _folds(whole: Data, cv: Any, classifies: bool) -> list[Data]:
         )
     try:
         splits: Iterator[Any] = check_cv(cv, whole.y, classifier=classifies).split(whole.X, whole.y)
-        return [
-            replace(whole, rows=rows, held_out=held_out, fold=i)
-            for i, (rows, held_out) in enumerate(splits)
-        ]
+        found = list(splits)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"cv: {error}") from error
+        raise ValueError(f"cv: {error}") from error
+    if not found or not all(map(_is_pair, found)):
+        raise ValueError(f"cv must make pairs of rows, got {cv!r:.200}")
+    n = _num_samples(whole.X)
+    return [
+        replace(whole, rows=_check_rows(rows, n), held_out=_check_rows(held_out, n), fold=i)
+        for i, (rows, held_out) in enumerate(found)
+    ]
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2
+
+
+def _check_rows(given: Any, n: int) -> Array:
+    """Return places of rows, of which there are n; they may be a mask."""
+    try:
+        rows = np.asarray(given)
+    except ValueError:  # of lists of different lengths
+        rows = np.array(None)
+    if rows.ndim == 1 and rows.dtype == bool and len(rows) == n:
+        rows = np.flatnonzero(rows)
+    if (
+        rows.ndim != 1
+        or rows.dtype.kind not in "iu"
+        or not 0 <= rows.min(initial=n) < n > rows.max()
+    ):
+        raise ValueError(
+            f"rows of cv must be whole numbers of at least 0 and below {n}, one at least, got "
+            f"{given!r:.200}"
+        )
+    return rows
 
 
 def _held_out(whole: Data, share: float, classifies: bool) -> Data:

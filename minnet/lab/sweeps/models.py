@@ -57,8 +57,9 @@ class Maker:
     def _check_names(self, settings: Mapping[str, Any]) -> None:
         last = last_of(self.source)
         prefix = _prefix(self.source)
-        known = {name.removeprefix(prefix) for name in self.source.get_params(deep=False)}
+        known = {name.removeprefix(prefix) for name in _own_names(self.source)}
         known |= set(last.get_params(deep=False)) | set(_OWN_NAMES)
+        sets: dict[str, str] = {}
         for name in settings:
             whole = name.removeprefix(prefix)
             head = whole.partition("__")[0]
@@ -67,6 +68,11 @@ class Maker:
                 raise TypeError(f"sweep() got an unexpected keyword argument {name!r}{meant}")
             if whole == "random_state":
                 raise ValueError("random_state cannot be an axis: give seeds")
+            if whole == "learning_rate" and is_real(settings[name]):
+                whole = "learning_rate_init"
+            if whole in sets:
+                raise ValueError(f"{name} must not be given beside {sets[whole]}, which it sets")
+            sets[whole] = name
         for name in ("depth", "width"):
             if name not in settings:
                 continue
@@ -102,7 +108,7 @@ class Maker:
             return (f"{prefix}hidden_layer_sizes",)
         if name == "learning_rate":
             return f"{prefix}learning_rate", f"{prefix}learning_rate_init"
-        own = self.source.get_params(deep=False)
+        own = _own_names(self.source)
         return (name if name.partition("__")[0] in own else prefix + name,)
 
     def identity(self, settings: Mapping[str, Any], axes: Iterable[str]) -> dict[str, Any]:
@@ -148,6 +154,13 @@ class Maker:
         else:
             model = clone(self.source)
             model.set_params(**self._parameters(model, settings))
+            if isinstance(model, Pipeline):  # its new steps are the user's own
+                model = clone(model)
+            if not isinstance(last_of(model), BaseMinNet):
+                raise TypeError(
+                    "the last step of model must be a MinNetClassifier or a MinNetRegressor, got "
+                    f"{_in_short(last_of(model))}"
+                )
         _seed(model, seed)
         last = last_of(model)
         if last.n_threads is None:
@@ -157,7 +170,7 @@ class Maker:
     def _parameters(self, model: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings by the names that the model's ``set_params`` has for them."""
         settings = dict(settings)
-        prefix, own = _prefix(model), model.get_params(deep=False)
+        prefix, own = _prefix(model), _own_names(model)
         sizes = self._sizes(last_of(model), settings)
         for name in ("depth", "width"):
             settings.pop(name, None)
@@ -187,6 +200,12 @@ class Maker:
                 f"depth needs a width beside it where hidden_layer_sizes are not of one, got {tuple(base)}"
             )
         return (base[0],) * depth
+
+
+def _own_names(model: Any) -> set[str]:
+    """Return the names of a model's parameters, those of the steps of a pipeline with them."""
+    names = set(model.get_params(deep=False))
+    return names | {name for name, _ in model.steps} if isinstance(model, Pipeline) else names
 
 
 def _prefix(model: Any) -> str:

@@ -43,7 +43,11 @@ def run_each(
     if n_jobs is not None and n_jobs > 0:
         n_jobs = max(1, min(n_jobs, len(calls)))
     # One call at a time, or several would have to end before the first is known of.
-    parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
+    options = {"n_jobs": n_jobs, "batch_size": 1, "return_as": "generator_unordered"}
+    try:
+        parallel = Parallel(**options)
+    except ValueError:  # of a backend that a context has set, which returns all at the end only
+        parallel = Parallel(**options, backend="loky")
     asker = os.getpid()
     yield from parallel(
         delayed(_numbered)(i, asker, function, call) for i, call in enumerate(calls)

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer_names
 
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_flag, check_verbose, is_whole
 from minnet.common.entry import entry
-from minnet.common.names import check_name
+from minnet.common.names import check_name, suggest
 from minnet.common.types import ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import Features, check_data, check_X
@@ -165,10 +165,8 @@ def sweep(
     for cell in cells[1:]:
         Maker(model, cell.settings)
     columns = _check_columns(probe, train)
-    if scoring is not None and not callable(scoring):
-        get_scorer(scoring)
-    example = _example(maker, cells, seeds[0])
-    features = _check_data(example, X, y, sample_weight)
+    _check_scoring(scoring)
+    first, example, features = _example(maker, cells, seeds[0], (X, y, sample_weight))
     options = {"X_val": X_val, "y_val": y_val, "test_size": test_size, "cv": cv, "train": train}
     data, split = split_data(last_of(example), X, y, sample_weight, **options)
     if features is not None and X_val is not None:
@@ -185,7 +183,7 @@ def sweep(
             "axes": [[axis.name, list(axis.labels), list(axis.digests)] for axis in grid],
             "varied": sorted({name for axis in grid for name in maker.varied(axis.name)}),
             "fixed": {
-                **_identity(maker, cells[0]), "scoring": identity(scoring), "train": train,
+                **_identity(maker, first), "scoring": identity(scoring), "train": train,
                 "probe": list(columns), "cv" if cv is not None else "test_size": split,
             },
             "data": data[0].identity(),
@@ -306,14 +304,19 @@ def _collected(todo: list[_Todo], axes: dict[str, list[Any]]) -> Sweep:
     return Sweep(rows, axes, layers)
 
 
-def _example(maker: Maker, cells: Iterable[Cell], seed: int) -> Any:
-    """Return the model of the first cell of which one can be made."""
+def _example(
+    maker: Maker, cells: Iterable[Cell], seed: int, data: tuple[Any, ...]
+) -> tuple[Cell, Any, Features | None]:
+    """Return the first cell whose model takes the data, this model and the features."""
     first: Exception | None = None
     for cell in cells:
         try:
-            return maker(cell.settings, seed)
+            model = maker(cell.settings, seed)
+            features = _check_data(model, *data)
         except Exception as error:  # of a function of the user: any
             first = first or error
+        else:
+            return cell, model, features
     assert first is not None
     raise first
 
@@ -335,6 +338,15 @@ def _check_X_val(model: Any, X_val: Any, features: Features) -> None:
             check_X(model, X_val, features)
     except (TypeError, ValueError) as error:
         raise type(error)(f"X_val: {error}") from error
+
+
+def _check_scoring(scoring: Any) -> None:
+    if scoring is None or callable(scoring):
+        return
+    names = get_scorer_names()
+    if scoring not in names:
+        what = "the name of a score of scikit-learn, a callable or None"
+        raise ValueError(suggest("scoring", scoring, names, what))
 
 
 def _check_n_jobs(n_jobs: Any) -> int | None:
