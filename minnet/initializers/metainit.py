@@ -2,10 +2,14 @@ r"""MetaInit: the norms of the weights are learned before training, by how a ste
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from minnet.common.callers import level_of_user
+from minnet.common.fields import real
+from minnet.common.flat_parameters import FlatParameters
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
 from minnet.initializers.named_scalings import GlorotUniform
@@ -40,9 +44,9 @@ class MetaInit(Initializer):
     learning_rate : float, default=0.1
         What the first step changes a norm by.
     momentum : float, default=0.9
-        Below 1.
+        At least 0 and below 1.
     batch_size : int, default=32
-        Random rows of a step.
+        Random rows of a step; under batch normalization at least 2.
     gain : float, default=1.0
         Of the law that the weights begin with.
 
@@ -52,7 +56,8 @@ class MetaInit(Initializer):
     itself. Then all weight matrices of the network that have an initializer equal to it are scaled
     together. Each step takes 11 gradients in float64 (products of the Hessian and the third derivative are
     differences of gradients), so that the default costs as much as some 2,200 steps of training on 32
-    rows. The inputs of the network should be standardized, as those that it is shown are.
+    rows. Where no weight matrix of its own is trained, it warns. The inputs of the network should be
+    standardized, as those that it is shown are.
 
     Examples
     --------
@@ -75,7 +80,7 @@ class MetaInit(Initializer):
 
     max_iter: int = whole_number()
     learning_rate: float = finite_number(0, inclusive=False)
-    momentum: float = finite_number(0)
+    momentum: float = real(0, 1)
     batch_size: int = whole_number()
     gain: float = finite_number(0, inclusive=False)
 
@@ -101,13 +106,27 @@ class MetaInit(Initializer):
         self, network: Any, layer_index: int, X: Any, T: Any, sample_weight: Array | None
     ) -> None:
         """Scale the weights of all layers with this initializer, where it is asked for the first."""
-        mine = [
-            row
-            for row in network.parameter_table
-            if row.is_weight and row.trainable and network.init_[row.label] == self
-        ]
-        if not mine or layer_index != mine[0].layer:
+        its = [row for row in network.parameter_table if network.init_[row.label] == self]
+        mine = [row for row in its if row.is_weight and row.trainable]
+        if layer_index != (mine or its)[0].layer:
             return
+        if not mine:
+            warnings.warn(
+                f"{self!r} learns nothing: {its[0].label} and the other arrays it is given for are no "
+                "weight matrices that are trained; name another initializer, or let a layer be trained",
+                UserWarning,
+                level_of_user(),
+            )
+            return
+        needs_two = any(
+            layer.normalizes and layer.differs_in_training and layer.trainable
+            for layer in network.layers
+        )
+        if needs_two and self.batch_size < 2:
+            raise ValueError(
+                "batch_size of MetaInit must be at least 2 under batch normalization, which makes one row "
+                f"0, got {self.batch_size}"
+            )
         stream = layer_stream(network.key, network.layers, layer_index, "metainit")
         copy = network.astype("float64")
         rows = {row.label: row for row in copy.parameter_table}
@@ -163,9 +182,13 @@ def gradient_quotient(network: Any, X: Any, T: Any, sample_weight: Any = None) -
     >>> round(gradient_quotient(net, np.eye(3) + 1, [[9.0], [8.0], [7.0]]), 4)
     0.0
     """
-    if not hasattr(network, "curvature"):
+    if not isinstance(network, FlatParameters):
         raise TypeError(f"network must be a Network, got {network!r:.200}")
-    return _Quotient(network.curvature(X, T, sample_weight), network.parameter_table).value
+    return _quotient(network, X, T, sample_weight).value
+
+
+def _quotient(network: Any, X: Any, T: Any, sample_weight: Any = None) -> _Quotient:
+    return _Quotient(network.curvature(X, T, sample_weight), network.parameter_table)
 
 
 class _Quotient:
@@ -197,7 +220,7 @@ class _Quotient:
 
 def _slopes(network: Any, X: Array, T: Array, rows: list[Any]) -> Array:
     """Return the derivatives of the quotient by the norms of some weight matrices, times a number."""
-    quotient = _Quotient(network.curvature(X, T), network.parameter_table)
+    quotient = _quotient(network, X, T)
     if not np.isfinite(quotient.value):
         return np.full(len(rows), np.nan)
     with np.errstate(over="ignore", invalid="ignore"):

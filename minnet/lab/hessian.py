@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from minnet.common import html
 from minnet.common.checks import as_numbers, check_real, check_whole
@@ -30,6 +30,7 @@ _MOST = 10**6  # eigenvalues, vectors or products: more would be a mistake
 _DENSE = 40  # parameters: so small a matrix is made as a whole
 _POINTS = 501
 _WIDTH = 0.01  # of the spectrum
+_ROUNDING = 1e-6
 
 
 def hessian(
@@ -265,7 +266,7 @@ class Hessian(Shown):
             How many, at most as many as there are parameters.
         which : {"LA", "SA", "LM", "BE"}, default="LA"
             The largest, the smallest (most negative), those of the largest magnitude, or of both ends,
-            half each.
+            half each; of an odd number one more of the largest.
         return_eigenvectors : bool, default=False
             Whether to return eigenvectors, too.
         tol : float, default=1e-6
@@ -276,10 +277,15 @@ class Hessian(Shown):
         Returns
         -------
         eigenvalues : ndarray of shape (n,)
-            Descending; NaN if the gradient is not finite.
+            Descending; NaN if the gradient or a product is not finite.
         eigenvectors : ndarray of shape (n, n_params)
             Rows of length 1 of the layout of ``network.params``, if asked for: directions of
             :class:`minnet.lab.displays.LossSurfaceDisplay`, say.
+
+        Raises
+        ------
+        RuntimeError
+            If the iteration does not converge.
         """
         size = self.n_parameters
         n = check_whole("n", n, 1, size)
@@ -289,20 +295,35 @@ class Hessian(Shown):
             raise ValueError(
                 f"return_eigenvectors must be True or False, got {return_eigenvectors!r:.200}"
             )
-        if not np.isfinite(self.gradient).all():
+        start = self._stream("eigenvalues", random_state).normal(size)
+        first = self._multiply(start)
+        if not np.isfinite(self.gradient).all() or not np.isfinite(first).all():
             values, vectors = np.full(n, np.nan), np.full((size, n), np.nan)
+        elif not first.any():  # all 0, of which ARPACK finds nothing
+            values, vectors = np.zeros(n), np.eye(size, n)
         elif size <= _DENSE or n >= size - 1:
             values, vectors = np.linalg.eigh(self.to_dense())
             chosen = _chosen_ends(values, n, which)
             values, vectors = values[chosen], vectors[:, chosen]
         else:
-            start = self._stream("eigenvalues", random_state).normal(size)
-            operator = LinearOperator((size, size), matvec=self._multiply, dtype=np.float64)
-            values, vectors = eigsh(operator, n, which=which, v0=start, tol=tol)
+            values, vectors = self._by_arpack(n, which, start, tol)
         order = np.argsort(values)[::-1]
         if not return_eigenvectors:
             return values[order]
         return values[order], self._unpacked(np.ascontiguousarray(vectors[:, order].T))
+
+    def _by_arpack(self, n: int, which: str, start: Array, tol: float) -> tuple[Array, Array]:
+        size = self.n_parameters
+        operator = LinearOperator((size, size), matvec=self._multiply, dtype=np.float64)
+        if n == 1 and which == "BE":
+            which = "LA"  # of an odd number one more is of the upper end
+        try:
+            return eigsh(operator, n, which=which, v0=start, tol=tol)
+        except ArpackError as error:
+            raise RuntimeError(
+                f"n={n} eigenvalues of a Hessian of {size:,} parameters could not be found within "
+                f"tol={tol:g}: ask for fewer, or for a larger tol"
+            ) from error
 
     def trace(self, n_probes: int = 100, *, random_state: RandomState = 0) -> TraceEstimate:
         r"""Return the trace: the sum of all eigenvalues.
@@ -399,16 +420,16 @@ def _chosen_ends(values: Array, n: int, which: str) -> Array:
     return np.r_[places[: n // 2], places[len(places) - (n - n // 2) :]]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class SpectralDensity(Shown):
     """How the eigenvalues of a Hessian are distributed; made by :meth:`Hessian.density`.
 
-    Attributes
+    Parameters
     ----------
-    nodes : ndarray
-        Eigenvalues that stand for all, of all vectors together.
-    weights : ndarray
-        What share of the eigenvalues each stands for; their sum is 1.
+    nodes : array-like of shape (n_nodes,)
+        Eigenvalues that stand for all, of all vectors together; NaN where the gradient is not finite.
+    weights : array-like of shape (n_nodes,)
+        What share of the eigenvalues each stands for, at least 0; their sum is 1.
     n_parameters : int
         How many eigenvalues there are.
 
@@ -426,6 +447,29 @@ class SpectralDensity(Shown):
     weights: np.ndarray
     n_parameters: int
 
+    def __post_init__(self) -> None:
+        nodes, weights = as_numbers("nodes", self.nodes), as_numbers("weights", self.weights)
+        if nodes.ndim != 1 or not nodes.size:
+            raise ValueError(
+                f"nodes must have shape (n_nodes,), at least one, got shape {nodes.shape}"
+            )
+        if weights.shape != nodes.shape:
+            raise ValueError(
+                f"weights must have the shape of nodes, {nodes.shape}, got {weights.shape}"
+            )
+        if not (weights >= 0).all() or abs(weights.sum() - 1) > _ROUNDING:
+            raise ValueError(
+                f"weights must be at least 0 and have the sum 1, got {weights.min():g} as the least and "
+                f"the sum {weights.sum():g}"
+            )
+        check_whole("n_parameters", self.n_parameters)
+        vars(self).update(nodes=nodes, weights=weights)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all nodes are numbers: they are not where the gradient is not finite."""
+        return bool(np.isfinite(self.nodes).all())
+
     def on_grid(self, n_points: int = _POINTS, width: float | None = None) -> tuple[Array, Array]:
         """Return the density, each node as a normal law around it.
 
@@ -441,13 +485,16 @@ class SpectralDensity(Shown):
         grid : ndarray of shape (n_points,)
             A little beyond the nodes on both sides.
         density : ndarray of shape (n_points,)
-            Its integral is 1.
+            Its integral is 1; NaN, as the grid, where a node is not finite.
         """
         n_points = check_whole("n_points", n_points, 2, _MOST)
+        if width is not None:
+            width = check_real("width", width, low=0, left=False)
+        if not self.is_finite:
+            return np.full(n_points, np.nan), np.full(n_points, np.nan)
         low, high = float(self.nodes.min()), float(self.nodes.max())
         if width is None:
             width = _WIDTH * (high - low) or _WIDTH * abs(high) or _WIDTH
-        width = check_real("width", width, low=0, left=False)
         grid = np.linspace(low - 5 * width, high + 5 * width, n_points)
         apart = (grid[:, np.newaxis] - self.nodes) / width
         laws = np.exp(-0.5 * np.square(apart)) / (width * math.sqrt(2 * math.pi))
@@ -460,18 +507,28 @@ class SpectralDensity(Shown):
         ----------
         low, high : float
             Both included.
+
+        Returns
+        -------
+        float
+            NaN where a node is not finite.
         """
         low, high = check_real("low", low), check_real("high", high)
+        if not self.is_finite:
+            return math.nan
         return float(self.weights[(self.nodes >= low) & (self.nodes <= high)].sum())
 
     def _rows(self) -> list[list[Any]]:
-        edge = 0.01 * float(np.abs(self.nodes).max())
-        shares = [
-            [f"below {-edge:.3g}", self.share(self.nodes.min(), -edge)],
-            [f"within {edge:.3g} of 0", self.share(-edge, edge)],
-            [f"above {edge:.3g}", self.share(edge, self.nodes.max())],
-        ]
-        return [["least", float(self.nodes.min())], *shares, ["largest", float(self.nodes.max())]]
+        least, largest = float(self.nodes.min()) + 0.0, float(self.nodes.max()) + 0.0  # not -0
+        edge = 0.01 * max(abs(least), abs(largest))
+        shares: list[list[Any]] = []
+        if self.is_finite and edge > 0:
+            shares = [
+                [f"below {-edge:.3g}", float(self.weights[self.nodes < -edge].sum())],
+                [f"within {edge:.3g} of 0", self.share(-edge, edge)],
+                [f"above {edge:.3g}", float(self.weights[self.nodes > edge].sum())],
+            ]
+        return [["least", least], *shares, ["largest", largest]]
 
     def _title(self) -> str:
         return f"Spectrum of a Hessian of {self.n_parameters:,} parameters"
@@ -480,6 +537,8 @@ class SpectralDensity(Shown):
         return f"{self._title()}\n{text_table(['', 'eigenvalue or share'], self._rows())}"
 
     def _html(self) -> str:
-        drawn = html.curve(self.on_grid(101)[1], "density", 240, 60)
         table = html.table(["", "eigenvalue or share"], self._rows())
+        if not self.is_finite:
+            return html.page(self._title(), table)
+        drawn = html.curve(self.on_grid(101)[1], "density", 240, 60)
         return html.page(self._title(), html.figure("density", "", drawn), table)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor, Network
+from minnet import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    MinNetClassifier,
+    MinNetRegressor,
+    Network,
+)
 from minnet.initializers import GlorotUniform, HeNormal, MetaInit, gradient_quotient
 from minnet.initializers.metainit import _slopes
 
@@ -69,9 +77,9 @@ def test_slopes_against_differences(activation):
 @pytest.mark.parametrize(
     ("activation", "gain", "dtype"),
     [
-        ("tanh", 0.3, "float64"),
+        pytest.param("tanh", 0.3, "float64", marks=pytest.mark.slow),
         ("tanh", 3.0, "float64"),
-        ("relu", 3.0, "float32"),
+        pytest.param("relu", 3.0, "float32", marks=pytest.mark.slow),
     ],
 )
 def test_a_bad_start_comes_near_a_good_one(activation, gain, dtype):
@@ -89,6 +97,7 @@ def test_a_bad_start_comes_near_a_good_one(activation, gain, dtype):
         np.testing.assert_allclose(W / np.linalg.norm(W), direction, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_network_in_which_signals_vanish_trains_then():
     def loss(init):
@@ -148,5 +157,46 @@ def test_by_its_name_in_an_estimator():
 def test_what_cannot_be():
     with pytest.raises(ValueError, match="max_iter must be a whole number >= 1, got 0"):
         MetaInit(max_iter=0)
-    with pytest.raises(TypeError, match="network must be a Network, got 3"):
-        gradient_quotient(3, X, CLASS)
+    for momentum in 1.0, 1.5, -0.1, np.nan:
+        with pytest.raises(ValueError, match=r"momentum must be at least 0 and below 1, got"):
+            MetaInit(momentum=momentum)
+
+    class Duck:
+        def curvature(self):
+            pass
+
+    for no_network in 3, Duck():
+        with pytest.raises(TypeError, match="network must be a Network, got"):
+            gradient_quotient(no_network, X, CLASS)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize(
+    "norm", [BatchNorm("relu"), BatchNorm("relu", trainable=False), LayerNorm("relu")], ids=repr
+)
+def test_rows_that_a_step_needs(norm, batch_size):
+    init = MetaInit(max_iter=3, batch_size=batch_size)
+    network = Network([Dense(9), norm, Dense(3)], init=init).initialize(6, random_state=0)
+    before = network.params.copy()
+    if batch_size == 1 and isinstance(norm, BatchNorm) and norm.trainable:
+        with pytest.raises(ValueError, match="batch_size of MetaInit must be at least 2 under"):
+            network.adapt(X[:, :6])
+    else:
+        network.adapt(X[:, :6])
+    same = np.array_equal(network.params, before)
+    assert same == (batch_size == 1 and isinstance(norm, BatchNorm) and norm.trainable)
+
+
+@pytest.mark.parametrize("asked", ["frozen", "biases"])
+def test_where_it_learns_nothing_it_says_so(asked):
+    frozen = asked == "frozen"
+    layers = [Dense(9, "tanh", trainable=not frozen), Dense(3, trainable=not frozen)]
+    given = {"init" if frozen else "bias_init": MetaInit(max_iter=2)}
+    network = Network(layers, **given).initialize(6, random_state=0)
+    before = network.params.copy()
+    with pytest.warns(
+        UserWarning, match=r"MetaInit\(max_iter=2\) learns nothing: layers\[0\]"
+    ) as said:
+        network.adapt(X[:, :6])
+    assert [warning.filename for warning in said] == [__file__]
+    assert np.array_equal(network.params, before)

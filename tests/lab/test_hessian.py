@@ -1,12 +1,15 @@
 """minnet.lab.hessian: eigenvalues, trace and density against dense Hessians made another way."""
 
 import copy
+import importlib
 import pickle
+import re
 import tracemalloc
 
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
+from scipy.sparse.linalg import ArpackError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -428,3 +431,80 @@ def test_memory_of_one_vector_at_a_time():
     assert H.trace(10**6) == (size, 0.0)
     assert tracemalloc.get_traced_memory()[1] < size**2
     tracemalloc.stop()
+
+
+# ---- spectra that are no spectrum
+
+
+@pytest.mark.parametrize("which", ["LA", "SA", "LM", "BE"])
+@pytest.mark.parametrize("width", [3, 60])
+def test_a_matrix_of_zeros(width, which):
+    network = network_of(Dense(width, "relu"), alpha=0)
+    network.layers[0].b[...] = -1e3
+    H = hessian(network, X, CLASS).block(0)
+    values, vectors = H.eigenvalues(3, which, return_eigenvectors=True)
+    assert np.array_equal(values, np.zeros(3))
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(3))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_both_ends_by_iteration(n):
+    H = hessian(network_of(Dense(9, "tanh")), X, CLASS)
+    assert H.n_parameters > 40
+    exact = np.linalg.eigvalsh(H.to_dense())[::-1]
+    expected = np.r_[exact[: n - n // 2], exact[len(exact) - n // 2 :]]
+    np.testing.assert_allclose(H.eigenvalues(n, "BE"), expected, atol=1e-4)
+
+
+def test_what_does_not_converge_is_said(monkeypatch):
+    def never(*args, **kwargs):
+        raise ArpackError(-9)
+
+    monkeypatch.setattr(importlib.import_module("minnet.lab.hessian"), "eigsh", never)
+    with pytest.raises(RuntimeError, match="n=1 eigenvalues of a Hessian of 84 parameters could"):
+        hessian(network_of(Dense(9, "tanh")), X, CLASS).eigenvalues()
+
+
+@pytest.mark.parametrize("number", [1e200, np.nan])
+def test_the_density_of_a_diverged_network(number):
+    network = network_of(Dense(9, "relu"))
+    network.params[:] = number
+    density = hessian(network, X, CLASS).density(2, 5)
+    assert "nan" in repr(density)
+    assert "nan" in density._repr_html_()
+    assert np.isnan(density.on_grid(7, 0.1)).all()
+    assert np.shape(density.on_grid(7)) == (2, 7)
+    assert np.isnan(density.share(-1, 1))
+    with pytest.raises(ValueError, match="density must have finite nodes to be drawn"):
+        SpectralDensityDisplay.from_density(density)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [[0.0], [-0.0], [2.0], [-3.0], [0.0, 0.0], [0.0, 5.0], [-1.0, 0.0, 1.0], [1e-300, 0.0], [5, 1]],
+)
+def test_shares_in_the_printed_form_have_the_sum_1(nodes):
+    density = SpectralDensity(nodes, np.full(len(nodes), 1 / len(nodes)), 5)
+    rows = density._rows()
+    assert [rows[0], rows[-1]] == [["least", min(nodes)], ["largest", max(nodes)]]
+    assert sum(share for _, share in rows[1:-1]) == pytest.approx(1 if any(nodes) else 0)
+    assert not re.search(r"(?<!e)-0(?![.\d])", repr(density))
+    assert "<table" in density._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights", "n", "sentence"),
+    [
+        ([], [], 5, "nodes must have shape"),
+        ([[1.0]], [[1.0]], 5, "nodes must have shape"),
+        ("ab", [1.0], 5, "nodes must be"),
+        ([1.0, 2.0], [1.0], 5, "weights must have the shape of nodes"),
+        ([1.0], [2.0], 5, "weights must be at least 0 and have the sum 1"),
+        ([1.0, 2.0], [2.0, -1.0], 5, "weights must be at least 0 and have the sum 1"),
+        ([1.0], [np.nan], 5, "weights must be at least 0 and have the sum 1"),
+        ([1.0], [1.0], 0, "n_parameters must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_a_density_is_one_from_the_beginning(nodes, weights, n, sentence):
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        SpectralDensity(nodes, weights, n)

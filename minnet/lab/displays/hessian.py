@@ -242,6 +242,11 @@ class SpectralDensityDisplay:
         """
         if width is not None:
             width = check_real("width", width, low=0, left=False)
+        if not self.density.is_finite:
+            raise ValueError(
+                "density must have finite nodes to be drawn, got NaN or infinity: the gradient of its "
+                "network is not finite"
+            )
         grid, values = self.density.on_grid(width=width)
         self.ax_, self.figure_ = ax, _ = axes_of(ax)
         options = {"color": okabe_ito(ax, 0), "linewidth": 1.6, **kwargs}
