@@ -101,3 +101,6 @@ print(
     f"mean eigenvalue: {trace.value / H.n_parameters:.4f} ± {trace.standard_error / H.n_parameters:.4f}"
 )
 plt.show()
+
+# %%
+# **Next.** :doc:`/laboratory` says what each number is, and what it costs.

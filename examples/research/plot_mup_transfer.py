@@ -121,9 +121,12 @@ for opt in ("adam", "sgd"):
 # the record that ``python -m benchmarks.mup_transfer`` made (geometric means of up to three seeds); the
 # points are one seed trained here, at the narrow widths. Above 1024 there are rates about the best alone.
 
-record = json.loads(
-    (Path(__file__).parents[2] / "benchmarks" / "results" / "mup_transfer.json").read_text()
-)
+RECORD = "benchmarks/results/mup_transfer.json"
+here = Path(
+    globals().get("__file__", ".")
+).resolve()  # "." in a notebook and where the docs are built
+found_at = [at / RECORD for at in (here, *here.parents) if (at / RECORD).exists()]
+record = json.loads(found_at[0].read_text())
 print("\n".join([record["command"], *record["machine"]]))
 KINDS = {"standard": standard, "muP": scaled, "muP, first layer / 4": tuned}
 losses = {}
@@ -247,3 +250,6 @@ for kind in KINDS:
             for power, loss in live[kind, width].items()
         ]
         assert np.median(apart) < 0.3, (kind, width)  # one seed here, three in the record
+
+# %%
+# **Next.** :doc:`/initializers` says what muP asks of each layer, and how to check it.

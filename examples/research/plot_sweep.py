@@ -69,3 +69,7 @@ plt.show()
 
 SweepCurvesDisplay.from_sweep(found, lines="init", where={"activation": "tanh"})
 plt.show()
+
+# %%
+# **Next.** The learning rate that a wide network needs, without a sweep of its own: :ref:`muP
+# <sphx_glr_auto_examples_research_plot_mup_transfer.py>`.

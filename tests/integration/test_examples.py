@@ -1,5 +1,6 @@
 """The gallery's examples, each as a script: they check what they say with assertions of their own."""
 
+import ast
 import os
 import re
 import runpy
@@ -43,6 +44,14 @@ def test_an_example_says_what_comes_out_and_what_to_try_next(path):
     assert re.search(r"\n=+$", title), title
     assert first.startswith("**Outcome.** ")
     assert "\n# **Next.** " in text
+
+
+@each_example
+def test_an_example_runs_as_a_notebook_and_in_the_gallery_too(path):
+    """There a name ``__file__`` is not defined."""
+    names = {node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.Name)}  # fmt: skip
+    assert "__file__" not in names
 
 
 @pytest.mark.skipif(not EXAMPLES, reason="no examples beside an installed wheel")
