@@ -106,7 +106,8 @@ def test_every_display_takes_every_model_and_axes(maker, model, style):
 def test_every_display_is_tested():
     made = {type(make(MODELS["network"])).__name__ for make in MAKERS.values()}
     elsewhere = {"LossCurveDisplay", "SaturationDisplay", "DecisionBoundaryDisplay"}
-    elsewhere |= {"LearningRateDisplay", "UpdateRatioDisplay"}
+    elsewhere |= {"LearningRateDisplay", "UpdateRatioDisplay", "SharpnessDisplay"}
+    elsewhere |= {"SpectralDensityDisplay", "SweepCurvesDisplay", "SweepMapDisplay"}
     assert made | elsewhere == set(displays.__all__)
 
 

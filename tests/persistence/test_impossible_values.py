@@ -10,7 +10,7 @@ import models
 import numpy as np
 import pytest
 
-from minnet import MinNetRegressor, Trainer, load_model, save_model
+from minnet import Dense, MinNetRegressor, Trainer, load_model, save_model
 from minnet.common.configurable import parameters
 from minnet.common.fields import Field, fields
 from minnet.parameter_table import ParameterRow
@@ -37,7 +37,7 @@ VALUES = [
     ({"tuple": []}, ()),
 ]
 
-REQUIRED = {"units": 3, "n_steps": 7, "sparsity": 0.5, "array": [[1.0]]}
+REQUIRED = {"units": 3, "n_steps": 7, "sparsity": 0.5, "array": [[1.0]], "layers": [Dense(3)]}
 
 CONFIGURED = sorted(
     {
