@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from own_activations import own_leaky_relu, own_silu
 from scipy import sparse
 
 from minnet import BatchNorm, Dense, Dropout, Network, Residual
@@ -13,7 +14,6 @@ from minnet.activations import _BY_NAME, Elu, LeakyRelu, get_activation
 from minnet.curvature import HessianProduct
 from minnet.layers import Layer, Parameter
 from minnet.losses import Huber, Quantile, SquaredError, get_loss, list_losses
-from tests.own_activations import own_leaky_relu, own_silu
 
 N, K = 9, 3
 WEIGHTS = np.array([1, 0, 2, 0.5, 1, 3, 0, 1, 1])
