@@ -30,11 +30,12 @@ import numpy as np
 from scipy import sparse
 
 from minnet.activations import Activation
-from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.common.checks import as_numbers, check_real
 from minnet.common.entry import KnownKeywords
 from minnet.common.flat_parameters import FlatParameters
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.losses import Loss
+from minnet.random.of_layers import check_position
 
 __all__ = ["HessianProduct"]
 
@@ -107,8 +108,8 @@ class HessianProduct(KnownKeywords):
             n_samples = check_real("n_samples", n_samples, low=0, left=False)
         if weight_sum is not None:
             weight_sum = check_real("weight_sum", weight_sum, low=0, left=False)
-        check_whole("position", position, 0)
         self._network = network = network.astype("float64")
+        check_position(position, network.sizes)
         batch = network.check_batch(X, T, sample_weight)
         self._arguments = (*batch, n_samples, weight_sum, position)
         rows = [row for row in network.parameter_table if row.trainable]

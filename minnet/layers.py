@@ -426,6 +426,10 @@ class _Normalization(Layer):
             "beta": Parameter((n_inputs,), init="zeros"),
         }
 
+    def epsilon_in(self, dtype: Any) -> float:
+        """Return epsilon, or the smallest normal number of a dtype that cannot hold it."""
+        return max(self.epsilon, float(np.finfo(dtype).tiny))
+
 
 class BatchNorm(_Normalization):
     r"""Batch normalization :math:`Y = f(\gamma \hat X + \beta)`, :math:`\hat X = (X - \mu) / \sigma`.
@@ -459,7 +463,7 @@ class BatchNorm(_Normalization):
     momentum : float, default=0.9
         Share of the old value when the running averages are updated.
     epsilon : float, default=1e-5
-        Added to the variance.
+        Added to the variance; at least the smallest normal number, 1.2e-38 in float32.
     trainable : bool, default=True
         False freezes it.
     lr_factor : float, default=1.0
@@ -505,7 +509,7 @@ class BatchNorm(_Normalization):
             ctx.p, ctx.mean, ctx.var = p, mean, var
         else:
             mean, var = self.running_mean, self.running_var
-        ctx.sigma = np.sqrt(var + X.dtype.type(self.epsilon))
+        ctx.sigma = np.sqrt(var + X.dtype.type(self.epsilon_in(X.dtype)))
         ctx.X_hat = (X - mean) / ctx.sigma
         Z = self.gamma * ctx.X_hat + self.beta
         ctx.Z, ctx.Y = Z, self.activation(Z)
@@ -548,7 +552,7 @@ class LayerNorm(_Normalization):
         Applied after the normalization. None after a Dense that names none in the ``layers`` of an
         estimator: the estimator's. None elsewhere, and ``"identity"`` anywhere: none.
     epsilon : float, default=1e-5
-        Added to the variance.
+        Added to the variance; at least the smallest normal number, 1.2e-38 in float32.
     trainable : bool, default=True
         False freezes :math:`\gamma` and :math:`\beta`.
     lr_factor : float, default=1.0
@@ -580,7 +584,7 @@ class LayerNorm(_Normalization):
     def forward(self, X: Array, ctx: Any) -> Array:
         mean = X.mean(axis=1, keepdims=True)
         var = np.square(X - mean).mean(axis=1, keepdims=True)
-        ctx.sigma = np.sqrt(var + X.dtype.type(self.epsilon))
+        ctx.sigma = np.sqrt(var + X.dtype.type(self.epsilon_in(X.dtype)))
         ctx.X_hat = (X - mean) / ctx.sigma
         Z = self.gamma * ctx.X_hat + self.beta
         ctx.Z, ctx.Y = Z, self.activation(Z)

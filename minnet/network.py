@@ -24,7 +24,7 @@ from minnet.links import dense
 from minnet.losses import Loss, get_loss
 from minnet.parameter_table import ParameterRow
 from minnet.random import Stream, draw_key
-from minnet.random.of_layers import layer_stream
+from minnet.random.of_layers import check_position, layer_stream
 from minnet.residual import check_skips, skips
 
 __all__ = ["Network"]
@@ -343,7 +343,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
             n_samples = check_real("n_samples", n_samples, low=0, left=False)
         if weight_sum is not None:
             weight_sum = check_real("weight_sum", weight_sum, low=0, left=False)
-        check_whole("position", position, 0)
+        check_position(position, self.sizes)
         return self.forward_backward(*batch, n_samples, weight_sum, position)[:2]
 
     def curvature(

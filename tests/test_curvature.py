@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import sparse
 from minnet import BatchNorm, Dense, Dropout, Network, Residual
 from minnet.activations import _BY_NAME, Elu, LeakyRelu, get_activation
 from minnet.curvature import HessianProduct
+from minnet.lab import hessian
 from minnet.layers import Layer, Parameter
 from minnet.losses import Huber, Quantile, SquaredError, get_loss, list_losses
 
@@ -285,3 +287,22 @@ def test_only_a_network_has_a_hessian():
 
     with pytest.raises(TypeError, match="network must be a Network, got <"):
         HessianProduct(Duck(), X, targets("log_loss"))
+
+
+@pytest.mark.parametrize("position", [-1, 1.5, 2**56, 2**62, 2**63, 10**30])
+@pytest.mark.parametrize("name", ["dropout", "linear"])
+def test_positions_that_a_stream_does_not_have(name, position):
+    network, T = network_of(STACKS[name]), targets("log_loss")
+    most = 2**60 // max(network.sizes)
+    sentence = f"position must be a whole number of at least 0 and at most {most}, got {position}"
+    for refuses in (
+        lambda: network.loss_and_grad(X, T, position=position),
+        lambda: network.hessian_vector_product(X, T, network.params, position=position),
+        lambda: HessianProduct(network, X, T, position=position),
+        lambda: hessian(network, X, T, position=position),
+    ):
+        if isinstance(position, int) and 0 <= position <= most:
+            refuses()
+            continue
+        with pytest.raises(ValueError, match=re.escape(sentence)):
+            refuses()

@@ -9,7 +9,17 @@ import pytest
 from scipy import sparse
 
 import minnet
-from minnet import BatchNorm, Dense, Dropout, LayerNorm, Network, activations, check_gradients
+from minnet import (
+    SGD,
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    Network,
+    Trainer,
+    activations,
+    check_gradients,
+)
 from minnet.activations import Identity
 from minnet.layers import Context, Layer, Parameter
 from minnet.mup import mup
@@ -506,3 +516,24 @@ class TestKindsOfAUsersOwnLayer:
     def test_the_scale_of_what_normalizes_learns_at_the_rate_of_the_width(self):
         layers = mup([Dense(64), Standardize(), Noise(), Dense(3)], 16, optimizer="sgd")
         assert [layer.lr_factor for layer in layers] == [4.0, 4.0, 1.0, 0.25]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("epsilon", [1e-300, 1e-50, 1e-40, 1e-5])
+@pytest.mark.parametrize("norm", [BatchNorm, LayerNorm])
+def test_rows_that_are_constant_whatever_epsilon_is(norm, epsilon, dtype):
+    """A variance of 0 plus an epsilon that the dtype has no number for."""
+    layers = [norm(epsilon=epsilon), Dense(2)]
+    network = Network(layers).initialize(3, random_state=0, dtype=dtype)
+    X, y = np.ones((4, 3)), np.arange(4) % 2
+    loss = network.loss_and_grad(X, y)[0]
+    assert np.isfinite(loss)
+    assert np.isfinite(network.forward(X)).all()
+    trained = []
+    for backend in "numpy", "cython":
+        copied = network.astype(dtype)
+        trainer = Trainer(copied, SGD(0.01), batch_size=4, backend=backend)
+        trainer.run_epoch(X, y)
+        trained.append(copied.params)
+    assert np.isfinite(trained[0][network.parameter_table[-1].slice]).all()
+    np.testing.assert_allclose(*trained, rtol=1e-5)

@@ -123,7 +123,7 @@ def lower(
                 row["bias_lr_factor"] = layer.bias_lr_factor
         else:
             row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
-            row["epsilon"] = layer.epsilon
+            row["epsilon"] = layer.epsilon_in(network.dtype)
         if type(layer) is BatchNorm:
             row["mean"] = offset_in(network.state, layer.running_mean)
             row["variance"] = offset_in(network.state, layer.running_var)

@@ -59,7 +59,8 @@ def check_whole(name: str, value: Any, low: int = 1, high: int = LARGEST_SIZE) -
     if type(value) is int and low <= value <= high:  # soon, since counts are set in every step
         return value
     if not is_whole(value, low, high):
-        most = f" and at most {high}" if high < LARGEST_SIZE else ""
+        too_large = isinstance(value, int | np.integer) and int(value) > high
+        most = f" and at most {high}" if high < LARGEST_SIZE or too_large else ""
         raise ValueError(
             f"{name} must be a whole number of at least {low}{most}, got {value!r:.100}"
         )

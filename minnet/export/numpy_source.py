@@ -159,11 +159,11 @@ class _Source:
             self.steps += [
                 "    # layer normalization: mean 0 and variance 1 in each row",
                 "    D = Y - Y.mean(axis=1, keepdims=True)",
-                f"    sigma = np.sqrt({squares} + {float(layer.epsilon)!r})",
+                f"    sigma = np.sqrt({squares} + {layer.epsilon_in(self.description.dtype)!r})",
             ]
             Z = self._arrays(number, {"D / sigma * gamma": layer.gamma, " + beta": layer.beta})
         else:
-            epsilon = self.description.dtype.type(layer.epsilon)
+            epsilon = self.description.dtype.type(layer.epsilon_in(self.description.dtype))
             sigma = np.sqrt(layer.running_var + epsilon)
             self.steps.append("    # batch normalization, by the running averages of training")
             Z = self._arrays(

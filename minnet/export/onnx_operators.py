@@ -116,10 +116,14 @@ def _add_logits(op: Operators, description: Description, X: str) -> str:
             # Not LayerNormalization, which is of opset 17.
             deviations = op("Sub", X, _mean_of_rows(op, X, layer.gamma.size))
             var = _mean_of_rows(op, op("Mul", deviations, deviations), layer.gamma.size)
-            X_hat = op("Div", deviations, op("Sqrt", op("Add", var, layer.epsilon)))
+            X_hat = op(
+                "Div", deviations, op("Sqrt", op("Add", var, layer.epsilon_in(description.dtype)))
+            )
             Z = op("Add", op("Mul", X_hat, layer.gamma), layer.beta)
         else:
-            sigma = np.sqrt(layer.running_var + description.dtype.type(layer.epsilon))
+            sigma = np.sqrt(
+                layer.running_var + description.dtype.type(layer.epsilon_in(description.dtype))
+            )
             # Not BatchNormalization, which subtracts what is left of a large mean after the product.
             X_hat = op("Div", op("Sub", X, layer.running_mean), sigma)
             Z = op("Add", op("Mul", X_hat, layer.gamma), layer.beta)

@@ -94,7 +94,6 @@ def hessian(
     """
     if y is None:
         raise ValueError("y must be given: the Hessian is that of a loss, got None")
-    check_whole("position", position, 0)
     return Hessian(subject_of(model, X, y, sample_weight, loss=loss), position)
 
 

@@ -116,13 +116,14 @@ def _module(i: int, layer: Layer, n_inputs: int, of_tensors: dict[str, Any]) -> 
             _set(module.bias, layer.b, layer.trainable and own > 0)
         return module
     if type(layer) in (BatchNorm, LayerNorm):
+        epsilon = layer.epsilon_in(layer.gamma.dtype)
         trained = layer.trainable and layer.lr_factor > 0
         affine = trained or not ((layer.gamma == 1).all() and (layer.beta == 0).all())
         if type(layer) is LayerNorm:
-            module = torch.nn.LayerNorm(n_inputs, layer.epsilon, affine, **of_tensors)
+            module = torch.nn.LayerNorm(n_inputs, epsilon, affine, **of_tensors)
         else:
             module = torch.nn.BatchNorm1d(
-                n_inputs, layer.epsilon, round(1 - layer.momentum, 12), affine, **of_tensors
+                n_inputs, epsilon, round(1 - layer.momentum, 12), affine, **of_tensors
             )
             _set(module.running_mean, layer.running_mean)
             _set(module.running_var, layer.running_var)

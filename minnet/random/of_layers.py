@@ -1,10 +1,32 @@
 """The random streams of a network's layers."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from minnet.random.streams import Stream
+from minnet.common.checks import check_whole
+from minnet.random.streams import MAX_START, Stream
 
-__all__ = ["layer_stream"]
+__all__ = ["check_position", "layer_stream"]
+
+
+def check_position(position: Any, sizes: Sequence[int]) -> int:
+    """Return how many samples were drawn before, or say what is wrong.
+
+    Parameters
+    ----------
+    position : int
+        So many that each layer's stream can still begin there.
+    sizes : sequence of int
+        Numbers that a sample may draw: the sizes of a network.
+
+    Examples
+    --------
+    >>> check_position(-1, [4, 3])
+    Traceback (most recent call last):
+        ...
+    ValueError: position must be a whole number of at least 0 and at most 288230376151711744, got -1
+    """
+    return check_whole("position", position, 0, MAX_START // max(sizes))
 
 
 def layer_stream(key: int, layers: Sequence[object], i: int, purpose: str) -> Stream:

@@ -60,7 +60,8 @@ __all__ = ["Stream", "as_stream", "draw_key", "draw_on", "philox4x32"]
 Shape = int | tuple[int, ...]
 
 _CHUNK = 1 << 15  # values made at a time by the NumPy code: about 2 MB of temporaries
-_MAX_START = 1 << 60
+#: Up to which number of a stream one may begin.
+MAX_START = 1 << 60
 _MASK = 0xFFFFFFFF
 
 _n_threads: ContextVar[int | None] = ContextVar("n_threads", default=None)
@@ -179,7 +180,7 @@ class Stream:
         -------
         words : ndarray of shape (n,), uint32
         """
-        out = np.empty(_integer("n", n, _MAX_START), np.uint32)
+        out = np.empty(_integer("n", n, MAX_START), np.uint32)
         return self._fill("words", out, start)
 
     def uniform(
@@ -341,7 +342,7 @@ class Stream:
 
     def _fill(self, law: str, out: Array, start: int, *parameters: float) -> Array:
         """Fill `out` with values `start`, ... of a law, compiled if the extension is there."""
-        start = _integer("start", start, _MAX_START)
+        start = _integer("start", start, MAX_START)
         flat = out.reshape(-1)
         if _ext is not None:
             fill = getattr(_ext, "fill_" + law)
