@@ -15,7 +15,9 @@ __all__ = [
     "Shown",
     "bounded",
     "columns",
+    "described",
     "in_lines",
+    "in_one_line",
     "number",
     "some_of",
     "text_table",
@@ -26,6 +28,7 @@ _MOST_LINES = 60
 _FIRST_LINES = 40  # of more
 _WIDTHS = 60, 100  # least and most columns that are used
 _GAP = "  "
+_SHORT = 60  # letters of a value in an error
 _NARROWEST = 12  # a column of text is cut so far
 
 
@@ -55,6 +58,30 @@ class Shown(InNotebooks):
 
     def _text(self) -> str:
         raise NotImplementedError  # each class has its own
+
+
+def in_one_line(text: str, most: int) -> str:
+    r"""Return a text without line breaks, cut to so many letters.
+
+    Examples
+    --------
+    >>> in_one_line("no weights\ntoday", 12)
+    'no weight...'
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def described(value: Any) -> str:
+    """Return what a value is, for an error: its printed form where that is short, or its class.
+
+    Examples
+    --------
+    >>> described(3), described("a" * 100)
+    ('3', 'a str')
+    """
+    text = repr(value)
+    return text if len(text) <= _SHORT and "\n" not in text else f"a {type(value).__name__}"
 
 
 def columns() -> int:

@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from minnet.common.entry import entry
+from minnet.common.shown import described
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import check_data, check_X
@@ -111,7 +112,7 @@ def subject_of(
     if not isinstance(model, BaseMinNet):
         raise TypeError(
             f"{name} must be a Network, a MinNetClassifier, a MinNetRegressor, a Pipeline that ends "
-            f"in one or a torch.nn.Sequential, got {_in_short(model)}"
+            f"in one or a torch.nn.Sequential, got {described(model)}"
         )
     return _of_estimator(model, X, y, sample_weight, optimizer)
 
@@ -244,12 +245,6 @@ def last_step(
         if X_val is not None:
             X_val = before.transform(X_val)
     return model, X, X_val
-
-
-def _in_short(value: Any) -> str:
-    """Return what a value is, for an error: in a line."""
-    text = repr(value)
-    return text if len(text) <= 60 and "\n" not in text else f"a {type(value).__name__}"
 
 
 def _given(optimizer: str | Optimizer | None) -> Optimizer | None:

@@ -158,7 +158,19 @@ def test_curves_have_the_means_and_their_bands(kind):
 WRONG = {
     "no sweep": (lambda cls: cls.from_sweep([1]), TypeError, "sweep must be"),
     "no measure": (lambda cls: cls.from_sweep(swept(depth=[1]), "score"), ValueError, "measure"),
-    "no axis": (lambda cls: cls.from_sweep(swept(depth=[1]), x="width"), ValueError, "axis"),
+    "no axis": (lambda cls: cls.from_sweep(swept(depth=[1]), x="width"), ValueError, "x must be 'depth'"),
+    "none of no axes": (
+        lambda cls: cls.from_sweep(swept(), x="width"), ValueError,
+        "x must not be given for a sweep without axes, got 'width'",
+    ),
+    "where of no axes": (
+        lambda cls: cls.from_sweep(swept(), where={"a": 1}, x="a"),
+        ValueError, "where must not be given for a sweep without axes, got 'a'",
+    ),
+    "an array in where": (
+        lambda cls: cls.from_sweep(swept(depth=[1, 2]), where={"depth": np.array([1, 2])}, x="depth"),
+        ValueError, "where",
+    ),
     "where": (
         lambda cls: cls.from_sweep(swept(depth=[1, 2], init=["he"]), where={"init": "she"}),
         ValueError, "where",
@@ -196,5 +208,7 @@ def test_a_value_of_where_takes_an_axis_out():
     assert display.table.names == ("", "depth", "width")
     rows = [row for row in found.summary().rows if (row["alpha"], row["init"]) == (1.0, "he")]
     assert display.table.means.ravel().tolist() == [row["validation_score"] for row in rows]
-    with pytest.raises(ValueError, match="numbers for x"):
+    with pytest.raises(ValueError, match="numbers for x, got none"):
+        SweepCurvesDisplay.from_sweep(swept())
+    with pytest.raises(ValueError, match="numbers for x, got those of init"):
         SweepCurvesDisplay.from_sweep(swept(init=["he"]))

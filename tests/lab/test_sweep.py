@@ -513,3 +513,60 @@ def test_nothing_of_the_model_changes_and_warnings_are_kept_in_rows():
         sweep(model, X, LABELS, seeds=1, init=["he"])
     assert model.init == "auto"
     assert model.predict_proba(X).tobytes() == before
+
+
+ROW = {"a": 1, "seed": 0, "diverged": False, "error": None, "training_loss": 0.5, "name": "x"}
+WRONG_SWEEPS = {
+    "no label": ([{**ROW, "a": 2}], {"a": [1]}, "a label of the axis 'a', got 2"),
+    "without the axis": ([{}], {"a": [1]}, "a label of the axis 'a', got None"),
+    "an array as a label": ([{**ROW, "a": np.ones(2)}], {"a": [1]}, "a label of the axis 'a'"),
+    "without a seed": ([{"a": 1}], {"a": [1]}, "rows must each have 'seed'"),
+    "a text as a seed": ([{**ROW, "seed": "0"}], {"a": [1]}, "whole numbers as 'seed'"),
+    "a text as a loss": ([{**ROW, "training_loss": "x"}], {"a": [1]}, "numbers as 'training_loss'"),
+    "a number as an axis": ([ROW], {"a": 3}, "axes must be"),
+    "an empty axis": ([], {"a": []}, "axes must be"),
+    "a label twice": ([ROW], {"a": [1, 1]}, "axes must be"),
+    "lists as labels": ([ROW], {"a": [[1]]}, "axes must be"),
+    "a name that is none": ([ROW], {1: [1]}, "axes must be"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG_SWEEPS)
+def test_a_sweep_of_wrong_rows_is_refused_when_it_is_made(wrong):
+    rows, axes, text = WRONG_SWEEPS[wrong]
+    with pytest.raises((TypeError, ValueError), match=re.escape(text)):
+        Sweep(rows, axes)
+
+
+def test_layers_are_dictionaries():
+    with pytest.raises(TypeError, match="layers must be a list of dictionaries"):
+        Sweep([ROW], {"a": [1]}, [1])
+
+
+@pytest.mark.parametrize("measures", [3, 3.5, {}, [3], ["name"], "a", "error", object()])
+def test_measures_are_columns_with_numbers(measures):
+    with pytest.raises((TypeError, ValueError), match=r"^measures must be"):
+        Sweep([ROW], {"a": [1]}).summary(measures)
+
+
+def test_a_table_has_the_names_of_its_columns_as_a_frame_has():
+    found = Sweep([ROW], {"a": [1]})
+    for table in (found, found.summary()):
+        assert list(table) == table.columns == list(table.to_frame())
+        assert "a" in table
+        assert "b" not in table
+        assert 0 not in table
+
+
+def test_the_summary_walks_the_cells_that_are_there():
+    names = [f"axis{i}" for i in range(40)]  # 2**40 combinations
+    rows = [{**ROW, **dict.fromkeys(names, label)} for label in ("y", "x")]
+    summary = Sweep(rows, {name: ["x", "y"] for name in names}).summary()
+    assert summary["axis0"].tolist() == ["x", "y"]
+
+
+def test_labels_are_numbers_that_a_float_can_hold_or_texts():
+    values = [10**400, float("nan"), 2]
+    found = sweep(MinNetClassifier((3,), max_iter=1), X, LABELS, seeds=1, alpha=values)
+    assert [type(label) for label in found.axes["alpha"]] == [str] * 3
+    assert [error is None for error in found["error"]] == [False, False, True]

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -427,3 +428,22 @@ def test_a_shared_file_has_each_training_once_and_no_cell_has_two_settings(kind,
     means = [np.mean([loss for _, loss in one]) for one in trainings.values()]
     assert sorted(loaded.summary()["training_loss"]) == pytest.approx(sorted(means))
     assert repr(loaded)
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, '"3"', "null", "[1]", "true"])
+@pytest.mark.parametrize("name", ["n_iter", "seconds", "seed"])
+def test_a_number_that_was_written_by_hand_is_checked(name, number, path):
+    run(path, alpha=0.1, seeds=1)
+    content = path.read_text()
+    changed, n = re.subn(rf'"{name}": [^,}}]+', f'"{name}": {number}', content, count=1)
+    assert n == 1
+    path.write_text(changed)
+    with pytest.warns(UserWarning, match="1 lines of .* are damaged"):
+        loaded = Sweep.load(path)
+    assert len(loaded) == len(loaded.summary()) == 1
+
+
+def test_a_label_that_is_the_sign_for_no_axis_is_told_from_it(path):
+    sweep(MODEL, X, Y, path=path, seeds=1, alpha={"-": 0.1})
+    sweep(MODEL, X, Y, path=path, seeds=1, activation=["relu"])
+    assert Sweep.load(path).axes == {"alpha": ["-", "--"], "activation": ["relu", "-"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from minnet.common.checks import check_text
 from minnet.common.names import check_name
 from minnet.common.types import Array
-from minnet.lab.sweeps.result import Sweep
+from minnet.lab.sweeps.result import Sweep, check_measure
 
 __all__ = ["SweepTable", "axis_label", "in_lines", "measure_label", "table_of"]
 
@@ -83,26 +83,30 @@ class SweepTable:
 def table_of(
     sweep: Any,
     measure: str,
-    chosen: Sequence[str | None],
+    chosen: Mapping[str, str | None],
     where: Mapping[str, Any] | None,
     level: float,
 ) -> SweepTable:
     """Return a measure over the chosen axes, where the others have the values of ``where``.
 
-    An axis that is None is the next of those that are left; where none is left it has length 1.
+    They are given by the arguments that chose them. An axis that is None is the next of those that are
+    left; where none is left it has length 1.
     """
     if not isinstance(sweep, Sweep):
         raise TypeError(f"sweep must be what minnet.lab.sweep returns, got {sweep!r:.200}")
     check_text("measure", measure)
+    check_measure(sweep, "measure", measure)
     sweep, left = _selected(sweep, where)
-    for name in chosen:
+    for argument, name in chosen.items():
         if name is not None:
-            check_text("axis", name)
-            check_name("axis", name, sweep.axes)
+            check_text(argument, name)
+            _check_axis(argument, name, sweep)
             if name not in left:
                 raise ValueError(f"an axis may be given once, and not in where, got {name!r} again")
             left.remove(name)
-    names = tuple(name if name is not None else (left.pop(0) if left else "") for name in chosen)
+    names = tuple(
+        name if name is not None else (left.pop(0) if left else "") for name in chosen.values()
+    )
     if left:
         raise ValueError(
             f"where must give a value of each axis that is not drawn: of {', '.join(left)}"
@@ -123,14 +127,25 @@ def table_of(
     )
 
 
+def _check_axis(argument: str, name: Any, sweep: Sweep) -> None:
+    if not sweep.axes:
+        raise ValueError(
+            f"{argument} must not be given for a sweep without axes, got {name!r:.200}"
+        )
+    check_name(argument, name, sweep.axes)
+
+
 def _selected(sweep: Sweep, where: Mapping[str, Any] | None) -> tuple[Sweep, list[str]]:
     """Return the rows with these values, and the names of the axes that are left."""
     where = {} if where is None else where
     if not isinstance(where, Mapping):
         raise TypeError(f"where must be a dictionary of values by axes, got {where!r:.200}")
     for name, value in where.items():
-        check_name("where", name, sweep.axes)
-        if not any(value is label or value == label for label in sweep.axes[name]):
+        _check_axis("where", name, sweep)
+        known = sweep.axes[name]
+        if not isinstance(value, Hashable) or not any(
+            value is one or value == one for one in known
+        ):
             raise ValueError(
                 f"where[{name!r}] must be one of {sweep.axes[name]}, got {value!r:.200}"
             )

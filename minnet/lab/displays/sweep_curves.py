@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 
-from minnet.common.checks import check_flag
+from minnet.common.checks import check_flag, is_finite_real
 from minnet.common.plotting import (
     foreground,
     free_legend,
@@ -121,7 +120,9 @@ class SweepCurvesDisplay:
         display : SweepCurvesDisplay
         """
         x = _numeric_axis(sweep, (lines, panels, *(where or ()))) if x is None else x
-        table = table_of(sweep, measure, [lines, panels, x], where, level).moved((1, 0, 2))
+        table = table_of(
+            sweep, measure, {"lines": lines, "panels": panels, "x": x}, where, level
+        ).moved((1, 0, 2))
         if not _is_numeric(table.labels[2]):
             raise ValueError(f"x must be an axis of numbers, got {x!r}")
         return cls(table).plot(ax=ax, log=log, log_x=log_x, **kwargs)
@@ -227,9 +228,7 @@ class SweepCurvesDisplay:
 
 
 def _is_numeric(labels: list[Any]) -> bool:
-    return all(isinstance(one, Real) and not isinstance(one, bool) for one in labels) and bool(
-        np.isfinite(np.array(labels, dtype=np.float64)).all()
-    )
+    return all(is_finite_real(one) for one in labels)
 
 
 def _numeric_axis(sweep: Any, others: tuple[Any, ...]) -> str:
@@ -238,7 +237,8 @@ def _numeric_axis(sweep: Any, others: tuple[Any, ...]) -> str:
         raise TypeError(f"sweep must be what minnet.lab.sweep returns, got {sweep!r:.200}")
     found = [name for name in sweep.axes if _is_numeric(sweep.axes[name]) and name not in others]
     if not found:
-        raise ValueError(f"sweep must have an axis of numbers for x, got {', '.join(sweep.axes)}")
+        names = f"those of {', '.join(sweep.axes)}" if sweep.axes else "none"
+        raise ValueError(f"sweep must have an axis of numbers for x, got {names}")
     return found[-1]
 
 

@@ -110,7 +110,7 @@ class SweepMapDisplay:
         -------
         display : SweepMapDisplay
         """
-        table = table_of(sweep, measure, [y, x, panels], where, level)
+        table = table_of(sweep, measure, {"y": y, "x": x, "panels": panels}, where, level)
         return cls(table.moved((2, 0, 1))).plot(ax=ax, log=log, **kwargs)
 
     def plot(self, ax: Any = None, *, log: bool = False, **kwargs: Any) -> Self:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from minnet.common.checks import is_whole
+from minnet.common.checks import is_real, is_whole
 from minnet.common.configurable import Configurable, shown
+from minnet.common.shown import in_one_line
 from minnet.lab.sweeps.identity import digest
 
 __all__ = [
@@ -140,7 +141,7 @@ def _label(value: Any) -> Any:
     """
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool) or (is_real(value) and value == value):
         return value
     if isinstance(value, functools.partial):
         text = f"partial({_label(value.func)})"
@@ -155,8 +156,7 @@ def _label(value: Any) -> Any:
             text = "..."
     else:
         text = repr(value)
-    text = " ".join(text.split())
-    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
+    return in_one_line(text, _MOST_LETTERS)
 
 
 def cells_of(axes: list[Axis], fixed: Mapping[str, Any]) -> Iterator[Cell]:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from minnet._version import __version__
 from minnet.common.callers import level_of_user
-from minnet.common.checks import check_path
+from minnet.common.checks import check_path, is_real, is_whole
 from minnet.lab.sweeps.grid import MEASURES, distinct
 
 try:
@@ -132,14 +132,14 @@ def read_journal(path: str | os.PathLike[str]) -> tuple[dict[str, list[Any]], li
     labels = _labels(lines)
     axes: dict[str, list[Any]] = {name: list(found.values()) for name, found in labels.items()}
     for name, known in axes.items():
-        if any(name not in line["values"] for line in kept):
-            known.append(_NO_AXIS)
-    for line in kept:
-        values = line["values"]
-        line["settings"] = {
-            name: found[values[name]] if name in values else _NO_AXIS
-            for name, found in labels.items()
-        }
+        without = _NO_AXIS
+        while without in known:
+            without += _NO_AXIS
+        for line in kept:
+            value = line["values"].get(name)
+            line["settings"][name] = without if value is None else labels[name][value]
+        if any(line["settings"][name] == without for line in kept):
+            known.append(without)
     return axes, kept
 
 
@@ -255,12 +255,13 @@ def _is_training(line: Any) -> bool:
         and all(isinstance(value, str) for value in line["values"].values())
         and all(isinstance(label, _LABEL) for label in line["settings"].values())
         and _has(line["row"], diverged=bool, error=str | None, warning=str | None)
-        and _has(line["row"], **dict.fromkeys(MEASURES, int | float))
+        and all(name in line["row"] for name in MEASURES)
         and all(
-            isinstance(value, int | float)
+            is_real(value)
             for name, value in line["row"].items()
-            if name not in ("error", "warning")
+            if name not in ("diverged", "error", "warning")
         )
+        and is_whole(line["seed"], 0)
         and all(
             _has(layer, moment=str, layer=int, name=str, hidden=bool) for layer in line["layers"]
         )

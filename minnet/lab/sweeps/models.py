@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from minnet.common.checks import check_whole, is_real
 from minnet.common.names import hint_of_keyword
+from minnet.common.shown import described
 from minnet.estimators.architecture import hidden_sizes
 from minnet.estimators.base import BaseMinNet
 from minnet.lab.sweeps.identity import identity
@@ -51,7 +52,7 @@ class Maker:
         else:
             raise TypeError(
                 "model must be a MinNetClassifier, a MinNetRegressor, a Pipeline that ends in one, or a "
-                f"function that makes one, got {_in_short(source)}"
+                f"function that makes one, got {described(source)}"
             )
 
     def _check_names(self, settings: Mapping[str, Any]) -> None:
@@ -148,7 +149,7 @@ class Maker:
             if not isinstance(last_of(model), BaseMinNet):
                 raise TypeError(
                     "model must be a function that makes a MinNetClassifier, a MinNetRegressor or a "
-                    f"Pipeline that ends in one, got one that made {_in_short(model)}"
+                    f"Pipeline that ends in one, got one that made {described(model)}"
                 )
             model = clone(model)
         else:
@@ -159,7 +160,7 @@ class Maker:
             if not isinstance(last_of(model), BaseMinNet):
                 raise TypeError(
                     "the last step of model must be a MinNetClassifier or a MinNetRegressor, got "
-                    f"{_in_short(last_of(model))}"
+                    f"{described(last_of(model))}"
                 )
         _seed(model, seed)
         last = last_of(model)
@@ -240,8 +241,3 @@ def _seed(model: Any, seed: int) -> None:
         if name.rpartition("__")[2] == "random_state" and value is None
     }
     model.set_params(**{**changes, f"{_prefix(model)}random_state": seed})
-
-
-def _in_short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 and "\n" not in text else f"a {type(value).__name__}"

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+from collections.abc import Hashable
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from scipy import stats
 
-from minnet.common.checks import check_real
+from minnet.common.checks import check_real, is_real, is_whole
 from minnet.common.names import check_name
 from minnet.common.types import Array
 from minnet.lab.sweeps.grid import MEASURES
 from minnet.lab.sweeps.journal import read_journal
 from minnet.lab.sweeps.tables import Table, check_rows, frame_of
 
-__all__ = ["Summary", "Sweep"]
+__all__ = ["Summary", "Sweep", "check_measure"]
 
 _TEXTS = ("diverged", "error", "warning")
-_SUMMARIZED = ("n_iter", "training_loss", "training_score", "validation_score", "seconds")
 
 
 class Sweep(Table):
@@ -88,10 +88,10 @@ class Sweep(Table):
             raise TypeError(
                 f"axes must be a dictionary of lists of labels by name, got {axes!r:.200}"
             )
-        check_rows(rows)
         layers = [] if layers is None else layers
-        if not isinstance(layers, list):
-            raise TypeError(f"layers must be a list of dictionaries, got {layers!r:.200}")
+        check_rows("layers", layers)
+        check_rows("rows", rows)
+        _check_axes(rows, axes)
         fold = ["fold"] if any(row.get("fold") is not None for row in rows) else []
         known = [*axes, "seed", *fold, *MEASURES, *_TEXTS]
         probed = dict.fromkeys(name for row in rows for name in row if name not in (*known, "fold"))
@@ -126,10 +126,10 @@ class Sweep(Table):
         if level == 1:
             raise ValueError("level must be below 1, got 1.0")
         if measures is None:
-            names = [name for name in _SUMMARIZED if np.isfinite(self._numbers(name)).any()]
+            names = [name for name in MEASURES if np.isfinite(self._numbers(name)).any()]
         elif isinstance(measures, str | list | tuple):
             given = [measures] if isinstance(measures, str) else measures
-            names = [self._check_measure(name) for name in given]
+            names = [check_measure(self, "measures", name) for name in given]
         else:
             raise TypeError(
                 f"measures must be None, a name or a list of names, got {measures!r:.200}"
@@ -137,16 +137,16 @@ class Sweep(Table):
         cells: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         for row in self.rows:
             cells.setdefault(tuple(row[name] for name in self.axes), []).append(row)
-        summarized = []
-        for labels in itertools.product(*self.axes.values()):
-            if labels in cells:
-                shown = dict(zip(self.axes, labels, strict=True))
-                summarized.append(_summarize(shown, cells[labels], names, level))
-        return Summary(summarized, list(self.axes), names, level)
+        places = [{label: i for i, label in enumerate(labels)} for labels in self.axes.values()]
 
-    def _check_measure(self, name: str) -> str:
-        known = [one for one in self.columns if one not in (*self.axes, "seed", "fold", *_TEXTS)]
-        return check_name("measure", name, known)
+        def order(cell: tuple[Any, ...]) -> list[int]:
+            return [of_axis[label] for of_axis, label in zip(places, cell, strict=True)]
+
+        summarized = [
+            _summarize(dict(zip(self.axes, cell, strict=True)), cells[cell], names, level)
+            for cell in sorted(cells, key=order)
+        ]
+        return Summary(summarized, list(self.axes), names, level)
 
     def _numbers(self, name: str) -> Array:
         return np.array([row.get(name, np.nan) for row in self.rows], dtype=np.float64)
@@ -236,7 +236,7 @@ class Summary(Table):
     def __init__(
         self, rows: list[dict[str, Any]], axes: list[str], measures: list[str], level: float
     ) -> None:
-        check_rows(rows)
+        check_rows("rows", rows)
         for name, names in {"axes": axes, "measures": measures}.items():
             if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
                 raise TypeError(f"{name} must be a list of names, got {names!r:.200}")
@@ -248,6 +248,51 @@ class Summary(Table):
 
     def _title(self) -> str:
         return f"{len(self)} cells: means over seeds, with intervals of {100 * self.level:g} %"
+
+
+def check_measure(sweep: Sweep, argument: str, name: Any) -> str:
+    """Return the name of a column with numbers that were measured, or say what there is."""
+    others = (*sweep.axes, "seed", "fold", *_TEXTS)
+    known = [
+        one
+        for one in sweep.columns
+        if one not in others and all(is_real(row.get(one, 0)) for row in sweep.rows)
+    ]
+    return check_name(argument, name, known)
+
+
+def _check_axes(rows: list[dict[str, Any]], axes: dict[str, list[Any]]) -> None:
+    """Raise if an axis has no labels, or a row none of them, or no numbers where these must be."""
+    for name, labels in axes.items():
+        if not isinstance(name, str) or not _are_labels(labels):
+            raise TypeError(
+                "axes must be a dictionary of lists of different numbers, truth values and texts by name, "
+                f"got {labels!r:.200} for {name!r:.100}"
+            )
+        known = set(labels)
+        for row in rows:
+            if not isinstance(row.get(name), Hashable) or row.get(name) not in known:
+                raise ValueError(
+                    f"rows must each have a label of the axis {name!r}, got {row.get(name)!r:.200}"
+                )
+    for row in rows:
+        for name in ("seed", "diverged", "error"):
+            if name not in row:
+                raise ValueError(f"rows must each have {name!r}, got one with {list(row)!r:.200}")
+        if not is_whole(row["seed"], 0):
+            raise ValueError(f"rows must have whole numbers as 'seed', got {row['seed']!r:.200}")
+        for name in MEASURES:
+            if not is_real(row.get(name, 0.0)):
+                raise ValueError(f"rows must have numbers as {name!r}, got {row[name]!r:.200}")
+
+
+def _are_labels(given: Any) -> bool:
+    return (
+        isinstance(given, list | tuple | range)
+        and len(given) > 0
+        and all(one is None or isinstance(one, Real | np.bool_ | str) for one in given)
+        and len(set(given)) == len(given)
+    )
 
 
 def _summarize(

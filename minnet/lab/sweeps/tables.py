@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from minnet.common import html
+from minnet.common.checks import is_finite_real, is_real
 from minnet.common.extras import import_extra
 from minnet.common.names import check_name
 from minnet.common.shown import Shown, text_table
@@ -21,10 +23,10 @@ def frame_of(rows: list[dict[str, Any]], columns: list[str]) -> Any:
     return pd.DataFrame({name: [row.get(name) for row in rows] for name in columns})
 
 
-def check_rows(rows: Any) -> None:
-    """Raise if rows are no list of dictionaries."""
+def check_rows(name: str, rows: Any) -> None:
+    """Raise if rows are no list of dictionaries with names of columns."""
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise TypeError(f"rows must be a list of dictionaries, got {rows!r:.200}")
+        raise TypeError(f"{name} must be a list of dictionaries, got {rows!r:.200}")
 
 
 class Table(Shown):
@@ -43,6 +45,13 @@ class Table(Shown):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the columns, as a DataFrame does."""
+        return iter(self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
 
     def __getitem__(self, name: str) -> Array:
         check_name("column", name, self.columns)
@@ -73,7 +82,7 @@ class Table(Shown):
 
 def _cell(row: dict[str, Any], name: str) -> Any:
     value, half = row.get(name), row.get(f"{name}_half_width")
-    if half is None or value is None or not np.isfinite(half):
+    if not is_real(value) or not is_finite_real(half):
         return value
     return f"{value:.4g} +- {half:.1g}"  # in ASCII, since a terminal may have nothing else
 

@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from minnet.common.blas import one_blas_thread
+from minnet.common.shown import in_one_line
 from minnet.common.types import Array
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import measure
@@ -82,11 +83,11 @@ def train_one(training: Training, settings: Mapping[str, Any], seed: int, data: 
         try:
             _train(training, settings, seed, data.chosen(), row, layers)
         except Exception as error:  # whatever a model of a user raises is a result
-            row["error"] = _in_short(f"{type(error).__name__}: {error}")
+            row["error"] = in_one_line(f"{type(error).__name__}: {error}", _MOST_LETTERS)
             row["diverged"] = _DIVERGED in str(error)
     said = list(dict.fromkeys(str(one.message) for one in caught))
     row["diverged"] = row["diverged"] or any(_DIVERGED in one for one in said)
-    row["warning"] = _in_short(" ".join(said)) if said else None
+    row["warning"] = in_one_line(" ".join(said), _MOST_LETTERS) if said else None
     return Outcome(row, layers)
 
 
@@ -196,8 +197,3 @@ def _at_ends(moment: str, found: Measurement, columns: Sequence[str]) -> dict[st
         for place, value in zip(_ENDS, (first, last, ratio), strict=True):
             at_ends[f"{moment}_{column}{place}"] = value
     return at_ends
-
-
-def _in_short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
