@@ -77,7 +77,12 @@ def assert_right(network, T, weight=None, n=6):
 @pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["equal", "weighted"])
 @pytest.mark.parametrize(
     "activation",
-    [*map(get_activation, _BY_NAME), LeakyRelu(0.3), Elu(2.0), own_silu, own_leaky_relu],
+    [
+        *map(get_activation, _BY_NAME),
+        LeakyRelu(0.3),
+        Elu(2.0),
+        *(pytest.param(own, marks=pytest.mark.slow) for own in (own_silu, own_leaky_relu)),
+    ],
     ids=repr,
 )
 def test_every_activation(activation, weight):
@@ -169,7 +174,10 @@ def test_sparse_inputs_and_float32(matrix):
             np.testing.assert_allclose(a[name], b[name], atol=1e-8)
 
 
-@pytest.mark.parametrize("activation", ["relu", "elu", LeakyRelu(0.3), "selu", own_leaky_relu])
+@pytest.mark.parametrize(
+    "activation",
+    ["relu", "elu", LeakyRelu(0.3), "selu", pytest.param(own_leaky_relu, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize(("bias", "beside"), [(1e-12, 1e-4), (-1e-12, -1e-4), (0.0, -1e-4)])
 def test_a_kink_has_no_curvature_however_near(activation, bias, beside):
     found, T = [], targets("log_loss")

@@ -81,10 +81,14 @@ NETWORKS = {
     "dropout": network_of(Dense(4, "tanh"), Dropout(0.5)),
     "frozen": network_of(Dense(5, "tanh", trainable=False), Dense(3, "tanh")),
 }
+LONG = "dropout", "batch norm", "frozen"
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["equal", "weighted"])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NETWORKS],
+)
 def test_against_second_differences_of_the_objective(name, weight):
     network = NETWORKS[name]
     before, T = network.params.copy(), targets(network)
@@ -113,6 +117,7 @@ def test_against_second_differences_of_the_objective(name, weight):
     assert np.array_equal(network.params, before)
 
 
+@pytest.mark.slow
 def test_trace_is_right_within_its_standard_error():
     H = hessian(network_of(Dense(20, "tanh")), X, CLASS)
     exact, size = np.trace(H.to_dense()), H.n_parameters
@@ -125,6 +130,7 @@ def test_trace_is_right_within_its_standard_error():
     assert H.trace(10, random_state=3) == H.trace(10, random_state=3) != H.trace(10, random_state=4)
 
 
+@pytest.mark.slow
 def test_density_has_the_moments_of_the_spectrum():
     H = hessian(network_of(Dense(8, "tanh"), alpha=0), X, CLASS)
     exact = np.linalg.eigvalsh(H.to_dense())
@@ -314,6 +320,7 @@ def full_batch(rate, **given):
     return watch.recording, network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.2, 0.3])
 def test_gradient_descent_goes_to_the_edge_of_stability(rate):
     recording, network = full_batch(rate, sharpness=True)
