@@ -12,9 +12,11 @@ from minnet import (
     MinNetClassifier,
     MinNetRegressor,
     Network,
+    Residual,
 )
 from minnet.initializers import GlorotUniform, HeNormal, MetaInit, gradient_quotient
-from minnet.initializers.metainit import _slopes
+from minnet.initializers.metainit import _JUDGED, _random_batch, _slopes
+from minnet.random.of_layers import layer_stream
 
 X = np.random.default_rng(0).normal(size=(64, 20))
 CLASS = np.random.default_rng(1).integers(5, size=64)
@@ -200,3 +202,24 @@ def test_where_it_learns_nothing_it_says_so(asked):
         network.adapt(X[:, :6])
     assert [warning.filename for warning in said] == [__file__]
     assert np.array_equal(network.params, before)
+
+
+@pytest.mark.parametrize("max_iter", [1, 7, 45])
+@pytest.mark.parametrize(
+    "name", ["residual relu", "residual tanh", "softplus", "selu", "LayerNorm"]
+)
+def test_the_quotient_is_never_above_that_of_the_draw(name, max_iter):
+    """On the batch that norms are judged on: of networks on which single steps make it larger."""
+    if name.startswith("residual"):
+        hidden = [Residual([Dense(12, name.split()[1]), Dense(12)]) for _ in range(4)]
+    elif name == "LayerNorm":
+        hidden = [layer for _ in range(5) for layer in (Dense(12), LayerNorm("relu"))]
+    else:
+        hidden = [Dense(12, name) for _ in range(8)]
+    init = MetaInit(max_iter, batch_size=8)
+    network = Network([Dense(12), *hidden, Dense(5)], init=init, bias_init="zeros")
+    network.initialize(20, random_state=0)
+    stream = layer_stream(network.key, network.layers, 0, "metainit")
+    batch = _random_batch(network, stream, max_iter, _JUDGED * 8)
+    before = gradient_quotient(network, *batch)
+    assert gradient_quotient(network.adapt(X), *batch) <= before
