@@ -103,12 +103,16 @@ def examine(case: Case, of_data: Collection[str] | None = None) -> dict[str, Fou
         in the result.
     """
     found: dict[str, Found] = {}
+    decisive = {code for check in CHECKS.values() for code in check.unless}
     with warnings.catch_warnings(action="ignore"):  # what there is to say is said in findings
         for code, check in CHECKS.items():
             if "not_finite" in found:
                 break  # the other figures would be none
             if (check.after_fit and not case.fitted) or (check.of_data and of_data is not None):
                 continue
+            left_out = (found.keys() | set(of_data or ())) & set(check.unless)
+            if left_out and code not in decisive:
+                continue  # it may take trainings, and would not be said
             if (what := check.function(case)) is not None:
                 found[code] = what
     there = found.keys() | set(of_data or ())

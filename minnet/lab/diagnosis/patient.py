@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,13 @@ from minnet.optimizers import Optimizer, get_optimizer
 from minnet.pytorch.recognition import is_torch_model
 
 __all__ = ["Patient"]
+
+
+@dataclass
+class Work:
+    """What short trainings took, in floating-point operations; not those that are bounded by a clock."""
+
+    operations: float = 0.0
 
 
 class Patient:
@@ -52,6 +59,8 @@ class Patient:
     ----------
     n_rows : int
         Of the training.
+    work : Work
+        Of it and all patients that were made of it.
     """
 
     def __init__(
@@ -85,6 +94,7 @@ class Patient:
         self.n_rows = _rows_of_fit(model, _num_samples(X))
         self.optimizer = optimizer
         self.held_out = held_out
+        self.work = Work()
         if held_out is not None:
             self._check_held_out(*held_out)
 

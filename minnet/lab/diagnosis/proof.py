@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 import warnings
@@ -14,7 +15,7 @@ from sklearn.utils.validation import _num_samples
 
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import CHECKS, Found, examine
-from minnet.lab.diagnosis.patient import Patient
+from minnet.lab.diagnosis.patient import Patient, Work
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import MOST_ROWS, Trial, tells_by_its_end, training_of
 from minnet.lab.diagnosis.wording import as_advice, with_names
@@ -27,7 +28,9 @@ _LONGER = (100, 300, 1000)  # the same where seconds are given for it, until one
 _LEARNED = 0.1  # times the loss of the best constant
 _OPERATIONS = 2e10  # floating-point, of all trainings that one choice asks for: about a second
 _MOST_SPENT = 1e11  # likewise, of models that are made and measured
+_MOST_TRAINED = 4e10  # of their trainings, after which no more are made: some three seconds
 _A_DRAW, _OF_QR = 200, 20  # of a weight; of each times the shorter side
+_A_LAYER = 3e7  # to make, measure and compare it, whatever its size
 _MOST_COMPARED = 4
 _ALIKE = 0.1  # differences of losses, over that of the best constant
 _BETTER = 0.9  # times the loss
@@ -64,6 +67,8 @@ class Proof:
     """
 
     def __init__(self, patient: Patient, found: dict[str, Found], seconds: float) -> None:
+        patient = copy.copy(patient)
+        patient.work = Work()  # not what the findings took
         self.patient, self.before, self.seconds = patient, set(found), seconds
         self._found = found
         self._left = seconds
@@ -90,6 +95,8 @@ class Proof:
                     continue  # another network is the last resort
                 if len(helping) == _MOST_COMPARED or not helps(code, remedy):
                     continue
+                if helping and self.patient.work.operations > _MOST_TRAINED:
+                    break
                 if not found.must_learn:
                     helping.append(remedy)
                 elif (loss := self._loss_of(remedy)) < _NOT_LEARNED:
@@ -196,10 +203,13 @@ class Proof:
             self._sizes = [(max(shape), min(shape)) for shape in shapes]
         assert self._sizes is not None
         n_rows = min(self.patient.n_rows, MOST_ROWS)
-        cost = sum((_A_DRAW + 6 * n_rows) * long * short for long, short in self._sizes)
+        cost = _A_LAYER * len(self._sizes)
+        cost += sum((_A_DRAW + 6 * n_rows) * long * short for long, short in self._sizes)
         if "orthogonal" in remedy.changes.values():
             cost += sum(_OF_QR * long * short**2 for long, short in self._sizes)
-        afford = not self._made or self._spent + cost <= _MOST_SPENT
+        trained = self.patient.work.operations
+        within = self._spent + cost <= _MOST_SPENT and trained <= _MOST_TRAINED
+        afford = not self._made or within
         self._spent += cost if afford else 0
         return afford
 

@@ -32,7 +32,8 @@ __all__ = ["Remedy", "by_batch", "changed_optimizer"]
 
 #: Changes of the layers, which the other arguments do not say where ``layers`` lists them.
 _OF_LAYERS = (
-    "activation", "batch_norm", "dropout", "hidden_layers", "output_activation", "trainable",
+    "activation", "batch_norm", "dropout", "hidden_layers", "output_activation", "residual_scale",
+    "trainable",
 )  # fmt: skip
 
 
@@ -45,6 +46,7 @@ class Remedy:
     changes : dict
         Arguments of an estimator, by name, and what they are to be. Besides: ``scaler``, a transformer to
         put before the network; ``hidden_layers``, of how many hidden layers the first are kept;
+        ``residual_scale``, which the scalar of each residual block then starts as, and is trained;
         ``trainable``, True for all layers at their full rates; ``output_activation``, of a Network's last
         layer.
     words : str
@@ -293,6 +295,8 @@ def _changed_layers(
             layer.lr_factor = layer.lr_factor if layer.lr_factor >= 1e-3 else 1.0
             if getattr(layer, "bias_lr_factor", None) == 0:
                 layer.bias_lr_factor = None
+        if "residual_scale" in changes and layer.closes_skip:
+            layer.scale, layer.trainable = changes["residual_scale"], True
     if output:
         if new and "output_activation" in changes:
             new[-1].activation = get_activation(changes["output_activation"])

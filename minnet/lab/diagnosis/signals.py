@@ -19,7 +19,7 @@ from minnet.lab.diagnosis.inputs import (
     scaled_inputs,
 )
 from minnet.lab.diagnosis.remedy import Remedy
-from minnet.lab.diagnosis.weights import weights_to_try
+from minnet.lab.diagnosis.weights import blocks_to_try, weights_to_try
 from minnet.lab.rows import ends_branch
 
 _DEAD_SHARE = 0.5  # and half the chance deviation of as many units
@@ -139,9 +139,10 @@ def _rank_collapse(case: Case) -> Found | None:
     first, last = (directions(outputs[int(m.index[row])]) for row in (rows[0], rows[-1]))
     if not 0 < last < _FEW_DIRECTIONS < first:
         return None
-    remedies = weights_to_try(case, depth=True)
-    if _learns(case) and not _learns_far_more(case, remedies[0]):
+    weights = weights_to_try(case, depth=True)
+    if _learns(case) and not _learns_far_more(case, weights[0]):
         return None
+    remedies = blocks_to_try(case) + weights
     number = f"{last:.3g}"
     sentence = (
         f"Samples become alike with depth: after {len(rows)} hidden layers they differ in {number} "
@@ -194,7 +195,7 @@ def _exploding_forward(case: Case) -> Found | None:
     huge, ratio = np.flatnonzero(rms > _ABSOLUTE), _last_over_first(sd)
     if not huge.size and ratio <= _EXPLODES:
         return None
-    remedies = weights_to_try(case)
+    remedies = blocks_to_try(case) + weights_to_try(case)
     if ratio > _EXPLODES:
         at = int(m.index[rows[huge[0] if huge.size else _first_beyond(sd / sd[0], _EXPLODES)]])
         sentence = (
@@ -280,7 +281,7 @@ def _exploding_backward(case: Case) -> Found | None:
         int(case.m.index[rows[len(rows) - 1 - _first_beyond(sd[::-1] / sd[-1], _EXPLODES)]]),
         float(ratio), _EXPLODES,
         f"Gradients explode going back: {_numbers_going_back(sd, ratio)}.",
-        weights_to_try(case),
+        blocks_to_try(case) + weights_to_try(case),
     )  # fmt: skip
 
 

@@ -117,6 +117,8 @@ def training_of(
         stop = _StopAfter(n_steps, seconds)
         # The objective divides the L2 term by the rows of the training, of which some are here.
         share = _num_samples(small.X) / patient.n_rows
+        if seconds == math.inf:
+            patient.work.operations += n_steps * cost
         try:
             if small.estimator is None:
                 if patient._torch is None:  # whose weight decay does not depend on the rows

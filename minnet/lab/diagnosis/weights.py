@@ -19,10 +19,26 @@ from minnet.lab.rows import ends_branch
 from minnet.lab.weights import weight_mean, weight_variance
 from minnet.network import Network
 
-__all__ = ["weights_to_try"]
+__all__ = ["blocks_to_try", "weights_to_try"]
 
 _FEWER_LAYERS = 5
 _ALIKE = 0.05  # variances of weights
+_MOST_SUM = 2.0  # of the squares of the scalars of residual blocks, at which signals stay bounded
+
+
+def blocks_to_try(case: Case) -> list[Remedy]:
+    """Return what may mend signals that grow along the skips: small scalars of the blocks, trained.
+
+    The variance grows by a factor of :math:`1 + s^2 c` a block: they are there only where the sum of the
+    squares is large.
+    """
+    network = case.network
+    ends = [layer.closes_skip for layer in network.layers]
+    rows = [row for row in network.parameter_table if ends[row.layer] and row.name == "s"]
+    if not sum(float(network.params[row.slice][0]) ** 2 for row in rows) > _MOST_SUM:
+        return []
+    scales = float(f"{len(rows) ** -0.5:.3g}"), 0.0
+    return [Remedy({"residual_scale": scale}) for scale in scales]  # SkipInit, ReZero
 
 
 def weights_to_try(case: Case, *, depth: bool = False) -> list[Remedy]:

@@ -115,6 +115,8 @@ def _in_layers(name: str, value: Any, layers: Any) -> str | None:
         return f"rate={quoted(value)} of each Dropout" if value else "no Dropout"
     if name == "activation":
         return f"activation={quoted(value)} in the hidden layers"
+    if name == "residual_scale":
+        return f"scale={value:g} and trainable_scale=True in each Residual"
     return "trainable=True in each layer" if name == "trainable" else None
 
 
