@@ -446,7 +446,7 @@ STEPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("nested", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("axes", STEPS)
 def test_parameters_of_the_steps_of_a_pipeline_are_axes(axes, nested, tmp_path):
     given, text = STEPS[axes]
