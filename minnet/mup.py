@@ -22,6 +22,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 
 from minnet.common.checks import as_numbers, check_flag, check_whole, is_whole
 from minnet.common.names import check_name
@@ -276,9 +277,14 @@ def coordinate_check(
     if not callable(make_layers) or isinstance(make_layers, type):
         raise TypeError(f"make_layers must be a function of the width, got {make_layers!r:.200}")
     n_steps = check_whole("n_steps", n_steps, 0, 10**6)
-    if not isinstance(widths, list | tuple | range | np.ndarray) or np.ndim(widths) != 1:
-        raise ValueError(f"widths must be whole numbers in a row, got {widths!r:.200}")
-    X, sizes, changes = as_numbers("X", X), [], []
+    in_a_row = isinstance(widths, list | tuple | range | np.ndarray) and np.ndim(widths) == 1
+    if not in_a_row or len(widths) == 0:
+        raise ValueError(
+            f"widths must be whole numbers in a row, at least one, got {widths!r:.200}"
+        )
+    sizes: list[list[list[float]]] = []
+    changes: list[list[list[float]]] = []
+    X = X if issparse(X) else as_numbers("X", X)
     if X.ndim != 2:
         raise ValueError(f"X must have shape (n_samples, n_features), got {X.shape}")
     for width in widths:
@@ -286,8 +292,13 @@ def coordinate_check(
         network = Network(make_layers(width), loss)
         network.initialize(X.shape[1], random_state)
         data = network.check_batch(X, T)
-        trainer = Trainer(network, optimizer, batch_size=len(data[0]), shuffle=False)
+        trainer = Trainer(network, optimizer, batch_size=data[0].shape[0], shuffle=False)
         start = _pre_activations(network, data[0])
+        if not start or (sizes and len(start) != len(sizes[0][0])):
+            raise ValueError(
+                "make_layers must return as many Dense layers for each width, at least one, got "
+                f"{len(start)} for the width {width}"
+            )
         sizes.append([_means(start)])
         changes.append([[0.0] * len(start)])
         for _ in range(n_steps):

@@ -15,7 +15,7 @@ beginning without that growth are :func:`fixup`, ReZero and SkipInit: see :class
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from minnet.activations import Identity
@@ -114,7 +114,8 @@ class Residual(Layer):
     r"""A residual block :math:`Y = X + s\, F(X)`, for the ``layers`` of a network or an estimator.
 
     A network holds a :class:`Split`, the layers of F and an :class:`Add` in its place. F must have as many
-    outputs as inputs, which is looked at when the network is initialized. Blocks may be nested.
+    outputs as inputs, which is looked at when the network is initialized. Blocks may be nested, some sixty
+    deep if the model is to be saved by :func:`minnet.save_model`.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ class Residual(Layer):
 
     def taken_apart(self) -> list[Layer]:
         """Return the flat row that the block stands for."""
-        branch = check_layers(self.layers)
+        branch = _flat(self.layers)
         for i in reversed(range(len(branch))):
             if branch[i].takes_activation:
                 if is_open(branch[i]):
@@ -185,11 +186,24 @@ class Residual(Layer):
 
 
 def _check_branch(layers: Any) -> list[Layer]:
-    skips(check_layers(layers))
-    layers = list(layers)
-    if not layers:
+    if isinstance(layers, Iterator):  # which can be read once only
+        layers = list(layers)
+    _flat(layers)
+    return list(layers)
+
+
+def _flat(layers: Any) -> list[Layer]:
+    """Return a branch as a flat row, after a look at it: its list may have been changed since."""
+    try:
+        flat = check_layers(layers)
+    except RecursionError:
+        raise ValueError(
+            "layers of Residual must not contain the block itself, nor hundreds of nested blocks"
+        ) from None
+    if not flat:
         raise ValueError("layers of Residual must have at least one layer, got an empty list")
-    return layers
+    skips(flat)
+    return flat
 
 
 def skips(layers: Sequence[Layer], complete: bool = True) -> dict[int, int]:

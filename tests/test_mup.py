@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, MinNetClassifier, Network
 from minnet.initializers import LecunNormal, VarianceScaling, Zeros
@@ -201,3 +202,33 @@ def test_an_estimator_has_the_same_rates(optimizer, data):
 def test_bad_arguments(args, error, message):
     with pytest.raises(error, match=message):
         mup(*args)
+
+
+def of_depth(width):
+    return [Dense(width, "relu") for _ in range(width)] + [Dense(10)]
+
+
+@pytest.mark.parametrize(
+    ("make_layers", "widths", "message"),
+    [
+        (of_depth, [1, 2], "as many Dense layers for each width, at least one, got 3 for the width 2"),
+        (lambda width: [BatchNorm()], [1], "at least one, got 0 for the width 1"),
+        (net_of, [], r"widths must be whole numbers in a row, at least one, got \[\]"),
+        (net_of, np.empty(0, dtype=int), "widths must be whole numbers in a row, at least one"),
+    ],
+)
+def test_what_has_no_coordinates(make_layers, widths, message, data):
+    X, T = data
+    loss = "squared_error" if make_layers(1)[-1] == BatchNorm() else "log_loss"
+    T = X if loss == "squared_error" else T
+    with pytest.raises(ValueError, match=message):
+        coordinate_check(make_layers, widths, X, T, loss=loss)
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array])
+def test_coordinates_of_sparse_data(form, data):
+    X, T = data
+    expected = coordinate_check(net_of, [8, 16], X, T, n_steps=2)
+    found = coordinate_check(net_of, [8, 16], form(X), T, n_steps=2)
+    np.testing.assert_allclose(found.sizes, expected.sizes, rtol=1e-6)
+    np.testing.assert_allclose(found.changes, expected.changes, rtol=1e-6)

@@ -119,10 +119,82 @@ def test_what_does_not_fit_is_said(layers, message):
         Network(layers).initialize(3)
 
 
+def fitted(layers, **given):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return MinNetClassifier(layers=layers, random_state=0, **given).fit(X, T)
+
+
 @pytest.mark.parametrize("branch", [[], 5, [3], [Dense], [Split()], [Add(), Split()]])
 def test_a_branch_has_layers(branch):
     with pytest.raises((TypeError, ValueError), match="layers"):
         Residual(branch)
+
+
+def within_itself(block):
+    block.layers = [block]
+
+
+CHANGES = {
+    "emptied": (lambda block: block.layers.clear(), "at least one layer, got an empty list"),
+    "with a Split": (lambda block: block.layers.append(Split()), "must have an Add above it"),
+    "with a text": (lambda block: block.layers.append("relu"), "must be a Layer such as Dense"),
+    "within itself": (within_itself, "must not contain the block itself"),
+    "within itself twice": (lambda block: block.layers.extend([block] * 2), "contain the block itself"),
+}
+USES = {
+    "Network": lambda model, block, path: Network([block]),
+    "fit": lambda model, block, path: model.fit(X, T),
+    "save": lambda model, block, path: save_model(model, path / "saved"),
+    "put into a block": lambda model, block, path: Residual([Dense(5), block]),
+    "mup": lambda model, block, path: mup([block, Dense(3)], 2),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_branch_that_was_changed_is_looked_at_again(change, use, tmp_path):
+    block = Residual([Dense(5)])
+    model = fitted([block], max_iter=1)
+    (make, message), before = CHANGES[change], model.predict(X)
+    make(block)
+    with pytest.raises((TypeError, ValueError), match=message):
+        USES[use](model, block, tmp_path)
+    assert not list(tmp_path.iterdir())
+    np.testing.assert_array_equal(model.predict(X), before)
+    assert len(repr(block)) < 200
+
+
+def nested(depth):
+    layers = [Dense(5)]
+    for _ in range(depth):
+        layers = [Residual(layers, 0.1)]
+    return layers
+
+
+@pytest.mark.parametrize("depth", [8, 60])
+def test_nested_blocks_are_saved(depth, tmp_path):
+    model = fitted(nested(depth), max_iter=1)
+    save_model(model, tmp_path / "saved")
+    loaded = load_model(tmp_path / "saved")
+    assert loaded.layers == model.layers
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_too_many_nested_blocks_for_a_file_are_told(tmp_path):
+    with pytest.raises(ValueError, match="nested at most"):
+        save_model(fitted(nested(70), max_iter=1), tmp_path / "saved")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter, lambda layers: (layer for layer in layers)])
+def test_a_branch_may_be_read_once(kind):
+    layers = [Dense(4, "relu"), Dense(5)]
+    block = Residual(kind(layers))
+    assert list(block.layers) == list(block.copy().layers) == layers
+    assert len(Network(kind([block])).initialize(5).layers) == 4
+    with pytest.raises(ValueError, match="got an empty list"):
+        Residual(kind([]))
 
 
 def test_an_add_alone_says_what_it_needs():
@@ -148,6 +220,23 @@ def test_a_drawing_has_a_line_from_each_split_to_its_add():
     paths = [line.partition('"')[0] for line in drawing.split('<path class="skip" d="')[1:]]
     outer = ["M50 50H97V100", *["M97 0V100"] * 4, "M50 50H97V0"]
     assert sorted(paths) == sorted([*outer, "M50 50H93V100", "M93 0V100", "M50 50H93V0"])
+
+
+class OwnSplit(Split):
+    pass
+
+
+class OwnAdd(Add):
+    pass
+
+
+def test_a_drawing_knows_layers_by_what_they_do():
+    def drawn(begin, end):
+        layers = [Dense(5), begin, Dense(5), end]
+        html = Network(layers, "squared_error").initialize(5)._repr_html_()
+        return html.replace("OwnSplit", "Split").replace("OwnAdd", "Add")
+
+    assert drawn(OwnSplit(), OwnAdd()) == drawn(Split(), Add())
 
 
 @pytest.mark.parametrize(("optimizer", "wide"), [("adam", 1 / 4), ("sgd", 1.0)])

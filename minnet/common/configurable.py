@@ -8,6 +8,7 @@ and the fresh copy, so none of them can go out of step with the parameters.
 from __future__ import annotations
 
 import inspect
+from reprlib import recursive_repr
 from typing import Any, Self
 
 import numpy as np
@@ -59,6 +60,7 @@ class Configurable(KnownKeywords):
             ) from None
         return type(self)(**config)
 
+    @recursive_repr()
     def __repr__(self) -> str:
         parts = []
         config = self.get_config()

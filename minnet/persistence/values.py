@@ -33,7 +33,7 @@ from minnet.persistence.texts import pack, pack_fixed, unpack, unpack_fixed
 
 __all__ = ["Decoder", "Encoder"]
 
-_DEEPEST = 16
+_DEEPEST = 128  # a nested residual block is two
 _LONGEST_TEXT = 4096
 _MOST_VALUES = 80_000  # so many take a fifth of a second; an object counts as ten
 
@@ -168,6 +168,12 @@ class Encoder:
     def _configured(self, value: Configurable, where: str, depth: int) -> Any:
         named = name_of(type(value))
         if named is not None:
+            try:
+                type(value)(
+                    **value.get_config()
+                )  # its lists may have been changed since it was made
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{where} could not be read again: {error}") from None
             config = {
                 key: self.encode(item, f"{where}.{key}", depth)
                 for key, item in value.get_config().items()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from minnet.layers import Layer
 from minnet.network import Network
 from minnet.views.summary import layer_rows, totals
 
@@ -19,8 +20,6 @@ _KINDS = {
     "BatchNorm": "one",
     "LayerNorm": "one",
     "Dropout": "drop",
-    "Split": "one",
-    "Add": "one",
 }
 
 _MOST_LAYERS, _AT_ENDS = 48, 16  # drawn; of more layers the first and the last ones
@@ -92,9 +91,10 @@ def draw(network: Network, title: str = "Network", n_layers: int | None = None) 
     """
     rows = layer_rows(network)[:n_layers]
     sizes = [getattr(network, "sizes", [None])[0], *(row.units for row in rows)]
-    kinds = ["input", *(_KINDS.get(row.kind, "own") for row in rows)]
+    layers = network.layers[: len(rows)]
+    kinds = ["input", *map(_kind, layers)]
     widths = _widths(sizes)
-    beside = _skips([row.kind for row in rows])
+    beside = _skips(layers)
     if any(beside):  # which need some room
         widths = [0.8 * width for width in widths]
     lines = [_row(_art(kinds, widths, 0), "inputs", _number(sizes[0], "input"))]
@@ -160,17 +160,23 @@ def _widths(sizes: Sequence[int | None]) -> list[float]:
     return [14 + 84 * math.log1p(n or 1) / math.log1p(max(most, 2)) for n in sizes]
 
 
-def _skips(kinds: Sequence[str]) -> list[list[str]]:
+def _kind(layer: Layer) -> str:
+    if layer.opens_skip or layer.closes_skip:
+        return "one"
+    return _KINDS.get(type(layer).__name__, "own")
+
+
+def _skips(layers: Sequence[Layer]) -> list[list[str]]:
     """Return for each layer the paths of what goes past it: from the bar of a Split to that of its Add."""
     found: list[list[str]] = []
     depth = 0
-    for kind in kinds:
-        depth -= kind == "Add"
+    for layer in layers:
+        depth -= layer.closes_skip
         paths = [f"M{97 - 4 * k} 0V100" for k in range(depth)]
-        if kind in ("Split", "Add"):
-            paths.append(f"M50 50H{97 - 4 * depth}V{100 if kind == 'Split' else 0}")
+        if layer.opens_skip or layer.closes_skip:
+            paths.append(f"M50 50H{97 - 4 * depth}V{100 if layer.opens_skip else 0}")
         found.append(paths)
-        depth += kind == "Split"
+        depth += layer.opens_skip
     return found
 
 
