@@ -211,7 +211,11 @@ def of_depth(width):
 @pytest.mark.parametrize(
     ("make_layers", "widths", "message"),
     [
-        (of_depth, [1, 2], "as many Dense layers for each width, at least one, got 3 for the width 2"),
+        (
+            of_depth,
+            [1, 2],
+            "as many Dense layers for each width, at least one, got 3 for the width 2",
+        ),
         (lambda width: [BatchNorm()], [1], "at least one, got 0 for the width 1"),
         (net_of, [], r"widths must be whole numbers in a row, at least one, got \[\]"),
         (net_of, np.empty(0, dtype=int), "widths must be whole numbers in a row, at least one"),

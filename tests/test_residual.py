@@ -140,7 +140,10 @@ CHANGES = {
     "with a Split": (lambda block: block.layers.append(Split()), "must have an Add above it"),
     "with a text": (lambda block: block.layers.append("relu"), "must be a Layer such as Dense"),
     "within itself": (within_itself, "must not contain the block itself"),
-    "within itself twice": (lambda block: block.layers.extend([block] * 2), "contain the block itself"),
+    "within itself twice": (
+        lambda block: block.layers.extend([block] * 2),
+        "contain the block itself",
+    ),
 }
 USES = {
     "Network": lambda model, block, path: Network([block]),
