@@ -136,6 +136,16 @@ def test_a_folder_and_a_pipe_are_errors_at_once(tmp_path):
         run(tmp_path / "none" / "file")
 
 
+SLOW = (
+    "another order", "fewer", "another seed", "a new axis", "the size as width", "a label that moves",
+    "one axis less", "functions of a name", "without axes",
+)  # fmt: skip
+
+
+def quick_and_slow(names):
+    return [pytest.param(one, marks=pytest.mark.slow if one in SLOW else ()) for one in names]
+
+
 # Calls after the first, and how many trainings each adds.
 CHANGED_GRIDS = {
     "more values": ([{"alpha": [0.1, 1.0, 2.0]}], 4),
@@ -150,7 +160,7 @@ CHANGED_GRIDS = {
 }
 
 
-@pytest.mark.parametrize("kind", CHANGED_GRIDS)
+@pytest.mark.parametrize("kind", quick_and_slow(CHANGED_GRIDS))
 def test_a_changed_grid_takes_what_is_there(kind, path, trained):
     calls, n_new = CHANGED_GRIDS[kind]
     run(path)
@@ -405,7 +415,7 @@ SHARED_FILES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", SHARED_FILES)
+@pytest.mark.parametrize("kind", quick_and_slow(SHARED_FILES))
 def test_a_shared_file_has_each_training_once_and_no_cell_has_two_settings(kind, path):
     trainings = {}  # by all parameters: (seed, loss)
     for changes in SHARED_FILES[kind]:
