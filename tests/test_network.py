@@ -558,3 +558,22 @@ def test_a_users_parameter_takes_bias_init():
     network = Network([Centre(), Dense(2)], bias_init=[1.5, 0]).initialize(3, random_state=0)
     np.testing.assert_array_equal(network.layers[0].c, [1.5] * 3)
     assert network.init_["layers[0].c"] == Constant(1.5)
+
+
+@pytest.mark.parametrize("replaced", ["others", "fewer", "more"])
+def test_layers_that_were_replaced_are_said(replaced):
+    network = Network([Dense(4, "relu"), Dense(3)]).initialize(4, random_state=0)
+    X, y = np.eye(4), np.arange(4) % 3
+    layers = {"others": [Dense(4), Dense(3)], "fewer": network.layers[:1]}
+    network.layers = layers.get(replaced, [*network.layers, Dense(3)])
+    for refuses in (
+        lambda: network.loss_and_grad(X, y),
+        lambda: network.hessian_vector_product(X, y, network.params),
+        lambda: network.predict(X),
+        lambda: network.astype("float32"),
+        network.summary,
+    ):
+        with pytest.raises(ValueError, match="layers of the network are not those that it was"):
+            refuses()
+    assert "Dense" in repr(network)
+    network._repr_html_()

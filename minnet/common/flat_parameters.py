@@ -71,6 +71,12 @@ class FlatParameters:
     def _check_initialized(self) -> None:
         if not hasattr(self, "params"):
             raise ValueError("the network has no parameters yet: call initialize(n_features) first")
+        bound = ["_arrays" in vars(layer) for layer in self.layers]
+        if len(bound) != len(self._n_state_arrays) or not all(bound):
+            raise ValueError(
+                "the layers of the network are not those that it was initialized with: call "
+                "initialize(n_features), or make a new Network of them"
+            )
 
     def _bind(self, params: Array, states: Arrays) -> None:
         """Take ``params`` and make layer attributes views of it and of the flat state."""

@@ -104,6 +104,8 @@ def layer_rows(network: Network) -> list[LayerRow]:
     >>> rows[0].units, rows[0].activation, rows[0].n_parameters, rows[1].n_parameters
     (5, 'tanh', None, 18)
     """
+    if hasattr(network, "params"):
+        network._check_initialized()
     sizes = getattr(network, "sizes", None) or _sizes(network.layers)
     declared = [_parameters(layer, n) for layer, n in zip(network.layers, sizes, strict=False)]
     inits = _initializers(network, declared)
