@@ -62,8 +62,8 @@ class MetaInit(Initializer):
     differences of gradients), so that the default costs as much as some 2,200 steps of training on 32
     rows; to choose the norms adds less than a tenth. Norms alone cannot make every network nearly linear:
     where the quotient does not fall, as in a residual network of tanh that was tried, the weights stay as
-    they were drawn. Where no weight matrix of its own is trained, it warns. The inputs of the network should be
-    standardized, as those that it is shown are.
+    they were drawn. Where no weight matrix of its own is trained, it warns. The inputs of the network
+    should be standardized, as those that it is shown are.
 
     Examples
     --------
