@@ -5,14 +5,17 @@ and is hardly ever needed as a matrix: eigenvalues, traces and quadratic forms t
 :math:`H v`. A product is the derivative of the gradient along ``v``, here a central difference,
 
 .. math:: H v \approx \frac{g(\theta + \epsilon v) - g(\theta - \epsilon v)}{2 \epsilon}, \qquad
-          \epsilon = 10^{-6} \, \frac{\max(\lVert \theta \rVert, 1 / \lVert x \rVert)}{\lVert v \rVert},
+          \epsilon^{-2} = 10^{12} \sum_l
+          \frac{\sum_j x_{lj}^2 v_{lj}^2}{\max(1, \sum_j x_{lj}^2 \theta_{lj}^2)},
 
-with :math:`\lVert x \rVert^2` the mean square of an input row, and 1 for the bias. So the layers' own
-``forward`` and ``backward`` are all that it needs, and it holds for every layer, loss and activation,
-those of a user too. It is computed in float64, where the error is some 1e-10 of
-:math:`\lVert H \rVert \lVert v \rVert`: a third derivative times :math:`\epsilon^2`, and the rounding of
-the gradients over :math:`\epsilon`. Pearlmutter's exact way (1994) would ask a second derivative of every
-layer, activation and loss, for digits that nothing here uses.
+with :math:`l` the layers and :math:`x_{lj}` the root mean square of what the parameter is multiplied
+with, the inputs of weights and 1 for others: the step is measured by how far it moves pre-activations,
+so that inputs or weights of any size may be in any column and layer. So the layers' own ``forward`` and
+``backward`` are all that it needs, and it holds for every layer, loss and activation, those of a user
+too. It is computed in float64, where the error is some 1e-10 of :math:`\lVert H \rVert \lVert v
+\rVert`: a third derivative times :math:`\epsilon^2`, and the rounding of the gradients over
+:math:`\epsilon`. Pearlmutter's exact way (1994) would ask a second derivative of every layer,
+activation and loss, for digits that nothing here uses.
 
 Kinks would spoil the difference: a pre-activation that a step carries over the kink of a rectifier adds
 the jump of the slope over :math:`2 \epsilon`. So each number is held on its side: beyond a kink its
@@ -35,12 +38,13 @@ from minnet.common.entry import KnownKeywords
 from minnet.common.flat_parameters import FlatParameters
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.losses import Loss
+from minnet.parameter_table import ParameterRow
 from minnet.random.of_layers import check_position
 
 __all__ = ["HessianProduct"]
 
 _STEP = 1e-6
-_WIDE_STEP = 1e-4  # of second differences
+_WIDE_STEP = 3e-4  # of second differences
 _BACK = 1e-6  # from a kink, to see how the slope changes on that side
 
 
@@ -116,7 +120,7 @@ class HessianProduct(KnownKeywords):
         self._places = [row.slice for row in rows]
         self.size = sum(place.stop - place.start for place in self._places)
         self.params = self._packed(network.params)
-        self._scale = max(_length(self.params), 1 / _size_of_rows(batch[0]))
+        self._units = self._units_of(rows)
         first = _Held(network)
         self.gradient = self._packed(first.gradient(*self._arguments))
         self._idle = [first]
@@ -134,10 +138,9 @@ class HessianProduct(KnownKeywords):
             Any length but infinity.
         """
         v, exponent = _scaled(self._vector("v", v))
-        length = _length(v)
-        if length == 0:
+        if not v.any():
             return np.zeros(self.size)
-        epsilon = _STEP * self._scale / length
+        epsilon = _STEP / _length(self._units * v)
         with np.errstate(over="ignore", invalid="ignore"):
             ahead, behind = self.params + epsilon * v, self.params - epsilon * v
             difference = self._gradient(ahead) - self._gradient(behind)
@@ -149,8 +152,8 @@ class HessianProduct(KnownKeywords):
         .. math:: \frac{g(\theta + a + b) - g(\theta + a - b) - g(\theta - a + b) + g(\theta - a - b)}
                   {4 \epsilon^2}, \qquad a = \epsilon v, \; b = \epsilon w,
 
-        of unit vectors and :math:`\epsilon = 10^{-4}` times the size of the parameters: its error is some
-        1e-8 of the largest there can be.
+        with steps some hundred times as long as for a product: its error is some 1e-8 of the largest there
+        can be.
 
         Parameters
         ----------
@@ -159,17 +162,40 @@ class HessianProduct(KnownKeywords):
         """
         v, exponent_v = _scaled(self._vector("v", v))
         w, exponent_w = _scaled(self._vector("w", w))
-        lengths = _length(v), _length(w)
-        if 0 in lengths:
+        if not (v.any() and w.any()):
             return np.zeros(self.size)
-        a, b = (_WIDE_STEP * self._scale / n * x for x, n in zip((v, w), lengths, strict=True))
+        steps = [_WIDE_STEP / _length(self._units * x) for x in (v, w)]
+        a, b = steps[0] * v, steps[1] * w
         with np.errstate(over="ignore", invalid="ignore"):
             sums = self._gradient(self.params + (a + b)) + self._gradient(self.params - (a + b))
             differences = self._gradient(self.params + (a - b)) + self._gradient(
                 self.params - (a - b)
             )
-            scale = lengths[0] * lengths[1] / (_WIDE_STEP * self._scale) ** 2
-            return np.ldexp((sums - differences) / 4 * scale, exponent_v + exponent_w)
+            third = (sums - differences) / (4 * steps[0] * steps[1])
+            return np.ldexp(third, exponent_v + exponent_w)
+
+    def _units_of(self, rows: list[ParameterRow]) -> Array:
+        """Return of each parameter by how much it moves pre-activations, over how large those are."""
+        network: Any = self._network
+        X, _, sample_weight, *_, position = self._arguments
+        with np.errstate(over="ignore", invalid="ignore"):
+            contexts = network.forward_training(X, sample_weight, position)[1]
+            units = [
+                np.broadcast_to(1.0, row.shape)
+                if not (row.is_weight and network.layers[row.layer].fully_connected)
+                else np.broadcast_to(_sizes(contexts[row.layer].X)[:, np.newaxis], row.shape)
+                for row in rows
+            ]
+            squares: dict[int, float] = {}
+            for row, unit in zip(rows, units, strict=True):
+                moved = unit * network.params[row.slice].reshape(row.shape)
+                squares[row.layer] = squares.get(row.layer, 0.0) + float((moved**2).sum())
+            return self._joined(
+                [
+                    (unit / math.sqrt(max(1.0, squares[row.layer]))).ravel()
+                    for row, unit in zip(rows, units, strict=True)
+                ]
+            )
 
     def _vector(self, name: str, v: ArrayLike) -> Array:
         v = as_numbers(name, v)
@@ -207,7 +233,10 @@ class HessianProduct(KnownKeywords):
             start = stop
 
     def _packed(self, flat: Array) -> Array:
-        parts = [flat[place] for place in self._places]
+        return self._joined([flat[place] for place in self._places])
+
+    @staticmethod
+    def _joined(parts: list[Array]) -> Array:
         return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -226,10 +255,12 @@ def _length(v: Array) -> float:
         return math.sqrt(v @ v)
 
 
-def _size_of_rows(X: Matrix) -> float:
-    """Return the root mean square length of the rows, with a 1 for the bias."""
-    squares = X.multiply(X).sum() if sparse.issparse(X) else np.einsum("ij,ij->", X, X)
-    return math.sqrt(1 + squares / X.shape[0])
+def _sizes(X: Matrix) -> Array:
+    """Return the root mean square of each column, none less than a thousandth of that of all."""
+    squares = X.multiply(X) if sparse.issparse(X) else np.square(X)
+    sizes = np.sqrt(np.asarray(squares.mean(axis=0), dtype=np.float64).ravel())
+    least = 1e-3 * math.sqrt(np.square(sizes).mean())
+    return np.maximum(sizes, least if least != 0 else 1.0)
 
 
 class _Held:

@@ -314,3 +314,25 @@ def test_positions_that_a_stream_does_not_have(name, position):
             continue
         with pytest.raises(ValueError, match=re.escape(sentence)):
             refuses()
+
+
+@pytest.mark.parametrize("columns", [[0, 1, 2], [1]], ids=["all columns", "one column"])
+@pytest.mark.parametrize("scale", [1e-5, 1e-2, 1e2, 1e3, 1e4, 1e5])
+def test_inputs_of_any_scale(scale, columns):
+    """Inputs S x with weights W / S: the Hessian is that of x and W, with S at both sides."""
+    rng = np.random.default_rng(0)
+    X, T = rng.normal(size=(30, 3)), rng.normal(size=(30, 1))
+    network = Network([Dense(6, "tanh"), Dense(6, "tanh"), Dense(1)], "squared_error")
+    network.initialize(3, random_state=0)
+
+    def matrix():
+        product = HessianProduct(network, X, T)
+        return np.stack([product(v) for v in np.eye(product.size)])
+
+    plain, factors = matrix(), np.ones(3)
+    factors[columns] = scale
+    X *= factors
+    network.layers[0].W[:] /= factors[:, np.newaxis]
+    S = np.ones(len(plain))
+    S[:18] = np.repeat(factors, 6)
+    np.testing.assert_allclose(matrix() / S / S[:, np.newaxis], plain, atol=1e-7)
