@@ -1,10 +1,16 @@
-"""scikit-learn's own checks of an estimator: all of them run, and none is expected to fail."""
+"""scikit-learn's own checks of an estimator: all of them run, and but for one kind none may fail.
+
+To batch normalization's unbiased running variance a row given twice is two, and one of weight 2 is one:
+no formula is unbiased, the same for both, and the same for weights that are all doubled.
+"""
 
 from collections import Counter
 from unittest import SkipTest
 
+import numpy as np
 import pytest
 import sklearn
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 from versions import SKLEARN
@@ -36,6 +42,10 @@ SKIPPED = {
     "check_classifiers_multilabel_output_format_decision_function": "does not have a decision_",
 }
 
+FAILS_WITH_BATCHES = {
+    f"check_sample_weight_equivalence_on_{data}_data" for data in ("dense", "sparse")
+}
+
 #: How many each kind of estimator has, from a version of scikit-learn on.
 NUMBERS = {"1.9": (68, 61, 48), "1.6.1": (67, 60, 48), "1.6": (66, 59, 47)}
 
@@ -51,9 +61,20 @@ def name_of(check):
     return getattr(check, "func", check).__name__
 
 
+def of_layers(estimator):
+    """Return the layers of an estimator, fitted on a few rows."""
+    if isinstance(estimator, MinNetTransformer):
+        return []
+    return clone(estimator).set_params(max_iter=1).fit(np.eye(4), [0, 1, 0, 1]).network_.layers
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=decorator.kwargs["ids"])
 def test_check(estimator, check):
+    if name_of(check) in FAILS_WITH_BATCHES and "BatchNorm" in repr(of_layers(estimator)):
+        with pytest.raises(AssertionError):
+            check(estimator)
+        return
     try:
         check(estimator)
     except SkipTest as error:
