@@ -62,7 +62,9 @@ def test_a_scale_is_checked():
         Remedy({"residual_scale": np.nan}).apply(MinNetClassifier(layers=blocks(2)))
 
 
-@pytest.mark.parametrize(("limit", "most"), [(4e10, 7e10), (1e9, 2e10)])
+@pytest.mark.parametrize(
+    ("limit", "most"), [pytest.param(4e10, 7e10, marks=pytest.mark.slow), (1e9, 2e10)]
+)
 def test_the_trainings_of_all_remedies_together_are_bounded(limit, most, monkeypatch):
     """By operations, whatever the number of layers: not each training alone, of which there are many."""
     taken = []
