@@ -38,7 +38,12 @@ def test_gradients(activation):
         assert check_gradients(network, X, [0, 1, 1, 0, 1, 0]).ok
 
 
-OWN = {**FACTORS, "activation": (own_relu, own_softsign, own_silu, own_sine)}
+# Without one normalization above another, which multiplies what float32 rounds.
+OWN = {
+    **FACTORS,
+    "activation": (own_relu, own_softsign, own_silu, own_sine),
+    "layers": tuple(name for name in FACTORS["layers"] if name != "layer_norm_on_top"),
+}
 
 
 @needs_both
