@@ -35,6 +35,7 @@ from minnet.common.checks import is_whole
 from minnet.common.configurable import Configurable, parameters
 from minnet.common.fields import Field, flag, optional, real, whole
 from minnet.common.names import known_as
+from minnet.common.scale import at_least_normal
 from minnet.common.types import Array, Shape
 
 __all__ = ["BatchNorm", "Context", "Dense", "Dropout", "Layer", "LayerNorm", "Parameter"]
@@ -426,10 +427,6 @@ class _Normalization(Layer):
             "beta": Parameter((n_inputs,), init="zeros"),
         }
 
-    def epsilon_in(self, dtype: Any) -> float:
-        """Return epsilon, or the smallest normal number of a dtype that cannot hold it."""
-        return max(self.epsilon, float(np.finfo(dtype).tiny))
-
 
 class BatchNorm(_Normalization):
     r"""Batch normalization :math:`Y = f(\gamma \hat X + \beta)`, :math:`\hat X = (X - \mu) / \sigma`.
@@ -509,7 +506,7 @@ class BatchNorm(_Normalization):
             ctx.p, ctx.mean, ctx.var = p, mean, var
         else:
             mean, var = self.running_mean, self.running_var
-        ctx.sigma = np.sqrt(var + X.dtype.type(self.epsilon_in(X.dtype)))
+        ctx.sigma = np.sqrt(var + X.dtype.type(at_least_normal(self.epsilon, X.dtype)))
         ctx.X_hat = (X - mean) / ctx.sigma
         Z = self.gamma * ctx.X_hat + self.beta
         ctx.Z, ctx.Y = Z, self.activation(Z)
@@ -584,7 +581,7 @@ class LayerNorm(_Normalization):
     def forward(self, X: Array, ctx: Any) -> Array:
         mean = X.mean(axis=1, keepdims=True)
         var = np.square(X - mean).mean(axis=1, keepdims=True)
-        ctx.sigma = np.sqrt(var + X.dtype.type(self.epsilon_in(X.dtype)))
+        ctx.sigma = np.sqrt(var + X.dtype.type(at_least_normal(self.epsilon, X.dtype)))
         ctx.X_hat = (X - mean) / ctx.sigma
         Z = self.gamma * ctx.X_hat + self.beta
         ctx.Z, ctx.Y = Z, self.activation(Z)

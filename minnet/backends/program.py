@@ -13,6 +13,7 @@ import numpy as np
 from minnet import activations, losses
 from minnet.backends import formulas
 from minnet.common.buffers import offset_in
+from minnet.common.scale import at_least_normal
 from minnet.common.types import Array
 from minnet.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
 from minnet.optimizers import Optimizer
@@ -123,7 +124,7 @@ def lower(
                 row["bias_lr_factor"] = layer.bias_lr_factor
         else:
             row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
-            row["epsilon"] = layer.epsilon_in(network.dtype)
+            row["epsilon"] = at_least_normal(layer.epsilon, network.dtype)
         if type(layer) is BatchNorm:
             row["mean"] = offset_in(network.state, layer.running_mean)
             row["variance"] = offset_in(network.state, layer.running_var)

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import sparse
 
-from minnet.common.types import Array, Matrix
+from minnet.common.types import Array, DTypeLike, Matrix
 
-__all__ = ["root_mean_squares"]
+__all__ = ["at_least_normal", "root_mean_squares"]
 
 _LEAST = 1e-150  # whose square is a normal number
 
@@ -52,3 +52,8 @@ def _root_mean_squares(X: Matrix) -> tuple[Array, float]:
             squares = np.square(X, dtype=np.float64).mean(axis=0)
             whole = np.sqrt(squares.mean())
         return np.sqrt(squares), float(whole)
+
+
+def at_least_normal(value: float, dtype: DTypeLike) -> float:
+    """Return a number above 0, or the smallest normal one of a dtype that cannot hold it."""
+    return max(value, float(np.finfo(np.dtype(dtype)).tiny))

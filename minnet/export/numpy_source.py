@@ -15,6 +15,7 @@ from minnet.activations import Activation, Identity
 from minnet.common.atomic import write_atomically
 from minnet.common.entry import entry
 from minnet.common.formula_text import FormulaText
+from minnet.common.scale import at_least_normal
 from minnet.common.types import Array, DTypeLike
 from minnet.export.description import Description, Model, describe_model
 from minnet.layers import LayerNorm
@@ -156,14 +157,17 @@ class _Source:
             Z = self._arrays(number, {"Y @ W": layer.W, " + b": layer.b})
         elif isinstance(layer, LayerNorm):
             squares = "np.square(D).mean(axis=1, keepdims=True)"
+            epsilon = at_least_normal(layer.epsilon, self.description.dtype)
             self.steps += [
                 "    # layer normalization: mean 0 and variance 1 in each row",
                 "    D = Y - Y.mean(axis=1, keepdims=True)",
-                f"    sigma = np.sqrt({squares} + {layer.epsilon_in(self.description.dtype)!r})",
+                f"    sigma = np.sqrt({squares} + {epsilon!r})",
             ]
             Z = self._arrays(number, {"D / sigma * gamma": layer.gamma, " + beta": layer.beta})
         else:
-            epsilon = self.description.dtype.type(layer.epsilon_in(self.description.dtype))
+            epsilon = self.description.dtype.type(
+                at_least_normal(layer.epsilon, self.description.dtype)
+            )
             sigma = np.sqrt(layer.running_var + epsilon)
             self.steps.append("    # batch normalization, by the running averages of training")
             Z = self._arrays(

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minnet import activations
+from minnet.common.scale import at_least_normal
 from minnet.common.types import Array, ArrayLike, DTypeLike
 from minnet.export.description import Description
 from minnet.layers import LayerNorm
@@ -117,12 +118,15 @@ def _add_logits(op: Operators, description: Description, X: str) -> str:
             deviations = op("Sub", X, _mean_of_rows(op, X, layer.gamma.size))
             var = _mean_of_rows(op, op("Mul", deviations, deviations), layer.gamma.size)
             X_hat = op(
-                "Div", deviations, op("Sqrt", op("Add", var, layer.epsilon_in(description.dtype)))
+                "Div",
+                deviations,
+                op("Sqrt", op("Add", var, at_least_normal(layer.epsilon, description.dtype))),
             )
             Z = op("Add", op("Mul", X_hat, layer.gamma), layer.beta)
         else:
             sigma = np.sqrt(
-                layer.running_var + description.dtype.type(layer.epsilon_in(description.dtype))
+                layer.running_var
+                + description.dtype.type(at_least_normal(layer.epsilon, description.dtype))
             )
             # Not BatchNormalization, which subtracts what is left of a large mean after the product.
             X_hat = op("Div", op("Sub", X, layer.running_mean), sigma)

@@ -8,6 +8,7 @@ from typing import Any
 
 from minnet.activations import Identity, Sigmoid
 from minnet.common.entry import entry
+from minnet.common.scale import at_least_normal
 from minnet.common.types import Array
 from minnet.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
 from minnet.network import Network
@@ -116,7 +117,7 @@ def _module(i: int, layer: Layer, n_inputs: int, of_tensors: dict[str, Any]) -> 
             _set(module.bias, layer.b, layer.trainable and own > 0)
         return module
     if type(layer) in (BatchNorm, LayerNorm):
-        epsilon = layer.epsilon_in(layer.gamma.dtype)
+        epsilon = at_least_normal(layer.epsilon, layer.gamma.dtype)
         trained = layer.trainable and layer.lr_factor > 0
         affine = trained or not ((layer.gamma == 1).all() and (layer.beta == 0).all())
         if type(layer) is LayerNorm:

@@ -17,9 +17,11 @@ from minnet import (
     BatchNorm,
     Dense,
     Dropout,
+    LayerNorm,
     MinNetClassifier,
     MinNetRegressor,
     MinNetTransformer,
+    Residual,
     activations,
     losses,
     optimizers,
@@ -48,7 +50,7 @@ PLACES = [
     *[(cls, "solver") for cls in optimizers._BY_NAME.values()],
     *[(cls, "learning_rate") for cls in SCHEDULES],
     *[(cls, "learning_rate__then") for cls in SCHEDULES if issubclass(cls, schedules.ByStep)],
-    *[(cls, "layers__0") for cls in (Dense, Dropout, BatchNorm)],
+    *[(cls, "layers__0") for cls in (Dense, Dropout, BatchNorm, LayerNorm, Residual)],
 ]
 CANDIDATES = [
     -3,
@@ -75,6 +77,8 @@ CANDIDATES += [
     Cosine(3),
     lambda step: 0.01,
     lambda step: 0.02,
+    [Dense(6)],
+    [Dense(6, "tanh")],
 ]
 
 
@@ -321,7 +325,7 @@ def test_every_class_of_a_configuration_is_in_the_product():
     own = {cls for cls in own if not cls.__module__.startswith("minnet.pytorch.")}  # of its modules
     left = {cls.__name__ for cls in own - {cls for cls, _ in PLACES}}
     left = {name for name in left if not name.startswith("_")}  # which no estimator takes
-    assert left <= {"FromArray", "FromFunction", "UserActivation"}
+    assert left <= {"Add", "FromArray", "FromFunction", "UserActivation"}  # blocks become Adds
 
 
 def _subclasses(cls):
