@@ -35,7 +35,7 @@ class _OfKernels(Initializer):
 
     def _fill(self, K: Array, stream: Stream) -> Array:
         """Return zeros of the shape (places ..., inputs, outputs) with values put in."""
-        raise NotImplementedError
+        raise NotImplementedError  # each class has its own
 
 
 class Dirac(_OfKernels):

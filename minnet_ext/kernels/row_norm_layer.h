@@ -2,8 +2,7 @@
  * each row.
  *
  * Threads split rows; the gradients of gamma and beta are sums over rows, for which they split
- * columns. A layer of 64 columns adds 1.3 us to a step of 32 rows in float32 (2.1 in float64), on
- * one thread of a server CPU with AVX-512; batch normalization adds 9.
+ * columns.
  */
 #ifndef MINNET_ROW_NORM_LAYER_H
 #define MINNET_ROW_NORM_LAYER_H

@@ -13,7 +13,7 @@ from minnet.common.names import check_name
 from minnet.common.types import Array
 from minnet.lab.sweeps.result import Sweep, check_measure
 
-__all__ = ["SweepTable", "axis_label", "in_lines", "measure_label", "table_of"]
+__all__ = ["OfTable", "SweepTable", "axis_label", "in_lines", "measure_label", "table_of"]
 
 _MEASURES = {
     "n_iter": "iterations", "training_loss": "training loss", "training_score": "training score",
@@ -78,6 +78,15 @@ class SweepTable:
             tuple(self.labels[i] for i in order),
             means, half_widths, n_seeds, self.n_asked, failed, self.level,
         )  # fmt: skip
+
+
+class OfTable:
+    """Base of the pictures of a sweep."""
+
+    def __init__(self, table: SweepTable) -> None:
+        if not isinstance(table, SweepTable):
+            raise TypeError(f"table must be what from_sweep makes, got {table!r:.200}")
+        self.table = table
 
 
 def table_of(

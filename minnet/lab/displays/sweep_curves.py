@@ -20,7 +20,7 @@ from minnet.common.plotting import (
 )
 from minnet.common.types import Array
 from minnet.lab.displays._sweep_table import (
-    SweepTable,
+    OfTable,
     axis_label,
     in_lines,
     measure_label,
@@ -34,7 +34,7 @@ _MANY = 6  # curves, for as many of which there are colours by name
 _DECADES = 30.0  # an axis whose numbers differ by such a factor is logarithmic
 
 
-class SweepCurvesDisplay:
+class SweepCurvesDisplay(OfTable):
     """A measure of a sweep over one of its axes that has numbers: a curve for each value of another.
 
     Points are means over seeds, bands their intervals (:meth:`minnet.lab.Sweep.summary`); a point from one
@@ -67,11 +67,6 @@ class SweepCurvesDisplay:
     >>> display.axes_[0].get_xscale(), len(display.lines_[0])
     ('log', 2)
     """
-
-    def __init__(self, table: SweepTable) -> None:
-        if not isinstance(table, SweepTable):
-            raise TypeError(f"table must be what from_sweep makes, got {table!r:.200}")
-        self.table = table
 
     @classmethod
     def from_sweep(

@@ -11,6 +11,7 @@ from minnet.common.checks import check_flag
 from minnet.common.plotting import foreground, pyplot, split
 from minnet.common.types import Array
 from minnet.lab.displays._sweep_table import (
+    OfTable,
     SweepTable,
     axis_label,
     in_lines,
@@ -27,7 +28,7 @@ _MOST_ACROSS = 3  # panels
 _SHORT = 4  # letters of a label that is turned upright
 
 
-class SweepMapDisplay:
+class SweepMapDisplay(OfTable):
     """A measure of a sweep over two of its axes: a cell's colour is the mean over seeds.
 
     In a cell are the mean and, below it, half the width of its interval
@@ -63,11 +64,6 @@ class SweepMapDisplay:
     >>> display.table.means.shape, display.axes_[0].get_xlabel()
     ((1, 2, 3), 'hidden layers')
     """
-
-    def __init__(self, table: SweepTable) -> None:
-        if not isinstance(table, SweepTable):
-            raise TypeError(f"table must be what from_sweep makes, got {table!r:.200}")
-        self.table = table
 
     @classmethod
     def from_sweep(
