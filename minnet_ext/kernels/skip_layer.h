@@ -1,5 +1,5 @@
-/* Residual blocks in a step: what a split is given goes into the layers above it, and past them to its
- * add, Y = X0 + s X.
+/* Residual blocks in a step: what a split is given goes into the layers above it, and past them to
+ * its add, Y = X0 + s X.
  */
 #ifndef MINNET_SKIP_LAYER_H
 #define MINNET_SKIP_LAYER_H
