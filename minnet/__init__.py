@@ -18,6 +18,7 @@ from minnet.gradcheck import check_gradients
 from minnet.layers import BatchNorm, Dense, Dropout, LayerNorm
 from minnet.network import Network
 from minnet.optimizers import SGD, Adam, AdamW, RMSProp
+from minnet.piecewise import PiecewiseLinear
 from minnet.pretraining import pretrain
 from minnet.residual import Residual
 from minnet.training import Trainer
@@ -36,6 +37,7 @@ __all__ = [
     "MinNetRegressor",
     "MinNetTransformer",
     "Network",
+    "PiecewiseLinear",
     "RMSProp",
     "Residual",
     "Trainer",
@@ -53,9 +55,14 @@ __all__ = [
 # Modules whose own names are documented.
 _MODULES = (
     "activations", "backends", "callbacks", "curvature", "datasets", "descend", "export", "gradcheck",
-    "initializers", "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "pytorch",
-    "random", "residual", "schedules", "training", "user_activations", "views",
+    "initializers", "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "piecewise",
+    "pytorch", "random", "residual", "schedules", "training", "user_activations", "views",
 )  # fmt: skip
+
+# Of __all__, what importing minnet does not import.
+_LATER = {
+    "persistence": ("load_model", "save_model"),
+}
 
 
 def __dir__() -> list[str]:
@@ -68,6 +75,7 @@ def __getattr__(name):
 
     if name in _MODULES:
         return importlib.import_module(f"minnet.{name}")
-    if name in ("load_model", "save_model"):
-        return getattr(importlib.import_module("minnet.persistence"), name)
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(importlib.import_module(f"minnet.{module}"), name)
     raise AttributeError(f"module 'minnet' has no attribute {name!r}")

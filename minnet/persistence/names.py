@@ -8,14 +8,23 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from minnet import activations, initializers, layers, losses, optimizers, residual, schedules
+from minnet import (
+    activations,
+    initializers,
+    layers,
+    losses,
+    optimizers,
+    piecewise,
+    residual,
+    schedules,
+)
 from minnet.common.configurable import Configurable
 
 __all__ = ["classes", "name_of", "readable_classes", "registered_activation"]
 
 #: Each kind with the modules that export its classes, and their base.
 _KINDS: dict[str, tuple[tuple[Any, ...], type[Configurable]]] = {
-    "layer": ((layers, residual), layers.Layer),
+    "layer": ((layers, piecewise, residual), layers.Layer),
     "activation": ((activations,), activations.Activation),
     "loss": ((losses,), losses.Loss),
     "initializer": ((initializers,), initializers.Initializer),

@@ -1,0 +1,178 @@
+r"""Piecewise linear encoding: each column of a table as a few numbers, of which one bends at a time.
+
+A unit above it, :math:`x W` with the encoded row x, is a sum over the columns of functions that are linear
+between edges, where a unit above the columns themselves is linear in each. Gorishniy, Rubachev and Babenko
+2022, "On Embeddings for Numerical Features in Tabular Deep Learning", arXiv:2203.05556, equation 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minnet.common.checks import is_whole
+from minnet.common.fields import checked
+from minnet.common.types import Array
+from minnet.layers import Layer
+
+__all__ = ["PiecewiseLinear"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def _check_columns(name: str, value: Any) -> list[Any]:
+    """Return what is made of each column: None, a number of codes, or an array of edges."""
+    if not isinstance(value, list | tuple) or not value:
+        raise TypeError(
+            f"{name} must be a list with None, a number of codes or an array of edges for each column, "
+            f"got {value!r:.200}"
+        )
+    columns: list[Any] = []
+    for i, column in enumerate(value):
+        if column is None:
+            columns.append(None)
+        elif is_whole(column) and column > 0:
+            columns.append(int(column))
+        else:
+            try:
+                edges = np.array(column, dtype=np.float64)
+            except (TypeError, ValueError):
+                edges = np.empty(0)
+            rising = edges.ndim == 1 and len(edges) > 1 and bool((np.diff(edges) > 0).all())
+            if not rising or not np.isfinite(edges).all():
+                raise ValueError(
+                    f"{name}[{i}] must be None, a whole number of at least 1, or two or more finite edges "
+                    f"in rising order, got {column!r:.200}"
+                )
+            columns.append(edges)
+    return columns
+
+
+class PiecewiseLinear(Layer):
+    r"""Encodes each column: numbers by pieces of a line, codes by ones and zeros.
+
+    A column x with the edges :math:`e_0 < \dots < e_T` becomes the T + 1 numbers
+
+    .. math:: x, u_1, \dots, u_T, \qquad u_t = \frac{x - e_{t-1}}{e_t - e_{t-1}},
+
+    where all u but the first are at least 0 and all but the last at most 1: the pieces below x are 1,
+    those above it 0, and beyond the edges the outermost go on. So a weighted sum of them is any continuous
+    function that is linear between edges.
+
+    It has no parameters. Right below a :class:`minnet.Dense` and first in the network, the compiled steps
+    never make its outputs: a piece costs two additions a unit, however many pieces there are.
+
+    Parameters
+    ----------
+    columns : list
+        What is made of each column of X: an array of edges, two at least, in rising order; a number K of
+        codes, for a column of the whole numbers 0 to K - 1, which becomes K zeros with a one in the place
+        of the code (and zeros alone for anything else); or None for a column that stays as it is.
+
+    See Also
+    --------
+    minnet.tables.TableEncoder : Finds scale, edges and codes of the columns of a data frame.
+
+    Examples
+    --------
+    >>> from minnet import Dense, Network, PiecewiseLinear
+    >>> layers = [PiecewiseLinear([[0.0, 1.0, 3.0], 2]), Dense(1)]
+    >>> net = Network(layers, loss="squared_error").initialize(2, random_state=0)
+    >>> X = [[0.5, 0], [2.0, 1], [4.0, -1]]
+    >>> net.trace(X, [0.0, 0.0, 0.0]).layers[0]["Y"]
+    array([[0.5, 0.5, 0. , 1. , 0. ],
+           [2. , 1. , 0.5, 0. , 1. ],
+           [4. , 1. , 1.5, 0. , 0. ]])
+    """
+
+    columns: list[Any] = checked(_check_columns)
+
+    def __init__(self, columns: list[Any]) -> None:
+        self.columns = columns
+
+    def output_size(self, n_inputs: int) -> int:
+        if n_inputs != len(self.columns):
+            raise ValueError(
+                f"columns of PiecewiseLinear must have one entry for each of {n_inputs} inputs, got "
+                f"{len(self.columns)}"
+            )
+        return sum(map(n_encoded, self.columns))
+
+    def forward(self, X: Array, ctx: Any) -> Array:
+        ctx.X = X
+        ctx.Z = ctx.Y = np.hstack(
+            [encode(x, column) for x, column in zip(X.T, self.columns, strict=True)]
+        )
+        return ctx.Y
+
+    def backward(self, dY: Array, ctx: Any) -> Any:
+        ctx.dZ = dY
+        if not ctx.needs_dX:
+            return None
+        dX, first = np.zeros_like(ctx.X), 0
+        for i, column in enumerate(self.columns):
+            of_column = dY[:, first : first + n_encoded(column)]
+            first += of_column.shape[1]
+            dX[:, i] = (of_column * slopes(ctx.X[:, i], column)).sum(axis=1)
+        return dX
+
+
+def n_encoded(column: Any) -> int:
+    """Return how many numbers a column becomes.
+
+    Examples
+    --------
+    >>> n_encoded(None), n_encoded(5), n_encoded(np.array([0.0, 1.0, 2.0]))
+    (1, 5, 3)
+    """
+    return 1 if column is None else column if isinstance(column, int) else len(column)
+
+
+def _pieces(x: Array, edges: Array) -> tuple[Array, Array]:
+    """Return u and 1 / width, where two edges are the same number in the precision of x, 0."""
+    edges = edges.astype(x.dtype)
+    width = np.diff(edges)
+    inverse = np.divide(1, width, out=np.zeros_like(width), where=width > 0)
+    return (x[:, None] - edges[:-1]) * inverse, inverse
+
+
+def encode(x: Array, column: Any) -> Array:
+    """Return the numbers that a column x becomes, of shape (n_samples, n_encoded).
+
+    Examples
+    --------
+    >>> encode(np.array([-1.0, 1.5]), np.array([0.0, 1.0, 2.0]))
+    array([[-1. , -1. ,  0. ],
+           [ 1.5,  1. ,  0.5]])
+    """
+    if column is None:
+        return x[:, None]
+    if isinstance(column, int):
+        return (x[:, None] == np.arange(column, dtype=x.dtype)).astype(x.dtype)
+    u, _ = _pieces(x, column)
+    u[:, 1:] = np.maximum(u[:, 1:], 0)
+    u[:, :-1] = np.minimum(u[:, :-1], 1)
+    return np.hstack([x[:, None], u])
+
+
+def slopes(x: Array, column: Any) -> Array:
+    """Return the derivatives of what a column becomes, by x.
+
+    Examples
+    --------
+    >>> slopes(np.array([-1.0, 1.5]), np.array([0.0, 1.0, 2.0]))
+    array([[1., 1., 0.],
+           [1., 0., 1.]])
+    """
+    if column is None:
+        return np.ones((len(x), 1), x.dtype)
+    if isinstance(column, int):
+        return np.zeros((len(x), column), x.dtype)
+    u, inverse = _pieces(x, column)
+    bent = np.ones(u.shape, dtype=bool)
+    bent[:, 1:] &= u[:, 1:] > 0
+    bent[:, :-1] &= u[:, :-1] < 1
+    return np.hstack([np.ones((len(x), 1), x.dtype), bent * inverse])

@@ -1,0 +1,67 @@
+"""The piecewise linear encoding: its formula, its derivative, and that a network with it learns."""
+
+import numpy as np
+import pytest
+
+from minnet import Dense, MinNetRegressor, Network, PiecewiseLinear, check_gradients
+from minnet.layers import Context
+
+EDGES = np.array([-1.0, 0.0, 0.5, 2.0])
+COLUMNS = [EDGES, None, 3, [0.0, 1.0], 1]
+
+
+def drawn(n, dtype):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=n), rng.normal(size=n), rng.integers(-1, 4, n),
+                         rng.normal(size=n), rng.integers(0, 2, n)])  # fmt: skip
+    return X.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_are_encoded_as_the_formula_says(dtype):
+    X = drawn(200, dtype)
+    Y = PiecewiseLinear(COLUMNS).forward(X, Context())
+    assert Y.dtype == dtype and Y.shape == (200, 4 + 1 + 3 + 2 + 1)
+    for x, y in zip(X, Y, strict=True):
+        pieces = []
+        for t in range(1, 4):
+            u = (x[0] - EDGES[t - 1]) / (EDGES[t] - EDGES[t - 1])
+            u = u if t == 1 else max(u, 0)
+            pieces.append(u if t == 3 else min(u, 1))
+        codes = [float(x[2] == k) for k in range(3)]
+        expected = [x[0], *pieces, x[1], *codes, x[3], x[3], float(x[4] == 0)]
+        np.testing.assert_allclose(y, expected, rtol=1e-6)
+
+
+def test_interpolates_any_values_at_the_edges():
+    values = np.array([3.0, -1.0, 2.0, 5.0])
+    W = np.concatenate([[0.0], np.diff(values)])  # of x, then of each piece
+    x = np.linspace(-1, 2, 50)
+    Y = PiecewiseLinear([EDGES]).forward(x[:, None], Context())
+    np.testing.assert_allclose(values[0] + Y @ W, np.interp(x, EDGES, values), atol=1e-12)
+
+
+def test_gradients_below_and_above():
+    X = drawn(20, "float64")
+    layers = [Dense(5, "tanh"), PiecewiseLinear(COLUMNS), Dense(4, "tanh"), Dense(1)]
+    net = Network(layers, "squared_error").initialize(5, random_state=0)
+    check_gradients(net, X, X[:, :1])
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [None, [], 3, "ab", [[1.0]], [[1.0, 1.0]], [[2.0, 1.0]], [[0.0, np.nan]], [[0, np.inf]], [0], [-2],
+     [2.5], [True], ["a"], [[[0.0, 1.0]]]],
+)  # fmt: skip
+def test_wrong_columns_are_named(columns):
+    with pytest.raises((TypeError, ValueError), match="columns"):
+        PiecewiseLinear(columns)
+
+
+def test_a_network_learns_what_bends():
+    x = np.linspace(-2, 2, 400)[:, None]
+    layers = [PiecewiseLinear([np.linspace(-2, 2, 9)])]
+    reg = MinNetRegressor(layers=layers, solver="lbfgs", alpha=0, random_state=0)
+    assert reg.fit(x, np.abs(x).ravel()).score(x, np.abs(x).ravel()) > 0.999
+    with pytest.raises(ValueError, match="must have one entry for each of 2 inputs, got 1"):
+        reg.fit(np.hstack([x, x]), x.ravel())
