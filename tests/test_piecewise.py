@@ -21,7 +21,8 @@ def drawn(n, dtype):
 def test_numbers_are_encoded_as_the_formula_says(dtype):
     X = drawn(200, dtype)
     Y = PiecewiseLinear(COLUMNS).forward(X, Context())
-    assert Y.dtype == dtype and Y.shape == (200, 4 + 1 + 3 + 2 + 1)
+    assert Y.dtype == dtype
+    assert Y.shape == (200, 4 + 1 + 3 + 2 + 1)
     for x, y in zip(X, Y, strict=True):
         pieces = []
         for t in range(1, 4):

@@ -136,11 +136,12 @@ class BaseMinNet(
         "variance_scaling", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal",
         "lecun_uniform", "lecun_normal", "standard", "torch_linear", "sklearn_mlp",
         "edge_of_chaos", "orthogonal", "sparse", "identity", "positive_unitball", "nguyen_widrow",
-        "zero_hadamard", "lsuv", "output_prior", "metainit"; and "gaussian" for "normal"; "glorot",
+        "zero_hadamard", "lsuv", "unit_variance", "metainit"; and "gaussian" for "normal"; "glorot",
         "xavier", "xavier_uniform" for "glorot_uniform"; "xavier_normal" for "glorot_normal";
         "kaiming_uniform" for "he_uniform"; "he", "kaiming", "kaiming_normal", "msra" for
-        "he_normal"; "lecun" for "lecun_normal"; "eye" for "identity". ("dirac", "delta_orthogonal" and
-        "bilinear" make kernels of convolutions, which no layer here has.) See :doc:`/initializers`.
+        "he_normal"; "lecun" for "lecun_normal"; "eye" for "identity". ("output_prior" and "hull" make
+        biases; "dirac", "delta_orthogonal" and "bilinear" make kernels of convolutions, which no layer
+        here has.) See :doc:`/initializers`.
 
         "auto" picks by the activation that the output of a layer goes through, and ``init_`` says what:
         "lecun_normal" for selu; otherwise "glorot_uniform" for the first layer, which sees data, and for

@@ -13,6 +13,7 @@ structured           orthogonal, sparse, identity, positive unit ball, Nguyen-Wi
 kernels              of convolutions: dirac, delta-orthogonal, bilinear
 layouts              which axes of a kernel are inputs, outputs and places
 data_driven          adapted to data: unit variance layer by layer, biases at the class prior
+per_unit             each unit adapted to data: variance 1, zeros inside the data
 metainit             norms of the weights learned before training, by the gradient quotient
 given                a user's array or function
 spec                 from a name, dictionary, array ... to an initializer; the table of "auto"
@@ -38,6 +39,7 @@ from minnet.initializers.named_scalings import (
     Standard,
     TorchLinear,
 )
+from minnet.initializers.per_unit import Hull, UnitVariance
 from minnet.initializers.spec import (
     auto_initializer,
     get_initializer,
@@ -67,6 +69,7 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Hull",
     "Identity",
     "Initializer",
     "LecunNormal",
@@ -84,6 +87,7 @@ __all__ = [
     "TorchLinear",
     "TruncatedNormal",
     "Uniform",
+    "UnitVariance",
     "VarianceScaling",
     "ZerO",
     "Zeros",

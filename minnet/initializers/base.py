@@ -39,6 +39,9 @@ class Initializer(Configurable):
         weights, because the two belong together.
     needs_X : bool
         Whether ``adapt`` looks at ``X``.
+    n_rows : int or None
+        How many rows of ``X`` it needs, drawn at random; None: as many as :meth:`minnet.Network.adapt`
+        gives, evenly spaced. Where another initializer of the network needs more, it gets more.
     accepts_sparse : bool
         Whether ``adapt`` takes sparse targets as they are, a CSR matrix; otherwise it gets an array.
     draws_kernels : bool
@@ -62,6 +65,7 @@ class Initializer(Configurable):
     names: ClassVar[tuple[str, ...]] = ()
     draws_biases: bool = False
     needs_X: bool = True
+    n_rows: int | None = None
     accepts_sparse: bool = False
     draws_kernels: bool = True
     as_given: bool = False

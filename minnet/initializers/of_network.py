@@ -14,6 +14,7 @@ from minnet.common.entry import entry
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.initializers.base import Initializer
 from minnet.initializers.spec import auto_initializer, get_initializer
+from minnet.random import Stream
 
 __all__ = ["InitializerSupport", "resolve"]
 
@@ -27,6 +28,7 @@ class InitializerSupport:
 
     layers: list[Any]
     params: Array
+    key: int
     dtype: np.dtype[Any]
     parameter_table: list[Any]
     init_: dict[str, Initializer]
@@ -95,9 +97,12 @@ class InitializerSupport:
 
         They are called once, in the order of the layers, as ``adapt(network, layer_index, X, T,
         sample_weight)`` with what comes into their layer, through the layers below as already adapted:
-        nothing is dropped, and batch normalization takes the mean and variance of these rows. They see
-        4096 rows at most, evenly spaced over those of positive weight. One whose ``needs_X`` is False
-        gets None for ``X``, and all rows of ``T`` and ``sample_weight``. A sparse ``T`` is made dense for
+        nothing is dropped, and batch normalization takes the mean and variance of these rows. Where all of
+        them say how many rows they need (``n_rows``: 1024 for "unit_variance" and "hull"), they see as
+        many as the one that needs most: at random, one out of each of so many equal stretches of the rows
+        of positive weight. Otherwise they see 4096 of these rows at most, evenly spaced. No more rows go
+        through the layers. One whose ``needs_X`` is False gets None for ``X``, and all rows of ``T`` and
+        ``sample_weight``. A sparse ``T`` is made dense for
         initializers whose ``accepts_sparse`` is False. The estimators call this in ``fit``. Without such
         an initializer nothing happens.
 
@@ -148,7 +153,9 @@ class InitializerSupport:
             if hasattr(initializer, "adapt") and initializer not in of_layer:
                 of_layer.append(initializer)
         looking = [i for i, these in waiting.items() if any(each.needs_X for each in these)]
-        rows = _some_rows(X.shape[0], sample_weight)
+        wanted = _rows_wanted([each for i in looking for each in waiting[i] if each.needs_X])
+        stream = None if wanted is None else Stream(self.key, "rows of adapt")
+        rows = _some_rows(X.shape[0], sample_weight, wanted or _MAX_ROWS, stream)
         Y, t, s = (
             None if a is None else a[rows] for a in (X if looking else None, T, sample_weight)
         )
@@ -279,13 +286,29 @@ def _auto_bias(
     return "zeros"
 
 
-def _some_rows(n: int, sample_weight: Array | None) -> slice | Array:
-    """Return at most so many rows, evenly spaced over those that have a weight."""
-    if sample_weight is None and n <= _MAX_ROWS:
+def _rows_wanted(initializers: list[Any]) -> int | None:
+    """Return how many rows the one needs that needs most; None where one does not say, or none looks."""
+    wanted = []
+    for each in initializers:
+        if each.n_rows is None:
+            return None
+        wanted.append(check_whole(f"n_rows of {type(each).__name__}", each.n_rows))
+    return max(wanted, default=None)
+
+
+def _some_rows(
+    n: int, sample_weight: Array | None, most: int, stream: Stream | None
+) -> slice | Array:
+    """Return at most so many rows of those that have a weight: evenly spaced, or one of each stretch."""
+    if sample_weight is None and n <= most:
         return slice(None)
     rows = np.arange(n) if sample_weight is None else np.flatnonzero(sample_weight)
-    m = min(len(rows), _MAX_ROWS)
-    return rows[np.arange(m) * len(rows) // m]
+    m = min(len(rows), most)
+    bounds = np.arange(m + 1) * len(rows) // m
+    places = bounds[:-1]
+    if stream is not None:
+        places = places + (stream.uniform(m) * np.diff(bounds)).astype(np.int64)
+    return rows[places]
 
 
 def _check_finite(network: Any, i: int, initializer: Initializer) -> None:

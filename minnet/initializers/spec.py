@@ -21,6 +21,7 @@ from minnet.initializers import (
     kernels,
     metainit,
     named_scalings,
+    per_unit,
     structured,
     variance_scaling,
 )
@@ -41,6 +42,7 @@ _NAMED = [
         structured,
         kernels,
         data_driven,
+        per_unit,
         metainit,
     )
     for cls in vars(module).values()

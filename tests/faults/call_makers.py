@@ -249,15 +249,16 @@ def _initializer_calls():
         of_kernels = name in ("Dirac", "DeltaOrthogonal", "Bilinear")
         if of_kernels:
             given = {**given, "shape": (3, 3, 2, 4), "layout": "HWIO"}
-        if cls is initializers.OutputPrior:
+        if cls in (initializers.OutputPrior, initializers.Hull):
             given = {**given, "shape": (8,)}
 
         def make(cls=cls, arguments=arguments, of_kernels=of_kernels):
             def initialize(**replaced):
                 if of_kernels:
                     return cls(**replaced)((3, 3, 2, 4), rng=0, layout="HWIO")
-                network = Network([Dense(8, "relu", init=cls(**replaced)), Dense(2)])
-                cls(**replaced)((6, 8), rng=0)
+                argument = "bias_init" if cls is initializers.Hull else "init"
+                network = Network([Dense(8, "relu", **{argument: cls(**replaced)}), Dense(2)])
+                cls(**replaced)((8,) if cls is initializers.Hull else (6, 8), rng=0)
                 return network.initialize(6, random_state=0)
 
             return Call(initialize, copy.copy(arguments))

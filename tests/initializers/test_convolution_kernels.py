@@ -13,6 +13,7 @@ import pytest
 from scipy import ndimage, stats
 from test_initializers import (
     EXACT,
+    FOR_BIASES,
     LAWS,
     OF_KERNELS,
     STRUCTURED,
@@ -43,7 +44,6 @@ from minnet.initializers import (
     NguyenWidrow,
     Normal,
     Orthogonal,
-    OutputPrior,
     PositiveUnitball,
     Sparse,
     VarianceScaling,
@@ -193,7 +193,7 @@ def test_laws_of_caffe_and_lasagne(name):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(
-    "cls", sorted(set(known_initializers()) - GIVEN - {OutputPrior}, key=lambda cls: cls.__name__)
+    "cls", sorted(set(known_initializers()) - GIVEN - FOR_BIASES, key=lambda cls: cls.__name__)
 )
 def test_a_seed_gives_the_same_weights_in_every_layout(cls, layout):
     if len(layout) == 2 and cls in OF_KERNELS:
@@ -413,7 +413,7 @@ def test_a_kernel_without_a_layout_is_no_guess(name, shape):
         return
     keras = {3: "WIO", 4: "HWIO", 5: "DHWIO"}[len(shape)]
     expected = rf'layout.* such as "{keras}" \(Keras, JAX\) or "OI.* \(torch, Caffe\)'
-    if cls in {*MATRICES_ONLY, OutputPrior}:
+    if cls in {*MATRICES_ONLY, *FOR_BIASES}:
         expected = rf"{cls.__name__}.*makes (weight matrices|biases)"
     with pytest.raises(ValueError, match=expected):
         example(cls)(shape, rng=0)
@@ -483,4 +483,4 @@ def test_channels_that_do_not_fit():
 
 
 def test_every_class_is_here():
-    assert {*LAWS, *EXACT, *STRUCTURED, *OF_KERNELS, OutputPrior} == set(known_initializers())
+    assert {*LAWS, *EXACT, *STRUCTURED, *OF_KERNELS, *FOR_BIASES} == set(known_initializers())

@@ -21,6 +21,7 @@ from minnet.initializers import (
     GlorotUniform,
     HeNormal,
     HeUniform,
+    Hull,
     Identity,
     Initializer,
     LecunNormal,
@@ -38,6 +39,7 @@ from minnet.initializers import (
     TorchLinear,
     TruncatedNormal,
     Uniform,
+    UnitVariance,
     VarianceScaling,
     ZerO,
     Zeros,
@@ -108,6 +110,9 @@ LAWS = {
         (LecunNormal(), lambda i, o: normal(1 / i)),
         (LecunNormal(2.0, truncated=True), lambda i, o: truncated(4 / i)),
     ],
+    UnitVariance: [
+        (UnitVariance(gain=2.0), lambda i, o: normal(4 / i)),  # until it is adapted
+    ],
     Standard: [(Standard(), lambda i, o: uniform(1 / math.sqrt(i)))],
     MetaInit: [
         (MetaInit(), lambda i, o: uniform(math.sqrt(6 / (i + o)))),  # until it is adapted
@@ -171,8 +176,8 @@ EXACT = {
 # Entries that depend on each other: their laws have tests of their own below.
 STRUCTURED = [Orthogonal, Sparse, PositiveUnitball, NguyenWidrow, LSUV]
 
-# Zeros, until they have seen data: tests/initializers/test_data_initializers.py.
-FOR_BIASES = {OutputPrior}
+# Zeros, until they have seen data: test_data_initializers.py and test_per_unit.py.
+FOR_BIASES = {OutputPrior, Hull}
 
 # Of convolutions alone: tests/initializers/test_convolution_kernels.py.
 OF_KERNELS = {Dirac, DeltaOrthogonal, Bilinear}

@@ -43,6 +43,7 @@ KINDS = {
     "orthogonal": {"init": "orthogonal", "max_iter": 1},
     "svd": {"init": {"name": "orthogonal", "method": "svd"}, "max_iter": 1},
     "lsuv": {"init": "lsuv", "batch_norm": True, "max_iter": 1},
+    "per unit": {"init": "unit_variance", "bias_init": "hull", "max_iter": 1},
     "means": {"bias_init": "output_prior", "scale_targets": True, "max_iter": 1},
 }
 
