@@ -80,8 +80,9 @@ def descend(
     clip_value, clip_norm : float or None, default=None
         See :func:`minnet.optimizers.clip_gradients`.
     weight_decay : float, default=0.0
-        Decoupled: each step multiplies the weights by ``1 - rate * weight_decay``. An optimizer may have
-        some of its own (:class:`minnet.AdamW`): they add up.
+        Decoupled: each step multiplies the weights by ``1 - rate * decay_factor * weight_decay``, with
+        the factor of the layer. An optimizer may have some of its own (:class:`minnet.AdamW`): they add
+        up.
     position : int, default=0
         Samples drawn before: where the random streams of dropout go on.
     start, stop : int, default=0, None
@@ -137,7 +138,7 @@ def descend(
         clip_gradients(grads, clip_value, clip_norm)
         rate = network.dtype.type(optimizer.learning_rate if rates is None else rates[step])
         for row in decayed if weight_decay else ():
-            decay = 1 - rate * row.lr_factor * weight_decay
+            decay = 1 - rate * row.decay_factor * weight_decay
             network.params[row.slice] *= network.dtype.type(decay)
         optimizer.update(network.params, grads, rate * factors)
         for layer, ctx in zip(network.layers, contexts, strict=True):

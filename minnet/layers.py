@@ -29,12 +29,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minnet.activations import Activation, Identity, get_activation, list_activations
+from minnet.activations import Activation, Identity, get_activation
 from minnet.common.buffers import ParameterViews
-from minnet.common.checks import is_whole
 from minnet.common.configurable import Configurable, parameters
 from minnet.common.fields import Field, flag, optional, real, whole
-from minnet.common.names import known_as
 from minnet.common.scale import at_least_normal
 from minnet.common.types import Array, Shape
 
@@ -60,12 +58,15 @@ class Parameter:
         its own.
     lr_factor : float or None
         What the learning rate is multiplied with; None leaves it to the layer.
+    decay_factor : float or None
+        The same for the rate of weight decay; None means as the learning rate.
     """
 
     shape: Shape
     init: Any = None
     is_weight: bool = False
     lr_factor: float | None = None
+    decay_factor: float | None = None
 
 
 class Context:
@@ -239,45 +240,6 @@ def is_open(layer: Layer) -> bool:
     return layer.takes_activation and layer.activation is None
 
 
-def check_layers(layers: Any) -> list[Layer]:
-    """Return layers as a list, with those of blocks in the place of the blocks, or say what is none.
-
-    Examples
-    --------
-    >>> check_layers([Dense(64), 32])
-    Traceback (most recent call last):
-        ...
-    TypeError: layers[1] must be a Layer such as Dense(64), got 32: did you mean Dense(32)?
-    """
-    if isinstance(layers, Layer):
-        raise TypeError(
-            f"layers must be a list of layers, got {layers!r}: did you mean [{layers!r}]?"
-        )
-    try:
-        layers = list(layers)
-    # NotImplementedError is what iter() of SciPy's BSR matrices and of memoryviews raises.
-    except (TypeError, NotImplementedError):
-        raise TypeError(f"layers must be a list of layers, got {layers!r:.200}") from None
-    for i, layer in enumerate(layers):
-        if isinstance(layer, Layer):
-            if isinstance(layer.activation, str):
-                raise TypeError(
-                    f"layers[{i}].activation must be an Activation object, got {layer.activation!r:.200}: "
-                    f"{type(layer).__name__}.__init__ is to keep get_activation(activation) of "
-                    "minnet.activations"
-                )
-            continue
-        hint = ""
-        if is_whole(layer):
-            hint = f": did you mean Dense({layer})?"
-        elif isinstance(layer, type) and issubclass(layer, Layer):
-            hint = f": it is the class, {layer.__name__}(...) makes a layer"
-        elif isinstance(layer, Activation) or known_as(layer, list_activations()):
-            hint = ": an activation is an argument of its layer, as in Dense(64, 'relu')"
-        raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r:.200}{hint}")
-    return [part for layer in layers for part in layer.taken_apart()]
-
-
 class Dense(Layer):
     r"""Fully connected layer :math:`Y = f(X W + b)`.
 
@@ -302,6 +264,9 @@ class Dense(Layer):
         Multiplies the learning rate for this layer.
     bias_lr_factor : float or None, default=None
         The same for ``b`` alone; None means ``lr_factor``.
+    decay_factor : float or None, default=None
+        Multiplies ``weight_decay`` for this layer: a step multiplies ``W`` by ``1 - rate * decay_factor
+        * weight_decay``, whatever ``lr_factor`` is. None means ``lr_factor``.
 
     Examples
     --------
@@ -328,6 +293,7 @@ class Dense(Layer):
     trainable: bool = flag()
     lr_factor: float = real(0)
     bias_lr_factor: float | None = optional(real(0))
+    decay_factor: float | None = optional(real(0))
 
     def __init__(
         self,
@@ -339,6 +305,7 @@ class Dense(Layer):
         trainable: bool = True,
         lr_factor: float = 1.0,
         bias_lr_factor: float | None = None,
+        decay_factor: float | None = None,
     ) -> None:
         self.units = units
         self.activation = activation
@@ -347,13 +314,14 @@ class Dense(Layer):
         self.trainable = trainable
         self.lr_factor = lr_factor
         self.bias_lr_factor = bias_lr_factor
+        self.decay_factor = decay_factor
 
     def output_size(self, n_inputs: int) -> int:
         return self.units
 
     def parameters(self, n_inputs: int) -> dict[str, Parameter]:
         return {
-            "W": Parameter((n_inputs, self.units), self.init, is_weight=True),
+            "W": Parameter((n_inputs, self.units), self.init, True, decay_factor=self.decay_factor),
             "b": Parameter((self.units,), self.bias_init, lr_factor=self.bias_lr_factor),
         }
 

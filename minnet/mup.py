@@ -27,10 +27,11 @@ from scipy.sparse import issparse
 from minnet.common.checks import as_numbers, check_flag, check_whole, is_whole
 from minnet.common.names import check_name
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
-from minnet.layers import Layer, check_layers
+from minnet.layers import Layer
 from minnet.losses import Loss
 from minnet.network import Network
 from minnet.optimizers import Optimizer
+from minnet.residual import check_layers
 from minnet.training import Trainer
 
 __all__ = ["Coordinates", "coordinate_check", "mup"]

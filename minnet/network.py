@@ -19,13 +19,13 @@ from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.curvature import HessianProduct
 from minnet.initializers.of_network import InitializerSupport
 from minnet.initializers.parameters import draw_parameters
-from minnet.layers import Context, Layer, check_layers, is_open
+from minnet.layers import Context, Layer, is_open
 from minnet.links import dense
 from minnet.losses import Loss, get_loss
 from minnet.parameter_table import ParameterRow
 from minnet.random import Stream, draw_key
 from minnet.random.of_layers import check_position, layer_stream
-from minnet.residual import check_skips, skips
+from minnet.residual import check_layers, check_skips, skips
 
 __all__ = ["Network"]
 

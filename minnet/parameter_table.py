@@ -37,6 +37,8 @@ class ParameterRow:
         What the learning rate is multiplied with.
     trainable : bool
         Whether training changes it.
+    decay_factor : float
+        What ``weight_decay`` is multiplied with in a step, beside the rate; of weights.
     """
 
     layer: int
@@ -46,6 +48,7 @@ class ParameterRow:
     is_weight: bool
     lr_factor: float = real(0)
     trainable: bool = flag()
+    decay_factor: float = real(0)
 
     @property
     def label(self) -> str:
@@ -80,10 +83,23 @@ def refresh_table(table: list[ParameterRow], layers: Sequence[Any], sizes: Seque
     """
     for i, row in enumerate(table):
         layer = layers[row.layer]
-        own = layer.parameters(sizes[row.layer])[row.name].lr_factor
-        factor = layer.lr_factor if own is None else own
-        if (row.lr_factor, row.trainable) != (factor, layer.trainable):
-            table[i] = replace(row, lr_factor=factor, trainable=layer.trainable)
+        rate, decay = factors_of(layer, layer.parameters(sizes[row.layer])[row.name])
+        if (row.lr_factor, row.decay_factor, row.trainable) != (rate, decay, layer.trainable):
+            table[i] = replace(row, lr_factor=rate, decay_factor=decay, trainable=layer.trainable)
+
+
+def factors_of(layer: Any, parameter: Any) -> tuple[float, float]:
+    """Return what the learning rate and weight decay of a layer's parameter are multiplied with.
+
+    Examples
+    --------
+    >>> from minnet import Dense
+    >>> layer = Dense(3, lr_factor=0.5, bias_lr_factor=0.1, decay_factor=2.0)
+    >>> [factors_of(layer, parameter) for parameter in layer.parameters(4).values()]
+    [(0.5, 2.0), (0.1, 0.1)]
+    """
+    rate = layer.lr_factor if parameter.lr_factor is None else parameter.lr_factor
+    return rate, rate if parameter.decay_factor is None else parameter.decay_factor
 
 
 def rate_factors(table: Sequence[ParameterRow], params: Array) -> Any:

@@ -18,12 +18,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from minnet.activations import Identity
-from minnet.common.checks import check_flag
+from minnet.activations import Activation, Identity, list_activations
+from minnet.common.checks import check_flag, is_whole
 from minnet.common.fields import checked, finite, flag, real
+from minnet.common.names import known_as
 from minnet.common.types import Array
 from minnet.initializers import HeNormal
-from minnet.layers import Layer, Parameter, check_layers, is_open
+from minnet.layers import Layer, Parameter, is_open
 
 __all__ = ["Add", "Residual", "Split", "fixup"]
 
@@ -204,6 +205,46 @@ def _flat(layers: Any) -> list[Layer]:
         raise ValueError("layers of Residual must have at least one layer, got an empty list")
     skips(flat)
     return flat
+
+
+def check_layers(layers: Any) -> list[Layer]:
+    """Return layers as a list, with those of blocks in the place of the blocks, or say what is none.
+
+    Examples
+    --------
+    >>> from minnet import Dense
+    >>> check_layers([Dense(64), 32])
+    Traceback (most recent call last):
+        ...
+    TypeError: layers[1] must be a Layer such as Dense(64), got 32: did you mean Dense(32)?
+    """
+    if isinstance(layers, Layer):
+        raise TypeError(
+            f"layers must be a list of layers, got {layers!r}: did you mean [{layers!r}]?"
+        )
+    try:
+        layers = list(layers)
+    # NotImplementedError is what iter() of SciPy's BSR matrices and of memoryviews raises.
+    except (TypeError, NotImplementedError):
+        raise TypeError(f"layers must be a list of layers, got {layers!r:.200}") from None
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Layer):
+            if isinstance(layer.activation, str):
+                raise TypeError(
+                    f"layers[{i}].activation must be an Activation object, got {layer.activation!r:.200}: "
+                    f"{type(layer).__name__}.__init__ is to keep get_activation(activation) of "
+                    "minnet.activations"
+                )
+            continue
+        hint = ""
+        if is_whole(layer):
+            hint = f": did you mean Dense({layer})?"
+        elif isinstance(layer, type) and issubclass(layer, Layer):
+            hint = f": it is the class, {layer.__name__}(...) makes a layer"
+        elif isinstance(layer, Activation) or known_as(layer, list_activations()):
+            hint = ": an activation is an argument of its layer, as in Dense(64, 'relu')"
+        raise TypeError(f"layers[{i}] must be a Layer such as Dense(64), got {layer!r:.200}{hint}")
+    return [part for layer in layers for part in layer.taken_apart()]
 
 
 def skips(layers: Sequence[Layer], complete: bool = True) -> dict[int, int]:

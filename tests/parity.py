@@ -37,7 +37,7 @@ def stack(name, activation):
         "dense": [Dense(9, activation), Dense(6, activation), top],
         "activated_top": [Dense(8, "tanh"), Dense(N_OUTPUTS, activation)],
         "lr_factor": [
-            Dense(9, activation, lr_factor=0.5, bias_lr_factor=1.5),
+            Dense(9, activation, lr_factor=0.5, bias_lr_factor=1.5, decay_factor=2.0),
             Dense(9, activation, lr_factor=0.7),
             Dense(N_OUTPUTS, lr_factor=2.0, bias_lr_factor=0),
         ],

@@ -349,6 +349,7 @@ LAYERS = [
     Dense(4, "relu", init="he", bias_init=0.1, trainable=False, lr_factor=0.5),
     Dense(2, init=np.ones((3, 2))),
     Dense(4, lr_factor=0.5, bias_lr_factor=2.0),
+    Dense(4, lr_factor=0.5, decay_factor=2.0),
     Dropout(0.3),
     BatchNorm("tanh", momentum=0.5, epsilon=1e-3, trainable=False),
 ]
@@ -388,6 +389,10 @@ def test_a_pickled_layer_holds_no_arrays():
         (
             lambda: Dense(3, bias_lr_factor=-1),
             "bias_lr_factor of Dense must be None or at least 0, got -1",
+        ),
+        (
+            lambda: Dense(3, decay_factor=np.inf),
+            "decay_factor of Dense must be None or at least 0, got inf",
         ),
         (lambda: Dropout(1.0), "rate of Dropout must be at least 0 and below 1, got 1.0"),
         (lambda: Dropout("0.5"), "rate of Dropout"),

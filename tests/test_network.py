@@ -116,18 +116,21 @@ def test_parameter_table():
         [
             Dense(2, trainable=False),
             BatchNorm(lr_factor=0.1),
-            Dense(1, lr_factor=3, bias_lr_factor=5),
+            Dense(1, lr_factor=3, bias_lr_factor=5, decay_factor=0.5),
         ]
     )
     network.initialize(3)
-    rows = [(r.label, r.is_weight, r.lr_factor, r.trainable) for r in network.parameter_table]
+    rows = [
+        (r.label, r.is_weight, r.lr_factor, r.trainable, r.decay_factor)
+        for r in network.parameter_table
+    ]
     assert rows == [
-        ("layers[0].W", True, 1.0, False),
-        ("layers[0].b", False, 1.0, False),
-        ("layers[1].gamma", False, 0.1, True),
-        ("layers[1].beta", False, 0.1, True),
-        ("layers[2].W", True, 3, True),
-        ("layers[2].b", False, 5, True),
+        ("layers[0].W", True, 1.0, False, 1.0),
+        ("layers[0].b", False, 1.0, False, 1.0),
+        ("layers[1].gamma", False, 0.1, True, 0.1),
+        ("layers[1].beta", False, 0.1, True, 0.1),
+        ("layers[2].W", True, 3, True, 0.5),
+        ("layers[2].b", False, 5, True, 5),
     ]
 
 

@@ -143,7 +143,7 @@ def _steps(
             if layer.trainable != 0:
                 np.dot(view(Y[i], n, n_in).T, d, view(g, n_in, n_out))
                 rate, w = rates[step] * layer.lr_factor, W.reshape(W.size)
-                decay = 1 - rate * weight_decay
+                decay = 1 - rates[step] * layer.decay_factor * weight_decay
                 update(adam, constants, rate, decay, l2, clip, made, w, g, state, layer.weight)
                 np.dot(view(ones, 1, n), d, view(g, 1, n_out))
                 rate, w = rates[step] * layer.bias_lr_factor, params[b : b + n_out]

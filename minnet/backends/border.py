@@ -35,6 +35,7 @@ _WATCHED = (
     "trainable",
     "lr_factor",
     "bias_lr_factor",
+    "decay_factor",
     "rate",
     "momentum",
     "epsilon",

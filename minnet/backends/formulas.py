@@ -69,6 +69,7 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "stream_index stream_code", "dropout's random stream"),
         ("double", "activation_parameter", ""),
         ("double", "lr_factor bias_lr_factor", "of W, and of all else"),
+        ("double", "decay_factor", "of W"),
         ("double", "rate", "of dropout"),
         ("double", "momentum epsilon", "of normalization; momentum of BatchNorm alone"),
     ),

@@ -100,7 +100,7 @@ def lower(
         row["n_in"], row["n_out"] = network.sizes[i : i + 2]
         row["weight"] = row["bias"] = -1
         row["trainable"] = layer.trainable
-        row["lr_factor"] = row["bias_lr_factor"] = layer.lr_factor
+        row["lr_factor"] = row["bias_lr_factor"] = row["decay_factor"] = layer.lr_factor
         if layer.only_in_training:
             _, row["stream_index"], row["stream_code"] = network.draws(i).address
             row["rate"] = layer.rate
@@ -122,6 +122,8 @@ def lower(
             row["weight"], row["bias"] = offsets[i, "W"], offsets[i, "b"]
             if layer.bias_lr_factor is not None:
                 row["bias_lr_factor"] = layer.bias_lr_factor
+            if layer.decay_factor is not None:
+                row["decay_factor"] = layer.decay_factor
         else:
             row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
             row["epsilon"] = at_least_normal(layer.epsilon, network.dtype)

@@ -16,9 +16,10 @@ from minnet.common.callers import level_of_user
 from minnet.common.checks import NO_NUMBERS
 from minnet.common.types import Estimator
 from minnet.initializers import get_initializer
-from minnet.layers import BatchNorm, Dense, Dropout, Layer, check_layers, is_open
+from minnet.layers import BatchNorm, Dense, Dropout, Layer, is_open
 from minnet.losses import SquaredError
 from minnet.network import Network
+from minnet.residual import check_layers
 
 __all__ = [
     "build_layers", "check_initializers", "first_layers", "given_layers", "hidden_layers",

@@ -169,7 +169,8 @@ class BaseMinNet(
         the end of an epoch is joined to the batch before.
     weight_decay : float, default=0.0
         Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``, which
-        must not be below -1. That of "adamw" (0.01), or of an AdamW object, comes on top.
+        must not be below -1, with the ``lr_factor`` of their layer, or its ``decay_factor``, where it
+        names one. That of "adamw" (0.01), or of an AdamW object, comes on top.
     clip_norm, clip_value : float or None, default=None
         Clip the gradient by its norm, or each of its elements.
     scoring : str, callable or None, default=None

@@ -15,6 +15,7 @@ from minnet.common.types import Estimator
 from minnet.estimators.architecture import given_layers, taking_activation
 from minnet.estimators.arguments import defaults_of
 from minnet.layers import Layer
+from minnet.optimizers import Optimizer
 from minnet.schedules import FunctionOfStep, Schedule
 
 __all__ = ["ARCHITECTURE", "EFFECTS", "EFFECTS_IN_LAYERS", "Condition", "check_effects"]
@@ -54,6 +55,11 @@ def _is_named(estimator: Any, name: str) -> bool:
 def _is_function(learning_rate: Any) -> bool:
     plain = callable(learning_rate) and not isinstance(learning_rate, Schedule)
     return plain or isinstance(learning_rate, FunctionOfStep)
+
+
+def _decays_itself(solver: Any) -> bool:
+    """Return whether a solver brings weight decay of its own."""
+    return isinstance(solver, Optimizer) and solver.decoupled_weight_decay > 0
 
 
 _STOCHASTIC = Condition(
@@ -118,6 +124,11 @@ _HIDDEN = Condition(
     "a hidden layer", "hidden_layer_sizes", lambda e, held: np.size(e.hidden_layer_sizes) > 0
 )
 _TRAINABLE = Condition("trainable=True", "trainable", lambda layer, held: layer.trainable)
+_DECAYS = Condition(
+    "a weight_decay above 0",
+    "weight_decay",
+    lambda e, held: e.weight_decay > 0 or e.solver == "adamw" or _decays_itself(e.solver),
+)
 
 #: By argument, the first that is not so is told; arguments that are not here always have an effect.
 EFFECTS: dict[str, tuple[Condition, ...]] = {
@@ -153,6 +164,7 @@ ARCHITECTURE = frozenset({"hidden_layer_sizes", "activation", "dropout", "batch_
 EFFECTS_IN_LAYERS: dict[str, tuple[Condition, ...]] = {
     "lr_factor": (_STOCHASTIC, _TRAINABLE),
     "bias_lr_factor": (_STOCHASTIC, _TRAINABLE),
+    "decay_factor": (_STOCHASTIC, _TRAINABLE, _DECAYS),
     "momentum": (_TRAINABLE,),
 }
 

@@ -11,7 +11,7 @@ from minnet.common.types import Array, DTypeLike
 from minnet.initializers.base import Initializer
 from minnet.initializers.of_network import resolve
 from minnet.initializers.spec import materialize
-from minnet.parameter_table import ParameterRow
+from minnet.parameter_table import ParameterRow, factors_of
 from minnet.random.of_layers import layer_stream
 
 __all__ = ["draw_parameters"]
@@ -47,9 +47,9 @@ def draw_parameters(
     initializers, arrays, offset = {}, [], 0
     for i, (layer, parameters) in enumerate(zip(layers, declared, strict=True)):
         for name, parameter in parameters.items():
-            factor = layer.lr_factor if parameter.lr_factor is None else parameter.lr_factor
+            rate, decay = factors_of(layer, parameter)
             row = ParameterRow(
-                i, name, offset, parameter.shape, parameter.is_weight, factor, layer.trainable
+                i, name, offset, parameter.shape, parameter.is_weight, rate, layer.trainable, decay
             )
             where = f"{row.label} ({type(layer).__name__})"
             stream, fans = layer_stream(key, layers, i, name), (sizes[i], sizes[i + 1])

@@ -103,7 +103,9 @@ def _restore_arrays(network: Network, record: Record, decoder: Decoder) -> None:
             if stored.read("is_weight", flag()) != parameter.is_weight:
                 raise ValueError(f"{stored.where}.is_weight must be {parameter.is_weight}")
             place = i, name, offset, parameter.shape, parameter.is_weight
-            table.append(ParameterRow(*place, **restore(fields(ParameterRow), stored, decoder)))
+            values = restore(fields(ParameterRow), stored, decoder, ("decay_factor",))
+            values.setdefault("decay_factor", values["lr_factor"])  # there was none in old files
+            table.append(ParameterRow(*place, **values))
             initializer, where = stored.take("init"), f"{stored.where}.init"
             init[table[-1].label] = decoder.kind(initializer, where, "initializer")
             stored.done()

@@ -24,12 +24,13 @@ _N_NUMBERS = 2**20  # and as many targets
 def check_decay(network: Network, rates: Array, decay: float) -> None:
     """Raise where a step of weight decay makes weights larger, and of the other sign.
 
-    A step multiplies them by ``1 - rate * decay``, which is below -1 where ``rate * decay`` is above 2.
+    A step multiplies them by ``1 - rate * decay``, which is below -1 where ``rate * decay`` is above 2,
+    with the rate times the layer's factor.
     """
     if not decay:
         return
     rows = network.parameter_table
-    factors = [row.lr_factor for row in rows if row.is_weight and row.trainable]
+    factors = [row.decay_factor for row in rows if row.is_weight and row.trainable]
     rate = float(rates.max()) * max(factors, default=0.0)
     if rate * decay > 2:
         raise ValueError(

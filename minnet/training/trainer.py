@@ -66,6 +66,7 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
         Clipping of the gradient, by element and by norm.
     weight_decay : float, default=0.0
         Decoupled weight decay, added to that of the optimizer (``AdamW``); at most 2 / learning rate.
+        A layer's ``decay_factor``, or ``lr_factor`` where it names none, multiplies it.
     backend : str, default="auto"
         What runs the training; "auto" takes the first that is installed.
     n_threads : int or None, default=None

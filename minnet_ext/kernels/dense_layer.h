@@ -11,7 +11,7 @@ INLINE minnet_step step_of(const step_context *c, const minnet_layer *layer, int
                            double l2) {
     minnet_step s = c->common;
     s.rate = c->common.rate * (is_weight ? layer->lr_factor : layer->bias_lr_factor);
-    s.decay = is_weight ? 1 - c->rate * layer->lr_factor * c->hyper->weight_decay : 1;
+    s.decay = is_weight ? 1 - c->rate * layer->decay_factor * c->hyper->weight_decay : 1;
     s.l2 = is_weight ? l2 : 0;
     return s;
 }

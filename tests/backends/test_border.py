@@ -120,6 +120,7 @@ CHANGES = {
     "trainable again": lambda layers: setattr(layers[4], "trainable", True),
     "lr_factor": lambda layers: setattr(layers[1], "lr_factor", 0.25),
     "bias_lr_factor": lambda layers: setattr(layers[1], "bias_lr_factor", 3.0),
+    "decay_factor": lambda layers: setattr(layers[1], "decay_factor", 3.0),
     "rate": lambda layers: setattr(layers[0], "rate", 0.6),
     "activation": lambda layers: setattr(layers[1], "activation", "relu"),
     "a number of the activation": lambda layers: setattr(

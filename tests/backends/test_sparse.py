@@ -123,7 +123,10 @@ ARCHITECTURES = {
     "linear": ([Dense(3)], {}),
     "gelu": ([Dense(20, "gelu"), Dense(3)], {}),
     "batch norm, dropout": ([Dense(20), BatchNorm("tanh"), Dropout(0.3), Dense(3)], {}),
-    "factor": ([Dense(20, "tanh", lr_factor=0.3, bias_lr_factor=2.0), Dense(3)], {}),
+    "factor": (
+        [Dense(20, "tanh", lr_factor=0.3, bias_lr_factor=2.0, decay_factor=1.5), Dense(3)],
+        {},
+    ),
     "frozen": ([Dense(20, "tanh", trainable=False), Dense(3)], {}),
     "regression": ([Dense(20, "relu"), Dense(2)], {"loss": "squared_error"}),
 }

@@ -202,6 +202,7 @@ def test_defaults_are_told_nothing(cls, solver):
 OF_BOTH = {"activation": "relu", "lr_factor": 0.5, "trainable": False}
 OF_LAYERS = [
     (Dense(5, "tanh"), OF_BOTH | {"units": 4, "init": "he", "bias_init": 0.5, "bias_lr_factor": 0.5}),
+    (Dense(5, "tanh"), {"decay_factor": 0.5}),
     (BatchNorm("tanh"), OF_BOTH | {"momentum": 0.5, "epsilon": 0.1}),
     (LayerNorm("tanh"), OF_BOTH | {"epsilon": 0.1}),
     (Dropout(), {"rate": 0.2}),
@@ -211,15 +212,20 @@ OF_LAYERS = [
 @pytest.mark.parametrize("trainable", [True, False])
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize(
-    ("layer", "name", "value"),
-    [(layer, name, value) for layer, values in OF_LAYERS for name, value in values.items()],
+    ("layer", "name", "value", "beside"),
+    [
+        (layer, name, value, beside)
+        for layer, values in OF_LAYERS
+        for name, value in values.items()
+        for beside in ([{}, {"weight_decay": 0.1}] if name == "decay_factor" else [{}])
+    ],
 )
-def test_every_argument_of_a_layer(solver, layer, name, value, trainable):
+def test_every_argument_of_a_layer(solver, layer, name, value, beside, trainable):
     if not trainable and (name == "trainable" or not hasattr(type(layer), "trainable")):
         pytest.skip("it is so")
     layer = layer.copy()
     layer.trainable = trainable
-    options = BASE | {"solver": solver, "layers": [Dense(5), layer]}
+    options = BASE | {"solver": solver, "layers": [Dense(5), layer]} | beside
     before, _ = outcome(MinNetClassifier, options)
     changed = MinNetClassifier(**options).set_params(**{f"layers__1__{name}": value})
     after, told = outcome(MinNetClassifier, changed.get_params(deep=False))

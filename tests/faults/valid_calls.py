@@ -182,7 +182,7 @@ CALLS = {
     "Displayed.trace": _on_network("trace", X=X, T=CLASS, sample_weight=WEIGHT),
     "ParameterRow": _new(
         minnet.parameter_table.ParameterRow, layer=0, name="W", offset=0, shape=(2, 3), is_weight=True,
-        lr_factor=1.0, trainable=True,
+        lr_factor=1.0, trainable=True, decay_factor=1.0,
     ),
     "Trace": _new(trace.Trace, loss=1.0, names=["Dense"], layers=[{}]),
     "Trace.rows": lambda: Call(_network().trace(X, CLASS).rows),
@@ -226,7 +226,7 @@ CALLS = {
     # ---- layers, optimizers, losses, activations
     "Dense": _layer(
         Dense, units=5, activation="tanh", init=None, bias_init=None, trainable=True, lr_factor=1.0,
-        bias_lr_factor=None,
+        bias_lr_factor=None, decay_factor=None,
     ),
     "Dropout": _layer(Dropout, rate=0.5),
     "BatchNorm": _layer(
@@ -244,7 +244,7 @@ CALLS = {
         layers.Context, training=False, needs_dX=True, weights=None, uniform=None, skips=None
     ),
     "Parameter": _new(
-        layers.Parameter, shape=(2, 3), init=None, is_weight=True, lr_factor=None
+        layers.Parameter, shape=(2, 3), init=None, is_weight=True, lr_factor=None, decay_factor=None
     ),
     "SGD": _optimizer(minnet.SGD),
     "Adam": _optimizer(minnet.Adam),

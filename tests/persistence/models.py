@@ -71,7 +71,7 @@ CLASSIFIERS = {
             Dense(5, Elu(0.7), init="orthogonal", trainable=False),
             BatchNorm("tanh", momentum=0.5),
             Dropout(0.2),
-            Dense(4, "softsign", init=np.full((5, 4), 0.1), lr_factor=0.5),
+            Dense(4, "softsign", init=np.full((5, 4), 0.1), lr_factor=0.5, decay_factor=2.0),
             LayerNorm("silu", epsilon=1e-3, lr_factor=2.0),
         ],
     },

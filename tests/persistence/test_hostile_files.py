@@ -192,6 +192,7 @@ DESCRIPTIONS = [
     ((*INIT, "parameters", 0, "name"), "__class__", "name must be 'W', got '__class__'"),
     ((*INIT, "parameters", 0, "is_weight"), False, "is_weight must be True"),
     ((*INIT, "parameters", 0, "lr_factor"), {"float": "inf"}, "lr_factor must be at least 0"),
+    ((*INIT, "parameters", 0, "decay_factor"), -1, "decay_factor must be at least 0"),
     ((*INIT, "parameters", 0, "init"), None, "must be of the kind initializer"),
     ((*TRAINER, "step"), -1, "step must be a whole number of at least 0"),
     ((*TRAINER, "n_seen"), 1.5, "n_seen must be a whole number of at least 0"),
@@ -433,10 +434,13 @@ def test_what_is_no_file_is_refused(tmp_path):
 
 def test_an_old_file_without_a_new_argument_has_its_default(files, load):
     raw = changed(files["adam"], ("model", "params", "clip_norm"), DELETE)
-    raw = changed(raw, (*NET, "layers", 0, "config", "lr_factor"), DELETE)
-    model = load(raw)
+    for name in ("lr_factor", "decay_factor"):
+        raw = changed(raw, (*NET, "layers", 0, "config", name), DELETE)
+    model = load(changed(raw, (*INIT, "parameters", 0, "decay_factor"), DELETE))
     assert model.clip_norm is None
     assert model.network_.layers[0].lr_factor == 1.0
+    assert model.network_.layers[0].decay_factor is None
+    assert model.network_.parameter_table[0].decay_factor == 1.0
 
 
 # ---- files that a program has made

@@ -151,8 +151,12 @@ def test_a_decay_that_makes_weights_grow_is_refused(call, rate):
 
 
 def test_the_decay_of_an_optimizer_and_the_rate_of_a_layer_count():
-    for optimizer, factor in ((AdamW(0.1, weight_decay=15.0), 1.0), (SGD(0.1), 4.0)):
-        layers = [Dense(3), Dense(1, lr_factor=factor)]
+    for optimizer, factors in (
+        (AdamW(0.1, weight_decay=15.0), {}),
+        (SGD(0.1), {"lr_factor": 4.0}),
+        (SGD(0.1), {"decay_factor": 4.0}),
+    ):
+        layers = [Dense(3), Dense(1, **factors)]
         net = Network(layers, "squared_error").initialize(8, random_state=0)
         before = net.params.copy()
         with pytest.raises(ValueError, match="weight_decay must be at most"):

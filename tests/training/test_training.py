@@ -213,15 +213,28 @@ def test_frozen_layers_do_not_move(optimizer, X, T):
     np.testing.assert_array_equal(network.state, state)
 
 
-def test_weight_decay_acts_on_weights_only_and_beside_the_gradient(X, T):
-    layers = [Dense(6, "tanh", lr_factor=0.5), BatchNorm(), Dense(2)]
+@pytest.mark.parametrize(
+    ("factors", "expected"),
+    [
+        ({"lr_factor": 0.5}, 0.5),
+        ({"lr_factor": 0.5, "decay_factor": 3.0}, 3.0),
+        ({"lr_factor": 0.5, "decay_factor": 0.0}, 0.0),
+        ({"lr_factor": 0.0, "decay_factor": 1.0}, 1.0),
+        ({"decay_factor": 2.0, "bias_lr_factor": 7.0}, 2.0),
+    ],
+    ids=repr,
+)
+def test_weight_decay_acts_on_weights_only_and_beside_the_gradient(factors, expected, X, T):
+    layers = [Dense(6, "tanh", **factors), BatchNorm(), Dense(2)]
     given = {"batch_size": N, "shuffle": False}
     with_decay, without = make(layers, bias_init="ones"), make(layers, bias_init="ones")
     start = without.params.copy()
     fit(Trainer(with_decay, Adam(0.1), weight_decay=0.2, **given), X, T, max_epochs=1)
     fit(Trainer(without, Adam(0.1), **given), X, T, max_epochs=1)
     for row in without.parameter_table:
-        pull = 0.1 * row.lr_factor * 0.2 * start[row.slice] if row.is_weight else 0
+        pull = (
+            0.1 * {0: expected, 2: 1.0}[row.layer] * 0.2 * start[row.slice] if row.is_weight else 0
+        )
         np.testing.assert_allclose(
             with_decay.params[row.slice], without.params[row.slice] - pull, atol=1e-14
         )
