@@ -40,6 +40,7 @@ __all__ = [
     "PiecewiseLinear",
     "RMSProp",
     "Residual",
+    "TableEncoder",
     "Trainer",
     "__version__",
     "activation",
@@ -56,12 +57,13 @@ __all__ = [
 _MODULES = (
     "activations", "backends", "callbacks", "curvature", "datasets", "descend", "export", "gradcheck",
     "initializers", "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "piecewise",
-    "pytorch", "random", "residual", "schedules", "training", "user_activations", "views",
+    "pytorch", "random", "residual", "schedules", "tables", "training", "user_activations", "views",
 )  # fmt: skip
 
 # Of __all__, what importing minnet does not import.
 _LATER = {
     "persistence": ("load_model", "save_model"),
+    "tables": ("TableEncoder",),
 }
 
 

@@ -1,0 +1,376 @@
+"""A transformer that makes the numbers which networks learn well from out of a table."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from minnet.common.checks import check_dtype
+from minnet.common.entry import KnownKeywords
+from minnet.common.sklearn_versions import validate_data
+from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix
+from minnet.estimators.data import validate_weight
+from minnet.estimators.documentation import DocumentedMixin
+from minnet.piecewise import encode, n_encoded
+from minnet.tables.categorical_features import check_categorical_features
+from minnet.tables.columns import Category, Number, fit_category, fit_number, scaled
+from minnet.tables.reading import Table, read_table
+
+__all__ = ["TableEncoder"]
+
+#: Rows that are encoded at a time: their numbers stay in the processor's cache.
+_BLOCK = 1024
+
+
+class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimator):
+    r"""Numbers, categories and missing values of a table, as networks learn well from them.
+
+    A column of numbers x is scaled by its median and interquartile range, and pulled in smoothly:
+
+    .. math:: z = \frac{s}{\sqrt{1 + (s / 3)^2}}, \qquad s = \frac{x - q_{1/2}}{q_{3/4} - q_{1/4}},
+
+    so that z is nearly s where most of the rows are, and within ±3 for whatever comes. (Where both
+    quartiles are equal, half of the range takes the place of their difference.) Then z becomes z and up to
+    ``bins`` pieces of a line, whose edges are quantiles of z: see :class:`minnet.PiecewiseLinear`.
+    Infinite numbers are z = ±3. A missing one is the median, and where some were missing in ``fit`` a
+    column of its own says so.
+
+    A column of two categories becomes -1 and 1; one of more a column of zeros and ones for each. Missing
+    ones are zeros, and so are those that ``fit`` has not seen, unless it has joined rare ones: then they
+    count as rare. Categories are told apart as Python does it: 1 and 1.0 are one, 1 and "1" are two.
+
+    Columns that say nothing have no output: those that are missing throughout, or the same.
+
+    Parameters
+    ----------
+    bins : int or None, default=32
+        How many pieces a column of numbers has at most: fewer where quantiles are equal. None: z alone.
+    categorical_features : "from_dtype", array-like of str, int or bool, or None, default="from_dtype"
+        Which columns are categories, as :class:`sklearn.ensemble.HistGradientBoostingClassifier` takes it:
+        "from_dtype": those of categories, texts and booleans, by the dtype of a frame's column or, of
+        Python's objects, by their types; names, positions or a mask: these; None: none. Texts, which are
+        no numbers, are categories in any case.
+    max_categories : int or None, default=256
+        How many columns a column becomes at most: of more categories the rarest are joined in one.
+    min_frequency : "auto", int, float or None, default="auto"
+        Categories in fewer rows are joined, if there are two of them: int: rows, or the sum of their
+        weights; float: a share of the rows that are not missing; "auto": 5 rows in columns of more than
+        30 categories.
+    output : {"encoded", "structured", "sparse"}, default="encoded"
+        "structured": z and the codes of categories, -1 for none, before they become pieces and ones: a
+        layer ``PiecewiseLinear(encoder.columns_)`` does the rest, and needs far less memory.
+        "sparse": the encoded matrix in CSR format.
+    dtype : {"float32", "float64"}, default="float32"
+        Of the output. Scales and edges are the same for both.
+
+    Attributes
+    ----------
+    columns_ : list
+        What :class:`minnet.PiecewiseLinear` takes, an entry for each column of the structured output:
+        an array of edges, a number of codes, or None for a column that stays as it is.
+    encodings_ : list of Number and Category
+        What was learned of each column of X: a Number has ``center``, ``scale``, ``edges``, ``varies``
+        and ``indicates_missing``; a Category ``values``, ``codes``, ``n_codes`` and ``infrequent``.
+    n_features_in_, feature_names_in_
+        As in all estimators.
+
+    See Also
+    --------
+    minnet.PiecewiseLinear : The layer that encodes structured output.
+
+    Notes
+    -----
+    Quantiles are those of the known numbers, each a number of the column or the middle of two; a row of
+    weight 2 counts as two rows. Dates are refused: make numbers or categories of them.
+
+    References
+    ----------
+    D. Holzmüller, L. Grinsztajn and I. Steinwart, "Better by default: strong pre-tuned MLPs and boosted
+    trees on tabular data", 2024, arXiv:2407.04491 (scaling and clipping). Y. Gorishniy, I. Rubachev and
+    A. Babenko, "On embeddings for numerical features in tabular deep learning", 2022, arXiv:2203.05556.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from minnet.tables import TableEncoder
+    >>> X = pd.DataFrame({"age": [20, 35, 50, None], "city": ["Rome", "Oslo", "Bonn", "Oslo"]})
+    >>> encoder = TableEncoder(bins=2, output="structured")
+    >>> encoder.fit_transform(X).round(2)
+    array([[-0.49,  0.  ,  2.  ],
+           [ 0.  ,  0.  ,  1.  ],
+           [ 0.49,  0.  ,  0.  ],
+           [ 0.  ,  1.  ,  1.  ]], dtype=float32)
+    >>> encoder.get_feature_names_out()
+    array(['age', 'age_missing', 'city'], dtype=object)
+    >>> encoder.set_params(output="encoded").transform(X[:2]).round(2)
+    array([[-0.49,  0.  ,  0.  ,  0.  ,  0.  ,  0.  ,  1.  ],
+           [ 0.  ,  1.  ,  0.  ,  0.  ,  0.  ,  1.  ,  0.  ]], dtype=float32)
+    >>> encoder.get_feature_names_out()
+    array(['age', 'age_piece1', 'age_piece2', 'age_missing', 'city_Bonn',
+           'city_Oslo', 'city_Rome'], dtype=object)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "bins": [Interval(Integral, 1, None, closed="left"), None],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "max_categories": [Interval(Integral, 2, None, closed="left"), None],
+        "min_frequency": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+            None,
+        ],
+        "output": [StrOptions({"encoded", "structured", "sparse"})],
+        "dtype": "no_validation",  # check_dtype says it in one sentence
+    }
+
+    def __init__(
+        self,
+        *,
+        bins: int | None = 32,
+        categorical_features: ArrayLike | str | None = "from_dtype",
+        max_categories: int | None = 256,
+        min_frequency: float | str | None = "auto",
+        output: str = "encoded",
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self.bins = bins
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+        self.output = output
+        self.dtype = dtype
+
+    def fit(self, X: Matrix, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn scales, edges and categories.
+
+        Parameters
+        ----------
+        X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
+            A frame of pandas, polars or pyarrow, or of a library that speaks their protocols; an array or
+            list, of Python's objects also. Columns of a sparse matrix are numbers.
+        y : None
+            Not used.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows each counts as. Those of weight 0 are left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is no table, or has a column of something else than numbers, texts, booleans and
+            categories, such as dates. The encoder is then as it was.
+        """
+        self._validate_params()
+        check_dtype(self.dtype)
+        table = read_table(X, self)
+        stand_in = copy.copy(self)
+        stand_in.__dict__.pop("feature_names_in_", None)
+        validate_data(stand_in, table.X, reset=True, skip_check_array=True)
+        rows, weight = _weighted_rows(sample_weight, table.n_rows)
+        is_categorical = check_categorical_features(self.categorical_features, table)
+        encodings = [
+            self._fit_category(table, i, rows, weight)
+            if is_categorical[i]
+            else fit_number(table.numbers(i)[rows].astype(np.float64), weight, self.bins)
+            for i in range(table.n_columns)
+        ]
+        self.__dict__.pop("feature_names_in_", None)
+        learned = ("n_features_in_", "feature_names_in_")
+        self.__dict__.update({k: v for k, v in stand_in.__dict__.items() if k in learned})
+        self.encodings_ = encodings
+        self.columns_ = [column for _, _, column in self._parts()]
+        return self
+
+    def _fit_category(
+        self, table: Table, i: int, rows: Array | slice, weight: Array | None
+    ) -> Category:
+        values, codes = table.categories(i)
+        codes = codes[rows]
+        counts = np.bincount(codes + 1, weight, len(values) + 1)
+        seen = np.flatnonzero(counts[1:])
+        return fit_category(
+            [values[k] for k in seen],
+            counts[1:][seen],
+            bool(counts[0]),
+            self.min_frequency,
+            self.max_categories,
+        )
+
+    def _parts(self) -> Iterator[tuple[int, str, Any]]:
+        """Yield the columns of the structured output: of which feature each is, what it says, and how."""
+        for i, encoding in enumerate(self.encodings_):
+            if isinstance(encoding, Category):
+                if encoding.n_codes:
+                    yield i, "category", None if encoding.is_binary else encoding.n_codes
+                continue
+            if encoding.varies:
+                yield i, "number", encoding.edges
+            if encoding.indicates_missing:
+                yield i, "missing", None
+
+    def transform(self, X: Matrix) -> Matrix:
+        """Return the table as numbers.
+
+        Parameters
+        ----------
+        X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
+            With the columns of ``fit``. Those that have no output are not looked at.
+
+        Returns
+        -------
+        ndarray or csr_array of shape (n_samples, n_outputs)
+            Of ``dtype``; a data frame after ``set_output``. A row is the same among others and alone.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is no table, has other columns, or texts in a column that had numbers.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        table = read_table(X, self)
+        validate_data(self, table.X, reset=False, skip_check_array=True)
+        if not self.columns_:
+            raise ValueError(
+                "X must have had a column that varies in fit: they were all constant or missing, so that "
+                "there is nothing to return"
+            )
+        Z = self._structured(table)
+        if self.output == "structured":
+            return Z
+        sizes = [n_encoded(column) for column in self.columns_]
+        starts = np.cumsum([0, *sizes])
+        if self.output == "sparse":
+            return sparse.vstack(
+                [sparse.csr_array(self._encoded(Z[rows], starts)) for rows in _blocks(len(Z))],
+                "csr",
+            )
+        out = np.empty((len(Z), starts[-1]), Z.dtype)
+        for rows in _blocks(len(Z)):
+            self._encoded(Z[rows], starts, out[rows])
+        return out
+
+    def _structured(self, table: Table) -> Array:
+        """Return z and codes."""
+        out = np.empty((table.n_rows, len(self.columns_)), self.dtype)
+        numbers: dict[int, Number] = {}
+        # Pairs: which column of the output is of which number.
+        z_at: list[tuple[int, int]] = []
+        missing_at: list[tuple[int, int]] = []
+        for j, (i, what, _) in enumerate(self._parts()):
+            encoding = self.encodings_[i]
+            if isinstance(encoding, Category):
+                out[:, j] = encoding.encoded(*table.categories(i))
+                continue
+            numbers[i] = encoding
+            (z_at if what == "number" else missing_at).append((j, len(numbers) - 1))
+        if not numbers:
+            return out
+        columns = [table.numbers(i) for i in numbers]
+        center = np.array([number.center for number in numbers.values()])
+        scale = np.array([number.scale for number in numbers.values()])
+        for rows in _blocks(table.n_rows):
+            N = np.stack([column[rows] for column in columns], axis=1, dtype=np.float64)
+            Z, missing = scaled(N, center, scale), np.isnan(N)
+            Z[missing] = 0
+            for places, values in ((z_at, Z), (missing_at, missing)):
+                if places:
+                    j, k = np.transpose(places)
+                    out[rows, j] = values[:, k]
+        return out
+
+    def _encoded(self, Z: Array, starts: Array, out: Array | None = None) -> Array:
+        """Return what PiecewiseLinear makes of structured rows."""
+        if out is None:
+            out = np.empty((len(Z), starts[-1]), Z.dtype)
+        for j, column in enumerate(self.columns_):
+            out[:, starts[j] : starts[j + 1]] = encode(np.ascontiguousarray(Z[:, j]), column)
+        return out
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
+        """Return the names of the columns that ``transform`` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of X, where ``fit`` saw none; otherwise compared with those.
+
+        Returns
+        -------
+        ndarray of shape (n_outputs,)
+            Those of X, with "_missing", "_piece1", or "_" and the category behind.
+        """
+        check_is_fitted(self)
+        names_in = _check_feature_names_in(self, input_features)
+        names: list[str] = []
+        for i, part, column in self._parts():
+            name, encoding = names_in[i], self.encodings_[i]
+            if part == "missing":
+                names.append(f"{name}_missing")
+            elif isinstance(encoding, Category):
+                texts = encoding.names()
+                if encoding.is_binary:
+                    names.append(f"{name}_{texts[1]}")
+                elif self.output == "structured":
+                    names.append(name)
+                else:
+                    names += [f"{name}_{text}" for text in texts]
+            else:
+                names.append(name)
+                if self.output != "structured" and column is not None:
+                    names += [f"{name}_piece{k}" for k in range(1, len(column))]
+        return np.array(_unique(names), dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        # As scikit-learn's own encoders: "string" would mean that a dictionary in a cell is no error.
+        tags.input_tags.categorical = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _weighted_rows(sample_weight: Any, n_rows: int) -> tuple[Array | slice, Array | None]:
+    """Return the rows that count, and their weights."""
+    if sample_weight is None:
+        return slice(None), None
+    weight = validate_weight(sample_weight, np.broadcast_to(0.0, (n_rows, 1)))
+    if not weight.any():
+        raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
+    rows = np.flatnonzero(weight)
+    return rows, weight[rows]
+
+
+def _blocks(n_rows: int) -> Iterator[slice]:
+    return (slice(start, min(start + _BLOCK, n_rows)) for start in range(0, n_rows, _BLOCK))
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Return names with underscores behind those that others have already: a frame needs different ones.
+
+    Examples
+    --------
+    >>> _unique(["a", "b", "a"])
+    ['a', 'b', 'a_']
+    """
+    seen: set[str] = set()
+    unique = []
+    for name in names:
+        while name in seen:
+            name += "_"
+        seen.add(name)
+        unique.append(name)
+    return unique

@@ -1,0 +1,389 @@
+"""Columns of a table, whatever holds it: as numbers with NaN, or as codes of distinct values.
+
+Each library's frames have a class here that knows its dtypes; what is left, Python's objects, is looked at
+value by value.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from importlib.util import find_spec
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+
+from minnet.common.checks import check_sparse
+from minnet.common.frames import is_pandas_frame, is_polars_frame
+from minnet.common.types import Array
+
+__all__ = ["Table", "read_table"]
+
+_NUMBERS: tuple[type, ...] = (Real, Decimal, np.integer, np.floating, np.bool_)
+
+
+class Table(ABC):
+    """A table of ``n_rows`` rows and ``n_columns`` columns with the names ``names``, if they have any."""
+
+    X: Any
+    n_rows: int
+    n_columns: int
+    names: Sequence[Any] | None = None
+
+    @abstractmethod
+    def kind(self, i: int) -> str:
+        """Return what a column has by its dtype: "number", "boolean", "category", "text" or "object"."""
+
+    @abstractmethod
+    def objects(self, i: int) -> list[Any]:
+        """Return the values of a column."""
+
+    def _numbers(self, i: int) -> Array:
+        """Return a column of the kinds "number" and "boolean" as an array, NaN where one is missing."""
+        raise NotImplementedError
+
+    def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
+        """Return values of a column and where among them each row's is, -1 if it is missing."""
+        return distinct(self.objects(i))
+
+    def column(self, i: int) -> str:
+        """Return how errors call a column."""
+        return f"column {i if self.names is None else repr(self.names[i])} of X"
+
+    def role(self, i: int) -> str:
+        """Return what a column is taken for: "number", "boolean", "category" or "text"."""
+        kind = self.kind(i)
+        if kind != "object":
+            return kind
+        types = set(map(type, self.objects(i)))
+        types = {cls for cls in types if not _is_missing_type(cls)}
+        if types and types <= {bool, np.bool_}:
+            return "boolean"
+        if all(issubclass(cls, _NUMBERS) for cls in types):
+            return "number"
+        if all(issubclass(cls, (str, bytes, *_NUMBERS)) for cls in types):
+            return "text"
+        raise self.refused(
+            i, next(v for v in self.objects(i) if not isinstance(v, (str, bytes, *_NUMBERS))
+                    and not _is_missing_type(type(v)))
+        )  # fmt: skip
+
+    def numbers(self, i: int) -> Array:
+        """Return a column of numbers as an array of any real dtype, NaN where one is missing."""
+        role = self.role(i)
+        if role not in ("number", "boolean"):
+            texts = (value for value in self.objects(i) if isinstance(value, (str, bytes)))
+            example = next(texts, None)
+            got = "categories" if example is None else f"texts such as {example!r:.60}"
+            raise ValueError(f"{self.column(i)} must be numbers, as it was in fit, got {got}")
+        if self.kind(i) != "object":
+            return self._numbers(i)
+        values = self.objects(i)
+        if any(map(_is_missing_type, set(map(type, values)) - {type(None)})):
+            values = [np.nan if _is_missing_type(type(value)) else value for value in values]
+        try:
+            return np.array(values, dtype=np.float64)
+        except OverflowError as error:
+            raise ValueError(
+                f"{self.column(i)} must be numbers that a float can hold: {error}"
+            ) from None
+
+    def categories(self, i: int) -> tuple[list[Any], Array]:
+        """Return the distinct values of a column, and where among them each row's is.
+
+        Returns
+        -------
+        values : list of str, int, float or bool
+            Of all others the text.
+        codes : ndarray of shape (n_rows,)
+            -1 where it is missing.
+        """
+        try:
+            found, codes = self._distinct(i)
+        except TypeError:  # not hashable
+            values = self.objects(i)
+            raise self.refused(i, next(v for v in values if type(v).__hash__ is None)) from None
+        index: dict[Any, int] = {}
+        place = [-1 if is_missing(v) else index.setdefault(plain(v), len(index)) for v in found]
+        return list(index), np.array([*place, -1])[codes]
+
+    def refused(self, i: int, value: Any) -> TypeError:
+        """Return the error for a value that is neither number nor category."""
+        return TypeError(
+            f"{self.column(i)} must be numbers, texts, booleans or categories, each argument must be a "
+            f"string or a number, got the {type(value).__name__} {value!r:.60}"
+        )
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value says that there is none: None, NaN, NaT or NA.
+
+    Examples
+    --------
+    >>> [is_missing(value) for value in (None, float("nan"), "", 0)]
+    [True, True, False, False]
+    """
+    if value is None or _is_missing_type(type(value)):
+        return True
+    if isinstance(value, (float, np.floating, Decimal)):
+        return bool(value != value)
+    return isinstance(value, (np.datetime64, np.timedelta64)) and bool(np.isnat(value))
+
+
+def _is_missing_type(cls: type) -> bool:
+    return cls is type(None) or cls.__name__ in ("NAType", "NaTType")
+
+
+def plain(value: Any) -> Any:
+    """Return a category as Python's str, bool, int or float; of others the text."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, (Real, Decimal)) else str(value)
+
+
+def distinct(values: list[Any]) -> tuple[list[Any], Array]:
+    """Return the distinct values of a list, and where among them each is.
+
+    Examples
+    --------
+    >>> distinct(["b", "a", "b"])
+    (['b', 'a'], array([0, 1, 0]))
+    """
+    index: dict[Any, int] = {}
+    codes = [index.setdefault(value, len(index)) for value in values]
+    return list(index), np.array(codes, dtype=np.intp)
+
+
+class _Matrix(Table):
+    """An array of numbers, or of Python's objects."""
+
+    def __init__(self, X: Array) -> None:
+        self.X = X
+        self.n_rows, self.n_columns = X.shape
+
+    def kind(self, i: int) -> str:
+        kind = self.X.dtype.kind
+        return {"O": "object", "U": "text", "S": "text", "b": "boolean"}.get(kind, "number")
+
+    def objects(self, i: int) -> list[Any]:
+        return self.X[:, i].tolist()
+
+    def _numbers(self, i: int) -> Array:
+        return self.X[:, i]
+
+    def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
+        if self.X.dtype.kind not in "biuf":
+            return super()._distinct(i)
+        values, codes = np.unique(self.X[:, i], return_inverse=True)
+        return values.tolist(), codes
+
+
+class _Sparse(_Matrix):
+    """A sparse matrix, whose columns become dense one by one."""
+
+    def __init__(self, X: Any) -> None:
+        check_sparse("X", X)
+        super().__init__(sparse.csc_array(X))
+
+    def _numbers(self, i: int) -> Array:
+        return self.X[:, [i]].toarray().ravel()
+
+    def objects(self, i: int) -> list[Any]:
+        return self._numbers(i).tolist()
+
+    def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
+        values, codes = np.unique(self._numbers(i), return_inverse=True)
+        return values.tolist(), codes
+
+
+class _Pandas(Table):
+    """A DataFrame of pandas."""
+
+    def __init__(self, X: Any) -> None:
+        self.X = X
+        self.n_rows, self.n_columns = X.shape
+        self.names = list(X.columns)
+        self._dtypes = list(X.dtypes)
+
+    def kind(self, i: int) -> str:
+        dtype = self._dtypes[i]
+        kind = getattr(dtype, "kind", "O")
+        name = str(dtype)
+        if name == "category" or name.startswith("dictionary<"):
+            return "category"
+        if kind == "b":
+            return "boolean"
+        if kind in "iuf" or name.startswith(("decimal", "null[")):
+            return "number"
+        if name == "str" or name.startswith(("string", "large_string")):
+            return "text"
+        if kind == "O" and name == "object":
+            return "object"
+        raise _unknown(self, i, name)
+
+    def objects(self, i: int) -> list[Any]:
+        return self.X.iloc[:, i].tolist()
+
+    def _numbers(self, i: int) -> Array:
+        column = self.X.iloc[:, i]
+        if isinstance(self._dtypes[i], np.dtype):
+            return column.to_numpy()
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
+        column = self.X.iloc[:, i]
+        if self._dtypes[i] == "category":
+            return column.cat.categories.tolist(), column.cat.codes.to_numpy()
+        codes, values = sys.modules["pandas"].factorize(column)
+        return values.tolist(), codes
+
+
+class _Polars(Table):
+    """A DataFrame of polars."""
+
+    def __init__(self, X: Any) -> None:
+        self.X = X
+        self.n_rows, self.n_columns = X.shape
+        self.names = list(X.columns)
+        self._dtypes = list(X.dtypes)
+
+    def kind(self, i: int) -> str:
+        dtype = self._dtypes[i]
+        name = str(dtype).partition("(")[0]
+        if dtype.is_numeric() or name == "Null":
+            return "number"
+        kinds = {
+            "Boolean": "boolean", "String": "text", "Binary": "text", "Categorical": "category",
+            "Enum": "category", "Object": "object",
+        }  # fmt: skip
+        if name not in kinds:
+            raise _unknown(self, i, name)
+        return kinds[name]
+
+    def objects(self, i: int) -> list[Any]:
+        return self.X.to_series(i).to_list()
+
+    def _numbers(self, i: int) -> Array:
+        return self.X.to_series(i).cast(sys.modules["polars"].Float64).to_numpy()
+
+
+class _Arrow(Table):
+    """A table of pyarrow."""
+
+    def __init__(self, X: Any) -> None:
+        self.X = X
+        self.n_rows, self.n_columns = X.num_rows, X.num_columns
+        self.names = list(X.schema.names)
+        self._dtypes = list(X.schema.types)
+
+    def kind(self, i: int) -> str:
+        dtype = self._dtypes[i]
+        types = sys.modules["pyarrow"].types
+        kinds = {
+            "number": ("integer", "floating", "decimal", "null"),
+            "boolean": ("boolean",),
+            "category": ("dictionary",),
+            "text": ("string", "large_string", "string_view", "binary", "large_binary"),
+        }
+        for kind, names in kinds.items():
+            if any(getattr(types, f"is_{name}")(dtype) for name in names):
+                return kind
+        raise _unknown(self, i, str(dtype))
+
+    def objects(self, i: int) -> list[Any]:
+        return self.X.column(i).to_pylist()
+
+    def _numbers(self, i: int) -> Array:
+        column = self.X.column(i).cast(sys.modules["pyarrow"].float64(), safe=False)
+        return column.to_numpy(zero_copy_only=False)
+
+
+def _unknown(table: Table, i: int, dtype: str) -> TypeError:
+    cure = ""
+    if dtype.lower().startswith(("date", "time", "duration", "period")):
+        cure = ": make numbers of them, such as days since one of them, or categories, such as the weekday"
+    return TypeError(
+        f"{table.column(i)} must be numbers, texts, booleans or categories, got {dtype}{cure}"
+    )
+
+
+def read_table(X: Any, estimator: Any) -> Table:
+    """Return the table in a data frame, an array, a list or a sparse matrix.
+
+    Raises
+    ------
+    ValueError
+        If it has not two axes, no rows, no columns, or several columns of one name.
+    """
+    table = _of_frame(X)
+    if table is None:
+        return _of_array(X, estimator)
+    names = list(table.names or ())
+    if len(set(names)) < len(names):
+        again = next(name for name in names if names.count(name) > 1)
+        raise ValueError(
+            f"X must have columns of different names, got {again!r} {names.count(again)} times"
+        )
+    shape = table.n_rows, table.n_columns
+    check_array(np.broadcast_to(0.0, shape), ensure_all_finite=False, estimator=estimator)
+    return table
+
+
+def _of_frame(X: Any) -> Table | None:
+    if is_pandas_frame(X):
+        return _Pandas(X)
+    if is_polars_frame(X):
+        return _Polars(X)
+    arrow = _as_arrow(X)
+    return None if arrow is None else _Arrow(arrow)
+
+
+def _as_arrow(X: Any) -> Any:
+    """Return a frame of another library as a table of pyarrow; None if it is none."""
+    by_stream = hasattr(X, "__arrow_c_stream__") and hasattr(X, "schema")
+    if not by_stream and not hasattr(X, "__dataframe__"):
+        return None
+    if find_spec("pyarrow") is None:
+        raise ImportError(
+            f"X must be a data frame of pandas or polars where pyarrow is not installed, got {type(X)}"
+        )
+    import pyarrow as pa
+    from pyarrow import interchange
+
+    return pa.table(X) if by_stream else interchange.from_dataframe(X)
+
+
+def _of_array(X: Any, estimator: Any) -> Table:
+    if isinstance(X, np.ma.MaskedArray):
+        as_numbers = X.dtype.kind in "iuf"
+        values = np.array(X.data, dtype=np.float64 if as_numbers else object)
+        values[np.ma.getmaskarray(X)] = np.nan if as_numbers else None
+        X = values
+    elif isinstance(X, list | tuple):
+        X = _of_list(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "Mm":
+        raise TypeError(
+            "X must be numbers, texts, booleans or categories, got dates: make numbers of them"
+        )
+    X = check_array(X, dtype=None, accept_sparse=True, ensure_all_finite=False, estimator=estimator)
+    return _Sparse(X) if sparse.issparse(X) else _Matrix(X)
+
+
+def _of_list(X: Any) -> Any:
+    """Return rows as an array: of numbers, or of the objects that they have."""
+    try:
+        array = np.asarray(X)
+    except (TypeError, ValueError, OverflowError):
+        return X
+    return np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
