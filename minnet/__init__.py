@@ -56,7 +56,7 @@ __all__ = [
 # Modules whose own names are documented.
 _MODULES = (
     "activations", "backends", "callbacks", "curvature", "datasets", "descend", "export", "gradcheck",
-    "initializers", "lab", "layers", "losses", "mup", "optimizers", "parameter_table", "piecewise",
+    "initializers", "lab", "layers", "losses", "mup", "ntk", "optimizers", "parameter_table", "piecewise",
     "pytorch", "random", "residual", "schedules", "tables", "training", "user_activations", "views",
 )  # fmt: skip
 

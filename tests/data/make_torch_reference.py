@@ -22,6 +22,8 @@ OPTIMIZERS = {
     "momentum": {"kind": "SGD", "learning_rate": 0.05, "momentum": 0.9},
     "nesterov": {"kind": "SGD", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
     "adam": {"kind": "Adam", "learning_rate": 0.01},
+    # what epsilon is compared with depends on the parametrization
+    "adam, no epsilon": {"kind": "Adam", "learning_rate": 0.01, "epsilon": 1e-30},
 }
 
 
@@ -48,6 +50,14 @@ def cases():
     made["l2"] = {"activation": "tanh", "optimizer": "momentum", "alpha": 0.5}
     made["l2.adam"] = {"activation": "relu", "optimizer": "adam", "alpha": 0.5}
     made["adamw"] = {"activation": "tanh", "optimizer": "adam", "weight_decay": 0.3}
+    for name, optimizer in (("adam", "adam, no epsilon"), ("sgd", "nesterov")):
+        made[f"ntk.{name}"] = {
+            "activation": "tanh",
+            "optimizer": optimizer,
+            "hidden": [7, 6],
+            "ntk": True,
+            **({"weight_decay": 0.3} if name == "adam" else {}),
+        }
     made["weights"] = {"activation": "tanh", "optimizer": "adam", "weighted": True, "alpha": 0.1}
     made["clip_norm"] = {"activation": "tanh", "optimizer": "momentum", "clip_norm": 0.2}
     made["clip_value"] = {"activation": "relu", "optimizer": "sgd", "clip_value": 0.05}
@@ -94,7 +104,10 @@ class Model:
     def __init__(self, torch, case):
         self.torch, self.case = torch, case
         arrays = initial_weights(case.get("hidden", [7]))
-        self.W = [torch.tensor(W, requires_grad=True) for W in arrays[::2]]
+        # The parametrization of the neural tangent kernel has W times the root of fan_in.
+        self.roots = [len(W) ** 0.5 if case.get("ntk") else 1.0 for W in arrays[::2]]
+        scaled = zip(self.roots, arrays[::2], strict=True)
+        self.W = [torch.tensor(root * W, requires_grad=True) for root, W in scaled]
         self.b = [torch.tensor(b, requires_grad=True) for b in arrays[1::2]]
         self.norms = []
         if case.get("batch_norm"):
@@ -103,12 +116,15 @@ class Model:
         others = [*self.b, *(p for norm in self.norms for p in norm.parameters())]
         settings = dict(OPTIMIZERS[case["optimizer"]])
         kind, settings["lr"] = settings.pop("kind"), settings.pop("learning_rate")
+        if "epsilon" in settings:
+            settings["eps"] = settings.pop("epsilon")
+        weights, others_of_group = {"params": self.W}, {"params": others}
         if "weight_decay" in case:
             kind = "AdamW"
-            decay = {"params": self.W, "weight_decay": case["weight_decay"]}
-            groups = [decay, {"params": others, "weight_decay": 0.0}]
-        else:
-            groups = [{"params": [*self.W, *others]}]
+            weights["weight_decay"], others_of_group["weight_decay"] = case["weight_decay"], 0.0
+        if case.get("ntk"):
+            others_of_group["lr"] = 0.1 * settings["lr"]
+        groups = [weights, others_of_group]
         self.parameters = [*self.W, *others]
         self.optimizer = getattr(torch.optim, kind)(groups, **settings)
 
@@ -120,11 +136,11 @@ class Model:
 
     def forward(self, Y):
         for i, (W, b) in enumerate(zip(self.W[:-1], self.b[:-1], strict=True)):
-            Z = Y @ W + b
+            Z = Y @ W / self.roots[i] + b
             if self.norms:
                 Z = self.norms[i](Z)
             Y = self.activation(Z)
-        return Y @ self.W[-1] + self.b[-1]
+        return Y @ self.W[-1] / self.roots[-1] + self.b[-1]
 
     def losses(self, Z, T):
         F = self.torch.nn.functional
@@ -170,7 +186,7 @@ class Model:
     def result(self):
         made = {}
         for i, (W, b) in enumerate(zip(self.W, self.b, strict=True)):
-            made[f"W{i}"], made[f"b{i}"] = W, b
+            made[f"W{i}"], made[f"b{i}"] = W / self.roots[i], b
         for i, norm in enumerate(self.norms):
             made[f"gamma{i}"], made[f"beta{i}"] = norm.weight, norm.bias
             made[f"running_mean{i}"], made[f"running_var{i}"] = (

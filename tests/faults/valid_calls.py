@@ -80,6 +80,7 @@ from minnet import (
     layers,
     losses,
     mup,
+    ntk,
     optimizers,
     random,
     residual,
@@ -216,6 +217,9 @@ CALLS = {
     ),
     "GradientCheck": _new(
         minnet.gradcheck.GradientCheck, tolerance=1e-6, errors={}, n_checked={}, n_skipped={}
+    ),
+    "ntk": _new(
+        ntk.ntk, layers=[Dense(8, "relu"), Dense(3)], n_features=4, optimizer="adam", bias_lr_factor=0.1
     ),
     "mup": _new(
         mup.mup, layers=[Dense(8, "relu"), Dense(3)], base_width=4, optimizer="adam", output=True,

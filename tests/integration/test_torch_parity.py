@@ -12,6 +12,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet import SGD, Adam, BatchNorm, Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
+from minnet.ntk import ntk
 
 N_EPOCHS, BATCH_SIZE = 20, 8
 TOLERANCE = {"rtol": 0, "atol": 1e-9}
@@ -47,6 +48,9 @@ def build(case):
         else:
             layers.append(Dense(W.shape[1], case["activation"]))
     layers.append(Dense(weights[-1].shape[1]))
+    if case.get("ntk"):
+        kind = "adam" if OPTIMIZERS[case["optimizer"]]["kind"] == "Adam" else "sgd"
+        layers = ntk(layers, len(weights[0]), kind)
     loss, alpha = case.get("loss", "log_loss"), case.get("alpha", 0.0)
     network = Network(layers, loss, init=weights, bias_init=biases, alpha=alpha)
     return network.initialize(len(weights[0]), random_state=0)
