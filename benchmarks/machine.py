@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["describe", "load"]
+__all__ = ["commit", "cpu_name", "describe", "load"]
 
 PACKAGES = (
     "minnet-learn",
@@ -21,7 +21,7 @@ PACKAGES = (
 )
 
 
-def _cpu():
+def cpu_name():
     """Return the CPU's name, family and model."""
     try:
         text = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
@@ -46,8 +46,8 @@ def _caches():
     return ", ".join(found)
 
 
-def _commit():
-    """Return the commit that the installed minnet was built from: `make bench` notes it."""
+def commit():
+    """Return the commit that the installed minnet was built from: the Makefile notes it."""
     try:
         return (Path(sys.prefix) / "stamps" / "minnet").read_text().strip() or "unknown"
     except OSError:
@@ -66,8 +66,8 @@ def describe(threads, blas, packages=PACKAGES):
     now = datetime.datetime.now(datetime.UTC)
     lines = [
         f"Date: {now:%Y-%m-%d %H:%M} UTC",
-        f"Machine: {_cpu()}, {cpus} CPUs, caches {_caches() or 'unknown'}, {platform.platform()}",
-        f"Versions: Python {platform.python_version()}, {versions}; minnet from commit {_commit()}",
+        f"Machine: {cpu_name()}, {cpus} CPUs, caches {_caches() or 'unknown'}, {platform.platform()}",
+        f"Versions: Python {platform.python_version()}, {versions}; minnet from commit {commit()}",
         f"Threads: {threads} (`OMP_NUM_THREADS={threads}`, `torch.set_num_threads`, affinity); BLAS: "
         f"{'; '.join(blas) or 'not asked'}",
     ]
