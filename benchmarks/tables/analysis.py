@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 __all__ = ["METRICS", "OFFSET", "compare", "corrected_t_test", "frame", "geometric_mean", "interval",
-           "mean_ranks", "ratios", "verdicts"]  # fmt: skip
+           "mean_ranks", "pairs", "ratios"]  # fmt: skip
 
 # Added to both sides of a ratio of errors and losses, so that zero can be divided by.
 OFFSET = 0.001
@@ -35,18 +35,22 @@ def frame(lines, threads=1):
 
 def pairs(data, model, base, metric):
     """Return what two contestants came to on the splits that both have: index (table, split)."""
-    wide = data[data["model"].isin([model, base]) & ~data["failed"]]
-    wide = wide.pivot_table(index=["table", "split"], columns="model", values=metric)
-    if model not in wide or base not in wide:
-        return pd.DataFrame({model: [], base: []}, index=pd.MultiIndex.from_arrays([[], []]))
-    return wide[[model, base]].dropna()
+    ok = data[~data["failed"]]
+    sides = [
+        ok[ok["model"] == name].set_index(["table", "split"])[metric] for name in (model, base)
+    ]
+    return pd.concat(sides, axis=1, keys=[model, base], join="inner").dropna()
 
 
 def ratios(data, model, base, metric):
     """Return, by table, the ratio of two means over splits."""
-    means = pairs(data, model, base, metric).groupby(level=0).mean()
+    return _ratios(pairs(data, model, base, metric), metric)
+
+
+def _ratios(both, metric):
     offset = OFFSET if metric in METRICS else 0.0  # times have none
-    return (means[model] + offset) / (means[base] + offset)
+    means = both.groupby(level=0).mean() + offset
+    return means.iloc[:, 0] / means.iloc[:, 1]
 
 
 def geometric_mean(values):
@@ -78,29 +82,29 @@ def corrected_t_test(differences, n_train, n_test):
     return float(2 * stats.t.sf(abs(t), k - 1))
 
 
-def verdicts(data, model, base, metric, level=0.05):
-    """Return the tables on which a contestant is better, and worse, than another by that test."""
+def _verdicts(data, both, level=0.05):
+    """Return the tables on which one is better, and worse, than the other by that test."""
+    sizes = data[~data["failed"]].groupby("table")[["n_train", "n_test"]].first()
     better, worse = [], []
-    for table, of_table in pairs(data, model, base, metric).groupby(level=0):
-        sizes = data[(data["table"] == table) & ~data["failed"]].iloc[0]
-        differences = of_table[model] - of_table[base]
-        if corrected_t_test(differences, sizes["n_train"], sizes["n_test"]) < level:
+    for table, of_table in both.groupby(level=0):
+        differences = of_table.iloc[:, 0] - of_table.iloc[:, 1]
+        if corrected_t_test(differences, *sizes.loc[table]) < level:
             (better if differences.mean() < 0 else worse).append(table)
     return better, worse
 
 
 def compare(data, model, base, metric):
     """Return a dict of what can be said of two contestants; None where no table has both."""
-    values = ratios(data, model, base, metric)
-    if not len(values):
+    both = pairs(data, model, base, metric)
+    if not len(both):
         return None
-    better, worse = verdicts(data, model, base, metric)
-    logs = np.log(values)
-    p = stats.wilcoxon(logs).pvalue if len(values) > 1 and np.any(logs != 0) else float("nan")
+    values = _ratios(both, metric)
+    better, worse = _verdicts(data, both)
+    p = stats.wilcoxon(np.log(values)).pvalue if (values != 1).any() else 1.0
     return {
-        "tables": len(values), "pairs": len(pairs(data, model, base, metric)),
-        "mean": geometric_mean(values), "interval": interval(values), "median": float(np.median(values)),
-        "lower": int((values < 1).sum()), "better": better, "worse": worse, "wilcoxon": float(p),
+        "tables": len(values), "pairs": len(both), "mean": geometric_mean(values),
+        "interval": interval(values), "median": float(np.median(values)), "wilcoxon": float(p),
+        "lower": int((values < 1).sum()), "better": better, "worse": worse,
     }  # fmt: skip
 
 

@@ -124,7 +124,7 @@ OTHERS = {
     "Schooling": (pydataset, ("Schooling", "wage76"), {"log": True, "drop": ("lwage76",)}),
 }  # fmt: skip
 TABLES = DEVELOPMENT | OTHERS
-GROUPS = {"development": tuple(DEVELOPMENT), "others": tuple(OTHERS)}
+GROUPS = {"development": tuple(DEVELOPMENT), "other": tuple(OTHERS)}
 
 
 def load(name):
