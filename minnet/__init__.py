@@ -21,7 +21,7 @@ from minnet.optimizers import SGD, Adam, AdamW, RMSProp
 from minnet.piecewise import PiecewiseLinear
 from minnet.pretraining import pretrain
 from minnet.residual import Residual
-from minnet.training import Trainer
+from minnet.training import EnsembleTrainer, Trainer
 from minnet.transfer import copy_weights
 from minnet.user_activations import activation
 
@@ -32,6 +32,7 @@ __all__ = [
     "BatchNorm",
     "Dense",
     "Dropout",
+    "EnsembleTrainer",
     "LayerNorm",
     "MinNetClassifier",
     "MinNetRegressor",
@@ -57,7 +58,8 @@ __all__ = [
 _MODULES = (
     "activations", "backends", "callbacks", "curvature", "datasets", "descend", "export", "gradcheck",
     "initializers", "lab", "layers", "losses", "mup", "ntk", "optimizers", "parameter_table", "piecewise",
-    "pytorch", "random", "residual", "schedules", "tables", "training", "user_activations", "views",
+    "pytorch", "random", "residual", "schedules", "tables", "temperature", "training",
+    "user_activations", "views",
 )  # fmt: skip
 
 # Of __all__, what importing minnet does not import.

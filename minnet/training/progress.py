@@ -54,11 +54,13 @@ class Progress(Callback):
         Of the training: what 100 % are. It may end before.
     X : array or sparse matrix, default=None
         The rows of an epoch; None where they come in parts.
+    n_rows : int, default=None
+        How many rows an epoch has, where several networks are trained on those of ``X``.
     """
 
-    def __init__(self, max_epochs: int, X: Matrix | None = None) -> None:
+    def __init__(self, max_epochs: int, X: Matrix | None = None, n_rows: int | None = None) -> None:
         self._max_epochs = max_epochs
-        self._n_rows = None if X is None else X.shape[0]  # of an epoch
+        self._n_rows = n_rows or (None if X is None else X.shape[0])  # of an epoch
         self._dense = X is not None and not sparse.issparse(X)
         self._bar: Any = None
 

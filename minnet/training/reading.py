@@ -124,13 +124,13 @@ class InMemory:
     begins_anew = True  # with each epoch
 
     def __init__(self, data: Batch) -> None:
-        self._data = data
+        self.data = data
         self.X = data[0]
 
     @property
     def rows(self) -> tuple[Matrix, Array | None]:
         """Inputs and their weights."""
-        return self._data[0], self._data[2]
+        return self.data[0], self.data[2]
 
     def __enter__(self) -> Self:
         return self
@@ -141,7 +141,7 @@ class InMemory:
     def epoch(self, run: Run) -> Iterator[Batch]:
         """Iterate over what is left of the epoch."""
         if not run.part:
-            yield self._data
+            yield self.data
 
     def digest(self) -> dict[str, str]:
         """Return shapes, and numbers that other data do not have, but for one chance in 2**32.
@@ -149,7 +149,7 @@ class InMemory:
         All of the data are looked at: it takes about a second a gigabyte, and no copy.
         """
         names = ("X", "y", "sample_weight")
-        return {name: _described(given) for name, given in zip(names, self._data, strict=True)}
+        return {name: _described(given) for name, given in zip(names, self.data, strict=True)}
 
 
 def _described(given: Any) -> str:

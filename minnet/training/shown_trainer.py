@@ -18,7 +18,7 @@ class ShownTrainer(Shown):
     optimizer: Any
     batch_size: int
     n_epochs: int
-    n_steps: int
+    n_steps: Any  # an int; of an ensemble it is counted when it is read
     loss_curve: list[float]
     validation_loss_curve: list[float]
     validation_scores: list[float]
@@ -31,13 +31,16 @@ class ShownTrainer(Shown):
         }
         return {name: values for name, values in curves.items() if len(values)}
 
-    def _title(self) -> str:
+    def _size(self) -> str:
         n = len(self.network.layers)
         n_parameters = sum(math.prod(row.shape) for row in self.network.parameter_table)
-        size = f"{n} layer{'s' * (n != 1)}, {n_parameters:,} parameters"
+        return f"{n} layer{'s' * (n != 1)}, {n_parameters:,} parameters"
+
+    def _title(self) -> str:
+        size = self._size()
         epochs = f"{self.n_epochs:,} epoch{'s' * (self.n_epochs != 1)}"
         last = [f"{name} {values[-1]:.4g}" for name, values in self._curves().items()]
-        return ", ".join([f"Trainer of {size}; after {epochs} and {self.n_steps:,} steps", *last])
+        return ", ".join([f"{type(self).__name__} of {size}; after {epochs} and {self.n_steps:,} steps", *last])
 
     def _with(self) -> str:
         return f"optimizer {self.optimizer!r:.200}, batch_size {self.batch_size}"

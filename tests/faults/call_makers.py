@@ -20,6 +20,7 @@ from minnet import (
     BatchNorm,
     Dense,
     Dropout,
+    EnsembleTrainer,
     MinNetClassifier,
     MinNetRegressor,
     Network,
@@ -158,6 +159,28 @@ def _trainer_fit():
     arguments = {"X": X.copy(), "T": CLASS.copy(), "sample_weight": WEIGHT.copy(), "max_epochs": 2}
     more = {"validate": lambda network: 0.5, "early_stopping": True, "callbacks": ()}
     return Call(trainer.fit, {**arguments, **more}, trainer.network)
+
+
+def _new_ensemble():
+    parameters = inspect.signature(EnsembleTrainer).parameters.items()
+    arguments = {name: p.default for name, p in parameters if name != "networks"}
+    networks = [_network(Dense(5, "tanh")) for _ in range(2)]
+
+    def train(networks, **given):
+        held = [np.arange(5)] * 2 if given["scoring"] else None
+        EnsembleTrainer(networks, **given).fit(X, CLASS, held=held, max_epochs=2)
+
+    return Call(train, {"networks": networks, **arguments})
+
+
+def _ensemble_fit():
+    networks = [_network(Dense(5, "tanh")) for _ in range(2)]
+    trainer = EnsembleTrainer(networks, scoring="refinement", batch_size=10)
+    rows = [np.arange(len(X)), np.arange(10)]
+    arguments = {"X": X.copy(), "T": CLASS.copy(), "sample_weight": WEIGHT.copy(), "max_epochs": 2}
+    return Call(
+        trainer.fit, {**arguments, "rows": rows, "held": rows, "callbacks": ()}, networks[0]
+    )
 
 
 @functools.cache

@@ -24,7 +24,11 @@ from call_makers import (
     _activation,
     _classifier,
     _drawn,
+<<<<<<< HEAD
     _encoder,
+=======
+    _ensemble_fit,
+>>>>>>> d4a6c04 (EnsembleTrainer: networks of one architecture, each trained and scored on rows of its own; best_temperature: the least log loss of logits)
     _fit,
     _history,
     _idx_file,
@@ -35,6 +39,7 @@ from call_makers import (
     _nested,
     _network,
     _new,
+    _new_ensemble,
     _new_trainer,
     _of,
     _on_network,
@@ -197,6 +202,12 @@ CALLS = {
     "Trainer.fit": _trainer_fit,
     "Trainer.run_epoch": lambda: Call(
         _trainer().run_epoch, {"X": X.copy(), "T": CLASS.copy(), "sample_weight": WEIGHT.copy()}
+    ),
+    "EnsembleTrainer": _new_ensemble,
+    "EnsembleTrainer.fit": _ensemble_fit,
+    "best_temperature": _new(
+        minnet.temperature.best_temperature, Z=[[2.0, 0.0], [0.5, 0.0]], T=np.array([0, 1]),
+        output="softmax", sample_weight=[1.0, 2.0],
     ),
     "EarlyStopping.is_finite": lambda: Call(_trainer().is_finite),
     "minimize_lbfgs": _with_network(

@@ -1,0 +1,599 @@
+"""Several networks of one architecture, trained at the same time."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from minnet.backends import check_backend, check_n_threads
+from minnet.common.callers import level_of_user
+from minnet.common.checks import check_verbose, check_whole
+from minnet.common.entry import KnownKeywords, entry
+from minnet.common.fields import checked, count, curve, flag, number, one_of, optional, real, whole
+from minnet.common.types import ArrayLike, Matrix
+from minnet.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from minnet.network import Network
+from minnet.optimizers import Optimizer, get_optimizer
+from minnet.schedules import Adaptive, Schedule, get_schedule
+from minnet.training.call import Call
+from minnet.training.callback import Callback, StopTraining
+from minnet.training.cut import check_batch_size, check_n_rows
+from minnet.training.divergence import divergence
+from minnet.training.ensemble_checks import check_networks, check_rows
+from minnet.training.member import Member, Work, parts
+from minnet.training.members import MembersInTurn
+from minnet.training.progress import Progress
+from minnet.training.reading import InMemory
+from minnet.training.run import Run
+from minnet.training.shown_trainer import ShownTrainer
+
+__all__ = ["EnsembleTrainer"]
+
+# So many steps of each network, at most, where several epochs are run at once: their rates are made
+# before.
+_STEPS_AT_ONCE = 2**15
+
+
+class EnsembleTrainer(ShownTrainer, KnownKeywords):
+    """Trains several networks of one architecture at the same time, each on rows of its own.
+
+    Each gets the same bits as from a :class:`minnet.Trainer` of its own, on the backend "cython" for any
+    number of threads. On it the steps of all networks are one compiled call, in which each thread takes
+    the steps of one network at a time: without waiting for each other, two threads train five small
+    networks almost twice as fast as one, where the steps of a single one have too little in them to be
+    split. More threads than networks have nothing to do. Other backends, sparse rows and parts that
+    cannot be compiled train one network after the other.
+
+    Parameters
+    ----------
+    networks : list of Network
+        Initialized, with equal layers, loss and ``alpha``; their parameters change in place.
+    optimizer : str or Optimizer, default="adam"
+        Copied for each.
+    batch_size : int, default=32
+        As for :class:`minnet.Trainer`.
+    learning_rate : str, callable or Schedule, default="constant"
+        "constant", "invscaling", a schedule such as :class:`minnet.optimizers.Cosine`, or a function of
+        the step. Not "adaptive": no stall is looked for.
+    shuffle : bool, default=True
+        Visit the rows in a new random order in each epoch, each network by its own key.
+    clip_value, clip_norm : float or None, default=None
+        Clipping of the gradient, by element and by norm.
+    weight_decay : float, default=0.0
+        Decoupled weight decay, added to that of the optimizer.
+    scoring : {"loss", "refinement"} or None, default=None
+        What is measured on ``held`` rows after each epoch, the higher the better: minus their mean loss,
+        or minus the log loss at the temperature that fits them best
+        (:func:`minnet.temperature.best_temperature`).
+    keep : {"best", "last"}, default="best"
+        Which weights a network with held rows ends with: those of the epoch with the best score, the
+        earliest of equals, or those of the last one. Others end with their last ones.
+    joint : bool, default=False
+        With ``keep="best"``, whether all networks end with the same epoch: that in which the mean score
+        of all held rows is best, where the score of a few rows is noisy.
+    backend : str, default="auto"
+        What runs the training; "auto" takes the first that is installed.
+    n_threads : int or None, default=None
+        Threads, of which each trains a network; None takes as many as the machine has, at most one a
+        network. Where networks are trained in turn it is that of :class:`minnet.Trainer`.
+    verbose : bool or int, default=False
+        As for :class:`minnet.Trainer`.
+
+    Attributes
+    ----------
+    networks : list of Network
+    loss_curves, validation_scores_of : list of list of float
+        For each network the mean objective, and the score of its held rows, of each epoch; NaN where
+        there is none, as after a network has diverged.
+    best_epochs : list of int
+        The epoch, from 1 on, with the best score of each network, of the last call of ``fit``; 0 where
+        none was better than the weights that it began with, or none is scored.
+    best_scores : list of float
+        Their scores.
+    best_epoch, best_score : int, float
+        The epoch with the best mean score, and this.
+    loss_curve, validation_scores, validation_loss_curve : list of float
+        Means over the networks for each epoch, those of held rows weighted as the rows are. With folds as
+        held rows they are out-of-fold scores.
+    n_epochs : int
+        Over all calls.
+    n_steps, n_seen : int
+        Steps and samples of all networks together.
+    run : Run or None
+        Where a training is that goes on at present: what callbacks read.
+
+    See Also
+    --------
+    minnet.Trainer : One network, with stalls that end the training, and streams.
+
+    Notes
+    -----
+    Callbacks are called as by a :class:`minnet.Trainer`, with means over the networks. ``n_steps`` counts
+    the steps of all of them: a pause that a callback asks for comes when so many are made, or a few more.
+    Where there are callbacks, all networks wait for the last one at the end of each epoch. Scores that are made compiled and those of other backends differ in the last digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import Dense, EnsembleTrainer, Network
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 3))
+    >>> y = (X[:, 0] + rng.normal(size=200) > 0).astype(int)
+    >>> folds = np.arange(200) % 4
+    >>> networks = [
+    ...     Network([Dense(16, "tanh"), Dense(2)]).initialize(3, random_state=i) for i in range(4)
+    ... ]
+    >>> trainer = EnsembleTrainer(networks, scoring="loss")
+    >>> trainer = trainer.fit(
+    ...     X,
+    ...     y,
+    ...     rows=[np.flatnonzero(folds != i) for i in range(4)],
+    ...     held=[np.flatnonzero(folds == i) for i in range(4)],
+    ...     max_epochs=20,
+    ... )
+    >>> trainer.n_epochs, trainer.n_steps
+    (20, 400)
+    >>> P = np.mean([network.predict(X) for network in networks], axis=0)  # all of them together
+    >>> P.shape
+    (200, 2)
+    """
+
+    batch_size: int = whole()
+    shuffle: bool = flag()
+    clip_value: float | None = optional(number(0, left=False))
+    clip_norm: float | None = optional(number(0, left=False))
+    weight_decay: float = real(0)
+    scoring: str | None = optional(one_of("loss", "refinement"))
+    keep: str = one_of("best", "last")
+    joint: bool = flag()
+    backend: str = checked(check_backend)
+    n_threads: int | None = checked(check_n_threads)
+    verbose: int = checked(check_verbose)
+    n_epochs: int = count()
+    n_seen: int = count()
+    best_score: float = number(-np.inf)
+    best_epoch: int = count()
+    loss_curve: list[float] = curve()
+    validation_scores: list[float] = curve()
+    validation_loss_curve: list[float] = curve()
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        optimizer: str | Optimizer = "adam",
+        *,
+        batch_size: int = 32,
+        learning_rate: str | Callable[[int], float] | Schedule = "constant",
+        shuffle: bool = True,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        weight_decay: float = 0.0,
+        scoring: str | None = None,
+        keep: str = "best",
+        joint: bool = False,
+        backend: str = "auto",
+        n_threads: int | None = None,
+        verbose: int = False,
+    ) -> None:
+        self.networks = check_networks(networks)
+        self.schedule = get_schedule(learning_rate)
+        if isinstance(self.schedule, Adaptive):
+            raise ValueError(
+                "learning_rate must not be 'adaptive' for an EnsembleTrainer, which looks for no stall"
+            )
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.clip_value = clip_value
+        self.clip_norm = clip_norm
+        self.weight_decay = weight_decay
+        self.scoring = scoring
+        self.keep = keep
+        self.joint = joint
+        self.backend = backend
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.n_epochs = self.n_seen = 0
+        self.loss_curve, self.validation_scores, self.validation_loss_curve = [], [], []
+        self.run: Run | None = None
+        self.members = []
+        for network in self.networks:
+            own = copy.deepcopy(get_optimizer(optimizer))
+            own.prepare(network.params)
+            self.members.append(Member(network, own, self.schedule))
+        self.best_score, self.best_epoch = -np.inf, 0
+        self._runner: Any = None
+        self._made_for: tuple[Any, ...] = ()
+        self._call: Any = None
+        self._busy = threading.Lock()
+        self._make_runner()
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("_runner", "_made_for", "_call", "_busy")
+        return {name: value for name, value in vars(self).items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _runner=None, _made_for=(), _call=None, _busy=threading.Lock())
+
+    # ---- what callbacks read, as of a Trainer
+
+    @property
+    def network(self) -> Network:
+        """The first network."""
+        return self.networks[0]
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer of the first network."""
+        return self.members[0].optimizer
+
+    @property
+    def initial_rate(self) -> float:
+        """The learning rate of the optimizer at the beginning."""
+        return self.members[0].initial_rate
+
+    @property
+    def n_steps_before(self) -> int:
+        """Steps of the first network that its optimizer does not count."""
+        return self.members[0].n_steps_before
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of all networks."""
+        return sum(member.n_steps_before + member.optimizer.step for member in self.members)
+
+    @property
+    def loss_curves(self) -> list[list[float]]:
+        """The mean objective of each epoch, for each network."""
+        return [list(member.loss_curve) for member in self.members]
+
+    @property
+    def validation_scores_of(self) -> list[list[float]]:
+        """The score of each epoch, for each network."""
+        return [list(member.validation_scores) for member in self.members]
+
+    @property
+    def best_epochs(self) -> list[int]:
+        """The epoch with the best score, for each network."""
+        return [member.best_epoch for member in self.members]
+
+    @property
+    def best_scores(self) -> list[float]:
+        """The best score, for each network."""
+        return [member.best_score for member in self.members]
+
+    @property
+    def backend_in_use(self) -> Any:
+        """Return the name of the backend whose code took the steps; None after unpickling."""
+        return None if self._runner is None else self._runner.name_in_use
+
+    def _size(self) -> str:
+        return f"{len(self.networks)} networks, each of {super()._size()}"
+
+    # ---- one call
+
+    @entry
+    def fit(
+        self,
+        X: Matrix,
+        T: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        rows: Sequence[ArrayLike | None] | None = None,
+        held: Sequence[ArrayLike | None] | None = None,
+        max_epochs: int = 200,
+        callbacks: Sequence[Callback | Callable[[EnsembleTrainer], Any]] = (),
+    ) -> Self:
+        """Train all networks for so many epochs; a later call goes on where the last one stopped.
+
+        Parameters
+        ----------
+        X, T, sample_weight
+            As :meth:`minnet.Network.loss_and_grad` takes them. They are shared: no network has a copy.
+        rows : list of array-like of int, or None, default=None
+            For each network the rows of X that it is trained on: their numbers, which may occur several
+            times, or a mask. None, here or in the list: all.
+        held : list of array-like of int, or None, default=None
+            For each network the rows of X that it is scored on after each epoch; None in the list: this
+            one is not scored.
+        max_epochs : int, default=200
+            Passes of each network over its rows.
+        callbacks : sequence of Callback or callable, default=()
+            As for :meth:`minnet.Trainer.fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If data do not fit, or if a network's parameters or loss become NaN or infinite and it has no
+            best epoch to come back to.
+        RuntimeError
+            If this trainer is in training already.
+        KeyboardInterrupt
+            As :meth:`minnet.Trainer.fit`.
+
+        Warns
+        -----
+        UserWarning
+            If Ctrl-C or a callback ended the training early.
+        ConvergenceWarning
+            If a network has diverged and ends with its best epoch, or if none of its scores is a number.
+        """
+        check_whole("max_epochs", max_epochs)
+        if not isinstance(X, InMemory):  # an estimator's data are checked
+            X = InMemory(self.network.check_batch(X, T, sample_weight))
+        call = Call(X, None, callbacks)
+        with self._alone(call):
+            work = self._begin_members(call, rows, held)
+            if self.verbose == 1:
+                n_rows = sum(member.n_rows for member in self.members)
+                call.callbacks.append(Progress(max_epochs, call.source.X, n_rows))
+            try:
+                self._begin(call, work)
+                self._train_until_stopped(call, work, max_epochs)
+                for callback in call.callbacks:
+                    callback.end(self)
+            except BaseException:
+                for callback in call.callbacks:
+                    callback.abort(self)
+                raise
+            self._end(call, work)
+        return self
+
+    @contextlib.contextmanager
+    def _alone(self, call: Call) -> Iterator[None]:
+        """Keep other calls out until this one has ended."""
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                "an EnsembleTrainer must not be in training already when it is told to train, got a call "
+                "from a callback or another thread: let it end first, or make another one"
+            )
+        try:
+            self._call = call
+            yield
+        finally:
+            self.run = self._call = None
+            self._busy.release()
+
+    def _begin_members(self, call: Call, rows: Any, held: Any) -> Work:
+        """Give each member its rows, or say what is wrong with them."""
+        X, T, weights = call.source.data
+        check_batch_size(self.network, self.batch_size)
+        if (held is None) != (self.scoring is None):
+            raise ValueError(
+                "held must be given where scoring is, and only there, got "
+                f"scoring={self.scoring!r} {'without' if held is None else 'beside'} it"
+            )
+        log_loss = SoftmaxCrossEntropy, SigmoidCrossEntropy
+        if self.scoring == "refinement" and not isinstance(self.network.loss_, log_loss):
+            raise ValueError(
+                "scoring must be 'loss' for a network whose loss is no log loss, got 'refinement' for "
+                f"{self.network.loss_!r}"
+            )
+        n = len(self.networks)
+        all_rows, all_held = (
+            check_rows(*each, n, X.shape[0]) for each in (("rows", rows), ("held", held))
+        )
+        for i, member in enumerate(self.members):
+            member.take_rows(all_rows[i], all_held[i], weights, X.shape[0], self.batch_size)
+            for name, total in (("rows", member.weight_sum), ("held", member.held_weight)):
+                if not total > 0 and (name == "rows" or member.held is not None):
+                    raise ValueError(f"sample_weight must not be all zero in {name}[{i}]")
+            some = all_rows[i]
+            check_n_rows(
+                self.network,
+                np.empty((member.n_rows, 0)),
+                weights if weights is None or some is None else weights[some],
+            )
+        return Work(
+            X, T, weights, self.scoring, self.keep == "best" and not self.joint,
+            self.shuffle, self.clip_value, self.clip_norm, self.weight_decay, call.interrupts,
+        )  # fmt: skip
+
+    def _begin(self, call: Call, work: Work) -> None:
+        """Get ready, the callbacks too."""
+        runner = self._make_runner()
+        for member in self.members:
+            member.begin(self._keeps(member))
+        self.best_score, self.best_epoch = -np.inf, 0
+        if self.n_epochs and self.scoring is not None:  # the weights that are there take part
+            for member, scored in zip(self.members, runner.score(self.members, work), strict=True):
+                if scored is not None and scored[0] > -np.inf:
+                    member.best_score = scored[0]
+            self.best_score = max(-np.inf, self._mean_score([m.best_score for m in self.members]))
+        call.next_steps = [None] * len(call.callbacks)
+        self._paused_at = -1
+        self.run = Run(first_score=len(self.validation_scores))
+        for callback in call.callbacks:
+            callback.begin(self)
+
+    def _keeps(self, member: Member) -> bool:
+        """Return whether a member keeps its best weights."""
+        scored = [each.held is not None for each in (self.members if self.joint else [member])]
+        return self.keep == "best" and any(scored)
+
+    def _mean_score(self, scores: Sequence[float]) -> float:
+        """Return the mean over the members that are scored, each by the weight of its held rows."""
+        total = sum(member.held_weight for member in self.members)
+        scored = [member.held is not None for member in self.members]
+        shares = [member.held_weight / total for member in self.members]
+        return float(sum(w * x for w, x, s in zip(shares, scores, scored, strict=True) if s))
+
+    def _train_until_stopped(self, call: Call, work: Work, max_epochs: int) -> None:
+        """Train for epochs until there is a reason to stop."""
+        run = self.run
+        assert run is not None
+        with call.interrupts:
+            try:
+                while run.stopped is None and run.n_epochs < max_epochs:
+                    self._run_epochs(call, work, max_epochs - run.n_epochs)
+                if run.stopped is None:
+                    run.stopped = "max_epochs"
+            except StopTraining as stop:
+                run.stopped = "callback"
+                said = str(stop) or "Training ended by a callback."
+                warnings.warn(said, stacklevel=level_of_user())
+            except KeyboardInterrupt as interrupt:
+                if call.interrupts.end_all:
+                    raise
+                run.stopped = "interrupted"
+                said = str(interrupt) or "Training interrupted by user."
+                warnings.warn(said, stacklevel=level_of_user())
+
+    # ---- one epoch, or several if nobody looks at each
+
+    def _run_epochs(self, call: Call, work: Work, n_epochs: int) -> None:
+        """Train for an epoch or for what is left of one that is resumed; for several without callbacks."""
+        run, runner = self.run, self._make_runner()
+        assert run is not None
+        active = [member for member in self.members if not member.diverged]
+        for callback in call.callbacks:
+            callback.begin_epoch(self)
+        if call.callbacks or self.joint or not runner.takes_several:
+            n_epochs = 1
+        longest = max(member.cut.n_steps for member in active)
+        n_epochs = max(1, min(n_epochs, _STEPS_AT_ONCE // longest))
+        stops: list[int] | None = []
+        while stops is not None:
+            stops = parts(active, self._pause(call))
+            before = self.n_steps
+            with call.interrupts.held():
+                runner.advance(active, n_epochs, stops, work)
+                run.losses = [losses for member in active for losses in member.losses]
+                run.start += self.n_steps - before
+                if stops is None and not call.interrupts.came:
+                    self._note_epochs(active, n_epochs)
+        reason = self._end_epoch(call, active, n_epochs)
+        with call.interrupts.held():
+            run.ending_epoch, run.stopped = False, reason
+
+    def _pause(self, call: Call) -> float:
+        """Let the callbacks whose step it is do their work; return after how many steps to pause next."""
+        before, now = self._paused_at, self.n_steps
+        self._paused_at = now
+        for callback, step in zip(call.callbacks, call.next_steps, strict=True):
+            # What a callback said last counts too: it may name the step after this one by now.
+            named = [step, callback.next_step(self)]
+            if any(each is not None and before < each <= now for each in named):
+                callback.at_step(self)
+        call.next_steps[:] = [callback.next_step(self) for callback in call.callbacks]
+        later = [step - now for step in call.next_steps if step is not None]
+        return min([np.inf, *(step for step in later if step > 0)])
+
+    def _note_epochs(self, active: Sequence[Member], n_epochs: int) -> None:
+        """Note the epochs that are over: what callbacks read of them."""
+        run = self.run
+        assert run is not None
+        for _ in range(n_epochs):
+            took_part = [m for m in active if len(m.loss_curve) > self.n_epochs]
+            if not took_part:
+                break  # the last of them has diverged
+            for member in self.members:
+                if len(member.loss_curve) <= self.n_epochs:
+                    member.skip_epoch()
+            self.loss_curve.append(_mean([m.loss_curve[self.n_epochs] for m in took_part]))
+            if self.scoring is not None:
+                self._note_scores([m for m in took_part if m.held is not None])
+            self.n_epochs += 1
+            self.n_seen += sum(member.n_rows for member in took_part)
+            run.n_epochs += 1
+            if self.verbose > 1:
+                print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
+        run.start, run.losses, run.ending_epoch = 0, [], True
+
+    def _note_scores(self, scored: Sequence[Member]) -> None:
+        """Note the means of an epoch's scores and losses of held rows."""
+        weights = [member.held_weight for member in scored]
+        at = self.n_epochs
+        scores = [member.validation_scores[at] for member in scored]
+        self.validation_scores.append(_mean(scores, weights))
+        losses = [member.validation_loss_curve[at] for member in scored]
+        self.validation_loss_curve.append(_mean(losses, weights))
+        score = self._mean_score([member.validation_scores[at] for member in self.members])
+        if score > self.best_score:
+            self.best_score, self.best_epoch = score, at + 1
+            if self.joint and self.keep == "best":
+                for member in self.members:
+                    member.keep()
+
+    def _end_epoch(self, call: Call, active: Sequence[Member], n_epochs: int) -> str | None:
+        """Look for divergence, tell the callbacks; return the reason to stop, if there is one."""
+        diverged = [member for member in active if member.diverged]
+        for member in diverged:
+            self._end_diverged(member, call.source.X)
+        if diverged and (self.joint or len(diverged) == len(active)):
+            return "diverged"
+        answers = [callback.end_epoch(self) for callback in call.callbacks]
+        return "callback" if any(isinstance(a, bool | np.bool_) and a for a in answers) else None
+
+    def _end_diverged(self, member: Member, X: Matrix) -> None:
+        """Let a member that has diverged return to its best weights; raise where it has none."""
+        i = self.members.index(member)
+        epoch = member.n_trained
+        said = divergence(
+            member.network,
+            member.loss_curve[epoch - 1],
+            X,
+            f"in epoch {epoch} of networks[{i}], at learning rate {member.optimizer.learning_rate:g}",
+            ", lower the learning rate or set clip_norm",
+        )
+        best = self.best_score if self.joint else member.best_score
+        if not self._keeps(member) or best == -np.inf:
+            raise ValueError(said)
+        member.return_to_best()
+        warnings.warn(
+            f"{said} The weights of its best epoch were restored.",
+            ConvergenceWarning,
+            stacklevel=level_of_user(),
+        )
+
+    # ---- the end
+
+    def _end(self, call: Call, work: Work) -> None:
+        """End the run, each network with the weights that it shall have; warn where they are no good."""
+        run = self.run
+        assert run is not None
+        scored = [m for m in self.members if m.held is not None]
+        none = [i for i, m in enumerate(self.members) if m in scored and m.best_score == -np.inf]
+        if self.keep == "best" and none and run.n_epochs:
+            warnings.warn(
+                f"The score of networks[{none[0]}] was NaN or minus infinity in every epoch, so that none "
+                "is the best: the weights of the last one were kept.",
+                ConvergenceWarning,
+                stacklevel=level_of_user(),
+            )
+        for member in self.members:
+            member.forget_epochs(self.n_epochs)  # Ctrl-C came before the others had them
+            if self.joint and self.keep == "best":
+                member.take_epoch(self.best_epoch)
+            member.warn_if_grown(work)
+            best = self.best_score if self.joint else member.best_score
+            if member.best is not None and (best > -np.inf or not member.is_finite()):
+                member.network.params[...], member.network.state[...] = member.best
+            member.best = None
+
+    def _make_runner(self) -> Any:
+        """Return what takes the steps, for the options as they are now."""
+        made_for = self.backend, self.n_threads
+        if self._runner is None or self._made_for != made_for:
+            self._runner = MembersInTurn(self.networks, self.backend, self.n_threads)
+            self._made_for = made_for
+        return self._runner
+
+
+def _mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
+    """Return the mean of those that are numbers, NaN where there are none."""
+    shares = [1.0] * len(values) if weights is None else weights
+    kept = [(x, w) for x, w in zip(values, shares, strict=True) if not np.isnan(x)]
+    if not kept:
+        return np.nan
+    return float(sum(x * w for x, w in kept) / sum(w for _, w in kept))
