@@ -117,7 +117,8 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
     -----
     Callbacks are called as by a :class:`minnet.Trainer`, with means over the networks. ``n_steps`` counts
     the steps of all of them: a pause that a callback asks for comes when so many are made, or a few more.
-    Where there are callbacks, all networks wait for the last one at the end of each epoch. Scores that are made compiled and those of other backends differ in the last digits.
+    Where there are callbacks, all networks wait for the last one at the end of each epoch. Compiled scores
+    and those of other backends differ in the last digits.
 
     Examples
     --------

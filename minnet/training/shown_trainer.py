@@ -40,7 +40,8 @@ class ShownTrainer(Shown):
         size = self._size()
         epochs = f"{self.n_epochs:,} epoch{'s' * (self.n_epochs != 1)}"
         last = [f"{name} {values[-1]:.4g}" for name, values in self._curves().items()]
-        return ", ".join([f"{type(self).__name__} of {size}; after {epochs} and {self.n_steps:,} steps", *last])
+        title = f"{type(self).__name__} of {size}; after {epochs} and {self.n_steps:,} steps"
+        return ", ".join([title, *last])
 
     def _with(self) -> str:
         return f"optimizer {self.optimizer!r:.200}, batch_size {self.batch_size}"
