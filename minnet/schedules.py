@@ -18,6 +18,7 @@ __all__ = [
     "ByStep",
     "Constant",
     "Cosine",
+    "FlatThenCosine",
     "FunctionOfStep",
     "InvScaling",
     "Schedule",
@@ -60,6 +61,32 @@ class Schedule(Configurable):
     def reduce(self, current: float) -> float | None:
         """Return the rate after a stall, or None to stop training."""
         return None
+
+    def over(self, n_steps: int | None) -> Schedule:
+        """Return the schedule of a fit of at most ``n_steps`` updates: itself, or one made for so many.
+
+        One of your own that goes by the length of a fit returns a copy that knows it. Of that copy
+        :meth:`rates` is called with ``step`` counted from the beginning of the fit; of a schedule that
+        returns itself with all updates, those of earlier calls included.
+
+        Parameters
+        ----------
+        n_steps : int or None
+            ``max_epochs`` times the steps of an epoch. None where nobody knows: in ``partial_fit``,
+            ``run_epoch``, and on streams without ``batches_per_epoch`` that have no length.
+
+        Raises
+        ------
+        ValueError
+            If it is None and the schedule cannot do without.
+
+        Examples
+        --------
+        >>> from minnet.optimizers import Cosine, StepDecay
+        >>> Cosine().over(100), Cosine(50).over(100), StepDecay(9).over(100)
+        (Cosine(n_steps=100), Cosine(n_steps=50), StepDecay(9))
+        """
+        return self
 
 
 class ByStep(Schedule):
@@ -186,7 +213,31 @@ class StepDecay(ByStep):
         return self.factor ** (steps // self.n_steps)
 
 
-class Cosine(ByStep):
+class _OverTheFit(ByStep):
+    """Base of those whose ``n_steps`` may be that of the fit."""
+
+    n_steps: int | None = optional(whole())
+
+    def over(self, n_steps: int | None) -> Schedule:
+        if self.n_steps is not None:
+            return self
+        if n_steps is None:
+            raise ValueError(
+                f"n_steps of {type(self).__name__} must be a number of updates where the length of the "
+                "training is not known, as in partial_fit, in run_epoch and on a stream without "
+                "batches_per_epoch, got None"
+            )
+        return type(self)(**self.get_config() | {"n_steps": n_steps})
+
+    def _done(self, steps: Array) -> Array:
+        """Return which share of the updates come before ``steps``; beyond the end, 1."""
+        n_steps: Any = self.n_steps
+        if n_steps is None:
+            self.over(None)
+        return np.minimum(steps, n_steps) / n_steps
+
+
+class Cosine(_OverTheFit):
     r"""Half a period of a cosine, from the initial rate down to a fraction of it.
 
     .. math:: \eta_t = \eta_0 \left( f + \tfrac12 (1 - f)
@@ -197,8 +248,13 @@ class Cosine(ByStep):
 
     Parameters
     ----------
-    n_steps : int
-        Updates until the rate is at its end, at least 1.
+    n_steps : int or None, default=None
+        Updates until the rate is at its end, at least 1, those of earlier fits included. None: those of
+        the fit, which is ``max_iter`` (``max_epochs``) times the steps of an epoch. Each fit then begins
+        with the whole rate, a warm start too; a stall that ends it, ends the curve early (see ``keep``);
+        one that is resumed must have as many epochs. On a stream, whose batches should be about equally
+        long, ``n_epochs`` times their number; ``partial_fit``, ``run_epoch`` and a stream without
+        ``batches_per_epoch`` refuse None, unless the batches are a list.
     final : float, default=0.0
         What is left of the initial rate, at least 0 and at most 1.
 
@@ -207,18 +263,54 @@ class Cosine(ByStep):
     >>> from minnet.optimizers import Cosine
     >>> Cosine(4).rates(1.0, 1.0, 0, n_steps=6, n_seen=0).round(3)
     array([1.   , 0.854, 0.5  , 0.146, 0.   , 0.   ])
+
+    >>> from minnet import MinNetClassifier
+    >>> clf = MinNetClassifier(learning_rate=Cosine(), max_iter=30)  # at 0 after 30 epochs
     """
 
-    n_steps: int = whole()
     final: float = real(0, 1, right=True)
 
-    def __init__(self, n_steps: int, final: float = 0.0) -> None:
+    def __init__(self, n_steps: int | None = None, final: float = 0.0) -> None:
         self.n_steps = n_steps
         self.final = final
 
     def factors(self, steps: Array) -> Array:
-        done = np.minimum(steps, self.n_steps) / self.n_steps
-        return self.final + (1 - self.final) * 0.5 * (1 + np.cos(np.pi * done))
+        return self.final + (1 - self.final) * 0.5 * (1 + np.cos(np.pi * self._done(steps)))
+
+
+class FlatThenCosine(_OverTheFit):
+    r"""The initial rate for a share of the updates, then half a period of a cosine.
+
+    .. math:: \eta_t = \eta_0 \left( f + \tfrac12 (1 - f) \left(1 + \cos \left( \pi
+              \max \left( 0, \frac{\min(t, T) / T - p}{1 - p} \right) \right) \right) \right)
+
+    with :math:`p` = ``flat``, :math:`T` = ``n_steps`` and :math:`f` = ``final``.
+
+    Parameters
+    ----------
+    flat : float, default=0.5
+        The share of the updates that have the whole rate, at least 0 and below 1.
+    n_steps, final
+        As in :class:`Cosine`.
+
+    Examples
+    --------
+    >>> from minnet.optimizers import FlatThenCosine
+    >>> FlatThenCosine(n_steps=4).rates(1.0, 1.0, 0, n_steps=6, n_seen=0)
+    array([1. , 1. , 1. , 0.5, 0. , 0. ])
+    """
+
+    flat: float = real(0, 1)
+    final: float = real(0, 1, right=True)
+
+    def __init__(self, flat: float = 0.5, n_steps: int | None = None, final: float = 0.0) -> None:
+        self.flat = flat
+        self.n_steps = n_steps
+        self.final = final
+
+    def factors(self, steps: Array) -> Array:
+        falling = np.maximum(self._done(steps) - self.flat, 0) / (1 - self.flat)
+        return self.final + (1 - self.final) * 0.5 * (1 + np.cos(np.pi * falling))
 
 
 class WarmUp(ByStep):
@@ -229,13 +321,14 @@ class WarmUp(ByStep):
 
     with :math:`n` = ``n_steps``, :math:`a` = ``start`` and the factor :math:`f` of ``then``, which counts
     its updates from the end of the warm-up on: the gradual warm-up of Goyal et al. (2017), section 2.2.
+    Where ``then`` is over the fit, such as ``Cosine()``, each fit begins with a warm-up.
 
     Parameters
     ----------
     n_steps : int
         Updates of the warm-up, at least 1; the last of them has the whole rate.
     then : ByStep or None, default=None
-        StepDecay, Cosine, WarmUp or your own; None keeps the rate.
+        StepDecay, Cosine, FlatThenCosine, WarmUp or your own; None keeps the rate.
     start : float, default=0.0
         The fraction of the rate where the line begins, at least 0 and at most 1.
 
@@ -257,6 +350,12 @@ class WarmUp(ByStep):
         self.then = then
         self.start = start
 
+    def over(self, n_steps: int | None) -> Schedule:
+        if self.then is None:
+            return self
+        then: Any = self.then.over(None if n_steps is None else max(n_steps - self.n_steps, 1))
+        return self if then is self.then else WarmUp(self.n_steps, then, self.start)
+
     def factors(self, steps: Array) -> Array:
         rising = self.start + (1 - self.start) * ((steps + 1) / self.n_steps)
         if self.then is None:
@@ -273,7 +372,7 @@ def schedule_named(value: Any) -> str | None:
     >>> schedule_named("cosine")
     'minnet.schedules.Cosine(n_steps, final)'
     """
-    name = known_as(value, ["Cosine", "StepDecay", "WarmUp"])
+    name = known_as(value, ["Cosine", "FlatThenCosine", "StepDecay", "WarmUp"])
     return name and f"minnet.schedules.{name}({', '.join(parameters(globals()[name]))})"
 
 

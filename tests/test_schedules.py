@@ -1,5 +1,6 @@
 """The schedules by step: their formulas, and that every backend takes each step at its own rate."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,10 +9,12 @@ from sklearn.base import clone
 
 from minnet import SGD, Adam, Dense, MinNetClassifier, MinNetRegressor, Network, Trainer
 from minnet.backends import list_backends
+from minnet.callbacks import Callback
 from minnet.schedules import (
     ByStep,
     Constant,
     Cosine,
+    FlatThenCosine,
     FunctionOfStep,
     StepDecay,
     WarmUp,
@@ -29,6 +32,11 @@ def cosine(t):
     return 0.1 + 0.9 * (1 + math.cos(math.pi * min(t, 7) / 7)) / 2
 
 
+def flat_then_cosine(t):
+    falling = max(min(t, 10) - 4, 0) / 6
+    return 0.1 + 0.9 * (1 + math.cos(math.pi * falling)) / 2
+
+
 def warm_up(t):
     return 0.2 + 0.8 * (t + 1) / 5 if t < 5 else 1.0
 
@@ -37,6 +45,7 @@ def warm_up(t):
 FORMULAS = [
     (StepDecay(3, factor=0.5), stepwise),
     (Cosine(7, final=0.1), cosine),
+    (FlatThenCosine(0.4, 10, final=0.1), flat_then_cosine),
     (WarmUp(5, start=0.2), warm_up),
     (WarmUp(5, then=Cosine(7, final=0.1), start=0.2), lambda t: warm_up(t) * cosine(max(0, t - 5))),
     (WarmUp(5, StepDecay(3, 0.5), 0.2), lambda t: warm_up(t) * stepwise(max(0, t - 5))),
@@ -132,6 +141,182 @@ def test_a_function_of_the_step_goes_on_in_a_warm_start():
     assert asked == [0, 1, 2, 3, 4, 5]
 
 
+# ---- over this fit
+
+
+class Noting(SGD):
+    """Notes the rate of each step."""
+
+    compiled = None
+
+    def prepare(self, params):
+        super().prepare(params)
+        self.noted = []
+
+    def update(self, params, grads, rates):
+        self.noted.append(float(rates))
+        super().update(params, grads, rates)
+
+
+#: Beside its factor in a fit of T steps, written out.
+OVER_THE_FIT = {
+    "cosine": (Cosine(final=0.1), lambda t, T: 0.1 + 0.9 * (1 + math.cos(math.pi * t / T)) / 2),
+    "flat": (
+        FlatThenCosine(0.4),
+        lambda t, T: (1 + math.cos(math.pi * max(t / T - 0.4, 0) / 0.6)) / 2,
+    ),
+    "warm-up": (
+        WarmUp(4, Cosine()),
+        lambda t, T: (t + 1) / 4 if t < 4 else (1 + math.cos(math.pi * (t - 4) / (T - 4))) / 2,
+    ),
+}
+over_the_fit = pytest.mark.parametrize("name", OVER_THE_FIT)
+PARTS = [(ONES[:6], FAR[:6]), (ONES[6:], FAR[6:])]  # two steps of 4 rows in one, one in the other
+EVEN = [(ONES[:8], FAR[:8]), (ONES[:7], FAR[:7])]  # two in each
+
+
+def of_trainer(schedule):
+    net = Network([Dense(1)], loss="absolute_error").initialize(1, random_state=0)
+    return Trainer(net, Noting(0.5), batch_size=4, learning_rate=schedule, n_iter_no_change=99)
+
+
+def of_estimator(schedule, **options):
+    return MinNetRegressor(
+        hidden_layer_sizes=(),
+        solver=Noting(0.5),
+        learning_rate=schedule,
+        batch_size=4,
+        n_iter_no_change=99,
+        **options,
+    )
+
+
+def noted(reg):
+    return reg._trainer.optimizer.noted
+
+
+#: Calls that return the rates of their steps, beside how many there are.
+FITS = {
+    "trainer": (15, lambda s: of_trainer(s).fit(ONES, FAR, max_epochs=5).optimizer.noted),
+    "trainer's second fit": (
+        6,
+        lambda s: of_trainer(s).fit(ONES, FAR).fit(ONES, FAR, max_epochs=2).optimizer.noted[600:],
+    ),
+    "estimator": (15, lambda s: noted(of_estimator(s, max_iter=5).fit(ONES, FAR.ravel()))),
+    "warm start": (
+        9,
+        lambda s: noted(
+            of_estimator(s, max_iter=5, warm_start=True)
+            .fit(ONES, FAR.ravel())
+            .set_params(max_iter=3)
+            .fit(ONES, FAR.ravel())
+        ),
+    ),
+    "stream, a list": (20, lambda s: of_trainer(s).fit_stream(EVEN, n_epochs=5).optimizer.noted),
+    "endless stream": (
+        12,
+        lambda s: (
+            of_trainer(s)
+            .fit_stream(itertools.cycle(EVEN), n_epochs=6, batches_per_epoch=1)
+            .optimizer.noted
+        ),
+    ),
+    "estimator's stream": (
+        20,
+        lambda s: noted(of_estimator(s).fit_stream([(X, T.ravel()) for X, T in EVEN], n_epochs=5)),
+    ),
+}
+
+
+@over_the_fit
+@pytest.mark.parametrize("fit", FITS)
+def test_a_schedule_over_the_fit_has_its_end_where_the_fit_has(name, fit):
+    (schedule, factor), (n_steps, rates_of) = OVER_THE_FIT[name], FITS[fit]
+    expected = [0.5 * factor(t, n_steps) for t in range(n_steps)]
+    np.testing.assert_allclose(rates_of(schedule), expected, rtol=1e-12, atol=1e-15)
+
+
+@over_the_fit
+def test_batches_of_other_lengths_keep_begin_and_end(name):
+    schedule, factor = OVER_THE_FIT[name]
+    if name != "warm-up":  # which counts updates
+        rates = of_trainer(schedule).fit_stream(PARTS, n_epochs=4).optimizer.noted
+        shares = [epoch / 4 + share for epoch in range(4) for share in (0, 1 / 16, 1 / 8)]
+        expected = [0.5 * factor(share, 1) for share in shares]
+        np.testing.assert_allclose(rates, expected, rtol=1e-12)
+
+
+@over_the_fit
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: of_trainer(s).run_epoch(ONES, FAR),
+        lambda s: of_estimator(s).partial_fit(ONES, FAR.ravel()),
+        lambda s: of_trainer(s).fit_stream(lambda: iter(PARTS), n_epochs=2),
+        lambda s: of_trainer(s).fit_stream(iter(PARTS)),
+        lambda s: s.rates(0.5, 0.5, 0, 3, 0),
+    ],
+)
+def test_where_nobody_knows_the_length(name, call):
+    with pytest.raises(ValueError, match=r"n_steps of .*Cosine must be a number of updates where"):
+        call(OVER_THE_FIT[name][0])
+
+
+@over_the_fit
+@pytest.mark.parametrize("backend", list_backends())
+def test_it_has_the_bits_of_the_schedule_that_counts(name, backend):
+    schedule, _ = OVER_THE_FIT[name]
+    X, y = np.random.default_rng(0).normal(size=(50, 3)), np.arange(50) % 3
+    options = {"batch_size": 16, "max_iter": 4, "random_state": 0, "backend": backend}
+    found = [
+        MinNetClassifier((5,), learning_rate=each, **options).fit(X, y).network_.params
+        for each in (schedule, schedule.over(16))
+    ]
+    np.testing.assert_array_equal(*found)
+
+
+class Told(Callback):
+    def begin_epoch(self, trainer):
+        self.told.append(trainer.next_rate())
+
+    def next_step(self, trainer):
+        return trainer.n_steps + 1
+
+    def at_step(self, trainer):
+        if trainer.run.start:
+            self.told.append(trainer.next_rate())
+
+    told = ()
+
+
+@over_the_fit
+def test_callbacks_are_told_the_rate_of_the_next_step(name):
+    told = Told()
+    told.told = []
+    trainer = of_trainer(OVER_THE_FIT[name][0]).fit(ONES, FAR, max_epochs=4, callbacks=[told])
+    assert sorted(set(told.told), reverse=True) == sorted(
+        set(trainer.optimizer.noted), reverse=True
+    )
+
+
+class Halves(ByStep):
+    """One of a user's own that goes by the length of the fit."""
+
+    def __init__(self, n_steps=None):
+        self.n_steps = n_steps
+
+    def over(self, n_steps):
+        return Halves(n_steps)
+
+    def factors(self, steps):
+        return np.where(2 * steps < self.n_steps, 1.0, 0.5)
+
+
+def test_one_of_your_own_may_go_by_the_length_of_the_fit():
+    trainer = of_trainer(Halves()).fit(ONES, FAR, max_epochs=2).fit(ONES, FAR, max_epochs=4)
+    assert trainer.optimizer.noted == [0.5] * 3 + [0.25] * 3 + [0.5] * 6 + [0.25] * 6
+
+
 def test_schedules_are_arguments_as_scikit_learn_has_them():
     clf = MinNetClassifier(learning_rate=WarmUp(5, then=StepDecay(10)))
     copy = clone(clf)
@@ -145,7 +330,8 @@ def test_schedules_are_arguments_as_scikit_learn_has_them():
     ("make", "message"),
     [
         (lambda: StepDecay(0), "n_steps must be a whole number of at least 1, got 0"),
-        (lambda: Cosine(2.5), "n_steps must be a whole number of at least 1, got 2.5"),
+        (lambda: Cosine(2.5), "n_steps must be None or a whole number of at least 1, got 2.5"),
+        (lambda: FlatThenCosine(1), "flat must be at least 0 and below 1, got 1"),
         (lambda: WarmUp(True), "n_steps must be a whole number of at least 1, got True"),
         (lambda: StepDecay(3, 0), "factor must be above 0 and at most 1, got 0"),
         (lambda: StepDecay(3, np.nan), "factor must be above 0 and at most 1, got nan"),

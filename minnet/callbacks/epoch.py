@@ -21,9 +21,7 @@ class Epoch:
     """
 
     def __init__(self, trainer: Any) -> None:
-        where = trainer.optimizer.learning_rate, trainer.initial_rate
-        step = trainer.n_steps_before + trainer.optimizer.step
-        self._rate = float(trainer.schedule.rates(*where, step, 1, trainer.n_seen)[0])
+        self._rate = trainer.next_rate()
         self._n_seen = trainer.n_seen
         self._n_scores = len(trainer.validation_scores)
         self._began = time.perf_counter()

@@ -85,10 +85,11 @@ class BaseMinNet(
     learning_rate : {"constant", "invscaling", "adaptive"}, Schedule or callable, default="constant"
         As in scikit-learn, the names are without effect for solver="adam" (a warning says so), for which
         there are, as for all others, the schedules :class:`minnet.optimizers.StepDecay`,
-        :class:`minnet.optimizers.Cosine` and :class:`minnet.optimizers.WarmUp`, which start from
-        ``learning_rate_init``, or the learning rate of an optimizer object, and functions of the step
-        (0, 1, 2, ...) that return the rate itself. Steps go on counting in ``partial_fit`` and in a warm
-        start.
+        :class:`minnet.optimizers.Cosine`, :class:`minnet.optimizers.FlatThenCosine` and
+        :class:`minnet.optimizers.WarmUp`, which start from ``learning_rate_init``, or the learning rate
+        of an optimizer object, and functions of the step (0, 1, 2, ...) that return the rate itself. Steps
+        go on counting in ``partial_fit`` and in a warm start. ``Cosine()`` is over the fit: at 0 after
+        ``max_iter`` epochs.
     learning_rate_init : float, default=0.001
         Learning rate at the start.
     power_t : float, default=0.5

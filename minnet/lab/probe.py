@@ -443,7 +443,7 @@ class Probe(Callback):
         m = measure(subject, trainer.n_steps, *options, sharpness=self.sharpness)
         if self.sharpness:
             # Of the rate of the next step, where the schedule goes by steps.
-            optimizer.learning_rate = _next_rate(trainer)
+            optimizer.learning_rate = trainer.next_rate()
             m.stability_limit = stability_limit(optimizer)
         fit.recording.measurements.append(m)
         fit.seconds += time.perf_counter() - began
@@ -491,13 +491,6 @@ def _check_steps(steps: Any) -> int | list[int] | None:
             f"0, got {steps!r}"
         )
     return sorted({int(s) for s in steps})
-
-
-def _next_rate(trainer: Any) -> float:
-    """Return the learning rate of the step that comes next."""
-    optimizer, step = trainer.optimizer, trainer.n_steps_before + trainer.optimizer.step
-    where = (optimizer.learning_rate, trainer.initial_rate, step)
-    return float(trainer.schedule.rates(*where, 1, trainer.n_seen)[0])
 
 
 _MOST = 10**6  # bins or samples: more would be a mistake, and take all memory

@@ -8,6 +8,7 @@ from typing import Any
 from minnet.common.types import Array, Matrix
 from minnet.training.callback import Callback, as_callback
 from minnet.training.interrupts import Interrupts
+from minnet.training.run import Run
 
 __all__ = ["Call"]
 
@@ -15,8 +16,18 @@ __all__ = ["Call"]
 class Call:
     """What one call was given, and what belongs to it alone.
 
+    Parameters
+    ----------
+    source : InMemory or Batches
+    validation : Validation
+    callbacks : list of Callback or callable
+    n_epochs : int or None
+        The most it may train for; None where the caller decides from epoch to epoch.
+
     Attributes
     ----------
+    n_steps_of_part : int
+        How many steps the present part of an epoch has; 1 where it has not begun.
     first_loss : float or None
         The objective at its first step.
     targets : tuple of targets and their weights, or None
@@ -28,6 +39,7 @@ class Call:
         source: Any = None,
         validation: Any = None,
         callbacks: Sequence[Callback | Callable[[Any], Any]] = (),
+        n_epochs: int | None = None,
     ) -> None:
         if not isinstance(callbacks, list | tuple):
             raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r:.200}")
@@ -36,7 +48,21 @@ class Call:
         self.callbacks = [
             as_callback(callback, f"callbacks[{i}]") for i, callback in enumerate(callbacks)
         ]
+        self.n_epochs = n_epochs
+        self.n_steps_of_part = 1
         self.next_steps: list[int | None] = []
         self.interrupts = Interrupts()
         self.first_loss: float | None = None
         self.targets: tuple[Matrix, Array | None] | None = None
+
+    @property
+    def n_steps_of_fit(self) -> int | None:
+        """How many steps its epochs have, if all parts are as the present one; None if it is not known."""
+        parts = self.source.parts_per_epoch
+        if self.n_epochs is None or parts is None:
+            return None
+        return self.n_epochs * parts * self.n_steps_of_part
+
+    def steps_before(self, run: Run) -> int:
+        """Return how many of them are before the present part."""
+        return (run.n_epochs * self.source.parts_per_epoch + run.part) * self.n_steps_of_part

@@ -122,6 +122,7 @@ class InMemory:
     """
 
     begins_anew = True  # with each epoch
+    parts_per_epoch = 1
 
     def __init__(self, data: Batch) -> None:
         self.data = data
@@ -220,6 +221,14 @@ class Batches:
     def begins_anew(self) -> bool:
         """Whether each epoch begins with the first batch."""
         return self._per_epoch is None
+
+    @property
+    def parts_per_epoch(self) -> int | None:
+        """How many batches an epoch has; None where it is not known before they were read."""
+        if self._per_epoch is None:
+            with contextlib.suppress(TypeError, NotImplementedError):  # what has no length
+                return len(self._batches)
+        return self._per_epoch
 
     def peek(self) -> tuple[int, Any]:
         """Return the first batch that has rows, as it came, and its number.

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minnet.training.reading import Batches, InMemory, digest_of
-from minnet.training.stopping import Validation
+from minnet.training.call import Call
+from minnet.training.reading import digest_of
 
 __all__ = ["but_for_weights", "differences", "fingerprint", "resume", "told_of"]
 
@@ -21,7 +21,7 @@ _LONGEST = 120
 _BEGINNING = "to begin with"
 
 
-def told_of(trainer: Any, source: InMemory | Batches, validation: Validation) -> dict[str, str]:
+def told_of(trainer: Any, call: Call) -> dict[str, str]:
     """Return what tells the training that is about to begin from others, by the names that users know.
 
     It is the network's configuration, random key and weights, the options that decide what steps are
@@ -43,6 +43,8 @@ def told_of(trainer: Any, source: InMemory | Batches, validation: Validation) ->
     }
     told |= {f"{name} of the optimizer": value for name, value in constants.items()}
     told["learning_rate"] = trainer.schedule
+    if trainer.schedule.over(1) is not trainer.schedule:
+        told["the number of epochs"] = call.n_epochs
     told |= {name: getattr(trainer, name) for name in _OF_STEPS}
     told["what was trained before"] = (trainer.n_parts, trainer.n_seen, trainer.n_steps_before)
     for label, initializer in network.init_.items():
@@ -51,7 +53,7 @@ def told_of(trainer: Any, source: InMemory | Batches, validation: Validation) ->
                 told[f"{name} of the initializer of {label}"] = digest_of(value, 0)
     texts = {name: repr(value) for name, value in told.items()}
     texts |= {f"the {label} {_BEGINNING}": _told(array) for label, array in _arrays(network)}
-    texts |= source.digest() | validation.digest()
+    texts |= call.source.digest() | call.validation.digest()
     return {name: _short(text) for name, text in texts.items()}
 
 

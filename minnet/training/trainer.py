@@ -5,40 +5,38 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from minnet.backends import Hyper, check_backend, check_n_threads, make_backend
-from minnet.backends.border import check_rates
+from minnet.backends import check_backend, check_n_threads
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_verbose, check_whole
 from minnet.common.entry import KnownKeywords, entry
 from minnet.common.fields import checked, count, finite, flag, number, optional, real, whole
-from minnet.common.types import Array, ArrayLike, Matrix
-from minnet.descend import shuffled_order
+from minnet.common.types import ArrayLike, Matrix
 from minnet.network import Network
 from minnet.optimizers import Optimizer, get_optimizer
 from minnet.schedules import Schedule, get_schedule
 from minnet.training.call import Call
 from minnet.training.callback import Callback, StopTraining
-from minnet.training.cut import Cut, check_batch_size, check_n_rows
+from minnet.training.cut import check_batch_size, check_n_rows
 from minnet.training.divergence import training_divergence
-from minnet.training.growth import check_decay, warn_if_grown
+from minnet.training.growth import warn_if_grown
 from minnet.training.progress import Progress
 from minnet.training.reading import Batch, Batches, InMemory, no_rows
 from minnet.training.resume import fingerprint, told_of
 from minnet.training.run import Run
 from minnet.training.shown_trainer import ShownTrainer
+from minnet.training.steps import Steps
 from minnet.training.stopping import EarlyStopping, Validation
 
 __all__ = ["Trainer"]
 
 
-class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
+class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
     """Trains a network, epoch by epoch; a later call goes on where the last one stopped.
 
     Parameters
@@ -238,7 +236,7 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
         check_whole("max_epochs", max_epochs)
         validation = Validation(validate, early_stopping)
         source = self._in_memory(X, T, sample_weight)
-        stopped = self._train(Call(source, validation, callbacks), max_epochs)
+        stopped = self._train(Call(source, validation, callbacks, max_epochs), max_epochs)
         if stopped == "max_epochs":
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({max_epochs}) reached and the "
@@ -310,7 +308,7 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
             source = Batches(batches, n_epochs, batches_per_epoch)
             source.prepare = self.check_batch
         check_batch_size(self.network, self.batch_size)
-        self._train(Call(source, validation, callbacks), n_epochs)
+        self._train(Call(source, validation, callbacks, n_epochs), n_epochs)
         return self
 
     def run_epoch(self, X: Any, T: Any, sample_weight: Any = None) -> None:
@@ -426,7 +424,7 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
         best = self._copy_weights() if call.validation.decides else None
         run = self.run = Run(first_score=len(self.validation_scores), best=best)
         if any(callback.resumes for callback in call.callbacks):
-            run.told = told_of(self, call.source, call.validation)
+            run.told = told_of(self, call)
             run.fingerprint = fingerprint(run.told)
         for callback in sorted(call.callbacks, key=lambda c: not c.resumes):
             callback.begin(self)
@@ -471,26 +469,6 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
         with call.interrupts.held():
             run.n_epochs, run.ending_epoch, run.stopped = run.n_epochs + 1, False, reason
 
-    def _take_steps(self, chunks: Iterable[Batch]) -> bool:
-        """Take the steps of an epoch and note its loss; return False where there are no rows."""
-        call, run = self._call, self.run
-        for chunk in chunks:
-            if run.part and not self.is_finite():
-                break
-            self._take_steps_on(*chunk)
-        if not run.n_rows:
-            return False
-        with call.interrupts.held():
-            # Summed at the end: where the epoch pauses must not change a bit.
-            self.loss_curve.append(float(np.concatenate(run.losses).sum()) / run.n_rows)
-            self.n_epochs += 1
-            run.part, run.n_rows, run.losses, run.ending_epoch = 0, 0, [], True
-            if call.source.begins_anew:
-                run.n_empty = 0
-        if self.verbose > 1 or (self.verbose and not call.callbacks):  # otherwise the bar tells it
-            print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
-        return True
-
     def _end_epoch(self) -> str | None:
         """Validate, count stalls, tell the callbacks; return the reason to stop, if there is one."""
         call = self._call
@@ -513,81 +491,6 @@ class Trainer(ShownTrainer, EarlyStopping, KnownKeywords):
         if stalled:
             return "stalled"
         return "callback" if any(isinstance(a, bool | np.bool_) and a for a in answers) else None
-
-    # ---- steps
-
-    def _take_steps_on(self, X: Matrix, T: Array, sample_weight: Array | None) -> None:
-        """Take the steps on data in memory, or those that are left; pause where callbacks want to."""
-        call, run, optimizer = self._call, self.run, self.optimizer
-        if not isinstance(optimizer, Optimizer):  # replaced since the trainer was made
-            raise TypeError(f"optimizer must be an Optimizer object, got {optimizer!r:.100}")
-        cut = Cut(self.network, X.shape[0], self.batch_size)
-        n_samples, n_steps = X.shape[0], cut.n_steps
-        order = None
-        if self.shuffle:
-            order = shuffled_order(n_samples, self.network.key, self.n_parts)
-        first_step = self.n_steps_before + optimizer.step - run.start
-        where = (optimizer.learning_rate, self.initial_rate, first_step)
-        rates = check_rates(self.schedule.rates(*where, n_steps, self.n_seen), n_steps)
-        check_decay(self.network, rates, self.weight_decay + optimizer.decoupled_weight_decay)
-        call.targets = T, sample_weight
-        hyper = Hyper(
-            batch_size=cut.batch_size,
-            rates=rates,
-            optimizer=optimizer,
-            n_samples=n_samples,
-            weight_sum=float(n_samples if sample_weight is None else sample_weight.sum()),
-            position=self.n_seen,
-            clip_value=self.clip_value,
-            clip_norm=self.clip_norm,
-            weight_decay=self.weight_decay,
-            interrupted=lambda: call.interrupts.came,
-        )
-        runner = self._make_runner()
-        run.pauses_exactly = not (sparse.issparse(X) and optimizer.is_plain)
-        while run.start < n_steps:
-            stop = run.start + self._pause(n_steps - run.start)
-            steps = cut.steps(order, run.start, stop, hyper)
-            with call.interrupts.held():
-                losses = runner.train_steps(X, T, sample_weight, *steps)
-                run.losses.append(losses)
-                if call.first_loss is None and len(losses):
-                    call.first_loss = losses[0] / min(steps[-1].batch_size, n_samples)
-                run.start += len(losses)
-                self.n_steps += len(losses)
-        with call.interrupts.held():
-            run.start, run.part, run.n_rows = 0, run.part + 1, run.n_rows + n_samples
-            self.n_parts += 1
-            self.n_seen += n_samples
-            optimizer.learning_rate = self.schedule.after_epoch(
-                float(rates[-1]), self.initial_rate, first_step + n_steps, self.n_seen
-            )
-
-    def _pause(self, n_steps: int) -> int:
-        """Let the callbacks whose step it is do their work; return after how many steps to pause next."""
-        callbacks, next_steps = self._call.callbacks, self._call.next_steps
-        # What a callback said last counts too: it may name the step after this one by now.
-        for callback, step in zip(callbacks, next_steps, strict=True):
-            if self.n_steps in (step, callback.next_step(self)):
-                callback.at_step(self)
-        next_steps[:] = [callback.next_step(self) for callback in callbacks]
-        later = [step - self.n_steps for step in next_steps if step is not None]
-        return min([n_steps, *(step for step in later if step > 0)])
-
-    def _make_runner(self) -> Any:
-        """Return the backend for the network and the options as they are now."""
-        made_for = self.network, self.backend, self.n_threads
-        if self._made_for != made_for:
-            self._runner = make_backend(self.backend, self.network, self.n_threads)
-            self._made_for = made_for
-        return self._runner
-
-    # ---- what became of it
-
-    @property
-    def backend_in_use(self) -> Any:
-        """Return the name of the backend whose code took the steps; None after unpickling."""
-        return None if self._runner is None else self._runner.name_in_use
 
     def raise_if_diverged(self, X: Matrix | None = None) -> None:
         """Raise the ValueError of divergence if a parameter or the last loss is NaN or infinite.

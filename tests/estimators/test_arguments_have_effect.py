@@ -26,7 +26,7 @@ from minnet import (
 )
 from minnet.estimators.effects import EFFECTS, EFFECTS_IN_LAYERS
 from minnet.optimizers import AdamW, RMSProp
-from minnet.schedules import Cosine, StepDecay, WarmUp
+from minnet.schedules import Cosine, FlatThenCosine, StepDecay, WarmUp
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3))
@@ -239,6 +239,7 @@ OBJECTS = [
     (AdamW(0.02), {"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.5, "epsilon": 0.1, "weight_decay": 1}),
     (RMSProp(0.02), {"learning_rate": 0.1, "rho": 0.5, "momentum": 0.5, "epsilon": 0.1}),
     (Cosine(9), {"n_steps": 4, "final": 0.5}),
+    (FlatThenCosine(), {"flat": 0.1, "n_steps": 4, "final": 0.5}),
     (StepDecay(3), {"n_steps": 4, "factor": 0.5}),
     (WarmUp(3), {"n_steps": 4, "then": Cosine(4), "start": 0.5}),
 ]  # fmt: skip

@@ -31,6 +31,7 @@ from minnet import (
 from minnet.backends import list_backends
 from minnet.callbacks import Callback, Checkpoint, History, TensorBoard, TimeLimit
 from minnet.lab import Probe
+from minnet.schedules import Cosine, FlatThenCosine, WarmUp
 
 SCRIPT = Path(__file__).parent / "killed_fit.py"
 DIGITS = load_digits(return_X_y=True)
@@ -272,6 +273,23 @@ def test_a_checkpoint_in_the_middle_is_read_with_the_best_weights_so_far(tmp_pat
     assert best < model.n_iter_
     same = classifier(**options | {"max_iter": best}, batch_size=40).fit(X, Y)
     assert_array_equal(model.network_.params, same.network_.params)
+
+
+@pytest.mark.parametrize("schedule", [Cosine(), WarmUp(5, FlatThenCosine())], ids=repr)
+def test_a_schedule_over_the_fit_goes_on_where_it_was(schedule, tmp_path):
+    def made(*callbacks, max_iter=6):
+        options = {"learning_rate": schedule, "batch_size": 40, "max_iter": max_iter}
+        return classifier(**options).set_callbacks(*callbacks).fit(X, Y)
+
+    checkpoint = Checkpoint(tmp_path / "c.safetensors", every=0)
+    whole = made()
+    with pytest.raises(MemoryError, match="power"):
+        made(checkpoint, PowerCut(25))
+    with pytest.raises(ValueError, match=r"differs in the number of epochs \(6 in the file, 7 now"):
+        made(checkpoint, max_iter=7)
+    again = made(checkpoint)
+    assert_array_equal(again.network_.params, whole.network_.params)
+    assert again.loss_curve_ == whole.loss_curve_
 
 
 def test_a_stall_that_is_none_by_the_arguments_now_is_gone_on_from(tmp_path):

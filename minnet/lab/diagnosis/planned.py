@@ -67,7 +67,8 @@ class Plan:
         estimator = self.case.estimator
         if estimator.solver == "lbfgs":
             return 1.0
-        schedule, initial = new_schedule(estimator), self.case.subject.optimizer.learning_rate
+        initial = self.case.subject.optimizer.learning_rate
+        schedule = new_schedule(estimator).over(self.n_steps)
         if not initial > 0:
             return 1.0
         steps = np.unique(np.linspace(0, self.n_steps - 1, _SAMPLED).astype(int))
