@@ -20,7 +20,7 @@ def check_categorical_features(categorical_features: Any, table: Table) -> list[
     categorical_features : "from_dtype", array-like of str, int or bool, or None
         As :class:`sklearn.ensemble.HistGradientBoostingClassifier` takes it.
     table : Table
-        Its columns of texts are categories in any case.
+        Columns that cannot be read as numbers are categories in any case.
 
     Raises
     ------
@@ -32,8 +32,9 @@ def check_categorical_features(categorical_features: Any, table: Table) -> list[
         named = [False] * table.n_columns
     else:
         named = _named(np.asarray(categorical_features), table)
-    kinds = ("category", "boolean", "text") if by_dtype else ("text",)
-    return [name or table.role(i) in kinds for i, name in enumerate(named)]
+    if by_dtype:
+        return [table.role(i) != "number" for i in range(table.n_columns)]
+    return [name or not table.is_numeric(i) for i, name in enumerate(named)]
 
 
 def _named(features: Array, table: Table) -> list[bool]:

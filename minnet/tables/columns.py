@@ -15,6 +15,9 @@ __all__ = ["Category", "Number", "fit_category", "fit_number", "scaled", "weight
 #: Beyond it a scaled number is +-3 in any precision: so huge numbers and infinite ones are.
 _FAR = 1e100
 
+#: Edges that are nearer are one: the numbers between them are the same in float32.
+_NEAR = 1e-6
+
 #: The scale of numbers that are all the same: all others are as near as they can be.
 _ENDLESS = float(np.finfo(np.float64).max)
 
@@ -32,6 +35,8 @@ class Number:
         Median and interquartile range.
     edges : ndarray of shape (n_edges,) or None
         Of the pieces, in units of the scaled column; None if it stays as it is.
+    least, most : float
+        Within which the scaled column stays: as far beyond the edges as the outermost pieces are wide.
     varies : bool
         Whether two of the known numbers differ; the column has no output otherwise.
     indicates_missing : bool
@@ -41,6 +46,8 @@ class Number:
     center: float
     scale: float
     edges: Array | None
+    least: float
+    most: float
     varies: bool
     indicates_missing: bool
 
@@ -111,7 +118,7 @@ def fit_number(x: Array, weight: Array | None, bins: int | None) -> Number:
     Examples
     --------
     >>> fit_number(np.array([1.0, 2.0, 4.0, 5.0, np.nan]), None, bins=None)
-    Number(center=3.0, scale=3.0, edges=None, varies=True, indicates_missing=True)
+    Number(center=3.0, scale=3.0, edges=None, least=-3.0, most=3.0, varies=True, indicates_missing=True)
     """
     if weight is None:
         x = np.sort(x)
@@ -124,11 +131,28 @@ def fit_number(x: Array, weight: Array | None, bins: int | None) -> Number:
     finite = slice(*np.searchsorted(x, [-np.inf, np.inf], "right") - [0, np.isposinf(x).sum()])
     center, scale = _center_and_scale(x[finite], None if weight is None else weight[finite])
     z = scaled(x, center, scale).astype(np.float32)
-    varies = bool(n_known) and bool(z[0] < z[-1])
-    edges = None
+    varies = bool(n_known) and bool(z[-1] - z[0] > _NEAR)
+    edges, least, most = None, -3.0, 3.0
     if varies and bins is not None:
-        edges = np.unique(weighted_quantiles(z, weight, bins))
-    return Number(center, scale, edges, varies, indicates_missing)
+        edges = _apart(weighted_quantiles(z, weight, bins))
+        first, *_, last = np.diff(edges[[0, 1, -2, -1]].astype(np.float64)).tolist()
+        least, most = max(least, float(edges[0]) - first), min(most, float(edges[-1]) + last)
+    return Number(center, scale, edges, least, most, varies, indicates_missing)
+
+
+def _apart(edges: Array) -> Array:
+    """Return rising edges without those that are too near to the one before, or to the last.
+
+    Examples
+    --------
+    >>> _apart(np.array([0.0, 0.0, 1e-9, 0.5, 1.0 - 1e-9, 1.0]))
+    array([0. , 0.5, 1. ])
+    """
+    kept = [edges[0]]
+    for edge in edges[1:-1]:
+        if edge - kept[-1] > _NEAR and edges[-1] - edge > _NEAR:
+            kept.append(edge)
+    return np.array([*kept, edges[-1]])
 
 
 def _center_and_scale(x: Array, weight: Array | None) -> tuple[float, float]:
@@ -178,11 +202,11 @@ def weighted_quantiles(x: Array, weight: Array | None, n: int) -> Array:
     array([1., 4., 4.])
     """
     total = np.arange(1, len(x) + 1) if weight is None else np.cumsum(weight)
-    # Products rather than quotients: exact for whole weights.
-    wanted = np.arange(n + 1) * total[-1]
+    # Products rather than quotients: exact for whole weights. Sums of others are, to rounding.
+    wanted, slack = np.arange(n + 1) * total[-1], 0 if weight is None else 1e-10
     last = len(x) - 1
-    at = np.minimum(np.searchsorted(total * n, wanted, "left"), last)
-    after = np.minimum(np.searchsorted(total * n, wanted, "right"), last)
+    at = np.minimum(np.searchsorted(total * n, wanted * (1 - slack), "left"), last)
+    after = np.minimum(np.searchsorted(total * n, wanted * (1 + slack), "right"), last)
     return x[at] / 2 + x[after] / 2
 
 

@@ -40,8 +40,10 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
     so that z is nearly s where most of the rows are, and within ±3 for whatever comes. (Where both
     quartiles are equal, half of the range takes the place of their difference.) Then z becomes z and up to
     ``bins`` pieces of a line, whose edges are quantiles of z: see :class:`minnet.PiecewiseLinear`.
-    Infinite numbers are z = ±3. A missing one is the median, and where some were missing in ``fit`` a
-    column of its own says so.
+    What is further beyond the outermost edges than these pieces are wide counts as just so far: no unit
+    answers a number that ``fit`` has seen nothing like of with a multiple of what it has learned. Infinite
+    numbers are z = ±3. A missing one is the median, and where some were missing in ``fit`` a column of its
+    own says so.
 
     A column of two categories becomes -1 and 1; one of more a column of zeros and ones for each. Missing
     ones are zeros, and so are those that ``fit`` has not seen, unless it has joined rare ones: then they
@@ -57,7 +59,8 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
         Which columns are categories, as :class:`sklearn.ensemble.HistGradientBoostingClassifier` takes it:
         "from_dtype": those of categories, texts and booleans, by the dtype of a frame's column or, of
         Python's objects, by their types; names, positions or a mask: these; None: none. Texts, which are
-        no numbers, are categories in any case.
+        no numbers, are categories in any case, and what is named may be anything: of dates and the like
+        the text counts.
     max_categories : int or None, default=256
         How many columns a column becomes at most: of more categories the rarest are joined in one.
     min_frequency : "auto", int, float or None, default="auto"
@@ -77,8 +80,9 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
         What :class:`minnet.PiecewiseLinear` takes, an entry for each column of the structured output:
         an array of edges, a number of codes, or None for a column that stays as it is.
     encodings_ : list of Number and Category
-        What was learned of each column of X: a Number has ``center``, ``scale``, ``edges``, ``varies``
-        and ``indicates_missing``; a Category ``values``, ``codes``, ``n_codes`` and ``infrequent``.
+        What was learned of each column of X: a Number has ``center``, ``scale``, ``edges``, ``least``,
+        ``most``, ``varies`` and ``indicates_missing``; a Category ``values``, ``codes``, ``n_codes`` and
+        ``infrequent``. Plain numbers, texts and arrays, which :func:`dataclasses.asdict` makes a dict of.
     n_features_in_, feature_names_in_
         As in all estimators.
 
@@ -119,7 +123,7 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "bins": [Interval(Integral, 1, None, closed="left"), None],
+        "bins": [Interval(Integral, 1, 10_000, closed="both"), None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "max_categories": [Interval(Integral, 2, None, closed="left"), None],
         "min_frequency": [
@@ -240,13 +244,9 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
         """
         check_is_fitted(self)
         self._validate_params()
+        check_dtype(self.dtype)
         table = read_table(X, self)
-        validate_data(self, table.X, reset=False, skip_check_array=True)
-        if not self.columns_:
-            raise ValueError(
-                "X must have had a column that varies in fit: they were all constant or missing, so that "
-                "there is nothing to return"
-            )
+        validate_data(copy.copy(self), table.X, reset=False, skip_check_array=True)
         Z = self._structured(table)
         if self.output == "structured":
             return Z
@@ -279,11 +279,12 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
         if not numbers:
             return out
         columns = [table.numbers(i) for i in numbers]
-        center = np.array([number.center for number in numbers.values()])
-        scale = np.array([number.scale for number in numbers.values()])
+        center, scale, least, most = np.array(
+            [(of.center, of.scale, of.least, of.most) for of in numbers.values()]
+        ).T
         for rows in _blocks(table.n_rows):
             N = np.stack([column[rows] for column in columns], axis=1, dtype=np.float64)
-            Z, missing = scaled(N, center, scale), np.isnan(N)
+            Z, missing = np.clip(scaled(N, center, scale), least, most), np.isnan(N)
             Z[missing] = 0
             for places, values in ((z_at, Z), (missing_at, missing)):
                 if places:

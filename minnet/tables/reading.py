@@ -24,7 +24,18 @@ from minnet.common.types import Array
 
 __all__ = ["Table", "read_table"]
 
-_NUMBERS: tuple[type, ...] = (Real, Decimal, np.integer, np.floating, np.bool_)
+_NUMBERS: tuple[type, ...] = (Real, Decimal, np.bool_)
+_PLAIN: tuple[type, ...] = (*_NUMBERS, str, bytes)
+
+
+#: What a column has by the kind of its dtype in NumPy.
+_KINDS = {
+    "b": "boolean", "i": "number", "u": "number", "f": "number", "U": "text", "S": "text", "T": "text",
+    "O": "object",
+}  # fmt: skip
+
+#: For fewer, a library's own search for distinct values takes longer to begin than Python's to end.
+_FEW_ROWS = 100
 
 
 class Table(ABC):
@@ -60,35 +71,38 @@ class Table(ABC):
         kind = self.kind(i)
         if kind != "object":
             return kind
-        types = set(map(type, self.objects(i)))
-        types = {cls for cls in types if not _is_missing_type(cls)}
+        types = _types(self.objects(i))
         if types and types <= {bool, np.bool_}:
             return "boolean"
         if all(issubclass(cls, _NUMBERS) for cls in types):
             return "number"
-        if all(issubclass(cls, (str, bytes, *_NUMBERS)) for cls in types):
+        if all(issubclass(cls, _PLAIN) for cls in types):
             return "text"
-        raise self.refused(
-            i, next(v for v in self.objects(i) if not isinstance(v, (str, bytes, *_NUMBERS))
-                    and not _is_missing_type(type(v)))
-        )  # fmt: skip
+        other = next(cls for cls in types if not issubclass(cls, _PLAIN))
+        raise self.refused(i, next(value for value in self.objects(i) if type(value) is other))
+
+    def is_numeric(self, i: int) -> bool:
+        """Return whether a column can be read as numbers."""
+        role = self.role(i)
+        if role != "category":
+            return role != "text"
+        return all(issubclass(cls, _NUMBERS) for cls in _types(self.objects(i)))
 
     def numbers(self, i: int) -> Array:
         """Return a column of numbers as an array of any real dtype, NaN where one is missing."""
-        role = self.role(i)
-        if role not in ("number", "boolean"):
+        if not self.is_numeric(i):
             texts = (value for value in self.objects(i) if isinstance(value, (str, bytes)))
             example = next(texts, None)
             got = "categories" if example is None else f"texts such as {example!r:.60}"
             raise ValueError(f"{self.column(i)} must be numbers, as it was in fit, got {got}")
-        if self.kind(i) != "object":
+        if self.kind(i) in ("number", "boolean"):
             return self._numbers(i)
         values = self.objects(i)
         if any(map(_is_missing_type, set(map(type, values)) - {type(None)})):
             values = [np.nan if _is_missing_type(type(value)) else value for value in values]
         try:
             return np.array(values, dtype=np.float64)
-        except OverflowError as error:
+        except (OverflowError, ValueError) as error:  # of 10**400, and of a signaling NaN
             raise ValueError(
                 f"{self.column(i)} must be numbers that a float can hold: {error}"
             ) from None
@@ -105,18 +119,18 @@ class Table(ABC):
         """
         try:
             found, codes = self._distinct(i)
-        except TypeError:  # not hashable
-            values = self.objects(i)
-            raise self.refused(i, next(v for v in values if type(v).__hash__ is None)) from None
+        except TypeError:
+            raise self.refused(i, next(filter(_is_unhashable, self.objects(i)), None)) from None
         index: dict[Any, int] = {}
         place = [-1 if is_missing(v) else index.setdefault(plain(v), len(index)) for v in found]
         return list(index), np.array([*place, -1])[codes]
 
     def refused(self, i: int, value: Any) -> TypeError:
         """Return the error for a value that is neither number nor category."""
+        kind = type(value).__name__
         return TypeError(
-            f"{self.column(i)} must be numbers, texts, booleans or categories, each argument must be a "
-            f"string or a number, got the {type(value).__name__} {value!r:.60}"
+            f"{self.column(i)} must be numbers, texts, booleans or categories (an argument must be a "
+            f"string or a number), got the {kind} {value!r:.60}{_cure(kind)}"
         )
 
 
@@ -135,6 +149,19 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, (np.datetime64, np.timedelta64)) and bool(np.isnat(value))
 
 
+def _types(values: list[Any]) -> set[type]:
+    """Return the types of the values that are not missing; floats may be NaN."""
+    return {cls for cls in set(map(type, values)) if not _is_missing_type(cls)}
+
+
+def _is_unhashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return True
+    return False
+
+
 def _is_missing_type(cls: type) -> bool:
     return cls is type(None) or cls.__name__ in ("NAType", "NaTType")
 
@@ -142,7 +169,7 @@ def _is_missing_type(cls: type) -> bool:
 def plain(value: Any) -> Any:
     """Return a category as Python's str, bool, int or float; of others the text."""
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # of an enumeration, too, whose own shows its name
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
     if isinstance(value, (bool, np.bool_)):
@@ -173,8 +200,7 @@ class _Matrix(Table):
         self.n_rows, self.n_columns = X.shape
 
     def kind(self, i: int) -> str:
-        kind = self.X.dtype.kind
-        return {"O": "object", "U": "text", "S": "text", "b": "boolean"}.get(kind, "number")
+        return _KINDS[self.X.dtype.kind]
 
     def objects(self, i: int) -> list[Any]:
         return self.X[:, i].tolist()
@@ -214,37 +240,36 @@ class _Pandas(Table):
         self.X = X
         self.n_rows, self.n_columns = X.shape
         self.names = list(X.columns)
-        self._dtypes = list(X.dtypes)
+        self._columns = [column for _, column in X.items()]
 
     def kind(self, i: int) -> str:
-        dtype = self._dtypes[i]
-        kind = getattr(dtype, "kind", "O")
+        dtype = self._columns[i].dtype
+        if isinstance(dtype, np.dtype) and dtype.kind in _KINDS:
+            return _KINDS[dtype.kind]
         name = str(dtype)
         if name == "category" or name.startswith("dictionary<"):
             return "category"
-        if kind == "b":
-            return "boolean"
-        if kind in "iuf" or name.startswith(("decimal", "null[")):
-            return "number"
-        if name == "str" or name.startswith(("string", "large_string")):
+        if name == "str" or name.startswith(("string", "large_string", "binary")):
             return "text"
-        if kind == "O" and name == "object":
-            return "object"
+        if dtype.kind in "biuf" or name.startswith(("decimal", "null[")):
+            return "boolean" if dtype.kind == "b" else "number"
         raise _unknown(self, i, name)
 
     def objects(self, i: int) -> list[Any]:
-        return self.X.iloc[:, i].tolist()
+        return self._columns[i].tolist()
 
     def _numbers(self, i: int) -> Array:
-        column = self.X.iloc[:, i]
-        if isinstance(self._dtypes[i], np.dtype):
+        column = self._columns[i]
+        if isinstance(column.dtype, np.dtype):
             return column.to_numpy()
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
     def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
-        column = self.X.iloc[:, i]
-        if self._dtypes[i] == "category":
-            return column.cat.categories.tolist(), column.cat.codes.to_numpy()
+        column = self._columns[i]
+        if column.dtype == "category":
+            return column.array.categories.tolist(), column.array.codes
+        if self.n_rows < _FEW_ROWS:
+            return super()._distinct(i)
         codes, values = sys.modules["pandas"].factorize(column)
         return values.tolist(), codes
 
@@ -310,11 +335,16 @@ class _Arrow(Table):
 
 
 def _unknown(table: Table, i: int, dtype: str) -> TypeError:
-    cure = ""
-    if dtype.lower().startswith(("date", "time", "duration", "period")):
-        cure = ": make numbers of them, such as days since one of them, or categories, such as the weekday"
     return TypeError(
-        f"{table.column(i)} must be numbers, texts, booleans or categories, got {dtype}{cure}"
+        f"{table.column(i)} must be numbers, texts, booleans or categories, got {dtype}{_cure(dtype)}"
+    )
+
+
+def _cure(what: str) -> str:
+    if not what.lower().startswith(("date", "time", "duration", "period")):
+        return ""
+    return (
+        ": make numbers of them, such as days since one of them, or categories, such as the weekday"
     )
 
 
@@ -372,9 +402,10 @@ def _of_array(X: Any, estimator: Any) -> Table:
         X = values
     elif isinstance(X, list | tuple):
         X = _of_list(X)
-    if isinstance(X, np.ndarray) and X.dtype.kind in "Mm":
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "MmV":
         raise TypeError(
-            "X must be numbers, texts, booleans or categories, got dates: make numbers of them"
+            f"X must be numbers, texts, booleans or categories, got {dtype}{_cure(dtype.name)}"
         )
     X = check_array(X, dtype=None, accept_sparse=True, ensure_all_finite=False, estimator=estimator)
     return _Sparse(X) if sparse.issparse(X) else _Matrix(X)
