@@ -20,8 +20,9 @@ activation and loss, for digits that nothing here uses.
 Kinks would spoil the difference: a pre-activation that a step carries over the kink of a rectifier adds
 the jump of the slope over :math:`2 \epsilon`. So each number is held on its side: beyond a kink its
 activation goes on as before. That is the Hessian at :math:`\theta` as automatic differentiation has it, in
-which kinks have no curvature. A kink inside a layer of a user's own, which no ``activation`` or
-``kink_sides`` tells, is not seen.
+which kinks have no curvature. A layer that has kinks has a method ``held`` too, which returns one that
+is linear. A kink inside a layer of a user's own, which no ``activation``, ``kink_sides`` or ``held``
+tells, is not seen.
 """
 
 from __future__ import annotations
@@ -276,7 +277,9 @@ class _Held:
         self.network = network
         self.activations: list[_HeldActivation] = []
         network.loss_ = _HeldLoss(network.loss_)
-        for layer in network.layers:
+        for i, layer in enumerate(network.layers):
+            if i > 0 and hasattr(layer, "held"):  # the inputs of the first stay where they are
+                network.layers[i] = layer.held()
             if layer.activation is not None and layer.activation.kinks:
                 layer.activation = _HeldActivation(layer.activation)
                 self.activations.append(layer.activation)

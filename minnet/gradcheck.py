@@ -12,6 +12,7 @@ from minnet.common.shown import Shown, text_table
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.links import dense
 from minnet.network import Network
+from minnet.piecewise import PiecewiseLinear
 
 __all__ = ["GradientCheck", "check_gradients"]
 
@@ -251,6 +252,8 @@ def _kink_sides(network: Network, X: Matrix, T: Matrix, sample_weight: Array | N
     Z, contexts = network.forward_training(X, sample_weight)
     sides = list(network.loss_.kink_sides(Z, dense(T)))
     for layer, ctx in zip(network.layers, contexts, strict=True):
+        if isinstance(layer, PiecewiseLinear):
+            sides += layer.kink_sides(ctx)
         for kink in getattr(layer.activation, "kinks", ()):
             sides.append(kink < ctx.Z)
     return sides

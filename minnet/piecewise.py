@@ -18,6 +18,9 @@ from minnet.layers import Layer
 
 __all__ = ["PiecewiseLinear"]
 
+_MOST_CODES = 2**24  # float32 has no larger whole numbers without gaps
+_LONGEST = 120  # characters of columns that are printed
+
 
 def __dir__() -> list[str]:
     return __all__
@@ -34,18 +37,18 @@ def _check_columns(name: str, value: Any) -> list[Any]:
     for i, column in enumerate(value):
         if column is None:
             columns.append(None)
-        elif is_whole(column) and column > 0:
+        elif is_whole(column) and 0 < column <= _MOST_CODES:
             columns.append(int(column))
         else:
             try:
                 edges = np.array(column, dtype=np.float64)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 edges = np.empty(0)
             rising = edges.ndim == 1 and len(edges) > 1 and bool((np.diff(edges) > 0).all())
             if not rising or not np.isfinite(edges).all():
                 raise ValueError(
-                    f"{name}[{i}] must be None, a whole number of at least 1, or two or more finite edges "
-                    f"in rising order, got {column!r:.200}"
+                    f"{name}[{i}] must be None, a whole number from 1 to {_MOST_CODES}, or two or more "
+                    f"finite edges in rising order, got {column!r:.200}"
                 )
             columns.append(edges)
     return columns
@@ -93,8 +96,12 @@ class PiecewiseLinear(Layer):
     def __init__(self, columns: list[Any]) -> None:
         self.columns = columns
 
+    def __repr__(self) -> str:
+        text = super().__repr__()
+        return text if len(text) < _LONGEST else f"PiecewiseLinear(<{len(self.columns)} columns>)"
+
     def output_size(self, n_inputs: int) -> int:
-        if n_inputs != len(self.columns):
+        if n_inputs is not None and n_inputs != len(self.columns):  # None where it is not known yet
             raise ValueError(
                 f"columns of PiecewiseLinear must have one entry for each of {n_inputs} inputs, got "
                 f"{len(self.columns)}"
@@ -103,13 +110,10 @@ class PiecewiseLinear(Layer):
 
     def forward(self, X: Array, ctx: Any) -> Array:
         ctx.X = X
-        ctx.Z = ctx.Y = np.hstack(
-            [encode(x, column) for x, column in zip(X.T, self.columns, strict=True)]
-        )
+        ctx.Y = np.hstack([encode(x, column) for x, column in zip(X.T, self.columns, strict=True)])
         return ctx.Y
 
     def backward(self, dY: Array, ctx: Any) -> Any:
-        ctx.dZ = dY
         if not ctx.needs_dX:
             return None
         dX, first = np.zeros_like(ctx.X), 0
@@ -118,6 +122,41 @@ class PiecewiseLinear(Layer):
             first += of_column.shape[1]
             dX[:, i] = (of_column * slopes(ctx.X[:, i], column)).sum(axis=1)
         return dX
+
+    def kink_sides(self, ctx: Any) -> list[Array]:
+        """Return on which side of each edge, or at which code, every input lies.
+
+        Parameters
+        ----------
+        ctx : Context
+            Of a forward pass.
+        """
+        columns = zip(ctx.X.T, self.columns, strict=True)
+        return [_sides(x[:, None], column) for x, column in columns if column is not None]
+
+    def held(self) -> PiecewiseLinear:
+        """Return a copy that is linear: beyond an edge it goes on as at the first inputs it is given."""
+        return _Held(self.copy().columns)
+
+
+class _Held(PiecewiseLinear):
+    _first: Array | None = None
+
+    def forward(self, X: Array, ctx: Any) -> Array:
+        if self._first is None:
+            self._first = X
+        at = self._first
+        columns = list(zip(at.T, self.columns, strict=True))
+        slope = np.hstack([slopes(x, column) for x, column in columns])
+        moved = np.repeat(X - at, [n_encoded(column) for _, column in columns], axis=1)
+        ctx.Y = super().forward(at, ctx) + slope * moved
+        return ctx.Y
+
+
+def _sides(x: Array, column: Any) -> Array:
+    if isinstance(column, int):
+        return x == np.arange(column, dtype=x.dtype)
+    return x > column[1:-1].astype(x.dtype)
 
 
 def n_encoded(column: Any) -> int:

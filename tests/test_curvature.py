@@ -10,7 +10,7 @@ import pytest
 from own_activations import own_leaky_relu, own_silu
 from scipy import sparse
 
-from minnet import BatchNorm, Dense, Dropout, Network, Residual
+from minnet import BatchNorm, Dense, Dropout, Network, PiecewiseLinear, Residual
 from minnet.activations import _BY_NAME, Elu, LeakyRelu, get_activation
 from minnet.curvature import HessianProduct
 from minnet.lab import hessian
@@ -100,11 +100,13 @@ def test_every_loss(loss, weight):
     assert_right(network_of([Dense(6, "tanh"), Dense(K)], loss), targets(loss), weight)
 
 
+KNOTS = [np.linspace(-1, 1, 4), None, np.array([-0.5, 0.1, 0.3]), 2]
 STACKS = {
     "linear": [Dense(K)],
     "activation on the output": [Dense(5, "tanh"), Dense(K, "softsign")],
     "dropout": [Dropout(0.2), Dense(8, "tanh"), Dropout(0.5), Dense(K)],
     "batch norm": [Dense(6), BatchNorm("relu"), Dense(K)],
+    "pieces": [PiecewiseLinear(KNOTS), Dense(3, "tanh"), PiecewiseLinear(KNOTS[:3]), Dense(K)],
     "frozen": [Dense(6, "tanh", trainable=False), Dense(5, "tanh"), Dense(K)],
     "frozen batch norm": [Dense(6), BatchNorm("tanh", trainable=False), Dense(K)],
     "residual": [

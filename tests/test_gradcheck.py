@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from minnet import BatchNorm, Dense, Dropout, LayerNorm, Network, check_gradients
+from minnet import BatchNorm, Dense, Dropout, LayerNorm, Network, PiecewiseLinear, check_gradients
 from minnet.activations import _BY_NAME, Elu, LeakyRelu, Sigmoid, Tanh, get_activation
 from minnet.gradcheck import GradientCheck
 from minnet.layers import Layer, Parameter
@@ -66,6 +66,7 @@ def test_every_loss(loss, weight, X):
     assert_right(network, X, targets(loss, X), weight)
 
 
+KNOTS = [np.linspace(-1, 1, 40), None, [-0.5, 0.1], 2]
 STACKS = {
     "linear": [Dense(K)],
     "activation on the output": [Dense(5, "tanh"), Dense(K, "softsign")],
@@ -77,6 +78,8 @@ STACKS = {
     "layer norm with kinks": [Dense(6), LayerNorm("relu"), Dense(K)],
     "layer norm first and last": [LayerNorm(), Dense(K), LayerNorm("tanh", epsilon=0.1)],
     "layer norm of one unit": [Dense(1, "tanh"), LayerNorm("silu"), Dense(K)],
+    "pieces first": [PiecewiseLinear(KNOTS), Dense(6, "tanh"), Dense(K)],
+    "pieces within": [Dense(4, "tanh"), PiecewiseLinear(KNOTS), Dense(K)],
     "all together": [
         BatchNorm("softsign"),
         Dense(6),

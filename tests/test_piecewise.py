@@ -66,3 +66,34 @@ def test_a_network_learns_what_bends():
     assert reg.fit(x, np.abs(x).ravel()).score(x, np.abs(x).ravel()) > 0.999
     with pytest.raises(ValueError, match="must have one entry for each of 2 inputs, got 1"):
         reg.fit(np.hstack([x, x]), x.ravel())
+
+
+def test_kinks_are_told():
+    """Numbers that lie by edges: a step across one says nothing of the derivative, nor of the Hessian."""
+    x = np.linspace(-1, 1, 41)[:, None]
+    layers = [
+        Dense(1, init=1.0, bias_init=1e-9),
+        PiecewiseLinear([x.ravel()]),
+        Dense(1, init="normal"),
+    ]
+    net = Network(layers, "squared_error").initialize(1, random_state=0)
+    result = check_gradients(net, x, x)
+    assert result.ok
+    assert result.n_skipped["layers[0].W"] == result.n_skipped["layers[0].b"] == 1
+    # Between edges the loss is a square of the bias: its second derivative is the mean squared slope.
+    slopes = net.loss_and_grad(x, x)[1]
+    assert np.isfinite(slopes).all()
+    v = np.zeros(net.params.shape)
+    net.views(v)[0]["b"][...] = 1
+    of_bias = net.views(net.hessian_vector_product(x, x, v))[0]["b"]
+    ctx = net.forward_training(x)[1][1]
+    J = net.layers[1].backward(np.broadcast_to(net.layers[2].W.T, ctx.Y.shape), ctx)
+    np.testing.assert_allclose(of_bias, np.mean(J**2), rtol=1e-6)
+
+
+def test_a_printed_layer_is_short():
+    many = PiecewiseLinear([np.linspace(-1, 1, 33)] * 50)
+    assert repr(many) == "PiecewiseLinear(<50 columns>)"
+    assert "0 PiecewiseLinear(<50" in Network([many, Dense(2)]).summary()
+    few = PiecewiseLinear([[0.0, 1.0], 3, None])
+    assert repr(few) == "PiecewiseLinear([array([0., 1.]), 3, None])"

@@ -27,7 +27,9 @@ from minnet.common.sklearn_versions import validate_data
 from minnet.common.types import Array, DTypeLike, Estimator, Matrix
 from minnet.estimators.plain import as_labels, as_numbers, as_weights
 from minnet.estimators.targets import Labels, Numbers
+from minnet.layers import Layer
 from minnet.losses import get_loss
+from minnet.piecewise import PiecewiseLinear
 
 __all__ = [
     "Data", "Features", "as_targets", "check_X", "check_data", "check_for_loss", "check_inputs",
@@ -323,15 +325,21 @@ def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") 
         raise TypeError(f"{name} must be numbers: {error}") from None
 
 
-def warn_of_scale(X: Matrix) -> None:
+def warn_of_scale(X: Matrix, first: Layer) -> None:
     """Warn where inputs are far from unit scale, by up to some 1000 of the rows, evenly spread.
 
-    The bounds are wide: raw pixels from 0 to 16 pass, ages and incomes do not.
-    :func:`minnet.lab.diagnose` looks closer.
+    The bounds are wide: raw pixels from 0 to 16 pass, ages and incomes do not. Nor do the codes matter of
+    which the first layer makes ones and zeros. :func:`minnet.lab.diagnose` looks closer.
     """
     if X.shape[0] > _N_ROWS:
         X = X.tocsr() if sparse.issparse(X) else X
         X = X[:: -(-X.shape[0] // _N_ROWS)]
+    numbers = None
+    if isinstance(first, PiecewiseLinear) and len(first.columns) == X.shape[1]:
+        numbers = [i for i, column in enumerate(first.columns) if not isinstance(column, int)]
+        if not numbers:
+            return
+        X = X.tocsc()[:, numbers] if sparse.issparse(X) else X[:, numbers]
     if not sparse.issparse(X):
         largest = max(X.max(), -X.min())
         if (
@@ -341,14 +349,17 @@ def warn_of_scale(X: Matrix) -> None:
     columns, whole = root_mean_squares(X)
     # One digit: the fits of a search have nearly the same rows, and shall not say it in many words.
     scaler = "MaxAbsScaler" if sparse.issparse(X) else "StandardScaler"
+    cure = f"put a {scaler} before the network"
+    if numbers is not None:
+        cure = "give the columns, and with them the edges of PiecewiseLinear, in other units"
     if columns.max() > _LARGE:
-        what = f"column {columns.argmax()} has a root mean square of {columns.max():.1g}"
+        column = columns.argmax() if numbers is None else numbers[columns.argmax()]
+        what = f"column {column} has a root mean square of {columns.max():.1g}"
     elif 0 < whole < _SMALL:
         what = f"their root mean square is {whole:.1g}"
     else:
         return
     warnings.warn(
-        f"X is far from unit scale ({what}), which networks learn from badly or not at all: put a "
-        f"{scaler} before the network",
+        f"X is far from unit scale ({what}), which networks learn from badly or not at all: {cure}",
         stacklevel=level_of_user(),
     )

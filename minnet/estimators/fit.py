@@ -49,7 +49,7 @@ def new_network(estimator: Estimator, data: Data) -> Network:
                 )
     n_classes = len(getattr(data.targets, "classes", ()))
     warn_of_output_layer(estimator, network, n_classes)
-    warn_of_scale(data.X)
+    warn_of_scale(data.X, network.layers[0])
     with draw_on(estimator.n_threads):
         network.initialize(data.X.shape[1], estimator.random_state, dtype=data.X.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so

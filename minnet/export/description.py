@@ -19,11 +19,12 @@ from minnet.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
 from minnet.links import INVERSE_LINKS
 from minnet.losses import Loss
 from minnet.network import Network
+from minnet.piecewise import PiecewiseLinear
 from minnet.residual import Add, Split
 
 __all__ = ["Description", "Model", "describe_model"]
 
-_LAYERS = (Dense, Dropout, BatchNorm, LayerNorm, Split, Add)
+_LAYERS = (Dense, Dropout, BatchNorm, LayerNorm, PiecewiseLinear, Split, Add)
 
 #: What can be exported.
 Model: TypeAlias = MinNetClassifier | MinNetRegressor | MinNetTransformer | Network
@@ -42,7 +43,8 @@ class Description:
     kind : {"binary", "multiclass", "multilabel", "regression", "transformer", "network"}
         "binary" also covers a single class.
     layers : list of Layer
-        Dense, BatchNorm, LayerNorm, Split and Add, in order: outside training a Dropout does nothing.
+        Dense, BatchNorm, LayerNorm, PiecewiseLinear, Split and Add, in order: outside training a Dropout
+        does nothing.
     output : {"identity", "softmax", "logistic", "exp"}
         The inverse link from logits to predictions.
     classes : ndarray or None
@@ -190,8 +192,8 @@ def _check_layer(i: int, layer: Layer) -> None:
     """Raise if a layer or its activation is not one of minnet's own."""
     if type(layer) not in _LAYERS:
         raise TypeError(
-            "an export knows the layers Dense, Dropout, BatchNorm, LayerNorm and Residual, got "
-            f"{type(layer).__name__} as layers[{i}]"
+            "an export knows the layers Dense, Dropout, BatchNorm, LayerNorm, PiecewiseLinear and "
+            f"Residual, got {type(layer).__name__} as layers[{i}]"
         )
     if layer.activation is not None and not is_own(layer.activation):
         name = name_of(layer.activation)

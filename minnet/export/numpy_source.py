@@ -19,6 +19,7 @@ from minnet.common.scale import at_least_normal
 from minnet.common.types import Array, DTypeLike
 from minnet.export.description import Description, Model, describe_model
 from minnet.layers import LayerNorm
+from minnet.piecewise import PiecewiseLinear, n_encoded
 
 __all__ = ["to_numpy_source"]
 
@@ -88,6 +89,7 @@ class _Source:
         self.steps: list[str] = []
         self.arrays: list[tuple[str, Array]] = []
         self.functions: dict[str, str] = {}  # by name, before what calls them
+        self.constants: list[str] = []
         self.skips: list[str] = []  # names of what goes past the layers that come next
         for number, layer in enumerate(description.layers, start=1):
             self._add_layer(layer, number)
@@ -130,7 +132,7 @@ class _Source:
         if d.is_classifier:
             values, code = _labels(d.classes)
             lines.append(f'CLASSES = np.array({_literal(values)}, dtype="{code}")')
-        return "\n".join(lines)
+        return "\n".join(lines + self.constants)
 
     def _forward(self) -> str:
         lines = [
@@ -150,6 +152,9 @@ class _Source:
         if layer.closes_skip:
             Z = self._arrays(number, {f"{self.skips.pop()} + s": layer.s})
             self.steps.append(f"    Y = {Z} * Y")
+            return
+        if isinstance(layer, PiecewiseLinear):
+            self._add_pieces(layer, number)
             return
         if layer.fully_connected:
             fan_in, fan_out = layer.W.shape
@@ -189,6 +194,18 @@ class _Source:
         self.functions[name] = text
         given = "".join(f", {value!r}" for value in arguments)
         self.steps.append(f"    Y = {name}({Z}{given})")
+
+    def _add_pieces(self, layer: PiecewiseLinear, number: int) -> None:
+        columns = [_column(column) for column in layer.columns]
+        edges = [column for column in layer.columns if isinstance(column, np.ndarray)]
+        dtype = self.description.dtype
+        self.arrays.append((f"EDGES{number}", np.concatenate([*edges, []]).astype(dtype)))
+        self.constants.append(f"COLUMNS{number} = {_literal(columns)}")
+        self.functions["encode"] = _ENCODE
+        self.steps += [
+            f"    # piecewise linear encoding, {len(columns)} columns -> {sum(n for _, n in columns)}",
+            f"    Y = encode(Y, COLUMNS{number}, EDGES{number})",
+        ]
 
     def _arrays(self, number: int, parts: dict[str, Array]) -> str:
         """Take the arrays and return the formula; each part ends in the name of its array."""
@@ -240,6 +257,12 @@ class _Source:
     def _check(self) -> str:
         named = self.description.feature_names is not None
         return _CHECK.format(names=_CHECK_NAMES if named else "")
+
+
+def _column(column: Any) -> tuple[str, int]:
+    """Return what is made of a column, and of how many numbers."""
+    kind = "number" if column is None else "codes" if isinstance(column, int) else "edges"
+    return kind, n_encoded(column)
 
 
 def _function(name: str, doc: str, lines: list[str]) -> str:
@@ -304,6 +327,25 @@ _SCIPY = {
     return (0.5 * erfc(-Z / math.sqrt(2))).astype(Z.dtype)
 ''',
 }
+
+_ENCODE = '''def encode(X, columns, edges):
+    """Each column as a one in the place of its code, or as the number and pieces between its edges."""
+    parts, first = [], 0
+    for x, (kind, n) in zip(X.T[:, :, np.newaxis], columns):
+        if kind == "codes":
+            parts.append((x == np.arange(n, dtype=DTYPE)).astype(DTYPE))
+            continue
+        parts.append(x)
+        if kind == "edges":
+            low, width = edges[first : first + n - 1], np.diff(edges[first : first + n])
+            first += n
+            inverse = np.divide(1, width, out=np.zeros_like(width), where=width > 0)
+            u = (x - low) * inverse
+            u[:, 1:] = np.maximum(u[:, 1:], 0)
+            u[:, :-1] = np.minimum(u[:, :-1], 1)
+            parts.append(u)
+    return np.hstack(parts)
+'''
 
 _CHECK_NAMES = """
     names = getattr(X, "columns", FEATURE_NAMES)

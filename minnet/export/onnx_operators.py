@@ -18,6 +18,7 @@ from minnet.common.scale import at_least_normal
 from minnet.common.types import Array, ArrayLike, DTypeLike
 from minnet.export.description import Description
 from minnet.layers import LayerNorm
+from minnet.piecewise import PiecewiseLinear, n_encoded
 
 __all__ = ["Operators", "add_classifier", "add_predictions", "onnx_classes"]
 
@@ -111,6 +112,9 @@ def _add_logits(op: Operators, description: Description, X: str) -> str:
         if layer.closes_skip:
             X = op("Add", skips.pop(), op("Mul", X, layer.s))
             continue
+        if isinstance(layer, PiecewiseLinear):
+            X = _encode(op, X, layer)
+            continue
         if layer.fully_connected:
             Z = op("Gemm", X, layer.W, layer.b)
         elif isinstance(layer, LayerNorm):
@@ -133,6 +137,45 @@ def _add_logits(op: Operators, description: Description, X: str) -> str:
             Z = op("Add", op("Mul", X_hat, layer.gamma), layer.beta)
         X = _ACTIVATIONS[type(layer.activation)](op, Z, layer.activation)
     return X
+
+
+def _encode(op: Operators, X: str, layer: PiecewiseLinear) -> str:
+    """Add the encoding of columns, all at once: ones at codes, and numbers clipped to their pieces."""
+    of_numbers: list[tuple[int, int, float, float, float, float]] = []  # as they are computed
+    of_codes: list[tuple[int, int, int]] = []
+    place = 0
+    for i, column in enumerate(layer.columns):
+        if isinstance(column, int):
+            of_codes += [(place + k, i, k) for k in range(column)]
+        else:
+            of_numbers.append((place, i, 0.0, 1.0, -np.inf, np.inf))
+        if isinstance(column, np.ndarray):
+            edges = column.astype(op.dtype)
+            width = np.diff(edges)
+            inverse = np.divide(1, width, out=np.zeros_like(width), where=width > 0)
+            for k in range(len(width)):
+                bounds = 0.0 if k else -np.inf, 1.0 if k < len(width) - 1 else np.inf
+                of_numbers.append((place + 1 + k, i, edges[k], inverse[k], *bounds))
+        place += n_encoded(column)
+    parts, places = [], []
+    if of_numbers:
+        at, columns, shift, scale, low, high = map(np.array, zip(*of_numbers, strict=True))
+        U = op("Mul", op("Sub", _gather(op, X, columns), shift), scale)
+        parts.append(op("Min", op("Max", U, low), high))
+        places.append(at)
+    if of_codes:
+        at, columns, codes = map(np.array, zip(*of_codes, strict=True))
+        equal = op("Equal", _gather(op, X, columns), codes)
+        parts.append(op.cast(equal, op.dtype))
+        places.append(at)
+    Y = parts[0] if len(parts) == 1 else op("Concat", *parts, axis=1)
+    order = np.argsort(np.concatenate(places))
+    return Y if (np.diff(order) == 1).all() else _gather(op, Y, order)
+
+
+def _gather(op: Operators, X: str, columns: Array) -> str:
+    """Add the choice of some columns."""
+    return op.node("Gather", [X, op.array(columns.astype(np.int64))], axis=1)
 
 
 def _mean_of_rows(op: Operators, X: str, n: int) -> str:

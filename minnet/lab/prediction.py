@@ -10,10 +10,12 @@ from minnet.activations import Activation
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.lab._chain import Step, propagate
 from minnet.lab.finite_width import VarianceBand
+from minnet.lab.rows import first_inputs
 from minnet.lab.subject import subject_of
 from minnet.lab.weights import weight_mean, weight_variance
 from minnet.layers import BatchNorm, Dense, Dropout, LayerNorm
 from minnet.network import Network
+from minnet.piecewise import PiecewiseLinear
 
 __all__ = ["Prediction", "predict_variances"]
 
@@ -89,9 +91,11 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
       them (Yang et al. 2019, arXiv:1902.08129).
     - After a LayerNorm it is 1 as well, and what inputs have in common stays. Gradients are divided by the
       variance over the units, :math:`\operatorname{Var} W\, |y|^2 + \sigma_b^2` of a Dense below.
+    - The inputs above a PiecewiseLinear, the first layer, are what it makes of them.
     - A bias of one value for all units shifts the activation.
-    - There is no prediction from a layer of your own or a residual block on, after a frozen BatchNorm or a
-      normalization right above a Dropout, and where weights have a mean other than 0.
+    - There is no prediction from a layer of your own, a residual block or a PiecewiseLinear further up on,
+      after a frozen BatchNorm or a normalization right above a Dropout, and where weights have a mean
+      other than 0.
     - An initializer that looks at data (it has ``adapt``) is taken at its word: the variance is that of
       the weights that are there.
 
@@ -107,7 +111,8 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
     array([0.76, 0.46, 0.48])
     """
     subject = subject_of(model, X, y)
-    network, X = subject.network, subject.X
+    network = subject.network
+    X = first_inputs(network, subject.X)
     rows, stopped = _rows(network)
     known = [row for row in rows if row.step is not None]
     if not known:
@@ -171,7 +176,7 @@ def _rows(network: Network) -> tuple[list[_Row], str]:
         fan_in = network.sizes[i]
         if layer.fully_connected or layer.normalizes:
             rows.append(_Row(i, network.sizes[i + 1]))
-        if stopped:
+        if stopped or (i == 0 and isinstance(layer, PiecewiseLinear)):
             continue
         known = type(layer) in _KNOWN
         if known and layer.only_in_training:

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minnet.activations import Identity, name_of
+from minnet.common.types import Matrix
+from minnet.layers import Context
 from minnet.network import Network
+from minnet.piecewise import PiecewiseLinear
 from minnet.residual import skips
 
-__all__ = ["describe_rows", "ends_branch", "on_main_line", "row_indices"]
+__all__ = ["describe_rows", "ends_branch", "first_inputs", "on_main_line", "row_indices"]
 
 
 def row_indices(contexts: Sequence[Any]) -> list[int]:
@@ -38,6 +41,12 @@ def describe_rows(
         "fan_in": [network.sizes[i] for i in rows],
         "fan_out": [network.sizes[i + 1] for i in rows],
     }
+
+
+def first_inputs(network: Network, X: Matrix) -> Matrix:
+    """Return what the first weights are given: the inputs, or what a PiecewiseLinear makes of them."""
+    first = network.layers[0]
+    return first.forward(X, Context()) if isinstance(first, PiecewiseLinear) else X
 
 
 def ends_branch(network: Network, i: int) -> bool:

@@ -20,6 +20,7 @@ _KINDS = {
     "BatchNorm": "one",
     "LayerNorm": "one",
     "Dropout": "drop",
+    "PiecewiseLinear": "one",
 }
 
 _MOST_LAYERS, _AT_ENDS = 48, 16  # drawn; of more layers the first and the last ones

@@ -13,6 +13,7 @@ from minnet import (
     MinNetClassifier,
     MinNetRegressor,
     Network,
+    PiecewiseLinear,
     Residual,
 )
 from minnet.activations import Activation
@@ -85,6 +86,31 @@ def network(activation, dtype, loss="squared_error"):
     net.layers[4].gamma[...] = np.linspace(2, -1, 7)
     net.layers[4].beta[...] = np.linspace(-1, 1, 7)
     return net
+
+
+#: What can be made of a column, alone and together, and edges that one precision cannot tell apart.
+COLUMNS = {
+    "numbers": [None, None, None, None],
+    "codes": [3, 1, 2, 5],
+    "edges": [[-1.0, 0.0, 0.5, 2.0], [0.0, 1.0], [1.0, 1.0 + 1e-12, 2.0], [-100.0, 100.0]],
+    "all": [[-1.0, 0.0, 0.5, 2.0], 3, None, [0.0, 1.0]],
+    "codes first": [2, [-2.0, 0.0, 2.0], 4, [1e-3, 1.0]],
+}
+
+
+def pieces(columns, dtype, within=False):
+    """A network with the encoding below its weights, or between them."""
+    encoding = PiecewiseLinear(COLUMNS[columns])
+    layers = [Dense(4, init="eye", bias_init="normal")] * within + [encoding]
+    layers += [Dense(6, "silu"), Dropout(0.2), Dense(3)]
+    return Network(layers, "squared_error").initialize(4, random_state=0, dtype=dtype)
+
+
+def coded_rows(dtype):
+    """Rows with whole numbers, numbers on edges, and far beyond all."""
+    rng = np.random.default_rng(2)
+    rows = rng.choice([-300, -1, 0, 0.5, 1, 2, 3, 4, 1e6], size=(100, 4))
+    return np.concatenate([rows, rng.normal(size=(100, 4))]).astype(dtype)
 
 
 def wide_rows(dtype):

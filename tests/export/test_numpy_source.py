@@ -9,14 +9,17 @@ import pytest
 from export_models import (
     ACTIVATIONS,
     CLASS,
+    COLUMNS,
     DTYPES,
     LABELS,
     NUMBERS,
     OwnLayer,
     X,
     classifier,
+    coded_rows,
     fitted,
     network,
+    pieces,
     regressor,
     wide_rows,
 )
@@ -146,6 +149,21 @@ def test_links_of_all_losses(loss, dtype):
     names = names_of(net)
     assert_close(names["predict"](rows), net.predict(rows), dtype)
     assert_close(names["forward"](rows), net.forward(rows), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("within", [False, True])
+@pytest.mark.parametrize("columns", COLUMNS)
+def test_piecewise_linear(columns, within, dtype, tmp_path):
+    net, rows = pieces(columns, dtype, within), coded_rows(dtype)
+    assert_close(names_of(net)["predict"](rows), net.predict(rows), dtype)
+    other = "float64" if dtype == "float32" else "float32"
+    expected = net.astype(other).predict(rows)
+    assert_close(names_of(net, dtype=other)["predict"](rows), expected, other)
+    if columns == "all" and not within:
+        to_numpy_source(net, tmp_path / "model.py")
+        found = run_alone(tmp_path / "model.py", rows, tmp_path)
+        assert_close(found["forward"], net.forward(rows), dtype)
 
 
 @pytest.mark.parametrize("labels", LABELS)

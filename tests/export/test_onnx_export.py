@@ -9,13 +9,16 @@ import pytest
 from export_models import (
     ACTIVATIONS,
     CLASS,
+    COLUMNS,
     DTYPES,
     LABELS,
     NUMBERS,
     X,
     classifier,
+    coded_rows,
     fitted,
     network,
+    pieces,
     regressor,
     wide_rows,
 )
@@ -66,6 +69,15 @@ def test_activations(activation, dtype):
     net = network(activation, dtype)
     rows = wide_rows(dtype)
     assert_close(run(to_onnx(net), rows)[0], net.predict(rows), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("opset", [13, 17])
+@pytest.mark.parametrize("within", [False, True])
+@pytest.mark.parametrize("columns", COLUMNS)
+def test_piecewise_linear(columns, within, opset, dtype):
+    net, rows = pieces(columns, dtype, within), coded_rows(dtype)
+    assert_close(run(to_onnx(net, opset=opset), rows)[0], net.predict(rows), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

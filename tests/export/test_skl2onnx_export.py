@@ -13,7 +13,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from minnet import Dense, Dropout, MinNetClassifier, MinNetRegressor, MinNetTransformer
+from minnet import (
+    Dense,
+    Dropout,
+    MinNetClassifier,
+    MinNetRegressor,
+    MinNetTransformer,
+    PiecewiseLinear,
+)
 from minnet.export import register_skl2onnx, to_numpy_source, to_onnx
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
@@ -64,6 +71,19 @@ def test_classifiers_in_a_pipeline(labels, dtype):
         probabilities, model.predict_proba(rows), rtol=0, atol=TOLERANCE[dtype]
     )
     np.testing.assert_array_equal(label, model.predict(rows))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_encoded_columns_in_a_pipeline(dtype):
+    layers = [PiecewiseLinear([[-1.0, 0.0, 1.0], None, 2, [0.0, 0.5]]), Dense(6, "silu")]
+    model = pipeline(MinNetClassifier(layers=layers, max_iter=5, random_state=0), CLASS)
+    transformer = MinNetTransformer(FrozenEstimator(model[-1]), layer=0).fit(X)
+    rows = (3 + 2 * X).astype(dtype)
+    np.testing.assert_allclose(
+        run(export(model, dtype), rows)[1], model.predict_proba(rows), rtol=0, atol=TOLERANCE[dtype]
+    )
+    (found,) = run(export(transformer, dtype, options=None), X.astype(dtype))
+    np.testing.assert_allclose(found, transformer.transform(X), rtol=0, atol=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

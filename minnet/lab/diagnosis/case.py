@@ -18,9 +18,10 @@ from minnet.lab.diagnosis.stability import Stability, stability_of
 from minnet.lab.diagnosis.trial import Trial, training_of
 from minnet.lab.measurement import Measurement
 from minnet.lab.probe import measure, one_pass
-from minnet.lab.rows import on_main_line
+from minnet.lab.rows import first_inputs, on_main_line
 from minnet.lab.subject import Subject, step_of
 from minnet.network import Network
+from minnet.piecewise import PiecewiseLinear
 from minnet.training.constant_answer import loss_of_constant
 
 __all__ = ["Case"]
@@ -64,6 +65,16 @@ class Case:
     def X(self) -> Matrix:
         """Its inputs."""
         return self.subject.X
+
+    @cached_property
+    def first_inputs(self) -> Matrix:
+        """What its first weights are given: the inputs, or what a PiecewiseLinear makes of them."""
+        return first_inputs(self.network, self.X)
+
+    @property
+    def encodes(self) -> bool:
+        """Whether its first layer encodes the columns, by edges and codes that a scaler would miss."""
+        return isinstance(self.network.layers[0], PiecewiseLinear)
 
     @property
     def estimator(self) -> Any:

@@ -108,7 +108,7 @@ def _rows_alike(case: Case) -> Found | None:
 )
 def _outliers(case: Case) -> Found | None:
     X = case.X
-    if sparse.issparse(X) or X.shape[0] < FEWEST_ROWS or case.fitted:
+    if sparse.issparse(X) or X.shape[0] < FEWEST_ROWS or case.fitted or case.encodes:
         return None
     bulk, whole = _spreads(X)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -152,7 +152,7 @@ class _Scale(NamedTuple):
     of_data=True,
 )
 def _unscaled_inputs(case: Case) -> Found | None:
-    scale = None if case.failed else _unusual_scale(case.X)
+    scale = None if case.failed or case.encodes else _unusual_scale(case.X)
     if scale is None:
         return None
     beyond = are_beyond_squares(case.X)  # then there is no variance to scale by

@@ -207,7 +207,7 @@ def _exploding_forward(case: Case) -> Found | None:
     sentence = (
         f"The pre-activations of layer {at} are huge: their root mean square is {figure:.3g}."
     )
-    if root_mean_squares(case.X)[1] > LARGE_INPUT:
+    if root_mean_squares(case.first_inputs)[1] > LARGE_INPUT:
         scaled = [scaled_inputs(case)]
         if case.network.loss_.output == "identity":
             scaled.append(scaled_inputs(case, scale_targets=True))
@@ -225,7 +225,10 @@ def _saturated(case: Case) -> Found | None:
     share = np.nan_to_num(np.where(m.hidden, m["saturated"], 0))
     if share.max() < _SATURATED_SHARE:
         return None
-    if root_mean_squares(case.X)[1] > LARGE_INPUT and case.first_steps.loss() < _LEARNS_WELL:
+    if (
+        root_mean_squares(case.first_inputs)[1] > LARGE_INPUT
+        and case.first_steps.loss() < _LEARNS_WELL
+    ):
         return None  # large inputs make it so, and it is no harm
     row = int(np.flatnonzero(share >= _SATURATED_SHARE)[0])
     layer = int(m.index[row])
@@ -248,7 +251,7 @@ def _saturated(case: Case) -> Found | None:
     unless=("exploding_forward",),
 )
 def _vanishing_forward(case: Case) -> Found | None:
-    m, X, rows = case.m, case.X, case.hidden
+    m, X, rows = case.m, case.first_inputs, case.hidden
     if not rows.size:
         return None
     sd = m["Z", "sd"][rows]
