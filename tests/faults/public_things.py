@@ -13,6 +13,7 @@ matplotlib.use("Agg")  # before minnet.lab.displays opens it
 import minnet
 from minnet import (
     Network,
+    PiecewiseLinear,
     Trainer,
     activations,
     callbacks,
@@ -49,6 +50,7 @@ PROTOCOLS = {
     Network: {"draws", "forward_backward", "forward_training", "views"},
     optimizers.Optimizer: {"constants", "prepare", "update"},
     optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
+    PiecewiseLinear: {"held", "kink_sides"},
     trace.Trace: {"of_batch"},
     Trainer: {
         "check_stall", "continue_from", "loss_of_kept_weights", "raise_if_diverged",

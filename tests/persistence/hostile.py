@@ -91,6 +91,10 @@ VALUES = (
     {"layer": "BatchNorm", "config": {}},
     {"layer": "LayerNorm", "config": {"epsilon": 0}},
     {"layer": "Dropout", "config": {"rate": 1}},
+    {"layer": "PiecewiseLinear", "config": {}},
+    {"layer": "PiecewiseLinear", "config": {"columns": [10**12]}},
+    {"layer": "PiecewiseLinear", "config": {"columns": [[1.0, 0.0], None]}},
+    {"layer": "PiecewiseLinear", "config": {"columns": [{"array": "layers.0.b"}]}},
     {"random_state": "layers.0.W", "position": 0, "gauss": None},
 )
 

@@ -37,7 +37,14 @@ VALUES = [
     ({"tuple": []}, ()),
 ]
 
-REQUIRED = {"units": 3, "n_steps": 7, "sparsity": 0.5, "array": [[1.0]], "layers": [Dense(3)]}
+REQUIRED = {
+    "units": 3,
+    "n_steps": 7,
+    "sparsity": 0.5,
+    "array": [[1.0]],
+    "layers": [Dense(3)],
+    "columns": [3, None],
+}
 
 CONFIGURED = sorted(
     {
