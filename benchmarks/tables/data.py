@@ -2,7 +2,7 @@
 
 ``load(name)`` returns a Table: a DataFrame whose columns are floats or categories, missing values are NaN;
 the target as classes 0, 1, ... or floats. ``DEVELOPMENT`` names the tables on which minnet's rules and
-constants were chosen; those of ``OTHERS`` had no part in that.
+constants were chosen; those of ``OTHERS`` had no part in that; ``MADE`` is for times.
 """
 
 import csv
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from sklearn.datasets import make_classification
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 __all__ = ["DEVELOPMENT", "GROUPS", "OTHERS", "TABLES", "Table", "keel_frame", "load", "splits"]
@@ -95,6 +96,15 @@ def geo(seed=0, n=8000):
     return Table(pd.DataFrame(columns), y, "reg")
 
 
+def made(n_train, n_columns):
+    """Return two classes in so many columns; of the rows three quarters are for training."""
+    X, y = make_classification(
+        (n_train * 4 + 2) // 3, n_columns, n_informative=n_columns // 3, n_clusters_per_class=8, flip_y=0.1,
+        random_state=0,
+    )  # fmt: skip
+    return Table(pd.DataFrame(X, columns=[f"c{i}" for i in range(n_columns)]), y, "class")
+
+
 _KEEL = ("magic", "phoneme", "spambase", "satimage", "segment", "splice", "letter", "german",
          "contraceptive", "vehicle", "penbased")  # fmt: skip
 _MORE_KEEL = ("australian", "crx", "mammographic", "pima", "tic-tac-toe", "vowel", "banana", "chess",
@@ -123,8 +133,9 @@ OTHERS = {
     "BudgetFood": (pydataset, ("BudgetFood", "wfood"), {}),
     "Schooling": (pydataset, ("Schooling", "wage76"), {"log": True, "drop": ("lwage76",)}),
 }  # fmt: skip
-TABLES = DEVELOPMENT | OTHERS
-GROUPS = {"development": tuple(DEVELOPMENT), "other": tuple(OTHERS)}
+MADE = {"20000x50": (made, (20000, 50), {})}
+TABLES = DEVELOPMENT | OTHERS | MADE
+GROUPS = {"development": tuple(DEVELOPMENT), "other": tuple(OTHERS), "made": tuple(MADE)}
 
 
 def load(name):
