@@ -52,8 +52,12 @@ def _hgb(s):
 
 def _five_hgb(s):
     """Five HGB, each stopped by a tenth of the rows of its own: what Tabular does, done to boosting."""
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from sklearn.ensemble import VotingClassifier, VotingRegressor
+    from sklearn.ensemble import (
+        HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
+        VotingClassifier,
+        VotingRegressor,
+    )
 
     model = HistGradientBoostingClassifier if s.classes else HistGradientBoostingRegressor
     members = [(f"{i}", model(early_stopping=True, random_state=5 * s.seed + i)) for i in range(5)]

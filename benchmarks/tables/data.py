@@ -98,10 +98,9 @@ def geo(seed=0, n=8000):
 
 def made(n_train, n_columns):
     """Return two classes in so many columns; of the rows three quarters are for training."""
-    X, y = make_classification(
-        (n_train * 4 + 2) // 3, n_columns, n_informative=n_columns // 3, n_clusters_per_class=8, flip_y=0.1,
-        random_state=0,
-    )  # fmt: skip
+    n_rows, n_informative = (n_train * 4 + 2) // 3, n_columns // 3
+    X, y = make_classification(n_rows, n_columns, n_informative=n_informative, n_clusters_per_class=8,
+                               flip_y=0.1, random_state=0)  # fmt: skip
     return Table(pd.DataFrame(X, columns=[f"c{i}" for i in range(n_columns)]), y, "class")
 
 
