@@ -8,7 +8,7 @@ What a library cannot read is encoded for it, in a pipeline whose time counts as
 * CatBoost: categories as text, since it refuses missing ones;
 * RealMLP and TabM: missing numbers replaced by the median, with an indicator.
 
-All other arguments are the library's own defaults, but for seed, threads and silence. "5 HGB" is no
+All other arguments are the library's own defaults, but for seed, threads and silence. "5xHGB" is no
 default: it tells how much of an ensemble's lead boosting would have as an ensemble.
 """
 
@@ -183,11 +183,11 @@ def _tabular(**quality):
 
 CONTESTANTS = {
     "Tabular": Contestant(_tabular(), "minnet-learn"),
-    "Tabular fast": Contestant(_tabular(quality="fast"), "minnet-learn"),
-    "Tabular best": Contestant(_tabular(quality="best"), "minnet-learn"),
+    "Tabular-fast": Contestant(_tabular(quality="fast"), "minnet-learn"),
+    "Tabular-best": Contestant(_tabular(quality="best"), "minnet-learn"),
     "MinNet": Contestant(_minnet, "minnet-learn"),
     "HGB": Contestant(_hgb, "scikit-learn"),
-    "5 HGB": Contestant(_five_hgb, "scikit-learn"),
+    "5xHGB": Contestant(_five_hgb, "scikit-learn"),
     "XGBoost": Contestant(_xgboost, "xgboost"),
     "LightGBM": Contestant(_lightgbm, "lightgbm"),
     "CatBoost": Contestant(_catboost, "catboost"),

@@ -32,9 +32,9 @@ said below comes from that file.
   standardized for the two networks, their target too in regression; text instead of categories for
   CatBoost; medians with an indicator instead of missing numbers for the networks other than `Tabular`.
 - **Defaults**: all arguments but seed, threads and silence. `Tabular` is `TabularClassifier()` or
-  `TabularRegressor()`, `Tabular fast` and `best` those with `quality="fast"` and `"best"`; `MinNet` is
+  `TabularRegressor()`, `Tabular-fast` and `Tabular-best` those with `quality="fast"` and `"best"`; `MinNet` is
   `MinNetClassifier()`, `HGB` scikit-learn's HistGradientBoosting, `RealMLP` and `TabM` pytabkit's
-  RealMLP-TD and TabM-D, `forest` and `MLP` scikit-learn's. `5 HGB` is not a default: the mean of five,
+  RealMLP-TD and TabM-D, `forest` and `MLP` scikit-learn's. `5xHGB` is not a default: the mean of five,
   each stopped early by a tenth of the rows of its own. It tells how much of the lead of `Tabular`, which
   is a mean of networks stopped by rows of their own, boosting would have in the same way.
 - **What the defaults aim at**: boosting's make a fixed number of trees (but HGB's from 10,000 rows on),
@@ -48,7 +48,7 @@ said below comes from that file.
   the corrected resampled t-test over splits (two-sided, without correction for the number of tables): a
   table of which there are fewer than two splits counts for neither.
 - **Ranks**: of the mean over splits of log loss (RMSE in regression), over tables that all of the ranked
-  have; of minnet only `Tabular` is ranked, and not `5 HGB`.
+  have; of minnet only `Tabular` is ranked, and not `5xHGB`.
 - **Time**: one fit a process, one process at a time, CPU seconds of `fit` on one thread (imports and a
   first fit on 200 made rows come before the clock). `predict_proba` or `predict` of the test part
   likewise, the mean of many calls. Others used the machine meanwhile: CPU seconds are less sensitive to
@@ -60,7 +60,7 @@ said below comes from that file.
 
 BASES = ("HGB", "CatBoost", "RealMLP")  # beside whom losses are set; times beside MLP's too
 # Of our own only the default is ranked: several would crowd the others out.
-NOT_RANKED = ("Tabular fast", "Tabular best", "MinNet", "5 HGB")
+NOT_RANKED = ("Tabular-fast", "Tabular-best", "MinNet", "5xHGB")
 
 
 def named(tables):

@@ -140,7 +140,7 @@ def test_columns_of_a_keel_file(tmp_path):
     assert list(frame["c1"].cat.categories) == ["a", "b"]
 
 
-OF_SKLEARN = ("HGB", "5 HGB", "forest", "MLP", "MinNet")
+OF_SKLEARN = ("HGB", "5xHGB", "forest", "MLP", "MinNet")
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
