@@ -33,7 +33,7 @@ said below comes from that file.
   CatBoost; medians with an indicator instead of missing numbers for the networks other than `Tabular`.
 - **Defaults**: all arguments but seed, threads and silence. `Tabular` is `TabularClassifier()` or
   `TabularRegressor()`, `Tabular-fast` and `Tabular-best` those with `quality="fast"` and `"best"`;
-  `MinNet` is `MinNetClassifier()`, `HGB` scikit-learn's HistGradientBoosting, `RealMLP` and `TabM` pytabkit's
+  `MinNet` is `MinNetClassifier()`, `HGB` HistGradientBoosting, `RealMLP` and `TabM` pytabkit's
   RealMLP-TD and TabM-D, `forest` and `MLP` scikit-learn's. `5xHGB` is not a default: the mean of five,
   each stopped early by a tenth of the rows of its own. It tells how much of the lead of `Tabular`, which
   is a mean of networks stopped by rows of their own, boosting would have in the same way.
