@@ -24,11 +24,8 @@ from call_makers import (
     _activation,
     _classifier,
     _drawn,
-<<<<<<< HEAD
     _encoder,
-=======
     _ensemble_fit,
->>>>>>> d4a6c04 (EnsembleTrainer: networks of one architecture, each trained and scored on rows of its own; best_temperature: the least log loss of logits)
     _fit,
     _history,
     _idx_file,
