@@ -56,8 +56,8 @@ def ntk(
     Parameters
     ----------
     layers : list of Layer
-        Those of a network, or those of ``layers=`` of an estimator, which adds the output layer by itself.
-        They are copied.
+        Those of a network, or those of ``layers=`` of an estimator, which adds the output layer by itself:
+        give it the same factors by ``output_layer=``, as in the example. They are copied.
     n_features : int or None, default=None
         Inputs of the first layer. None where a :class:`minnet.PiecewiseLinear`, whose columns tell it,
         is below the first Dense.
@@ -87,10 +87,16 @@ def ntk(
     Examples
     --------
     >>> from minnet.ntk import ntk
-    >>> from minnet import Dense, Dropout
+    >>> from minnet import Dense, Dropout, MinNetClassifier
     >>> hidden = ntk([Dense(64, "silu"), Dropout(0.1), Dense(64, "silu")], n_features=16)
     >>> [(layer.lr_factor, layer.bias_lr_factor, layer.decay_factor) for layer in hidden[::2]]
     [(0.25, 0.1, 1.0), (0.125, 0.1, 1.0)]
+
+    The output layer of the estimator has 64 inputs:
+
+    >>> output = {"lr_factor": 1 / 8, "bias_lr_factor": 0.1, "decay_factor": 1.0}
+    >>> clf = MinNetClassifier(layers=hidden, output_layer=output, init="lecun",
+    ...                        learning_rate_init=0.04, weight_decay=0.02)
     """
     layers = check_layers(layers)
     check_name("optimizer", optimizer, ("adam", "sgd"))

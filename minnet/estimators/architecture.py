@@ -14,6 +14,7 @@ import numpy as np
 from minnet.activations import Identity, Sigmoid, get_activation
 from minnet.common.callers import level_of_user
 from minnet.common.checks import NO_NUMBERS
+from minnet.common.names import suggest
 from minnet.common.types import Estimator
 from minnet.initializers import get_initializer
 from minnet.layers import BatchNorm, Dense, Dropout, Layer, is_open
@@ -23,9 +24,11 @@ from minnet.residual import check_layers
 
 __all__ = [
     "build_layers", "check_initializers", "first_layers", "given_layers", "hidden_layers",
-    "hidden_sizes", "position_of", "taking_activation",
-    "warn_of_output_layer",
+    "hidden_sizes", "output_layer", "position_of", "taking_activation", "warn_of_output_layer",
 ]  # fmt: skip
+
+#: The arguments of Dense that ``output_layer`` may have.
+_OF_OUTPUT = ("init", "bias_init", "trainable", "lr_factor", "bias_lr_factor", "decay_factor")
 
 
 def hidden_sizes(hidden_layer_sizes: Any) -> list[int]:
@@ -56,9 +59,23 @@ def check_initializers(estimator: Estimator | Network) -> None:
                 get_initializer(spec, name=f"{name}[{i}]" if several else name)
 
 
+def output_layer(estimator: Estimator, n_outputs: int = 1) -> Dense:
+    """Return the output layer, or say what is wrong with the arguments that an estimator has for it."""
+    given = estimator.output_layer or {}
+    for name in given:
+        if name not in _OF_OUTPUT:
+            raise ValueError(
+                suggest("output_layer", name, _OF_OUTPUT, "a dict with arguments of Dense")
+            )
+    try:
+        return Dense(n_outputs, Identity(), **given)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"output_layer: {error}") from None
+
+
 def build_layers(estimator: Estimator, n_outputs: int) -> list[Layer]:
     """Return the layers for an estimator's arguments, the output layer included."""
-    output = Dense(n_outputs, Identity())
+    output = output_layer(estimator, n_outputs)
     if estimator.layers is None:
         return [*_hidden_layers(estimator), output]
     layers = [layer.copy() if is_open(layer) else layer for layer in given_layers(estimator)]

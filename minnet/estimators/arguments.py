@@ -101,6 +101,7 @@ CONSTRAINTS: dict[str, Any] = {
     "init": "no_validation",  # get_initializer knows more, and names the closest match
     "bias_init": "no_validation",
     "layers": "no_validation",
+    "output_layer": [dict, None],
     "dropout": [_FRACTION],
     "batch_norm": ["boolean"],
     "weight_decay": [_at_least(0)],

@@ -162,6 +162,9 @@ class BaseMinNet(
         A last Dense that looks like an output layer, of as many units as there are outputs or classes and
         with no activation named, linear or a sigmoid where the output has one, is warned of.
         Their parameters are searched by names such as ``layers__0__units``.
+    output_layer : dict, default=None
+        Arguments of the :class:`minnet.Dense` that is added as the output layer: ``init``, ``bias_init``,
+        ``trainable``, ``lr_factor``, ``bias_lr_factor``, ``decay_factor``.
     dropout : float, default=0.0
         Rate of a Dropout after each hidden layer.
     batch_norm : bool, default=False
@@ -252,6 +255,7 @@ class BaseMinNet(
     init: Any
     bias_init: Any
     layers: list[Layer] | None
+    output_layer: dict[str, Any] | None
     dropout: float
     batch_norm: bool
     weight_decay: float

@@ -120,6 +120,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         init: Any = "auto",
         bias_init: Any = "auto",
         layers: list[Layer] | None = None,
+        output_layer: dict[str, Any] | None = None,
         dropout: float = 0.0,
         batch_norm: bool = False,
         class_weight: dict[Any, float] | str | None = None,

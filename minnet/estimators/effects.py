@@ -12,7 +12,7 @@ import numpy as np
 from minnet.common.callers import level_of_user
 from minnet.common.configurable import parameters
 from minnet.common.types import Estimator
-from minnet.estimators.architecture import given_layers, taking_activation
+from minnet.estimators.architecture import given_layers, output_layer, taking_activation
 from minnet.estimators.arguments import defaults_of
 from minnet.layers import Layer
 from minnet.optimizers import Optimizer
@@ -201,8 +201,8 @@ def check_effects(
                 if not _same(value, default):
                     _tell(condition, name, value, default, _shown(condition, estimator))
                 break
-    if isinstance(estimator.layers, list | tuple):
-        _check_layers(estimator)
+    for name, layer in _layers_by_name(estimator):
+        _check_layer(estimator, name, layer)
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -210,25 +210,29 @@ def _same(value: Any, default: Any) -> bool:
     return isinstance(value, str) == isinstance(default, str) and np.array_equal(value, default)
 
 
-def _check_layers(estimator: Estimator) -> None:
-    """Warn of arguments of layers that have no effect."""
-    given = [layer for layer in estimator.layers if isinstance(layer, Layer)]
-    parts = [part for layer in given for part in layer.taken_apart()]
-    for i, layer in enumerate(parts if len(given) == len(estimator.layers) else ()):
-        known = parameters(type(layer))
-        for name in EFFECTS_IN_LAYERS.keys() & known.keys():
-            value, default = getattr(layer, name), known[name].default
-            for condition in EFFECTS_IN_LAYERS[name]:
-                owner = layer if condition is _TRAINABLE else estimator
-                if value != default and not condition.holds(owner, False):
-                    _tell(
-                        condition,
-                        f"layers[{i}].{name}",
-                        value,
-                        default,
-                        _shown(condition, owner),
-                    )
-                    break
+def _layers_by_name(estimator: Estimator) -> list[tuple[str, Layer]]:
+    """Return the layers that an estimator describes one by one, with how their arguments are called."""
+    found: list[tuple[str, Layer]] = []
+    if isinstance(estimator.layers, list | tuple):
+        given = [layer for layer in estimator.layers if isinstance(layer, Layer)]
+        if len(given) == len(estimator.layers):
+            parts = [part for layer in given for part in layer.taken_apart()]
+            found = [(f"layers[{i}].{{}}", part) for i, part in enumerate(parts)]
+    if estimator.output_layer:
+        found.append(("output_layer[{!r}]", output_layer(estimator)))
+    return found
+
+
+def _check_layer(estimator: Estimator, called: str, layer: Layer) -> None:
+    """Warn of arguments of a layer that have no effect."""
+    known = parameters(type(layer))
+    for name in EFFECTS_IN_LAYERS.keys() & known.keys():
+        value, default = getattr(layer, name), known[name].default
+        for condition in EFFECTS_IN_LAYERS[name]:
+            owner = layer if condition is _TRAINABLE else estimator
+            if value != default and not condition.holds(owner, False):
+                _tell(condition, called.format(name), value, default, _shown(condition, owner))
+                break
 
 
 def _shown(condition: Condition, owner: Any) -> str:

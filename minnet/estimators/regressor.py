@@ -105,6 +105,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         init: Any = "auto",
         bias_init: Any = "auto",
         layers: list[Layer] | None = None,
+        output_layer: dict[str, Any] | None = None,
         dropout: float = 0.0,
         batch_norm: bool = False,
         weight_decay: float = 0.0,

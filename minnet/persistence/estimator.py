@@ -11,7 +11,7 @@ from sklearn import config_context
 from sklearn.utils._metadata_requests import SIMPLE_METHODS
 
 from minnet.common.fields import Field, checked, count, finite, flag, one_of, optional
-from minnet.estimators.architecture import check_initializers, hidden_sizes
+from minnet.estimators.architecture import check_initializers, hidden_sizes, output_layer
 from minnet.estimators.data import Features
 from minnet.estimators.fitted import Fitted
 from minnet.estimators.targets import Labels, Numbers
@@ -52,6 +52,7 @@ def restore_estimator(cls: type[Any], record: Record, decoder: Decoder) -> Any:
         model._validate_params()
         check_initializers(model)
         hidden_sizes(model.hidden_layer_sizes)
+        output_layer(model)
     except Exception as error:  # whatever scikit-learn's checks make of a hostile argument
         raise ValueError(f"model.params cannot be those of a {cls.__name__}: {error}") from error
     requests = record.optional_record("requests")

@@ -75,6 +75,7 @@ VALUES = {
     "init": [("orthogonal", {}), (["he", "he"], {})],
     "bias_init": [(0.5, {})],
     "layers": [([Dense(4, "tanh")], {})],
+    "output_layer": [({"init": "he"}, {})],
     "dropout": [(0.5, {})],
     "batch_norm": [(True, {})],
     "class_weight": [({0: 5.0}, {}), ("balanced", {})],
@@ -230,6 +231,36 @@ def test_every_argument_of_a_layer(solver, layer, name, value, beside, trainable
     changed = MinNetClassifier(**options).set_params(**{f"layers__1__{name}": value})
     after, told = outcome(MinNetClassifier, changed.get_params(deep=False))
     has_none = any(said.startswith(f"layers[1].{name}=") for said in told)
+    assert has_none == (after is not None and after == before)
+
+
+OF_OUTPUT = {
+    "init": "he",
+    "bias_init": 0.5,
+    "trainable": False,
+    "lr_factor": 0.5,
+    "bias_lr_factor": 0.5,
+}
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize(
+    ("name", "value", "beside"),
+    [
+        *((name, value, {}) for name, value in OF_OUTPUT.items()),
+        ("decay_factor", 0.5, {}),
+        ("decay_factor", 0.5, {"weight_decay": 0.1}),
+    ],
+)
+def test_every_argument_of_the_output_layer(solver, name, value, beside, trainable):
+    if not trainable and name == "trainable":
+        pytest.skip("it is so")
+    options = BASE | {"solver": solver, "hidden_layer_sizes": (4,)} | beside
+    given = {} if trainable else {"trainable": False}
+    before, _ = outcome(MinNetClassifier, options | {"output_layer": given})
+    after, told = outcome(MinNetClassifier, options | {"output_layer": given | {name: value}})
+    has_none = any(said.startswith(f"output_layer[{name!r}]=") for said in told)
     assert has_none == (after is not None and after == before)
 
 

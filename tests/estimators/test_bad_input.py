@@ -63,6 +63,26 @@ ARGUMENTS = [
         {"hidden_layer_sizes": (100,), "layers": [Dense(3, init="ortogonal")]},
         "layers[0].W must be the name of an initializer, got 'ortogonal': did you mean 'orthogonal'?",
     ),
+    (
+        {"output_layer": [0.1]},
+        "The 'output_layer' parameter of MinNetClassifier must be an instance",
+    ),
+    (
+        {"output_layer": {"lr_facto": 0.1}},
+        "output_layer must be a dict with arguments of Dense, got 'lr_facto': did you mean 'lr_factor'?",
+    ),
+    (
+        {"output_layer": {"units": 3}},
+        "output_layer must be a dict with arguments of Dense, got 'units'",
+    ),
+    (
+        {"output_layer": {"lr_factor": -1}},
+        "output_layer: lr_factor of Dense must be at least 0, got -1",
+    ),
+    (
+        {"output_layer": {"init": "heee"}},
+        "layers[1].W must be the name of an initializer, got 'heee'",
+    ),
     ({"init": True}, "init must be the name of an initializer, "),
     ({"init": ["glorot"]}, "init must have one entry per weight matrix, the output's included: 2"),
     ({"init": ["glorot"] * 3}, "init must have one entry per weight matrix, the output's"),
