@@ -239,6 +239,11 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
         """The learning rate of the optimizer at the beginning."""
         return self.members[0].initial_rate
 
+    def next_rate(self) -> float:
+        """Return the learning rate of the first network's next step in a training."""
+        member = self.members[0]
+        return float(member.rates(self._call.n_epochs, 1)[0][0][member.start])
+
     @property
     def n_steps_before(self) -> int:
         """Steps of the first network that its optimizer does not count."""
@@ -332,7 +337,7 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
         check_whole("max_epochs", max_epochs)
         if not isinstance(X, InMemory):  # an estimator's data are checked
             X = InMemory(self.network.check_batch(X, T, sample_weight))
-        call = Call(X, None, callbacks)
+        call = Call(X, None, callbacks, max_epochs)
         with self._alone(call):
             work = self._begin_members(call, rows, held)
             if self.verbose == 1:
@@ -396,7 +401,7 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
                 weights if weights is None or some is None else weights[some],
             )
         return Work(
-            X, T, weights, self.scoring, self.keep == "best" and not self.joint,
+            X, T, weights, self.scoring, self.keep == "best" and not self.joint, call.n_epochs,
             self.shuffle, self.clip_value, self.clip_norm, self.weight_decay, call.interrupts,
         )  # fmt: skip
 

@@ -34,6 +34,8 @@ class Work:
         How held rows are scored: "loss", "refinement".
     keeps_best : bool
         Whether each member keeps its weights of the epoch with the best score.
+    max_epochs : int or None
+        Of the call.
     shuffle, clip_value, clip_norm, weight_decay
         Of the trainer.
     interrupts : Interrupts
@@ -44,6 +46,7 @@ class Work:
     weights: Array | None
     scoring: str | None
     keeps_best: bool
+    max_epochs: int | None
     shuffle: bool
     clip_value: float | None
     clip_norm: float | None
@@ -83,6 +86,7 @@ class Member:
     n_steps_before: int = count()
     start: int = count()
     best_epoch: int = count()
+    epochs_before: int = count()
     best_score: float = number(-np.inf)
     diverged: bool = flag()
     loss_curve: list[float] = curve()
@@ -100,6 +104,7 @@ class Member:
         self.network, self.optimizer, self.schedule = network, optimizer, schedule
         self.initial_rate = optimizer.learning_rate
         self.n_parts = self.n_seen = self.n_steps_before = self.start = self.best_epoch = 0
+        self.epochs_before = 0
         self.best_score, self.diverged = -np.inf, False
         self.loss_curve, self.validation_scores, self.validation_loss_curve = [], [], []
         self.losses: list[Array] = []
@@ -130,6 +135,7 @@ class Member:
         """Get ready for a call, which keeps the best weights or does not."""
         self.start, self.losses, self.best, self.first_loss = 0, [], None, None
         self.best_score, self.best_epoch, self.diverged = -np.inf, 0, False
+        self.epochs_before = len(self.loss_curve)
         if keeps:
             self.keep()
 
@@ -149,16 +155,8 @@ class Member:
 
         And the learning rate that follows each.
         """
-        optimizer, n_steps = self.optimizer, self.cut.n_steps
-        rate, seen = optimizer.learning_rate, self.n_seen
-        step = self.n_steps_before + optimizer.step - self.start
-        rates, after = [], []
-        for _ in range(n_epochs):
-            given = self.schedule.rates(rate, self.initial_rate, step, n_steps, seen)
-            rates.append(check_rates(given, n_steps))
-            step, seen = step + n_steps, seen + self.n_rows
-            rate = self.schedule.after_epoch(float(rates[-1][-1]), self.initial_rate, step, seen)
-            after.append(rate)
+        optimizer = self.optimizer
+        rates, after = self.rates(work.max_epochs, n_epochs)
         joined = rates[0] if n_epochs == 1 else np.concatenate(rates)
         check_decay(self.network, joined, work.weight_decay + optimizer.decoupled_weight_decay)
         hyper = Hyper(
@@ -174,6 +172,26 @@ class Member:
             interrupted=lambda: work.interrupts.came,
         )
         return hyper, after
+
+    def rates(self, max_epochs: int | None, n_epochs: int) -> tuple[list[Array], list[float]]:
+        """Return the rates of the steps of the next epochs, each with the rate that follows it.
+
+        The present fit has at most ``max_epochs``.
+        """
+        optimizer, n_steps = self.optimizer, self.cut.n_steps
+        rate, seen = optimizer.learning_rate, self.n_seen
+        step = self.n_steps_before + optimizer.step - self.start
+        schedule = self.schedule.over(max_epochs and max_epochs * n_steps)
+        if schedule is not self.schedule:  # counts from the beginning of this fit
+            step = (len(self.loss_curve) - self.epochs_before) * n_steps
+        rates, after = [], []
+        for _ in range(n_epochs):
+            given = schedule.rates(rate, self.initial_rate, step, n_steps, seen)
+            rates.append(check_rates(given, n_steps))
+            step, seen = step + n_steps, seen + self.n_rows
+            rate = schedule.after_epoch(float(rates[-1][-1]), self.initial_rate, step, seen)
+            after.append(rate)
+        return rates, after
 
     def note_steps(self, losses: Array) -> None:
         """Note steps of the present epoch that were taken."""

@@ -12,6 +12,7 @@ matplotlib.use("Agg")  # before minnet.lab.displays opens it
 
 import minnet
 from minnet import (
+    EnsembleTrainer,
     Network,
     PiecewiseLinear,
     Trainer,
@@ -49,13 +50,14 @@ PROTOCOLS = {
     losses.Loss: {"gradient", "kink_sides", "predict", "value"},
     Network: {"draws", "forward_backward", "forward_training", "views"},
     optimizers.Optimizer: {"constants", "prepare", "update"},
-    optimizers.Schedule: {"after_epoch", "factors", "rates", "reduce"},
+    optimizers.Schedule: {"after_epoch", "factors", "over", "rates", "reduce"},
     PiecewiseLinear: {"held", "kink_sides"},
     trace.Trace: {"of_batch"},
     Trainer: {
-        "check_stall", "continue_from", "loss_of_kept_weights", "raise_if_diverged",
+        "check_stall", "continue_from", "loss_of_kept_weights", "next_rate", "raise_if_diverged",
         "restore_best_weights", "set_options",
     },
+    EnsembleTrainer: {"next_rate"},
     user_activations.UserActivation: {"compiled"},
     object: {"copy", "get_config", "get_metadata_routing"},
 }  # fmt: skip

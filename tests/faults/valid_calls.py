@@ -271,7 +271,6 @@ CALLS = {
     "StepDecay": _schedule(optimizers.StepDecay, n_steps=3, factor=0.1),
     "Cosine": _schedule(optimizers.Cosine, n_steps=3, final=0.1),
     "FlatThenCosine": _schedule(optimizers.FlatThenCosine, flat=0.5, n_steps=3, final=0.1),
-    "Schedule.over": lambda: Call(optimizers.Cosine().over, {"n_steps": 3}),
     "WarmUp": _schedule(optimizers.WarmUp, n_steps=3, then=None, start=0.1),
     "get_optimizer": _new(optimizers.get_optimizer, spec="adam"),
     "get_schedule": _new(optimizers.get_schedule, spec="invscaling", power_t=0.5),

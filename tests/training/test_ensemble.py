@@ -20,6 +20,7 @@ from minnet import (
     Trainer,
 )
 from minnet.backends import list_backends
+from minnet.callbacks import History
 from minnet.optimizers import Cosine, RMSProp
 from minnet.temperature import refined_loss
 from minnet.training import EnsembleTrainer
@@ -46,7 +47,7 @@ OPTIMIZERS = [SGD(0.1), SGD(0.05, momentum=0.9), Adam(0.01), AdamW(0.01), RMSPro
 OPTIONS = [
     {},
     {"clip_norm": 0.1, "learning_rate": Cosine(20)},
-    {"clip_value": 0.01, "shuffle": False},
+    {"clip_value": 0.01, "shuffle": False, "learning_rate": Cosine()},
     {"weight_decay": 0.1, "learning_rate": "invscaling"},
 ]
 
@@ -124,6 +125,21 @@ def check(layers, optimizer, options, scoring, keep, weights, dtype, backend, n_
             found = ensemble.validation_scores_of[i]
             np.testing.assert_allclose(found, trainer.validation_scores, rtol=1e-5)
             assert ensemble.best_epochs[i] == 1 + np.argmax(found)
+
+
+def test_a_second_fit_begins_a_schedule_over_the_fit_anew():
+    nets, others = networks(), networks()
+    options = {"batch_size": 10, "learning_rate": Cosine()}
+    ensemble, history = EnsembleTrainer(others, "adam", **options), History()
+    for max_epochs in (3, 4):
+        ensemble.fit(X, Y, rows=ROWS, max_epochs=max_epochs, callbacks=[history])
+    for i, net in enumerate(nets):
+        trainer, of_first = Trainer(net, "adam", **options), History()
+        for max_epochs in (3, 4):
+            trainer.fit(X[ROWS[i]], Y[ROWS[i]], max_epochs=max_epochs, callbacks=[of_first])
+        if i == 0:
+            assert history.to_dict()["learning_rate"] == of_first.to_dict()["learning_rate"]
+    assert_same(nets, others)
 
 
 CASES = list(product(LAYERS, range(len(OPTIMIZERS)), range(len(OPTIONS)), range(3), range(2)))
