@@ -55,8 +55,8 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         See :func:`minnet.losses.get_loss`.
     init : str, dict, Initializer, array, callable or list, default="auto"
         For the weight matrices whose layer names no initializer of its own. A list has one entry per
-        weight matrix, the output's included. "auto" picks by activation
-        (:func:`minnet.initializers.auto_initializer`).
+        weight matrix, the output's included, None where the layer names its own. "auto" picks by
+        activation (:func:`minnet.initializers.auto_initializer`).
     bias_init : the same, default="auto"
         For the biases, likewise. "auto" draws the biases of a hidden layer as one more row of weights
         where "auto" picked the initializer of its weights, and is "zeros" otherwise.

@@ -1,7 +1,9 @@
 """minnet.network: buffers and views, initialization, forward and the checks of its input."""
 
 import copy
+import itertools
 import pickle
+import re
 import threading
 
 import numpy as np
@@ -246,7 +248,10 @@ def test_a_layers_own_initializer_goes_before_the_networks():
     [
         ({"init": ["zeros"]}, "one entry per weight matrix, the output's included: 2, got 1"),
         ({"init": ["zeros"] * 3}, "init must have one entry per weight matrix.*: 2, got 3"),
-        ({"bias_init": ["zeros"]}, "bias_init must have one entry per bias: 2, got 1"),
+        (
+            {"bias_init": ["zeros"]},
+            "bias_init must have one entry per bias, the output.s included: 2, got 1",
+        ),
         ({"init": "glorto"}, r"layers.* must be .*, got 'glorto': did you mean 'glorot'"),
         ({"init": [None, "hee"]}, r"layers\[1\].W must be the name of an initializer, got 'hee'"),
         ({"init": [W1, W1]}, r"layers\[1\].W \(Dense\).*\(5, 3\).*\(4, 5\)"),
@@ -276,10 +281,42 @@ def test_a_failed_initialize_leaves_the_network_as_it_was(given, message):
     assert (network.key, network.init_) == (state["key"], state["init_"])
 
 
-def test_a_list_entry_beside_a_layers_own_is_a_conflict():
-    network = Network([Dense(5, init="ones"), Dense(3)], init=["zeros", "zeros"])
-    with pytest.raises(ValueError, match=r"init\[0\] must be None, since layers\[0\] names"):
-        network.initialize(4)
+ARRAYS = {"init": "W", "bias_init": "b"}
+
+
+@pytest.mark.parametrize("argument", ARRAYS)
+@pytest.mark.parametrize("own", itertools.product([False, True], repeat=3), ids=str)
+def test_a_list_has_one_entry_for_each_array_and_none_where_the_layer_names_its_own(argument, own):
+    layers = [Dense(4, "tanh", **({argument: float(i)} if own[i] else {})) for i in range(3)]
+    between = [layers[0], BatchNorm("tanh"), layers[1], Dropout(0.1), layers[2]]
+    entries = [None if own[i] else float(i) for i in range(3)]
+    network = Network(between, **{argument: entries}).initialize(4, random_state=0)
+    for i, layer in enumerate(each for each in network.layers if isinstance(each, Dense)):
+        assert (getattr(layer, ARRAYS[argument]) == i).all()
+    for wrong in (entries[1:], [*entries, None]):
+        network = Network(between, **{argument: wrong})
+        with pytest.raises(ValueError, match=f"^{argument} must have one entry per .*: 3, got"):
+            network.initialize(4)
+    for i in np.flatnonzero(own):
+        taken = [9.0 if j == i else entry for j, entry in enumerate(entries)]
+        network = Network(between, **{argument: taken})
+        where = f"{argument}[{i}] must be None, since layers[{2 * i}] names its own initializer"
+        with pytest.raises(ValueError, match=f"^{re.escape(where)}"):
+            network.initialize(4)
+
+
+class OwnBias(Layer):
+    """A layer of a user's own: one array that is the network's to initialize, one that is not."""
+
+    def parameters(self, n_inputs):
+        return {"shift": Parameter((n_inputs,)), "scale": Parameter((n_inputs,), init="ones")}
+
+
+def test_what_a_layer_of_your_own_leaves_to_bias_init_has_an_entry():
+    layers = [Dense(4, "tanh", bias_init=0.5), OwnBias(), Dense(2)]
+    network = Network(layers, bias_init=[None, 1.0, 2.0]).initialize(3, random_state=0)
+    assert [network.layers[0].b[0], *network.layers[1].shift] == [0.5, 1, 1, 1, 1]
+    assert [*network.layers[1].scale, *network.layers[2].b] == [1, 1, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(

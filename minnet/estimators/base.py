@@ -132,7 +132,8 @@ class BaseMinNet(
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
     init : str, dict, Initializer, array, callable or list, default="auto"
-        Of the weight matrices; a list has one entry for each, the output's included. The names
+        Of the weight matrices; a list has one entry for each, the output's included, and None where the
+        layer names its own. The names
         are "zeros", "ones", "constant", "uniform", "normal", "truncated_normal",
         "variance_scaling", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal",
         "lecun_uniform", "lecun_normal", "standard", "torch_linear", "sklearn_mlp",
@@ -152,8 +153,8 @@ class BaseMinNet(
         Parameters of an object are searched by names such as ``init__gain`` or, in a list,
         ``init__0__gain``; so are those of other objects, ``solver__momentum`` for one.
     bias_init : the same, default="auto"
-        Of the biases. "auto" draws those of a hidden layer as one more row of weights where "auto"
-        picked the initializer of the weights, and is "zeros" otherwise.
+        Of the biases, with lists by the same rule. "auto" draws those of a hidden layer as one more row of
+        weights where "auto" picked the initializer of the weights, and is "zeros" otherwise.
     layers : list of Layer, default=None
         The hidden layers themselves (Dense, Dropout, BatchNorm, LayerNorm, your own), instead of
         ``hidden_layer_sizes``, ``dropout`` and ``batch_norm``. They are copied; the output layer is added,

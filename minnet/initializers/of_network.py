@@ -16,7 +16,7 @@ from minnet.initializers.base import Initializer
 from minnet.initializers.spec import auto_initializer, get_initializer
 from minnet.random import Stream
 
-__all__ = ["InitializerSupport", "resolve"]
+__all__ = ["InitializerSupport", "is_bias", "resolve"]
 
 Place = tuple[int, str]  # of an array: index of its layer, and its name
 
@@ -212,16 +212,17 @@ def _specs(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Any]
     """Return what was given or picked for each array, as :func:`get_initializer` takes it."""
     specs = {(i, name): p.init for i, ps in enumerate(declared) for name, p in ps.items()}
     weights = [(i, name) for (i, name) in specs if declared[i][name].is_weight]
-    biases = [place for place in specs if place not in weights and specs[place] is None]
+    biases = [(i, name) for i, name in specs if is_bias(network.layers[i], name, declared[i][name])]
     for argument, given, places in (
         ("init", network.init, weights),
         ("bias_init", network.bias_init, biases),
     ):
         entries = given if isinstance(given, list | tuple) else [given] * len(places)
         if len(entries) != len(places):
-            what = "weight matrix, the output's included" if places is weights else "bias"
+            what = "weight matrix" if places is weights else "bias"
             raise ValueError(
-                f"{argument} must have one entry per {what}: {len(places)}, got {len(entries)}"
+                f"{argument} must have one entry per {what}, the output's included: {len(places)}, got "
+                f"{len(entries)}"
             )
         if (
             entries is not given
@@ -249,6 +250,17 @@ def _specs(network: Any, declared: Sequence[dict[str, Any]]) -> dict[Place, Any]
             of_layer = [place for place in weights if place[0] == i]
             specs[i, name] = _auto_bias(network.layers, i, specs, of_layer, automatic)
     return specs
+
+
+def is_bias(layer: Any, name: str, parameter: Any) -> bool:
+    """Return whether an array is one of those that a list of ``bias_init`` has entries for.
+
+    That is the bias of a fully connected layer, whoever initializes it, and what else is no weight
+    matrix and leaves its initializer to the network.
+    """
+    if parameter.is_weight:
+        return False
+    return parameter.init is None or (layer.fully_connected and name == "b")
 
 
 def _is_auto(spec: Any) -> bool:

@@ -150,6 +150,20 @@ def test_init_list_is_one_entry_per_weight_matrix():
     assert (est.intercepts_[1] == 0.5).all()
 
 
+@pytest.mark.parametrize("argument", ["init", "bias_init"])
+def test_the_output_layer_has_its_entry_too(argument):
+    options = {"layers": [Dense(5, "tanh", **{argument: 0.5}), Dense(4, "tanh")]}
+    own = initial(**options, output_layer={argument: 0.25}, **{argument: [None, 1.0, None]})
+    listed = initial(**options, **{argument: [None, 1.0, 0.25]})
+    np.testing.assert_array_equal(own.network_.params, listed.network_.params)
+    arrays = own.coefs_ if argument == "init" else own.intercepts_
+    assert [array.ravel()[0] for array in arrays] == [0.5, 1.0, 0.25]
+    with pytest.raises(
+        ValueError, match=rf"^{argument}\[2\] must be None, since layers\[2\] names"
+    ):
+        initial(**options, output_layer={argument: 0.25}, **{argument: [None, 1.0, 2.0]})
+
+
 def test_init_by_function():
     def ramp(shape, rng):
         assert isinstance(rng, np.random.Generator)

@@ -86,7 +86,10 @@ ARGUMENTS = [
     ({"init": True}, "init must be the name of an initializer, "),
     ({"init": ["glorot"]}, "init must have one entry per weight matrix, the output's included: 2"),
     ({"init": ["glorot"] * 3}, "init must have one entry per weight matrix, the output's"),
-    ({"bias_init": ["zeros"]}, "bias_init must have one entry per bias: 2, got 1"),
+    (
+        {"bias_init": ["zeros"]},
+        "bias_init must have one entry per bias, the output's included: 2, got 1",
+    ),
     (
         {"init": [np.ones((4, 5)), np.ones((5, 2))]},
         "layers[1].W (Dense): FromArray must give an array of shape (5, 3), got (5, 2)",

@@ -21,6 +21,7 @@ from minnet.estimators.architecture import (
 from minnet.estimators.arguments import defaults_of
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.effects import EFFECTS
+from minnet.initializers.of_network import is_bias
 from minnet.lab.diagnosis.wording import IN_OPTIMIZERS, OF_OPTIMIZERS, change_in_words
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
@@ -274,9 +275,9 @@ def _n_arrays(layers: Sequence[Layer]) -> tuple[int, int]:
     weights = biases = 0
     n_inputs = 1  # of how many they are does not depend on it
     for layer in layers:
-        for parameter in layer.parameters(n_inputs).values():
+        for name, parameter in layer.parameters(n_inputs).items():
             weights += parameter.is_weight
-            biases += not parameter.is_weight and parameter.init is None
+            biases += is_bias(layer, name, parameter)
         n_inputs = int(layer.output_size(n_inputs))
     return weights, biases
 
