@@ -42,6 +42,8 @@ __all__ = [
     "RMSProp",
     "Residual",
     "TableEncoder",
+    "TabularClassifier",
+    "TabularRegressor",
     "Trainer",
     "__version__",
     "activation",
@@ -65,7 +67,7 @@ _MODULES = (
 # Of __all__, what importing minnet does not import.
 _LATER = {
     "persistence": ("load_model", "save_model"),
-    "tables": ("TableEncoder",),
+    "tables": ("TableEncoder", "TabularClassifier", "TabularRegressor"),
 }
 
 

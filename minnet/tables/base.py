@@ -1,0 +1,312 @@
+"""What the estimators for tables share: their arguments, fit, and the mean over the members."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from minnet.backends import MOST_THREADS, list_backends
+from minnet.common.entry import entry, shorten
+from minnet.common.sklearn_versions import CallbackSupportMixin, with_callbacks
+from minnet.common.types import Array, ArrayLike, RandomState
+from minnet.estimators.arguments import Names
+from minnet.estimators.documentation import DocumentedMixin
+from minnet.estimators.parameters import ParametersMixin
+from minnet.estimators.prediction import predict_blocks
+from minnet.estimators.targets import Labels, Numbers
+from minnet.losses import Loss
+from minnet.network import Network
+from minnet.tables.encoder import TableEncoder
+from minnet.tables.fit import TabularFit, inputs_of
+from minnet.tables.rules import QUALITIES, Recipe
+from minnet.training.callback import Callback
+
+__all__ = ["BaseTabular"]
+
+_AUTO = Names("auto")
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_WHOLE = Interval(Integral, 1, None, closed="left")
+
+
+class BaseTabular(
+    ParametersMixin, DocumentedMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """Base of the estimators for tables.
+
+    Parameters
+    ----------
+    quality : {"fast", "balanced", "best"}, default="balanced"
+        One network, an ensemble, or a larger one: see :func:`minnet.tables.recipe_for`.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which columns are categories: as in :class:`minnet.tables.TableEncoder`.
+    time_limit : float or None, default=None
+        Seconds that ``fit`` may take. Some steps are timed, and no more epochs are planned than there is
+        time for; a training that takes longer is ended at the limit, with a warning.
+    n_members : int or "auto", default="auto"
+        Networks. Of several, each leaves a fold of its own out.
+    bins : int or "auto", default="auto"
+        Pieces of each column of numbers at most.
+    hidden_layer_sizes : tuple of int or "auto", default="auto"
+        Units of each hidden layer.
+    dropout : float or "auto", default="auto"
+        Rate of a Dropout after each hidden layer.
+    max_iter : int or "auto", default="auto"
+        Epochs. The learning rate falls to 0 over them, and none is saved where loss or score stand still.
+    batch_size : int or "auto", default="auto"
+        Rows of a mini-batch.
+    learning_rate_init : float or "auto", default="auto"
+        Learning rate at the start. Of weights it is divided by the square root of their fan_in
+        (:func:`minnet.ntk.ntk`); of biases it is a tenth.
+    weight_decay : float or "auto", default="auto"
+        Decoupled weight decay: each step multiplies the weights by ``1 - rate * weight_decay``.
+    random_state : int, RandomState or None, default=None
+        Decides folds, initial weights, order and dropout; consumed once a fit.
+    verbose : bool or int, default=False
+        1 or True shows progress from the third second on, with the time left.
+    backend : {"auto", "cython", "numba", "numpy"}, default="auto"
+        What runs the training; "auto" takes the first of them that is installed.
+    n_threads : int or None, default=None
+        Threads over the members; None takes as many as there are. The bits of the result do not depend on
+        it on the backend "cython".
+
+    Attributes
+    ----------
+    encoder_ : TableEncoder
+        What makes numbers of the table's columns.
+    networks_ : list of Network
+        The members.
+    recipe_ : Recipe
+        How they were made and trained.
+    seeds_ : list of int
+        The random_state of each member.
+    n_iter_ : int
+        Epochs.
+    best_epoch_ : int
+        The epoch, from 1, whose weights all members have: the one with the best mean score.
+    loss_curves_, validation_scores_ : list of list of float
+        Of each member, by epoch: the mean objective, and the score on what it was not trained on.
+    oof_score_ : float
+        As ``score``, of ``oof_prediction_``, on the rows that have one.
+    temperature_ : float
+        What logits are divided by before the mean is taken.
+    fit_info_ : dict
+        As in :class:`minnet.MinNetClassifier`.
+    n_features_in_, feature_names_in_
+        How many columns ``X`` had, and their names, where it had some and all are strings.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "quality": [Names(*QUALITIES)],
+        "categorical_features": "no_validation",  # the encoder knows more
+        "time_limit": [_POSITIVE, None],
+        "n_members": [_WHOLE, _AUTO],
+        "bins": [Interval(Integral, 1, 255, closed="both"), _AUTO],
+        "hidden_layer_sizes": ["array-like", _WHOLE, _AUTO],
+        "dropout": [Interval(Real, 0, 1, closed="left"), _AUTO],
+        "max_iter": [_WHOLE, _AUTO],
+        "batch_size": [_WHOLE, _AUTO],
+        "learning_rate_init": [_POSITIVE, _AUTO],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), _AUTO],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "backend": [Names("auto", *list_backends())],
+        "n_threads": [Interval(Integral, 1, MOST_THREADS, closed="both"), None],
+    }
+
+    #: Whether the targets are classes.
+    _of_classes: ClassVar[bool]
+
+    quality: str
+    categorical_features: Any
+    time_limit: float | None
+    n_members: int | str
+    bins: int | str
+    hidden_layer_sizes: Any
+    dropout: float | str
+    max_iter: int | str
+    batch_size: int | str
+    learning_rate_init: float | str
+    weight_decay: float | str
+    random_state: RandomState
+    verbose: bool | int
+    backend: str
+    n_threads: int | None
+
+    n_features_in_: int
+    feature_names_in_: Array
+    encoder_: TableEncoder
+    networks_: list[Network]
+    recipe_: Recipe
+    temperature_: float
+    _backends: list[Any]
+
+    # ---- what differs between classifier and regressor
+
+    @abstractmethod
+    def _learn_targets(self, y: Any, sample_weight: Array | None) -> tuple[Any, Array]:
+        """Return what ``y`` is, and the targets of the loss."""
+
+    @abstractmethod
+    def _held_targets(self, targets: Any, y: Any) -> Array:
+        """Return the targets of the loss for a validation set."""
+
+    @abstractmethod
+    def _loss(self, targets: Any) -> str | Loss:
+        """Return the loss of the networks."""
+
+    @abstractmethod
+    def _attributes_of(
+        self, targets: Labels | Numbers, y_range: tuple[Array, Array]
+    ) -> dict[str, Any]:
+        """Return what the fitted estimator has of its targets."""
+
+    @abstractmethod
+    def _oof_attributes(
+        self,
+        fitted: dict[str, Any],
+        outputs: Array,
+        T: Array,
+        known: Array,
+        weights: Array | None,
+    ) -> dict[str, Any]:
+        """Return ``oof_prediction_`` and ``oof_score_``, of rows of outputs that are ``known``."""
+
+    def _total_weight(
+        self, targets: Any, T: Array, sample_weight: Array | None, of: Array | None = None
+    ) -> Array | None:
+        """Return the sample weights with those of the classes, by their frequency in ``of``."""
+        return sample_weight
+
+    def _calibrates(self) -> bool:
+        """Return whether a temperature is to be found."""
+        return False
+
+    # ---- fit
+
+    @with_callbacks
+    @entry
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the ensemble to a table.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            Columns of numbers, categories, strings and booleans, with missing values: see
+            :class:`minnet.tables.TableEncoder`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, as those of :class:`minnet.MinNetClassifier` or :class:`minnet.MinNetRegressor`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            At least 0 and not all 0. Rows of weight 0 are not trained on.
+        X_val, y_val : data frame or array-like, default=None
+            What every member is scored on, instead of a fold of ``X``. Each is then trained on all of
+            ``X``, so that there are no out-of-fold predictions. A Pipeline transforms it as ``X`` with
+            ``transform_input=["X_val"]``.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights in the score.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If data or arguments do not fit. The estimator is then as it was.
+        KeyboardInterrupt
+            As in :meth:`minnet.MinNetClassifier.fit`: a single Ctrl-C ends the training with a warning,
+            and what it has reached is kept.
+        """
+        TabularFit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val)).run()
+        return self
+
+    def _given_recipe(self) -> dict[str, Any]:
+        """Return the arguments that stand in the recipe, by its names."""
+        given = {name: getattr(self, name) for name in Recipe._fields}
+        sizes = given["hidden_layer_sizes"]
+        if not isinstance(sizes, str):
+            sizes = np.atleast_1d(np.asarray(sizes)).tolist()
+            if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
+                raise ValueError(
+                    "hidden_layer_sizes must be whole numbers of at least 1 or 'auto', got "
+                    f"{self.hidden_layer_sizes!r:.200}"
+                )
+            given["hidden_layer_sizes"] = tuple(sizes)
+        return given
+
+    def _begin_fit(self) -> list[Callback]:
+        """Tell callbacks that a fit begins; return minnet's own, which the training calls."""
+        self._init_callback_context(task_name="fit", max_subtasks=0)
+        given = vars(self).get("_skl_callbacks", [])
+        others = [callback for callback in given if not isinstance(callback, Callback)]
+        if others:
+            raise TypeError(
+                f"callbacks of {type(self).__name__} must be minnet's or functions, got {others[0]!r:.200}"
+            )
+        return list(given)
+
+    def _put(self, fitted: dict[str, Any]) -> None:
+        """Replace what an earlier fit left."""
+        kept = {
+            name: value
+            for name, value in vars(self).items()
+            if not (name.endswith("_") and not name.startswith("_"))
+        }
+        self.__dict__ = kept | fitted
+
+    @contextlib.contextmanager
+    def _named(self, argument: str = "") -> Iterator[None]:
+        """Let errors of the encoder speak of this estimator."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            text = str(error).replace(TableEncoder.__name__, type(self).__name__)
+            text = text.replace("X ", f"{argument} ", 1) if argument else text
+            if text == str(error):
+                raise
+            raise type(error)(text) from None
+
+    # ---- prediction
+
+    def _mean_of_members(self, X: Any, output: Callable[[Array], Array]) -> Array:
+        """Return the mean over the members of ``output(Z)`` for their logits ``Z``, in float64."""
+        check_is_fitted(self, "networks_")
+        try:
+            with self._named():
+                Z = inputs_of(self.encoder_, X)
+        except (TypeError, ValueError) as error:
+            shorten(error)
+            raise
+        total: Any = 0.0
+        for cache, network in zip(self._backends, self.networks_, strict=True):
+            backend = cache.get(self.backend, network, self.n_threads)
+            total = total + predict_blocks(Z, backend, lambda logits: output(self._cooled(logits)))
+        return total / len(self.networks_)
+
+    def _cooled(self, logits: Array) -> Array:
+        logits = logits.astype(np.float64)
+        return logits if self.temperature_ == 1 else logits / self.temperature_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.input_tags.sparse = True
+        return tags

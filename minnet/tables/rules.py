@@ -1,0 +1,81 @@
+"""The one rule from the size of a table to how its networks are made and trained."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+__all__ = ["QUALITIES", "Recipe", "recipe_for"]
+
+#: What ``quality`` may be.
+QUALITIES = ("fast", "balanced", "best")
+
+
+class Recipe(NamedTuple):
+    """How the networks for a table are made and trained.
+
+    Attributes
+    ----------
+    n_members : int
+        Networks; each leaves a fold of its own out if they are more than one.
+    bins : int
+        Pieces of each column of numbers at most.
+    hidden_layer_sizes : tuple of int
+    dropout : float
+        After each hidden layer.
+    max_iter : int
+        Epochs.
+    batch_size : int
+    learning_rate_init : float
+        Of weights it is divided by the square root of their fan_in; of biases it is a tenth.
+    weight_decay : float
+        Decoupled: a step multiplies the weights by ``1 - rate * weight_decay``.
+    """
+
+    n_members: int
+    bins: int
+    hidden_layer_sizes: tuple[int, ...]
+    dropout: float
+    max_iter: int
+    batch_size: int
+    learning_rate_init: float
+    weight_decay: float
+
+    def with_given(self, **given: Any) -> Recipe:
+        """Return the recipe with those values that are not "auto"."""
+        return self._replace(**{name: value for name, value in given.items() if value != "auto"})
+
+
+def recipe_for(n_rows: int, n_columns: int, quality: str = "balanced") -> Recipe:
+    """Return the recipe for a table.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+        Of the table.
+    quality : {"fast", "balanced", "best"}, default="balanced"
+        One network, five, or ten.
+
+    Returns
+    -------
+    Recipe
+
+    Examples
+    --------
+    >>> from minnet.tables import recipe_for
+    >>> recipe_for(10_000, 20).batch_size
+    256
+    """
+    batch_size = 128 if n_rows < 4000 else 256
+    n_epochs = 64
+    most = 25_000 * batch_size // max(1, n_rows)
+    return Recipe(
+        n_members={"fast": 1, "balanced": 5, "best": 10}[quality],
+        bins=max(4, min(32, math.isqrt(n_rows))),
+        hidden_layer_sizes=(256, 256),
+        dropout=0.1,
+        max_iter=max(4, min(n_epochs, most)),
+        batch_size=batch_size,
+        learning_rate_init=0.04,
+        weight_decay=0.02,
+    )
