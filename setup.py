@@ -39,7 +39,7 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 PACKAGES = ["minnet", "minnet.*"] + ([] if PURE else ["minnet_ext"])
 PACKAGE_DATA = {"minnet": ["py.typed"]}
 KERNELS = Path("minnet_ext/kernels")
-DECLARATIONS = [Path("minnet_ext/_runtime.pxd"), Path("minnet_ext/_program.pxd")]
+DECLARATIONS = [Path(f"minnet_ext/_{name}.pxd") for name in ("runtime", "program", "train")]
 
 # All Cython directives of the project.
 DIRECTIVES = {
@@ -251,6 +251,7 @@ def extensions():
             ("_random", "table.h"),
             ("_shapeset", "table.h"),
             ("_train", "table.h"),
+            ("_members", "table.h"),
         )
     ]
     return cythonize(modules, compiler_directives=DIRECTIVES, build_dir="build/cython", force=DEBUG)

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from minnet_ext._program cimport minnet_data, minnet_hyper, minnet_network
+from minnet_ext._program cimport minnet_data, minnet_hyper, minnet_member, minnet_network
 
 
 cdef extern from "table.h" nogil:
@@ -31,6 +31,11 @@ cdef extern from "table.h" nogil:
         void *to, int64_t n_threads
     ) noexcept nogil
 
+    ctypedef void (*minnet_advance)(
+        minnet_member *members, int64_t n, int64_t most, char *memory, int64_t bytes,
+        int64_t n_threads
+    ) noexcept nogil
+
     ctypedef struct minnet_kernels:
         const char *name
         minnet_fill words
@@ -46,6 +51,8 @@ cdef extern from "table.h" nogil:
         minnet_infer infer_f64
         minnet_gemm gemm_f32
         minnet_gemm gemm_f64
+        minnet_advance members_f32
+        minnet_advance members_f64
 
 
 cdef const minnet_kernels *kernels

@@ -56,14 +56,6 @@ cdef class Program:
         Of the random streams.
     """
 
-    cdef const signed char[::1] table
-    cdef const minnet_layer *layers
-    cdef int64_t n_layers, n_in, n_out, n_first, n_params, n_state, itemsize
-    cdef double widths
-    cdef uint64_t key
-    cdef signed char[::1] workspace
-    cdef bint busy
-
     def __init__(self, layers, int64_t n_params, int64_t n_state, int64_t itemsize, uint64_t key):
         cdef const minnet_layer *layer
         cdef int64_t i, width, align = 64 // itemsize
@@ -145,6 +137,17 @@ cdef class Program:
         finally:
             self.busy = False
 
+    cdef list point(
+        self, tuple loss, double alpha, params, state, X, T, weights, hyper, dict optimizer,
+        minnet_network *net, minnet_data *data, minnet_hyper *h
+    ):
+        """Let the structs of one member of an ensemble point to its data; see `pointed`."""
+        if self.itemsize == 4:
+            return pointed[float](self, loss, alpha, params, state, X, T, weights, hyper, optimizer, net,
+                                  data, h)
+        return pointed[double](self, loss, alpha, params, state, X, T, weights, hyper, optimizer, net, data,
+                               h)
+
     def infer(self, params, state, X, out, int64_t n_threads):
         """Write the logits of all rows of ``X``, an array or the arrays of CSR rows, to ``out``."""
         if self.itemsize == 4:
@@ -221,15 +224,79 @@ cdef int steps(
     cdef minnet_network net
     cdef minnet_data data
     cdef minnet_hyper h
+    cdef const int64_t[::1] rows
+    cdef double[::1] scales
+    cdef floating[::1] noted
+    cdef int64_t n, status, batch
+    cdef list alive = pointed[floating](self, loss, alpha, params, state, X, T, weights, hyper, optimizer,
+                                        &net, &data, &h)
+    n, batch = data.n_samples, h.batch_size
+    if not (0 <= start <= stop and stop <= (n + batch - 1) // batch):
+        refuse("start and stop")
+    if alive[0].shape[0] < stop or losses.shape[0] < stop:
+        refuse("rates")
+    if order is not None:
+        rows = order
+        if rows.shape[0] != n or not within(&rows[0], start * batch, min(stop * batch, n), n):
+            raise ValueError(f"order must have {n} rows from 0 to {n - 1}")
+        data.order = &rows[0]
+    h.start, h.stop = start, stop
+    h.n_threads = startable(n_threads)
+    if lazy is not None:
+        scales = lazy
+        if data.indptr == NULL or scales.shape[0] <= self.n_first:
+            refuse("lazy")
+        h.lazy = &scales[0]
+    h.losses = &losses[start]
+    if gradient is not None:
+        noted = gradient
+        if noted.shape[0] != self.n_params:
+            refuse("gradient")
+        h.gradient = &noted[0]
+    if start == stop:
+        return 0
+    status = 1
+    while status > 0:  # with too little workspace, nothing is done, and the bytes needed come back
+        h.workspace, h.workspace_bytes = &self.workspace[0], self.workspace.shape[0]
+        with nogil:
+            if floating is float:
+                status = kernels.train_f32(&net, &data, &h, self.n_params)
+            else:
+                status = kernels.train_f64(&net, &data, &h, self.n_params)
+        if status > 0:
+            self.workspace = np.zeros(status, dtype=np.int8)
+    if status < 0:
+        raise MemoryError("no memory for the buffers of a training step")
+    return 0
+
+
+cdef list pointed(
+    Program self,
+    tuple loss,
+    double alpha,
+    floating[::1] params,
+    floating[::1] state,
+    X,
+    T,
+    weights,
+    hyper,
+    dict optimizer,
+    minnet_network *net,
+    minnet_data *data,
+    minnet_hyper *h,
+):
+    """Let the structs say what to do on which data; return the rates and the optimizer's state.
+
+    The caller keeps them alive, and what it gave, and says which steps are taken by how many threads.
+    """
+    cdef object rates_of_steps = hyper.rates, state_of_optimizer = hyper.optimizer.state
     cdef const floating[:, :] dense = None, numbers
     cdef const floating[::1] values
     cdef rows_of_csr targets
-    cdef const int64_t[::1] classes, rows
-    cdef const double[::1] factors, rates = hyper.rates
-    cdef floating[:, ::1] moments = hyper.optimizer.state
-    cdef double[::1] scales
-    cdef floating[::1] noted
-    cdef int64_t n, batch, status, n_params = self.n_params, kind = optimizer["kind"]
+    cdef const int64_t[::1] classes
+    cdef const double[::1] factors, rates = rates_of_steps
+    cdef floating[:, ::1] moments = state_of_optimizer
+    cdef int64_t n, batch, n_params = self.n_params, kind = optimizer["kind"]
     cdef int64_t V = optimizer["V"], M = optimizer["M"]  # rows of the state, or -1
 
     net.layers, net.n_layers = self.layers, self.n_layers
@@ -242,7 +309,7 @@ cdef int steps(
 
     if not isinstance(X, tuple):
         dense = X
-    point_to(self, &data, dense, X if isinstance(X, tuple) else None)
+    point_to(self, data, dense, X if isinstance(X, tuple) else None)
     n = data.n_samples
     data.classes = NULL
     data.T = NULL
@@ -275,20 +342,12 @@ cdef int steps(
     data.weight_sum = hyper.weight_sum
 
     batch = min(hyper.batch_size, n)
-    if not (0 <= start <= stop and batch > 0 and stop <= (n + batch - 1) // batch):
-        refuse("start and stop")
-    if rates.shape[0] < stop or losses.shape[0] < stop or <size_t> &rates[0] % sizeof(double):
+    if batch <= 0 or rates.shape[0] < 1 or <size_t> &rates[0] % sizeof(double):
         refuse("rates")
     if <double> batch * self.widths > MOST:
         raise MemoryError("no memory for the buffers of a training step")
     data.order = NULL
-    if order is not None:
-        rows = order
-        if rows.shape[0] != n or not within(&rows[0], start * batch, min(stop * batch, n), n):
-            raise ValueError(f"order must have {n} rows from 0 to {n - 1}")
-        data.order = &rows[0]
-
-    h.batch_size, h.start, h.stop = batch, start, stop
+    h.batch_size = batch
     h.rates = &rates[0]
     h.optimizer = kind
     h.nesterov = optimizer["nesterov"]
@@ -311,35 +370,10 @@ cdef int steps(
     h.M = &moments[M, 0] if M >= 0 else NULL
     h.position = hyper.position
     h.key = self.key
-    h.n_threads = startable(n_threads)
+    h.n_threads = 1
     h.lazy = NULL
-    if lazy is not None:
-        scales = lazy
-        if data.indptr == NULL or scales.shape[0] <= self.n_first:
-            refuse("lazy")
-        h.lazy = &scales[0]
-    h.losses = &losses[start]
     h.gradient = NULL
-    if gradient is not None:
-        noted = gradient
-        if noted.shape[0] != n_params:
-            refuse("gradient")
-        h.gradient = &noted[0]
-    if start == stop:
-        return 0
-    status = 1
-    while status > 0:  # with too little workspace, nothing is done, and the bytes needed come back
-        h.workspace, h.workspace_bytes = &self.workspace[0], self.workspace.shape[0]
-        with nogil:
-            if floating is float:
-                status = kernels.train_f32(&net, &data, &h, n_params)
-            else:
-                status = kernels.train_f64(&net, &data, &h, n_params)
-        if status > 0:
-            self.workspace = np.zeros(status, dtype=np.int8)
-    if status < 0:
-        raise MemoryError("no memory for the buffers of a training step")
-    return 0
+    return [rates_of_steps, state_of_optimizer]
 
 
 cdef int logits(

@@ -213,7 +213,7 @@ class Border:
         _check_vector("rates", hyper.rates, np.float64, stop, more=True)
         if order is not None:
             _check_vector("order", order, np.int64, n)
-        self._check_optimizer(optimizer)
+        self.check_optimizer(optimizer)
 
     def check_values(self, T: Matrix, order: Array | None = None) -> None:
         """Look at all class indices and rows of the order, for who does not where they are read."""
@@ -227,7 +227,8 @@ class Border:
         if order is not None and not 0 <= order.min() <= order.max() < n:
             raise ValueError(f"order must have {n} rows from 0 to {n - 1}")
 
-    def _check_optimizer(self, optimizer: Optimizer) -> None:
+    def check_optimizer(self, optimizer: Optimizer) -> None:
+        """Say what is wrong with an optimizer, or with its state for this network."""
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be an Optimizer object, got {optimizer!r:.100}")
         state, dtype = optimizer.state, self.network.dtype

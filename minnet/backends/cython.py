@@ -27,7 +27,7 @@ if getattr(minnet_ext, "table_digest", None) != formulas.digest():
         "(`pip install .`, or `make kernels` in a checkout)"
     )
 
-__all__ = ["CythonBackend"]
+__all__ = ["CythonBackend", "as_read", "threads_worth"]
 
 # A call is cut after about this long, so that Ctrl-C is heard.
 _SECONDS_A_CALL = 0.2
@@ -75,7 +75,7 @@ class CythonBackend:
         network = self.network
         self._version = self.border.version
         self.layers: Array | None = None
-        self._program: Any = None
+        self.program: Any = None
         try:
             self.layers, _ = lower(network, users_activations=True)
             table, self._functions = _with_functions(self.layers, network)
@@ -84,15 +84,15 @@ class CythonBackend:
             self.readable.fall_back(reason)
             return
         sizes = network.params.size, network.state.size, network.dtype.itemsize
-        self._program = _train.Program(table, *sizes, network.key)
+        self.program = _train.Program(table, *sizes, network.key)
         widths = np.where(np.isin(table["kind"], _SKIPS), 1, table["n_out"])
-        self._products = [int(n) for n in table["n_in"] * widths]
+        self.products = [int(n) for n in table["n_in"] * widths]
 
-    def _ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Return whether there is a program for the network as it is now."""
         if self.border.check_network() != self._version:
             self._compile()
-        return self._program is not None
+        return self.program is not None
 
     @property
     def name_in_use(self) -> str:
@@ -102,12 +102,12 @@ class CythonBackend:
     def forward(self, X: Matrix) -> Array:
         """Return the logits of ``X``, a block of rows at a time."""
         network = self.network
-        if not self._ready():
+        if not self.is_ready():
             return self.readable.forward(X)
         X = network.check_X(X)
         Z = np.empty((X.shape[0], network.sizes[-1]), dtype=network.dtype)
         n_threads = self._threads(X.shape[0], X)
-        self._program.infer(network.params, network.state, _as_read(X, checked=True), Z, n_threads)
+        self.program.infer(network.params, network.state, as_read(X, checked=True), Z, n_threads)
         return Z
 
     def train_steps(
@@ -125,7 +125,7 @@ class CythonBackend:
         See :meth:`minnet.backends.numpy.NumpyBackend.train_steps`.
         """
         network, optimizer = self.network, hyper.optimizer
-        ready = self._ready()
+        ready = self.is_ready()
         self.border.check_steps(X, T, weights, order, start, stop, hyper)
         loss = lower_loss(network.loss_)
         if not ready or loss is None or optimizer.compiled not in formulas.OPTIMIZERS:
@@ -139,7 +139,7 @@ class CythonBackend:
         if sparse.issparse(X) and plain and hyper.clip_value is None and hyper.clip_norm is None:
             # What the first layer's weights must be multiplied with, and their sums of squares.
             lazy = np.zeros(1 + network.sizes[1])
-        data = _as_read(X), _as_read(T, checked=True), _as_read(weights), _as_read(order)
+        data = as_read(X), as_read(T, checked=True), as_read(weights), as_read(order)
         n_threads = self._threads(hyper.batch_size, X, passes=lazy is None)
         first, losses = start, np.empty(stop)
         steps, n_steps = self._pace
@@ -149,7 +149,7 @@ class CythonBackend:
             while start < stop:
                 began = time.perf_counter()
                 upto = min(stop, start + n_steps)
-                self._program.train_steps(
+                self.program.train_steps(
                     loss,
                     network.alpha,
                     network.params,
@@ -180,7 +180,7 @@ class CythonBackend:
     ) -> tuple[float, Array]:
         """Return the objective of all rows as one batch, and its flat gradient."""
         network = self.network
-        ready = self._ready()
+        ready = self.is_ready()
         n_samples = self.border.check_batch(X, T, weights)
         loss_of_row = lower_loss(network.loss_)
         if not ready or self.layers is None or loss_of_row is None:
@@ -197,14 +197,14 @@ class CythonBackend:
             rows = slice(first, min(first + together, n_samples))
             n_rows = rows.stop - first
             value = np.empty(1)
-            self._program.train_steps(
+            self.program.train_steps(
                 loss_of_row,
                 network.alpha if first == 0 else 0.0,
                 network.params,
                 network.state,
-                _as_read(X[rows]),
-                _as_read(T[rows], checked=True),
-                None if weights is None else _as_read(weights[rows]),
+                as_read(X[rows]),
+                as_read(T[rows], checked=True),
+                None if weights is None else as_read(weights[rows]),
                 None,
                 0,
                 1,
@@ -221,12 +221,16 @@ class CythonBackend:
     def _threads(self, batch_size: int, X: Matrix, passes: bool = False) -> int:
         """Return how many threads the steps are worth; ``passes``: they change all weights."""
         allowed = effective_n_threads(self.n_threads)
-        products = list(self._products)
+        products = list(self.products)
         if sparse.issparse(X):
             weights = products[0] / batch_size if passes else 0
             products[0] = weights + X.nnz / max(1, X.shape[0]) * self.network.sizes[1]
-        worth = int(3 * batch_size * sum(products)) // _MULTIPLICATIONS_A_THREAD
-        return max(1, min(allowed, worth))
+        return min(allowed, threads_worth(batch_size * sum(products)))
+
+
+def threads_worth(products: float) -> int:
+    """Return how many threads so many products of a forward pass are worth, in training, at least one."""
+    return max(1, int(3 * products) // _MULTIPLICATIONS_A_THREAD)
 
 
 def _with_functions(layers: Array, network: Network) -> tuple[Array, list[Any]]:
@@ -241,7 +245,7 @@ def _with_functions(layers: Array, network: Network) -> tuple[Array, list[Any]]:
     return layers, functions
 
 
-def _as_read(X: Any, checked: bool = False) -> Any:
+def as_read(X: Any, checked: bool = False) -> Any:
     """Return an array as the kernels read it: the arrays of CSR rows, vectors contiguous and aligned."""
     if sparse.issparse(X):
         X = X.tocsr()

@@ -122,6 +122,28 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("void *", "gradient", "OUT: the gradient of one step, which is then not taken; or NULL"),
         ("double *", "losses", "OUT: objective times length of batch, one a step from start on"),
     ),
+    "minnet_member": (
+        ("minnet_network", "network", ""),
+        ("minnet_data", "data held", "its rows, and those that are scored"),
+        (
+            "minnet_hyper",
+            "hyper",
+            "of the epoch that it is in; rates and losses of all of the call",
+        ),
+        ("int64_t", "n_params n_state", ""),
+        ("const int64_t *", "rows", "of the data; NULL: all"),
+        ("int64_t *", "order", "room for the order of its rows; NULL: as they lie"),
+        ("int64_t", "shuffle stream_code", "the code of the stream's name"),
+        ("int64_t", "part ordered", "the number of its epoch, and that of the order that is there"),
+        ("int64_t", "n_steps long_step", "of an epoch; whether the last takes one row more"),
+        ("int64_t", "at done", "IN, OUT: steps made of the epoch; epochs completed"),
+        ("int64_t", "n_epochs stop", "where to go: so many epochs, and steps of the next one"),
+        ("int64_t", "scoring", "of held rows: none, loss, refinement"),
+        ("double *", "scores held_losses", "OUT: one an epoch"),
+        ("double", "best_score", "IN, OUT"),
+        ("void *", "best_params best_state", "OUT: copies, if they are wanted"),
+        ("int64_t", "status taken", "OUT: 1 has diverged, 2 no memory; whether a thread has it"),
+    ),
 }
 
 _ENUMS = (

@@ -12,11 +12,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from minnet.backends import check_backend, check_n_threads
+from minnet.backends import check_backend, check_n_threads, make_backend
+from minnet.backends.numpy import NumpyBackend
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_verbose, check_whole
 from minnet.common.entry import KnownKeywords, entry
-from minnet.common.fields import checked, count, curve, flag, number, one_of, optional, real, whole
+from minnet.common.fields import checked, flag, number, one_of, optional, real, whole
 from minnet.common.types import ArrayLike, Matrix
 from minnet.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from minnet.network import Network
@@ -27,12 +28,12 @@ from minnet.training.callback import Callback, StopTraining
 from minnet.training.cut import check_batch_size, check_n_rows
 from minnet.training.divergence import divergence
 from minnet.training.ensemble_checks import check_networks, check_rows
+from minnet.training.ensemble_records import EnsembleRecords
 from minnet.training.member import Member, Work, parts
-from minnet.training.members import MembersInTurn
+from minnet.training.members import MembersInTurn, MembersTogether, score
 from minnet.training.progress import Progress
 from minnet.training.reading import InMemory
 from minnet.training.run import Run
-from minnet.training.shown_trainer import ShownTrainer
 
 __all__ = ["EnsembleTrainer"]
 
@@ -41,7 +42,7 @@ __all__ = ["EnsembleTrainer"]
 _STEPS_AT_ONCE = 2**15
 
 
-class EnsembleTrainer(ShownTrainer, KnownKeywords):
+class EnsembleTrainer(EnsembleRecords, KnownKeywords):
     """Trains several networks of one architecture at the same time, each on rows of its own.
 
     Each gets the same bits as from a :class:`minnet.Trainer` of its own, on the backend "cython" for any
@@ -157,13 +158,6 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
     backend: str = checked(check_backend)
     n_threads: int | None = checked(check_n_threads)
     verbose: int = checked(check_verbose)
-    n_epochs: int = count()
-    n_seen: int = count()
-    best_score: float = number(-np.inf)
-    best_epoch: int = count()
-    loss_curve: list[float] = curve()
-    validation_scores: list[float] = curve()
-    validation_loss_curve: list[float] = curve()
 
     def __init__(
         self,
@@ -210,77 +204,25 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
             self.members.append(Member(network, own, self.schedule))
         self.best_score, self.best_epoch = -np.inf, 0
         self._runner: Any = None
+        self._backends: dict[int, Any] = {}
         self._made_for: tuple[Any, ...] = ()
         self._call: Any = None
         self._busy = threading.Lock()
         self._make_runner()
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_runner", "_made_for", "_call", "_busy")
+        own = ("_runner", "_backends", "_made_for", "_call", "_busy")
         return {name: value for name, value in vars(self).items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _runner=None, _made_for=(), _call=None, _busy=threading.Lock())
-
-    # ---- what callbacks read, as of a Trainer
-
-    @property
-    def network(self) -> Network:
-        """The first network."""
-        return self.networks[0]
-
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer of the first network."""
-        return self.members[0].optimizer
-
-    @property
-    def initial_rate(self) -> float:
-        """The learning rate of the optimizer at the beginning."""
-        return self.members[0].initial_rate
-
-    def next_rate(self) -> float:
-        """Return the learning rate of the first network's next step in a training."""
-        member = self.members[0]
-        return float(member.rates(self._call.n_epochs, 1)[0][0][member.start])
-
-    @property
-    def n_steps_before(self) -> int:
-        """Steps of the first network that its optimizer does not count."""
-        return self.members[0].n_steps_before
-
-    @property
-    def n_steps(self) -> int:
-        """Steps of all networks."""
-        return sum(member.n_steps_before + member.optimizer.step for member in self.members)
-
-    @property
-    def loss_curves(self) -> list[list[float]]:
-        """The mean objective of each epoch, for each network."""
-        return [list(member.loss_curve) for member in self.members]
-
-    @property
-    def validation_scores_of(self) -> list[list[float]]:
-        """The score of each epoch, for each network."""
-        return [list(member.validation_scores) for member in self.members]
-
-    @property
-    def best_epochs(self) -> list[int]:
-        """The epoch with the best score, for each network."""
-        return [member.best_epoch for member in self.members]
-
-    @property
-    def best_scores(self) -> list[float]:
-        """The best score, for each network."""
-        return [member.best_score for member in self.members]
+        vars(self).update(
+            state, _runner=None, _backends={}, _made_for=(), _call=None, _busy=threading.Lock()
+        )
 
     @property
     def backend_in_use(self) -> Any:
         """Return the name of the backend whose code took the steps; None after unpickling."""
-        return None if self._runner is None else self._runner.name_in_use
-
-    def _size(self) -> str:
-        return f"{len(self.networks)} networks, each of {super()._size()}"
+        return None if self._runner is None else self._backends[id(self.network)].name_in_use
 
     # ---- one call
 
@@ -407,15 +349,16 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
 
     def _begin(self, call: Call, work: Work) -> None:
         """Get ready, the callbacks too."""
-        runner = self._make_runner()
+        self._make_runner()
         for member in self.members:
             member.begin(self._keeps(member))
         self.best_score, self.best_epoch = -np.inf, 0
         if self.n_epochs and self.scoring is not None:  # the weights that are there take part
-            for member, scored in zip(self.members, runner.score(self.members, work), strict=True):
-                if scored is not None and scored[0] > -np.inf:
-                    member.best_score = scored[0]
-            self.best_score = max(-np.inf, self._mean_score([m.best_score for m in self.members]))
+            for member in self.members:
+                if member.held is not None:
+                    backend = self._backends[id(member.network)]
+                    member.best_score = max(-np.inf, score(member, backend, work)[0])
+            self.best_score = max(-np.inf, self.mean_score([m.best_score for m in self.members]))
         call.next_steps = [None] * len(call.callbacks)
         self._paused_at = -1
         self.run = Run(first_score=len(self.validation_scores))
@@ -426,13 +369,6 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
         """Return whether a member keeps its best weights."""
         scored = [each.held is not None for each in (self.members if self.joint else [member])]
         return self.keep == "best" and any(scored)
-
-    def _mean_score(self, scores: Sequence[float]) -> float:
-        """Return the mean over the members that are scored, each by the weight of its held rows."""
-        total = sum(member.held_weight for member in self.members)
-        scored = [member.held is not None for member in self.members]
-        shares = [member.held_weight / total for member in self.members]
-        return float(sum(w * x for w, x, s in zip(shares, scores, scored, strict=True) if s))
 
     def _train_until_stopped(self, call: Call, work: Work, max_epochs: int) -> None:
         """Train for epochs until there is a reason to stop."""
@@ -464,7 +400,7 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
         active = [member for member in self.members if not member.diverged]
         for callback in call.callbacks:
             callback.begin_epoch(self)
-        if call.callbacks or self.joint or not runner.takes_several:
+        if call.callbacks or self.joint or self.verbose:
             n_epochs = 1
         longest = max(member.cut.n_steps for member in active)
         n_epochs = max(1, min(n_epochs, _STEPS_AT_ONCE // longest))
@@ -476,9 +412,9 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
                 runner.advance(active, n_epochs, stops, work)
                 run.losses = [losses for member in active for losses in member.losses]
                 run.start += self.n_steps - before
-                if stops is None and not call.interrupts.came:
-                    self._note_epochs(active, n_epochs)
-        reason = self._end_epoch(call, active, n_epochs)
+                if stops is None:
+                    self.note_epochs(active)
+        reason = self._end_epoch(call, active)
         with call.interrupts.held():
             run.ending_epoch, run.stopped = False, reason
 
@@ -495,43 +431,7 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
         later = [step - now for step in call.next_steps if step is not None]
         return min([np.inf, *(step for step in later if step > 0)])
 
-    def _note_epochs(self, active: Sequence[Member], n_epochs: int) -> None:
-        """Note the epochs that are over: what callbacks read of them."""
-        run = self.run
-        assert run is not None
-        for _ in range(n_epochs):
-            took_part = [m for m in active if len(m.loss_curve) > self.n_epochs]
-            if not took_part:
-                break  # the last of them has diverged
-            for member in self.members:
-                if len(member.loss_curve) <= self.n_epochs:
-                    member.skip_epoch()
-            self.loss_curve.append(_mean([m.loss_curve[self.n_epochs] for m in took_part]))
-            if self.scoring is not None:
-                self._note_scores([m for m in took_part if m.held is not None])
-            self.n_epochs += 1
-            self.n_seen += sum(member.n_rows for member in took_part)
-            run.n_epochs += 1
-            if self.verbose > 1:
-                print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
-        run.start, run.losses, run.ending_epoch = 0, [], True
-
-    def _note_scores(self, scored: Sequence[Member]) -> None:
-        """Note the means of an epoch's scores and losses of held rows."""
-        weights = [member.held_weight for member in scored]
-        at = self.n_epochs
-        scores = [member.validation_scores[at] for member in scored]
-        self.validation_scores.append(_mean(scores, weights))
-        losses = [member.validation_loss_curve[at] for member in scored]
-        self.validation_loss_curve.append(_mean(losses, weights))
-        score = self._mean_score([member.validation_scores[at] for member in self.members])
-        if score > self.best_score:
-            self.best_score, self.best_epoch = score, at + 1
-            if self.joint and self.keep == "best":
-                for member in self.members:
-                    member.keep()
-
-    def _end_epoch(self, call: Call, active: Sequence[Member], n_epochs: int) -> str | None:
+    def _end_epoch(self, call: Call, active: Sequence[Member]) -> str | None:
         """Look for divergence, tell the callbacks; return the reason to stop, if there is one."""
         diverged = [member for member in active if member.diverged]
         for member in diverged:
@@ -591,15 +491,13 @@ class EnsembleTrainer(ShownTrainer, KnownKeywords):
         """Return what takes the steps, for the options as they are now."""
         made_for = self.backend, self.n_threads
         if self._runner is None or self._made_for != made_for:
-            self._runner = MembersInTurn(self.networks, self.backend, self.n_threads)
+            self._backends = {
+                id(network): make_backend(self.backend, network, self.n_threads)
+                for network in self.networks
+            }
+            if isinstance(self._backends[id(self.network)], NumpyBackend):
+                self._runner = MembersInTurn(self._backends)
+            else:
+                self._runner = MembersTogether(self._backends, self.n_threads)
             self._made_for = made_for
         return self._runner
-
-
-def _mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    """Return the mean of those that are numbers, NaN where there are none."""
-    shares = [1.0] * len(values) if weights is None else weights
-    kept = [(x, w) for x, w in zip(values, shares, strict=True) if not np.isnan(x)]
-    if not kept:
-        return np.nan
-    return float(sum(x * w for x, w in kept) / sum(w for _, w in kept))

@@ -52,7 +52,8 @@ static void infer_block(step_context *c, real *to) {
     const ptrdiff_t L = (ptrdiff_t)c->net->n_layers, n_out = (ptrdiff_t)c->net->layers[L - 1].n_out;
     const layer_buffers *in = &c->w->at[0], *out = &c->w->at[L];
     for (ptrdiff_t m = 0; m < c->M && !c->data->indptr; m++) {
-        gather(c->data, c->from + m, in->Y + m * in->ld, (ptrdiff_t)c->net->layers[0].n_in);
+        gather(c->data, data_row(c->data, c->from + m), in->Y + m * in->ld,
+               (ptrdiff_t)c->net->layers[0].n_in);
     }
     for (ptrdiff_t i = 0; i < L; i++) {
         if (c->net->layers[i].kind != LAYER_DROPOUT) layer_forward(c, i);

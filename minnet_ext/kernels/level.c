@@ -19,4 +19,6 @@ const minnet_kernels OF_LEVEL(kernels) = {
     .infer_f64 = OF_LEVEL(infer_f64),
     .gemm_f32 = OF_LEVEL(gemm_f32),
     .gemm_f64 = OF_LEVEL(gemm_f64),
+    .members_f32 = OF_LEVEL(members_f32),
+    .members_f64 = OF_LEVEL(members_f64),
 };

@@ -37,6 +37,19 @@ typedef int (*minnet_infer)(const minnet_network *network, const minnet_data *da
 typedef int (*minnet_gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const void *A, ptrdiff_t lda,
                            const void *B, void *to, int64_t n_threads);
 
+/* Takes steps of n members of an ensemble, `most` of one at a time; `memory` has `bytes` for each
+ * thread, what `minnet_train` asks for. */
+typedef void (*minnet_advance)(minnet_member *members, int64_t n, int64_t most, char *memory,
+                               int64_t bytes, int64_t n_threads);
+
+/* Logits to be refined: output j of row i at j * ld + i, in rows of whole vectors. */
+typedef struct {
+    ptrdiff_t n_out, ld;
+    const double *Z,
+        *T; /* T is NULL for classes, whose Z is by how much each is ahead of the true */
+    const double *most, *shares; /* of each row: the largest Z, and its share in the weights */
+} minnet_logits;
+
 typedef struct {
     const char *name;
     minnet_fill words;
@@ -46,6 +59,7 @@ typedef struct {
     minnet_train train_f32, train_f64;
     minnet_infer infer_f32, infer_f64;
     minnet_gemm gemm_f32, gemm_f64;
+    minnet_advance members_f32, members_f64;
 } minnet_kernels;
 
 extern const minnet_kernels minnet_kernels_scalar;

@@ -2,7 +2,11 @@
  * level has it. */
 #include "entry.h"
 #include "infer.h"
+#include "members.h"
 #include "steps.h"
+#if REAL_BITS == 64
+#include "score.h"
+#endif
 
 int64_t ENTRY(train)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
                      int64_t n_params) {
@@ -13,6 +17,18 @@ int ENTRY(infer)(const minnet_network *network, const minnet_data *data, minnet_
                  void *to) {
     return infer(network, data, (int)hyper->n_threads, to);
 }
+
+void ENTRY(members)(minnet_member *members, int64_t n, int64_t most, char *memory, int64_t bytes,
+                    int64_t n_threads) {
+    advance_members(members, n, most, memory, bytes, (int)n_threads, OF_LEVEL(uniform_f32),
+                    OF_LEVEL(words));
+}
+
+#if REAL_BITS == 64
+void OF_LEVEL(refine)(const minnet_logits *logits, double *refined, double *plain) {
+    refine(logits, refined, plain);
+}
+#endif
 
 /* C = A B, M x K x N, all with contiguous columns: the forward product alone, to be measured. */
 int ENTRY(gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const void *A, ptrdiff_t lda, const void *B,

@@ -264,7 +264,7 @@ def test_an_interrupted_epoch_leaves_true_weights(monkeypatch):
     optimizer.prepare(network.params)
     hyper = Hyper(BATCH_SIZE, np.full(4, 0.3), optimizer, N, float(N))
     backend = make_backend("cython", network)
-    program, calls = backend._program, []
+    program, calls = backend.program, []
 
     class Interrupted:
         def train_steps(self, *args):
@@ -272,7 +272,7 @@ def test_an_interrupted_epoch_leaves_true_weights(monkeypatch):
                 raise KeyboardInterrupt
             calls.append(program.train_steps(*args))
 
-    backend._program = Interrupted()
+    backend.program = Interrupted()
     with pytest.raises(KeyboardInterrupt):
         backend.train_steps(X, T, None, None, 0, 4, hyper)
     make_backend("numpy", expected).train_steps(X, T, None, None, 0, 2, hyper)

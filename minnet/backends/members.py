@@ -1,0 +1,165 @@
+"""The compiled steps of several networks at the same time."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from minnet.backends import formulas
+from minnet.backends.cython import CythonBackend, as_read, threads_worth
+from minnet.backends.hyper import Hyper
+from minnet.backends.program import lower_loss, lower_optimizer
+from minnet.common.types import Array, Matrix
+from minnet_ext import _members, effective_n_threads
+
+__all__ = ["CompiledMembers", "Task"]
+
+_SCORINGS = (None, "loss", "refinement")  # by their codes in members.h
+_SHUFFLE = zlib.crc32(b"shuffle")  # the stream of the order, as in minnet.descend
+
+# So many times a thread looks for the member to go on with: what it waits for the others at the end of a
+# call is less than one part in as many.
+_TURNS_OF_A_THREAD = 32
+
+
+@dataclass
+class Task:
+    """What one network is to do in a call, and how far it came.
+
+    Attributes
+    ----------
+    backend : CythonBackend
+        Of the network.
+    hyper : Hyper
+        Rates of all epochs of the call that it is in for a step, one epoch after the other.
+    X, T, weights
+        The data of all members.
+    rows, held : ndarray of int64 or None
+        Those that it is trained on and scored on.
+    held_weight : float
+        The sum of the weights of held rows.
+    order, ordered
+        Room for the order of an epoch, or None where rows are visited as they lie; the number of the epoch
+        whose order is there, or -1.
+    shuffle : bool
+    part : int
+        The number of the epoch that it is in.
+    n_steps, long_step : int, bool
+        Steps of an epoch; whether the last of them takes one row more.
+    start, n_epochs, stop : int
+        From which step of its epoch to go on, and to where: so many epochs completed, and steps made of
+        the next one. ``start`` is then the step at which it is.
+    scoring : str or None
+        None where it has no held rows.
+    best : (params, state) or None
+        Where copies of its best weights go.
+    best_score : float
+    losses, scores, held_losses : ndarray of float64
+        Of each step, and of each epoch.
+    began, done : int
+        The step at which it began; epochs that were completed.
+    diverged : bool
+    """
+
+    backend: CythonBackend
+    hyper: Hyper
+    X: Any
+    T: Any
+    weights: Any
+    rows: Array | None
+    held: Array | None
+    held_weight: float
+    order: Array | None
+    ordered: int
+    shuffle: bool
+    part: int
+    n_steps: int
+    long_step: bool
+    start: int
+    n_epochs: int
+    stop: int
+    scoring: Any
+    best: tuple[Array, Array] | None
+    best_score: float
+    done: int = 0
+    status: int = 0
+    stream_code: int = _SHUFFLE
+
+    def __post_init__(self) -> None:
+        network = self.backend.network
+        self.program = self.backend.program
+        self.loss, self.alpha = lower_loss(network.loss_), network.alpha
+        self.params, self.state = network.params, network.state
+        self.optimizer = lower_optimizer(self.hyper.optimizer)
+        self.scoring = _SCORINGS.index(self.scoring)
+        self.began = self.start
+        n_epochs = self.n_epochs + (self.stop > 0)
+        self.losses = np.empty(n_epochs * self.n_steps)
+        self.scores, self.held_losses = np.full(n_epochs, np.nan), np.full(n_epochs, np.nan)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether its parameters or its loss became NaN or infinite in its last epoch."""
+        return self.status == 1
+
+    @property
+    def left(self) -> int:
+        """Steps that it is to take."""
+        return self.n_epochs * self.n_steps + self.stop - self.start
+
+
+class CompiledMembers:
+    """Takes steps of several networks of one architecture in compiled calls, each on one thread at a time.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        None takes as many as the steps can use, at most what the machine and its settings allow.
+    """
+
+    def __init__(self, n_threads: int | None) -> None:
+        self._n_threads = n_threads
+        self._members = _members.Members()
+
+    def can_take(
+        self, backends: Sequence[CythonBackend], optimizers: Sequence[Any], X: Matrix, T: Matrix
+    ) -> bool:
+        """Return whether the steps of all networks are compiled, as they are now."""
+        if sparse.issparse(X) or sparse.issparse(T):
+            return False
+        return all(
+            backend.is_ready()
+            and lower_loss(backend.network.loss_) is not None
+            and optimizer.compiled in formulas.OPTIMIZERS
+            for backend, optimizer in zip(backends, optimizers, strict=True)
+        )
+
+    def take(self, tasks: Sequence[Task]) -> None:
+        """Take the steps of tasks; each notes how far it came.
+
+        Raises
+        ------
+        MemoryError
+            If there is none; what was done is noted.
+        """
+        for task in tasks:
+            hyper, border = task.hyper, task.backend.border
+            border.check_batch(task.X, task.T, task.weights)
+            border.check_optimizer(hyper.optimizer)
+            task.X, task.T = as_read(task.X, checked=True), as_read(task.T, checked=True)
+            task.weights = as_read(task.weights)
+        work = sum(task.left * task.hyper.batch_size * sum(task.backend.products) for task in tasks)
+        allowed = min(len(tasks), effective_n_threads(self._n_threads))
+        n_threads = min(allowed, threads_worth(work))
+        n_steps = sum(task.left for task in tasks)
+        most = n_steps if n_threads == 1 else n_steps // (_TURNS_OF_A_THREAD * n_threads)
+        self._members.advance(list(tasks), max(1, most), n_threads)
+        for task in tasks:
+            task.hyper.optimizer.step += task.done * task.n_steps + task.start - task.began
+        if any(task.status == 2 for task in tasks):
+            raise MemoryError("no memory for the steps of an ensemble's members")

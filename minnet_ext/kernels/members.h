@@ -1,0 +1,278 @@
+/* Members of an ensemble: networks that take their steps side by side, each on one thread at a
+ * time.
+ *
+ * A thread takes a few steps of the member that has the most before it and that nobody else has; so
+ * five members keep two threads busy to the end. What a member does depends on it alone: which
+ * thread takes its steps, and how many at a time, changes no bit. An epoch begins with its order
+ * and ends with a look at whether all is finite, the score of the held rows, and a copy of the
+ * weights if it is the best so far.
+ */
+#ifndef MINNET_MEMBERS_H
+#define MINNET_MEMBERS_H
+
+#include "infer.h"
+#include "steps.h"
+
+#ifdef _OPENMP
+#define ONE_AT_A_TIME _Pragma("omp critical(minnet_members)")
+#else
+#define ONE_AT_A_TIME
+#endif
+
+enum member_status { MEMBER_FINE, MEMBER_DIVERGED, MEMBER_NO_MEMORY };
+enum member_scoring { SCORING_NONE, SCORING_LOSS, SCORING_REFINEMENT };
+
+/* ---- the order of an epoch */
+
+#define DIGIT_BITS 11
+#define DIGITS     3
+#define DIGIT(pair, digit) \
+    ((size_t)((pair) >> (32 + (digit) * DIGIT_BITS)) & ((1u << DIGIT_BITS) - 1))
+
+/* Sorts n numbers by their upper 32 bits, equal ones as they lie; what is sorted is in `to`. */
+static void sort_by_words(uint64_t *from, uint64_t *to, size_t n) {
+    for (int digit = 0; digit < DIGITS; digit++) {
+        size_t places[1 << DIGIT_BITS] = {0};
+        size_t place = 0;
+        for (size_t i = 0; i < n; i++) places[DIGIT(from[i], digit)]++;
+        for (size_t d = 0; d < (1 << DIGIT_BITS); d++) {
+            const size_t count = places[d];
+            places[d] = place;
+            place += count;
+        }
+        for (size_t i = 0; i < n; i++) to[places[DIGIT(from[i], digit)]++] = from[i];
+        uint64_t *sorted = to;
+        to = from;
+        from = sorted;
+    }
+}
+
+/* The rows of the epoch that the member is in, as Stream.permutation shuffles them; -1: no memory.
+ */
+static int put_in_order(minnet_member *m, minnet_fill words) {
+    const size_t n = (size_t)m->data.n_samples;
+    if (!m->order || m->ordered == m->part) return 0;
+    m->ordered = m->part;
+    if (!m->shuffle) {
+        for (size_t i = 0; i < n; i++) m->order[i] = m->rows ? m->rows[i] : (int64_t)i;
+        return 0;
+    }
+    const minnet_draw draw = {
+        {(uint32_t)m->hyper.key, (uint32_t)(m->hyper.key >> 32)},
+        {(uint32_t)m->part, (uint32_t)m->stream_code},
+        {0},
+    };
+    uint64_t *pairs = malloc(2 * n * sizeof *pairs);
+    if (!pairs) return -1;
+    uint32_t *drawn = (uint32_t *)(pairs + n); /* until it is sorted */
+    words(&draw, 0, n, drawn);
+    for (size_t i = 0; i < n; i++) pairs[i] = ((uint64_t)drawn[i] << 32) | i;
+    sort_by_words(pairs, pairs + n, n);
+    for (size_t i = 0; i < n; i++) {
+        const int64_t at = (int64_t)(pairs[n + i] & 0xFFFFFFFFu);
+        m->order[i] = m->rows ? m->rows[at] : at;
+    }
+    free(pairs);
+    return 0;
+}
+
+/* ---- its steps */
+
+/* Steps `start` to `stop` - 1 of the present epoch, of which the last may have a row more. */
+static int64_t steps_of_member(minnet_member *m, int64_t start, int64_t stop, minnet_fill uniform) {
+    const int64_t last = m->n_steps - 1, before = m->done * m->n_steps;
+    const int longer = m->long_step && stop > last;
+    minnet_data data = m->data;
+    minnet_hyper hyper = m->hyper;
+    int64_t status = 0;
+    data.order = m->order;
+    hyper.rates += before;
+    hyper.start = start;
+    hyper.stop = longer ? last : stop;
+    hyper.losses += before + start;
+    if (start < hyper.stop) {
+        status = train_steps(&m->network, &data, &hyper, m->n_params, uniform);
+        m->hyper.steps_made += hyper.stop - start;
+    }
+    if (!longer || status) return status;
+    const int64_t first = last * hyper.batch_size;
+    data.order += first;
+    hyper.batch_size = data.n_samples - first;
+    hyper.start = 0;
+    hyper.stop = 1;
+    hyper.rates += last;
+    hyper.position += first;
+    hyper.losses = m->hyper.losses + before + last;
+    hyper.steps_made = m->hyper.steps_made++;
+    return train_steps(&m->network, &data, &hyper, m->n_params, uniform);
+}
+
+/* ---- the end of an epoch */
+
+static int all_finite(const real *x, ptrdiff_t n) {
+    vreal sum = splat(0);
+    for (ptrdiff_t i = 0; i < n; i += LANES) sum = sum + load_part(x + i, n - i) * (real)0;
+    return sum_of_lanes(sum) == 0;
+}
+
+/* The mean loss of n rows with logits Z. */
+static double mean_loss(const minnet_member *m, const real *Z, ptrdiff_t n, ptrdiff_t n_out,
+                        real *padded_rows) {
+    const ptrdiff_t ld = padded(n_out);
+    real ones[LOSS_ROWS], *d = padded_rows + LOSS_ROWS * ld;
+    double losses[LOSS_ROWS], sum = 0;
+    for (int i = 0; i < LOSS_ROWS; i++) ones[i] = 1;
+    memset(padded_rows, 0, (size_t)(LOSS_ROWS * ld) * sizeof(real));
+    for (ptrdiff_t from = 0; from < n; from += LOSS_ROWS) {
+        const ptrdiff_t some = n - from < LOSS_ROWS ? n - from : LOSS_ROWS;
+        for (ptrdiff_t i = 0; i < some; i++) {
+            memcpy(padded_rows + i * ld, Z + (from + i) * n_out, (size_t)n_out * sizeof(real));
+        }
+        loss_rows(m->network.loss, m->network.loss_parameter, some, padded_rows, d, ld, n_out,
+                  &m->held, from, NULL, ones, losses);
+        for (ptrdiff_t i = 0; i < some; i++) {
+            const double w = m->held.weights ? m->held.weights[data_row(&m->held, from + i)] : 1;
+            sum += w * losses[i];
+        }
+    }
+    return sum / m->held.weight_sum;
+}
+
+/* Logits and targets of n rows as `refine` takes them; whether all targets are there. */
+static int lay_out_logits(const minnet_member *m, const real *Z, ptrdiff_t n, minnet_logits *z,
+                          double *to) {
+    const minnet_data *held = &m->held;
+    const ptrdiff_t ld = z->ld, n_out = z->n_out;
+    double *logits = to, *targets = to + n_out * ld, *most, *shares;
+    const int softmax = held->classes != NULL;
+    most = softmax ? targets : targets + n_out * ld;
+    shares = most + ld;
+    memset(to, 0, (size_t)(shares + ld - to) * sizeof(double));
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const int64_t row = data_row(held, i);
+        const real *own = Z + i * n_out;
+        real found = 1;
+        const ptrdiff_t class_ = softmax ? class_of(held, i, n_out, &found) : 0;
+        if (found != 1) return 0;
+        for (ptrdiff_t j = 0; j < n_out; j++) {
+            const double ahead = softmax ? (double)own[j] - (double)own[class_] : (double)own[j];
+            logits[j * ld + i] = ahead;
+            if (softmax) most[i] = ahead > most[i] ? ahead : most[i];
+            else targets[j * ld + i] = (double)target(held, row, j);
+        }
+        shares[i] = (held->weights ? held->weights[row] : 1) / held->weight_sum;
+    }
+    z->Z = logits;
+    z->T = softmax ? NULL : targets;
+    z->most = most;
+    z->shares = shares;
+    return 1;
+}
+
+/* Score and loss of the held rows; -1: no memory. */
+static int score_held(minnet_member *m, double *score, double *loss) {
+    const ptrdiff_t n = (ptrdiff_t)m->held.n_samples;
+    const ptrdiff_t n_out = (ptrdiff_t)m->network.layers[m->network.n_layers - 1].n_out;
+    const ptrdiff_t ld = (n + ROW_UNIT - 1) / ROW_UNIT * ROW_UNIT;
+    const size_t of_rows = (size_t)(n * n_out + 2 * LOSS_ROWS * padded(n_out)) * sizeof(real);
+    const size_t of_logits = (size_t)((2 * n_out + 2) * ld) * sizeof(double);
+    char *memory = malloc(of_logits + of_rows);
+    if (!memory) return -1;
+    real *Z = (real *)(memory + of_logits);
+    *score = *loss = NAN;
+    if (infer(&m->network, &m->held, 1, Z)) {
+        free(memory);
+        return -1;
+    }
+    if (all_finite(Z, n * n_out) && m->scoring == SCORING_LOSS) {
+        *loss = mean_loss(m, Z, n, n_out, Z + n * n_out);
+        *score = -*loss;
+    } else if (all_finite(Z, n * n_out)) {
+        minnet_logits z = {.n_out = n_out, .ld = ld};
+        if (lay_out_logits(m, Z, n, &z, (double *)memory)) {
+            OF_LEVEL(refine)(&z, score, loss);
+            *score = -*score;
+        }
+    }
+    free(memory);
+    return 0;
+}
+
+static void keep_best(minnet_member *m, double score) {
+    m->best_score = score;
+    if (!m->best_params) return;
+    memcpy(m->best_params, m->network.params, (size_t)m->n_params * sizeof(real));
+    if (m->n_state) memcpy(m->best_state, m->network.state, (size_t)m->n_state * sizeof(real));
+}
+
+static void end_epoch(minnet_member *m) {
+    const double *losses = m->hyper.losses + m->done * m->n_steps;
+    double sum = 0;
+    for (int64_t i = 0; i < m->n_steps; i++) sum += losses[i];
+    if (!isfinite(sum) || !all_finite(m->network.params, (ptrdiff_t)m->n_params)) {
+        m->status = MEMBER_DIVERGED;
+    } else if (m->scoring != SCORING_NONE) {
+        double *score = m->scores + m->done;
+        if (score_held(m, score, m->held_losses + m->done)) m->status = MEMBER_NO_MEMORY;
+        else if (*score > m->best_score) keep_best(m, *score);
+    }
+    m->at = 0;
+    m->done++;
+    m->part++;
+    m->hyper.position += m->data.n_samples;
+}
+
+/* ---- all of them */
+
+static int64_t steps_left(const minnet_member *m) {
+    if (m->status != MEMBER_FINE) return 0;
+    return (m->n_epochs - m->done) * m->n_steps + m->stop - m->at;
+}
+
+/* Takes so many steps at most, within an epoch. */
+static void advance_member(minnet_member *m, int64_t most, char *memory, int64_t bytes,
+                           const minnet_fill uniform, const minnet_fill words) {
+    int64_t stop = m->done < m->n_epochs ? m->n_steps : m->stop;
+    if (stop - m->at > most) stop = m->at + most;
+    m->hyper.workspace = memory;
+    m->hyper.workspace_bytes = bytes;
+    if (put_in_order(m, words) || steps_of_member(m, m->at, stop, uniform)) {
+        m->status = MEMBER_NO_MEMORY;
+        return;
+    }
+    m->at = stop;
+    if (stop == m->n_steps) end_epoch(m);
+}
+
+/* The member that a thread goes on with; NULL where there is none. */
+static minnet_member *next_member(minnet_member *members, int64_t n) {
+    minnet_member *found = NULL;
+    int64_t most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (members[i].taken || steps_left(&members[i]) <= most) continue;
+        found = &members[i];
+        most = steps_left(found);
+    }
+    if (found) found->taken = 1;
+    return found;
+}
+
+static void advance_members(minnet_member *members, int64_t n, int64_t most, char *memory,
+                            int64_t bytes, int n_threads, minnet_fill uniform, minnet_fill words) {
+    (void)n_threads;
+    PARALLEL
+    {
+        char *own = memory + omp_get_thread_num() * bytes;
+        minnet_member *m;
+        ONE_AT_A_TIME { m = next_member(members, n); }
+        while (m) { /* who finds none is not needed any more: each that is left has its thread */
+            advance_member(m, most, own, bytes, uniform, words);
+            ONE_AT_A_TIME {
+                m->taken = 0;
+                m = next_member(members, n);
+            }
+        }
+    }
+}
+
+#endif
