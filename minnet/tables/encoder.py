@@ -283,7 +283,9 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
             [(of.center, of.scale, of.least, of.most) for of in numbers.values()]
         ).T
         for rows in _blocks(table.n_rows):
-            N = np.stack([column[rows] for column in columns], axis=1, dtype=np.float64)
+            N = np.empty((rows.stop - rows.start, len(columns)))
+            for k, column in enumerate(columns):
+                N[:, k] = column[rows]
             Z, missing = np.clip(scaled(N, center, scale), least, most), np.isnan(N)
             Z[missing] = 0
             for places, values in ((z_at, Z), (missing_at, missing)):
