@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,23 +22,53 @@ from minnet.persistence.record import Record, wrong
 from minnet.persistence.schema import restore
 from minnet.persistence.values import Decoder, Encoder
 
-__all__ = ["describe_estimator", "restore_estimator"]
+__all__ = [
+    "check_info", "check_names", "check_numbers", "describe_arguments", "describe_estimator",
+    "describe_labels", "restore_arguments", "restore_estimator", "restore_labels",
+]  # fmt: skip
 
 
 def describe_estimator(model: Any, encoder: Encoder) -> dict[str, Any]:
     """Return the record of an estimator; its arrays go into the encoder."""
-    model._validate_params()
-    hidden_sizes(model.hidden_layer_sizes)
-    params = model.get_params(deep=False)
     return {
-        "params": {name: encoder.encode(value, name) for name, value in params.items()},
-        "requests": _describe_requests(model),
+        **describe_arguments(model, encoder, lambda model: hidden_sizes(model.hidden_layer_sizes)),
         "fitted": _describe_fitted(model, encoder) if "network_" in vars(model) else None,
     }
 
 
 def restore_estimator(cls: type[Any], record: Record, decoder: Decoder) -> Any:
     """Return the estimator of a record."""
+    model = restore_arguments(cls, record, decoder, _check_arguments)
+    fitted = record.optional_record("fitted")
+    if fitted is not None:
+        _restore_fitted(fitted, decoder, hasattr(cls, "predict_proba")).put_into(model)
+    return model
+
+
+def _check_arguments(model: Any) -> None:
+    check_initializers(model)
+    hidden_sizes(model.hidden_layer_sizes)
+    output_layer(model)
+
+
+# ---- arguments and metadata requests
+
+
+def describe_arguments(model: Any, encoder: Encoder, check: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return the record of what a user has set, which is what scikit-learn's checks and ``check`` take."""
+    model._validate_params()
+    check(model)
+    params = model.get_params(deep=False)
+    return {
+        "params": {name: encoder.encode(value, name) for name, value in params.items()},
+        "requests": _describe_requests(model),
+    }
+
+
+def restore_arguments(
+    cls: type[Any], record: Record, decoder: Decoder, check: Callable[[Any], Any]
+) -> Any:
+    """Return the estimator that :func:`describe_arguments` has described."""
     params = record.record("params")
     if "backend" in params:
         trainings.use_backend_of_here(params)
@@ -50,21 +81,13 @@ def restore_estimator(cls: type[Any], record: Record, decoder: Decoder) -> Any:
     model = cls(**given)
     try:
         model._validate_params()
-        check_initializers(model)
-        hidden_sizes(model.hidden_layer_sizes)
-        output_layer(model)
+        check(model)
     except Exception as error:  # whatever scikit-learn's checks make of a hostile argument
         raise ValueError(f"model.params cannot be those of a {cls.__name__}: {error}") from error
     requests = record.optional_record("requests")
     if requests is not None:
         _restore_requests(model, requests)
-    fitted = record.optional_record("fitted")
-    if fitted is not None:
-        _restore_fitted(fitted, decoder, hasattr(cls, "predict_proba")).put_into(model)
     return model
-
-
-# ---- metadata requests
 
 
 def _describe_requests(model: Any) -> dict[str, Any] | None:
@@ -127,15 +150,20 @@ def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
         if value is not None:
             if key.startswith("target_"):
                 low = 0 if key == "target_scale_" else -np.inf
-                _check_numbers(name, value, model.n_outputs_, low)
+                check_numbers(name, value, model.n_outputs_, low)
             fitted[key] = encoder.encode(value, name)
     if labels is not None:
-        fitted["labels"] = {
-            "classes": encoder.encode(labels.classes, "classes_"),
-            "kind": labels.kind,
-            "sparse": bool(labels.sparse),
-        }
+        fitted["labels"] = describe_labels(labels, encoder)
     return fitted
+
+
+def describe_labels(labels: Labels, encoder: Encoder) -> dict[str, Any]:
+    """Return the record of the classes of a problem."""
+    return {
+        "classes": encoder.encode(labels.classes, "classes_"),
+        "kind": labels.kind,
+        "sparse": bool(labels.sparse),
+    }
 
 
 def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted:
@@ -147,8 +175,8 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
     stored = record.optional_record("trainer")
     wanted: dict[str, Field] = {
         "n_iter": count(),
-        "feature_names": optional(checked(partial(_check_names, n=n_features))),
-        "fit_info": checked(_check_info),
+        "feature_names": optional(checked(partial(check_names, n=n_features))),
+        "fit_info": checked(check_info),
     }
     if stored is not None:
         fitted.trainer = trainings.restore_trainer(
@@ -158,12 +186,12 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
     else:
         wanted["loss"] = finite()
     if not of_labels:
-        wanted["target_mean_"] = checked(partial(_check_numbers, n=n_outputs))
-        wanted["target_scale_"] = checked(partial(_check_numbers, n=n_outputs, low=0))
+        wanted["target_mean_"] = checked(partial(check_numbers, n=n_outputs))
+        wanted["target_scale_"] = checked(partial(check_numbers, n=n_outputs, low=0))
     found = restore(wanted, record, decoder, _OPTIONAL)
     fitted.features = Features(n_features, found["feature_names"])
     if of_labels:
-        fitted.targets = _restore_labels(record.record("labels"), network, decoder)
+        fitted.targets = restore_labels(record.record("labels"), network, decoder)
     elif ("target_mean_" in found) != ("target_scale_" in found):
         raise ValueError(f"{record.where} must have both or none of target_mean_ and target_scale_")
     else:
@@ -176,14 +204,16 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
     return fitted
 
 
-def _check_names(where: str, names: Any, n: int) -> Any:
+def check_names(where: str, names: Any, n: int) -> Any:
+    """Return the names of ``n`` features, or say what they are not."""
     texts = isinstance(names, np.ndarray) and names.shape == (n,) and names.dtype == object
     if not texts or not all(type(name) is str for name in names.tolist()):
         raise wrong(where, f"{n} texts", names)
     return names
 
 
-def _check_info(where: str, info: Any) -> Any:
+def check_info(where: str, info: Any) -> Any:
+    """Return a ``fit_info_``, or say what it is not."""
     plain = isinstance(info, dict) and all(
         isinstance(value, str | int | float | None)
         or (isinstance(value, dict) and all(type(text) is str for text in value.values()))
@@ -194,14 +224,16 @@ def _check_info(where: str, info: Any) -> Any:
     return info
 
 
-def _check_numbers(where: str, array: Any, n: int, low: float = -np.inf) -> Any:
+def check_numbers(where: str, array: Any, n: int, low: float = -np.inf) -> Any:
+    """Return ``n`` numbers above ``low``, or say what they are not."""
     given = isinstance(array, np.ndarray) and array.dtype == np.float64 and array.shape == (n,)
     if not given or not np.isfinite(array).all() or array.min() <= low:
         raise wrong(where, f"{n} finite float64 numbers{' above 0' * (low == 0)}", array)
     return array
 
 
-def _restore_labels(record: Record, network: Network, decoder: Decoder) -> Labels:
+def restore_labels(record: Record, network: Network, decoder: Decoder) -> Labels:
+    """Return the classes of a record, which must fit the network's outputs."""
     where = f"{record.where}.classes"
     classes = decoder.decode(record.take("classes"), where)
     kind = record.read("kind", one_of("binary", "multiclass", "multilabel"))

@@ -29,7 +29,7 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : MinNetClassifier, MinNetRegressor, Network or Trainer
+    model : MinNetClassifier, MinNetRegressor, TableEncoder, Network or Trainer
         Fitted or not.
     path : path-like
         ``.safetensors`` is a good ending, since other programs can read the arrays too. A file that is
@@ -92,7 +92,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    MinNetClassifier, MinNetRegressor, Network or Trainer
+    MinNetClassifier, MinNetRegressor, TableEncoder, Network or Trainer
 
     Raises
     ------

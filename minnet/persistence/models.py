@@ -10,13 +10,18 @@ from minnet.network import Network
 from minnet.persistence import trainings
 from minnet.persistence.estimator import describe_estimator, restore_estimator
 from minnet.persistence.record import Record
+from minnet.persistence.table_encoder import describe_table_encoder, restore_table_encoder
 from minnet.persistence.values import Decoder, Encoder
+from minnet.tables import TableEncoder
 from minnet.training import Trainer
 
 __all__ = ["describe", "restore"]
 
 # A transformer holds an estimator: that is what is saved.
 _ESTIMATORS = {cls.__name__: cls for cls in (MinNetClassifier, MinNetRegressor)}
+
+
+_NAMED = (*_ESTIMATORS, TableEncoder.__name__)
 
 
 def describe(model: Any, encoder: Encoder) -> dict[str, Any]:
@@ -38,9 +43,11 @@ def describe(model: Any, encoder: Encoder) -> dict[str, Any]:
             "network": trainings.describe_network(model.network, encoder),
             "trainer": trainings.describe_trainer(model, encoder),
         }
+    if type(model) is TableEncoder:
+        return {"class": kind, **describe_table_encoder(model, encoder)}
     if _ESTIMATORS.get(kind) is not type(model):
         raise TypeError(
-            f"model must be a Network, a Trainer or one of {', '.join(_ESTIMATORS)}, got a {kind}: "
+            f"model must be a Network, a Trainer or one of {', '.join(_NAMED)}, got a {kind}: "
             "joblib.dump keeps anything, but its files must be trusted"
         )
     return {"class": kind, **describe_estimator(model, encoder)}
@@ -49,8 +56,11 @@ def describe(model: Any, encoder: Encoder) -> dict[str, Any]:
 def restore(value: Any, decoder: Decoder) -> Any:
     """Return the model of a record."""
     record = Record(value, "model")
-    kind = record.read("class", one_of("Network", "Trainer", *_ESTIMATORS))
-    if kind in _ESTIMATORS:
+    kind = record.read("class", one_of("Network", "Trainer", *_NAMED))
+    model: Any
+    if kind == "TableEncoder":
+        model = restore_table_encoder(record, decoder)
+    elif kind in _ESTIMATORS:
         model = restore_estimator(_ESTIMATORS[kind], record, decoder)
     else:
         model = trainings.restore_network(record.record("network"), decoder)

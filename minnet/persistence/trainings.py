@@ -10,6 +10,7 @@ import numpy as np
 
 from minnet.backends import _NEEDS, list_backends
 from minnet.common.buffers import aligned_zeros, next_aligned
+from minnet.common.callers import level_of_user
 from minnet.common.fields import count, fields, flag, one_of, whole
 from minnet.estimators.architecture import check_initializers
 from minnet.losses import get_loss
@@ -182,7 +183,7 @@ def use_backend_of_here(record: Record, warn: bool = True) -> None:
         warnings.warn(
             f"the model was saved with backend={name!r}, which is not installed here: 'auto' takes its "
             "place, and may differ in the last bits",
-            stacklevel=7,  # the call of load_model
+            stacklevel=level_of_user(),
         )
 
 

@@ -6,6 +6,7 @@ What JSON has no word for is an object with one telling key::
     {1: 0.5}               {"dict": [[1, 0.5]]}
     infinity               {"float": "inf"}
     numpy.float32(0.5)     {"scalar": "float32", "value": 0.5}
+    numpy.dtype("int8")    {"dtype": "int8"}, and {"scalar_type": "int8"} for numpy.int8
     an array               {"array": "arrays.0"}, its numbers beside the header
     GlorotUniform(2.0)     {"initializer": "glorot_uniform", "config": {"gain": 2.0, ...}}
 
@@ -52,6 +53,8 @@ _SCALARS = (
 )  # fmt: skip
 
 _NUMBERS = [np.dtype(name) for name in _SCALARS[:-1]]
+
+_SCALAR_TYPES: dict[str, type] = {dtype.name: dtype.type for dtype in _NUMBERS} | {"float": float}
 
 
 class Encoder:
@@ -113,6 +116,10 @@ class Encoder:
             return self._array(value, where)
         if kind is np.random.RandomState:
             return self._random_state(value, where)
+        if isinstance(value, np.dtype) and value in _NUMBERS:
+            return {"dtype": value.name}
+        if isinstance(value, type) and value in _SCALAR_TYPES.values():
+            return {"scalar_type": next(k for k, v in _SCALAR_TYPES.items() if v is value)}
         if isinstance(value, Configurable):
             return self._configured(value, where, depth)
         return self._class(value, where)
@@ -268,6 +275,12 @@ class Decoder:
             except OverflowError:
                 raise wrong(record.where, f"within {dtype}", value) from None
 
+    def _dtype(self, record: Record, key: str, depth: int) -> np.dtype[Any]:
+        return np.dtype(record.read(key, one_of(*_SCALARS[:-1])))
+
+    def _scalar_type(self, record: Record, key: str, depth: int) -> type:
+        return _SCALAR_TYPES[record.read(key, one_of(*_SCALAR_TYPES))]
+
     def _array(self, record: Record, key: str, depth: int) -> Array:
         def read(name: Any, dtypes: list[Any], **wanted: Any) -> Array:
             return self.arrays.array(name, dtypes, where=record.where, **wanted)
@@ -333,6 +346,8 @@ class Decoder:
         "dict": _dict,
         "float": _float,
         "scalar": _scalar,
+        "dtype": _dtype,
+        "scalar_type": _scalar_type,
         "array": _array,
         "objects": _objects,
         "random_state": _random_state,

@@ -122,6 +122,10 @@ def _peak():
 
 def use(model):
     """Predict and train with a model that was read: it may raise an error, but not crash."""
+    if hasattr(model, "encodings_"):
+        with contextlib.suppress(Exception):
+            model.transform(models.table())
+        return
     network = getattr(model, "network_", getattr(model, "network", model))
     if not hasattr(network, "params") or network.sizes[0] > 1000:
         return

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 from sklearn.datasets import make_classification, make_multilabel_classification
 
 from minnet import (
@@ -19,6 +20,7 @@ from minnet import (
     PiecewiseLinear,
     Residual,
     RMSProp,
+    TableEncoder,
     Trainer,
 )
 from minnet.activations import Elu, LeakyRelu
@@ -38,6 +40,23 @@ def data(kind, dtype="float64", n=60):
     if kind == "numbers":
         y = np.column_stack([X[:, 0] - X[:, 1], np.abs(X[:, 2])])
     return X.astype(dtype), y
+
+
+def table(n=60):
+    """Return a frame with every kind of column."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "normal": rng.normal(size=n),
+            "gaps": np.where(rng.random(n) < 0.2, np.nan, rng.exponential(size=n)),
+            "whole": rng.integers(0, 6, n),
+            "same": 1.0,
+            "city": rng.choice(["Rome", "Oslo", "Bonn"], n),
+            "flag": rng.random(n) < 0.3,
+            "rare": pd.Categorical(rng.choice([1.5, 2.0, 7.0, None], n, p=[0.6, 0.3, 0.05, 0.05])),
+            "void": pd.Series([None] * n, dtype=object),
+        }
+    )
 
 
 def fitted(model, X, y):
@@ -133,6 +152,7 @@ def small_models():
         "trainer with adamw": trainer(optimizer=AdamW(0.01, weight_decay=0.2)),
         "trainer with rmsprop": trainer("float32", RMSProp(0.01, momentum=0.5)),
         "in training": in_training(),
+        "table encoder": TableEncoder(bins=5, min_frequency=4).fit(table()),
     }
 
 

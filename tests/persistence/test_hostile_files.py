@@ -215,7 +215,7 @@ DESCRIPTIONS = [
     (
         (*TRAINER, "schedule"),
         {"schedule": "Cosine", "config": {"n_steps": 0, "final": 0.0}},
-        "n_steps must be a whole number of at least 1",
+        "n_steps must be None or a whole number of at least 1",
     ),
     (
         (*TRAINER, "schedule"),

@@ -43,6 +43,9 @@ def files(tmp_path_factory):
 
 def use(model):
     """Predict, train on, and save: all must work."""
+    if hasattr(model, "encodings_"):
+        assert np.isfinite(model.set_params(output="encoded").transform(models.table())).all()
+        return
     network = getattr(model, "network_", getattr(model, "network", model))
     if not hasattr(network, "params"):
         return
@@ -130,7 +133,7 @@ def check(cases, path):
     assert len(found) > 20
 
 
-@pytest.mark.parametrize("name", ["in training", "layers"])
+@pytest.mark.parametrize("name", ["in training", "layers", "table encoder"])
 def test_numbers_of_arrays(name, files, tmp_path):
     check(hostile_arrays(files[name], [0]), tmp_path / "model")
 

@@ -32,6 +32,7 @@ def there_and_back(value):
 
 REQUIRED = {"units": 3, "value": 0.5, "array": np.arange(6.0).reshape(2, 3), "sparsity": 0.5}
 REQUIRED |= {"n_steps": 7, "layers": [Dense(4), Dropout(0.5)]}
+REQUIRED |= {"columns": [np.array([0.0, 1.0, 3.0]), 4, None]}
 
 CLASSES = sorted(
     {cls for classes in readable_classes().values() for cls in classes.values()},
