@@ -52,8 +52,10 @@ class BaseTabular(
         time for; a training that takes longer is ended at the limit, with a warning.
     n_members : int or "auto", default="auto"
         Networks. Of several, each leaves a fold of its own out.
-    bins : int or "auto", default="auto"
-        Pieces of each column of numbers at most.
+    bins : int, None or "auto", default="auto"
+        Pieces of each column of numbers at most; None: numbers as they are, scaled. "auto" trains on both
+        (on the latter only some members, where there are many rows), and takes what is better on the rows
+        that members have not seen; callbacks watch the former. With ``time_limit`` it is the former.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Units of each hidden layer.
     dropout : float or "auto", default="auto"
@@ -108,7 +110,7 @@ class BaseTabular(
         "categorical_features": "no_validation",  # the encoder knows more
         "time_limit": [_POSITIVE, None],
         "n_members": [_WHOLE, _AUTO],
-        "bins": [Interval(Integral, 1, 255, closed="both"), _AUTO],
+        "bins": [Interval(Integral, 1, 255, closed="both"), _AUTO, None],
         "hidden_layer_sizes": ["array-like", _WHOLE, _AUTO],
         "dropout": [Interval(Real, 0, 1, closed="left"), _AUTO],
         "max_iter": [_WHOLE, _AUTO],
@@ -128,7 +130,7 @@ class BaseTabular(
     categorical_features: Any
     time_limit: float | None
     n_members: int | str
-    bins: int | str
+    bins: int | str | None
     hidden_layer_sizes: Any
     dropout: float | str
     max_iter: int | str

@@ -94,7 +94,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         calibrate: bool = True,
         time_limit: float | None = None,
         n_members: int | str = "auto",
-        bins: int | str = "auto",
+        bins: int | str | None = "auto",
         hidden_layer_sizes: ArrayLike | str = "auto",
         dropout: float | str = "auto",
         max_iter: int | str = "auto",

@@ -15,21 +15,14 @@ from minnet.common.sklearn_versions import validate_data
 from minnet.common.types import Array, Estimator
 from minnet.estimators.data import as_targets, validate_weight
 from minnet.estimators.fitted import BackendCache, fit_info
-from minnet.layers import Dense, Dropout, Layer
-from minnet.network import Network
-from minnet.ntk import ntk
-from minnet.optimizers import Adam
-from minnet.piecewise import PiecewiseLinear
 from minnet.random import Stream
-from minnet.schedules import Cosine
 from minnet.tables.encoder import TableEncoder
 from minnet.tables.folds import folds, set_aside
-from minnet.tables.pace import EndAt, epochs_in_time
-from minnet.tables.rules import Recipe, recipe_for
+from minnet.tables.members import Members
+from minnet.tables.rules import recipe_for
 from minnet.temperature import best_temperature
-from minnet.training import EnsembleTrainer
 
-__all__ = ["TabularFit", "hidden_layers_of", "inputs_of"]
+__all__ = ["TabularFit", "inputs_of"]
 
 #: Share of the rows that a single network is scored on.
 _HELD = 0.1
@@ -37,31 +30,8 @@ _HELD = 0.1
 #: Of fewer rows nothing is set aside.
 _FEWEST_ROWS = 10
 
-
-def hidden_layers_of(recipe: Recipe, columns: list[Any]) -> list[Layer]:
-    """Return the hidden layers of a member, as ``layers=`` of an estimator takes them.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    columns : list
-        Of the table, as :class:`minnet.PiecewiseLinear` takes them; empty where it has none that say
-        anything.
-
-    Examples
-    --------
-    >>> from minnet.tables.rules import recipe_for
-    >>> layers = hidden_layers_of(recipe_for(1000, 2)._replace(dropout=0.0), [None, 3])
-    >>> layers[1].units, layers[1].lr_factor == 4**-0.5
-    (256, True)
-    """
-    layers: list[Layer] = [PiecewiseLinear(columns or [None])]
-    init = "unit_variance" if columns else "lecun_normal"
-    for units in recipe.hidden_layer_sizes:
-        layers.append(Dense(units, "silu", init=init, bias_init="hull"))
-        if recipe.dropout:
-            layers.append(Dropout(recipe.dropout))
-    return ntk(layers)
+#: That no member has seen: so many tell whether pieces are better.
+_ENOUGH_ROWS = 1500
 
 
 def inputs_of(encoder: TableEncoder, X: Any) -> Array:
@@ -104,18 +74,14 @@ class TabularFit:
         self._check_targets()
         n_rows = _num_samples(self.X)
         self.rows = np.arange(n_rows) if self.weights is None else np.flatnonzero(self.weights)
-        self.encoder, Z = self._encoded()
-        Z, T, weights = self._with_validation_set(Z)
+        self._choose_recipe()
         self._draw_keys()
-        trained, held = self._parts(n_rows, len(Z))
-        networks = [
-            self._network(Z[part], T[part], None if weights is None else weights[part], seed)
-            for part, seed in zip(trained, self.seeds, strict=True)
-        ]
-        trainer = self._train(networks, (Z, T, weights), trained, held)
-        fitted = self._fitted(networks, trainer)
-        if held is not None:
-            fitted |= self._held_out(fitted, (Z, T, weights), held, n_rows)
+        self._check_validation_set()
+        self._choose_rows(n_rows)
+        encoder, members = self._trained()
+        fitted = self._fitted(encoder, members)
+        if members.held is not None:
+            fitted |= self._held_out(fitted, members, n_rows)
         estimator._put(fitted)
 
     # ---- the data
@@ -139,64 +105,68 @@ class TabularFit:
                 f"{self.weights.sum():g}, with the weights of classes"
             )
 
-    def _encoded(self) -> tuple[TableEncoder, Array]:
-        """Return the fitted encoder, and the table as it makes it; decide on the recipe."""
-        estimator = self.estimator
+    def _choose_recipe(self) -> None:
         n_columns = self.X.shape[1] if len(getattr(self.X, "shape", ())) == 2 else 1
-        recipe = recipe_for(len(self.rows), n_columns, estimator.quality)
-        self.recipe = recipe.with_given(**estimator._given_recipe())
-        encoder = TableEncoder(
-            bins=self.recipe.bins,
-            categorical_features=estimator.categorical_features,
-            output="structured",
-        )
-        with estimator._named():
-            encoder.fit(self.X, sample_weight=self.sample_weight)
-            return encoder, inputs_of(encoder, self.X)
+        recipe = recipe_for(len(self.rows), n_columns, self.estimator.quality)
+        self.recipe = recipe.with_given(**self.estimator._given_recipe())
 
-    def _with_validation_set(self, Z: Array) -> tuple[Array, Array, Array | None]:
-        """Return inputs, targets and weights, with those of the user's validation set at their end."""
-        X_val, y_val, sample_weight_val = self.held
+    def _check_validation_set(self) -> None:
+        """Learn targets and weights of the user's validation set; None without one."""
+        (X_val, y_val, sample_weight_val), estimator = self.held, self.estimator
+        self.T_val = self.weights_val = None
         if X_val is None and y_val is None and sample_weight_val is None:
-            return Z, self.T, self.weights
+            return
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val must be given together")
-        estimator = self.estimator
-        with estimator._named("X_val"):
-            Z_val = inputs_of(self.encoder, X_val)
         y_val = as_targets(estimator, y_val, "y_val")
         y_val = _check_y(y_val, multi_output=True, y_numeric=not estimator._of_classes)
         check_consistent_length(X_val, y_val)
-        T_val = estimator._held_targets(self.targets, y_val)
+        self.T_val = estimator._held_targets(self.targets, y_val)
         if sample_weight_val is not None:
             sample_weight_val = validate_weight(sample_weight_val, X_val, "sample_weight_val")
-        weights_val = estimator._total_weight(self.targets, T_val, sample_weight_val, self.T)
+        self.weights_val = estimator._total_weight(
+            self.targets, self.T_val, sample_weight_val, self.T
+        )
+
+    def _encoded(self, bins: int | None) -> tuple[TableEncoder, Any]:
+        """Return a fitted encoder, and the data, with those of the user's validation set at their end."""
+        estimator = self.estimator
+        encoder = TableEncoder(
+            bins=bins, categorical_features=estimator.categorical_features, output="structured"
+        )
+        with estimator._named():
+            encoder.fit(self.X, sample_weight=self.sample_weight)
+            Z = inputs_of(encoder, self.X)
+        if self.T_val is None:
+            return encoder, (Z, self.T, self.weights)
+        with estimator._named("X_val"):
+            Z_val = inputs_of(encoder, self.held[0])
         weights = self.weights
-        if weights is not None or weights_val is not None:
-            weights = np.concatenate([_or_ones(weights, Z), _or_ones(weights_val, Z_val)])
-        return np.concatenate([Z, Z_val]), np.concatenate([self.T, T_val]), weights
+        if weights is not None or self.weights_val is not None:
+            weights = np.concatenate([_or_ones(weights, Z), _or_ones(self.weights_val, Z_val)])
+        return encoder, (np.concatenate([Z, Z_val]), np.concatenate([self.T, self.T_val]), weights)
 
     def _draw_keys(self) -> None:
         drawn = check_random_state(self.estimator.random_state)
         self.key = int(drawn.randint(2**31 - 1))
         self.seeds = [int(seed) for seed in drawn.randint(2**31 - 1, size=self.recipe.n_members)]
 
-    def _parts(self, n_rows: int, n_all: int) -> tuple[list[Array], list[Array] | None]:
-        """Return which rows each member is trained on, and which it is scored on."""
+    def _choose_rows(self, n_rows: int) -> None:
+        """Choose which rows each member is trained on, and which it is scored on."""
         rows, n_members = self.rows, self.recipe.n_members
-        if n_all > n_rows:
-            return [rows] * n_members, [np.arange(n_rows, n_all)] * n_members
-        if len(rows) < max(_FEWEST_ROWS, 2 * n_members):
-            return [rows] * n_members, None
-        stream, stratify = Stream(self.key, "folds"), self.targets_are_classes
-        if n_members == 1:
-            found = np.where(set_aside(self.T[rows], _HELD, stream, stratify), 0, -1)
-        else:
-            found = folds(self.T[rows], n_members, stream, stratify)
-        held = [rows[found == i] for i in range(n_members)]
-        if any(len(part) == 0 for part in held):
-            return [rows] * n_members, None
-        return [rows[found != i] for i in range(n_members)], held
+        self.trained: list[Array] = [rows] * n_members
+        self.held_rows: list[Array] | None = None
+        if self.T_val is not None:
+            self.held_rows = [np.arange(n_rows, n_rows + len(self.T_val))] * n_members
+        elif len(rows) >= max(_FEWEST_ROWS, 2 * n_members):
+            stream, stratify = Stream(self.key, "folds"), self.targets_are_classes
+            if n_members == 1:
+                found = np.where(set_aside(self.T[rows], _HELD, stream, stratify), 0, -1)
+            else:
+                found = folds(self.T[rows], n_members, stream, stratify)
+            if all((found == i).any() for i in range(n_members)):
+                self.trained = [rows[found != i] for i in range(n_members)]
+                self.held_rows = [rows[found == i] for i in range(n_members)]
 
     @property
     def targets_are_classes(self) -> bool:
@@ -205,70 +175,53 @@ class TabularFit:
 
     # ---- the networks
 
-    def _network(self, Z: Array, T: Array, weights: Array | None, seed: int) -> Network:
-        """Return a network as its training begins; ``Z`` and so on are what it will be trained on."""
-        recipe = self.recipe
-        below = recipe.hidden_layer_sizes[-1] if recipe.hidden_layer_sizes else None
-        hidden = hidden_layers_of(recipe, self.encoder.columns_)
-        fan_in = below or hidden[-1].output_size(Z.shape[1])
-        output = Dense(
-            self.targets.n_outputs,
-            "identity",
-            init="unit_variance" if self.encoder.columns_ else "zeros",
-            bias_init="hull",
-            lr_factor=1 / math.sqrt(fan_in),
-            bias_lr_factor=0.1,
-            decay_factor=1.0,
+    def _members(self, bins: int | None, n_members: int) -> tuple[TableEncoder, Members]:
+        """Return networks with so many pieces for a column of numbers, and the encoder of their table."""
+        encoder, data = self._encoded(bins)
+        held = None if self.held_rows is None else self.held_rows[:n_members]
+        recipe = self.recipe._replace(bins=bins)
+        members = Members(
+            self.estimator,
+            recipe,
+            encoder.columns_,
+            self.targets,
+            data,
+            self.trained[:n_members],
+            held,
+            self.seeds[:n_members],
         )
-        network = Network([*hidden, output], self.estimator._loss(self.targets), alpha=0.0)
-        network.initialize(Z.shape[1], seed, dtype=Z.dtype)
-        return network.adapt(Z, T, weights)
+        return encoder, members
 
-    def _train(
-        self,
-        networks: list[Network],
-        data: tuple[Array, Array, Array | None],
-        trained: list[Array],
-        held: list[Array] | None,
-    ) -> EnsembleTrainer:
-        estimator, recipe = self.estimator, self.recipe
-        scoring = None
-        if held is not None:
-            scoring = "refinement" if estimator._of_classes else "loss"
-        options = {
-            "batch_size": min(recipe.batch_size, min(map(len, trained))),
-            "learning_rate": Cosine(),
-            "weight_decay": recipe.weight_decay,
-            "scoring": scoring,
-            "keep": "last" if held is None else "best",
-            "joint": held is not None and len(networks) > 1,
-            "backend": estimator.backend,
-            "n_threads": estimator.n_threads,
-        }
+    def _trained(self) -> tuple[TableEncoder, Members]:
+        """Return the trained ensemble: on pieces, or on numbers as they are where that is better.
 
-        def new_trainer(networks: list[Network], **more: Any) -> EnsembleTrainer:
-            optimizer = Adam(recipe.learning_rate_init, beta_2=0.95)
-            return EnsembleTrainer(networks, optimizer, **options, **more)
-
-        callbacks, limit = list(self.callbacks), estimator.time_limit
-        if limit is not None:
-            end, said = (
-                self.began + limit,
-                f"time_limit={limit:g} was reached: training ended there",
-            )
-            batch_size = options["batch_size"]
-            n_epochs = epochs_in_time(new_trainer, networks, data, trained, held, batch_size, end)
-            self.recipe = recipe = recipe._replace(max_iter=min(recipe.max_iter, n_epochs))
-            callbacks.append(EndAt(end, said))
-        trainer = new_trainer(networks, verbose=estimator.verbose)
-        trainer.fit(*data, rows=trained, held=held, max_epochs=recipe.max_iter, callbacks=callbacks)
-        return trainer
+        What is better the rows tell that members have not seen. Where there are many, a few of the members
+        without pieces are enough to tell that pieces are better.
+        """
+        estimator, n_members = self.estimator, self.recipe.n_members
+        encoder, members = self._members(self.recipe.bins, n_members)
+        limit = estimator.time_limit
+        members.train(self.callbacks, None if limit is None else self.began + limit)
+        has_pieces = any(isinstance(column, np.ndarray) for column in encoder.columns_)
+        tries = estimator.bins == "auto" and has_pieces and limit is None
+        if not tries or self.held_rows is None or not members.is_complete:
+            return encoder, members
+        n_held = np.cumsum([len(rows) for rows in self.held_rows])
+        n_tried = min(n_members, 1 + int(np.searchsorted(n_held, _ENOUGH_ROWS)))
+        plain_encoder, plain = self._members(None, n_tried)
+        plain.train([])
+        if not plain.score(n_tried) > members.score(n_tried):
+            return encoder, members
+        if n_tried < n_members:
+            plain_encoder, plain = self._members(None, n_members)
+            plain.train([])
+        return plain_encoder, plain
 
     # ---- what it leaves
 
-    def _fitted(self, networks: list[Network], trainer: EnsembleTrainer) -> dict[str, Any]:
+    def _fitted(self, encoder: TableEncoder, members: Members) -> dict[str, Any]:
         """Return the attributes of the fitted estimator."""
-        estimator, encoder = self.estimator, self.encoder
+        estimator, networks, trainer = self.estimator, members.networks, members.trainer
         names = vars(encoder).get("feature_names_in_")
         seconds = time.perf_counter() - self.began
         return {
@@ -277,7 +230,7 @@ class TabularFit:
             **estimator._attributes_of(self.targets, self.y_range()),
             "encoder_": encoder,
             "networks_": networks,
-            "recipe_": self.recipe,
+            "recipe_": members.recipe,
             "seeds_": self.seeds,
             "n_iter_": trainer.n_epochs,
             "n_outputs_": self.targets.n_outputs,
@@ -298,16 +251,11 @@ class TabularFit:
         numbers = T if self.estimator._of_classes else self.targets.decode(T.astype(np.float64))
         return numbers.min(axis=0), numbers.max(axis=0)
 
-    def _held_out(
-        self,
-        fitted: dict[str, Any],
-        data: tuple[Array, Array, Array | None],
-        held: list[Array],
-        n_rows: int,
-    ) -> dict[str, Any]:
+    def _held_out(self, fitted: dict[str, Any], members: Members, n_rows: int) -> dict[str, Any]:
         """Return what is learned of the rows that members were not trained on: temperature and scores."""
-        estimator, (Z, T, weights) = self.estimator, data
-        networks, loss = fitted["networks_"], fitted["networks_"][0].loss_
+        estimator, (Z, T, weights), held = self.estimator, members.data, members.held
+        networks, loss = members.networks, members.networks[0].loss_
+        assert held is not None
         logits = []
         for cache, network, part in zip(fitted["_backends"], networks, held, strict=True):
             backend = cache.get(estimator.backend, network, estimator.n_threads)

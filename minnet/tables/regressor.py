@@ -66,7 +66,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         categorical_features: Any = "from_dtype",
         time_limit: float | None = None,
         n_members: int | str = "auto",
-        bins: int | str = "auto",
+        bins: int | str | None = "auto",
         hidden_layer_sizes: ArrayLike | str = "auto",
         dropout: float | str = "auto",
         max_iter: int | str = "auto",

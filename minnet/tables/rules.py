@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 __all__ = ["QUALITIES", "Recipe", "recipe_for"]
@@ -18,8 +17,8 @@ class Recipe(NamedTuple):
     ----------
     n_members : int
         Networks; each leaves a fold of its own out if they are more than one.
-    bins : int
-        Pieces of each column of numbers at most.
+    bins : int or None
+        Pieces of each column of numbers at most; None: numbers as they are.
     hidden_layer_sizes : tuple of int
     dropout : float
         After each hidden layer.
@@ -33,7 +32,7 @@ class Recipe(NamedTuple):
     """
 
     n_members: int
-    bins: int
+    bins: int | None
     hidden_layer_sizes: tuple[int, ...]
     dropout: float
     max_iter: int
@@ -66,14 +65,14 @@ def recipe_for(n_rows: int, n_columns: int, quality: str = "balanced") -> Recipe
     >>> recipe_for(10_000, 20).batch_size
     256
     """
-    batch_size = 128 if n_rows < 4000 else 256
+    batch_size = 256
     n_epochs = 64
     most = 25_000 * batch_size // max(1, n_rows)
     return Recipe(
         n_members={"fast": 1, "balanced": 5, "best": 10}[quality],
-        bins=max(4, min(32, math.isqrt(n_rows))),
+        bins=32,
         hidden_layer_sizes=(256, 256),
-        dropout=0.1,
+        dropout=0.15,
         max_iter=max(4, min(n_epochs, most)),
         batch_size=batch_size,
         learning_rate_init=0.04,

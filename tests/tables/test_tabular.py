@@ -164,6 +164,7 @@ def test_with_what_scikit_learn_has():
     assert found["average"].shape == (1, 5)
 
 
+@pytest.mark.filterwarnings("ignore:time_limit")
 def test_a_time_limit_is_kept():
     X, values = table(2000)
     reg = TabularRegressor(time_limit=1.0, max_iter=100_000, random_state=0).fit(X, values)
