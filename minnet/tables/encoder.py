@@ -41,9 +41,9 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
     quartiles are equal, half of the range takes the place of their difference.) Then z becomes z and up to
     ``bins`` pieces of a line, whose edges are quantiles of z: see :class:`minnet.PiecewiseLinear`.
     What is further beyond the outermost edges than these pieces are wide counts as just so far: no unit
-    answers a number that ``fit`` has seen nothing like of with a multiple of what it has learned. Infinite
-    numbers are z = ±3. A missing one is the median, and where some were missing in ``fit`` a column of its
-    own says so.
+    answers a number that ``fit`` has seen nothing like of with a multiple of what it has learned. So do
+    infinite numbers; where ``fit`` has seen some, they are z = ±3. A missing one is the median, and where
+    some were missing in ``fit`` a column of its own says so.
 
     A column of two categories becomes -1 and 1; one of more a column of zeros and ones for each. Missing
     ones are zeros, and so are those that ``fit`` has not seen, unless it has joined rare ones: then they
