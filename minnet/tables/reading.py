@@ -266,7 +266,7 @@ class _Pandas(Table):
 
     def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
         column = self._columns[i]
-        if column.dtype == "category":
+        if column.dtype == "category" and len(column.array.categories) <= self.n_rows:
             return column.array.categories.tolist(), column.array.codes
         if self.n_rows < _FEW_ROWS:
             return super()._distinct(i)
