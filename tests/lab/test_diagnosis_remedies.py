@@ -107,7 +107,7 @@ MODELS = {
     "layers and lists": classifier(
         layers=[Dense(5, "tanh", init="he", bias_init="ones"), Dense(6, "tanh"), Dense(7, "relu")],
         init=[None, "glorot", "he", "zeros"],
-        bias_init=["zeros", "ones", "zeros"],
+        bias_init=[None, "zeros", "ones", "zeros"],
     ),
     "a pipeline": make_pipeline(StandardScaler(), classifier(SIZES)),
     "a pipeline of one step": make_pipeline(classifier(SIZES)),
