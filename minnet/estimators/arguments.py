@@ -108,6 +108,7 @@ CONSTRAINTS: dict[str, Any] = {
     "clip_norm": [_POSITIVE, None],
     "clip_value": [_POSITIVE, None],
     "scoring": [Names("loss", *get_scorer_names()), callable, None],
+    "keep": [Names("best", "last"), None],
     "backend": [Names("auto", *list_backends())],
     "n_threads": [Interval(Integral, 1, MOST_THREADS, closed="both"), None],
 }

@@ -185,6 +185,11 @@ class BaseMinNet(
         scikit-learn, or ``scorer(estimator, X, y)``, the higher the better, which gets rows of the kind
         that ``fit`` got, such as a data frame with its names and its index, and ``sample_weight=`` too
         where the validation set has weights.
+    keep : {"best", "last"} or None, default=None
+        "best": all ``max_iter`` epochs are made, as a schedule over the fit asks for, and the weights of
+        the epoch with the best score on the validation set come back; "last": all are made, and the last
+        weights stay. No stall ends the fit, though it may lower the rate ("adaptive"), and reaching
+        ``max_iter`` is no warning. None: as ``early_stopping`` says.
     backend : {"auto", "cython", "numba", "numpy"}, default="auto"
         What runs the training; "auto" takes the first of them that is installed.
     n_threads : int or None, default=None
@@ -263,6 +268,7 @@ class BaseMinNet(
     clip_norm: float | None
     clip_value: float | None
     scoring: str | Callable[..., float] | None
+    keep: str | None
     backend: str
     n_threads: int | None
 

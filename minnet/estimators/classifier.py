@@ -128,6 +128,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         scoring: str | Callable[..., float] | None = None,
+        keep: str | None = None,
         backend: str = "auto",
         n_threads: int | None = None,
     ) -> None:

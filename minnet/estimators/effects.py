@@ -52,6 +52,13 @@ def _is_named(estimator: Any, name: str) -> bool:
     return isinstance(estimator.learning_rate, str) and estimator.learning_rate == name
 
 
+def _answers_stalls(estimator: Any) -> bool:
+    """Return whether the schedule changes the rate at a stall."""
+    if isinstance(estimator.learning_rate, Schedule):
+        return type(estimator.learning_rate).reduce is not Schedule.reduce
+    return _is_named(estimator, "adaptive") and estimator.solver != "adam"
+
+
 def _is_function(learning_rate: Any) -> bool:
     plain = callable(learning_rate) and not isinstance(learning_rate, Schedule)
     return plain or isinstance(learning_rate, FunctionOfStep)
@@ -99,6 +106,11 @@ _INVSCALING = Condition(
     "learning_rate",
     lambda e, held: _is_named(e, "invscaling"),
 )
+_STALLS_COUNT = Condition(
+    "keep=None or a schedule that answers a stall",
+    "keep",
+    lambda e, held: e.keep is None or e.solver == "lbfgs" or _answers_stalls(e),
+)
 _CAN_STALL = Condition(
     "a finite n_iter_no_change or solver='lbfgs'",
     "n_iter_no_change",
@@ -139,7 +151,7 @@ EFFECTS: dict[str, tuple[Condition, ...]] = {
     "learning_rate_init": (_BY_NAME, _STOCHASTIC, _STARTS_FROM_IT),
     "power_t": (_STOCHASTIC, _NOT_ADAM, _INVSCALING),
     "shuffle": (_STOCHASTIC,),
-    "tol": (_CAN_STALL,),
+    "tol": (_CAN_STALL, _STALLS_COUNT),
     "momentum": (_BY_NAME, _SGD),
     "nesterovs_momentum": (_BY_NAME, _SGD, _MOMENTUM),
     "early_stopping": (_STOCHASTIC,),
@@ -147,7 +159,7 @@ EFFECTS: dict[str, tuple[Condition, ...]] = {
     "beta_1": (_BY_NAME, _ADAM),
     "beta_2": (_BY_NAME, _ADAM),
     "epsilon": (_BY_NAME, _HAS_EPSILON),
-    "n_iter_no_change": (_STOCHASTIC,),
+    "n_iter_no_change": (_STOCHASTIC, _STALLS_COUNT),
     "max_fun": (_LBFGS,),
     "dropout": (_WITHOUT_LAYERS, _HIDDEN),
     "batch_norm": (_WITHOUT_LAYERS, _HIDDEN),
@@ -155,6 +167,7 @@ EFFECTS: dict[str, tuple[Condition, ...]] = {
     "clip_norm": (_STOCHASTIC,),
     "clip_value": (_STOCHASTIC,),
     "scoring": (_STOCHASTIC, _VALIDATES),
+    "keep": (_STOCHASTIC,),
 }
 
 #: Those that describe the network; all others are about its training.

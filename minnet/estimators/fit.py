@@ -114,6 +114,7 @@ class Fit:
         estimator = self.estimator
         given = estimator._validate_params()
         self.check()
+        self.check_keep()
         check_effects(estimator, given, self.held[0] is not None, self.not_read)
         self.tasks = self.begin() if self.is_told else None
         known = estimator._state() if self.goes_on() else None
@@ -149,6 +150,18 @@ class Fit:
 
     def check(self) -> None:
         """Raise if the arguments are not for this call."""
+
+    def check_keep(self) -> None:
+        """Raise where the best epoch is to be kept and nothing is there to tell it by."""
+        estimator = self.estimator
+        has_set = (
+            estimator.early_stopping or self.held[0] is not None or estimator.solver == "lbfgs"
+        )
+        if estimator.keep == "best" and not has_set and "keep" not in self.not_read:
+            raise ValueError(
+                "keep must be None or 'last' without a validation set, got 'best': set "
+                "early_stopping=True, or give X_val and y_val"
+            )
 
     def begin(self) -> Tasks:
         """Tell scikit-learn's callbacks that a fit begins."""
@@ -199,6 +212,7 @@ class Fit:
             max_epochs=estimator.max_iter,
             validate=validation,
             early_stopping=estimator.early_stopping,
+            keep=estimator.keep,
             callbacks=self.callbacks(),
         )
         return self.note(trainer, trainer.n_epochs - epochs_before, validation)
@@ -266,7 +280,8 @@ class Fit:
         state = self.state
         state.trainer, state.n_iter = trainer, n_iter
         state.validated = validation is not None
-        state.early_stopping = self.estimator.early_stopping
+        keep = self.estimator.keep
+        state.early_stopping = self.estimator.early_stopping if keep is None else keep == "best"
         return trainer.backend_in_use
 
 
@@ -311,6 +326,7 @@ class FitStream(Fit):
             n_epochs=self.data[1],
             validate=validation,
             early_stopping=self.estimator.early_stopping,
+            keep=self.estimator.keep,
             callbacks=self.callbacks(),
         )
         return self.note(trainer, trainer.n_epochs - epochs_before, validation)
@@ -322,7 +338,7 @@ class PartialFit(Fit):
     call = "partial_fit"
     in_pieces = True
     is_told = False
-    not_read = frozenset({"n_iter_no_change", "scoring", "tol", "validation_fraction"})
+    not_read = frozenset({"keep", "n_iter_no_change", "scoring", "tol", "validation_fraction"})
 
     def check(self) -> None:
         """Raise if the arguments are not for this call."""

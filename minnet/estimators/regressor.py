@@ -113,6 +113,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         clip_value: float | None = None,
         scale_targets: bool = False,
         scoring: str | Callable[..., float] | None = None,
+        keep: str | None = None,
         backend: str = "auto",
         n_threads: int | None = None,
     ) -> None:

@@ -13,6 +13,7 @@ from minnet.common.buffers import all_finite
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_flag
 from minnet.common.fields import count, curve, either, number, whole
+from minnet.common.names import check_name
 from minnet.common.types import Array
 from minnet.network import Network
 from minnet.optimizers import Optimizer
@@ -32,20 +33,37 @@ class Validation:
         ``function(network)`` returns a score, or a pair of score and loss.
     early_stopping : bool
         Whether the score decides when to stop and which weights come back.
+    keep : {"best", "last"} or None, default=None
+        Which weights come back where no stall ends the training.
 
     Attributes
     ----------
     decides : bool
-        Whether there is a score that does so.
+        Whether there is a score that decides which weights come back.
+    stall_ends : bool
+        Whether a stall ends the training.
     """
 
-    def __init__(self, function: Callable[[Network], Any] | None, early_stopping: bool) -> None:
+    def __init__(
+        self,
+        function: Callable[[Network], Any] | None,
+        early_stopping: bool,
+        keep: str | None = None,
+    ) -> None:
         if function is not None and (not callable(function) or isinstance(function, type)):
             raise TypeError(
                 f"validate must be a function of the network or None, got {function!r:.200}"
             )
+        early_stopping = check_flag("early_stopping", early_stopping)
+        if keep is not None:
+            early_stopping = check_name("keep", keep, ("best", "last")) == "best"
+            if early_stopping and function is None:
+                raise ValueError(
+                    "keep must be None or 'last' where nothing is validated, got 'best'"
+                )
         self.function = function
-        self.decides = check_flag("early_stopping", early_stopping) and function is not None
+        self.decides = early_stopping and function is not None
+        self.stall_ends = keep is None
 
     def __call__(self, network: Network) -> tuple[float, float]:
         """Return score and loss; the loss is NaN where there is none."""
@@ -88,10 +106,10 @@ class EarlyStopping:
     verbose: int
     run: Any
 
-    def check_stall(self, validated: bool = False) -> bool:
+    def check_stall(self, validated: bool = False, ends: bool = True) -> bool:
         """Count epochs without improvement; return whether training should stop.
 
-        A schedule may answer a stall with a lower rate instead.
+        A schedule may answer a stall with a lower rate instead. With ``ends`` False that is all it does.
         """
         if not validated:
             loss = self.loss_curve[-1]
@@ -106,12 +124,12 @@ class EarlyStopping:
         )
         rate = self.schedule.reduce(self.optimizer.learning_rate)
         if rate is None:
-            if self.verbose:
+            if ends and self.verbose:
                 too_small = (
                     " Learning rate too small." if isinstance(self.schedule, Adaptive) else ""
                 )
                 say(f"{message}{too_small} Stopping.")
-            return True
+            return ends
         self.optimizer.learning_rate = rate
         self.no_improvement_count = 0
         if self.verbose:

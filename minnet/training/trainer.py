@@ -188,6 +188,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         max_epochs: int = 200,
         validate: Callable[[Network], Any] | None = None,
         early_stopping: bool = True,
+        keep: str | None = None,
         callbacks: Sequence[Callback | Callable[[Trainer], Any]] = (),
     ) -> Self:
         """Train until loss or score stalls, at most ``max_epochs`` epochs.
@@ -205,6 +206,10 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
             With ``validate``: training stops when the score stalls, and the weights of the best epoch
             come back. Where epochs were made before, those of the start take part, with their score on
             what is validated now. False only notes the scores.
+        keep : {"best", "last"} or None, default=None
+            "best": all epochs are made, and the weights of the epoch with the best score come back;
+            "last": all are made, and the weights of the last stay. A stall may lower the rate
+            ("adaptive"), and ends nothing. None leaves it to ``early_stopping``.
         callbacks : sequence of Callback or callable, default=()
             See :class:`minnet.callbacks.Callback`. A function is called with the trainer after every
             epoch, and ends training if it returns True.
@@ -229,15 +234,16 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         UserWarning
             If Ctrl-C or a callback ended the training early.
         ConvergenceWarning
-            If ``max_epochs`` is reached first, if training diverges under early stopping, if the loss of
-            the weights that stay has grown to ten times what it was and what a constant answer has, or
-            if no score is a number above minus infinity: then the weights of the last epoch stay.
+            If ``max_epochs`` is reached first, unless ``keep`` asks for all; if training diverges under
+            early stopping; if the loss of the weights that stay has grown to ten times what it was and
+            what a constant answer has; or if no score is a number above minus infinity: then the weights
+            of the last epoch stay.
         """
         check_whole("max_epochs", max_epochs)
-        validation = Validation(validate, early_stopping)
+        validation = Validation(validate, early_stopping, keep)
         source = self._in_memory(X, T, sample_weight)
         stopped = self._train(Call(source, validation, callbacks, max_epochs), max_epochs)
-        if stopped == "max_epochs":
+        if stopped == "max_epochs" and keep is None:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({max_epochs}) reached and the "
                 "optimization hasn't converged yet.",
@@ -255,6 +261,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         batches_per_epoch: int | None = None,
         validate: Callable[[Network], Any] | None = None,
         early_stopping: bool = True,
+        keep: str | None = None,
         callbacks: Sequence[Callback | Callable[[Trainer], Any]] = (),
     ) -> Self:
         """Train on data that come batch by batch, and need not fit into memory.
@@ -275,7 +282,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         batches_per_epoch : int or None, default=None
             None: an epoch is one pass. Otherwise ``batches`` is passed through once, endless or not, and
             so many of it are called an epoch: a loss is noted and validation is due after each.
-        validate, early_stopping, callbacks
+        validate, early_stopping, keep, callbacks
             As in :meth:`fit`.
 
         Returns
@@ -303,7 +310,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         >>> net.layers[0].W.ravel().round(2)
         array([ 1., -2.,  3.])
         """
-        validation, source = Validation(validate, early_stopping), batches
+        validation, source = Validation(validate, early_stopping, keep), batches
         if not isinstance(source, Batches):
             source = Batches(batches, n_epochs, batches_per_epoch)
             source.prepare = self.check_batch
@@ -486,7 +493,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
             return "diverged"
         if call.validation.function is not None:
             self._validate(call.validation)
-        stalled = self.check_stall(call.validation.decides)
+        stalled = self.check_stall(call.validation.decides, call.validation.stall_ends)
         answers = [callback.end_epoch(self) for callback in call.callbacks]
         if stalled:
             return "stalled"

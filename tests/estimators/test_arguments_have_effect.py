@@ -62,7 +62,12 @@ VALUES = {
     "max_iter": [(3, {})],
     "shuffle": [(False, {})],
     "random_state": [(1, {})],
-    "tol": [(10, {"n_iter_no_change": 1, "scoring": "loss"}), (10, {"n_iter_no_change": np.inf})],
+    "tol": [
+        (10, {"n_iter_no_change": 1, "scoring": "loss"}),
+        (10, {"n_iter_no_change": np.inf}),
+        (10, {"n_iter_no_change": 1, "keep": "last"}),
+        (10, {"n_iter_no_change": 1, "keep": "last", "learning_rate": "adaptive"}),
+    ],
     "momentum": [(0.5, {}), (0.0, {})],
     "nesterovs_momentum": [(False, {}), (False, {"momentum": 0.0})],
     "early_stopping": [(True, {})],
@@ -70,7 +75,11 @@ VALUES = {
     "beta_1": [(0.5, {})],
     "beta_2": [(0.5, {})],
     "epsilon": [(0.1, {})],
-    "n_iter_no_change": [(1, {"tol": 10})],
+    "n_iter_no_change": [
+        (1, {"tol": 10}),
+        (1, {"tol": 10, "keep": "last"}),
+        (1, {"tol": 10, "keep": "last", "learning_rate": "adaptive"}),
+    ],
     "max_fun": [(2, {})],
     "init": [("orthogonal", {}), (["he", "he"], {})],
     "bias_init": [(0.5, {})],
@@ -83,6 +92,7 @@ VALUES = {
     "clip_norm": [(1e-3, {})],
     "clip_value": [(1e-3, {})],
     "scale_targets": [(True, {})],
+    "keep": [("last", {"tol": 10, "n_iter_no_change": 1})],
     "scoring": [("loss", {}), (lambda estimator, X, y, sample_weight=None: 0.5, {})],
 }  # fmt: skip
 

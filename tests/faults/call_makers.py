@@ -157,7 +157,7 @@ def _new_trainer():
 def _trainer_fit():
     trainer = _trainer()
     arguments = {"X": X.copy(), "T": CLASS.copy(), "sample_weight": WEIGHT.copy(), "max_epochs": 2}
-    more = {"validate": lambda network: 0.5, "early_stopping": True, "callbacks": ()}
+    more = {"validate": lambda network: 0.5, "early_stopping": True, "keep": None, "callbacks": ()}
     return Call(trainer.fit, {**arguments, **more}, trainer.network)
 
 
@@ -380,7 +380,7 @@ def _streamed(cls, target, **arguments):
 def _trainer_stream():
     trainer = _trainer()
     arguments = {"batches": _batches(), "n_epochs": 2, "batches_per_epoch": None}
-    more = {"validate": lambda network: 0.5, "early_stopping": True, "callbacks": ()}
+    more = {"validate": lambda network: 0.5, "early_stopping": True, "keep": None, "callbacks": ()}
     return Call(trainer.fit_stream, {**arguments, **more}, trainer.network)
 
 

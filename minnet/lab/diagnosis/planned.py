@@ -120,6 +120,8 @@ def ended_by(estimator: BaseMinNet) -> str | None:
     if estimator.n_iter_ == estimator.max_iter:
         return "max_iter"
     trainer = getattr(estimator, "_trainer", None)
+    if estimator.keep is not None:  # no stall ends it
+        return None
     if trainer is not None and trainer.no_improvement_count <= estimator.n_iter_no_change:
         return None
     return "tol"

@@ -36,7 +36,9 @@ _PER_LAYER_IN_PYTHON = 1e6
 _IN_C = ("minnet.layers", "minnet.residual")
 
 #: Arguments that say when a training ends: whether another value helps only whole trainings can tell.
-_OF_THE_END = ("max_iter", "tol", "n_iter_no_change", "early_stopping", "validation_fraction")
+_OF_THE_END = (
+    "max_iter", "tol", "n_iter_no_change", "early_stopping", "validation_fraction", "keep"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -219,10 +221,14 @@ def _train_estimator(
     lbfgs = estimator.solver == "lbfgs"
     n_epochs = stop.most if lbfgs else math.ceil(stop.most * batch_size / n_rows)
     if longer is not None:
-        own = {"max_iter": min(max(1, round(estimator.max_iter * longer)), max(n_epochs, 1))}
+        own: dict[str, Any] = {
+            "max_iter": min(max(1, round(estimator.max_iter * longer)), max(n_epochs, 1))
+        }
+        if estimator.keep == "best" and not estimator.early_stopping:
+            own["keep"] = "last"  # the set of X_val is not here
     else:
         own = {"max_iter": max(n_epochs, 1), "tol": 0.0, "early_stopping": False, "scoring": None}
-        own["n_iter_no_change"] = max(n_epochs, 1)
+        own |= {"n_iter_no_change": max(n_epochs, 1), "keep": None}
     if callable(estimator.scoring) and longer is not None:
         own["scoring"] = "loss"  # a scorer of the user's own is not to notice
     estimator.set_params(warm_start=False, **own).set_callbacks(stop)
