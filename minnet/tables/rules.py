@@ -41,7 +41,13 @@ class Recipe(NamedTuple):
     weight_decay: float
 
     def with_given(self, **given: Any) -> Recipe:
-        """Return the recipe with those values that are not "auto"."""
+        """Return the recipe with those values that are not "auto".
+
+        Parameters
+        ----------
+        **given : dict
+            Values by name.
+        """
         return self._replace(**{name: value for name, value in given.items() if value != "auto"})
 
 

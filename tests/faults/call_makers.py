@@ -390,11 +390,6 @@ def _transfer():
 
 
 @functools.cache
-def _encoder():
-    return minnet.TableEncoder(bins=4).fit(X)
-
-
-@functools.cache
 def _transformer():
     return minnet.MinNetTransformer(MinNetClassifier(**_small())).fit(X, CLASS)
 

@@ -24,7 +24,6 @@ from call_makers import (
     _activation,
     _classifier,
     _drawn,
-    _encoder,
     _ensemble_fit,
     _fit,
     _history,
@@ -61,6 +60,7 @@ from display_calls import DISPLAY_CALLS
 from lab_calls import LAB_CALLS
 from public_things import PROTOCOLS, public
 from scipy import sparse
+from table_calls import TABLE_CALLS
 
 import minnet
 from minnet import (
@@ -73,7 +73,6 @@ from minnet import (
     Network,
     PiecewiseLinear,
     Residual,
-    TableEncoder,
     activations,
     callbacks,
     curvature,
@@ -344,6 +343,7 @@ CALLS = {
         {"network": _network(Dense(5, "tanh")), "like": _torch_model()},
     ),
     **LAB_CALLS,
+    **TABLE_CALLS,
     **DISPLAY_CALLS,
 }  # fmt: skip
 
@@ -379,13 +379,6 @@ CALLS.update(
         "InspectionMixin.activations": _of(_classifier, "activations", X=X, layer=-1),
         "InspectionMixin.summary": _of(_classifier, "summary"),
         "Displayed.summary": lambda: Call(_network(Dense(5, "tanh")).summary),
-        "TableEncoder": _new(TableEncoder, bins=4, output="structured"),
-        "TableEncoder.fit": _of(_encoder, "fit", X=X, y=CLASS, sample_weight=WEIGHT),
-        "TableEncoder.transform": _of(_encoder, "transform", X=X),
-        "TableEncoder.set_params": _of(_encoder, "set_params", bins=8, dtype="float64"),
-        "TableEncoder.get_feature_names_out": _of(
-            _encoder, "get_feature_names_out", input_features=None
-        ),
         "MinNetTransformer": _new(minnet.MinNetTransformer, estimator=MinNetClassifier(), layer=-1),
         "MinNetTransformer.fit": _of(_transformer, "fit", X=X, y=CLASS),
         "MinNetTransformer.transform": _of(_transformer, "transform", X=X),
