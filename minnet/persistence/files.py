@@ -29,8 +29,9 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : MinNetClassifier, MinNetRegressor, TableEncoder, Network or Trainer
-        Fitted or not.
+    model : estimator, TableEncoder, Network or Trainer
+        A MinNetClassifier, MinNetRegressor, TabularClassifier or TabularRegressor, fitted or not; an
+        encoder of tables; a network or its trainer.
     path : path-like
         ``.safetensors`` is a good ending, since other programs can read the arrays too. A file that is
         there is replaced when the new one is complete: whoever reads it finds the old or the new one. Its
@@ -92,7 +93,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    MinNetClassifier, MinNetRegressor, TableEncoder, Network or Trainer
+    estimator, TableEncoder, Network or Trainer
 
     Raises
     ------

@@ -11,8 +11,9 @@ from minnet.persistence import trainings
 from minnet.persistence.estimator import describe_estimator, restore_estimator
 from minnet.persistence.record import Record
 from minnet.persistence.table_encoder import describe_table_encoder, restore_table_encoder
+from minnet.persistence.tabular import describe_tabular, restore_tabular
 from minnet.persistence.values import Decoder, Encoder
-from minnet.tables import TableEncoder
+from minnet.tables import TableEncoder, TabularClassifier, TabularRegressor
 from minnet.training import Trainer
 
 __all__ = ["describe", "restore"]
@@ -21,7 +22,8 @@ __all__ = ["describe", "restore"]
 _ESTIMATORS = {cls.__name__: cls for cls in (MinNetClassifier, MinNetRegressor)}
 
 
-_NAMED = (*_ESTIMATORS, TableEncoder.__name__)
+_TABULAR = {cls.__name__: cls for cls in (TabularClassifier, TabularRegressor)}
+_NAMED = (*_ESTIMATORS, *_TABULAR, TableEncoder.__name__)
 
 
 def describe(model: Any, encoder: Encoder) -> dict[str, Any]:
@@ -45,6 +47,8 @@ def describe(model: Any, encoder: Encoder) -> dict[str, Any]:
         }
     if type(model) is TableEncoder:
         return {"class": kind, **describe_table_encoder(model, encoder)}
+    if _TABULAR.get(kind) is type(model):
+        return {"class": kind, **describe_tabular(model, encoder)}
     if _ESTIMATORS.get(kind) is not type(model):
         raise TypeError(
             f"model must be a Network, a Trainer or one of {', '.join(_NAMED)}, got a {kind}: "
@@ -60,6 +64,8 @@ def restore(value: Any, decoder: Decoder) -> Any:
     model: Any
     if kind == "TableEncoder":
         model = restore_table_encoder(record, decoder)
+    elif kind in _TABULAR:
+        model = restore_tabular(_TABULAR[kind], record, decoder)
     elif kind in _ESTIMATORS:
         model = restore_estimator(_ESTIMATORS[kind], record, decoder)
     else:

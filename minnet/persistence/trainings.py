@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from typing import Any
@@ -20,12 +21,14 @@ from minnet.persistence.numbers import check_network, check_trainer
 from minnet.persistence.record import Record
 from minnet.persistence.schema import add_vector, describe, restore, take_vector
 from minnet.persistence.values import Decoder, Encoder
+from minnet.piecewise import PiecewiseLinear
 from minnet.residual import check_skips
 from minnet.training import Trainer
 from minnet.training.run import Run
 
 __all__ = [
-    "describe_network", "describe_trainer", "restore_network", "restore_trainer", "use_backend_of_here",
+    "describe_network", "describe_trainer", "restore_like", "restore_network", "restore_trainer",
+    "use_backend_of_here",
 ]  # fmt: skip
 
 _OPTIONS = ("loss", "init", "bias_init", "alpha")  # of a network
@@ -34,17 +37,46 @@ _OPTIONS = ("loss", "init", "bias_init", "alpha")  # of a network
 _LATER = ("n_steps", "n_steps_before", "n_parts", "validation_loss_curve")
 
 
-def describe_network(network: Network, encoder: Encoder) -> dict[str, Any]:
-    """Return the record of a network; its arrays go into the encoder."""
+def describe_network(
+    network: Network,
+    encoder: Encoder,
+    prefix: str = "",
+    encoding: PiecewiseLinear | None = None,
+) -> dict[str, Any]:
+    """Return the record of a network; its arrays go into the encoder.
+
+    Parameters
+    ----------
+    network : Network
+    encoder : Encoder
+    prefix : str, default=""
+        Of the names of its arrays.
+    encoding : PiecewiseLinear, default=None
+        A layer that the file knows already: null stands for it, where it is the first one.
+    """
     check_network(network)
+    first = network.layers[0]
+    known = encoding is not None and isinstance(first, PiecewiseLinear) and _same(first, encoding)
     return {
-        "layers": [encoder.encode(layer, f"layers[{i}]") for i, layer in enumerate(network.layers)],
+        "layers": [
+            None if i == 0 and known else encoder.encode(layer, f"layers[{i}]")
+            for i, layer in enumerate(network.layers)
+        ],
         **{name: encoder.encode(getattr(network, name), name) for name in _OPTIONS},
-        "initialized": _describe_arrays(network, encoder) if hasattr(network, "params") else None,
+        "initialized": _describe_arrays(network, encoder, prefix)
+        if hasattr(network, "params")
+        else None,
     }
 
 
-def _describe_arrays(network: Network, encoder: Encoder) -> dict[str, Any]:
+def _same(layer: PiecewiseLinear, other: PiecewiseLinear) -> bool:
+    return len(layer.columns) == len(other.columns) and all(
+        type(a) is type(b) and np.array_equal(a, b)
+        for a, b in zip(layer.columns, other.columns, strict=True)
+    )
+
+
+def _describe_arrays(network: Network, encoder: Encoder, prefix: str) -> dict[str, Any]:
     parameters = [
         {
             "layer": row.layer,
@@ -55,10 +87,10 @@ def _describe_arrays(network: Network, encoder: Encoder) -> dict[str, Any]:
         }
         for row in network.parameter_table
     ]
-    add_vector("", network, network.params, encoder)
+    add_vector(prefix, network, network.params, encoder)
     for i, arrays in enumerate(network._states()):
         for name, array in arrays.items():
-            encoder.add(f"layers.{i}.{name}", array)
+            encoder.add(f"{prefix}layers.{i}.{name}", array)
     return {
         "n_features": network.sizes[0],
         "dtype": network.dtype.name,
@@ -67,11 +99,15 @@ def _describe_arrays(network: Network, encoder: Encoder) -> dict[str, Any]:
     }
 
 
-def restore_network(record: Record, decoder: Decoder) -> Network:
-    """Return the network of a record."""
+def restore_network(
+    record: Record, decoder: Decoder, prefix: str = "", encoding: PiecewiseLinear | None = None
+) -> Network:
+    """Return the network that :func:`describe_network` has described."""
     where = record.where
     layers = [
-        decoder.kind(layer, f"{where}.layers[{i}]", "layer")
+        encoding.copy()
+        if layer is None and i == 0 and encoding is not None
+        else decoder.kind(layer, f"{where}.layers[{i}]", "layer")
         for i, layer in enumerate(record.items("layers"))
     ]
     options = {name: decoder.decode(record.take(name), f"{where}.{name}") for name in _OPTIONS}
@@ -80,12 +116,30 @@ def restore_network(record: Record, decoder: Decoder) -> Network:
     arrays = record.optional_record("initialized")
     record.done()
     if arrays is not None:
-        _restore_arrays(network, arrays, decoder)
+        _restore_arrays(network, arrays, decoder, prefix)
         arrays.done()
     return network
 
 
-def _restore_arrays(network: Network, record: Record, decoder: Decoder) -> None:
+def restore_like(first: Network, key: int, decoder: Decoder, prefix: str) -> Network:
+    """Return a network that is as the first one but for its random key and its arrays."""
+    params, state = np.zeros_like(first.params), {}
+    take_vector(prefix, first, params, decoder)
+    for i, arrays in enumerate(first._states()):
+        for name, array in arrays.items():
+            where = f"{prefix}layers.{i}.{name}"
+            state[i, name] = decoder.arrays.array(where, [first.dtype], array.shape)
+    network = copy.deepcopy(first)
+    network.key = key
+    network.params[...] = params
+    for i, arrays in enumerate(network._states()):
+        for name, array in arrays.items():
+            array[...] = state[i, name]
+    check_network(network)
+    return network
+
+
+def _restore_arrays(network: Network, record: Record, decoder: Decoder, prefix: str) -> None:
     """Give a network the parameters and the state of the file."""
     dtype = np.dtype(record.read("dtype", one_of("float32", "float64")))
     key = record.read("key", whole(0, 2**64 - 1))
@@ -97,7 +151,9 @@ def _restore_arrays(network: Network, record: Record, decoder: Decoder) -> None:
         sizes.append(layer.output_size(sizes[-1]))
         for name, parameter in layer.parameters(sizes[-2]).items():
             # Read before anything of its size is made: so the file bounds what is made.
-            arrays.append(decoder.arrays.array(f"layers.{i}.{name}", [dtype], parameter.shape))
+            arrays.append(
+                decoder.arrays.array(f"{prefix}layers.{i}.{name}", [dtype], parameter.shape)
+            )
             stored = Record(next(rows, None), f"{record.where}.parameters[{len(table)}]")
             stored.read("layer", whole(i, i))
             stored.read("name", one_of(name))
@@ -113,7 +169,7 @@ def _restore_arrays(network: Network, record: Record, decoder: Decoder) -> None:
             offset = next_aligned(table[-1].slice.stop, dtype)
         state = layer.state(sizes[-2]).items()
         states.append(
-            {k: decoder.arrays.array(f"layers.{i}.{k}", [dtype], v.shape) for k, v in state}
+            {k: decoder.arrays.array(f"{prefix}layers.{i}.{k}", [dtype], v.shape) for k, v in state}
         )
     check_skips(network.layers, sizes)
     if next(rows, None) is not None:

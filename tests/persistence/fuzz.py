@@ -122,9 +122,9 @@ def _peak():
 
 def use(model):
     """Predict and train with a model that was read: it may raise an error, but not crash."""
-    if hasattr(model, "encodings_"):
+    if hasattr(model, "encodings_") or hasattr(model, "encoder_"):
         with contextlib.suppress(Exception):
-            model.transform(models.table())
+            getattr(model, "predict", getattr(model, "transform", None))(models.table())
         return
     network = getattr(model, "network_", getattr(model, "network", model))
     if not hasattr(network, "params") or network.sizes[0] > 1000:

@@ -21,6 +21,8 @@ from minnet import (
     Residual,
     RMSProp,
     TableEncoder,
+    TabularClassifier,
+    TabularRegressor,
     Trainer,
 )
 from minnet.activations import Elu, LeakyRelu
@@ -130,6 +132,31 @@ def in_training():
     return made
 
 
+TABULAR = {
+    "hidden_layer_sizes": (5, 4),
+    "bins": 4,
+    "max_iter": 2,
+    "n_members": 2,
+    "random_state": 0,
+}
+
+
+def tabular(kind, X=None, **options):
+    """Return a fitted estimator for tables."""
+    X = table() if X is None else X
+    rng = np.random.default_rng(1)
+    y = {
+        "binary": np.array(["no", "yes"])[rng.integers(0, 2, len(X))],
+        "multiclass": rng.integers(3, 6, len(X)),
+        "multilabel": rng.integers(0, 2, (len(X), 3)),
+        "one class": np.full(len(X), "all"),
+        "number": rng.normal(size=len(X)),
+        "numbers": rng.normal(size=(len(X), 2)) * [1e-3, 1e6],
+    }[kind]
+    cls = TabularRegressor if kind.startswith("number") else TabularClassifier
+    return fitted(cls(**(TABULAR | options)), X, y)
+
+
 def small_models():
     """Return models whose files together have every kind of record."""
     X, y = data("multiclass")
@@ -153,6 +180,8 @@ def small_models():
         "trainer with rmsprop": trainer("float32", RMSProp(0.01, momentum=0.5)),
         "in training": in_training(),
         "table encoder": TableEncoder(bins=5, min_frequency=4).fit(table()),
+        "tabular classifier": tabular("multiclass"),
+        "tabular regressor": tabular("numbers"),
     }
 
 
@@ -188,6 +217,6 @@ def same_value(a, b):
 
 
 def _state(model):
-    left_out = ("_runner", "_made_for", "_busy", "_call", "_backend_cache", "_arrays")
+    left_out = ("_runner", "_made_for", "_busy", "_call", "_backend_cache", "_arrays", "_made")
     state = {name: value for name, value in vars(model).items() if name not in left_out}
     return dict(sorted(state.items()))

@@ -46,6 +46,11 @@ def use(model):
     if hasattr(model, "encodings_"):
         assert np.isfinite(model.set_params(output="encoded").transform(models.table())).all()
         return
+    if hasattr(model, "networks_"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.predict(models.table())
+        return
     network = getattr(model, "network_", getattr(model, "network", model))
     if not hasattr(network, "params"):
         return
@@ -121,7 +126,7 @@ def hostile_numbers(raw, inside):
         for value in NUMBERS:
             container[key] = value
             # An item of a list is named by the list.
-            names = [str(key), "shape", "n_features", "belongs to nothing"]
+            names = [str(key), "shape", "n_features", "belongs to nothing", "inputs"]
             names = [""] if isinstance(key, int) or key == "value" else names
             yield hostile.build(header, record, data), f"{key}: {before} -> {value}", names
         container[key] = before
