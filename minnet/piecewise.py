@@ -13,7 +13,7 @@ import numpy as np
 
 from minnet.common.checks import is_whole
 from minnet.common.fields import checked
-from minnet.common.types import Array
+from minnet.common.types import Array, DTypeLike
 from minnet.layers import Layer
 
 __all__ = ["PiecewiseLinear"]
@@ -50,6 +50,7 @@ def _check_columns(name: str, value: Any) -> list[Any]:
                     f"{name}[{i}] must be None, a whole number from 1 to {_MOST_CODES}, or two or more "
                     f"finite edges in rising order, got {column!r:.200}"
                 )
+            edges.flags.writeable = False
             columns.append(edges)
     return columns
 
@@ -170,11 +171,25 @@ def n_encoded(column: Any) -> int:
     return 1 if column is None else column if isinstance(column, int) else len(column)
 
 
+def in_precision(edges: Array, dtype: DTypeLike) -> tuple[Array, Array]:
+    """Return edges in a dtype, and 1 / width of the pieces, which is 0 where two are the same number there.
+
+    Examples
+    --------
+    >>> in_precision(np.array([0.0, 0.5, 0.5 + 1e-9]), "float32")
+    (array([0. , 0.5, 0.5], dtype=float32), array([2., 0.], dtype=float32))
+    """
+    largest = np.finfo(dtype).max
+    edges = edges.clip(-largest, largest).astype(dtype)
+    with np.errstate(over="ignore"):
+        width = np.diff(edges)
+    wide = width >= np.finfo(dtype).tiny  # the inverse of less is infinite
+    return edges, np.divide(1, width, out=np.zeros_like(width), where=wide)
+
+
 def _pieces(x: Array, edges: Array) -> tuple[Array, Array]:
-    """Return u and 1 / width, where two edges are the same number in the precision of x, 0."""
-    edges = edges.astype(x.dtype)
-    width = np.diff(edges)
-    inverse = np.divide(1, width, out=np.zeros_like(width), where=width > 0)
+    """Return u and 1 / width."""
+    edges, inverse = in_precision(edges, x.dtype)
     return (x[:, None] - edges[:-1]) * inverse, inverse
 
 

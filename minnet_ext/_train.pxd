@@ -10,13 +10,16 @@ cdef bint within(const int64_t *order, int64_t first, int64_t last, int64_t n) n
 
 
 cdef class Program:
-    cdef const signed char[::1] table
+    cdef signed char[::1] table
+    cdef const signed char[::1] columns, pieces  # which the table has the addresses of
     cdef const minnet_layer *layers
     cdef int64_t n_layers, n_in, n_out, n_first, n_params, n_state, itemsize
     cdef double widths
     cdef uint64_t key
     cdef signed char[::1] workspace
     cdef bint busy
+
+    cdef int point_to_columns(self, columns, pieces) except -1
 
     cdef list point(
         self, tuple loss, double alpha, params, state, X, T, weights, hyper, dict optimizer,

@@ -6,18 +6,27 @@ from cython cimport floating
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 
-from minnet_ext._program cimport minnet_data, minnet_hyper, minnet_layer, minnet_network
+from minnet_ext._program cimport (
+    minnet_column,
+    minnet_data,
+    minnet_hyper,
+    minnet_layer,
+    minnet_network,
+)
 from minnet_ext._runtime cimport kernels, startable
 
 
 cdef extern from "program.h" nogil:
     int LAYER_DENSE, LAYER_DROPOUT, LAYER_BATCH_NORM, LAYER_SPLIT, LAYER_ADD, LAYER_LAYER_NORM
+    int LAYER_PIECEWISE_LINEAR
     int LOSS_SOFTMAX_CROSS_ENTROPY, LOSS_SQUARED_ERROR_SOFTMAX
     int OPTIMIZER_ADAM, OPTIMIZER_RMSPROP
     int ACT_USER
 
 # Numbers in the buffers of a step, of which the bytes can be counted in 64 bits.
 cdef double MOST = 1e15
+# Rows of a batch, and encoded numbers of a row, that a piecewise linear layer counts in 32 bits.
+cdef int64_t MOST_COUNTED = 2**31 - 1
 
 
 cdef int refuse(str what) except -1:
@@ -54,9 +63,14 @@ cdef class Program:
         Of float32 or float64.
     key : int
         Of the random streams.
+    columns : ndarray of minnet.backends.program.COLUMN, or None
+        What a first layer that is piecewise linear makes of its inputs, ...
+    pieces : ndarray of float32 or float64, or None
+        ... and the numbers of the pieces: see minnet.backends.program.lower_columns.
     """
 
-    def __init__(self, layers, int64_t n_params, int64_t n_state, int64_t itemsize, uint64_t key):
+    def __init__(self, layers, int64_t n_params, int64_t n_state, int64_t itemsize, uint64_t key,
+                 columns=None, pieces=None):
         cdef const minnet_layer *layer
         cdef int64_t i, width, align = 64 // itemsize
         cdef bint good
@@ -66,6 +80,7 @@ cdef class Program:
         self.n_layers = self.table.shape[0] // sizeof(minnet_layer)
         self.n_params, self.n_state, self.itemsize, self.key = n_params, n_state, itemsize, key
         self.workspace = np.zeros(1, dtype=np.int8)
+        self.point_to_columns(columns, pieces)
         self.n_in = width = self.layers[0].n_in
         self.n_first = self.layers[0].n_out
         self.widths = width
@@ -78,11 +93,12 @@ cdef class Program:
                 good &= reaches(layer.weight, layer.n_in, width, n_params, align)
                 good &= reaches(layer.bias, 1, width, n_params, align)
             else:
-                good &= layer.n_in == width
+                good &= layer.n_in == width or (i == 0 and layer.columns != 0)
                 good &= layer.weight == -1 or reaches(layer.weight, 1, width, n_params, align)
                 good &= layer.bias == -1 or reaches(layer.bias, 1, width, n_params, align)
                 good &= layer.kind in (LAYER_DROPOUT, LAYER_BATCH_NORM, LAYER_LAYER_NORM, LAYER_SPLIT,
-                                       LAYER_ADD)
+                                       LAYER_ADD, LAYER_PIECEWISE_LINEAR)
+            good &= (layer.kind == LAYER_PIECEWISE_LINEAR) == (layer.columns != 0)
             if layer.kind == LAYER_SPLIT:
                 good &= layer.weight == -1 and layer.bias == -1
                 begun.append(i)
@@ -103,6 +119,44 @@ cdef class Program:
             if self.layers[i].partner != -1:
                 refuse(f"layers[{i}] of its table splits what is not added again")
         self.n_out = width
+
+    cdef int point_to_columns(self, columns, pieces) except -1:
+        """Give the first layer, if it is piecewise linear, the addresses of copies of its columns."""
+        cdef minnet_layer *layers = <minnet_layer *> &self.table[0]
+        cdef const minnet_column *column
+        cdef int64_t i, first = 0, n_unchanged = 0, at = 0, n_columns = 0
+        cdef bint good = True
+        for i in range(self.n_layers):
+            layers[i].columns = layers[i].pieces = 0
+        if layers[0].kind != LAYER_PIECEWISE_LINEAR:
+            return 0
+        # a number at the end, so that each has an address
+        self.columns = np.append(columns.view(np.int8), np.int8(0))
+        self.pieces = np.append(pieces.view(np.int8), np.zeros(8, np.int8))
+        n_columns = (self.columns.shape[0] - 1) // sizeof(minnet_column)
+        if layers[0].n_in != n_columns or self.n_layers < 2 or layers[1].kind != LAYER_DENSE:
+            refuse("layers[0] of its table is piecewise linear")
+        for i in range(n_columns):
+            column = <const minnet_column *> &self.columns[0] + i
+            good = good and column.first == first and column.n_pieces >= 0 and column.n_codes >= 0
+            good = good and max(column.n_pieces, column.n_codes) < MOST_COUNTED
+            if column.n_pieces > 0:
+                good = good and column.n_codes == 0 and column.at == at
+                at += 4 * column.n_pieces
+                first += column.n_pieces + 1
+            elif column.n_codes > 0:
+                first += column.n_codes
+            else:
+                good = good and column.at == n_unchanged
+                n_unchanged += 1
+                first += 1
+            if not good or first > MOST_COUNTED:
+                refuse(f"columns[{i}]")
+        if first != layers[0].n_out or at != (self.pieces.shape[0] - 8) // self.itemsize:
+            refuse("pieces")
+        layers[0].columns = <int64_t> <size_t> &self.columns[0]
+        layers[0].pieces = <int64_t> <size_t> &self.pieces[0]
+        return 0
 
     def train_steps(
         self,
@@ -344,7 +398,7 @@ cdef list pointed(
     batch = min(hyper.batch_size, n)
     if batch <= 0 or rates.shape[0] < 1 or <size_t> &rates[0] % sizeof(double):
         refuse("rates")
-    if <double> batch * self.widths > MOST:
+    if <double> batch * self.widths > MOST or (self.columns is not None and batch > MOST_COUNTED):
         raise MemoryError("no memory for the buffers of a training step")
     data.order = NULL
     h.batch_size = batch

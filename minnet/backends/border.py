@@ -21,6 +21,7 @@ from minnet.backends.hyper import Hyper
 from minnet.common.buffers import ParameterViews, offset_in
 from minnet.common.checks import check_sparse
 from minnet.common.types import Array, Matrix
+from minnet.layers import Layer
 from minnet.losses import Loss
 from minnet.network import Network
 from minnet.optimizers import Optimizer
@@ -248,7 +249,10 @@ class Border:
         sizes, table = self.network.sizes, self.network.parameter_table
         n_changes = ParameterViews.n_changes
         numbers = [get() for get in self._numbers_of]
-        seen = [[getattr(layer, name, None) for name in _WATCHED] for layer in self._layers]
+        seen = [
+            [getattr(layer, name, None) for name in _WATCHED] + [_columns_of(layer)]
+            for layer in self._layers
+        ]
         if (seen, numbers, table) == (self._seen, self._numbers, self._rows):
             self._n_changes = n_changes  # it was a layer of another network
             return
@@ -278,6 +282,14 @@ class Border:
         self._numbers = [get() for get in self._numbers_of]
         self._seen, self._rows, self._n_changes = seen, list(table), n_changes
         self.version += 1
+
+
+def _columns_of(layer: Layer) -> list[Any]:
+    """Return what a piecewise linear layer makes of its columns, to be compared with ``==``."""
+    columns = getattr(layer, "columns", None)
+    if not isinstance(columns, list):
+        return []
+    return [column.tobytes() if isinstance(column, np.ndarray) else column for column in columns]
 
 
 def check_rates(rates: Any, n_steps: int) -> Array:

@@ -13,7 +13,14 @@ import minnet_ext
 from minnet.backends import formulas
 from minnet.backends.hyper import Hyper
 from minnet.backends.numpy import NumpyBackend
-from minnet.backends.program import USER, CannotLowerError, lower, lower_loss, lower_optimizer
+from minnet.backends.program import (
+    USER,
+    CannotLowerError,
+    lower,
+    lower_columns,
+    lower_loss,
+    lower_optimizer,
+)
 from minnet.common.checks import check_sparse
 from minnet.common.types import Array, Matrix
 from minnet.network import Network
@@ -35,9 +42,14 @@ _SECONDS_A_CALL = 0.2
 # A full-batch gradient is summed up over this many rows at a time.
 _ROWS_OF_A_GRADIENT = 1024
 
-# Kinds of layers: those of residual blocks, and those in which each row is by itself.
+# Kinds of layers: those of residual blocks, those in which each row is by itself, and what a Dense above
+# takes apart.
 _SKIPS = [formulas.LAYER_KINDS.index(name) for name in ("split", "add")]
-_OF_ROWS = [formulas.LAYER_KINDS.index(name) for name in ("dense", "layer_norm", "split", "add")]
+_OF_ROWS = [
+    formulas.LAYER_KINDS.index(name)
+    for name in ("dense", "layer_norm", "split", "add", "piecewise_linear")
+]
+_PIECEWISE = formulas.LAYER_KINDS.index("piecewise_linear")
 
 # Below this many multiplications a step (some 80 µs), a second thread gives little, and costs much where
 # another process wants its CPU: a step has a dozen places at which threads wait for each other.
@@ -84,9 +96,14 @@ class CythonBackend:
             self.readable.fall_back(reason)
             return
         sizes = network.params.size, network.state.size, network.dtype.itemsize
-        self.program = _train.Program(table, *sizes, network.key)
         widths = np.where(np.isin(table["kind"], _SKIPS), 1, table["n_out"])
         self.products = [int(n) for n in table["n_in"] * widths]
+        columns = pieces = None
+        if table["kind"][0] == _PIECEWISE:
+            columns, pieces = lower_columns(vars(network.layers[0])["columns"], network.dtype)
+            # What a step of the Dense above costs: a look at each column, and the change of its weights.
+            self.products[:2] = 0, int(4 * table["n_in"][0] * table["n_out"][1])
+        self.program = _train.Program(table, *sizes, network.key, columns, pieces)
 
     def is_ready(self) -> bool:
         """Return whether there is a program for the network as it is now."""

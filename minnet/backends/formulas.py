@@ -21,7 +21,7 @@ __all__ = [
     "pxd",
 ]
 
-LAYER_KINDS = ("dense", "dropout", "batch_norm", "split", "add", "layer_norm")
+LAYER_KINDS = ("dense", "dropout", "batch_norm", "split", "add", "layer_norm", "piecewise_linear")
 
 #: By ``Activation.name``; "user" is what :func:`minnet.activation` makes.
 ACTIVATIONS = (
@@ -58,6 +58,11 @@ OPTIMIZERS = {"sgd": ("V",), "adam": ("M", "V"), "rmsprop": ("V", "M")}
 
 #: C's structs: lines of type, names, comment.
 STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "minnet_column": (
+        ("int64_t", "first", "of its numbers, when encoded"),
+        ("int64_t", "n_pieces n_codes", "one of both, or none: it stays as it is"),
+        ("int64_t", "at", "where its pieces are; or how many before it stay as they are"),
+    ),
     "minnet_layer": (
         ("int64_t", "kind activation n_in n_out", ""),
         ("int64_t", "weight bias", "offsets of W and b, or gamma and beta, or of s in bias; or -1"),
@@ -66,6 +71,7 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "trainable", ""),
         ("int64_t", "needs_Z", "whether the activation's derivative reads Z"),
         ("int64_t", "value slope", "addresses of a user's activation (user.h); 0 where none is"),
+        ("int64_t", "columns pieces", "addresses of what is made of columns (piecewise.h), or 0"),
         ("int64_t", "stream_index stream_code", "dropout's random stream"),
         ("double", "activation_parameter", ""),
         ("double", "lr_factor bias_lr_factor", "of W, and of all else"),

@@ -14,25 +14,44 @@ from minnet import activations, losses
 from minnet.backends import formulas
 from minnet.common.buffers import offset_in
 from minnet.common.scale import at_least_normal
-from minnet.common.types import Array
+from minnet.common.types import Array, DTypeLike
 from minnet.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
 from minnet.optimizers import Optimizer
+from minnet.piecewise import PiecewiseLinear, in_precision, n_encoded
 from minnet.residual import Add, Split, skips
 from minnet.user_activations import UserActivation
 
 if TYPE_CHECKING:
     from minnet.network import Network
 
-__all__ = ["LAYER", "USER", "CannotLowerError", "lower", "lower_loss", "lower_optimizer"]
+__all__ = [
+    "COLUMN",
+    "LAYER",
+    "USER",
+    "CannotLowerError",
+    "lower",
+    "lower_columns",
+    "lower_loss",
+    "lower_optimizer",
+]
+
+
+
+def _dtype_of(struct: str) -> np.dtype[Any]:
+    return np.dtype(
+        [
+            (name, {"int64_t": np.int64, "double": np.float64}[kind])
+            for kind, names, _ in formulas.STRUCTS[struct]
+            for name in names.split()
+        ]
+    )
+
 
 #: One layer, as ``minnet_layer`` of :mod:`minnet.backends.formulas`.
-LAYER = np.dtype(
-    [
-        (name, {"int64_t": np.int64, "double": np.float64}[kind])
-        for kind, names, _ in formulas.STRUCTS["minnet_layer"]
-        for name in names.split()
-    ]
-)
+LAYER = _dtype_of("minnet_layer")
+
+#: One column of the inputs of a piecewise linear layer, as ``minnet_column``.
+COLUMN = _dtype_of("minnet_column")
 
 _KINDS: dict[type[Layer], str] = {
     Dense: "dense",
@@ -41,6 +60,7 @@ _KINDS: dict[type[Layer], str] = {
     Split: "split",
     Add: "add",
     LayerNorm: "layer_norm",
+    PiecewiseLinear: "piecewise_linear",
 }
 
 #: The code of an activation made by :func:`minnet.activation`.
@@ -109,6 +129,13 @@ def lower(
             row["partner"] = partners.get(i, -1)
             row["bias"] = offsets.get((i, "s"), -1)
             continue
+        if type(layer) is PiecewiseLinear:
+            above = network.layers[i + 1 : i + 2]
+            if i != 0 or not above or type(above[0]) is not Dense:
+                raise CannotLowerError(
+                    f"layers[{i}] is a PiecewiseLinear that is not the first layer right below a Dense"
+                )
+            continue
         activation: Any = layer.activation
         row["needs_Z"] = activation.needs_Z
         if activations.is_own(activation) and activation.name in formulas.ACTIVATIONS:
@@ -135,6 +162,39 @@ def lower(
     if loss is None:
         raise CannotLowerError(f"the loss is {network.loss_!r}")
     return table, loss
+
+
+def lower_columns(columns: list[Any], dtype: DTypeLike) -> tuple[Array, Array]:
+    """Return columns of a piecewise linear layer as an array of ``COLUMN``, and the numbers of the pieces.
+
+    Of each column that has pieces, the latter are: the lower edges, the inverses of the widths, the widths,
+    and whether it is a piece: 0 where both edges are the same number, and its width is then 1. What stays
+    as it is is numbered.
+
+    Examples
+    --------
+    >>> columns, pieces = lower_columns([None, 3, np.array([0.0, 2.0, 3.0])], "float64")
+    >>> columns.tolist(), pieces
+    ([(0, 0, 0, 0), (1, 0, 3, 0), (4, 2, 0, 0)], array([0. , 2. , 0.5, 1. , 2. , 1. , 1. , 1. ]))
+    """
+    table = np.zeros(len(columns), dtype=COLUMN)
+    sizes = [n_encoded(column) for column in columns]
+    table["first"] = np.cumsum([0, *sizes[:-1]])
+    pieces: list[Array] = []
+    n_unchanged = n_numbers = 0
+    for row, column in zip(table, columns, strict=True):
+        if column is None:
+            row["at"], n_unchanged = n_unchanged, n_unchanged + 1
+        elif isinstance(column, int):
+            row["n_codes"] = column
+        else:
+            edges, inverse = in_precision(column, dtype)
+            is_piece = inverse > 0
+            widths = np.where(is_piece, np.diff(edges), 1)
+            pieces += [edges[:-1], np.where(is_piece, inverse, 1), widths, is_piece]
+            row["n_pieces"], row["at"] = len(inverse), n_numbers
+            n_numbers += 4 * len(inverse)
+    return table, np.concatenate([np.empty(0), *pieces]).astype(dtype)
 
 
 def lower_loss(loss: losses.Loss) -> tuple[int, float] | None:

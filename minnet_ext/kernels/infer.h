@@ -24,7 +24,7 @@ static void lay_out_inference(workspace *w, layer_buffers *at, const minnet_netw
     real *X = memory, *Y = X + rows * w->widest, *spare = Y + rows * w->widest;
     w->at = at;
     w->scratch = spare + rows * w->widest + w->widest;
-    real *kept = w->scratch + PRODUCT_SCRATCH(INFERENCE_ROWS);
+    real *kept = w->scratch + product_scratch(net, INFERENCE_ROWS);
     for (ptrdiff_t i = 0; i <= (ptrdiff_t)net->n_layers; i++) {
         const minnet_layer *layer = i > 0 ? &net->layers[i - 1] : NULL;
         if (layer && layer->kind != LAYER_DROPOUT && layer->kind != LAYER_SPLIT) {
@@ -69,9 +69,14 @@ static int infer(const minnet_network *net, const minnet_data *data, int n_threa
     const ptrdiff_t rows = n_rows < INFERENCE_ROWS ? n_rows : INFERENCE_ROWS;
     const ptrdiff_t blocks = (n_rows + rows - 1) / rows, widest = widest_row(net, data);
     const ptrdiff_t size =
-        (3 + most_skips(net)) * rows * widest + widest + PRODUCT_SCRATCH(INFERENCE_ROWS);
+        (3 + most_skips(net)) * rows * widest + widest + product_scratch(net, INFERENCE_ROWS);
     const size_t of_numbers = (size_t)(size * n_threads + 16) * sizeof(real);
-    char *memory = calloc(of_numbers + (size_t)((L + 1) * n_threads) * sizeof(layer_buffers), 1);
+    const size_t of_layers = (size_t)(L + 1) * sizeof(layer_buffers);
+    workspace counted = {0};
+    arena of_rows = {0};
+    lay_out_sorted(&counted.sorted, &of_rows, net, rows);
+    const size_t sorted_at = (of_numbers + of_layers * (size_t)n_threads + 63) / 64 * 64;
+    char *memory = calloc(sorted_at + of_rows.size * (size_t)n_threads, 1);
     if (!memory) return -1;
 
     PARALLEL
@@ -80,6 +85,8 @@ static int infer(const minnet_network *net, const minnet_data *data, int n_threa
         workspace w = {.widest = widest};
         step_context c = {.net = net, .data = data, .w = &w, .T = 1, .lazy_scale = 1};
         layer_buffers *at = (layer_buffers *)(memory + of_numbers) + t * (L + 1);
+        arena own = {memory + sorted_at + (size_t)t * of_rows.size, 0};
+        lay_out_sorted(&w.sorted, &own, net, rows);
         lay_out_inference(&w, at, net, rows, (real *)memory + t * size);
         c.scratch = w.scratch;
         ptrdiff_t begin, end;

@@ -13,6 +13,7 @@
 #include "dropout_layer.h"
 #include "losses.h"
 #include "norm_layer.h"
+#include "piecewise_layer.h"
 #include "row_norm_layer.h"
 #include "skip_layer.h"
 #include "sparse_layer.h"
@@ -24,6 +25,7 @@ static void layer_forward(step_context *c, ptrdiff_t i) {
     switch ((enum layer_kind)c->net->layers[i].kind) {
     case LAYER_DENSE:
         if (i == 0 && c->data->indptr) sparse_layer_forward(c);
+        else if (above_pieces(c, i)) piecewise_dense_forward(c);
         else dense_layer_forward(c, i);
         break;
     case LAYER_DROPOUT: dropout_layer_forward(c, i); break;
@@ -31,6 +33,7 @@ static void layer_forward(step_context *c, ptrdiff_t i) {
     case LAYER_LAYER_NORM: row_norm_layer_forward(c, i); break;
     case LAYER_SPLIT: split_layer_forward(c, i); break;
     case LAYER_ADD: add_layer_forward(c, i); break;
+    case LAYER_PIECEWISE_LINEAR: piecewise_layer_forward(c); break;
     }
 }
 
@@ -38,6 +41,7 @@ static void layer_backward(step_context *c, ptrdiff_t i) {
     switch ((enum layer_kind)c->net->layers[i].kind) {
     case LAYER_DENSE:
         if (i == 0 && c->data->indptr) sparse_layer_backward(c);
+        else if (above_pieces(c, i)) piecewise_dense_backward(c);
         else dense_layer_backward(c, i);
         break;
     case LAYER_DROPOUT: dropout_layer_backward(c, i); break;
@@ -45,6 +49,7 @@ static void layer_backward(step_context *c, ptrdiff_t i) {
     case LAYER_LAYER_NORM: row_norm_layer_backward(c, i); break;
     case LAYER_SPLIT: split_layer_backward(c, i); break;
     case LAYER_ADD: add_layer_backward(c, i); break;
+    case LAYER_PIECEWISE_LINEAR: break; /* nothing is below it */
     }
 }
 

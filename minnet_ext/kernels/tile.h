@@ -76,6 +76,13 @@
 #endif
 #define SPARSE_AHEAD 8 /* entries: their rows of W are fetched that long before */
 
+/* ---- piecewise.h */
+
+/* Vectors of columns in a panel: the cases of the switches in piecewise_layer.h. */
+#define PIECEWISE_VECTORS    4
+#define PIECEWISE_AHEAD      8 /* rows of W are fetched that long before */
+#define PIECEWISE_SCRATCH(M) (PANEL_SIZE + (M) * PIECEWISE_VECTORS * LANES)
+
 /* ---- the rest */
 
 #define LOSS_ROWS     32   /* rows whose sums wait for their logarithms together */

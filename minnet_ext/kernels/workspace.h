@@ -36,6 +36,15 @@ typedef struct {
                     * row), an add's part of ds */
 } layer_buffers;
 
+/* The rows of a batch by piece (piecewise.h): those of column i, in piece or code j, are `row` at
+ * i * ld from end[first + i + j - 1] (0 for j = 0) to end[first + i + j]. */
+typedef struct {
+    ptrdiff_t ld, ld_unchanged, n_unchanged;
+    int32_t *end, *row;
+    real *u;         /* how far in its piece each of them is, in the same order */
+    real *unchanged; /* the columns that stay as they are, row by row */
+} sorted_rows;
+
 typedef struct {
     layer_buffers *at; /* inputs of layer i at [i], its outputs at [i + 1] */
     ptrdiff_t widest;  /* the largest `ld` */
@@ -49,7 +58,8 @@ typedef struct {
     int32_t *slot; /* sparse rows, exact steps: see sparse_layer.h; or NULL */
     int64_t *used;
     real *G;
-    ptrdiff_t n_used; /* rows of W with a slot */
+    ptrdiff_t n_used;   /* rows of W with a slot */
+    sorted_rows sorted; /* under a first layer that is piecewise linear */
     minnet_barrier barrier;
 } workspace;
 
@@ -92,10 +102,11 @@ INLINE ptrdiff_t padded(ptrdiff_t n) {
     return p % 512 == 0 ? p + ROW_UNIT : p;
 }
 
-/* The row length of the inputs of layer i, which are the outputs of layer i - 1; sparse inputs have
- * none. */
+/* The row length of the inputs of layer i, which are the outputs of layer i - 1; sparse inputs and
+ * those of a piecewise linear layer are not there. */
 INLINE ptrdiff_t row_length(const minnet_network *net, const minnet_data *data, ptrdiff_t i) {
     if (i == 0) return data->indptr ? 0 : padded((ptrdiff_t)net->layers[0].n_in);
+    if (net->layers[i - 1].kind == LAYER_PIECEWISE_LINEAR) return 0;
     return padded((ptrdiff_t)net->layers[i - 1].n_out);
 }
 
@@ -161,6 +172,31 @@ static void lay_out_layers(workspace *w, arena *a, const minnet_network *net,
     }
 }
 
+static void lay_out_sorted(sorted_rows *sorted, arena *a, const minnet_network *net,
+                           ptrdiff_t batch) {
+    const minnet_layer *layer = &net->layers[0];
+    if (layer->kind != LAYER_PIECEWISE_LINEAR) return;
+    const minnet_column *columns = (const minnet_column *)(intptr_t)layer->columns;
+    const ptrdiff_t n = (ptrdiff_t)layer->n_in;
+    sorted->n_unchanged = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        sorted->n_unchanged += !columns[i].n_pieces && !columns[i].n_codes;
+    }
+    sorted->ld = padded(batch);
+    sorted->ld_unchanged = sorted->n_unchanged;
+    sorted->end = TAKE((ptrdiff_t)layer->n_out + n, int32_t);
+    sorted->row = TAKE(n * sorted->ld, int32_t);
+    sorted->u = TAKE(n * sorted->ld, real);
+    sorted->unchanged = TAKE(batch * sorted->ld_unchanged, real);
+}
+
+/* Numbers of scratch memory that a thread takes for the products of a batch. */
+INLINE ptrdiff_t product_scratch(const minnet_network *net, ptrdiff_t batch) {
+    const ptrdiff_t dense = PRODUCT_SCRATCH(batch), piecewise = PIECEWISE_SCRATCH(batch);
+    if (net->layers[0].kind != LAYER_PIECEWISE_LINEAR || piecewise < dense) return dense;
+    return piecewise;
+}
+
 /* Where what is in a block of memory at `base`; returns how many bytes that takes. NULL: only the
  * latter. */
 static size_t lay_out(workspace *w, char *base, const minnet_network *net, const minnet_data *data,
@@ -176,7 +212,8 @@ static size_t lay_out(workspace *w, char *base, const minnet_network *net, const
     }
     w->grads = hyper->gradient;
     if (!w->grads && hyper->clip_norm < INFINITY) w->grads = TAKE(padded(n_params), real);
-    w->scratch_size = PRODUCT_SCRATCH(batch) + 4 * w->widest;
+    lay_out_sorted(&w->sorted, a, net, batch);
+    w->scratch_size = product_scratch(net, batch) + 4 * w->widest;
     w->scratch = TAKE((ptrdiff_t)hyper->n_threads * w->scratch_size, real);
     w->row_loss = TAKE(batch, double);
     ptrdiff_t n_partial = n_params / SQUARES_PIECE + 1;

@@ -1,0 +1,298 @@
+/* Products of piecewise linear columns (minnet/piecewise.py) with W, whose encoded rows are never
+ * made.
+ *
+ * A column x in piece j, at the share u of its width, gives x W[0] + W[1] + ... + W[j] + u W[1 +
+ * j], with W[k] the column's rows of W.  Since x = e_j + w_j u, that is A[j] + u B[j] with
+ *
+ *     A[j] = e_j W[0] + W[1] + ... + W[j],    B[j] = w_j W[0] + W[1 + j]:
+ *
+ * two additions, however many pieces there are.  The rows of a batch are sorted by piece, column by
+ * column, once a step.  Then A[j] and B[j] are made in registers, while W is read once from the
+ * lowest piece up, and meet the rows of their piece; they are never in memory.  Going backward, the
+ * sums of dZ and of u dZ over the rows of a piece are dA[j] and dB[j]; from the highest piece down,
+ *
+ *     dW[1 + j] = dB[j] + dA[j + 1] + dA[j + 2] + ...,    dW[0] = sum of e_j dA[j] + w_j dB[j].
+ *
+ * A code is a piece with the row W[code] alone.  Columns that stay as they are make a product of
+ * their own.  All of it is done for a panel of output columns at a time, for which Z, or dZ, lies
+ * packed in a cache near by.  Threads split output columns, and sums run over the rows of a piece
+ * as they lie in the batch, so that the bits do not depend on the number of threads.
+ */
+#ifndef MINNET_PIECEWISE_H
+#define MINNET_PIECEWISE_H
+
+#include "dense_layer.h"
+#include "sparse.h"
+#include "workspace.h"
+
+INLINE const minnet_column *column_at(const minnet_layer *layer, ptrdiff_t i) {
+    return (const minnet_column *)(intptr_t)layer->columns + i;
+}
+
+/* The numbers of the pieces of a column: minnet/backends/program.py, lower_columns. */
+typedef struct {
+    const real *edge, *inverse, *width, *is_piece;
+    ptrdiff_t n;
+} column_pieces;
+
+INLINE column_pieces pieces_of(const minnet_layer *layer, const minnet_column *column) {
+    const real *numbers = (const real *)(intptr_t)layer->pieces + column->at;
+    const ptrdiff_t n = (ptrdiff_t)column->n_pieces;
+    return (column_pieces){numbers, numbers + n, numbers + 2 * n, numbers + 3 * n, n};
+}
+
+/* In which piece x lies: the last whose lower edge is at most x, or the first. */
+INLINE ptrdiff_t piece_at(const real *edge, ptrdiff_t n, real x) {
+    ptrdiff_t at = 0;
+    while (n > 1) { /* without branches, which depend on the data */
+        const ptrdiff_t half = n / 2;
+        at += half & -(ptrdiff_t)(edge[at + half] <= x);
+        n -= half;
+    }
+    return at;
+}
+
+/* Which code x is, or n where it is none. */
+INLINE ptrdiff_t code_at(ptrdiff_t n, real x) {
+    if (!(x >= 0 && x < (real)n)) return n; /* NaN, too */
+    const ptrdiff_t code = (ptrdiff_t)x;
+    return (real)code == x && code < n ? code : n;
+}
+
+/* Sorts the rows of a column x[m * ldx] by piece or by code.  `end` has room for one bin more than
+ * there are: that of no code, which is not read again.  `bin` is scratch for M numbers. */
+static void sort_rows(const minnet_layer *layer, const minnet_column *column, ptrdiff_t M,
+                      const real *x, ptrdiff_t ldx, int32_t *bin, int32_t *end, int32_t *row,
+                      real *u) {
+    const column_pieces p = pieces_of(layer, column);
+    const ptrdiff_t n_codes = (ptrdiff_t)column->n_codes, n_bins = n_codes > 0 ? n_codes + 1 : p.n;
+    memset(end, 0, (size_t)n_bins * sizeof *end);
+    for (ptrdiff_t m = 0; m < M; m++) {
+        bin[m] = (int32_t)(n_codes > 0 ? code_at(n_codes, x[m * ldx])
+                                       : piece_at(p.edge, p.n, x[m * ldx]));
+        end[bin[m]]++;
+    }
+    int32_t begin = 0;
+    for (ptrdiff_t j = 0; j < n_bins; j++) {
+        const int32_t count = end[j];
+        end[j] = begin;
+        begin += count;
+    }
+    for (ptrdiff_t m = 0; m < M; m++) {
+        const ptrdiff_t j = bin[m], at = end[j]++;
+        row[at] = (int32_t)m;
+        if (n_codes == 0) u[at] = (x[m * ldx] - p.edge[j]) * p.inverse[j];
+    }
+}
+
+/* What a panel of output columns is computed from: `vectors` of them, the last with `part` lanes.
+ */
+typedef struct {
+    const minnet_layer *layer; /* the piecewise linear one */
+    const sorted_rows *sorted;
+    ptrdiff_t M, N;
+    real *block; /* Z or dZ, M packed rows of `vectors` vectors */
+    real *panel; /* scratch for a product: PANEL_SIZE numbers */
+} piecewise_panel;
+
+/* A column's rows in Z: A[j] + u B[j]. */
+INLINE void pieces_forward(const int vectors, int part, const piecewise_panel *p,
+                           const minnet_column *column, ptrdiff_t c, const real *W) {
+    const column_pieces pieces = pieces_of(p->layer, column);
+    const ptrdiff_t N = p->N, ld = p->sorted->ld;
+    const int32_t *end = p->sorted->end + column->first + c, *row = p->sorted->row + c * ld;
+    const real *u = p->sorted->u + c * ld;
+    vreal first[PIECEWISE_VECTORS], sum[PIECEWISE_VECTORS], A[PIECEWISE_VECTORS],
+        B[PIECEWISE_VECTORS];
+    for (int v = 0; v < vectors; v++) {
+        first[v] = load_vector(W + v * LANES, v, vectors, part);
+        sum[v] = splat(0);
+    }
+    ptrdiff_t i = 0;
+    for (ptrdiff_t j = 0; j < pieces.n && i < p->M; j++) {
+        const real *w = W + (1 + j) * N;
+        const int is_piece = pieces.is_piece[j] != 0;
+        for (int v = 0; v < vectors; v++) {
+            PREFETCH(w + PIECEWISE_AHEAD * N + v * LANES);
+            A[v] = first[v] * pieces.edge[j] + sum[v];
+            B[v] = is_piece ? load_vector(w + v * LANES, v, vectors, part) : splat(0);
+            sum[v] = sum[v] + B[v];
+            B[v] = first[v] * pieces.width[j] + B[v];
+        }
+        for (; i < end[j]; i++) {
+            real *z = p->block + row[i] * (vectors * LANES);
+            const vreal share = splat(u[i]);
+            for (int v = 0; v < vectors; v++) {
+                store(z + v * LANES, share * B[v] + (load(z + v * LANES) + A[v]));
+            }
+        }
+    }
+}
+
+INLINE void codes_forward(const int vectors, int part, const piecewise_panel *p,
+                          const minnet_column *column, ptrdiff_t c, const real *W) {
+    const int32_t *end = p->sorted->end + column->first + c,
+                  *row = p->sorted->row + c * p->sorted->ld;
+    for (ptrdiff_t j = 0, i = 0; j < (ptrdiff_t)column->n_codes && i < p->M; j++) {
+        if (i == end[j]) continue;
+        vreal w[PIECEWISE_VECTORS];
+        for (int v = 0; v < vectors; v++) {
+            w[v] = load_vector(W + j * p->N + v * LANES, v, vectors, part);
+        }
+        for (; i < end[j]; i++) {
+            real *z = p->block + row[i] * (vectors * LANES);
+            for (int v = 0; v < vectors; v++) store(z + v * LANES, load(z + v * LANES) + w[v]);
+        }
+    }
+}
+
+/* Columns that stay as they are: a product, with their rows of W packed. */
+INLINE void unchanged_forward(const int vectors, int part, const piecewise_panel *p,
+                              const real *W) {
+    const ptrdiff_t n_columns = (ptrdiff_t)p->layer->n_in, ld = p->sorted->ld_unchanged;
+    for (int v = 0; v < vectors; v += 2) {
+        const int two = v + 1 < vectors;
+        for (ptrdiff_t c = 0, k = 0; k < p->sorted->n_unchanged;) {
+            ptrdiff_t depth = 0;
+            for (; c < n_columns && depth < BLOCK_K; c++) {
+                const minnet_column *column = column_at(p->layer, c);
+                if (column->n_pieces || column->n_codes) continue;
+                const real *w = W + (ptrdiff_t)column->first * p->N + v * LANES;
+                real *to = p->panel + depth++ * NR;
+                store(to, load_vector(w, v, vectors, part));
+                if (two) store(to + LANES, load_vector(w + LANES, v + 1, vectors, part));
+            }
+            for (ptrdiff_t m = 0; m < p->M; m += MR) {
+                const int rows = p->M - m < MR ? (int)(p->M - m) : MR;
+                tile(rows, two ? NR : LANES, depth, p->sorted->unchanged + m * ld + k, ld, 1,
+                     p->panel, NR, 0, p->block + m * vectors * LANES + v * LANES, vectors * LANES,
+                     TILE_UPDATE, 1, 1);
+            }
+            k += depth;
+        }
+    }
+}
+
+/* Z = X W of a panel; W points to its first column. */
+INLINE void panel_forward(const int vectors, int part, const piecewise_panel *p, const real *W) {
+    memset(p->block, 0, (size_t)(p->M * vectors * LANES) * sizeof(real));
+    for (ptrdiff_t c = 0; c < (ptrdiff_t)p->layer->n_in; c++) {
+        const minnet_column *column = column_at(p->layer, c);
+        const real *w = W + (ptrdiff_t)column->first * p->N;
+        if (column->n_pieces) pieces_forward(vectors, part, p, column, c, w);
+        else if (column->n_codes) codes_forward(vectors, part, p, column, c, w);
+    }
+    if (p->sorted->n_unchanged) unchanged_forward(vectors, part, p, W);
+}
+
+/* What a step takes of the weights of a panel, and where their gradient goes: `at` is the place of
+ * the panel's first weight. */
+typedef struct {
+    const minnet_step *step;
+    real *W, *V, *Mo, *G;
+    ptrdiff_t width;
+} panel_weights;
+
+/* The weights of a panel in row k of W take a step with the gradient g; or it is noted. */
+static NOINLINE void step_of_row(const panel_weights *w, ptrdiff_t at, const real *g) {
+    if (w->G) {
+        memcpy(w->G + at, g, (size_t)w->width * sizeof(real));
+        return;
+    }
+    update_run(w->step, g, w->W + at, w->V ? w->V + at : NULL, w->Mo ? w->Mo + at : NULL, w->width);
+}
+
+INLINE void fetch_weights(const panel_weights *w, ptrdiff_t at, const int vectors) {
+    for (int v = 0; v < vectors; v++) {
+        PREFETCH_TO_WRITE(w->W + at + v * LANES);
+        if (w->V) PREFETCH_TO_WRITE(w->V + at + v * LANES);
+        if (w->Mo) PREFETCH_TO_WRITE(w->Mo + at + v * LANES);
+    }
+}
+
+INLINE void pieces_backward(const int vectors, const piecewise_panel *p,
+                            const minnet_column *column, ptrdiff_t c, const panel_weights *w) {
+    const column_pieces pieces = pieces_of(p->layer, column);
+    const ptrdiff_t N = p->N, ld = p->sorted->ld, first = (ptrdiff_t)column->first;
+    const int32_t *end = p->sorted->end + first + c, *row = p->sorted->row + c * ld;
+    const real *u = p->sorted->u + c * ld;
+    real g[PIECEWISE_VECTORS * LANES];
+    vreal above[PIECEWISE_VECTORS], of_x[PIECEWISE_VECTORS];
+    for (int v = 0; v < vectors; v++) above[v] = of_x[v] = splat(0);
+    for (ptrdiff_t j = pieces.n - 1; j >= 0; j--) {
+        fetch_weights(w, (first + 1 + j - PIECEWISE_AHEAD) * N, vectors);
+        vreal dA[PIECEWISE_VECTORS], dB[PIECEWISE_VECTORS];
+        for (int v = 0; v < vectors; v++) dA[v] = dB[v] = splat(0);
+        for (ptrdiff_t i = j > 0 ? end[j - 1] : 0; i < end[j]; i++) {
+            const real *d = p->block + row[i] * (vectors * LANES);
+            const vreal share = splat(u[i]);
+            for (int v = 0; v < vectors; v++) {
+                const vreal dz = load(d + v * LANES);
+                dA[v] = dA[v] + dz;
+                dB[v] = share * dz + dB[v];
+            }
+        }
+        const int is_piece = pieces.is_piece[j] != 0;
+        for (int v = 0; v < vectors; v++) {
+            store(g + v * LANES, is_piece ? dB[v] + above[v] : splat(0));
+            above[v] = above[v] + dA[v];
+            of_x[v] = dA[v] * pieces.edge[j] + of_x[v];
+            HERE(of_x[v]);
+            of_x[v] = dB[v] * pieces.width[j] + of_x[v];
+        }
+        step_of_row(w, (first + 1 + j) * N, g);
+    }
+    for (int v = 0; v < vectors; v++) store(g + v * LANES, of_x[v]);
+    step_of_row(w, first * N, g);
+}
+
+INLINE void codes_backward(const int vectors, const piecewise_panel *p, const minnet_column *column,
+                           ptrdiff_t c, const panel_weights *w) {
+    const ptrdiff_t first = (ptrdiff_t)column->first;
+    const int32_t *end = p->sorted->end + first + c, *row = p->sorted->row + c * p->sorted->ld;
+    real g[PIECEWISE_VECTORS * LANES];
+    for (ptrdiff_t j = 0, i = 0; j < (ptrdiff_t)column->n_codes; j++) {
+        fetch_weights(w, (first + j + PIECEWISE_AHEAD) * p->N, vectors);
+        vreal sum[PIECEWISE_VECTORS];
+        for (int v = 0; v < vectors; v++) sum[v] = splat(0);
+        for (; i < end[j]; i++) {
+            const real *d = p->block + row[i] * (vectors * LANES);
+            for (int v = 0; v < vectors; v++) sum[v] = sum[v] + load(d + v * LANES);
+        }
+        for (int v = 0; v < vectors; v++) store(g + v * LANES, sum[v]);
+        step_of_row(w, (first + j) * p->N, g);
+    }
+}
+
+INLINE void unchanged_backward(const int vectors, const piecewise_panel *p,
+                               const panel_weights *w) {
+    const ptrdiff_t n_columns = (ptrdiff_t)p->layer->n_in, ld = p->sorted->ld_unchanged;
+    real g[PIECEWISE_VECTORS * LANES * MR];
+    for (ptrdiff_t c = 0, k = 0; k < p->sorted->n_unchanged;) {
+        ptrdiff_t at[MR];
+        int rows = 0;
+        for (; c < n_columns && rows < MR; c++) {
+            const minnet_column *column = column_at(p->layer, c);
+            if (!column->n_pieces && !column->n_codes) at[rows++] = (ptrdiff_t)column->first * p->N;
+        }
+        for (int v = 0; v < vectors; v += 2) {
+            tile(rows, v + 1 < vectors ? NR : LANES, p->M, p->sorted->unchanged + k, 1, ld,
+                 p->block + v * LANES, vectors * LANES, 0, g + v * LANES, vectors * LANES,
+                 TILE_STORE, 0, 0);
+        }
+        for (int i = 0; i < rows; i++) step_of_row(w, at[i], g + i * vectors * LANES);
+        k += rows;
+    }
+}
+
+/* The rows of W of a panel take a step with X^T dZ. */
+INLINE void panel_backward(const int vectors, const piecewise_panel *p, const panel_weights *w) {
+    for (ptrdiff_t c = 0; c < (ptrdiff_t)p->layer->n_in; c++) {
+        const minnet_column *column = column_at(p->layer, c);
+        if (column->n_pieces) pieces_backward(vectors, p, column, c, w);
+        else if (column->n_codes) codes_backward(vectors, p, column, c, w);
+    }
+    if (p->sorted->n_unchanged) unchanged_backward(vectors, p, w);
+}
+
+#endif
