@@ -49,7 +49,13 @@ class Run:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("columns", 57), ("pieces", 32), ("units", 256), ("batch", 256), ("rounds", 30)):
+    for name, default in (
+        ("columns", 57),
+        ("pieces", 32),
+        ("units", 256),
+        ("batch", 256),
+        ("rounds", 30),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--dtype", default="float32")
     given = parser.parse_args()
@@ -70,7 +76,9 @@ def main():
             times = {name: of(getattr(run, kind)[1:]) for name, run in runs.items()}
             first = {name: times[name] - times["above"] for name in ("pieces", "encoded")}
             text = ", ".join(f"{name} {value:.2f}" for name, value in times.items())
-            print(f"{kind}, {of.__name__}: {text}; {first['encoded'] / first['pieces']:.1f} times faster")
+            print(
+                f"{kind}, {of.__name__}: {text}; {first['encoded'] / first['pieces']:.1f} times faster"
+            )
 
 
 if __name__ == "__main__":

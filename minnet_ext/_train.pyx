@@ -124,7 +124,7 @@ cdef class Program:
         """Give the first layer, if it is piecewise linear, the addresses of copies of its columns."""
         cdef minnet_layer *layers = <minnet_layer *> &self.table[0]
         cdef const minnet_column *column
-        cdef int64_t i, first = 0, n_unchanged = 0, at = 0, n_columns = 0
+        cdef int64_t i, first = 0, n_numbers = 0, at = 0, n_columns
         cdef bint good = True
         for i in range(self.n_layers):
             layers[i].columns = layers[i].pieces = 0
@@ -140,16 +140,15 @@ cdef class Program:
             column = <const minnet_column *> &self.columns[0] + i
             good = good and column.first == first and column.n_pieces >= 0 and column.n_codes >= 0
             good = good and max(column.n_pieces, column.n_codes) < MOST_COUNTED
-            if column.n_pieces > 0:
-                good = good and column.n_codes == 0 and column.at == at
-                at += 4 * column.n_pieces
+            good = good and (column.n_pieces == 0 or column.n_codes == 0)
+            first += column.n_codes
+            if column.n_codes == 0:
+                good = good and column.number == n_numbers
+                n_numbers += 1
                 first += column.n_pieces + 1
-            elif column.n_codes > 0:
-                first += column.n_codes
-            else:
-                good = good and column.at == n_unchanged
-                n_unchanged += 1
-                first += 1
+            if column.n_pieces > 0:
+                good = good and column.at == at
+                at += 2 * column.n_pieces
             if not good or first > MOST_COUNTED:
                 refuse(f"columns[{i}]")
         if first != layers[0].n_out or at != (self.pieces.shape[0] - 8) // self.itemsize:

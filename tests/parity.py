@@ -13,6 +13,7 @@ from minnet import (
     Dropout,
     LayerNorm,
     Network,
+    PiecewiseLinear,
     Residual,
     RMSProp,
 )
@@ -21,6 +22,9 @@ from minnet.backends import Hyper, make_backend
 from minnet.losses import Huber, Quantile, SquaredError
 
 N_ROWS, N_FEATURES, N_OUTPUTS = 26, 5, 3
+
+#: What PiecewiseLinear makes of the features; two edges are the same number in float32.
+COLUMNS = [[-1.0, 0.0, 0.5, 0.5 + 1e-9, 2.0], None, 3, [0.0, 1.0], 1]
 
 #: Of the largest change in an array.  Sums run in another order, and float32 has 24 bits.
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
@@ -93,6 +97,19 @@ def stack(name, activation):
             Dropout(0.2),
             LayerNorm(activation, epsilon=0.1),
         ],
+        "piecewise": [
+            PiecewiseLinear(COLUMNS),
+            Dense(9, activation, lr_factor=0.5, bias_lr_factor=1.5, decay_factor=2.0),
+            Dropout(0.3),
+            Residual([Dense(9, activation), BatchNorm()], 0.5),
+            top,
+        ],
+        "piecewise_top": [PiecewiseLinear(COLUMNS), Dense(N_OUTPUTS, activation)],
+        "frozen_piecewise": [
+            PiecewiseLinear(COLUMNS),
+            Dense(7, activation, trainable=False),
+            top,
+        ],
     }[name]
 
 
@@ -131,7 +148,7 @@ FACTORS = {
     "layers": (
         *("dense", "activated_top", "lr_factor", "frozen"),
         *("dropout", "batch_norm", "frozen_norm", "norm_on_top", "residual", "residual_ends"),
-        *("layer_norm", "layer_norm_on_top"),
+        *("layer_norm", "layer_norm_on_top", "piecewise", "piecewise_top", "frozen_piecewise"),
     ),
     "activation": tuple(_BY_NAME),
     "loss": tuple(LOSSES),
@@ -227,6 +244,10 @@ def problem(case, folder=None, n_rows=N_ROWS, layers=None, n_features=N_FEATURES
     network.initialize(n_features, random_state=1, dtype=case["dtype"])
     network.state[...] = rng.uniform(0.5, 1.5, network.state.size)
     X = rng.normal(size=(n_rows, n_features)).astype(case["dtype"])
+    if type(layers[0]) is PiecewiseLinear:
+        for i, column in enumerate(layers[0].columns):
+            if isinstance(column, int):
+                X[:, i] = rng.integers(-1, column + 1, n_rows)
     T = targets(case["loss"], n_rows, network.sizes[-1], rng)
     weights = None
     if case["weights"] == "weighted":

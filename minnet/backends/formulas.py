@@ -59,9 +59,10 @@ OPTIMIZERS = {"sgd": ("V",), "adam": ("M", "V"), "rmsprop": ("V", "M")}
 #: C's structs: lines of type, names, comment.
 STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "minnet_column": (
-        ("int64_t", "first", "of its numbers, when encoded"),
+        ("int64_t", "first", "of its encoded numbers"),
         ("int64_t", "n_pieces n_codes", "one of both, or none: it stays as it is"),
-        ("int64_t", "at", "where its pieces are; or how many before it stay as they are"),
+        ("int64_t", "at", "of n_pieces: where the numbers of its pieces are"),
+        ("int64_t", "number", "of no n_codes: which of all such columns it is"),
     ),
     "minnet_layer": (
         ("int64_t", "kind activation n_in n_out", ""),

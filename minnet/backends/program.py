@@ -36,7 +36,6 @@ __all__ = [
 ]
 
 
-
 def _dtype_of(struct: str) -> np.dtype[Any]:
     return np.dtype(
         [
@@ -167,34 +166,30 @@ def lower(
 def lower_columns(columns: list[Any], dtype: DTypeLike) -> tuple[Array, Array]:
     """Return columns of a piecewise linear layer as an array of ``COLUMN``, and the numbers of the pieces.
 
-    Of each column that has pieces, the latter are: the lower edges, the inverses of the widths, the widths,
-    and whether it is a piece: 0 where both edges are the same number, and its width is then 1. What stays
-    as it is is numbered.
+    The latter are, one column after the other, the lower edges, then the inverses of the widths: 0 where
+    both edges are the same number in the dtype.
 
     Examples
     --------
     >>> columns, pieces = lower_columns([None, 3, np.array([0.0, 2.0, 3.0])], "float64")
     >>> columns.tolist(), pieces
-    ([(0, 0, 0, 0), (1, 0, 3, 0), (4, 2, 0, 0)], array([0. , 2. , 0.5, 1. , 2. , 1. , 1. , 1. ]))
+    ([(0, 0, 0, 0, 0), (1, 0, 3, 0, 0), (4, 2, 0, 0, 1)], array([0. , 2. , 0.5, 1. ]))
     """
     table = np.zeros(len(columns), dtype=COLUMN)
-    sizes = [n_encoded(column) for column in columns]
-    table["first"] = np.cumsum([0, *sizes[:-1]])
-    pieces: list[Array] = []
-    n_unchanged = n_numbers = 0
+    pieces: list[Array] = [np.empty(0)]
+    first = at = n_numbers = 0
     for row, column in zip(table, columns, strict=True):
-        if column is None:
-            row["at"], n_unchanged = n_unchanged, n_unchanged + 1
-        elif isinstance(column, int):
+        row["first"], first = first, first + n_encoded(column)
+        if isinstance(column, int):
             row["n_codes"] = column
-        else:
+            continue
+        row["number"], n_numbers = n_numbers, n_numbers + 1
+        if column is not None:
             edges, inverse = in_precision(column, dtype)
-            is_piece = inverse > 0
-            widths = np.where(is_piece, np.diff(edges), 1)
-            pieces += [edges[:-1], np.where(is_piece, inverse, 1), widths, is_piece]
-            row["n_pieces"], row["at"] = len(inverse), n_numbers
-            n_numbers += 4 * len(inverse)
-    return table, np.concatenate([np.empty(0), *pieces]).astype(dtype)
+            pieces += [edges[:-1], inverse]
+            row["n_pieces"] = len(inverse)
+            row["at"], at = at, at + 2 * len(inverse)
+    return table, np.concatenate(pieces).astype(dtype)
 
 
 def lower_loss(loss: losses.Loss) -> tuple[int, float] | None:

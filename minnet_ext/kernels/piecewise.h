@@ -1,22 +1,20 @@
 /* Products of piecewise linear columns (minnet/piecewise.py) with W, whose encoded rows are never
  * made.
  *
- * A column x in piece j, at the share u of its width, gives x W[0] + W[1] + ... + W[j] + u W[1 +
- * j], with W[k] the column's rows of W.  Since x = e_j + w_j u, that is A[j] + u B[j] with
+ * A column x in piece j, at the share u of its width, gives x W[0] + A[j] + u W[1 + j], with W[k]
+ * the column's rows of W and A[j] = W[1] + ... + W[j].  The first term is a product like any other,
+ * of all columns that are numbers.  For the others the rows of a batch are sorted by piece, column
+ * by column, once a step.  Then A[j] grows in registers while W is read once, from the lowest piece
+ * up, and meets the rows of its piece: two additions, however many pieces there are.  Going
+ * backward, the sums of dZ and of u dZ over the rows of a piece are dA[j] and its part of
+ * dW[1 + j]; from the highest piece down,
  *
- *     A[j] = e_j W[0] + W[1] + ... + W[j],    B[j] = w_j W[0] + W[1 + j]:
+ *     dW[1 + j] = sum of u dZ + dA[j + 1] + dA[j + 2] + ...
  *
- * two additions, however many pieces there are.  The rows of a batch are sorted by piece, column by
- * column, once a step.  Then A[j] and B[j] are made in registers, while W is read once from the
- * lowest piece up, and meet the rows of their piece; they are never in memory.  Going backward, the
- * sums of dZ and of u dZ over the rows of a piece are dA[j] and dB[j]; from the highest piece down,
- *
- *     dW[1 + j] = dB[j] + dA[j + 1] + dA[j + 2] + ...,    dW[0] = sum of e_j dA[j] + w_j dB[j].
- *
- * A code is a piece with the row W[code] alone.  Columns that stay as they are make a product of
- * their own.  All of it is done for a panel of output columns at a time, for which Z, or dZ, lies
- * packed in a cache near by.  Threads split output columns, and sums run over the rows of a piece
- * as they lie in the batch, so that the bits do not depend on the number of threads.
+ * A code is a piece with the row W[code] alone.  All of it is done for a panel of output columns at
+ * a time, for which Z, or dZ, lies packed in a cache near by.  Threads split output columns, and
+ * sums run over the rows of a piece as they lie in the batch, so that the bits do not depend on the
+ * number of threads.
  */
 #ifndef MINNET_PIECEWISE_H
 #define MINNET_PIECEWISE_H
@@ -31,14 +29,14 @@ INLINE const minnet_column *column_at(const minnet_layer *layer, ptrdiff_t i) {
 
 /* The numbers of the pieces of a column: minnet/backends/program.py, lower_columns. */
 typedef struct {
-    const real *edge, *inverse, *width, *is_piece;
+    const real *edge, *inverse; /* lower edges; 1 / width, or 0: its edges are the same number */
     ptrdiff_t n;
 } column_pieces;
 
 INLINE column_pieces pieces_of(const minnet_layer *layer, const minnet_column *column) {
     const real *numbers = (const real *)(intptr_t)layer->pieces + column->at;
     const ptrdiff_t n = (ptrdiff_t)column->n_pieces;
-    return (column_pieces){numbers, numbers + n, numbers + 2 * n, numbers + 3 * n, n};
+    return (column_pieces){numbers, numbers + n, n};
 }
 
 /* In which piece x lies: the last whose lower edge is at most x, or the first. */
@@ -95,37 +93,29 @@ typedef struct {
     real *panel; /* scratch for a product: PANEL_SIZE numbers */
 } piecewise_panel;
 
-/* A column's rows in Z: A[j] + u B[j]. */
+/* A column's rows in Z: A[j] + u W[1 + j]. */
 INLINE void pieces_forward(const int vectors, int part, const piecewise_panel *p,
                            const minnet_column *column, ptrdiff_t c, const real *W) {
     const column_pieces pieces = pieces_of(p->layer, column);
     const ptrdiff_t N = p->N, ld = p->sorted->ld;
     const int32_t *end = p->sorted->end + column->first + c, *row = p->sorted->row + c * ld;
     const real *u = p->sorted->u + c * ld;
-    vreal first[PIECEWISE_VECTORS], sum[PIECEWISE_VECTORS], A[PIECEWISE_VECTORS],
-        B[PIECEWISE_VECTORS];
-    for (int v = 0; v < vectors; v++) {
-        first[v] = load_vector(W + v * LANES, v, vectors, part);
-        sum[v] = splat(0);
-    }
-    ptrdiff_t i = 0;
-    for (ptrdiff_t j = 0; j < pieces.n && i < p->M; j++) {
-        const real *w = W + (1 + j) * N;
-        const int is_piece = pieces.is_piece[j] != 0;
+    vreal A[PIECEWISE_VECTORS], w[PIECEWISE_VECTORS];
+    for (int v = 0; v < vectors; v++) A[v] = splat(0);
+    for (ptrdiff_t j = 0, i = 0; j < pieces.n && i < p->M; j++) {
+        const real *from = W + (1 + j) * N;
         for (int v = 0; v < vectors; v++) {
-            PREFETCH(w + PIECEWISE_AHEAD * N + v * LANES);
-            A[v] = first[v] * pieces.edge[j] + sum[v];
-            B[v] = is_piece ? load_vector(w + v * LANES, v, vectors, part) : splat(0);
-            sum[v] = sum[v] + B[v];
-            B[v] = first[v] * pieces.width[j] + B[v];
+            PREFETCH(from + PIECEWISE_AHEAD * N + v * LANES);
+            w[v] = load_vector(from + v * LANES, v, vectors, part);
         }
         for (; i < end[j]; i++) {
             real *z = p->block + row[i] * (vectors * LANES);
             const vreal share = splat(u[i]);
             for (int v = 0; v < vectors; v++) {
-                store(z + v * LANES, share * B[v] + (load(z + v * LANES) + A[v]));
+                store(z + v * LANES, share * w[v] + (load(z + v * LANES) + A[v]));
             }
         }
+        for (int v = 0; v < vectors && pieces.inverse[j] > 0; v++) A[v] = A[v] + w[v];
     }
 }
 
@@ -146,17 +136,16 @@ INLINE void codes_forward(const int vectors, int part, const piecewise_panel *p,
     }
 }
 
-/* Columns that stay as they are: a product, with their rows of W packed. */
-INLINE void unchanged_forward(const int vectors, int part, const piecewise_panel *p,
-                              const real *W) {
-    const ptrdiff_t n_columns = (ptrdiff_t)p->layer->n_in, ld = p->sorted->ld_unchanged;
+/* The columns that are numbers, times W[0] of each: a product, with these rows of W packed. */
+INLINE void numbers_forward(const int vectors, int part, const piecewise_panel *p, const real *W) {
+    const ptrdiff_t n_columns = (ptrdiff_t)p->layer->n_in, ld = p->sorted->ld_numbers;
     for (int v = 0; v < vectors; v += 2) {
         const int two = v + 1 < vectors;
-        for (ptrdiff_t c = 0, k = 0; k < p->sorted->n_unchanged;) {
+        for (ptrdiff_t c = 0, k = 0; k < p->sorted->n_numbers;) {
             ptrdiff_t depth = 0;
             for (; c < n_columns && depth < BLOCK_K; c++) {
                 const minnet_column *column = column_at(p->layer, c);
-                if (column->n_pieces || column->n_codes) continue;
+                if (column->n_codes) continue;
                 const real *w = W + (ptrdiff_t)column->first * p->N + v * LANES;
                 real *to = p->panel + depth++ * NR;
                 store(to, load_vector(w, v, vectors, part));
@@ -164,7 +153,7 @@ INLINE void unchanged_forward(const int vectors, int part, const piecewise_panel
             }
             for (ptrdiff_t m = 0; m < p->M; m += MR) {
                 const int rows = p->M - m < MR ? (int)(p->M - m) : MR;
-                tile(rows, two ? NR : LANES, depth, p->sorted->unchanged + m * ld + k, ld, 1,
+                tile(rows, two ? NR : LANES, depth, p->sorted->numbers + m * ld + k, ld, 1,
                      p->panel, NR, 0, p->block + m * vectors * LANES + v * LANES, vectors * LANES,
                      TILE_UPDATE, 1, 1);
             }
@@ -182,7 +171,7 @@ INLINE void panel_forward(const int vectors, int part, const piecewise_panel *p,
         if (column->n_pieces) pieces_forward(vectors, part, p, column, c, w);
         else if (column->n_codes) codes_forward(vectors, part, p, column, c, w);
     }
-    if (p->sorted->n_unchanged) unchanged_forward(vectors, part, p, W);
+    if (p->sorted->n_numbers) numbers_forward(vectors, part, p, W);
 }
 
 /* What a step takes of the weights of a panel, and where their gradient goes: `at` is the place of
@@ -217,33 +206,28 @@ INLINE void pieces_backward(const int vectors, const piecewise_panel *p,
     const int32_t *end = p->sorted->end + first + c, *row = p->sorted->row + c * ld;
     const real *u = p->sorted->u + c * ld;
     real g[PIECEWISE_VECTORS * LANES];
-    vreal above[PIECEWISE_VECTORS], of_x[PIECEWISE_VECTORS];
-    for (int v = 0; v < vectors; v++) above[v] = of_x[v] = splat(0);
+    vreal above[PIECEWISE_VECTORS];
+    for (int v = 0; v < vectors; v++) above[v] = splat(0);
     for (ptrdiff_t j = pieces.n - 1; j >= 0; j--) {
         fetch_weights(w, (first + 1 + j - PIECEWISE_AHEAD) * N, vectors);
-        vreal dA[PIECEWISE_VECTORS], dB[PIECEWISE_VECTORS];
-        for (int v = 0; v < vectors; v++) dA[v] = dB[v] = splat(0);
+        vreal dA[PIECEWISE_VECTORS], dw[PIECEWISE_VECTORS];
+        for (int v = 0; v < vectors; v++) dA[v] = dw[v] = splat(0);
         for (ptrdiff_t i = j > 0 ? end[j - 1] : 0; i < end[j]; i++) {
             const real *d = p->block + row[i] * (vectors * LANES);
             const vreal share = splat(u[i]);
             for (int v = 0; v < vectors; v++) {
                 const vreal dz = load(d + v * LANES);
                 dA[v] = dA[v] + dz;
-                dB[v] = share * dz + dB[v];
+                dw[v] = share * dz + dw[v];
             }
         }
-        const int is_piece = pieces.is_piece[j] != 0;
+        const int is_piece = pieces.inverse[j] > 0;
         for (int v = 0; v < vectors; v++) {
-            store(g + v * LANES, is_piece ? dB[v] + above[v] : splat(0));
+            store(g + v * LANES, is_piece ? dw[v] + above[v] : splat(0));
             above[v] = above[v] + dA[v];
-            of_x[v] = dA[v] * pieces.edge[j] + of_x[v];
-            HERE(of_x[v]);
-            of_x[v] = dB[v] * pieces.width[j] + of_x[v];
         }
         step_of_row(w, (first + 1 + j) * N, g);
     }
-    for (int v = 0; v < vectors; v++) store(g + v * LANES, of_x[v]);
-    step_of_row(w, first * N, g);
 }
 
 INLINE void codes_backward(const int vectors, const piecewise_panel *p, const minnet_column *column,
@@ -264,19 +248,18 @@ INLINE void codes_backward(const int vectors, const piecewise_panel *p, const mi
     }
 }
 
-INLINE void unchanged_backward(const int vectors, const piecewise_panel *p,
-                               const panel_weights *w) {
-    const ptrdiff_t n_columns = (ptrdiff_t)p->layer->n_in, ld = p->sorted->ld_unchanged;
+INLINE void numbers_backward(const int vectors, const piecewise_panel *p, const panel_weights *w) {
+    const ptrdiff_t n_columns = (ptrdiff_t)p->layer->n_in, ld = p->sorted->ld_numbers;
     real g[PIECEWISE_VECTORS * LANES * MR];
-    for (ptrdiff_t c = 0, k = 0; k < p->sorted->n_unchanged;) {
+    for (ptrdiff_t c = 0, k = 0; k < p->sorted->n_numbers;) {
         ptrdiff_t at[MR];
         int rows = 0;
         for (; c < n_columns && rows < MR; c++) {
             const minnet_column *column = column_at(p->layer, c);
-            if (!column->n_pieces && !column->n_codes) at[rows++] = (ptrdiff_t)column->first * p->N;
+            if (!column->n_codes) at[rows++] = (ptrdiff_t)column->first * p->N;
         }
         for (int v = 0; v < vectors; v += 2) {
-            tile(rows, v + 1 < vectors ? NR : LANES, p->M, p->sorted->unchanged + k, 1, ld,
+            tile(rows, v + 1 < vectors ? NR : LANES, p->M, p->sorted->numbers + k, 1, ld,
                  p->block + v * LANES, vectors * LANES, 0, g + v * LANES, vectors * LANES,
                  TILE_STORE, 0, 0);
         }
@@ -292,7 +275,7 @@ INLINE void panel_backward(const int vectors, const piecewise_panel *p, const pa
         if (column->n_pieces) pieces_backward(vectors, p, column, c, w);
         else if (column->n_codes) codes_backward(vectors, p, column, c, w);
     }
-    if (p->sorted->n_unchanged) unchanged_backward(vectors, p, w);
+    if (p->sorted->n_numbers) numbers_backward(vectors, p, w);
 }
 
 #endif

@@ -22,10 +22,10 @@ static void piecewise_layer_forward(step_context *c) {
             sort_rows(layer, column, c->M, in->Y + i, in->ld, (int32_t *)c->scratch,
                       sorted->end + column->first + i, sorted->row + i * sorted->ld,
                       sorted->u + i * sorted->ld);
-            continue;
         }
-        real *to = sorted->unchanged + column->at;
-        for (ptrdiff_t m = 0; m < c->M; m++) to[m * sorted->ld_unchanged] = in->Y[m * in->ld + i];
+        if (column->n_codes) continue;
+        real *to = sorted->numbers + column->number;
+        for (ptrdiff_t m = 0; m < c->M; m++) to[m * sorted->ld_numbers] = in->Y[m * in->ld + i];
     }
 }
 
@@ -38,7 +38,7 @@ INLINE piecewise_panel panel_of(const step_context *c) {
         .M = c->M,
         .N = (ptrdiff_t)layers[1].n_out,
         .panel = c->scratch,
-        .block = c->scratch + PANEL_SIZE,
+        .block = (real *)(((uintptr_t)(c->scratch + PANEL_SIZE) + 63) & ~(uintptr_t)63),
     };
 }
 

@@ -39,10 +39,10 @@ typedef struct {
 /* The rows of a batch by piece (piecewise.h): those of column i, in piece or code j, are `row` at
  * i * ld from end[first + i + j - 1] (0 for j = 0) to end[first + i + j]. */
 typedef struct {
-    ptrdiff_t ld, ld_unchanged, n_unchanged;
+    ptrdiff_t ld, ld_numbers, n_numbers;
     int32_t *end, *row;
-    real *u;         /* how far in its piece each of them is, in the same order */
-    real *unchanged; /* the columns that stay as they are, row by row */
+    real *u;       /* how far in its piece each of them is, in the same order */
+    real *numbers; /* the columns that are numbers, row by row */
 } sorted_rows;
 
 typedef struct {
@@ -178,16 +178,14 @@ static void lay_out_sorted(sorted_rows *sorted, arena *a, const minnet_network *
     if (layer->kind != LAYER_PIECEWISE_LINEAR) return;
     const minnet_column *columns = (const minnet_column *)(intptr_t)layer->columns;
     const ptrdiff_t n = (ptrdiff_t)layer->n_in;
-    sorted->n_unchanged = 0;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        sorted->n_unchanged += !columns[i].n_pieces && !columns[i].n_codes;
-    }
+    sorted->n_numbers = 0;
+    for (ptrdiff_t i = 0; i < n; i++) sorted->n_numbers += columns[i].n_codes == 0;
     sorted->ld = padded(batch);
-    sorted->ld_unchanged = sorted->n_unchanged;
+    sorted->ld_numbers = padded(sorted->n_numbers);
     sorted->end = TAKE((ptrdiff_t)layer->n_out + n, int32_t);
     sorted->row = TAKE(n * sorted->ld, int32_t);
     sorted->u = TAKE(n * sorted->ld, real);
-    sorted->unchanged = TAKE(batch * sorted->ld_unchanged, real);
+    sorted->numbers = TAKE(batch * sorted->ld_numbers, real);
 }
 
 /* Numbers of scratch memory that a thread takes for the products of a batch. */

@@ -139,12 +139,18 @@ def _fill(law, key, index, code, start, out, *given, n_threads=None):
 
 
 class Program:
-    def __init__(self, layers, n_params, n_state, itemsize, key):
+    def __init__(self, layers, n_params, n_state, itemsize, key, columns=None, pieces=None):
         self.layers, self.key, self.bits = layers.copy(), key, _BITS[itemsize]
+        self.columns = {} if columns is None else {"columns": columns, "pieces": pieces}
 
     def network(self, image, params, state, loss=(0, 0.0), alpha=0.0):
+        for name, array in self.columns.items():
+            self.layers[name][0] = image.put(array) if array.size else 0
+        layers = image.put(self.layers)
+        offsets = self.layers.dtype.fields
+        image.places += [layers + offsets[name][1] for name in self.columns if self.layers[name][0]]
         return Network(
-            layers=image.put(self.layers),
+            layers=layers,
             n_layers=len(self.layers),
             loss=loss[0],
             loss_parameter=loss[1],
