@@ -2,7 +2,7 @@
 
     python -m benchmarks.piecewise [--columns 57] [--pieces 32] [--units 256] [--batch 256]
 
-The same network is trained on the table, with PiecewiseLinear as its first layer, and on the encoded table.
+The same network is trained on the table, with PiecewiseLinear as its first layer, and on the encoded one.
 What the steps of the layers above take is measured with a first layer of one input, and taken off. Runs
 alternate; the best and the median of each are printed, in microseconds a step, or a row for predictions.
 """
@@ -39,6 +39,7 @@ class Run:
         self.steps, self.predictions = [], []
 
     def measure(self):
+        """Take the steps of an epoch, and predict."""
         began = time.perf_counter()
         self.backend.train_steps(self.X, self.T, None, None, 0, self.n_steps, self.hyper)
         trained = time.perf_counter()

@@ -172,7 +172,7 @@ def n_encoded(column: Any) -> int:
 
 
 def in_precision(edges: Array, dtype: DTypeLike) -> tuple[Array, Array]:
-    """Return edges in a dtype, and 1 / width of the pieces, which is 0 where two are the same number there.
+    """Return edges in a dtype, and 1 / width of the pieces: 0 where two are the same number there.
 
     Examples
     --------

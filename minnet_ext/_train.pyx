@@ -130,6 +130,8 @@ cdef class Program:
             layers[i].columns = layers[i].pieces = 0
         if layers[0].kind != LAYER_PIECEWISE_LINEAR:
             return 0
+        if columns is None or pieces is None:
+            refuse("layers[0] of its table is piecewise linear")
         # a number at the end, so that each has an address
         self.columns = np.append(columns.view(np.int8), np.int8(0))
         self.pieces = np.append(pieces.view(np.int8), np.zeros(8, np.int8))
