@@ -20,6 +20,7 @@ from minnet.initializers import get_initializer
 from minnet.layers import BatchNorm, Dense, Dropout, Layer, is_open
 from minnet.losses import SquaredError
 from minnet.network import Network
+from minnet.piecewise import PiecewiseLinear
 from minnet.residual import check_layers
 
 __all__ = [
@@ -174,8 +175,9 @@ def warn_of_output_layer(estimator: Estimator, network: Network, n_classes: int)
 def hidden_layers(layers: Sequence[Layer]) -> list[int]:
     """Return the position of the last layer of each hidden layer among a network's layers.
 
-    A hidden layer begins with a layer that is neither normalization nor dropout nor the beginning or
-    end of a residual block, and ends before the next such one; the last of them is the output.
+    A hidden layer begins with a layer that is neither normalization nor dropout nor an encoding of
+    columns nor the beginning or end of a residual block, and ends before the next such one; the last of
+    them is the output.
 
     Examples
     --------
@@ -192,6 +194,7 @@ def _begins(layers: Sequence[Layer]) -> list[int]:
         i
         for i, layer in enumerate(layers)
         if not (layer.normalizes or layer.only_in_training or layer.opens_skip or layer.closes_skip)
+        and not isinstance(layer, PiecewiseLinear)
     ]
 
 

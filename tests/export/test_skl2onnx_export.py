@@ -77,7 +77,7 @@ def test_classifiers_in_a_pipeline(labels, dtype):
 def test_encoded_columns_in_a_pipeline(dtype):
     layers = [PiecewiseLinear([[-1.0, 0.0, 1.0], None, 2, [0.0, 0.5]]), Dense(6, "silu")]
     model = pipeline(MinNetClassifier(layers=layers, max_iter=5, random_state=0), CLASS)
-    transformer = MinNetTransformer(FrozenEstimator(model[-1]), layer=0).fit(X, CLASS)
+    transformer = MinNetTransformer(FrozenEstimator(model[-1]), layer="layers[0]").fit(X, CLASS)
     rows = (3 + 2 * X).astype(dtype)
     np.testing.assert_allclose(
         run(export(model, dtype), rows)[1], model.predict_proba(rows), rtol=0, atol=TOLERANCE[dtype]
