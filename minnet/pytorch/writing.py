@@ -28,7 +28,7 @@ def torch_from_network(network: Network, like: Any = None) -> Any:
     ----------
     network : Network
         Initialized, of Dense, BatchNorm, LayerNorm and Dropout with activations that PyTorch has: all but
-        ``LecunTanh`` and those of your own.
+        ``LecunTanh`` and those of your own. PyTorch has no module for residual blocks and PiecewiseLinear.
     like : torch.nn.Sequential, default=None
         The model that the network was made of by :func:`network_from_torch`: dtype, device, mode, a first
         Flatten, and the last Softmax, LogSoftmax or Sigmoid are taken from it. Without it the model has

@@ -17,6 +17,7 @@ from minnet import (
     LayerNorm,
     MinNetClassifier,
     Network,
+    PiecewiseLinear,
     copy_weights,
 )  # fmt: skip
 from minnet.lab import diagnose, find_learning_rate, jacobians, probe
@@ -117,6 +118,10 @@ def test_a_trained_network_goes_to_pytorch():
     [
         (lambda: Network([Dense(3, "lecun_tanh")]).initialize(D), "activations.*lecun_tanh"),
         (lambda: Network([Own()]).initialize(D), r"layers\[0\]"),
+        (
+            lambda: Network([PiecewiseLinear([3] * D)]).initialize(D),
+            r"layers\[0\]: PiecewiseLinear",
+        ),
         (lambda: made([nn.Linear(D, 3)]), "network must be a Network"),
     ],
 )
