@@ -27,6 +27,7 @@ from minnet.estimators.inspection import InspectionMixin
 from minnet.estimators.parameters import ParametersMixin
 from minnet.estimators.prediction import predict_blocks
 from minnet.estimators.targets import Labels, Numbers
+from minnet.estimators.validation import keeps_best
 from minnet.layers import Layer
 from minnet.losses import Loss
 from minnet.network import Network
@@ -181,7 +182,8 @@ class BaseMinNet(
     scoring : str, callable or None, default=None
         What the validation set is scored by. None: accuracy, or R2 for a regressor, which is no measure
         of a quantile. "loss": minus the loss, without L2; a classifier that stops by it predicts better
-        than one that stops by the accuracy of a few rows. Otherwise the name of a scorer of
+        than one that stops by the accuracy of a few rows; of a classifier "refinement" is minus the log
+        loss at the best temperature, whatever the weights' own. Otherwise the name of a scorer of
         scikit-learn, or ``scorer(estimator, X, y)``, the higher the better, which gets rows of the kind
         that ``fit`` got, such as a data frame with its names and its index, and ``sample_weight=`` too
         where the validation set has weights.
@@ -539,7 +541,8 @@ class BaseMinNet(
         state = copy.copy(self._state())
         state.network, state.n_iter, state.trainer = network, n_iter, trainer
         state.validated = trainer is not None and len(trainer.validation_scores) > 0
-        state.early_stopping = self.early_stopping
+        state.early_stopping = keeps_best(self)
+        state.temperature = None
         fitted = copy.copy(self)
         for name in _DURING_FIT:
             fitted.__dict__.pop(name, None)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
@@ -53,12 +54,17 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         frequency, in which samples count by their ``sample_weight``. For multilabel it is the product over
         the columns, as in scikit-learn, over its mean where it would under- or overflow, as it does with
         hundreds of columns.
+    calibrate : bool, default=False
+        Divide the logits by one number for probabilities, the temperature at which the log loss on the
+        validation set is least. Labels stay as they are. It needs ``early_stopping=True`` or ``X_val``.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels: whole numbers, booleans, floats or strings, as ``y`` has them, in whatever form; for
         multilabel the indices of the columns.
+    temperature_ : float
+        What the logits are divided by, with ``calibrate=True``; 1 where every validated row is right.
 
     See Also
     --------
@@ -84,9 +90,13 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         **BaseMinNet._parameter_constraints,
         "loss": [Names("log_loss", "squared_error"), Loss],
         "class_weight": [dict, Names("balanced"), None],
+        "scoring": [Names("loss", "refinement", *get_scorer_names()), callable, None],
+        "calibrate": ["boolean"],
     }
 
     class_weight: dict[Any, float] | str | None
+    calibrate: bool
+    temperature_: float
     classes_: Array
     _labels: Labels
 
@@ -129,6 +139,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         clip_value: float | None = None,
         scoring: str | Callable[..., float] | None = None,
         keep: str | None = None,
+        calibrate: bool = False,
         backend: str = "auto",
         n_threads: int | None = None,
     ) -> None:
@@ -270,8 +281,11 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         self, X: Matrix, function: Callable[[Array], Array], certain: float
     ) -> Array:
         """Return ``function`` of the logits, with a column for each class."""
+        temperature = getattr(self, "temperature_", None)
 
         def outputs(Z: Array) -> Array:
+            if temperature is not None:
+                Z = Z / Z.dtype.type(temperature)
             if self._labels.kind != "binary":
                 return function(Z)
             if len(self.classes_) == 1:

@@ -20,7 +20,7 @@ from minnet.estimators.effects import ARCHITECTURE, EFFECTS, check_effects
 from minnet.estimators.fitted import Fitted, fit_info
 from minnet.estimators.solvers import new_trainer, run_lbfgs, trainer_options, warn_of_changes
 from minnet.estimators.target_scale import warn_of_target_scale
-from minnet.estimators.validation import ValidationSet, check_held, split
+from minnet.estimators.validation import ValidationSet, check_held, keeps_best, split
 from minnet.losses import get_loss
 from minnet.network import Network
 from minnet.random.streams import draw_on
@@ -114,7 +114,7 @@ class Fit:
         estimator = self.estimator
         given = estimator._validate_params()
         self.check()
-        self.check_keep()
+        self.check_is_validated()
         check_effects(estimator, given, self.held[0] is not None, self.not_read)
         self.tasks = self.begin() if self.is_told else None
         known = estimator._state() if self.goes_on() else None
@@ -151,17 +151,24 @@ class Fit:
     def check(self) -> None:
         """Raise if the arguments are not for this call."""
 
-    def check_keep(self) -> None:
-        """Raise where the best epoch is to be kept and nothing is there to tell it by."""
-        estimator = self.estimator
-        has_set = (
-            estimator.early_stopping or self.held[0] is not None or estimator.solver == "lbfgs"
+    def check_is_validated(self) -> None:
+        """Raise where an argument needs a validation set and there is none."""
+        estimator, lbfgs = self.estimator, self.estimator.solver == "lbfgs"
+        if (estimator.early_stopping and not lbfgs) or self.held[0] is not None:
+            return
+        if estimator.keep == "best" and not lbfgs and "keep" not in self.not_read:
+            needs, instead = "keep", "None or 'last'"
+        elif getattr(estimator, "calibrate", False) and "calibrate" not in self.not_read:
+            needs, instead = "calibrate", "False"
+        else:
+            return
+        cure = (
+            "take another solver" if lbfgs else "set early_stopping=True, or give X_val and y_val"
         )
-        if estimator.keep == "best" and not has_set and "keep" not in self.not_read:
-            raise ValueError(
-                "keep must be None or 'last' without a validation set, got 'best': set "
-                "early_stopping=True, or give X_val and y_val"
-            )
+        raise ValueError(
+            f"{needs} must be {instead} without a validation set, got {getattr(estimator, needs)!r}: "
+            f"{cure}"
+        )
 
     def begin(self) -> Tasks:
         """Tell scikit-learn's callbacks that a fit begins."""
@@ -280,8 +287,9 @@ class Fit:
         state = self.state
         state.trainer, state.n_iter = trainer, n_iter
         state.validated = validation is not None
-        keep = self.estimator.keep
-        state.early_stopping = self.estimator.early_stopping if keep is None else keep == "best"
+        state.early_stopping = keeps_best(self.estimator)
+        if validation is not None and getattr(self.estimator, "calibrate", False):
+            state.temperature = validation.temperature(trainer.network)
         return trainer.backend_in_use
 
 
@@ -344,6 +352,8 @@ class PartialFit(Fit):
         """Raise if the arguments are not for this call."""
         if self.estimator.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if getattr(self.estimator, "calibrate", False):
+            raise ValueError("partial_fit does not support calibrate=True")
         if vars(self.estimator).get("_skl_callbacks"):
             warnings.warn(
                 "set_callbacks has no effect in partial_fit, which calls no callbacks: use fit or "
@@ -386,7 +396,7 @@ class Initialize(Fit):
     """A call of ``initialize``: a new network, and nothing is trained."""
 
     is_told = False
-    not_read = frozenset(EFFECTS) - ARCHITECTURE
+    not_read = frozenset({*EFFECTS, "calibrate"}) - ARCHITECTURE
 
     def goes_on(self) -> bool:
         """Return whether the call begins with what is fitted."""

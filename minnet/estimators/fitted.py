@@ -67,6 +67,8 @@ class Fitted:
         That of L-BFGS; a trainer knows its own.
     info : dict or None
         See :func:`fit_info`.
+    temperature : float or None
+        What the logits are divided by for probabilities.
     """
 
     features: Features
@@ -78,6 +80,7 @@ class Fitted:
     early_stopping: bool = False
     loss: float | None = None
     info: dict[str, Any] | None = None
+    temperature: float | None = None
 
     def put_into(self, estimator: Estimator) -> None:
         """Replace what an earlier fit left in an estimator."""
@@ -106,6 +109,7 @@ class Fitted:
             "_minnet_version": __version__,
             **self._records(trainer),
             "fit_info_": _Absent if self.info is None else self.info,
+            "temperature_": _Absent if self.temperature is None else self.temperature,
         }
 
     def _records(self, trainer: Trainer | None) -> dict[str, Any]:

@@ -32,9 +32,10 @@ from minnet.estimators.targets import columns
 from minnet.links import dense
 from minnet.network import Network
 from minnet.random import Stream
+from minnet.temperature import best_temperature, refined_loss
 from minnet.training.reading import InMemory
 
-__all__ = ["ValidationSet", "check_held", "split"]
+__all__ = ["ValidationSet", "check_held", "keeps_best", "split"]
 
 _BYTES_OF_LOGITS = 2**21
 
@@ -75,6 +76,8 @@ class ValidationSet:
             finite = finite and bool(np.isfinite(Z).all() and np.isfinite(Y).all())
             if estimator.scoring is None:
                 outcomes.append(estimator._outcome(Y, T))
+            elif estimator.scoring == "refinement":
+                outcomes.append(Z)
         of_rows = np.concatenate(values).astype(np.float64, copy=False)
         loss = float(np.average(of_rows, weights=self.weights))
         if not finite:
@@ -84,7 +87,24 @@ class ValidationSet:
             return estimator._validation_score(outcome, self.T, self.weights), loss
         if estimator.scoring == "loss":
             return -loss, loss
+        if estimator.scoring == "refinement":
+            of_set = dense(self.T), network.loss_.output, self.weights
+            return -refined_loss(np.concatenate(outcomes), *of_set)[0], loss
         return self._score(network), loss
+
+    def temperature(self, network: Network) -> float:
+        """Return the temperature at which the probabilities of a classifier's network fit best.
+
+        Where all rows are right the best is 0, which would make all predictions sure: then it is 1, since
+        such a set does not tell how sure they may be.
+        """
+        Z = np.concatenate([Z for _, Z in logits_by_rows(self._backend, self.X)])
+        T, output = dense(self.T), network.loss_.output
+        right = Z.argmax(axis=1) == T if output == "softmax" else ((Z > 0) == (T > 0.5)).all(axis=1)
+        counted = right if self.weights is None else right[self.weights > 0]
+        if counted.all() or not np.isfinite(Z).all():
+            return 1.0
+        return best_temperature(Z, T, output, self.weights)[0]
 
     def digest(self) -> dict[str, str]:
         """Return what tells it from other sets and scores, by the names of arguments."""
@@ -111,6 +131,11 @@ class ValidationSet:
         return float(score)
 
 
+def keeps_best(estimator: Estimator) -> bool:
+    """Return whether a fit ends with the weights of the epoch with the best score."""
+    return estimator.early_stopping if estimator.keep is None else estimator.keep == "best"
+
+
 def logits_by_rows(backend: Any, X: Matrix) -> Iterator[tuple[slice, Array]]:
     """Iterate over logits, a few rows at a time: what is made of them takes memory of their size.
 
@@ -128,7 +153,7 @@ def logits_by_rows(backend: Any, X: Matrix) -> Iterator[tuple[slice, Array]]:
 
 
 def _has_scorer(estimator: Estimator) -> bool:
-    return estimator.scoring not in (None, "loss")
+    return estimator.scoring not in (None, "loss", "refinement")
 
 
 def _for_scorer(estimator: Estimator, data: Data, scorer: Any) -> tuple[Any, Any, Any]:

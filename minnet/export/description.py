@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -121,6 +122,7 @@ def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
         _check_methods(model)
         if isinstance(model, MinNetClassifier):
             kind, classes = model._labels.kind, model.classes_
+            network = _at_temperature(network, getattr(model, "temperature_", None))
         else:
             kind = "regression"
     elif isinstance(model, MinNetTransformer):
@@ -161,6 +163,16 @@ def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
         dtype=network.dtype,
         sizes=sizes,
     )
+
+
+def _at_temperature(network: Network, temperature: float | None) -> Network:
+    """Return a network whose logits are divided by a classifier's temperature."""
+    if temperature is None:
+        return network
+    network = copy.deepcopy(network)
+    for array in (network.layers[-1].W, network.layers[-1].b):
+        array /= array.dtype.type(temperature)
+    return network
 
 
 def _network_within(transformer: MinNetTransformer) -> Network:

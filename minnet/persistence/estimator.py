@@ -125,10 +125,11 @@ def _check_request(where: str, given: Any, method: str) -> Any:
 _ATTRIBUTES = {
     "feature_names": "feature_names_in_",
     "fit_info": "fit_info_",
+    "temperature": "temperature_",
     "target_mean_": "target_mean_",
     "target_scale_": "target_scale_",
 }
-_OPTIONAL = ("loss", "validated", "fit_info", "target_mean_", "target_scale_")
+_OPTIONAL = ("loss", "validated", "fit_info", "target_mean_", "target_scale_", "temperature")
 
 
 def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
@@ -185,7 +186,9 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
         wanted |= {"early_stopping": flag(), "validated": flag()}
     else:
         wanted["loss"] = finite()
-    if not of_labels:
+    if of_labels:
+        wanted["temperature"] = finite(0, left=False)
+    else:
         wanted["target_mean_"] = checked(partial(check_numbers, n=n_outputs))
         wanted["target_scale_"] = checked(partial(check_numbers, n=n_outputs, low=0))
     found = restore(wanted, record, decoder, _OPTIONAL)
@@ -200,6 +203,7 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
     fitted.early_stopping = found.get("early_stopping", False)
     fitted.validated = found.get("validated", fitted.early_stopping)
     fitted.loss, fitted.info = found.get("loss"), found.get("fit_info")
+    fitted.temperature = found.get("temperature")
     record.done()
     return fitted
 

@@ -92,6 +92,7 @@ VALUES = {
     "clip_norm": [(1e-3, {})],
     "clip_value": [(1e-3, {})],
     "scale_targets": [(True, {})],
+    "calibrate": [(True, {})],
     "keep": [("last", {"tol": 10, "n_iter_no_change": 1})],
     "scoring": [("loss", {}), (lambda estimator, X, y, sample_weight=None: 0.5, {})],
 }  # fmt: skip

@@ -224,11 +224,13 @@ def _train_estimator(
         own: dict[str, Any] = {
             "max_iter": min(max(1, round(estimator.max_iter * longer)), max(n_epochs, 1))
         }
-        if estimator.keep == "best" and not estimator.early_stopping:
-            own["keep"] = "last"  # the set of X_val is not here
+        if not estimator.early_stopping:  # the set of X_val is not here
+            own["keep"] = "last" if estimator.keep == "best" else estimator.keep
     else:
         own = {"max_iter": max(n_epochs, 1), "tol": 0.0, "early_stopping": False, "scoring": None}
         own |= {"n_iter_no_change": max(n_epochs, 1), "keep": None}
+    if hasattr(estimator, "calibrate"):
+        own["calibrate"] = False
     if callable(estimator.scoring) and longer is not None:
         own["scoring"] = "loss"  # a scorer of the user's own is not to notice
     estimator.set_params(warm_start=False, **own).set_callbacks(stop)
