@@ -8,13 +8,14 @@ from minnet.common.fields import one_of
 from minnet.estimators import MinNetClassifier, MinNetRegressor
 from minnet.network import Network
 from minnet.persistence import trainings
+from minnet.persistence.ensembles import describe_ensemble, restore_ensemble
 from minnet.persistence.estimator import describe_estimator, restore_estimator
 from minnet.persistence.record import Record
 from minnet.persistence.table_encoder import describe_table_encoder, restore_table_encoder
 from minnet.persistence.tabular import describe_tabular, restore_tabular
 from minnet.persistence.values import Decoder, Encoder
 from minnet.tables import TableEncoder, TabularClassifier, TabularRegressor
-from minnet.training import Trainer
+from minnet.training import EnsembleTrainer, Trainer
 
 __all__ = ["describe", "restore"]
 
@@ -23,7 +24,7 @@ _ESTIMATORS = {cls.__name__: cls for cls in (MinNetClassifier, MinNetRegressor)}
 
 
 _TABULAR = {cls.__name__: cls for cls in (TabularClassifier, TabularRegressor)}
-_NAMED = (*_ESTIMATORS, *_TABULAR, TableEncoder.__name__)
+_NAMED = (*_ESTIMATORS, *_TABULAR, TableEncoder.__name__, EnsembleTrainer.__name__)
 
 
 def describe(model: Any, encoder: Encoder) -> dict[str, Any]:
@@ -49,6 +50,8 @@ def describe(model: Any, encoder: Encoder) -> dict[str, Any]:
         return {"class": kind, **describe_table_encoder(model, encoder)}
     if _TABULAR.get(kind) is type(model):
         return {"class": kind, **describe_tabular(model, encoder)}
+    if type(model) is EnsembleTrainer:
+        return {"class": kind, "trainer": describe_ensemble(model, encoder)}
     if _ESTIMATORS.get(kind) is not type(model):
         raise TypeError(
             f"model must be a Network, a Trainer or one of {', '.join(_NAMED)}, got a {kind}: "
@@ -66,6 +69,8 @@ def restore(value: Any, decoder: Decoder) -> Any:
         model = restore_table_encoder(record, decoder)
     elif kind in _TABULAR:
         model = restore_tabular(_TABULAR[kind], record, decoder)
+    elif kind == "EnsembleTrainer":
+        model = restore_ensemble(record.record("trainer"), decoder)
     elif kind in _ESTIMATORS:
         model = restore_estimator(_ESTIMATORS[kind], record, decoder)
     else:

@@ -13,10 +13,11 @@ import numpy as np
 from minnet.common.buffers import offset_in
 from minnet.common.types import Array
 from minnet.network import Network
-from minnet.training import Trainer
+from minnet.optimizers import Optimizer
+from minnet.training import EnsembleTrainer, Trainer
 from minnet.training.run import Run
 
-__all__ = ["check_arrays", "check_network", "check_trainer"]
+__all__ = ["check_arrays", "check_ensemble", "check_network", "check_trainer"]
 
 #: Which of an optimizer's vectors are mean squares: never negative, but they may overflow, and then the
 #: steps are 0.
@@ -40,17 +41,59 @@ def check_network(network: Network) -> None:
         _check_weights("", network, network.params, network.state)
 
 
-def check_arrays(trainer: Trainer) -> None:
+def check_arrays(trainer: Trainer | EnsembleTrainer) -> None:
     """Raise ValueError if weights or an optimizer's state are none, by the array's name."""
-    check_network(trainer.network)
-    if trainer.run is not None and trainer.run.best is not None:
-        _check_weights("run.best.", trainer.network, *trainer.run.best)
-    optimizer = trainer.optimizer
+    if isinstance(trainer, EnsembleTrainer):
+        for member in trainer.members:
+            _check_training(member.network, member.optimizer, member.best)
+        return
+    run = trainer.run
+    _check_training(trainer.network, trainer.optimizer, None if run is None else run.best)
+
+
+def _check_training(
+    network: Network, optimizer: Optimizer, best: tuple[Array, Array] | None
+) -> None:
+    check_network(network)
+    if best is not None:
+        _check_weights("run.best.", network, *best)
     squares = _SQUARES.get(optimizer.compiled or "")
     for k, flat in enumerate(() if optimizer.state is None else optimizer.state):
-        for row in trainer.network.parameter_table:
+        for row in network.parameter_table:
             name = f"optimizer.{k}.layers.{row.layer}.{row.name}"
             _check_array(name, flat[row.slice], squares=k == squares)
+
+
+def check_ensemble(trainer: EnsembleTrainer) -> None:
+    """Raise ValueError as :func:`check_arrays`, or if an ensemble's records contradict each other."""
+    check_arrays(trainer)
+    n_epochs, n_scores = trainer.n_epochs, len(trainer.validation_scores)
+    if len(trainer.loss_curve) != n_epochs:
+        raise _wrong("loss_curve", f"{n_epochs} long, as n_epochs says", len(trainer.loss_curve))
+    if len(trainer.validation_loss_curve) != n_scores:
+        got = len(trainer.validation_loss_curve)
+        raise _wrong("validation_loss_curve", f"{n_scores} long, as validation_scores", got)
+    _check_most("validation_scores", n_scores, n_epochs, "n_epochs")
+    _check_most("best_epoch", trainer.best_epoch, n_epochs, "n_epochs")
+    if trainer.run is not None:
+        _check_most("run.n_epochs", trainer.run.n_epochs, n_epochs, "n_epochs")
+        _check_most("run.first_score", trainer.run.first_score, n_scores, "validation_scores")
+    for i, member in enumerate(trainer.members):
+        name, there = f"members[{i}]", len(member.loss_curve)
+        # One epoch more where Ctrl-C came before the others had it.
+        most = n_epochs + (trainer.run is not None)
+        if not n_epochs <= there <= most:
+            raise _wrong(f"{name}.loss_curve", f"{n_epochs} long, as n_epochs says", there)
+        for scores in (member.validation_scores, member.validation_loss_curve):
+            if len(scores) != there:
+                raise _wrong(f"{name}.validation_scores", f"{there} long", len(scores))
+        for counted in ("best_epoch", "epochs_before", "n_trained"):
+            _check_most(f"{name}.{counted}", getattr(member, counted), there, "loss_curve")
+        _check_most(f"{name}.n_trained", member.n_trained, member.n_parts, "n_parts")
+        _check_most(f"{name}.n_parts", member.n_parts, member.n_seen, "n_seen")
+        n_losses = sum(map(len, member.losses))
+        if n_losses != member.start:
+            raise _wrong(f"{name}.losses", f"{member.start} long, as start says", n_losses)
 
 
 def check_trainer(trainer: Trainer) -> None:

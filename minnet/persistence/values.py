@@ -16,9 +16,10 @@ imported, and no attribute of anything is fetched by a name from a file.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +38,8 @@ __all__ = ["Decoder", "Encoder"]
 _DEEPEST = 128  # a nested residual block is two
 _LONGEST_TEXT = 4096
 _MOST_VALUES = 80_000  # so many take a fifth of a second; an object counts as ten
+
+_OF_VALUES = "arrays."  # begins the names of arrays that are values
 
 _PLAIN = (type(None), bool, int, float, str, list)
 
@@ -75,6 +78,16 @@ class Encoder:
     def __init__(self) -> None:
         self.arrays: dict[str, Array] = {}
         self._left = _MOST_VALUES
+        self._prefix = ""
+
+    @contextlib.contextmanager
+    def within(self, prefix: str) -> Iterator[None]:
+        """Put a prefix before the names of arrays that are added: one of several networks."""
+        before, self._prefix = self._prefix, self._prefix + prefix
+        try:
+            yield
+        finally:
+            self._prefix = before
 
     def encode(self, value: Any, where: str, depth: int = 0) -> Any:
         """Return the JSON of a value; ``where`` is what messages call it."""
@@ -126,11 +139,13 @@ class Encoder:
 
     def add(self, name: str, array: Any) -> str:
         """Keep an array under a name of its own."""
+        if not name.startswith(_OF_VALUES):
+            name = self._prefix + name
         self.arrays[name] = np.asarray(array)
         return name
 
     def _new_name(self) -> str:
-        return f"arrays.{len(self.arrays)}"
+        return f"{_OF_VALUES}{len(self.arrays)}"
 
     def _scalar(self, value: np.generic, where: str) -> Any:
         name = "str" if isinstance(value, np.str_) else value.dtype.name
@@ -202,6 +217,24 @@ class Encoder:
         raise ValueError(f"{where} must not be {what}. {_HOW_ELSE}")
 
 
+class _Within:
+    """The arrays whose names begin with a prefix, by what follows; those of values have none."""
+
+    def __init__(self, arrays: Any, prefix: str) -> None:
+        self._arrays, self._prefix = arrays, prefix
+
+    def __contains__(self, name: object) -> bool:
+        return self._named(name) in self._arrays
+
+    def array(self, name: Any, *args: Any, **kwargs: Any) -> Array:
+        return self._arrays.array(self._named(name), *args, **kwargs)  # type: ignore[no-any-return]
+
+    def _named(self, name: Any) -> Any:
+        if type(name) is not str or name.startswith(_OF_VALUES):
+            return name
+        return self._prefix + name
+
+
 class Decoder:
     """Turns what an :class:`Encoder` made into values again, and anything else into a ValueError.
 
@@ -211,8 +244,17 @@ class Decoder:
     """
 
     def __init__(self, arrays: ArrayReader) -> None:
-        self.arrays = arrays
+        self.arrays: ArrayReader | _Within = arrays
         self._left = _MOST_VALUES
+
+    @contextlib.contextmanager
+    def within(self, prefix: str) -> Iterator[None]:
+        """Put a prefix before the names of arrays that are read: one of several networks."""
+        before, self.arrays = self.arrays, _Within(self.arrays, prefix)
+        try:
+            yield
+        finally:
+            self.arrays = before
 
     def kind(self, value: Any, where: str, kind: str) -> Any:
         """Return an object of minnet's of one kind, "layer" for example."""

@@ -12,7 +12,9 @@ import numpy as np
 from minnet.training.call import Call
 from minnet.training.reading import digest_of
 
-__all__ = ["but_for_weights", "differences", "fingerprint", "resume", "told_of"]
+__all__ = [
+    "but_for_weights", "differences", "fingerprint", "resume", "take_over", "told_of", "told_of_array",
+]  # fmt: skip
 
 #: The options of a trainer that decide what steps are taken.
 _OF_STEPS = ("batch_size", "shuffle", "clip_value", "clip_norm", "weight_decay")
@@ -52,7 +54,7 @@ def told_of(trainer: Any, call: Call) -> dict[str, str]:
             if isinstance(value, np.ndarray):
                 told[f"{name} of the initializer of {label}"] = digest_of(value, 0)
     texts = {name: repr(value) for name, value in told.items()}
-    texts |= {f"the {label} {_BEGINNING}": _told(array) for label, array in _arrays(network)}
+    texts |= {f"the {label} {_BEGINNING}": told_of_array(array) for label, array in _arrays(network)}
     texts |= call.source.digest() | call.validation.digest()
     return {name: _short(text) for name, text in texts.items()}
 
@@ -64,7 +66,7 @@ def _arrays(network: Any) -> Iterator[tuple[str, np.ndarray]]:
         yield "running statistics", network.state
 
 
-def _told(array: np.ndarray) -> str:
+def told_of_array(array: np.ndarray) -> str:
     """Return what tells an array from others, and not from the same one rounded on another machine."""
     numbers = np.asarray(array, np.float64)
     places = np.cos(np.arange(numbers.size))  # in another order it is another array
@@ -115,11 +117,7 @@ def differences(there: dict[str, str], here: dict[str, str]) -> str:
 
 def resume(trainer: Any, saved: Any) -> None:
     """Go on with the training that another trainer was in: weights, optimizer, records and place."""
-    trainer.network.params[...] = saved.network.params
-    trainer.network.state[...] = saved.network.state
-    trainer.optimizer.state[...] = saved.optimizer.state
-    trainer.optimizer.step = saved.optimizer.step
-    trainer.optimizer.learning_rate = saved.optimizer.learning_rate
+    take_over(trainer, saved)
     trainer.continue_from(saved)
     trainer.n_steps, trainer.n_steps_before = saved.n_steps, saved.n_steps_before
     trainer.no_improvement_count = saved.no_improvement_count
@@ -127,3 +125,12 @@ def resume(trainer: Any, saved: Any) -> None:
     stalled = run.stopped == "stalled" and trainer.no_improvement_count > trainer.n_iter_no_change
     if not stalled and run.stopped != "diverged":  # there may be more to do now
         run.stopped = None
+
+
+def take_over(trainer: Any, saved: Any) -> None:
+    """Take over weights and optimizer of another trainer, or member of an ensemble."""
+    trainer.network.params[...] = saved.network.params
+    trainer.network.state[...] = saved.network.state
+    trainer.optimizer.state[...] = saved.optimizer.state
+    trainer.optimizer.step = saved.optimizer.step
+    trainer.optimizer.learning_rate = saved.optimizer.learning_rate
