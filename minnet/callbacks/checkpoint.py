@@ -15,7 +15,7 @@ from minnet.common.callers import level_of_user, within_a_search
 from minnet.common.fields import instance, number
 from minnet.persistence.files import read_model, save_model
 from minnet.persistence.numbers import check_arrays
-from minnet.training import Trainer
+from minnet.training import EnsembleTrainer, Trainer
 from minnet.training.callback import Callback
 from minnet.training.per_trainer import PerTrainer
 from minnet.training.resume import but_for_weights, differences, resume
@@ -135,7 +135,7 @@ class Checkpoint(Callback):
 
     # ---- what a Trainer asks
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: Trainer | EnsembleTrainer) -> None:
         """Go on from what the file has, or write the first checkpoint."""
         path = os.fspath(self.path)
         if path.endswith((os.sep, os.altsep or os.sep)):
@@ -147,26 +147,26 @@ class Checkpoint(Callback):
         fit = self._fits[trainer] = _Fit(path, estimator, self.every)
         fit.begin(trainer, resume=self.resume and os.path.exists(path))
 
-    def begin_epoch(self, trainer: Trainer) -> None:
+    def begin_epoch(self, trainer: Trainer | EnsembleTrainer) -> None:
         """Write a checkpoint, if it is time."""
         self._fits[trainer].save_if_due(trainer)
 
-    def next_step(self, trainer: Trainer) -> int | None:
+    def next_step(self, trainer: Trainer | EnsembleTrainer) -> int | None:
         """Return when to look at the clock."""
         return self._fits[trainer].next_step(trainer)
 
-    def at_step(self, trainer: Trainer) -> None:
+    def at_step(self, trainer: Trainer | EnsembleTrainer) -> None:
         """Write a checkpoint, if it is time."""
         self._fits[trainer].at_step(trainer)
 
-    def end(self, trainer: Trainer) -> None:
+    def end(self, trainer: Trainer | EnsembleTrainer) -> None:
         """Write the last checkpoint."""
         fit = self._fits.pop(trainer)
         fit.tell_if_nothing_was_left(trainer)
         if not trainer.run.ending_epoch:
             fit.save(trainer)
 
-    def abort(self, trainer: Trainer) -> None:
+    def abort(self, trainer: Trainer | EnsembleTrainer) -> None:
         """Leave the last checkpoint as it is."""
         self._fits.pop(trainer, None)
 
@@ -193,7 +193,7 @@ class _Fit:
         self._warned_of: set[Any] = set()
         self._resumed_at: int | None = None  # number of steps
 
-    def begin(self, trainer: Trainer, resume: bool) -> None:
+    def begin(self, trainer: Trainer | EnsembleTrainer, resume: bool) -> None:
         if resume:
             self.resume_from_file(trainer)
         else:
@@ -202,14 +202,14 @@ class _Fit:
         self._timer = StepTimer(trainer)
         self._look_again(trainer)
 
-    def resume_from_file(self, trainer: Trainer) -> None:
+    def resume_from_file(self, trainer: Trainer | EnsembleTrainer) -> None:
         model = read_model(self.path)
         saved = getattr(model, "_trainer", model)
         run = getattr(saved, "run", None)
-        if run is None:
+        if run is None or type(saved) is not type(trainer):
             raise ValueError(
                 f"path must be that of a checkpoint, got {self.path!r}, which has a model that was not "
-                "in training"
+                "in training, or another kind of one"
             )
         if not self._is_same_fit(run, trainer.run):
             found = differences(run.told, trainer.run.told) if run.told else "data or arguments"
@@ -217,7 +217,10 @@ class _Fit:
                 f"path must be that of a checkpoint of the same fit, got {self.path!r}, whose fit differs "
                 f"in {found}: give another path, a folder, or resume=False"
             )
-        resume(trainer, saved)
+        if isinstance(trainer, EnsembleTrainer):
+            trainer.resume(saved)
+        else:
+            resume(trainer, saved)
         self._resumed_at = trainer.n_steps
         _log.info("the fit goes on from %r, after %d epochs", self.path, trainer.run.n_epochs)
 
@@ -236,7 +239,7 @@ class _Fit:
                 f"{seed!r}: the next run will draw other weights and refuse {self.path!r}"
             )
 
-    def tell_if_nothing_was_left(self, trainer: Trainer) -> None:
+    def tell_if_nothing_was_left(self, trainer: Trainer | EnsembleTrainer) -> None:
         """Say of a fit that was complete in its file that nothing was trained."""
         if self._resumed_at != trainer.n_steps:
             return
@@ -252,27 +255,29 @@ class _Fit:
         else:
             warnings.warn(sentence, stacklevel=level_of_user())
 
-    def next_step(self, trainer: Trainer) -> int | None:
+    def next_step(self, trainer: Trainer | EnsembleTrainer) -> int | None:
         return self._due if trainer.run.pauses_exactly else None
 
-    def at_step(self, trainer: Trainer) -> None:
+    def at_step(self, trainer: Trainer | EnsembleTrainer) -> None:
         self.save_if_due(trainer)
         self._look_again(trainer)
 
-    def _look_again(self, trainer: Trainer) -> None:
+    def _look_again(self, trainer: Trainer | EnsembleTrainer) -> None:
         self._due = self._timer.after(trainer, self._saved + self.every - time.monotonic())
 
-    def save_if_due(self, trainer: Trainer) -> None:
+    def save_if_due(self, trainer: Trainer | EnsembleTrainer) -> None:
         if time.monotonic() - self._saved >= self.every:
             self.save(trainer)
 
-    def save(self, trainer: Trainer, first: bool = False) -> None:
+    def save(self, trainer: Trainer | EnsembleTrainer, first: bool = False) -> None:
         try:
             check_arrays(trainer)
         except ValueError:
             return  # it is diverging: the last good checkpoint stays
         model: Any = trainer
-        if self.estimator is not None:
+        if self.estimator is not None and isinstance(
+            trainer, Trainer
+        ):  # an ensemble is kept itself
             model = self.estimator._as_fitted(trainer.network, trainer.run.n_epochs, trainer)
         try:
             save_model(model, self.path)

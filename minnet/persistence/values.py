@@ -227,7 +227,7 @@ class _Within:
         return self._named(name) in self._arrays
 
     def array(self, name: Any, *args: Any, **kwargs: Any) -> Array:
-        return self._arrays.array(self._named(name), *args, **kwargs)  # type: ignore[no-any-return]
+        return self._arrays.array(self._named(name), *args, **kwargs)
 
     def _named(self, name: Any) -> Any:
         if type(name) is not str or name.startswith(_OF_VALUES):

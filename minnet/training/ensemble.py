@@ -17,7 +17,7 @@ from minnet.backends.numpy import NumpyBackend
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_verbose, check_whole
 from minnet.common.entry import KnownKeywords, entry
-from minnet.common.fields import checked, flag, number, one_of, optional, real, whole
+from minnet.common.fields import checked, fields, flag, number, one_of, optional, real, whole
 from minnet.common.types import ArrayLike, Matrix
 from minnet.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from minnet.network import Network
@@ -27,12 +27,13 @@ from minnet.training.call import Call
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.cut import check_batch_size, check_n_rows
 from minnet.training.divergence import divergence
-from minnet.training.ensemble_checks import check_networks, check_rows
+from minnet.training.ensemble_checks import Told, check_networks, check_rows
 from minnet.training.ensemble_records import EnsembleRecords
 from minnet.training.member import Member, Work, parts
 from minnet.training.members import MembersInTurn, MembersTogether, score
 from minnet.training.progress import Progress
 from minnet.training.reading import InMemory
+from minnet.training.resume import fingerprint, take_over, told_of
 from minnet.training.run import Run
 
 __all__ = ["EnsembleTrainer"]
@@ -196,7 +197,7 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
         self.verbose = verbose
         self.n_epochs = self.n_seen = 0
         self.loss_curve, self.validation_scores, self.validation_loss_curve = [], [], []
-        self.run: Run | None = None
+        self.run: Any = None
         self.members = []
         for network in self.networks:
             own = copy.deepcopy(get_optimizer(optimizer))
@@ -361,9 +362,31 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
             self.best_score = max(-np.inf, self.mean_score([m.best_score for m in self.members]))
         call.next_steps = [None] * len(call.callbacks)
         self._paused_at = -1
-        self.run = Run(first_score=len(self.validation_scores))
-        for callback in call.callbacks:
+        run = self.run = Run(first_score=len(self.validation_scores))
+        if any(callback.resumes for callback in call.callbacks):
+            call.validation = Told(self.members, self.scoring, self.keep, self.joint)
+            run.told = told_of(self, call)
+            run.fingerprint = fingerprint(run.told)
+        for callback in sorted(call.callbacks, key=lambda c: not c.resumes):
             callback.begin(self)
+
+    def resume(self, saved: Any) -> None:
+        """Go on with the training that another trainer was in, in the place of the one that begins."""
+        run = saved.run
+        for member, other in zip(self.members, saved.members, strict=True):
+            if other.start >= member.cut.n_steps or (other.best is None) != (member.best is None):
+                raise ValueError(
+                    "the file must be of this training, got one that was at another place"
+                )
+        for member, other in zip(self.members, saved.members, strict=True):
+            take_over(member, other)
+            for name in (*fields(Member), "losses", "best"):
+                setattr(member, name, getattr(other, name))
+        for name in fields(EnsembleRecords):
+            setattr(self, name, getattr(saved, name))
+        if run.stopped != "diverged":
+            run.stopped = None  # there may be more to do now
+        self.run = run
 
     def _keeps(self, member: Member) -> bool:
         """Return whether a member keeps its best weights."""
@@ -373,7 +396,6 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
     def _train_until_stopped(self, call: Call, work: Work, max_epochs: int) -> None:
         """Train for epochs until there is a reason to stop."""
         run = self.run
-        assert run is not None
         with call.interrupts:
             try:
                 while run.stopped is None and run.n_epochs < max_epochs:
@@ -396,8 +418,8 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
     def _run_epochs(self, call: Call, work: Work, n_epochs: int) -> None:
         """Train for an epoch or for what is left of one that is resumed; for several without callbacks."""
         run, runner = self.run, self._make_runner()
-        assert run is not None
-        active = [member for member in self.members if not member.diverged]
+        # One that is an epoch ahead, where Ctrl-C came before the others had it, waits for them.
+        active = [m for m in self.members if not m.diverged and len(m.loss_curve) <= self.n_epochs]
         for callback in call.callbacks:
             callback.begin_epoch(self)
         if call.callbacks or self.joint or self.verbose:
@@ -413,7 +435,7 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
                 run.losses = [losses for member in active for losses in member.losses]
                 run.start += self.n_steps - before
                 if stops is None:
-                    self.note_epochs(active)
+                    self.note_epochs()
         reason = self._end_epoch(call, active)
         with call.interrupts.held():
             run.ending_epoch, run.stopped = False, reason
@@ -467,7 +489,6 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
     def _end(self, call: Call, work: Work) -> None:
         """End the run, each network with the weights that it shall have; warn where they are no good."""
         run = self.run
-        assert run is not None
         scored = [m for m in self.members if m.held is not None]
         none = [i for i, m in enumerate(self.members) if m in scored and m.best_score == -np.inf]
         if self.keep == "best" and none and run.n_epochs:
@@ -479,9 +500,15 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
             )
         for member in self.members:
             member.forget_epochs(self.n_epochs)  # Ctrl-C came before the others had them
+            member.warn_if_grown(work)
+        self.restore_best_weights()
+
+    def restore_best_weights(self) -> None:
+        """End the run, each network with the weights of the epoch that it keeps."""
+        self.run = None
+        for member in self.members:
             if self.joint and self.keep == "best":
                 member.take_epoch(self.best_epoch)
-            member.warn_if_grown(work)
             best = self.best_score if self.joint else member.best_score
             if member.best is not None and (best > -np.inf or not member.is_finite()):
                 member.network.params[...], member.network.state[...] = member.best

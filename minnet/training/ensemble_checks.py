@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minnet.common.types import Array
 from minnet.network import Network
+from minnet.training.member import Member
+from minnet.training.reading import digest_of
+from minnet.training.resume import told_of_array
 
-__all__ = ["check_networks", "check_rows"]
+__all__ = ["Told", "check_networks", "check_rows"]
+
+
+class Told:
+    """What tells the members of one training from those of others, for a checkpoint.
+
+    Parameters
+    ----------
+    members : list of Member
+    scoring, keep, joint
+        Of the trainer.
+    """
+
+    def __init__(
+        self, members: Sequence[Member], scoring: str | None, keep: str, joint: bool
+    ) -> None:
+        self._members = members
+        self._options = {"scoring": scoring, "keep": keep, "joint": joint}
+
+    def digest(self) -> dict[str, str]:
+        """Return it by the names that users know."""
+        told = {name: repr(value) for name, value in self._options.items()}
+        for i, member in enumerate(self._members):
+            network = member.network
+            told[f"random_state of networks[{i}]"] = repr(network.key)
+            told[f"the weights of networks[{i}] to begin with"] = told_of_array(network.params)
+            for name, rows in (("rows", member.rows), ("held", member.held)):
+                number = "all" if rows is None else f"{rows.shape} #{digest_of(rows, 0):08x}"
+                told[f"{name}[{i}]"] = number
+        return told
 
 
 def check_networks(networks: Any) -> list[Network]:

@@ -11,7 +11,6 @@ from minnet.common.fields import count, curve, number
 from minnet.network import Network
 from minnet.optimizers import Optimizer
 from minnet.training.member import Member
-from minnet.training.run import Run
 from minnet.training.shown_trainer import ShownTrainer
 
 __all__ = ["EnsembleRecords"]
@@ -34,7 +33,7 @@ class EnsembleRecords(ShownTrainer):
     keep: str
     scoring: str | None
     verbose: int
-    run: Run | None
+    run: Any
     _call: Any
 
     @property
@@ -56,6 +55,11 @@ class EnsembleRecords(ShownTrainer):
         """Return the learning rate of the first network's next step in a training."""
         member = self.members[0]
         return float(member.rates(self._call.n_epochs, 1)[0][0][member.start])
+
+    @property
+    def n_parts(self) -> int:
+        """Epochs that the first network has begun."""
+        return self.members[0].n_parts
 
     @property
     def n_steps_before(self) -> int:
@@ -97,14 +101,13 @@ class EnsembleRecords(ShownTrainer):
         shares = [member.held_weight / total for member in self.members]
         return float(sum(w * x for w, x, s in zip(shares, scores, scored, strict=True) if s))
 
-    def note_epochs(self, active: Sequence[Member]) -> None:
+    def note_epochs(self) -> None:
         """Note the epochs that all members have completed: what callbacks read of them."""
         run = self.run
-        assert run is not None
-        going_on = [member for member in active if not member.diverged] or active
-        n_epochs = min(len(member.loss_curve) for member in going_on)
+        going_on = [len(m.loss_curve) for m in self.members if not m.diverged]
+        n_epochs = min(going_on) if going_on else max(m.n_trained for m in self.members)
         while self.n_epochs < n_epochs:
-            took_part = [m for m in active if len(m.loss_curve) > self.n_epochs]
+            took_part = [m for m in self.members if m.n_trained > self.n_epochs]
             for member in self.members:
                 if len(member.loss_curve) <= self.n_epochs:
                     member.skip_epoch()

@@ -12,7 +12,7 @@ import numpy as np
 from minnet.backends import Hyper
 from minnet.backends.border import check_rates
 from minnet.common.buffers import all_finite
-from minnet.common.fields import count, curve, flag, number
+from minnet.common.fields import count, curve, finite, flag, number
 from minnet.common.types import Array, Matrix
 from minnet.network import Network
 from minnet.optimizers import Optimizer
@@ -87,6 +87,8 @@ class Member:
     start: int = count()
     best_epoch: int = count()
     epochs_before: int = count()
+    n_trained: int = count()
+    initial_rate: float = finite(0)
     best_score: float = number(-np.inf)
     diverged: bool = flag()
     loss_curve: list[float] = curve()

@@ -115,16 +115,18 @@ class MembersTogether:
             return
         while not work.interrupts.came:
             epochs, cut = self._part(members, n_epochs, stops)
-            tasks = [
-                self._task(member, epochs, 0 if cut is None else cut[i], work)
+            to_go = [
+                (member, 0 if cut is None else cut[i])
                 for i, member in enumerate(members)
+                if cut is None or cut[i] > member.start
             ]
+            tasks = [self._task(member, epochs, stop, work) for member, stop in to_go]
             n_steps = sum(task.left for task, _ in tasks)
             began = time.perf_counter()
             try:
                 self._compiled.take([task for task, _ in tasks])
             finally:
-                for member, (task, after) in zip(members, tasks, strict=True):
+                for (member, _), (task, after) in zip(to_go, tasks, strict=True):
                     self._note(member, task, after)
             self._seconds_a_step = (time.perf_counter() - began) / n_steps
             n_epochs -= epochs

@@ -54,7 +54,9 @@ def told_of(trainer: Any, call: Call) -> dict[str, str]:
             if isinstance(value, np.ndarray):
                 told[f"{name} of the initializer of {label}"] = digest_of(value, 0)
     texts = {name: repr(value) for name, value in told.items()}
-    texts |= {f"the {label} {_BEGINNING}": told_of_array(array) for label, array in _arrays(network)}
+    texts |= {
+        f"the {label} {_BEGINNING}": told_of_array(array) for label, array in _arrays(network)
+    }
     texts |= call.source.digest() | call.validation.digest()
     return {name: _short(text) for name, text in texts.items()}
 

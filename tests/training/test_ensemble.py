@@ -1,112 +1,33 @@
 """Members of an ensemble get the bits that each gets from a Trainer of its own, whatever they are."""
 
-import copy
 from itertools import product
 
 import numpy as np
 import pytest
+from ensembles import (
+    LAYERS,
+    OPTIMIZERS,
+    OPTIONS,
+    ROWS,
+    WEIGHTS,
+    X,
+    Y,
+    assert_same,
+    networks,
+    one_by_one,
+    targets,
+    together,
+)
 from numpy.testing import assert_array_equal
 
-from minnet import (
-    SGD,
-    Adam,
-    AdamW,
-    BatchNorm,
-    Dense,
-    Dropout,
-    LayerNorm,
-    Network,
-    Residual,
-    Trainer,
-)
+from minnet import EnsembleTrainer, Trainer
 from minnet.backends import list_backends
 from minnet.callbacks import History
-from minnet.optimizers import Cosine, RMSProp
-from minnet.temperature import refined_loss
-from minnet.training import EnsembleTrainer
-
-N, K = 61, 3  # rows, and networks
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(N, 4))
-Y = (X[:, 0] + 0.5 * RNG.normal(size=N) > 0).astype(int)
-WEIGHTS = RNG.uniform(0.5, 2, N)
-FOLDS = np.arange(N) % K
-ROWS = [np.flatnonzero(i != FOLDS) for i in range(K)]
-HELD = [np.flatnonzero(i == FOLDS) for i in range(K)]
+from minnet.losses import Huber, Quantile
+from minnet.optimizers import Cosine
+from minnet.training import members
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-LAYERS = {
-    "dense": [Dense(8, "tanh")],
-    "dropout": [Dense(8, "silu"), Dropout(0.3)],
-    "norms": [Dense(8), BatchNorm(activation="relu"), Dense(6), LayerNorm()],
-    "residual": [Dense(8), Residual([Dense(8, "relu")])],
-    "frozen": [Dense(8, "relu", trainable=False, lr_factor=0.5), Dense(5, "tanh", lr_factor=2.0)],
-}
-OPTIMIZERS = [SGD(0.1), SGD(0.05, momentum=0.9), Adam(0.01), AdamW(0.01), RMSProp(0.01)]
-OPTIONS = [
-    {},
-    {"clip_norm": 0.1, "learning_rate": Cosine(20)},
-    {"clip_value": 0.01, "shuffle": False, "learning_rate": Cosine()},
-    {"weight_decay": 0.1, "learning_rate": "invscaling"},
-]
-
-
-def networks(layers="dense", loss="log_loss", n_outputs=2, dtype="float64", alpha=0.01):
-    def one(i):
-        own = copy.deepcopy(LAYERS[layers])
-        net = Network([*own, Dense(n_outputs)], loss=loss, alpha=alpha)
-        return net.initialize(4, random_state=i, dtype=dtype)
-
-    return [one(i) for i in range(K)]
-
-
-def targets(loss, n_outputs):
-    if loss == "log_loss":
-        return Y if n_outputs > 1 else Y.astype(float)
-    return np.stack([X[:, j] for j in range(n_outputs)], axis=1)
-
-
-def validation(rows, T, weights, scoring):
-    def score(network):
-        Z = network.forward(X[rows].astype(network.dtype))
-        w = None if weights is None else weights[rows]
-        if scoring == "refinement":
-            return -refined_loss(Z, T[rows], network.loss_.output, w)[0]
-        return -np.average(network.loss_.value(Z, T[rows]).astype(float), weights=w)
-
-    return score
-
-
-def one_by_one(nets, optimizer, T, weights, max_epochs, scoring=None, keep="best", **options):
-    """Train each network by a Trainer of its own."""
-    trainers = []
-    for i, net in enumerate(nets):
-        batch = net.check_batch(X, T, weights)
-        trainer = Trainer(net, optimizer, tol=0, n_iter_no_change=10**9, **options)
-        trainer.fit(
-            X[ROWS[i]],
-            batch[1][ROWS[i]],
-            None if weights is None else weights[ROWS[i]],
-            max_epochs=max_epochs,
-            validate=scoring and validation(HELD[i], batch[1], weights, scoring),
-            early_stopping=keep == "best",
-        )
-        trainers.append(trainer)
-    return trainers
-
-
-def together(nets, optimizer, T, weights, max_epochs, callbacks=(), **options):
-    held = HELD if options.get("scoring") else None
-    return EnsembleTrainer(nets, optimizer, **options).fit(
-        X, T, weights, rows=ROWS, held=held, max_epochs=max_epochs, callbacks=callbacks
-    )
-
-
-def assert_same(nets, others):
-    for one, other in zip(nets, others, strict=True):
-        assert_array_equal(one.params, other.params)
-        assert_array_equal(one.state, other.state)
 
 
 def check(layers, optimizer, options, scoring, keep, weights, dtype, backend, n_threads=None):
@@ -167,3 +88,70 @@ def test_each_network_gets_the_bits_of_a_trainer(case, backend):
         backend,
         n_threads=[None, 1, 2][case % 3] if backend == "cython" else None,
     )
+
+
+needs_kernels = pytest.mark.skipif("cython" not in list_backends(), reason="needs the extension")
+
+
+@needs_kernels
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+@pytest.mark.parametrize("seconds", [0.0, 1e-4])
+def test_neither_threads_nor_cuts_change_a_bit(layers, n_threads, seconds, monkeypatch):
+    options = {"optimizer": "adam", "T": Y, "weights": WEIGHTS, "max_epochs": 5, "batch_size": 7}
+    options |= {"scoring": "refinement", "learning_rate": Cosine()}
+    nets, others = networks(layers, dtype="float32"), networks(layers, dtype="float32")
+    one = together(nets, n_threads=1, **options)
+    monkeypatch.setattr(members, "_SECONDS_A_CALL", seconds)
+    monkeypatch.setattr("minnet.backends.members.threads_worth", lambda products: n_threads)
+    monkeypatch.setattr(members.MembersInTurn, "advance", None)  # it is all compiled
+    other = together(others, n_threads=n_threads, **options)
+    assert_same(nets, others)
+    assert one.loss_curves == other.loss_curves
+    assert one.validation_scores_of == other.validation_scores_of
+    assert one.best_epochs == other.best_epochs
+
+
+@needs_kernels
+def test_many_networks_on_few_threads_and_rows_of_any_kind(monkeypatch):
+    monkeypatch.setattr("minnet.backends.members.threads_worth", lambda products: 4)
+    rng = np.random.default_rng(0)
+    rows = [None, rng.integers(0, len(X), 100), X[:, 0] > 0, [3], [5, 5, 5], np.arange(11)]
+    held = [None, [0], None, X[:, 1] > 0, [1, 1], np.arange(len(X))]
+    nets, others = (
+        [networks("dropout")[0].initialize(4, random_state=i) for i in range(6)] for _ in range(2)
+    )
+    options = {"scoring": "loss", "batch_size": 10, "keep": "last"}
+    for backend, each in (("numpy", nets), ("cython", others)):
+        ensemble = EnsembleTrainer(each, "sgd", backend=backend, **options)
+        ensemble.fit(X, Y, rows=rows, held=held, max_epochs=4)
+    for one, other in zip(nets, others, strict=True):
+        np.testing.assert_allclose(one.params, other.params, rtol=1e-9, atol=1e-12)
+    assert np.isnan(ensemble.validation_scores_of[0]).all()
+    assert ensemble.best_epochs[0] == 0
+
+
+@needs_kernels
+@pytest.mark.parametrize("scoring", ["loss", "refinement"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+@pytest.mark.parametrize(
+    ("loss", "n_outputs"),
+    [
+        ("log_loss", 1), ("log_loss", 2), ("log_loss", 5), ("sigmoid_cross_entropy", 3),
+        ("squared_error", 2), ("absolute_error", 1), (Huber(0.5), 3), (Quantile(0.3), 1), ("poisson", 1),
+    ],
+)  # fmt: skip
+def test_compiled_scores_are_those_of_numpy(loss, n_outputs, weights, dtype, scoring):
+    if scoring == "refinement" and "log" not in str(loss) and "cross" not in str(loss):
+        return
+    T = targets(loss, n_outputs)
+    found = []
+    for backend in ("numpy", "cython"):
+        nets = networks("dense", loss=loss, n_outputs=n_outputs, dtype=dtype)
+        options = {"scoring": scoring, "backend": backend, "keep": "last", "batch_size": 20}
+        ensemble = together(nets, "adam", T, weights, 3, **options)
+        found.append((ensemble.validation_scores_of, ensemble.validation_loss_curve))
+    for one, other in zip(*found, strict=True):
+        tolerance = 1e-4 if dtype == "float32" else 1e-10
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
