@@ -87,7 +87,8 @@ def check_ensemble(trainer: EnsembleTrainer) -> None:
         for scores in (member.validation_scores, member.validation_loss_curve):
             if len(scores) != there:
                 raise _wrong(f"{name}.validation_scores", f"{there} long", len(scores))
-        for counted in ("best_epoch", "epochs_before", "n_trained"):
+        _check_most(f"{name}.best_epoch", member.best_epoch, there + 1, "loss_curve")
+        for counted in ("epochs_before", "n_trained"):
             _check_most(f"{name}.{counted}", getattr(member, counted), there, "loss_curve")
         _check_most(f"{name}.n_trained", member.n_trained, member.n_parts, "n_parts")
         _check_most(f"{name}.n_parts", member.n_parts, member.n_seen, "n_seen")

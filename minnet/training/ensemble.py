@@ -499,8 +499,8 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
                 stacklevel=level_of_user(),
             )
         for member in self.members:
-            member.forget_epochs(self.n_epochs)  # Ctrl-C came before the others had them
             member.warn_if_grown(work)
+            member.forget_epochs(self.n_epochs)  # Ctrl-C came before the others had them
         self.restore_best_weights()
 
     def restore_best_weights(self) -> None:

@@ -231,6 +231,7 @@ class Member:
         """Forget the records of epochs that the others have not completed."""
         for records in (self.loss_curve, self.validation_scores, self.validation_loss_curve):
             del records[n_epochs:]
+        self.n_trained = min(self.n_trained, n_epochs)
 
     def take_epoch(self, epoch: int) -> None:
         """Note that the best epoch, from 1 on, is that of all members."""
