@@ -70,7 +70,7 @@ def kill(trainer):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("keep", ["best", "last"])
 @pytest.mark.parametrize("action", [stop, interrupt])
-@pytest.mark.parametrize("step", [1, 27, 28, 36, 44])  # an epoch has 14
+@pytest.mark.parametrize("step", [1, 28, 44])  # an epoch has 14
 def test_it_can_be_stopped_at_any_step(step, action, keep, backend):
     trainer, watch = a_trainer(backend, keep=keep), At(step, action)
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -215,11 +215,17 @@ def test_progress_is_shown(verbose, capsys):
 # ---- files
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
-    "options", [{}, {"keep": "last"}, {"joint": True}, {"scoring": None}], ids=str
+    ("step", "options", "backend"),
+    [
+        (2, {}, BACKENDS[0]),
+        (37, {}, BACKENDS[0]),
+        (37, {}, "numpy"),
+        (28, {"keep": "last"}, BACKENDS[0]),
+        (61, {"joint": True}, BACKENDS[0]),
+        (61, {"scoring": None}, "numpy"),
+    ],
 )
-@pytest.mark.parametrize("step", [2, 15, 37, 61])
 def test_a_killed_training_goes_on_to_the_same_bits(step, options, backend, tmp_path):
     path = tmp_path / "ensemble.safetensors"
     whole = fit(a_trainer(backend, **options))
