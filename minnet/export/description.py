@@ -23,7 +23,7 @@ from minnet.network import Network
 from minnet.piecewise import PiecewiseLinear
 from minnet.residual import Add, Split
 
-__all__ = ["Description", "Model", "describe_model"]
+__all__ = ["Description", "Model", "describe_model", "feature_names"]
 
 _LAYERS = (Dense, Dropout, BatchNorm, LayerNorm, PiecewiseLinear, Split, Add)
 
@@ -65,6 +65,11 @@ class Description:
     feature_names: list[str] | None
     dtype: np.dtype[Any]
     sizes: list[int]
+
+    @property
+    def title(self) -> str:
+        """Return what it is, in a few words."""
+        return f"{self.model} with {len(self.layers)} layers"
 
     @property
     def n_features(self) -> int:
@@ -138,8 +143,8 @@ def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
         )
     else:
         raise TypeError(
-            "model must be a fitted MinNetClassifier, MinNetRegressor, MinNetTransformer or Network, "
-            f"got {type(model).__name__}"
+            "model must be a fitted MinNetClassifier, MinNetRegressor, MinNetTransformer, Network, "
+            f"TabularClassifier, TabularRegressor or TableEncoder, got {type(model).__name__}"
         )
     _check_methods(network)
     if dtype is not None and dtype != network.dtype:
@@ -159,7 +164,7 @@ def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
         layers=kept,
         output="identity" if kind == "transformer" else _link(network.loss_),
         classes=classes,
-        feature_names=_feature_names(model),
+        feature_names=feature_names(model),
         dtype=network.dtype,
         sizes=sizes,
     )
@@ -233,6 +238,7 @@ def _check_methods(model: Model) -> None:
             )
 
 
-def _feature_names(model: Model) -> list[str] | None:
+def feature_names(model: Any) -> list[str] | None:
+    """Return the names of the columns that a model was fitted on, if they had some."""
     names = getattr(model, "feature_names_in_", None)
     return None if names is None else [str.__str__(name) for name in names]

@@ -7,9 +7,10 @@ onnxruntime's float32 Sigmoid stops falling at z = -18, so that z times it goes 
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -20,7 +21,10 @@ from minnet.export.description import Description
 from minnet.layers import LayerNorm
 from minnet.piecewise import PiecewiseLinear, n_encoded
 
-__all__ = ["Operators", "add_classifier", "add_predictions", "onnx_classes"]
+__all__ = [
+    "Operators", "add_classifier", "add_labels", "add_logits", "add_of_one_class", "add_predictions",
+    "apply_link", "gather", "onnx_classes", "shape_of_column",
+]  # fmt: skip
 
 #: The name of a value in the graph, or numbers.
 Value: TypeAlias = str | float | Array
@@ -64,6 +68,12 @@ class Operators(ABC):
         self.dtype = np.dtype(dtype)
         self._numbers: dict[float, str] = {}  # names of the numbers that are constants already
 
+    def of(self, dtype: DTypeLike) -> Self:
+        """Return this graph for numbers of another dtype."""
+        other = copy.copy(self)
+        other.dtype, other._numbers = np.dtype(dtype), {}
+        return other
+
     @abstractmethod
     def node(self, operator: str, inputs: list[str], **attributes: Any) -> str:
         """Add a node of one output and return the output's name."""
@@ -102,7 +112,7 @@ class Operators(ABC):
 # ---- the network
 
 
-def _add_logits(op: Operators, description: Description, X: str) -> str:
+def add_logits(op: Operators, description: Description, X: str) -> str:
     """Add the layers, from the input named ``X``; return the name of the logits."""
     skips = []
     for layer in description.layers:
@@ -160,20 +170,20 @@ def _encode(op: Operators, X: str, layer: PiecewiseLinear) -> str:
     parts, places = [], []
     if of_numbers:
         at, columns, shift, scale, low, high = map(np.array, zip(*of_numbers, strict=True))
-        U = op("Mul", op("Sub", _gather(op, X, columns), shift), scale)
+        U = op("Mul", op("Sub", gather(op, X, columns), shift), scale)
         parts.append(op("Min", op("Max", U, low), high))
         places.append(at)
     if of_codes:
         at, columns, codes = map(np.array, zip(*of_codes, strict=True))
-        equal = op("Equal", _gather(op, X, columns), codes)
+        equal = op("Equal", gather(op, X, columns), codes)
         parts.append(op.cast(equal, op.dtype))
         places.append(at)
     Y = parts[0] if len(parts) == 1 else op("Concat", *parts, axis=1)
     order = np.argsort(np.concatenate(places))
-    return Y if (np.diff(order) == 1).all() else _gather(op, Y, order)
+    return Y if (np.diff(order) == 1).all() else gather(op, Y, order)
 
 
-def _gather(op: Operators, X: str, columns: Array) -> str:
+def gather(op: Operators, X: str, columns: Array) -> str:
     """Add the choice of some columns."""
     return op.node("Gather", [X, op.array(columns.astype(np.int64))], axis=1)
 
@@ -184,7 +194,7 @@ def _mean_of_rows(op: Operators, X: str, n: int) -> str:
     return op("Div", op.node("ReduceSum", [X, op.array(np.array([1]))], keepdims=1), n)
 
 
-def _apply_link(op: Operators, Z: str, output: str) -> str:
+def apply_link(op: Operators, Z: str, output: str) -> str:
     """Add an inverse link; return the name of the predictions."""
     if output == "softmax":
         return op("Softmax", Z, axis=1)
@@ -198,7 +208,7 @@ def _apply_link(op: Operators, Z: str, output: str) -> str:
 
 def add_predictions(op: Operators, description: Description, X: str) -> str:
     """Add a regressor or a network; return the name of its predictions (n_samples, n_outputs)."""
-    return _apply_link(op, _add_logits(op, description, X), description.output)
+    return apply_link(op, add_logits(op, description, X), description.output)
 
 
 def add_classifier(
@@ -215,19 +225,34 @@ def add_classifier(
         As :func:`onnx_classes` returns them.
     """
     if description.kind == "binary" and len(classes) == 1:
-        n_samples = op.node("Gather", [op.node("Shape", [X]), op.array(np.array([0]))])
-        shape = op.node("Concat", [n_samples, op.array(np.array([1]))], axis=0)
-        label = op.node("Expand", [_labels(op, classes), n_samples])
-        return label, op("Expand", 1.0, shape)
-    Z = _add_logits(op, description, X)
-    P = _apply_link(op, Z, description.output)
-    if description.kind == "multilabel":
-        return op.cast(op("Greater", P, 0.5), np.int64), P
+        return add_of_one_class(op, X, classes)
+    Z = add_logits(op, description, X)
+    P = apply_link(op, Z, description.output)
     if description.kind == "binary":
         # Not 1 - p, which is 0 where p rounds to 1.
-        P = op("Concat", _apply_link(op, op("Neg", Z), description.output), P, axis=1)
+        P = op("Concat", apply_link(op, op("Neg", Z), description.output), P, axis=1)
+    return add_labels(op, description.kind, P, classes), P
+
+
+def add_labels(op: Operators, kind: str, P: str, classes: Array | list[str]) -> str:
+    """Add the choice of labels by probabilities; return its name."""
+    if kind == "multilabel":
+        return op.cast(op("Greater", P, 0.5), np.int64)
     index = op("ArgMax", P, axis=1, keepdims=0)
-    return op.node("Gather", [_labels(op, classes), index]), P
+    return op.node("Gather", [label_constant(op, classes), index])
+
+
+def add_of_one_class(op: Operators, X: str, classes: Array | list[str]) -> tuple[str, str]:
+    """Add a classifier that knows one class, for the rows of ``X``; return as :func:`add_classifier`."""
+    n_samples = op.node("Gather", [op.node("Shape", [X]), op.array(np.array([0]))])
+    label = op.node("Expand", [label_constant(op, classes), n_samples])
+    return label, op("Expand", 1.0, shape_of_column(op, X))
+
+
+def shape_of_column(op: Operators, X: str) -> str:
+    """Add the shape (n_samples, 1) for the rows of ``X``."""
+    n_samples = op.node("Gather", [op.node("Shape", [X]), op.array(np.array([0]))])
+    return op.node("Concat", [n_samples, op.array(np.array([1]))], axis=0)
 
 
 def onnx_classes(classes: ArrayLike) -> Array | list[str]:
@@ -260,7 +285,7 @@ def onnx_classes(classes: ArrayLike) -> Array | list[str]:
     return np.array(whole, dtype=np.int64)
 
 
-def _labels(op: Operators, classes: Array | list[str]) -> str:
+def label_constant(op: Operators, classes: Array | list[str]) -> str:
     """Add the labels as a constant."""
     if isinstance(classes, np.ndarray):
         return op.array(classes)

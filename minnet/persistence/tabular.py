@@ -109,7 +109,7 @@ def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
         },
         **{name: encoder.encode(state[name], name) for name in _RECORDS if name in state},
     }
-    encoding = PiecewiseLinear(model.encoder_.columns_)
+    encoding = _encoding(model.encoder_)
     record["networks"] = _describe_networks(model.networks_, encoding, encoder)
     for name in _CURVES:
         curves = state[name]
@@ -131,7 +131,7 @@ def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
 
 def _restore_fitted(cls: type[Any], record: Record, decoder: Decoder) -> dict[str, Any]:
     encoder = _restore_encoder(record.record("encoder"), decoder)
-    encoding = PiecewiseLinear(encoder.columns_)
+    encoding = _encoding(encoder)
     networks = _restore_networks(record.record("networks"), encoding, decoder)
     n_outputs = networks[0].sizes[-1]
     fitted = restore(_RECORDS, record, decoder, _OUT_OF_FOLD)
@@ -181,9 +181,14 @@ def _restore_encoder(record: Record, decoder: Decoder) -> TableEncoder:
     encoder = restore_table_encoder(record, decoder)
     record.done()
     plain = encoder.output == "structured" and "_sklearn_output_config" not in vars(encoder)
-    if not plain or "encodings_" not in vars(encoder) or not encoder.columns_:
-        raise ValueError(f"{record.where} must be fitted, of structured output, and have some")
+    if not plain or "encodings_" not in vars(encoder):
+        raise ValueError(f"{record.where} must be fitted, and its output structured")
     return encoder
+
+
+def _encoding(encoder: TableEncoder) -> PiecewiseLinear:
+    """Return the first layer of the members, which get zeros where no column says anything."""
+    return PiecewiseLinear(encoder.columns_ or [None])
 
 
 def _restore_curves(name: str, record: Record, decoder: Decoder) -> list[list[float]]:

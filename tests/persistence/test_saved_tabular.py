@@ -56,6 +56,8 @@ def test_an_estimator_comes_back(kind, options, saved):
 @pytest.mark.parametrize("kind", ["multiclass", "number"])
 def test_other_fits_come_back(kind, saved):
     X = np.random.default_rng(0).normal(size=(40, 2))
+    constant = tabular(kind, np.ones((20, 3)))
+    assert difference(constant, saved(constant)) is None
     few = tabular(kind, X[:8])
     assert difference(few, saved(few)) is None
     model = tabular(kind, X, categorical_features=None, time_limit=60)
