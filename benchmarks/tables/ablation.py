@@ -64,16 +64,15 @@ class Network:
     ----------
     encoder : transformer
     rates_by_fan_in : bool
-    dropout, code_dropout : float
+    dropout : float
     parameters : dict
         Of MinNetClassifier or MinNetRegressor.
     """
 
-    def __init__(self, task, seed, encoder, rates_by_fan_in=False, dropout=0.0, code_dropout=0.0,
-                 **parameters):  # fmt: skip
+    def __init__(self, task, seed, encoder, rates_by_fan_in=False, dropout=0.0, **parameters):
         self.task, self.encoder = task, encoder
-        self.rates_by_fan_in, self.dropout, self.code_dropout = rates_by_fan_in, dropout, code_dropout
-        self.parameters = {"alpha": 0.0, "batch_size": 256, "max_iter": 64, "keep": "last",
+        self.rates_by_fan_in, self.dropout = rates_by_fan_in, dropout
+        self.parameters = {"alpha": 0.0, "batch_size": 128, "max_iter": 32, "keep": "last",
                            "n_threads": 1, "random_state": seed, **parameters}  # fmt: skip
 
     def fit(self, X, y):
@@ -83,7 +82,7 @@ class Network:
             layers = [part for dense in layers for part in (dense, Dropout(self.dropout))]
         columns = getattr(self.encoder, "columns_", None)
         if columns is not None:
-            layers.insert(0, PiecewiseLinear(columns, code_dropout=self.code_dropout))
+            layers.insert(0, PiecewiseLinear(columns))
         if self.rates_by_fan_in:
             layers = ntk(layers, Z.shape[1])
             self.parameters["output_layer"] = {"lr_factor": UNITS**-0.5, "bias_lr_factor": 0.1,
@@ -126,14 +125,13 @@ def pieces(bins):
 
 LINES = {
     "MLPClassifier's defaults": mlp,
-    "two layers of 256, SiLU, 64 epochs of batches of 256": network(scaled),
+    "two layers of 256, SiLU, 32 epochs of batches of 128": network(scaled),
     "units of variance 1, biases in the hull": network(scaled, **STARTS),
     "rates by fan-in, 0.04; beta_2 0.95": network(scaled, **RATES),
     "rate flat, then to zero": network(scaled, **TO_ZERO),
     "weight decay 0.02, dropout 0.15": network(scaled, **RULED),
     "robust scale, smooth clip": network(pieces(None), **RULED),
     "pieces of a line": network(pieces(32), **RULED),
-    "codes dropped": network(pieces(32), code_dropout=0.2, **RULED),
     "TabularClassifier, one network": lambda task, seed: tabular(task, seed, quality="fast"),
     "TabularClassifier": tabular,
 }
