@@ -76,6 +76,7 @@ class Network:
                            "n_threads": 1, "random_state": seed, **parameters}  # fmt: skip
 
     def fit(self, X, y):
+        """Fit encoder and network."""
         Z = np.asarray(self.encoder.fit_transform(X), dtype=np.float32)
         layers = [Dense(UNITS, "silu"), Dense(UNITS, "silu")]
         if self.dropout:
@@ -97,9 +98,11 @@ class Network:
         return np.asarray(self.encoder.transform(X), dtype=np.float32)
 
     def predict_proba(self, X):
+        """Return probabilities."""
         return self.network.predict_proba(self._encoded(X))
 
     def predict(self, X):
+        """Return classes or numbers."""
         return self.network.predict(self._encoded(X)) * self.sd + self.mean
 
 
