@@ -27,7 +27,7 @@ from minnet.layers import Layer
 from minnet.optimizers import Optimizer
 from minnet.schedules import Schedule, schedule_named
 
-__all__ = ["CONSTRAINTS", "SOLVERS", "Names", "check_arguments", "defaults_of"]
+__all__ = ["CONSTRAINTS", "SOLVERS", "Between", "Names", "check_arguments", "defaults_of"]
 
 SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 
@@ -58,7 +58,7 @@ class _ActivationNames(Names):
         return list_activations()
 
 
-class _Numbers(Interval):
+class Between(Interval):
     """Numbers between bounds; True and durations are none, though they count as integers."""
 
     def is_satisfied_by(self, value: Any) -> bool:
@@ -67,11 +67,11 @@ class _Numbers(Interval):
 
 
 def _at_least(low: float, kind: type = Real) -> Interval:
-    return _Numbers(kind, low, None, closed="left")
+    return Between(kind, low, None, closed="left")
 
 
-_POSITIVE = _Numbers(Real, 0, None, closed="neither")
-_FRACTION = _Numbers(Real, 0, 1, closed="left")
+_POSITIVE = Between(Real, 0, None, closed="neither")
+_FRACTION = Between(Real, 0, 1, closed="left")
 
 #: In scikit-learn's form, of the arguments that both estimators take.
 CONSTRAINTS: dict[str, Any] = {
@@ -89,7 +89,7 @@ CONSTRAINTS: dict[str, Any] = {
     "tol": [_at_least(0)],
     "verbose": ["verbose"],
     "warm_start": ["boolean"],
-    "momentum": [_Numbers(Real, 0, 1, closed="both")],
+    "momentum": [Between(Real, 0, 1, closed="both")],
     "nesterovs_momentum": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [_FRACTION],

@@ -10,14 +10,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.backends import MOST_THREADS, list_backends
 from minnet.common.entry import entry, shorten
 from minnet.common.sklearn_versions import CallbackSupportMixin, with_callbacks
 from minnet.common.types import Array, ArrayLike, RandomState
-from minnet.estimators.arguments import Names
+from minnet.estimators.arguments import Between, Names
 from minnet.estimators.documentation import DocumentedMixin
 from minnet.estimators.parameters import ParametersMixin
 from minnet.estimators.prediction import predict_blocks
@@ -32,8 +31,8 @@ from minnet.training.callback import Callback
 __all__ = ["BaseTabular"]
 
 _AUTO = Names("auto")
-_POSITIVE = Interval(Real, 0, None, closed="neither")
-_WHOLE = Interval(Integral, 1, None, closed="left")
+_POSITIVE = Between(Real, 0, None, closed="neither")
+_WHOLE = Between(Integral, 1, None, closed="left")
 
 
 class BaseTabular(
@@ -110,17 +109,17 @@ class BaseTabular(
         "categorical_features": "no_validation",  # the encoder knows more
         "time_limit": [_POSITIVE, None],
         "n_members": [_WHOLE, _AUTO],
-        "bins": [Interval(Integral, 1, 255, closed="both"), _AUTO, None],
+        "bins": [Between(Integral, 1, 255, closed="both"), _AUTO, None],
         "hidden_layer_sizes": ["array-like", _WHOLE, _AUTO],
-        "dropout": [Interval(Real, 0, 1, closed="left"), _AUTO],
+        "dropout": [Between(Real, 0, 1, closed="left"), _AUTO],
         "max_iter": [_WHOLE, _AUTO],
         "batch_size": [_WHOLE, _AUTO],
         "learning_rate_init": [_POSITIVE, _AUTO],
-        "weight_decay": [Interval(Real, 0, None, closed="left"), _AUTO],
+        "weight_decay": [Between(Real, 0, None, closed="left"), _AUTO],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "backend": [Names("auto", *list_backends())],
-        "n_threads": [Interval(Integral, 1, MOST_THREADS, closed="both"), None],
+        "n_threads": [Between(Integral, 1, MOST_THREADS, closed="both"), None],
     }
 
     #: Whether the targets are classes.

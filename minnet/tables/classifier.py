@@ -175,7 +175,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         -------
         float
         """
-        return super().score(X, as_labels(y), as_weights(sample_weight, "sample_weight", of=y))
+        labels = as_labels(y)
+        return super().score(X, labels, as_weights(sample_weight, "sample_weight", of=labels))
 
     # ---- what the base asks for
 

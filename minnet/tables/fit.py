@@ -92,8 +92,7 @@ class TabularFit:
             raise ValueError(
                 f"{type(estimator).__name__} requires y to be passed, but the target y is None"
             )
-        y = as_targets(estimator, self.y)
-        y = _check_y(y, multi_output=True, y_numeric=not estimator._of_classes, estimator=estimator)
+        y = self._checked(self.y, "y")
         check_consistent_length(self.X, y)
         if self.sample_weight is not None:
             self.sample_weight = validate_weight(self.sample_weight, self.X)
@@ -104,6 +103,16 @@ class TabularFit:
                 "sample_weight must have a finite sum above 0, got "
                 f"{self.weights.sum():g}, with the weights of classes"
             )
+
+    def _checked(self, y: Any, name: str) -> Any:
+        """Return targets of any form as an array."""
+        estimator = self.estimator
+        numeric = not estimator._of_classes
+        y = as_targets(estimator, y, name)
+        try:
+            return _check_y(y, multi_output=True, y_numeric=numeric, estimator=estimator)
+        except OverflowError as error:
+            raise ValueError(f"{name} must be numbers that a float can hold: {error}") from None
 
     def _choose_recipe(self) -> None:
         n_columns = self.X.shape[1] if len(getattr(self.X, "shape", ())) == 2 else 1
@@ -118,8 +127,7 @@ class TabularFit:
             return
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val must be given together")
-        y_val = as_targets(estimator, y_val, "y_val")
-        y_val = _check_y(y_val, multi_output=True, y_numeric=not estimator._of_classes)
+        y_val = self._checked(y_val, "y_val")
         check_consistent_length(X_val, y_val)
         self.T_val = estimator._held_targets(self.targets, y_val)
         if sample_weight_val is not None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minnet.common.callers import level_of_user
+from minnet.common.checks import LARGEST_SIZE
 from minnet.common.types import Array
 from minnet.network import Network
 from minnet.training.callback import Callback, StopTraining
@@ -53,7 +54,8 @@ def epochs_in_time(
         new_trainer(copies).fit(*data, rows=few, held=scored, max_epochs=1)
         seconds = (time.perf_counter() - began) / sum(map(len, few))
     of_epoch = seconds * (n_trained + _SCORED * n_held)
-    return max(1, int(_PLANNED * (end - time.perf_counter()) / of_epoch))
+    n_epochs = _PLANNED * (end - time.perf_counter()) / of_epoch
+    return max(1, int(min(n_epochs, LARGEST_SIZE)))
 
 
 class EndAt(Callback):

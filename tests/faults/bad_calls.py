@@ -144,8 +144,15 @@ def is_nonsense(name, argument, good, hostile):
     if isinstance(good, str):
         numbers = {"7", "0.01", "-2", "frame", "series"} if argument in OR_NUMBERS else set()
         return hostile in NO_NAME - numbers
-    return isinstance(good, np.ndarray) and good.dtype.kind == "f" and hostile in NO_NUMBERS
+    # What is masked in a table is missing there.
+    missing = {"masked array", "one masked"} if name.startswith(TABLES) else set()
+    return (
+        isinstance(good, np.ndarray) and good.dtype.kind == "f" and hostile in NO_NUMBERS - missing
+    )
 
+
+#: What takes tables.
+TABLES = ("TableEncoder", "Tabular", "BaseTabular")
 
 #: Names that may be numbers as well.
 OR_NUMBERS = {"init", "bias_init", "batch_size", "initializer", "spec", "layer", "gain"}

@@ -28,7 +28,7 @@ def _tabular_regressor():
     return TabularRegressor(**SMALL).fit(X, Y)
 
 
-def _arguments(fitted, target, **given):
+def _arguments(fitted, target):
     """A fit with the arguments of the constructor among those that may be replaced."""
 
     def make():
@@ -42,7 +42,13 @@ def _arguments(fitted, target, **given):
             finally:
                 model.set_params(**before)
 
-        known = model.get_params(deep=False) | given
+        numbers = {
+            "dropout": 0.1,
+            "learning_rate_init": 0.04,
+            "weight_decay": 0.02,
+            "time_limit": 9.0,
+        }
+        known = model.get_params(deep=False) | numbers
         return Call(fit, {**known, "X": X.copy(), "y": target.copy()}, model)
 
     return make

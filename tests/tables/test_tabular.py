@@ -9,9 +9,16 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from minnet import (
+    Dense,
+    Dropout,
+    MinNetClassifier,
+    PiecewiseLinear,
+    TableEncoder,
     TabularClassifier,
     TabularRegressor,
 )
+from minnet.ntk import ntk
+from minnet.optimizers import FlatThenCosine
 
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 8, "batch_size": 32, "random_state": 0}
 
@@ -83,6 +90,44 @@ def test_out_of_fold_predictions_are_those_of_the_members_that_have_not_seen_the
         counts[np.abs(np.array(said) - row).max(axis=1).argmin()] += 1
         assert np.abs(np.array(said) - row).max(axis=1).min() < 1e-5
     np.testing.assert_array_equal(counts, 40)
+
+
+def test_a_member_is_what_a_user_can_write():
+    X, values = table()
+    y = classes(values, 3)
+    tab = TabularClassifier(n_members=1, max_iter=8, random_state=0, calibrate=False).fit(X, y)
+    recipe = tab.recipe_
+
+    encoder = TableEncoder(bins=recipe.bins, output="structured")
+    Z = encoder.fit_transform(X)
+    layers = [PiecewiseLinear(encoder.columns_)]
+    for units in recipe.hidden_layer_sizes:
+        layers += [Dense(units, "silu"), Dropout(recipe.dropout)]
+    clf = MinNetClassifier(
+        layers=ntk(layers),
+        init="unit_variance",
+        bias_init="hull",
+        output_layer={
+            "lr_factor": recipe.hidden_layer_sizes[-1] ** -0.5,
+            "bias_lr_factor": 0.1,
+            "decay_factor": 1.0,
+        },
+        alpha=0.0,
+        batch_size=recipe.batch_size,
+        learning_rate=FlatThenCosine(),
+        learning_rate_init=recipe.learning_rate_init,
+        beta_2=0.95,
+        weight_decay=recipe.weight_decay,
+        max_iter=recipe.max_iter,
+        early_stopping=True,
+        keep="best",
+        scoring="refinement",
+        random_state=tab.seeds_[0],
+    )
+    held = np.isfinite(tab.oof_prediction_[:, 0])
+    clf.fit(Z[~held], y[~held], X_val=Z[held], y_val=y[held])
+    np.testing.assert_array_equal(clf.network_.params, tab.networks_[0].params)
+    np.testing.assert_allclose(clf.predict_proba(Z), tab.predict_proba(X), rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
