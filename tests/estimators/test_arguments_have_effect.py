@@ -92,7 +92,6 @@ VALUES = {
     "clip_norm": [(1e-3, {})],
     "clip_value": [(1e-3, {})],
     "scale_targets": [(True, {})],
-    "calibrate": [(True, {})],
     "keep": [("last", {"tol": 10, "n_iter_no_change": 1})],
     "scoring": [("loss", {}), (lambda estimator, X, y, sample_weight=None: 0.5, {})],
 }  # fmt: skip
@@ -100,6 +99,7 @@ VALUES = {
 #: Those that need not change what is fitted, and why.
 OTHERWISE = {
     "verbose": "it prints",
+    "calibrate": "it divides the logits for probabilities; without a validation set it is refused",
     "warm_start": "it is for the next fit",
     "backend": "the backends compute the same numbers; fit_info_ says which one did",
     "n_threads": "the bits are the same for any number, which is a promise",

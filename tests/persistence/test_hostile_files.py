@@ -102,7 +102,7 @@ DESCRIPTIONS = [
         "model.class must be 'Network', 'Trainer', .* got 'os.system'",
     ),
     (("model", "class"), "__import__", "model.class must be .* got '__import__'"),
-    (("model", "class"), "MinNetRegressor", "model.params has the unknown key 'class_weight'"),
+    (("model", "class"), "MinNetRegressor", "model.params has the unknown key 'calibrate'"),
     (("model", "params", "momenta"), 1, "model.params has the unknown key 'momenta'"),
     (("model", "params", "alpha"), -1, "The 'alpha' parameter of MinNetClassifier must be"),
     (("model", "params", "alpha"), {"float": "nan"}, "The 'alpha' parameter"),
