@@ -49,6 +49,8 @@ class Task:
     shuffle : bool
     part : int
         The number of the epoch that it is in.
+    losses_before : ndarray of float64
+        Of the steps of this epoch that are made.
     n_steps, long_step : int, bool
         Steps of an epoch; whether the last of them takes one row more.
     start, n_epochs, stop : int
@@ -78,6 +80,7 @@ class Task:
     ordered: int
     shuffle: bool
     part: int
+    losses_before: Array
     n_steps: int
     long_step: bool
     start: int
@@ -99,7 +102,8 @@ class Task:
         self.scoring = _SCORINGS.index(self.scoring)
         self.began = self.start
         n_epochs = self.n_epochs + (self.stop > 0)
-        self.losses = np.empty(n_epochs * self.n_steps)
+        self.losses = np.zeros(n_epochs * self.n_steps)
+        self.losses[: self.start] = self.losses_before  # an epoch's end looks at all of its losses
         self.scores, self.held_losses = np.full(n_epochs, np.nan), np.full(n_epochs, np.nan)
 
     @property

@@ -181,6 +181,7 @@ class MembersTogether:
             ordered=ordered,
             shuffle=work.shuffle,
             part=member.n_parts,
+            losses_before=np.concatenate([np.empty(0), *member.losses]),
             n_steps=cut.n_steps,
             long_step=long_step,
             start=member.start,

@@ -113,6 +113,21 @@ def test_neither_threads_nor_cuts_change_a_bit(layers, n_threads, seconds, monke
 
 
 @needs_kernels
+def test_cuts_anywhere_change_no_bit(monkeypatch):
+    options = {"optimizer": "adam", "T": Y, "weights": WEIGHTS, "max_epochs": 8, "batch_size": 5}
+    nets = networks("norms")
+    one = together(nets, scoring="loss", **options)
+    rng, parts = np.random.default_rng(0), members.parts
+    monkeypatch.setattr(members, "parts", lambda some, n: parts(some, int(rng.integers(1, 60))))
+    for _ in range(5):
+        others = networks("norms")
+        other = together(others, scoring="loss", **options)
+        assert_same(nets, others)
+        assert one.loss_curves == other.loss_curves
+        assert one.validation_scores_of == other.validation_scores_of
+
+
+@needs_kernels
 def test_many_networks_on_few_threads_and_rows_of_any_kind(monkeypatch):
     monkeypatch.setattr("minnet.backends.members.threads_worth", lambda products: 4)
     rng = np.random.default_rng(0)
