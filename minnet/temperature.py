@@ -149,7 +149,7 @@ def _minimized(curve: _Curve) -> tuple[float, float, float]:
         if slope == 0 or loss <= _NO_LOSS or abs(new - at) <= _STEP:
             break
         at = new
-    return 1 / beta, loss, plain
+    return 1 / beta, float(loss), float(plain)
 
 
 def _curve(Z: Array, T: Array, output: str, sample_weight: Array | None) -> _Curve:

@@ -202,7 +202,7 @@ class MembersTogether:
             start = task.began if epoch == 0 else 0
             member.note_steps(task.losses[epoch * n_steps + start : (epoch + 1) * n_steps])
             member.diverged = task.diverged and epoch == task.done - 1
-            scored = task.scores[epoch], task.held_losses[epoch]
+            scored = float(task.scores[epoch]), float(task.held_losses[epoch])
             member.end_epoch(after[epoch], scored)
         start = task.began if task.done == 0 else 0
         if task.start > start:

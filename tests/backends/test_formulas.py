@@ -264,9 +264,9 @@ def missing_of_layer(cls):
     return missing
 
 
-EXPORTS = [(to_numpy_source, "_add_layer()", "numpy_source")]
+EXPORTS = [(to_numpy_source, "_add_layer()", "numpy_network")]
 if importlib.util.find_spec("onnx"):
-    EXPORTS.append((to_onnx, "_add_logits()", "onnx_operators"))
+    EXPORTS.append((to_onnx, "add_logits()", "onnx_operators"))
 
 
 def exported(export, network):
