@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from minnet.common.checks import as_numbers
+from minnet.common.names import check_name
 from minnet.common.types import Array
 
 __all__ = ["best_temperature"]
@@ -75,9 +77,8 @@ def best_temperature(
     >>> round(8.0 / temperature, 4), round(float(np.log(3)), 4)
     (1.0986, 1.0986)
     """
-    if output not in ("softmax", "logistic"):
-        raise ValueError(f"output must be 'softmax' or 'logistic', got {output!r:.100}")
-    Z = np.asarray(Z, dtype=np.float64)
+    check_name("output", output, ("softmax", "logistic"))
+    Z = as_numbers("Z", Z)
     if Z.ndim != 2 or not Z.size or not np.isfinite(Z).all():
         raise ValueError(f"Z must be finite logits of shape (n_samples, n_outputs), got {Z!r:.100}")
     T = np.asarray(T)
@@ -94,7 +95,7 @@ def best_temperature(
         )
         raise ValueError(f"T must be {wanted}, got {T!r:.100}")
     if sample_weight is not None:
-        sample_weight = np.asarray(sample_weight, dtype=np.float64)
+        sample_weight = as_numbers("sample_weight", sample_weight)
         weighs = sample_weight.shape == Z.shape[:1] and np.isfinite(sample_weight).all()
         if not weighs or sample_weight.min() < 0 or not sample_weight.sum() > 0:
             raise ValueError(
