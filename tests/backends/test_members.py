@@ -1,0 +1,114 @@
+"""The border of compiled members: what does not fit a network is refused before anything is read."""
+
+import numpy as np
+import pytest
+
+from minnet import Adam, BatchNorm, Dense, Network
+from minnet.backends import Hyper, list_backends
+
+if "cython" not in list_backends():
+    pytest.skip("needs the extension", allow_module_level=True)
+
+from minnet.backends.cython import CythonBackend
+from minnet.backends.members import CompiledMembers, Task
+from minnet_ext import _members
+
+N = 21
+X = np.random.default_rng(0).normal(size=(N, 3))
+T = (X[:, 0] > 0).astype(np.int64)
+
+
+def a_task(seed=0, dtype="float64", **given):
+    network = Network([Dense(4), BatchNorm(activation="tanh"), Dense(2)])
+    network.initialize(3, random_state=seed, dtype=dtype)
+    optimizer = Adam()
+    optimizer.prepare(network.params)
+    hyper = Hyper(10, np.full(6, 0.01), optimizer, N, float(N))
+    arguments = {
+        "backend": CythonBackend(network), "hyper": hyper, "X": X.astype(dtype), "T": T, "weights": None,
+        "rows": np.arange(N), "held": np.arange(5), "held_weight": 5.0, "order": np.zeros(N, np.int64),
+        "ordered": -1, "shuffle": True, "part": 0, "losses_before": np.empty(0), "n_steps": 2,
+        "long_step": True, "start": 0, "n_epochs": 2, "stop": 1, "scoring": "loss",
+        "best": (network.params.copy(), network.state.copy()), "best_score": -np.inf,
+    }  # fmt: skip
+    return Task(**arguments | given)
+
+
+def test_what_fits_is_done():
+    tasks = [a_task(seed) for seed in range(3)]
+    CompiledMembers(2).take(tasks)
+    for task in tasks:
+        assert (task.done, task.start, task.status) == (2, 1, 0)
+        assert task.hyper.optimizer.step == 5
+        assert np.isfinite(task.scores[:2]).all()
+        assert task.best_score == task.scores[:2].max()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rows": np.arange(N) + 1},
+        {"rows": -np.arange(N)},
+        {"rows": np.empty(0, np.int64)},
+        {"held": np.array([N])},
+        {"held": np.array([-1])},
+        {"held": None},
+        {"held_weight": 0.0},
+        {"held_weight": np.nan},
+        {"order": np.zeros(N - 1, np.int64)},
+        {"order": None},
+        {"order": np.full(N, N), "ordered": 0},
+        {"n_epochs": 3},
+        {"n_epochs": -1},
+        {"n_epochs": 0, "stop": 0},
+        {"stop": 2},
+        {"stop": -1},
+        {"start": 2, "losses_before": np.zeros(2)},
+        {"long_step": False},
+        {"weights": np.ones(N - 1)},
+        {"T": T[:-1]},
+        {"X": X[:, :2]},
+        {"X": X[:0]},
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_refused(wrong):
+    task = a_task(**wrong)
+    before = task.params.copy()
+    with pytest.raises((ValueError, TypeError)):
+        _members.Members().advance([task], 1, 1)
+    np.testing.assert_array_equal(task.params, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("losses", np.zeros(5)),
+        ("scores", np.zeros(2)),
+        ("held_losses", np.zeros(0)),
+        ("losses", np.zeros(12)[::2]),
+        ("params", np.zeros(8)),
+        ("state", np.zeros(8)),
+        ("best", (np.zeros(8), np.zeros(8))),
+        ("scoring", 3),
+        ("scoring", -1),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(name, value):
+    task = a_task()
+    setattr(task, name, value)
+    with pytest.raises(ValueError, match=r".+"):
+        _members.Members().advance([task], 1, 1)
+
+
+def test_members_must_be_of_their_own():
+    one, other = a_task(), a_task(1)
+    other.params = one.params
+    with pytest.raises(ValueError, match="same parameters"):
+        _members.Members().advance([one, other], 1, 1)
+    with pytest.raises(ValueError, match="two dtypes"):
+        _members.Members().advance([one, a_task(1, "float32")], 1, 1)
+    squared = a_task()
+    squared.loss, squared.scoring, squared.T = (2, 0.0), 2, np.zeros((N, 2))
+    with pytest.raises(ValueError, match="scoring"):
+        _members.Members().advance([squared], 1, 1)
