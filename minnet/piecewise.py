@@ -66,8 +66,9 @@ class PiecewiseLinear(Layer):
     those above it 0, and beyond the edges the outermost go on. So a weighted sum of them is any continuous
     function that is linear between edges.
 
-    It has no parameters. Right below a :class:`minnet.Dense` and first in the network, the compiled steps
-    never make its outputs: a piece costs two additions a unit, however many pieces there are.
+    It has no parameters. First in the network and right below a :class:`minnet.Dense`, it is compiled, in
+    training and in prediction, and its outputs are never made: a column costs two additions a unit, however
+    many pieces it has. Elsewhere the network runs on the "numpy" backend.
 
     Parameters
     ----------

@@ -25,8 +25,10 @@ cdef extern from "program.h" nogil:
 
 # Numbers in the buffers of a step, of which the bytes can be counted in 64 bits.
 cdef double MOST = 1e15
-# Rows of a batch, and encoded numbers of a row, that a piecewise linear layer counts in 32 bits.
+# Rows of a batch, and encoded numbers of a row, that a piecewise linear layer counts in 32 bits; and those
+# of a column, which are numbered in float32.
 cdef int64_t MOST_COUNTED = 2**31 - 1
+cdef int64_t MOST_OF_COLUMN = 2**24 - 2
 
 
 cdef int refuse(str what) except -1:
@@ -141,16 +143,18 @@ cdef class Program:
         for i in range(n_columns):
             column = <const minnet_column *> &self.columns[0] + i
             good = good and column.first == first and column.n_pieces >= 0 and column.n_codes >= 0
-            good = good and max(column.n_pieces, column.n_codes) < MOST_COUNTED
+            good = good and max(column.n_pieces, column.n_codes) <= MOST_OF_COLUMN
             good = good and (column.n_pieces == 0 or column.n_codes == 0)
             first += column.n_codes
             if column.n_codes == 0:
                 good = good and column.number == n_numbers
-                n_numbers += 1
+                good = good and (column.n_numbers == 1 or column.n_numbers == 1 + column.n_pieces)
+                n_numbers += column.n_numbers
                 first += column.n_pieces + 1
-            if column.n_pieces > 0:
-                good = good and column.at == at
-                at += 2 * column.n_pieces
+            else:
+                good = good and column.number == 0 and column.n_numbers == 0
+            good = good and column.at == (at if column.n_pieces > 0 else 0)
+            at += 2 * column.n_pieces
             if not good or first > MOST_COUNTED:
                 refuse(f"columns[{i}]")
         if first != layers[0].n_out or at != (self.pieces.shape[0] - 8) // self.itemsize:

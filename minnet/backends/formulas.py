@@ -62,7 +62,11 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "first", "of its encoded numbers"),
         ("int64_t", "n_pieces n_codes", "one of both, or none: it stays as it is"),
         ("int64_t", "at", "of n_pieces: where the numbers of its pieces are"),
-        ("int64_t", "number", "of no n_codes: which of all such columns it is"),
+        (
+            "int64_t",
+            "number n_numbers",
+            "of no n_codes: those made, 1 or with each piece's, and where",
+        ),
     ),
     "minnet_layer": (
         ("int64_t", "kind activation n_in n_out", ""),

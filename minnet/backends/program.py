@@ -62,6 +62,12 @@ _KINDS: dict[type[Layer], str] = {
     PiecewiseLinear: "piecewise_linear",
 }
 
+# Up to so many, sorting rows by piece costs more than a product with all pieces: see piecewise.h.
+_FEW_PIECES = 3
+
+# Pieces, or codes, are numbered in float32.
+_MOST_OF_COLUMN = 2**24 - 2
+
 #: The code of an activation made by :func:`minnet.activation`.
 USER = formulas.ACTIVATIONS.index("user")
 
@@ -134,6 +140,8 @@ def lower(
                 raise CannotLowerError(
                     f"layers[{i}] is a PiecewiseLinear that is not the first layer right below a Dense"
                 )
+            if max(map(n_encoded, layer.columns)) > _MOST_OF_COLUMN:
+                raise CannotLowerError(f"layers[{i}] makes {_MOST_OF_COLUMN} numbers of a column")
             continue
         activation: Any = layer.activation
         row["needs_Z"] = activation.needs_Z
@@ -167,13 +175,13 @@ def lower_columns(columns: list[Any], dtype: DTypeLike) -> tuple[Array, Array]:
     """Return columns of a piecewise linear layer as an array of ``COLUMN``, and the numbers of the pieces.
 
     The latter are, one column after the other, the lower edges, then the inverses of the widths: 0 where
-    both edges are the same number in the dtype.
+    both edges are the same number in the dtype. Of few pieces all numbers are made, as of no pieces.
 
     Examples
     --------
     >>> columns, pieces = lower_columns([None, 3, np.array([0.0, 2.0, 3.0])], "float64")
     >>> columns.tolist(), pieces
-    ([(0, 0, 0, 0, 0), (1, 0, 3, 0, 0), (4, 2, 0, 0, 1)], array([0. , 2. , 0.5, 1. ]))
+    ([(0, 0, 0, 0, 0, 1), (1, 0, 3, 0, 0, 0), (4, 2, 0, 0, 1, 3)], array([0. , 2. , 0.5, 1. ]))
     """
     table = np.zeros(len(columns), dtype=COLUMN)
     pieces: list[Array] = [np.empty(0)]
@@ -183,12 +191,14 @@ def lower_columns(columns: list[Any], dtype: DTypeLike) -> tuple[Array, Array]:
         if isinstance(column, int):
             row["n_codes"] = column
             continue
-        row["number"], n_numbers = n_numbers, n_numbers + 1
+        row["n_numbers"] = 1
         if column is not None:
             edges, inverse = in_precision(column, dtype)
             pieces += [edges[:-1], inverse]
             row["n_pieces"] = len(inverse)
+            row["n_numbers"] += len(inverse) if len(inverse) <= _FEW_PIECES else 0
             row["at"], at = at, at + 2 * len(inverse)
+        row["number"], n_numbers = n_numbers, n_numbers + row["n_numbers"]
     return table, np.concatenate(pieces).astype(dtype)
 
 

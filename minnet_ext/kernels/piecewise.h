@@ -3,11 +3,11 @@
  *
  * A column x in piece j, at the share u of its width, gives x W[0] + A[j] + u W[1 + j], with W[k]
  * the column's rows of W and A[j] = W[1] + ... + W[j].  The first term is a product like any other,
- * of all columns that are numbers.  For the others the rows of a batch are sorted by piece, column
- * by column, once a step.  Then A[j] grows in registers while W is read once, from the lowest piece
- * up, and meets the rows of its piece: two additions, however many pieces there are.  Going
- * backward, the sums of dZ and of u dZ over the rows of a piece are dA[j] and its part of
- * dW[1 + j]; from the highest piece down,
+ * of all columns that are numbers (and of u of each piece, where they are few).  For the others the
+ * rows of a batch are sorted by piece, column by column, once a step.  Then A[j] grows in registers
+ * while W is read once, from the lowest piece up, and meets the rows of its piece: two additions,
+ * however many pieces there are.  Going backward, the sums of dZ and of u dZ over the rows of a
+ * piece are dA[j] and its part of dW[1 + j]; from the highest piece down,
  *
  *     dW[1 + j] = sum of u dZ + dA[j + 1] + dA[j + 2] + ...
  *
@@ -15,6 +15,13 @@
  * a time, for which Z, or dZ, lies packed in a cache near by.  Threads split output columns, and
  * sums run over the rows of a piece as they lie in the batch, so that the bits do not depend on the
  * number of threads.
+ *
+ * 57 columns of 32 pieces, 256 units, batches of 256, float32, one core of a busy Zen 4, best of
+ * many: 0.06 ms to sort, 0.32 ms forward (of which the activation 0.06, the product of the numbers
+ * 0.07), 0.50 ms backward and update; the update alone takes 0.19 ms of Adam on 481,000 weights.
+ * The dense products of the encoded rows take 2.5 ms and 3.1 ms: 6.4 times as long.  With 2 pieces
+ * a column, where all numbers are made, both take the same; with 4 it is 1.3 times, with batches of
+ * 32 rows 2.2 times, and a step cannot be faster than its update.
  */
 #ifndef MINNET_PIECEWISE_H
 #define MINNET_PIECEWISE_H
@@ -39,6 +46,11 @@ INLINE column_pieces pieces_of(const minnet_layer *layer, const minnet_column *c
     return (column_pieces){numbers, numbers + n, n};
 }
 
+/* Whether the rows of a batch are sorted by what the column becomes. */
+INLINE int is_sorted(const minnet_column *column) {
+    return column->n_codes > 0 || column->n_pieces >= column->n_numbers;
+}
+
 /* In which piece x lies: the last whose lower edge is at most x, or the first. */
 INLINE ptrdiff_t piece_at(const real *edge, ptrdiff_t n, real x) {
     ptrdiff_t at = 0;
@@ -50,6 +62,21 @@ INLINE ptrdiff_t piece_at(const real *edge, ptrdiff_t n, real x) {
     return at;
 }
 
+/* The same for whole vectors of numbers: of not too many edges, all are counted that are at most x.
+ */
+static void pieces_at(const column_pieces *p, ptrdiff_t M, const real *x, real *piece) {
+    for (ptrdiff_t m = 0; m < M && p->n > 8 * LANES; m++)
+        piece[m] = (real)piece_at(p->edge, p->n, x[m]);
+    for (ptrdiff_t m = 0; m < M && p->n <= 8 * LANES; m += LANES) {
+        const vreal v = load(x + m);
+        vreal count = splat(0);
+        for (ptrdiff_t j = 1; j < p->n; j++) {
+            count = count + where(splat(p->edge[j]) <= v, splat(1), splat(0));
+        }
+        store(piece + m, count);
+    }
+}
+
 /* Which code x is, or n where it is none. */
 INLINE ptrdiff_t code_at(ptrdiff_t n, real x) {
     if (!(x >= 0 && x < (real)n)) return n; /* NaN, too */
@@ -57,19 +84,16 @@ INLINE ptrdiff_t code_at(ptrdiff_t n, real x) {
     return (real)code == x && code < n ? code : n;
 }
 
-/* Sorts the rows of a column x[m * ldx] by piece or by code.  `end` has room for one bin more than
- * there are: that of no code, which is not read again.  `bin` is scratch for M numbers. */
+/* Sorts the rows of a column x by piece or by code.  `end` has room for one bin more than there
+ * are: that of no code, which is not read again.  `bin` is scratch for M numbers. */
 static void sort_rows(const minnet_layer *layer, const minnet_column *column, ptrdiff_t M,
-                      const real *x, ptrdiff_t ldx, int32_t *bin, int32_t *end, int32_t *row,
-                      real *u) {
+                      const real *x, real *bin, int32_t *end, int32_t *row, real *u) {
     const column_pieces p = pieces_of(layer, column);
     const ptrdiff_t n_codes = (ptrdiff_t)column->n_codes, n_bins = n_codes > 0 ? n_codes + 1 : p.n;
     memset(end, 0, (size_t)n_bins * sizeof *end);
-    for (ptrdiff_t m = 0; m < M; m++) {
-        bin[m] = (int32_t)(n_codes > 0 ? code_at(n_codes, x[m * ldx])
-                                       : piece_at(p.edge, p.n, x[m * ldx]));
-        end[bin[m]]++;
-    }
+    for (ptrdiff_t m = 0; m < M && n_codes > 0; m++) bin[m] = (real)code_at(n_codes, x[m]);
+    if (n_codes == 0) pieces_at(&p, M, x, bin);
+    for (ptrdiff_t m = 0; m < M; m++) end[(ptrdiff_t)bin[m]]++;
     int32_t begin = 0;
     for (ptrdiff_t j = 0; j < n_bins; j++) {
         const int32_t count = end[j];
@@ -77,10 +101,38 @@ static void sort_rows(const minnet_layer *layer, const minnet_column *column, pt
         begin += count;
     }
     for (ptrdiff_t m = 0; m < M; m++) {
-        const ptrdiff_t j = bin[m], at = end[j]++;
+        const ptrdiff_t j = (ptrdiff_t)bin[m], at = end[j]++;
         row[at] = (int32_t)m;
-        if (n_codes == 0) u[at] = (x[m * ldx] - p.edge[j]) * p.inverse[j];
+        if (n_codes == 0) u[at] = (x[m] - p.edge[j]) * p.inverse[j];
     }
+}
+
+/* u of all pieces for a column of few, each in a row of `ld` numbers. */
+static void encode_few(const minnet_layer *layer, const minnet_column *column, ptrdiff_t M,
+                       const real *x, real *to, ptrdiff_t ld) {
+    const column_pieces p = pieces_of(layer, column);
+    for (ptrdiff_t j = 0; j < p.n; j++, to += ld) {
+        for (ptrdiff_t m = 0; m < M; m++) {
+            real u = (x[m] - p.edge[j]) * p.inverse[j];
+            if (j > 0 && u < 0) u = 0;
+            if (j < p.n - 1 && u > 1) u = 1;
+            to[m] = u;
+        }
+    }
+}
+
+/* Where the next row of W is that a number is multiplied with: `column` and `row` walk through all
+ * of them. */
+typedef struct {
+    ptrdiff_t column, row;
+} number_place;
+
+INLINE ptrdiff_t next_number(const minnet_layer *layer, number_place *at) {
+    while (at->row == (ptrdiff_t)column_at(layer, at->column)->n_numbers) {
+        at->column++;
+        at->row = 0;
+    }
+    return (ptrdiff_t)column_at(layer, at->column)->first + at->row++;
 }
 
 /* What a panel of output columns is computed from: `vectors` of them, the last with `part` lanes.
@@ -138,26 +190,24 @@ INLINE void codes_forward(const int vectors, int part, const piecewise_panel *p,
 
 /* The columns that are numbers, times W[0] of each: a product, with these rows of W packed. */
 INLINE void numbers_forward(const int vectors, int part, const piecewise_panel *p, const real *W) {
-    const ptrdiff_t n_columns = (ptrdiff_t)p->layer->n_in, ld = p->sorted->ld_numbers;
+    const ptrdiff_t K = p->sorted->n_numbers, ld = p->sorted->ld;
     for (int v = 0; v < vectors; v += 2) {
         const int two = v + 1 < vectors;
-        for (ptrdiff_t c = 0, k = 0; k < p->sorted->n_numbers;) {
-            ptrdiff_t depth = 0;
-            for (; c < n_columns && depth < BLOCK_K; c++) {
-                const minnet_column *column = column_at(p->layer, c);
-                if (column->n_codes) continue;
-                const real *w = W + (ptrdiff_t)column->first * p->N + v * LANES;
-                real *to = p->panel + depth++ * NR;
+        number_place place = {0, 0};
+        for (ptrdiff_t k = 0; k < K; k += BLOCK_K) {
+            const ptrdiff_t depth = K - k < BLOCK_K ? K - k : BLOCK_K;
+            for (ptrdiff_t i = 0; i < depth; i++) {
+                const real *w = W + next_number(p->layer, &place) * p->N + v * LANES;
+                real *to = p->panel + i * NR;
                 store(to, load_vector(w, v, vectors, part));
                 if (two) store(to + LANES, load_vector(w + LANES, v + 1, vectors, part));
             }
             for (ptrdiff_t m = 0; m < p->M; m += MR) {
                 const int rows = p->M - m < MR ? (int)(p->M - m) : MR;
-                tile(rows, two ? NR : LANES, depth, p->sorted->numbers + m * ld + k, ld, 1,
+                tile(rows, two ? NR : LANES, depth, p->sorted->numbers + k * ld + m, 1, ld,
                      p->panel, NR, 0, p->block + m * vectors * LANES + v * LANES, vectors * LANES,
                      TILE_UPDATE, 1, 1);
             }
-            k += depth;
         }
     }
 }
@@ -168,8 +218,8 @@ INLINE void panel_forward(const int vectors, int part, const piecewise_panel *p,
     for (ptrdiff_t c = 0; c < (ptrdiff_t)p->layer->n_in; c++) {
         const minnet_column *column = column_at(p->layer, c);
         const real *w = W + (ptrdiff_t)column->first * p->N;
-        if (column->n_pieces) pieces_forward(vectors, part, p, column, c, w);
-        else if (column->n_codes) codes_forward(vectors, part, p, column, c, w);
+        if (column->n_codes) codes_forward(vectors, part, p, column, c, w);
+        else if (is_sorted(column)) pieces_forward(vectors, part, p, column, c, w);
     }
     if (p->sorted->n_numbers) numbers_forward(vectors, part, p, W);
 }
@@ -249,22 +299,19 @@ INLINE void codes_backward(const int vectors, const piecewise_panel *p, const mi
 }
 
 INLINE void numbers_backward(const int vectors, const piecewise_panel *p, const panel_weights *w) {
-    const ptrdiff_t n_columns = (ptrdiff_t)p->layer->n_in, ld = p->sorted->ld_numbers;
+    const ptrdiff_t K = p->sorted->n_numbers, ld = p->sorted->ld;
+    number_place place = {0, 0};
     real g[PIECEWISE_VECTORS * LANES * MR];
-    for (ptrdiff_t c = 0, k = 0; k < p->sorted->n_numbers;) {
-        ptrdiff_t at[MR];
-        int rows = 0;
-        for (; c < n_columns && rows < MR; c++) {
-            const minnet_column *column = column_at(p->layer, c);
-            if (!column->n_codes) at[rows++] = (ptrdiff_t)column->first * p->N;
-        }
+    for (ptrdiff_t k = 0; k < K; k += MR) {
+        const int rows = K - k < MR ? (int)(K - k) : MR;
         for (int v = 0; v < vectors; v += 2) {
-            tile(rows, v + 1 < vectors ? NR : LANES, p->M, p->sorted->numbers + k, 1, ld,
+            tile(rows, v + 1 < vectors ? NR : LANES, p->M, p->sorted->numbers + k * ld, ld, 1,
                  p->block + v * LANES, vectors * LANES, 0, g + v * LANES, vectors * LANES,
                  TILE_STORE, 0, 0);
         }
-        for (int i = 0; i < rows; i++) step_of_row(w, at[i], g + i * vectors * LANES);
-        k += rows;
+        for (int i = 0; i < rows; i++) {
+            step_of_row(w, next_number(p->layer, &place) * p->N, g + i * vectors * LANES);
+        }
     }
 }
 
@@ -272,8 +319,8 @@ INLINE void numbers_backward(const int vectors, const piecewise_panel *p, const 
 INLINE void panel_backward(const int vectors, const piecewise_panel *p, const panel_weights *w) {
     for (ptrdiff_t c = 0; c < (ptrdiff_t)p->layer->n_in; c++) {
         const minnet_column *column = column_at(p->layer, c);
-        if (column->n_pieces) pieces_backward(vectors, p, column, c, w);
-        else if (column->n_codes) codes_backward(vectors, p, column, c, w);
+        if (column->n_codes) codes_backward(vectors, p, column, c, w);
+        else if (is_sorted(column)) pieces_backward(vectors, p, column, c, w);
     }
     if (p->sorted->n_numbers) numbers_backward(vectors, p, w);
 }

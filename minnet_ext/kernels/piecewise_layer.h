@@ -18,14 +18,15 @@ static void piecewise_layer_forward(step_context *c) {
     share((ptrdiff_t)layer->n_in, 1, c->t, c->T, &begin, &end);
     for (ptrdiff_t i = begin; i < end; i++) {
         const minnet_column *column = column_at(layer, i);
-        if (column->n_pieces || column->n_codes) {
-            sort_rows(layer, column, c->M, in->Y + i, in->ld, (int32_t *)c->scratch,
-                      sorted->end + column->first + i, sorted->row + i * sorted->ld,
-                      sorted->u + i * sorted->ld);
+        real *bin = c->scratch, *x = bin + padded(c->M); /* of codes it is not read again */
+        if (!column->n_codes) x = sorted->numbers + (ptrdiff_t)column->number * sorted->ld;
+        for (ptrdiff_t m = 0; m < c->M; m++) x[m] = in->Y[m * in->ld + i];
+        if (is_sorted(column)) {
+            sort_rows(layer, column, c->M, x, bin, sorted->end + column->first + i,
+                      sorted->row + i * sorted->ld, sorted->u + i * sorted->ld);
+        } else {
+            encode_few(layer, column, c->M, x, x + sorted->ld, sorted->ld);
         }
-        if (column->n_codes) continue;
-        real *to = sorted->numbers + column->number;
-        for (ptrdiff_t m = 0; m < c->M; m++) to[m * sorted->ld_numbers] = in->Y[m * in->ld + i];
     }
 }
 

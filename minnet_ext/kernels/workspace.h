@@ -39,10 +39,10 @@ typedef struct {
 /* The rows of a batch by piece (piecewise.h): those of column i, in piece or code j, are `row` at
  * i * ld from end[first + i + j - 1] (0 for j = 0) to end[first + i + j]. */
 typedef struct {
-    ptrdiff_t ld, ld_numbers, n_numbers;
+    ptrdiff_t ld, n_numbers;
     int32_t *end, *row;
     real *u;       /* how far in its piece each of them is, in the same order */
-    real *numbers; /* the columns that are numbers, row by row */
+    real *numbers; /* the columns that are numbers, one after the other, and few pieces' */
 } sorted_rows;
 
 typedef struct {
@@ -179,13 +179,12 @@ static void lay_out_sorted(sorted_rows *sorted, arena *a, const minnet_network *
     const minnet_column *columns = (const minnet_column *)(intptr_t)layer->columns;
     const ptrdiff_t n = (ptrdiff_t)layer->n_in;
     sorted->n_numbers = 0;
-    for (ptrdiff_t i = 0; i < n; i++) sorted->n_numbers += columns[i].n_codes == 0;
+    for (ptrdiff_t i = 0; i < n; i++) sorted->n_numbers += (ptrdiff_t)columns[i].n_numbers;
     sorted->ld = padded(batch);
-    sorted->ld_numbers = padded(sorted->n_numbers);
     sorted->end = TAKE((ptrdiff_t)layer->n_out + n, int32_t);
     sorted->row = TAKE(n * sorted->ld, int32_t);
     sorted->u = TAKE(n * sorted->ld, real);
-    sorted->numbers = TAKE(batch * sorted->ld_numbers, real);
+    sorted->numbers = TAKE(sorted->n_numbers * sorted->ld, real);
 }
 
 /* Numbers of scratch memory that a thread takes for the products of a batch. */

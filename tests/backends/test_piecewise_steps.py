@@ -12,7 +12,14 @@ from minnet.backends import list_backends, make_backend, program
 if "cython" not in list_backends():
     pytest.skip("no extension here", allow_module_level=True)
 
-KINDS = {"none": None, "codes": 4, "line": [-0.5, 1.0], "pieces": np.linspace(-2, 2, 34)}
+KINDS = {
+    "none": None,
+    "codes": 4,
+    "line": [-0.5, 1.0],
+    "few": [-0.5, 0.0, 0.7, 1.0],
+    "pieces": np.linspace(-2, 2, 34),
+    "many": np.linspace(-2, 2, 152),
+}
 
 
 def case(**given):
@@ -25,7 +32,7 @@ def case(**given):
 
 def mixed(n):
     """Return n columns of all kinds."""
-    return [list(KINDS.values())[i % 4] for i in range(n)]
+    return [list(KINDS.values())[i % len(KINDS)] for i in range(n)]
 
 
 def layers_on(columns, units=9):
@@ -160,6 +167,13 @@ def test_elsewhere_it_runs_on_numpy_and_says_so_once(layers, caplog):
     assert len([r for r in caplog.records if "numpy backend" in r.getMessage()]) == 1
 
 
+def test_more_numbers_of_a_column_than_can_be_counted_run_on_numpy(monkeypatch):
+    monkeypatch.setattr(program, "_MOST_OF_COLUMN", 3)
+    for columns, name in (([3, None], "cython"), ([None, 4], "numpy")):
+        net = Network(layers_on(columns)).initialize(2, random_state=0)
+        assert make_backend("cython", net).name_in_use == name
+
+
 def test_other_columns_are_noticed():
     net = Network(layers_on([[0.0, 1.0, 2.0], 2])).initialize(2, random_state=0)
     X = np.array([[0.3, 1.0], [1.7, 0.0]])
@@ -200,7 +214,7 @@ MISFIT = r"its table|columns\[|pieces"
 
 
 def lowered():
-    columns = [[0.0, 1.0, 2.0], None, 3, [0.0, 1.0], None]
+    columns = [np.arange(7.0), None, 3, [0.0, 1.0], None]
     net = Network(layers_on(columns)).initialize(5, random_state=0)
     table, _ = program.lower(net)
     return net, table, *program.lower_columns(net.layers[0].columns, net.dtype)
@@ -221,10 +235,8 @@ def test_wrong_columns_are_refused(field, value):
     for i in range(len(columns)):
         wrong = columns.copy()
         wrong[field][i] = value
-        unread = (columns["n_pieces"][i] == 0, "at"), (columns["n_codes"][i] > 0, "number")
-        one_code = (field, value, i) == ("n_codes", 1, 4)
-        if wrong[i] == columns[i] or (True, field) in unread or one_code:
-            continue  # as good as the right ones: one code is one number
+        if wrong[i] == columns[i]:
+            continue
         with pytest.raises(ValueError, match=MISFIT):
             made(net, table, wrong, pieces)
 
