@@ -67,8 +67,8 @@ class PiecewiseLinear(Layer):
     function that is linear between edges.
 
     It has no parameters. First in the network and right below a :class:`minnet.Dense`, it is compiled, in
-    training and in prediction, and its outputs are never made: a column costs two additions a unit, however
-    many pieces it has. Elsewhere the network runs on the "numpy" backend.
+    training and in prediction, and its outputs are never made: a column costs two additions a unit,
+    however many pieces it has. Elsewhere the network runs on the "numpy" backend.
 
     Parameters
     ----------
