@@ -39,8 +39,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     calibrate : bool, default=True
         Whether logits are divided by a temperature before probabilities are averaged. The one at which
         the members' predictions for rows that they were not trained on have the least log loss makes each
-        of them as sure as it should be; since their mean is less sure, it is the square root of it that
-        is taken where there are several.
+        of them as sure as it should be; since their mean is less sure, it is its power
+        0.7 that is taken where there are several.
 
     Attributes
     ----------

@@ -33,6 +33,12 @@ _FEWEST_ROWS = 10
 #: That no member has seen: so many tell whether pieces are better.
 _ENOUGH_ROWS = 1500
 
+#: By so many numbers as they are must be better than pieces, or it may be chance.
+_STANDARD_ERRORS = 2.0
+
+#: Exponent of the members' temperature in that of their mean, which is less sure than each of them.
+_OF_MEAN = 0.7
+
 
 def inputs_of(encoder: TableEncoder, X: Any) -> Array:
     """Return what networks get of a table: zeros where none of its columns says anything."""
@@ -218,7 +224,8 @@ class TabularFit:
         n_tried = min(n_members, 1 + int(np.searchsorted(n_held, _ENOUGH_ROWS)))
         plain_encoder, plain = self._members(None, n_tried)
         plain.train([])
-        if not plain.score(n_tried) > members.score(n_tried):
+        gains = members.unseen_losses(n_tried) - plain.unseen_losses(n_tried)
+        if not gains.mean() > _STANDARD_ERRORS * gains.std() / math.sqrt(len(gains)):
             return encoder, members
         if n_tried < n_members:
             plain_encoder, plain = self._members(None, n_members)
@@ -273,8 +280,7 @@ class TabularFit:
             rows = np.concatenate(held)
             of_rows = None if weights is None else weights[rows]
             best, _ = best_temperature(np.concatenate(logits), T[rows], loss.output, of_rows)
-            # A mean of several is less sure than each of them.
-            temperature = best if len(networks) == 1 else math.sqrt(best)
+            temperature = best if len(networks) == 1 else best**_OF_MEAN
         found = {"temperature_": float(temperature)}
         if len(Z) > n_rows:  # a validation set of the user's: no fold was left out
             return found

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minnet.common.types import Array, Estimator
+from minnet.estimators.fitted import BackendCache
 from minnet.layers import Dense, Dropout, Layer
 from minnet.network import Network
 from minnet.ntk import ntk
@@ -16,6 +17,7 @@ from minnet.piecewise import PiecewiseLinear
 from minnet.schedules import FlatThenCosine
 from minnet.tables.pace import EndAt, epochs_in_time
 from minnet.tables.rules import Recipe
+from minnet.temperature import best_temperature
 from minnet.training import EnsembleTrainer
 from minnet.training.callback import Callback
 
@@ -120,12 +122,25 @@ class Members:
         """Return whether no callback and no Ctrl-C has ended the training."""
         return self.trainer.n_epochs == self.recipe.max_iter
 
-    def score(self, n_members: int) -> float:
-        """Return the mean score of the first members, each row that they have not seen counting alike."""
+    def unseen_losses(self, n_members: int) -> Array:
+        """Return the loss of each row that the first members have not seen.
+
+        Of classes it is that at the temperature that is best for all of them.
+        """
         assert self.held is not None
-        at = (self.trainer.best_epoch or self.trainer.n_epochs) - 1
-        scores = [self.trainer.validation_scores_of[i][at] for i in range(n_members)]
-        return float(np.average(scores, weights=[len(self.held[i]) for i in range(n_members)]))
+        (X, T, weights), held, losses = self.data, self.held[:n_members], []
+        estimator, rows = self.estimator, np.concatenate(held)
+        for network, part in zip(self.networks, held, strict=False):
+            backend = BackendCache().get(estimator.backend, network, estimator.n_threads)
+            losses.append(backend.forward(X[part]).astype(np.float64))
+        Z, loss = np.concatenate(losses), self.networks[0].loss_
+        if estimator._of_classes:
+            of_rows = None if weights is None else weights[rows]
+            Z /= best_temperature(Z, T[rows], loss.output, of_rows)[0]
+        of_each = loss.value(Z, T[rows])
+        if weights is not None:
+            of_each = of_each * weights[rows]
+        return np.bincount(rows, of_each)[np.unique(rows)]
 
     def _network(self, rows: Array, seed: int) -> Network:
         """Return a network as its training begins."""

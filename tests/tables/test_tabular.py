@@ -127,7 +127,7 @@ def test_a_member_is_what_a_user_can_write():
     held = np.isfinite(tab.oof_prediction_[:, 0])
     clf.fit(Z[~held], y[~held], X_val=Z[held], y_val=y[held])
     np.testing.assert_array_equal(clf.network_.params, tab.networks_[0].params)
-    np.testing.assert_allclose(clf.predict_proba(Z), tab.predict_proba(X), rtol=1e-6)
+    np.testing.assert_allclose(clf.predict_proba(Z), tab.predict_proba(X), rtol=1e-5)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -222,3 +222,14 @@ def test_callbacks_are_called_each_epoch():
     seen = []
     TabularRegressor(**SMALL).set_callbacks(lambda t: seen.append(t.n_epochs)).fit(X, values)
     assert seen == list(range(1, 9))
+
+
+@pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
+@pytest.mark.parametrize("says", ["nothing", "a line"])
+def test_numbers_stay_as_they_are_where_that_is_better_by_more_than_chance(estimator, says):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 12))
+    values = X.sum(axis=1) if says == "a line" else rng.normal(size=300)
+    y = values if estimator is TabularRegressor else values > 0
+    fitted = estimator(hidden_layer_sizes=(16,), random_state=0, n_threads=1).fit(X, y)
+    assert fitted.recipe_.bins == (None if says == "a line" else 32)
