@@ -19,7 +19,8 @@ ORDER = {
     "estimators": ["init_in_grid_search", "explaining", "your_own_activation"],
     "research": [
         "lab_displays", "quarter_circle", "deep_rectifiers", "learning_time_by_depth", "edge_of_chaos",
-        "edge_of_stability", "residual_networks", "mup_transfer", "units_by_data", "sweep", "shapeset",
+        "edge_of_stability", "residual_networks", "mup_transfer", "rates_by_fan_in", "units_by_data",
+        "sweep", "shapeset",
     ],
 }  # fmt: skip
 
