@@ -16,6 +16,7 @@ from minnet.export.description import Description, describe_model
 from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
 from minnet.export.onnx_tables import (
     ML,
+    ML_OPSET,
     ColumnsInput,
     MatrixInput,
     add_table_classifier,
@@ -29,9 +30,6 @@ __all__ = ["OPSETS", "to_onnx"]
 
 #: Versions of ONNX's operators that an export can be written in: from, and by default.
 OPSETS = (13, 17)
-
-#: Of the operators for machine learning: the first version whose LabelEncoder knows float64.
-_ML_OPSET = 4
 
 #: Names of outputs, which no input has.
 _OUTPUTS = ("label", "probabilities", "variable")
@@ -242,7 +240,7 @@ class _Graph(Operators):
             doc_string=description.title,
         )
         opsets = [helper.make_opsetid("", opset)]
-        opsets += [helper.make_opsetid(ML, _ML_OPSET)] if ML in self.domains else []
+        opsets += [helper.make_opsetid(ML, ML_OPSET)] if ML in self.domains else []
         model = helper.make_model(
             graph,
             opset_imports=opsets,

@@ -22,8 +22,8 @@ from minnet.layers import LayerNorm
 from minnet.piecewise import PiecewiseLinear, n_encoded
 
 __all__ = [
-    "Operators", "add_classifier", "add_labels", "add_logits", "add_of_one_class", "add_predictions",
-    "apply_link", "gather", "onnx_classes", "shape_of_column",
+    "Operators", "Value", "add_classifier", "add_labels", "add_logits", "add_of_one_class",
+    "add_predictions", "apply_link", "gather", "onnx_classes", "shape_of_column",
 ]  # fmt: skip
 
 #: The name of a value in the graph, or numbers.

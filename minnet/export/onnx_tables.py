@@ -11,6 +11,7 @@ import numpy as np
 from minnet.common.types import Array, DTypeLike
 from minnet.export.onnx_operators import (
     Operators,
+    Value,
     add_labels,
     add_logits,
     add_of_one_class,
@@ -22,15 +23,15 @@ from minnet.export.table_description import TableDescription, category_outputs
 from minnet.tables.columns import _FAR, Category
 
 __all__ = [
-    "ML", "ColumnsInput", "MatrixInput", "TableInput", "add_table_classifier", "add_table_numbers",
-    "is_of_numbers",
+    "ML", "ML_OPSET", "ColumnsInput", "MatrixInput", "TableInput", "add_table_classifier",
+    "add_table_numbers", "is_of_numbers",
 ]  # fmt: skip
 
 #: Texts that stand for a missing one where they are no categories: what Python and pandas show of one.
 MISSING_TEXTS = ("", "nan", "None", "<NA>", "NaT")
 
-#: Where LabelEncoder is; from version 4 on it knows float64.
-ML = "ai.onnx.ml"
+#: Where LabelEncoder is, and the first version in which it is what it is today.
+ML, ML_OPSET = "ai.onnx.ml", 2
 
 
 class TableInput(ABC):
@@ -172,20 +173,16 @@ def _add_category(op: Operators, category: Category, table: TableInput, i: int, 
             default_int64=unknown,
         )
         return op.cast(codes, op.dtype)
-    from onnx.numpy_helper import from_array
-
     numbers = _numbers_of(category.values, table.dtype(i), column)
-    X = table.numbers([i])
-    codes = op.node(
-        "LabelEncoder",
-        [X],
-        domain=ML,
-        keys_tensor=from_array(numbers),
-        values_tensor=from_array(np.array(known, dtype=np.float64)),
-        default_tensor=from_array(np.array([unknown], dtype=np.float64)),
-    )
-    wide = op.of(np.float64)
-    return op.cast(wide("Where", wide.node("IsNaN", [X]), float(missing), codes), op.dtype)
+    X, wide = table.numbers([i]), op.of(np.float64)
+    found: Value = float(unknown)  # which rare ones are too
+    listed = np.array(known) != unknown
+    if listed.any():
+        # Not LabelEncoder, which knows float64 only from a version on that skl2onnx does not know.
+        equal = wide.cast(wide("Equal", X, numbers[listed][np.newaxis]), np.float64)
+        steps = (np.array(known)[listed] - unknown)[:, np.newaxis]
+        found = wide("Add", wide("MatMul", equal, steps), unknown)
+    return op.cast(wide("Where", wide.node("IsNaN", [X]), float(missing), found), op.dtype)
 
 
 def _texts_of(values: list[Any], column: str) -> list[str]:

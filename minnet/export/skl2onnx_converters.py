@@ -7,18 +7,35 @@ import numpy as np
 from minnet.estimators import MinNetClassifier, MinNetRegressor, MinNetTransformer
 from minnet.export.description import describe_model
 from minnet.export.onnx_model import OPSETS
-from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
+from minnet.export.onnx_operators import (
+    Operators,
+    add_classifier,
+    add_predictions,
+    gather,
+    onnx_classes,
+)
+from minnet.export.onnx_tables import (
+    ML_OPSET,
+    ColumnsInput,
+    add_table_classifier,
+    add_table_numbers,
+    is_of_numbers,
+)
+from minnet.export.table_description import describe_table
+from minnet.tables import TableEncoder, TabularClassifier, TabularRegressor
+from minnet.tables.columns import Category
 
 __all__ = ["register_skl2onnx"]
 
 
 def register_skl2onnx() -> None:
-    """Tell skl2onnx how minnet's classifier, regressor and transformer are exported.
+    """Tell skl2onnx how minnet's estimators and transformers are exported.
 
     After it ``skl2onnx.to_onnx`` and ``convert_sklearn`` take pipelines and other meta-estimators with
     them; calling it again changes nothing. The classifier has skl2onnx's options ``zipmap``, ``nocl`` and
     ``output_class_labels``. What they compute in is the type of what comes in, as with skl2onnx's own
-    converters: float64 for ``DoubleTensorType``, otherwise float32.
+    converters: float64 for ``DoubleTensorType``, otherwise float32. Models of tables take what comes in
+    column by column, in any number of inputs.
 
     Raises
     ------
@@ -36,31 +53,36 @@ def register_skl2onnx() -> None:
         raise ImportError(
             "register_skl2onnx needs skl2onnx: pip install 'minnet-learn[onnx]' skl2onnx"
         ) from error
-    skl2onnx.update_registered_converter(
-        MinNetClassifier,
-        "MinNetClassifier",
-        _classifier_shapes,
-        _convert_classifier,
-        options={
-            "zipmap": [True, False, "columns"],
-            "nocl": [True, False],
-            "output_class_labels": [False, True],
-        },
-    )
-    skl2onnx.update_registered_converter(
-        MinNetRegressor, "MinNetRegressor", _numbers_shapes, _convert_numbers
-    )
-    skl2onnx.update_registered_converter(
-        MinNetTransformer, "MinNetTransformer", _numbers_shapes, _convert_numbers
-    )
+    for cls, convert in (
+        (MinNetClassifier, _convert_classifier),
+        (TabularClassifier, _convert_table_classifier),
+    ):
+        skl2onnx.update_registered_converter(
+            cls,
+            cls.__name__,
+            _classifier_shapes,
+            convert,
+            options={
+                "zipmap": [True, False, "columns"],
+                "nocl": [True, False],
+                "output_class_labels": [False, True],
+            },
+        )
+    for other, convert in (
+        (MinNetRegressor, _convert_numbers),
+        (MinNetTransformer, _convert_numbers),
+        (TabularRegressor, _convert_table_numbers),
+        (TableEncoder, _convert_table_numbers),
+    ):
+        skl2onnx.update_registered_converter(other, other.__name__, _numbers_shapes, convert)
 
 
 def _tensor_type(operator):
     """Return the class of what comes in, float32 for whole numbers and bool."""
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
-    given = operator.inputs[0].type
-    return DoubleTensorType if isinstance(given, DoubleTensorType) else FloatTensorType
+    wide = any(isinstance(given.type, DoubleTensorType) for given in operator.inputs)
+    return DoubleTensorType if wide else FloatTensorType
 
 
 def _dtype(operator):
@@ -95,8 +117,12 @@ def _classifier_shapes(operator):
 def _numbers_shapes(operator):
     n_samples = operator.inputs[0].get_first_dimension()
     model = operator.raw_operator
-    transforms = isinstance(model, MinNetTransformer)
-    n_outputs = model._n_features_out if transforms else model.n_outputs_
+    if isinstance(model, TableEncoder):
+        n_outputs = describe_table(model).n_outputs
+    elif isinstance(model, MinNetTransformer):
+        n_outputs = model._n_features_out
+    else:
+        n_outputs = model.n_outputs_
     operator.outputs[0].set_type(_tensor_type(operator)([n_samples, n_outputs]))
 
 
@@ -112,6 +138,47 @@ def _convert_numbers(scope, operator, container):
     description = describe_model(operator.raw_operator, _dtype(operator))
     graph = _Graph(scope, container, description.dtype)
     graph.output([add_predictions(graph, description, graph.input(operator))], operator)
+
+
+def _convert_table_classifier(scope, operator, container):
+    description = describe_table(operator.raw_operator, _dtype(operator))
+    graph = _Graph(scope, container, description.dtype)
+    classes = _classes(scope, operator.raw_operator)
+    table = _table_input(graph, operator, description)
+    graph.output(add_table_classifier(graph, description, table, classes), operator)
+
+
+def _convert_table_numbers(scope, operator, container):
+    description = describe_table(operator.raw_operator, _dtype(operator))
+    graph = _Graph(scope, container, description.dtype)
+    table = _table_input(graph, operator, description)
+    graph.output([add_table_numbers(graph, description, table)], operator)
+
+
+def _table_input(graph, operator, description):
+    """Return the columns of what comes in, each input cut into its columns."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+
+    columns = []
+    for given in operator.inputs:
+        width, name = given.type.shape[1], given.full_name
+        dtype = np.dtype(np.float32 if isinstance(given.type, FloatTensorType) else np.float64)
+        dtype = np.dtype(object) if isinstance(given.type, StringTensorType) else dtype
+        cut = [name] if width == 1 else [gather(graph, name, np.array([k])) for k in range(width)]
+        columns += [(each, dtype) for each in cut]
+    if len(columns) != description.n_features:
+        raise ValueError(
+            f"the inputs must have {description.n_features} columns together, got {len(columns)}"
+        )
+    for i, encoding in enumerate(description.encoder.encodings_):
+        of_texts = isinstance(encoding, Category) and not is_of_numbers(encoding)
+        if of_texts != (columns[i][1].kind == "O"):
+            wanted = StringTensorType if of_texts else DoubleTensorType
+            raise TypeError(
+                f"{description.column(i)} must come in as {wanted.__name__} or of that kind, got "
+                f"{'numbers' if of_texts else 'texts'}"
+            )
+    return ColumnsInput(graph, columns)
 
 
 class _Graph(Operators):
@@ -145,4 +212,6 @@ class _Graph(Operators):
 
     def _add(self, operator, inputs, result, **attributes):
         name = self.scope.get_unique_operator_name(f"minnet_{operator}")
+        if "domain" in attributes:
+            attributes |= {"op_domain": attributes.pop("domain"), "op_version": ML_OPSET}
         self.container.add_node(operator, inputs, [result], name=name, **attributes)
