@@ -147,7 +147,7 @@ def _restore_fitted(cls: type[Any], record: Record, decoder: Decoder) -> dict[st
     if issubclass(cls, TabularClassifier):
         labels = restore_labels(record.record("labels"), networks[0], decoder)
         fitted |= labels.attributes()
-        width = 2 if labels.kind == "binary" else len(labels.classes)
+        width = len(labels.classes)
     else:
         fitted |= _restore_target(record.where, n_outputs, decoder)
         width = n_outputs

@@ -229,9 +229,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     ) -> dict[str, Any]:
         labels, P, T = fitted["_labels"], outputs[known], T[known]
         y, said = (T, P.argmax(axis=1)) if T.ndim == 1 else (T > 0.5, P > 0.5)
-        binary = labels.kind == "binary"
+        if labels.kind == "binary" and len(labels.classes) == 1:
+            outputs = np.where(np.isnan(outputs), np.nan, 1.0)
+        elif labels.kind == "binary":
+            outputs = np.hstack([1 - outputs, outputs])
         return {
-            "oof_prediction_": np.hstack([1 - outputs, outputs]) if binary else outputs,
+            "oof_prediction_": outputs,
             "oof_score_": float(accuracy_score(y, said, sample_weight=weights)),
             "oof_log_loss_": _log_loss(P, T, weights),
         }

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_y, _num_samples, check_consistent_length
 
@@ -43,7 +44,8 @@ _OF_MEAN = 0.7
 def inputs_of(encoder: TableEncoder, X: Any) -> Array:
     """Return what networks get of a table: zeros where none of its columns says anything."""
     if encoder.columns_:
-        return encoder.transform(X)
+        with config_context(transform_output="default"):  # networks take no frames
+            return encoder.transform(X)
     validate_data(encoder, X, reset=False, skip_check_array=True)
     return np.zeros((_num_samples(X), 1), np.float32)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.inspection import partial_dependence, permutation_importance
 from sklearn.metrics import accuracy_score, log_loss, r2_score
@@ -178,6 +179,20 @@ def test_rare_classes_and_few_rows():
     np.testing.assert_allclose(constant.predict([[2.0, 3.0]]), 14.5, atol=1)
     with pytest.raises(ValueError, match="X has 3 features, but TabularRegressor is expecting 2"):
         constant.predict([[2.0, 3.0, 4.0]])
+
+
+def test_out_of_fold_predictions_of_a_single_class_are_those_of_predict_proba():
+    X, _ = table()
+    model = TabularClassifier(**SMALL, n_members=2).fit(X, np.zeros(len(X)))
+    np.testing.assert_array_equal(model.oof_prediction_, model.predict_proba(X))
+
+
+def test_frames_of_transformers_everywhere_change_nothing():
+    X, _ = table()
+    model = TabularClassifier(**SMALL, n_members=2).fit(X, np.arange(len(X)) % 2)
+    with config_context(transform_output="pandas"):
+        same = clone(model).fit(X, np.arange(len(X)) % 2)
+        np.testing.assert_array_equal(same.predict_proba(X), model.predict_proba(X))
 
 
 def test_a_failed_fit_leaves_what_was_there():
