@@ -41,11 +41,6 @@ LAYERS = {
         Dropout(0.1),
     ],
     "residual": [Dense(8), Residual([Dense(8, "relu")])],
-    "pieces": [
-        PiecewiseLinear([[-2.0, -1.0, -0.5, 0.0, 0.7, 2.0], 3, None, [-1.0, 0.0, 1.0]]),
-        Dense(8, "silu"),
-        Dropout(0.3),
-    ],
     "frozen": [Dense(8, "relu", trainable=False, lr_factor=0.5), Dense(5, "tanh", lr_factor=2.0)],
 }
 OPTIMIZERS = [SGD(0.1), SGD(0.05, momentum=0.9), Adam(0.01), AdamW(0.01), RMSProp(0.01)]
