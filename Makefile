@@ -81,7 +81,7 @@ kernels: $(STAMPS)/cython
 SANITIZE_DIR := build/sanitize
 SANITIZE_TESTS := tests/random/test_random.py tests/backends/test_ext.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_sparse.py \
     tests/backends/test_csr_targets.py \
-    tests/backends/test_border.py \
+    tests/backends/test_border.py tests/backends/test_members.py tests/training/test_ensemble.py \
     tests/user_activations/test_user_activations_training.py tests/datasets/test_shapeset.py
 SANITIZE_ARGS ?= -q -x -p no:cacheprovider -k 'not numba'
 # Calls that do not fit, at random.
