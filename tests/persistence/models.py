@@ -13,6 +13,7 @@ from minnet import (
     BatchNorm,
     Dense,
     Dropout,
+    EnsembleTrainer,
     LayerNorm,
     MinNetClassifier,
     MinNetRegressor,
@@ -27,6 +28,7 @@ from minnet import (
 )
 from minnet.activations import Elu, LeakyRelu
 from minnet.initializers import GlorotUniform
+from minnet.optimizers import Cosine
 from minnet.training.run import Run
 
 FAST = {"max_iter": 4, "random_state": 0, "hidden_layer_sizes": (7, 5)}
@@ -132,6 +134,19 @@ def in_training():
     return made
 
 
+def ensemble():
+    """Return a trainer of two networks in the middle of an epoch."""
+    X, y = data("multiclass")
+    networks = [Network([Dense(4, "tanh"), Dense(3)]).initialize(6, random_state=i) for i in (0, 1)]
+    made = EnsembleTrainer(networks, scoring="loss", batch_size=16, learning_rate=Cosine(9))
+    made.fit(X, y, held=[np.arange(9), np.arange(20)], max_epochs=2)
+    made.run = Run(n_epochs=2, start=3, fingerprint="0123456789abcdef")
+    for member, start in zip(made.members, (1, 2), strict=True):
+        member.start, member.losses = start, [np.arange(1.0, 1.0 + start)]
+        member.keep()
+    return made
+
+
 TABULAR = {
     "hidden_layer_sizes": (5, 4),
     "bins": 4,
@@ -179,6 +194,7 @@ def small_models():
         "trainer with adamw": trainer(optimizer=AdamW(0.01, weight_decay=0.2)),
         "trainer with rmsprop": trainer("float32", RMSProp(0.01, momentum=0.5)),
         "in training": in_training(),
+        "ensemble": ensemble(),
         "table encoder": TableEncoder(bins=5, min_frequency=4).fit(table()),
         "tabular classifier": tabular("multiclass"),
         "tabular regressor": tabular("numbers"),
