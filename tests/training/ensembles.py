@@ -35,6 +35,11 @@ LAYERS = {
     "dense": [Dense(8, "tanh")],
     "dropout": [Dense(8, "silu"), Dropout(0.3)],
     "norms": [Dense(8), BatchNorm(activation="relu"), Dense(6), LayerNorm()],
+    "pieces": [
+        PiecewiseLinear([[-1.0, 0.0, 0.5], None, 3, [0.0, 1.0]]),
+        Dense(8, "silu"),
+        Dropout(0.1),
+    ],
     "residual": [Dense(8), Residual([Dense(8, "relu")])],
     "frozen": [Dense(8, "relu", trainable=False, lr_factor=0.5), Dense(5, "tanh", lr_factor=2.0)],
 }
