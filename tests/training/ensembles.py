@@ -36,7 +36,7 @@ LAYERS = {
     "dropout": [Dense(8, "silu"), Dropout(0.3)],
     "norms": [Dense(8), BatchNorm(activation="relu"), Dense(6), LayerNorm()],
     "pieces": [
-        PiecewiseLinear([[-1.0, 0.0, 0.5], None, 3, [0.0, 1.0]]),
+        PiecewiseLinear([[-2.0, -1.0, -0.5, 0.0, 0.7, 2.0], None, 3, [0.0, 1.0]]),
         Dense(8, "silu"),
         Dropout(0.1),
     ],
