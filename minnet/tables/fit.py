@@ -32,7 +32,7 @@ _HELD = 0.1
 _FEWEST_ROWS = 10
 
 #: That no member has seen: so many tell whether pieces are better.
-_ENOUGH_ROWS = 1500
+_ENOUGH_ROWS = 500
 
 #: By so many numbers as they are must be better than pieces, or it may be chance.
 _STANDARD_ERRORS = 2.0

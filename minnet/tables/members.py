@@ -39,7 +39,7 @@ def hidden_layers_of(recipe: Recipe, columns: list[Any]) -> list[Layer]:
     >>> from minnet.tables.rules import recipe_for
     >>> layers = hidden_layers_of(recipe_for(1000, 2)._replace(dropout=0.0), [None, 3])
     >>> layers[1].units, layers[1].lr_factor == 4**-0.5
-    (256, True)
+    (192, True)
     """
     layers: list[Layer] = [PiecewiseLinear(columns or [None])]
     init = "unit_variance" if columns else "lecun_normal"

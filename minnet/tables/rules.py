@@ -74,15 +74,15 @@ def recipe_for(n_rows: int, n_columns: int, quality: str = "balanced") -> Recipe
     >>> [recipe_for(n_rows, 20).batch_size for n_rows in (200, 20_000, 1_000_000)]
     [32, 128, 256]
     >>> [recipe_for(n_rows, 20).max_iter for n_rows in (200, 20_000, 1_000_000)]
-    [64, 32, 6]
+    [48, 32, 6]
     """
     batch_size = 32 if n_rows < 500 else 128 if n_rows < 50_000 else 256
-    n_epochs = max(32, min(64, 40_000 // max(1, n_rows)))
+    n_epochs = max(32, min(48, 250_000 // max(1, n_rows)))
     most = _MOST_STEPS * batch_size // max(1, n_rows)
     return Recipe(
         n_members={"fast": 1, "balanced": 5, "best": 10}[quality],
         bins=32,
-        hidden_layer_sizes=(256, 256),
+        hidden_layer_sizes=(192, 192),
         dropout=0.3 if n_rows < 1500 else 0.15,
         max_iter=max(4, min(n_epochs, most)),
         batch_size=batch_size,
