@@ -10,7 +10,7 @@ import numpy as np
 
 from minnet._version import __version__
 from minnet.common.checks import is_whole
-from minnet.common.fields import Field, checked, count, finite, number, optional, text, whole
+from minnet.common.fields import Field, checked, count, finite, flag, number, optional, text, whole
 from minnet.common.types import Array
 from minnet.estimators.fitted import BackendCache
 from minnet.estimators.targets import Numbers
@@ -61,15 +61,17 @@ _OUT_OF_FOLD = ("oof_score_", "oof_log_loss_")
 
 _CURVES = ("loss_curves_", "validation_scores_")
 
-#: What a recipe may say, by the types of its fields.
-_OF_RECIPE: dict[Any, Field] = {
+#: What a recipe may say, by the types of its fields. Annotations are texts that are run, which must
+#: not happen when a file is read: here it is done before.
+_OF_TYPES: dict[Any, Field] = {
     int: whole(),
     int | None: optional(whole()),
     float: finite(0),
     str: text(),
-    bool: checked(lambda name, value: value),
+    bool: flag(),
     tuple[int, ...]: checked(partial(_whole_numbers, kind=tuple, low=1)),
 }
+_OF_RECIPE = {name: _OF_TYPES[hint] for name, hint in get_type_hints(Recipe).items()}
 
 
 def describe_tabular(
@@ -167,12 +169,10 @@ def _restore_fitted(cls: type[Any], record: Record, decoder: Decoder) -> dict[st
 
 def _restore_recipe(record: Record, decoder: Decoder) -> Recipe:
     values = {}
-    for name, hint in get_type_hints(Recipe).items():
+    for name, field in _OF_RECIPE.items():
         where = f"{record.where}.{name}"
         values[name] = decoder.decode(record.take(name), where)
-        _OF_RECIPE[hint].check(
-            where, values[name]
-        )  # which would make an int of a number of NumPy's
+        field.check(where, values[name])  # which would make an int of a number of NumPy's
     record.done()
     return Recipe(**values)
 
