@@ -332,6 +332,10 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
         all_rows, all_held = (
             check_rows(*each, n, X.shape[0]) for each in (("rows", rows), ("held", held))
         )
+        if held is not None and not any(rows is not None for rows in all_held):
+            raise ValueError(
+                "held must have rows for one network at least, got None for all of them"
+            )
         for i, member in enumerate(self.members):
             member.take_rows(all_rows[i], all_held[i], weights, X.shape[0], self.batch_size)
             for name, total in (("rows", member.weight_sum), ("held", member.held_weight)):

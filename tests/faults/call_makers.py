@@ -178,9 +178,8 @@ def _ensemble_fit():
     trainer = EnsembleTrainer(networks, scoring="refinement", batch_size=10)
     rows = [np.arange(len(X)), np.arange(10)]
     arguments = {"X": X.copy(), "T": CLASS.copy(), "sample_weight": WEIGHT.copy(), "max_epochs": 2}
-    return Call(
-        trainer.fit, {**arguments, "rows": rows, "held": rows, "callbacks": ()}, networks[0]
-    )
+    arguments |= {"rows": rows, "held": rows, "callbacks": [lambda trainer: trainer.n_epochs > 1]}
+    return Call(trainer.fit, arguments, networks[0])
 
 
 @functools.cache

@@ -304,6 +304,8 @@ def test_what_does_not_fit_is_named():
             trainer.fit(X, Y, rows=ROWS, held=bad)
         with pytest.raises(ValueError, match=r"^(rows|held)"):
             trainer.fit(X, Y, rows=bad, held=HELD)
+    with pytest.raises(ValueError, match="held must have rows for one network at least"):
+        trainer.fit(X, Y, rows=ROWS, held=[None] * K)
     with pytest.raises(ValueError, match="held must be given"):
         trainer.fit(X, Y, rows=ROWS)
     weights = np.where(np.isin(np.arange(len(X)), HELD[2]), 0.0, 1.0)
