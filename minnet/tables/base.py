@@ -60,7 +60,8 @@ class BaseTabular(
     dropout : float or "auto", default="auto"
         Rate of a Dropout after each hidden layer.
     max_iter : int or "auto", default="auto"
-        Epochs. The learning rate falls to 0 over them, and none is saved where loss or score stand still.
+        Epochs, over which the learning rate falls to 0. Of several networks the training ends where their
+        mean score has not become better for a quarter of them.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch.
     learning_rate_init : float or "auto", default="auto"

@@ -15,13 +15,16 @@ from minnet.ntk import ntk
 from minnet.optimizers import Adam
 from minnet.piecewise import PiecewiseLinear
 from minnet.schedules import FlatThenCosine
-from minnet.tables.pace import EndAt, epochs_in_time
+from minnet.tables.pace import EndAt, EndStall, epochs_in_time
 from minnet.tables.rules import Recipe
 from minnet.temperature import best_temperature
 from minnet.training import EnsembleTrainer
 from minnet.training.callback import Callback
 
 __all__ = ["Members", "hidden_layers_of"]
+
+#: Share of the epochs, and their least number, without a better score that ends a training.
+_PATIENCE, _FEWEST_EPOCHS = 0.25, 4
 
 
 def hidden_layers_of(recipe: Recipe, columns: list[Any]) -> list[Layer]:
@@ -92,6 +95,7 @@ class Members:
             self._network(rows, seed) for rows, seed in zip(trained, seeds, strict=True)
         ]
         self.trainer = self._new_trainer(self.networks, verbose=estimator.verbose)
+        self._has_stalled = False
 
     def train(self, callbacks: list[Callback], end: float | None = None) -> None:
         """Train them, so that they are ready at a time by ``time.perf_counter()``."""
@@ -109,6 +113,9 @@ class Members:
             self.recipe = recipe = recipe._replace(max_iter=min(recipe.max_iter, n_epochs))
             limit = self.estimator.time_limit
             callbacks.append(EndAt(end, f"time_limit={limit:g} was reached: training ended there"))
+        stall = EndStall(max(_FEWEST_EPOCHS, round(_PATIENCE * recipe.max_iter)))
+        if self.trainer.joint:  # one alone would end by chance
+            callbacks.append(stall)
         self.trainer.fit(
             *self.data,
             rows=self.trained,
@@ -116,11 +123,12 @@ class Members:
             max_epochs=recipe.max_iter,
             callbacks=callbacks,
         )
+        self._has_stalled = stall.ended
 
     @property
     def is_complete(self) -> bool:
         """Return whether no callback and no Ctrl-C has ended the training."""
-        return self.trainer.n_epochs == self.recipe.max_iter
+        return self._has_stalled or self.trainer.n_epochs == self.recipe.max_iter
 
     def unseen_losses(self, n_members: int) -> Array:
         """Return the loss of each row that the first members have not seen.

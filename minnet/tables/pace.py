@@ -15,7 +15,7 @@ from minnet.network import Network
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.step_timer import StepTimer
 
-__all__ = ["EndAt", "epochs_in_time"]
+__all__ = ["EndAt", "EndStall", "epochs_in_time"]
 
 #: Steps that are timed, after a first one, and the share of the time that a training is planned for.
 _STEPS, _PLANNED = 10, 0.85
@@ -94,3 +94,21 @@ class EndAt(Callback):
             return False
         warnings.warn(self.said, stacklevel=level_of_user())
         return True
+
+
+class EndStall(Callback):
+    """Ends a training whose best epoch lies some epochs back.
+
+    Parameters
+    ----------
+    n_epochs : int
+        So many without a better score are enough.
+    """
+
+    def __init__(self, n_epochs: int) -> None:
+        self.n_epochs, self.ended = n_epochs, False
+
+    def end_epoch(self, trainer: Any) -> bool:
+        """End the training if the mean score stands still."""
+        self.ended = 0 < trainer.best_epoch <= trainer.n_epochs - self.n_epochs
+        return self.ended
