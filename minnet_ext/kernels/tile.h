@@ -81,7 +81,7 @@
 /* Vectors of columns in a panel: the cases of the switches in piecewise_layer.h. */
 #define PIECEWISE_VECTORS    4
 #define PIECEWISE_AHEAD      4 /* rows of W are fetched that long before */
-#define PIECEWISE_SCRATCH(M) (PANEL_SIZE + ((M) * PIECEWISE_VECTORS + 1) * LANES + 3 * ROW_UNIT)
+#define PIECEWISE_SCRATCH(M) (PANEL_SIZE + (M) * PIECEWISE_VECTORS * LANES + 4 * ROW_UNIT)
 
 /* ---- the rest */
 
