@@ -114,6 +114,7 @@ cdef class Program:
             if layer.kind == LAYER_BATCH_NORM:
                 good &= reaches(layer.mean, 1, width, n_state, align)
                 good &= reaches(layer.variance, 1, width, n_state, align)
+            good &= 0 <= layer.rate < 1
             good &= layer.activation != ACT_USER or (layer.value != 0 and layer.slope != 0)
             if not good:
                 refuse(f"layers[{i}] of its table reaches out of the parameters")
@@ -126,7 +127,7 @@ cdef class Program:
         """Give the first layer, if it is piecewise linear, the addresses of copies of its columns."""
         cdef minnet_layer *layers = <minnet_layer *> &self.table[0]
         cdef const minnet_column *column
-        cdef int64_t i, first = 0, n_numbers = 0, at = 0, n_columns
+        cdef int64_t i, first = 0, n_numbers = 0, n_of_codes = 0, at = 0, n_columns
         cdef bint good = True
         for i in range(self.n_layers):
             layers[i].columns = layers[i].pieces = 0
@@ -146,13 +147,14 @@ cdef class Program:
             good = good and max(column.n_pieces, column.n_codes) <= MOST_OF_COLUMN
             good = good and (column.n_pieces == 0 or column.n_codes == 0)
             first += column.n_codes
-            if column.n_codes == 0:
+            if column.n_codes > 0:
+                good = good and column.number == n_of_codes and column.n_numbers == 0
+                n_of_codes += 1
+            else:
                 good = good and column.number == n_numbers
                 good = good and (column.n_numbers == 1 or column.n_numbers == 1 + column.n_pieces)
                 n_numbers += column.n_numbers
                 first += column.n_pieces + 1
-            else:
-                good = good and column.number == 0 and column.n_numbers == 0
             good = good and column.at == (at if column.n_pieces > 0 else 0)
             at += 2 * column.n_pieces
             if not good or first > MOST_COUNTED:

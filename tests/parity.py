@@ -98,7 +98,7 @@ def stack(name, activation):
             LayerNorm(activation, epsilon=0.1),
         ],
         "piecewise": [
-            PiecewiseLinear(COLUMNS),
+            PiecewiseLinear(COLUMNS, code_dropout=0.3),
             Dense(9, activation, lr_factor=0.5, bias_lr_factor=1.5, decay_factor=2.0),
             Dropout(0.3),
             Residual([Dense(9, activation), BatchNorm()], 0.5),

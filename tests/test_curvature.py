@@ -107,6 +107,12 @@ STACKS = {
     "dropout": [Dropout(0.2), Dense(8, "tanh"), Dropout(0.5), Dense(K)],
     "batch norm": [Dense(6), BatchNorm("relu"), Dense(K)],
     "pieces": [PiecewiseLinear(KNOTS), Dense(3, "tanh"), PiecewiseLinear(KNOTS[:3]), Dense(K)],
+    "dropped codes": [
+        PiecewiseLinear(KNOTS, 0.4),
+        Dense(3, init="zeros", bias_init="zeros", trainable=False),
+        PiecewiseLinear([2, 1, None], 0.4),
+        Dense(K),
+    ],
     "frozen": [Dense(6, "tanh", trainable=False), Dense(5, "tanh"), Dense(K)],
     "frozen batch norm": [Dense(6), BatchNorm("tanh", trainable=False), Dense(K)],
     "residual": [

@@ -91,9 +91,68 @@ def test_kinks_are_told():
     np.testing.assert_allclose(of_bias, np.mean(J**2), rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_codes_are_dropped_in_training_alone(dtype):
+    X = drawn(3000, dtype)
+    layers = [PiecewiseLinear(COLUMNS, 0.25), Dense(2)]
+    net = Network(layers).initialize(5, random_state=3, dtype=dtype)
+    T = np.zeros(3000, int)
+    Y = net.forward_training(X)[1][0].Y
+    plain = PiecewiseLinear(COLUMNS).forward(X, Context())
+    np.testing.assert_array_equal(net.layers[0].forward(X, Context()), plain)
+    assert Y.dtype == dtype
+    first, dropped = 0, []
+    for x, column in zip(X.T, COLUMNS, strict=True):
+        part = slice(first, first := first + (1 if column is None else column if isinstance(column, int)
+                                              else len(column)))  # fmt: skip
+        if not isinstance(column, int):
+            np.testing.assert_array_equal(Y[:, part], plain[:, part])
+            continue
+        known = (x >= 0) & (x < column)
+        kept = Y[known, part].sum(axis=1) > 0
+        dropped.append(~(Y[:, part].sum(axis=1) > 0))
+        np.testing.assert_allclose(Y[known, part], plain[known, part] * kept[:, None] / 0.75)
+        assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.25 * 0.75 / len(kept))
+        assert not Y[~known, part].any()
+    together = (dropped[0] & dropped[1])[(X[:, 2] >= 0) & (X[:, 2] < 3) & (X[:, 4] == 0)].mean()
+    assert abs(together - 0.25**2) < 0.02  # each column by itself
+    # A row's numbers depend on its position alone.
+    for first, stop in ((0, 1), (7, 20), (2999, 3000)):
+        rows = slice(first, stop)
+        one = net.forward_training(X[rows], position=first)[1][0].Y
+        np.testing.assert_array_equal(one, Y[rows])
+    assert net.loss_and_grad(X, T)[0] != net.loss_and_grad(X, T, position=9)[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rate", "differs"),
+    [([3, None], 0.2, True), ([3, None], 0.0, False), ([None, [0.0, 1.0]], 0.2, False)],
+)
+def test_it_differs_in_training_where_codes_are_dropped(columns, rate, differs):
+    layer = PiecewiseLinear(columns, code_dropout=rate)
+    assert layer.differs_in_training == differs
+    reg = MinNetRegressor(layers=[layer, Dense(2)], solver="lbfgs", max_iter=3, tol=10.0)
+    if differs:
+        with pytest.raises(
+            ValueError, match=r"for a network with .*code_dropout=0.2\), got 'lbfgs'"
+        ):
+            reg.fit(np.eye(2), [0.0, 1.0])
+    else:
+        reg.fit(np.eye(2), [0.0, 1.0])
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1, 1.0, np.nan, "0.1", None, True])
+def test_a_wrong_rate_is_named(rate):
+    with pytest.raises((TypeError, ValueError), match="code_dropout of PiecewiseLinear must be"):
+        PiecewiseLinear(COLUMNS, rate)
+
+
 def test_a_printed_layer_is_short():
     many = PiecewiseLinear([np.linspace(-1, 1, 33)] * 50)
     assert repr(many) == "PiecewiseLinear(<50 columns>)"
     assert "0 PiecewiseLinear(<50" in Network([many, Dense(2)]).summary()
+    many.code_dropout = 0.2
+    assert repr(many) == "PiecewiseLinear(<50 columns>, code_dropout=0.2)"
+    assert "code_dropout=" in Network([many, Dense(2)]).summary()
     few = PiecewiseLinear([[0.0, 1.0], 3, None])
     assert repr(few) == "PiecewiseLinear([array([0., 1.]), 3, None])"

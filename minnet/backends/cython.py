@@ -203,8 +203,8 @@ class CythonBackend:
         if not ready or self.layers is None or loss_of_row is None:
             return self.readable.loss_and_grad(X, T, weights)
         weight_sum = float(n_samples if weights is None else weights.sum())
-        # Rows of such layers do not know of each other, so a few at a time will do.
-        apart = np.isin(self.layers["kind"], _OF_ROWS).all()
+        # Rows of such layers do not know of each other, nor of their place, so a few at a time will do.
+        apart = bool((np.isin(self.layers["kind"], _OF_ROWS) & (self.layers["rate"] == 0)).all())
         together = _ROWS_OF_A_GRADIENT if apart else n_samples
         loss, grads = 0.0, np.zeros_like(network.params)
         part = np.zeros_like(grads)

@@ -62,11 +62,8 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "first", "of its encoded numbers"),
         ("int64_t", "n_pieces n_codes", "one of both, or none: it stays as it is"),
         ("int64_t", "at", "of n_pieces: where the numbers of its pieces are"),
-        (
-            "int64_t",
-            "number n_numbers",
-            "of no n_codes: those made, 1 or with each piece's, and where",
-        ),
+        ("int64_t", "number", "of n_codes: which of all such columns; else where its numbers are"),
+        ("int64_t", "n_numbers", "that are made of it: 1, or with each piece's; of n_codes 0"),
     ),
     "minnet_layer": (
         ("int64_t", "kind activation n_in n_out", ""),
@@ -77,11 +74,11 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "needs_Z", "whether the activation's derivative reads Z"),
         ("int64_t", "value slope", "addresses of a user's activation (user.h); 0 where none is"),
         ("int64_t", "columns pieces", "addresses of what is made of columns (piecewise.h), or 0"),
-        ("int64_t", "stream_index stream_code", "dropout's random stream"),
+        ("int64_t", "stream_index stream_code", "random stream of dropout, and of that of codes"),
         ("double", "activation_parameter", ""),
         ("double", "lr_factor bias_lr_factor", "of W, and of all else"),
         ("double", "decay_factor", "of W"),
-        ("double", "rate", "of dropout"),
+        ("double", "rate", "of dropout, or of that of codes"),
         ("double", "momentum epsilon", "of normalization; momentum of BatchNorm alone"),
     ),
     "minnet_network": (

@@ -135,6 +135,8 @@ def lower(
             row["bias"] = offsets.get((i, "s"), -1)
             continue
         if type(layer) is PiecewiseLinear:
+            _, row["stream_index"], row["stream_code"] = network.draws(i).address
+            row["rate"] = layer.code_dropout
             above = network.layers[i + 1 : i + 2]
             if i != 0 or not above or type(above[0]) is not Dense:
                 raise CannotLowerError(
@@ -185,11 +187,12 @@ def lower_columns(columns: list[Any], dtype: DTypeLike) -> tuple[Array, Array]:
     """
     table = np.zeros(len(columns), dtype=COLUMN)
     pieces: list[Array] = [np.empty(0)]
-    first = at = n_numbers = 0
+    first = at = n_numbers = n_of_codes = 0
     for row, column in zip(table, columns, strict=True):
         row["first"], first = first, first + n_encoded(column)
         if isinstance(column, int):
             row["n_codes"] = column
+            row["number"], n_of_codes = n_of_codes, n_of_codes + 1
             continue
         row["n_numbers"] = 1
         if column is not None:

@@ -45,7 +45,7 @@ def new_network(estimator: Estimator, data: Data) -> Network:
             if layer.differs_in_training:
                 raise ValueError(
                     "solver must be 'adam', 'sgd', 'adamw', 'rmsprop' or an optimizer for a network with "
-                    f"{type(layer).__name__}, got 'lbfgs'"
+                    f"{layer!r}, got 'lbfgs'"
                 )
     n_classes = len(getattr(data.targets, "classes", ()))
     warn_of_output_layer(estimator, network, n_classes)

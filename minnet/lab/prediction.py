@@ -15,7 +15,7 @@ from minnet.lab.subject import subject_of
 from minnet.lab.weights import weight_mean, weight_variance
 from minnet.layers import BatchNorm, Dense, Dropout, LayerNorm
 from minnet.network import Network
-from minnet.piecewise import PiecewiseLinear
+from minnet.piecewise import PiecewiseLinear, n_encoded
 
 __all__ = ["Prediction", "predict_variances"]
 
@@ -91,7 +91,8 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
       them (Yang et al. 2019, arXiv:1902.08129).
     - After a LayerNorm it is 1 as well, and what inputs have in common stays. Gradients are divided by the
       variance over the units, :math:`\operatorname{Var} W\, |y|^2 + \sigma_b^2` of a Dense below.
-    - The inputs above a PiecewiseLinear, the first layer, are what it makes of them.
+    - The inputs above a PiecewiseLinear, the first layer, are what it makes of them; where it drops codes,
+      the squares of those that it keeps count as above a Dropout.
     - A bias of one value for all units shifts the activation.
     - There is no prediction from a layer of your own, a residual block or a PiecewiseLinear further up on,
       after a frozen BatchNorm or a normalization right above a Dropout, and where weights have a mean
@@ -112,7 +113,7 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
     """
     subject = subject_of(model, X, y)
     network = subject.network
-    X = first_inputs(network, subject.X)
+    X = _as_in_training(network, first_inputs(network, subject.X))
     rows, stopped = _rows(network)
     known = [row for row in rows if row.step is not None]
     if not known:
@@ -154,6 +155,16 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
         reference,
         stopped,
     )
+
+
+def _as_in_training(network: Network, X: Matrix) -> Matrix:
+    """Return the inputs of the first weights with squares as they are where codes are dropped."""
+    first = network.layers[0]
+    if not (isinstance(first, PiecewiseLinear) and first.differs_in_training):
+        return X
+    of_codes = [isinstance(column, int) for column in first.columns]
+    dropped = np.repeat(of_codes, list(map(n_encoded, first.columns)))
+    return X * np.where(dropped, (1 - first.code_dropout) ** -0.5, 1)
 
 
 @dataclass

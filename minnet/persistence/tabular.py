@@ -111,7 +111,7 @@ def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
         },
         **{name: encoder.encode(state[name], name) for name in _RECORDS if name in state},
     }
-    encoding = _encoding(model.encoder_)
+    encoding = _encoding(model.encoder_, model.recipe_)
     record["networks"] = _describe_networks(model.networks_, encoding, encoder)
     for name in _CURVES:
         curves = state[name]
@@ -133,11 +133,12 @@ def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
 
 def _restore_fitted(cls: type[Any], record: Record, decoder: Decoder) -> dict[str, Any]:
     encoder = _restore_encoder(record.record("encoder"), decoder)
-    encoding = _encoding(encoder)
+    recipe = _restore_recipe(record.record("recipe"), decoder)
+    encoding = _encoding(encoder, recipe)
     networks = _restore_networks(record.record("networks"), encoding, decoder)
     n_outputs = networks[0].sizes[-1]
     fitted = restore(_RECORDS, record, decoder, _OUT_OF_FOLD)
-    fitted["recipe_"] = _restore_recipe(record.record("recipe"), decoder)
+    fitted["recipe_"] = recipe
     if fitted["recipe_"].n_members != len(networks):
         raise wrong(
             f"{record.where}.networks",
@@ -186,9 +187,9 @@ def _restore_encoder(record: Record, decoder: Decoder) -> TableEncoder:
     return encoder
 
 
-def _encoding(encoder: TableEncoder) -> PiecewiseLinear:
+def _encoding(encoder: TableEncoder, recipe: Recipe) -> PiecewiseLinear:
     """Return the first layer of the members, which get zeros where no column says anything."""
-    return PiecewiseLinear(encoder.columns_ or [None])
+    return PiecewiseLinear(encoder.columns_ or [None], recipe.code_dropout)
 
 
 def _restore_curves(name: str, record: Record, decoder: Decoder) -> list[list[float]]:

@@ -70,7 +70,8 @@ def describe_network(
 
 
 def _same(layer: PiecewiseLinear, other: PiecewiseLinear) -> bool:
-    return len(layer.columns) == len(other.columns) and all(
+    alike = layer.code_dropout == other.code_dropout and len(layer.columns) == len(other.columns)
+    return alike and all(
         type(a) is type(b) and np.array_equal(a, b)
         for a, b in zip(layer.columns, other.columns, strict=True)
     )

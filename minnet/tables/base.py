@@ -59,6 +59,10 @@ class BaseTabular(
         Units of each hidden layer.
     dropout : float or "auto", default="auto"
         Rate of a Dropout after each hidden layer.
+    code_dropout : float or "auto", default="auto"
+        In training, the probability with which each category of a row is taken for an unknown one, so that
+        the networks learn to do without any of them (:class:`minnet.PiecewiseLinear`): those of columns
+        with more than two values.
     max_iter : int or "auto", default="auto"
         Epochs, over which the learning rate falls to 0. Of several networks the training ends where their
         mean score has not become better for a quarter of them.
@@ -113,6 +117,7 @@ class BaseTabular(
         "bins": [Between(Integral, 1, 255, closed="both"), _AUTO, None],
         "hidden_layer_sizes": ["array-like", _WHOLE, _AUTO],
         "dropout": [Between(Real, 0, 1, closed="left"), _AUTO],
+        "code_dropout": [Between(Real, 0, 1, closed="left"), _AUTO],
         "max_iter": [_WHOLE, _AUTO],
         "batch_size": [_WHOLE, _AUTO],
         "learning_rate_init": [_POSITIVE, _AUTO],
@@ -133,6 +138,7 @@ class BaseTabular(
     bins: int | str | None
     hidden_layer_sizes: Any
     dropout: float | str
+    code_dropout: float | str
     max_iter: int | str
     batch_size: int | str
     learning_rate_init: float | str

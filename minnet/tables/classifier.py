@@ -97,6 +97,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         bins: int | str | None = "auto",
         hidden_layer_sizes: ArrayLike | str = "auto",
         dropout: float | str = "auto",
+        code_dropout: float | str = "auto",
         max_iter: int | str = "auto",
         batch_size: int | str = "auto",
         learning_rate_init: float | str = "auto",

@@ -44,7 +44,7 @@ def hidden_layers_of(recipe: Recipe, columns: list[Any]) -> list[Layer]:
     >>> layers[1].units, layers[1].lr_factor == 4**-0.5
     (192, True)
     """
-    layers: list[Layer] = [PiecewiseLinear(columns or [None])]
+    layers: list[Layer] = [PiecewiseLinear(columns or [None], recipe.code_dropout)]
     init = "unit_variance" if columns else "lecun_normal"
     for units in recipe.hidden_layer_sizes:
         layers.append(Dense(units, "silu", init=init, bias_init="hull"))

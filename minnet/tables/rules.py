@@ -25,6 +25,8 @@ class Recipe(NamedTuple):
     hidden_layer_sizes : tuple of int
     dropout : float
         After each hidden layer.
+    code_dropout : float
+        Of the columns of categories with more than two values: see :class:`minnet.PiecewiseLinear`.
     max_iter : int
         Epochs.
     batch_size : int
@@ -38,6 +40,7 @@ class Recipe(NamedTuple):
     bins: int | None
     hidden_layer_sizes: tuple[int, ...]
     dropout: float
+    code_dropout: float
     max_iter: int
     batch_size: int
     learning_rate_init: float
@@ -84,6 +87,7 @@ def recipe_for(n_rows: int, n_columns: int, quality: str = "balanced") -> Recipe
         bins=32,
         hidden_layer_sizes=(192, 192),
         dropout=0.3 if n_rows < 1500 else 0.15,
+        code_dropout=0.2,
         max_iter=max(4, min(n_epochs, most)),
         batch_size=batch_size,
         learning_rate_init=0.04,

@@ -11,10 +11,10 @@
  *
  *     dW[1 + j] = sum of u dZ + dA[j + 1] + dA[j + 2] + ...
  *
- * A code is a piece with the row W[code] alone.  All of it is done for a panel of output columns at
- * a time, for which Z, or dZ, lies packed in a cache near by.  Threads split output columns, and
- * sums run over the rows of a piece as they lie in the batch, so that the bits do not depend on the
- * number of threads.
+ * A code is a piece with the row W[code] alone; where codes are dropped in training, it counts more
+ * than 1.  All of it is done for a panel of output columns at a time, for which Z, or dZ, lies
+ * packed in a cache near by.  Threads split output columns, and sums run over the rows of a piece
+ * as they lie in the batch, so that the bits do not depend on the number of threads.
  *
  * 57 columns of 32 pieces, 256 units, batches of 256, float32, one core of a busy Zen 4, best of
  * many: 0.06 ms to sort, 0.32 ms forward (of which the activation 0.06, the product of the numbers
@@ -141,6 +141,7 @@ typedef struct {
     const minnet_layer *layer; /* the piecewise linear one */
     const sorted_rows *sorted;
     ptrdiff_t M, N;
+    real code;   /* what a code counts: 1, or more where others are dropped */
     real *block; /* Z or dZ, M packed rows of `vectors` vectors */
     real *panel; /* scratch for a product: PANEL_SIZE numbers */
 } piecewise_panel;
@@ -175,6 +176,7 @@ INLINE void codes_forward(const int vectors, int part, const piecewise_panel *p,
                           const minnet_column *column, ptrdiff_t c, const real *W) {
     const int32_t *end = p->sorted->end + column->first + c,
                   *row = p->sorted->row + c * p->sorted->ld;
+    const vreal code = splat(p->code);
     for (ptrdiff_t j = 0, i = 0; j < (ptrdiff_t)column->n_codes && i < p->M; j++) {
         if (i == end[j]) continue;
         vreal w[PIECEWISE_VECTORS];
@@ -183,7 +185,8 @@ INLINE void codes_forward(const int vectors, int part, const piecewise_panel *p,
         }
         for (; i < end[j]; i++) {
             real *z = p->block + row[i] * (vectors * LANES);
-            for (int v = 0; v < vectors; v++) store(z + v * LANES, load(z + v * LANES) + w[v]);
+            for (int v = 0; v < vectors; v++)
+                store(z + v * LANES, code * w[v] + load(z + v * LANES));
         }
     }
 }
@@ -293,7 +296,7 @@ INLINE void codes_backward(const int vectors, const piecewise_panel *p, const mi
             const real *d = p->block + row[i] * (vectors * LANES);
             for (int v = 0; v < vectors; v++) sum[v] = sum[v] + load(d + v * LANES);
         }
-        for (int v = 0; v < vectors; v++) store(g + v * LANES, sum[v]);
+        for (int v = 0; v < vectors; v++) store(g + v * LANES, sum[v] * p->code);
         step_of_row(w, (first + j) * p->N, g);
     }
 }

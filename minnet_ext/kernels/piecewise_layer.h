@@ -10,17 +10,52 @@ INLINE int above_pieces(const step_context *c, ptrdiff_t i) {
     return i == 1 && c->net->layers[0].kind == LAYER_PIECEWISE_LINEAR;
 }
 
+/* Whether codes are dropped: in training alone. */
+INLINE int drops_codes(const step_context *c) {
+    return c->hyper && c->net->layers[0].rate > 0 && c->w->sorted.n_codes > 0;
+}
+
+/* Random numbers for the codes of all rows; those of a row depend on how many samples were drawn
+ * before it, not on its batch. */
+static void draw_for_codes(step_context *c) {
+    const minnet_layer *layer = &c->net->layers[0];
+    const ptrdiff_t n = c->w->sorted.n_codes;
+    const minnet_draw draw = {
+        {(uint32_t)c->hyper->key, (uint32_t)(c->hyper->key >> 32)},
+        {(uint32_t)layer->stream_index, (uint32_t)layer->stream_code},
+        {0.5, 0.5, 0, 1},
+    };
+    ptrdiff_t begin, end;
+    share(c->M, 1, c->t, c->T, &begin, &end);
+    if (begin < end) {
+        const uint64_t at = (uint64_t)(c->hyper->position + c->from + begin) * (uint64_t)n;
+        c->uniform(&draw, at, (size_t)((end - begin) * n), c->w->sorted.drawn + begin * n);
+    }
+    wait_for_all(c); /* rows are shared here, columns below */
+}
+
+/* Makes x, a column of codes, no code in the rows where it is dropped. */
+static void drop_codes(const step_context *c, const minnet_column *column, real *x) {
+    const float rate = (float)c->net->layers[0].rate;
+    const ptrdiff_t n = c->w->sorted.n_codes;
+    const float *drawn = c->w->sorted.drawn + column->number;
+    for (ptrdiff_t m = 0; m < c->M; m++) x[m] = drawn[m * n] < rate ? -1 : x[m];
+}
+
 static void piecewise_layer_forward(step_context *c) {
     const minnet_layer *layer = &c->net->layers[0];
     const layer_buffers *in = &c->w->at[0];
     const sorted_rows *sorted = &c->w->sorted;
+    const int drops = drops_codes(c);
     ptrdiff_t begin, end;
+    if (drops) draw_for_codes(c);
     share((ptrdiff_t)layer->n_in, 1, c->t, c->T, &begin, &end);
     for (ptrdiff_t i = begin; i < end; i++) {
         const minnet_column *column = column_at(layer, i);
         real *bin = c->scratch, *x = bin + padded(c->M); /* of codes it is not read again */
         if (!column->n_codes) x = sorted->numbers + (ptrdiff_t)column->number * sorted->ld;
         for (ptrdiff_t m = 0; m < c->M; m++) x[m] = in->Y[m * in->ld + i];
+        if (drops && column->n_codes) drop_codes(c, column, x);
         if (is_sorted(column)) {
             sort_rows(layer, column, c->M, x, bin, sorted->end + column->first + i,
                       sorted->row + i * sorted->ld, sorted->u + i * sorted->ld);
@@ -38,6 +73,7 @@ INLINE piecewise_panel panel_of(const step_context *c) {
         .sorted = &c->w->sorted,
         .M = c->M,
         .N = (ptrdiff_t)layers[1].n_out,
+        .code = drops_codes(c) ? (real)(1 / (1 - layers[0].rate)) : 1,
         .panel = c->scratch,
         .block = (real *)(((uintptr_t)(c->scratch + PANEL_SIZE) + 63) & ~(uintptr_t)63),
     };

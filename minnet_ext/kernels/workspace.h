@@ -39,10 +39,11 @@ typedef struct {
 /* The rows of a batch by piece (piecewise.h): those of column i, in piece or code j, are `row` at
  * i * ld from end[first + i + j - 1] (0 for j = 0) to end[first + i + j]. */
 typedef struct {
-    ptrdiff_t ld, n_numbers;
+    ptrdiff_t ld, n_numbers, n_codes; /* columns of codes */
     int32_t *end, *row;
     real *u;       /* how far in its piece each of them is, in the same order */
     real *numbers; /* the columns that are numbers, one after the other, and few pieces' */
+    float *drawn;  /* for each column of codes, row by row, where such are dropped */
 } sorted_rows;
 
 typedef struct {
@@ -178,13 +179,17 @@ static void lay_out_sorted(sorted_rows *sorted, arena *a, const minnet_network *
     if (layer->kind != LAYER_PIECEWISE_LINEAR) return;
     const minnet_column *columns = (const minnet_column *)(intptr_t)layer->columns;
     const ptrdiff_t n = (ptrdiff_t)layer->n_in;
-    sorted->n_numbers = 0;
-    for (ptrdiff_t i = 0; i < n; i++) sorted->n_numbers += (ptrdiff_t)columns[i].n_numbers;
+    sorted->n_numbers = sorted->n_codes = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        sorted->n_numbers += (ptrdiff_t)columns[i].n_numbers;
+        sorted->n_codes += columns[i].n_codes > 0;
+    }
     sorted->ld = padded(batch);
     sorted->end = TAKE((ptrdiff_t)layer->n_out + n, int32_t);
     sorted->row = TAKE(n * sorted->ld, int32_t);
     sorted->u = TAKE(n * sorted->ld, real);
     sorted->numbers = TAKE(sorted->n_numbers * sorted->ld, real);
+    sorted->drawn = layer->rate > 0 ? TAKE(batch * sorted->n_codes, float) : NULL;
 }
 
 /* Numbers of scratch memory that a thread takes for the products of a batch. */

@@ -35,8 +35,8 @@ def mixed(n):
     return [list(KINDS.values())[i % len(KINDS)] for i in range(n)]
 
 
-def layers_on(columns, units=9):
-    return [PiecewiseLinear(columns), Dense(units, "tanh"), Dense(3)]
+def layers_on(columns, units=9, code_dropout=0.0):
+    return [PiecewiseLinear(columns, code_dropout), Dense(units, "tanh"), Dense(3)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -47,6 +47,8 @@ def test_columns_of_any_kind_and_number(kind, n_columns, dtype):
     layers = layers_on(columns)
     one = case(dtype=dtype, alpha=0.1, weights="weighted")
     compare("cython", one, layers=layers, n_features=n_columns)
+    if kind in ("codes", "mixed"):
+        compare("cython", one, layers=layers_on(columns, 9, 0.4), n_features=n_columns)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -62,11 +64,19 @@ def test_units_around_the_sizes_of_vectors(units, dtype):
 def test_batches_around_the_sizes_of_blocks(batch_size, dtype):
     columns = [*mixed(18), 300, *[None] * 30]
     one = case(dtype=dtype, batch_size=batch_size, order="permuted", alpha=0.1)
-    compare("cython", one, layers=layers_on(columns, 40), n_rows=batch_size + 13, n_features=49)
+    for code_dropout in (0.0, 0.3):
+        layers = layers_on(columns, 40, code_dropout)
+        compare("cython", one, layers=layers, n_rows=batch_size + 13, n_features=49)
 
 
 def trained(one, n_threads=1, cuts=1):
-    layers = [PiecewiseLinear(mixed(11)), Dense(150, "silu"), Dropout(0.2), BatchNorm(), Dense(3)]
+    layers = [
+        PiecewiseLinear(mixed(11), 0.3),
+        Dense(150, "silu"),
+        Dropout(0.2),
+        BatchNorm(),
+        Dense(3),
+    ]
     network, X, T, weights = problem(one, n_rows=90, layers=layers, n_features=11)
     backend = compiled("cython", network, n_threads)
     optimizer, losses = train(backend, network, X, T, weights, one, cuts=cuts)
@@ -88,6 +98,38 @@ def test_threads_and_cuts_change_no_bit(optimizer, mode, alpha, dtype, monkeypat
     for n_threads, cuts in ((2, 1), (3, 3), (4, 1)):
         for mine, theirs in zip(trained(one, n_threads, cuts), expected, strict=True):
             np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("code_dropout", [0.0, 0.3])
+def test_a_gradient_of_many_rows(code_dropout):
+    """More than are summed up at a time, where rows do not know of their place."""
+    layers = layers_on(mixed(5), 9, code_dropout)
+    network, X, T, _ = problem(case(), n_rows=2500, layers=layers, n_features=5)
+    loss, gradient = compiled("cython", network).loss_and_grad(X, T)
+    expected = network.loss_and_grad(X, T)
+    np.testing.assert_allclose(loss, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(gradient, expected[1], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, 2.0, np.nan, np.inf])
+def test_a_rate_that_is_none_is_refused(value):
+    net, table, columns, pieces = lowered()
+    table["rate"][0] = 0.5
+    made(net, table, columns, pieces)
+    table["rate"][0] = value
+    with pytest.raises(ValueError, match=MISFIT):
+        made(net, table, columns, pieces)
+
+
+def test_another_rate_is_noticed():
+    net = Network(layers_on([3, None])).initialize(2, random_state=0)
+    X, T = np.zeros((50, 2)), np.arange(50) % 3
+    backend = compiled("cython", net)
+    before = backend.loss_and_grad(X, T)[0]
+    net.layers[0].code_dropout = 0.5
+    after = backend.loss_and_grad(X, T)[0]
+    assert after != before
+    np.testing.assert_allclose(after, net.loss_and_grad(X, T)[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -44,6 +44,7 @@ def _arguments(fitted, target):
 
         numbers = {
             "dropout": 0.1,
+            "code_dropout": 0.2,
             "learning_rate_init": 0.04,
             "weight_decay": 0.02,
             "time_limit": 9.0,

@@ -247,7 +247,9 @@ CALLS = {
         BatchNorm, activation="tanh", momentum=0.9, epsilon=1e-5, trainable=True, lr_factor=1.0
     ),
     "LayerNorm": _layer(LayerNorm, activation="tanh", epsilon=1e-5, trainable=True, lr_factor=1.0),
-    "PiecewiseLinear": _layer(PiecewiseLinear, columns=[[-1.0, 0.0, 1.0], 3, None, [0.0, 2.0]]),
+    "PiecewiseLinear": _layer(
+        PiecewiseLinear, columns=[[-1.0, 0.0, 1.0], 3, None, [0.0, 2.0]], code_dropout=0.3
+    ),
     "Residual": _layer(
         Residual, layers=[Dense(4)], scale=0.5, trainable_scale=True, scale_lr_factor=1.0
     ),

@@ -70,6 +70,21 @@ def test_variances_are_predicted_from_what_it_makes(pair):
     assert "layers[1] is PiecewiseLinear" in predict_variances(within, X).stopped
 
 
+def test_dropped_codes_count_as_in_training():
+    X, _ = data()
+    dropping = ENCODING.copy()
+    dropping.code_dropout = 0.5
+    net = Network([dropping, Dense(400, "identity"), *ABOVE], init="lecun_normal").initialize(
+        5, random_state=0
+    )
+    Z = [net.forward_training(X, position=1000 * i)[1][1].Z for i in range(30)]
+    np.testing.assert_allclose(
+        np.mean(np.square(Z)), predict_variances(net, X).variances[0], rtol=0.1
+    )
+    plain = Network([ENCODING, *net.layers[1:]], init="lecun_normal").initialize(5, random_state=0)
+    assert predict_variances(net, X).variances[0] > 1.05 * predict_variances(plain, X).variances[0]
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_codes_are_no_large_inputs(scale):
     X, y = data(scale)

@@ -93,7 +93,7 @@ CLASSIFIERS = {
     "layers": {
         "hidden_layer_sizes": (100,),
         "layers": [
-            PiecewiseLinear([[-1.0, 0.0, 1.0], None, 3, np.array([0.0, 0.5]), 1, None]),
+            PiecewiseLinear([[-1.0, 0.0, 1.0], None, 3, np.array([0.0, 0.5]), 1, None], 0.25),
             Dense(5, Elu(0.7), init="orthogonal", trainable=False),
             BatchNorm("tanh", momentum=0.5),
             Dropout(0.2),

@@ -101,7 +101,7 @@ def test_a_member_is_what_a_user_can_write():
 
     encoder = TableEncoder(bins=recipe.bins, output="structured")
     Z = encoder.fit_transform(X)
-    layers = [PiecewiseLinear(encoder.columns_)]
+    layers = [PiecewiseLinear(encoder.columns_, recipe.code_dropout)]
     for units in recipe.hidden_layer_sizes:
         layers += [Dense(units, "silu"), Dropout(recipe.dropout)]
     clf = MinNetClassifier(

@@ -25,6 +25,7 @@ from minnet.temperature import refined_loss
 N, K = 61, 3  # rows, and networks
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, 4))
+X[:, 2] = X[:, 2].round()  # codes, some of them
 Y = (X[:, 0] + 0.5 * RNG.normal(size=N) > 0).astype(int)
 WEIGHTS = RNG.uniform(0.5, 2, N)
 FOLDS = np.arange(N) % K
@@ -41,6 +42,11 @@ LAYERS = {
         Dropout(0.1),
     ],
     "residual": [Dense(8), Residual([Dense(8, "relu")])],
+    "pieces": [
+        PiecewiseLinear([[-2.0, -1.0, -0.5, 0.0, 0.7, 2.0], None, 3, [-1.0, 0.0, 1.0]], 0.3),
+        Dense(8, "silu"),
+        Dropout(0.3),
+    ],
     "frozen": [Dense(8, "relu", trainable=False, lr_factor=0.5), Dense(5, "tanh", lr_factor=2.0)],
 }
 OPTIMIZERS = [SGD(0.1), SGD(0.05, momentum=0.9), Adam(0.01), AdamW(0.01), RMSProp(0.01)]
