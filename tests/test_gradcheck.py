@@ -80,8 +80,6 @@ STACKS = {
     "layer norm of one unit": [Dense(1, "tanh"), LayerNorm("silu"), Dense(K)],
     "pieces first": [PiecewiseLinear(KNOTS), Dense(6, "tanh"), Dense(K)],
     "pieces within": [Dense(4, "tanh"), PiecewiseLinear(KNOTS), Dense(K)],
-    "dropped codes first": [PiecewiseLinear([2, KNOTS[1], 3], 0.4), Dense(6, "tanh"), Dense(K)],
-    "dropped codes within": [Dense(3), PiecewiseLinear([1, KNOTS[1], 2], 0.4), Dense(K)],
     "all together": [
         BatchNorm("softsign"),
         Dense(6),

@@ -42,11 +42,13 @@ def test_interpolates_any_values_at_the_edges():
     np.testing.assert_allclose(values[0] + Y @ W, np.interp(x, EDGES, values), atol=1e-12)
 
 
-def test_gradients_below_and_above():
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize("below", [[], [Dense(5, "tanh")]])
+def test_gradients_below_and_above(below, rate):
     X = drawn(20, "float64")
-    layers = [Dense(5, "tanh"), PiecewiseLinear(COLUMNS), Dense(4, "tanh"), Dense(1)]
+    layers = [*below, PiecewiseLinear(COLUMNS, rate), Dense(4, "tanh"), Dense(1)]
     net = Network(layers, "squared_error").initialize(5, random_state=0)
-    check_gradients(net, X, X[:, :1])
+    assert check_gradients(net, X, X[:, :1]).ok
 
 
 @pytest.mark.parametrize(
