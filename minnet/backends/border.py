@@ -38,6 +38,7 @@ _WATCHED = (
     "bias_lr_factor",
     "decay_factor",
     "rate",
+    "code_dropout",
     "momentum",
     "epsilon",
 )
