@@ -37,16 +37,11 @@ LAYERS = {
     "dropout": [Dense(8, "silu"), Dropout(0.3)],
     "norms": [Dense(8), BatchNorm(activation="relu"), Dense(6), LayerNorm()],
     "pieces": [
-        PiecewiseLinear([[-2.0, -1.0, -0.5, 0.0, 0.7, 2.0], None, 3, [0.0, 1.0]]),
+        PiecewiseLinear([[-2.0, -1.0, -0.5, 0.0, 0.7, 2.0], None, 3, [0.0, 1.0]], 0.3),
         Dense(8, "silu"),
         Dropout(0.1),
     ],
     "residual": [Dense(8), Residual([Dense(8, "relu")])],
-    "pieces": [
-        PiecewiseLinear([[-2.0, -1.0, -0.5, 0.0, 0.7, 2.0], None, 3, [-1.0, 0.0, 1.0]], 0.3),
-        Dense(8, "silu"),
-        Dropout(0.3),
-    ],
     "frozen": [Dense(8, "relu", trainable=False, lr_factor=0.5), Dense(5, "tanh", lr_factor=2.0)],
 }
 OPTIMIZERS = [SGD(0.1), SGD(0.05, momentum=0.9), Adam(0.01), AdamW(0.01), RMSProp(0.01)]
