@@ -71,6 +71,7 @@ def best_temperature(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from minnet.temperature import best_temperature
     >>> Z = [[8.0, 0.0], [8.0, 0.0], [8.0, 0.0], [8.0, 0.0]]  # very sure, and wrong once
     >>> temperature, loss = best_temperature(Z, [0, 0, 0, 1])
