@@ -41,7 +41,7 @@ from minnet.schedules import FlatThenCosine
 HERE = Path(__file__).resolve().parent.parent
 RESULTS, REPORT = HERE / "results" / "tables_ablation.csv", HERE / "TABLES_ABLATION.md"
 FIELDS = ("table", "split", "line", "error", "log_loss", "seconds")
-UNITS = 256
+UNITS = 192
 
 
 def scaled():
@@ -72,7 +72,7 @@ class Network:
     def __init__(self, task, seed, encoder, rates_by_fan_in=False, dropout=0.0, **parameters):
         self.task, self.encoder = task, encoder
         self.rates_by_fan_in, self.dropout = rates_by_fan_in, dropout
-        self.parameters = {"alpha": 0.0, "batch_size": 128, "max_iter": 32, "keep": "last",
+        self.parameters = {"alpha": 0.0, "batch_size": 128, "max_iter": 48, "keep": "last",
                            "n_threads": 1, "random_state": seed, **parameters}  # fmt: skip
 
     def fit(self, X, y):
@@ -128,7 +128,7 @@ def pieces(bins):
 
 LINES = {
     "MLPClassifier's defaults": mlp,
-    "two layers of 256, SiLU, 32 epochs of batches of 128": network(scaled),
+    "two layers of 192, SiLU, 48 epochs of batches of 128": network(scaled),
     "units of variance 1, biases in the hull": network(scaled, **STARTS),
     "rates by fan-in, 0.04; beta_2 0.95": network(scaled, **RATES),
     "rate flat, then to zero": network(scaled, **TO_ZERO),
