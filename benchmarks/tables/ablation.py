@@ -64,14 +64,19 @@ class Network:
     ----------
     encoder : transformer
     rates_by_fan_in : bool
-    dropout : float
+    dropout, code_dropout : float
     parameters : dict
         Of MinNetClassifier or MinNetRegressor.
     """
 
-    def __init__(self, task, seed, encoder, rates_by_fan_in=False, dropout=0.0, **parameters):
+    def __init__(self, task, seed, encoder, rates_by_fan_in=False, dropout=0.0, code_dropout=0.0,
+                 **parameters):  # fmt: skip
         self.task, self.encoder = task, encoder
-        self.rates_by_fan_in, self.dropout = rates_by_fan_in, dropout
+        self.rates_by_fan_in, self.dropout, self.code_dropout = (
+            rates_by_fan_in,
+            dropout,
+            code_dropout,
+        )
         self.parameters = {"alpha": 0.0, "batch_size": 128, "max_iter": 48, "keep": "last",
                            "n_threads": 1, "random_state": seed, **parameters}  # fmt: skip
 
@@ -83,7 +88,7 @@ class Network:
             layers = [part for dense in layers for part in (dense, Dropout(self.dropout))]
         columns = getattr(self.encoder, "columns_", None)
         if columns is not None:
-            layers.insert(0, PiecewiseLinear(columns))
+            layers.insert(0, PiecewiseLinear(columns, code_dropout=self.code_dropout))
         if self.rates_by_fan_in:
             layers = ntk(layers, Z.shape[1])
             self.parameters["output_layer"] = {"lr_factor": UNITS**-0.5, "bias_lr_factor": 0.1,
@@ -119,7 +124,7 @@ def network(encoder, **parameters):
 STARTS = {"init": "unit_variance", "bias_init": "hull"}
 RATES = {**STARTS, "rates_by_fan_in": True, "learning_rate_init": 0.04, "beta_2": 0.95}
 TO_ZERO = {**RATES, "learning_rate": FlatThenCosine()}
-RULED = {**TO_ZERO, "weight_decay": 0.02, "dropout": 0.15}
+RULED = {**TO_ZERO, "weight_decay": 0.02, "dropout": 0.1}
 
 
 def pieces(bins):
@@ -132,9 +137,10 @@ LINES = {
     "units of variance 1, biases in the hull": network(scaled, **STARTS),
     "rates by fan-in, 0.04; beta_2 0.95": network(scaled, **RATES),
     "rate flat, then to zero": network(scaled, **TO_ZERO),
-    "weight decay 0.02, dropout 0.15": network(scaled, **RULED),
+    "weight decay 0.02, dropout 0.1": network(scaled, **RULED),
     "robust scale, smooth clip": network(pieces(None), **RULED),
     "pieces of a line": network(pieces(32), **RULED),
+    "categories dropped, 0.2": network(pieces(32), code_dropout=0.2, **RULED),
     "TabularClassifier, one network": lambda task, seed: tabular(task, seed, quality="fast"),
     "TabularClassifier": tabular,
 }
