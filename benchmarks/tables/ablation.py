@@ -199,8 +199,8 @@ def report(rows):
         return "No split has been measured on every line.\n"
     tables = sorted({name for name, _ in keys})
     text = [
-        f"Written by `python -m benchmarks.tables.ablation`: {len(keys)} splits of {len(tables)} tables "
-        f"({', '.join(tables)}).",
+        f"Written by `python -m benchmarks.tables.ablation`: {len(keys)} splits of {len(tables)} tables,",
+        f"{', '.join(tables)}.",
         "Each line is the one above and one thing more; geometric means of the ratios to the first line.",
         "",
         "| | error | log loss | CPU seconds, median |",
