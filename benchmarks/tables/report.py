@@ -43,10 +43,11 @@ said below comes from that file.
 - **Measures**: log loss (probabilities clipped at 1e-7), error rate, area under the ROC curve (one class
   against the rest); in regression "error" is RMSE over the test part's standard deviation. Ratios are of
   means over the splits that both have, with 0.001 added to both sides of a loss or an error; geometric
-  means over tables; intervals of 95 % by resampling tables 10,000 times; p is of Wilcoxon's signed-rank
-  test over tables. "Better on" and "worse on" name tables on which the difference is significant at 5 % by
-  the corrected resampled t-test over splits (two-sided, without correction for the number of tables): a
-  table of which there are fewer than two splits counts for neither.
+  means over tables; intervals of 95 % by resampling tables 10,000 times (too narrow where there are
+  fewer than ten tables, and blind to chance within a table where there is one split); p is of Wilcoxon's
+  signed-rank test over tables. "Better on" and "worse on" name tables on which the difference is
+  significant at 5 % by the corrected resampled t-test over splits (two-sided, without correction for the
+  number of tables): a table of which there are fewer than two splits counts for neither.
 - **Ranks**: of the mean over splits of log loss (RMSE in regression), over tables that all of the ranked
   have; of minnet only `Tabular` is ranked, and not `5xHGB`.
 - **Time**: one fit a process, one process at a time, CPU seconds of `fit` on one thread (imports and a
@@ -90,6 +91,30 @@ def against(data, models, base, metric):
                 f"{found['mean']:.3f} ({low:.3f} to {high:.3f})", f"{found['median']:.3f}", found["lower"],
                 named(found["better"]), named(found["worse"]), f"{found['wilcoxon']:.2g}",
             ])  # fmt: skip
+    return table(head, rows) if rows else ""
+
+
+def in_short(data, models, ours="Tabular"):
+    """Return a Markdown table of ours over each of the others."""
+    head = [
+        f"{ours} over",
+        "tables, fits",
+        "error (95 %)",
+        "log loss (95 %)",
+        "fit, CPU s",
+        "prediction",
+    ]
+    rows = []
+    for base in models:
+        error, loss = (compare(data, ours, base, metric) for metric in ("error", "loss"))
+        if base.startswith("Tabular") or error is None:
+            continue
+        cells = [base, f"{error['tables']}, {error['pairs']}"]
+        for found in (error, loss):
+            low, high = found["interval"] if found else (0, 0)
+            cells.append(f"{found['mean']:.2f} ({low:.2f} to {high:.2f})" if found else "-")
+        times = (geometric_mean(ratios(data, ours, base, name)) for name in ("cpu", "predict_cpu"))
+        rows.append([*cells, *(f"{value:.2g}" for value in times)])
     return table(head, rows) if rows else ""
 
 
@@ -187,9 +212,14 @@ def conditions(data):
 def group_report(name, data):
     models = [m for m in CONTESTANTS if (data["model"] == m).any()]
     bases = [base for base in BASES if base in models]
+    short = in_short(data, models)
     parts = [f"## {name.capitalize()} tables\n", conditions(data)]
+    parts += ["### In short: ratios\n", short] if short else []
     for base in bases:
-        for metric, title in (("error", "Error"), ("loss", "Log loss"), ("1 - auc", "1 - AUC")):
+        metrics = {"error": "Error", "loss": "Log loss"} | (
+            {"1 - auc": "1 - AUC"} if base == "HGB" else {}
+        )
+        for metric, title in metrics.items():
             text = against(data, models, base, metric)
             parts += [f"### {title} over {base}'s\n", text] if text else []
     parts += [
