@@ -1,4 +1,8 @@
-"""``.. speed::`` says how fast a search is beside scikit-learn, as benchmarks/PIPELINE.md has it."""
+"""Figures of benchmarks in pages, as the reports have them.
+
+``.. speed::`` says how fast a search is beside scikit-learn (benchmarks/PIPELINE.md); ``.. measured:: report.md``
+shows the first table of a report, or the one under a heading that is named below it.
+"""
 
 from pathlib import Path
 
@@ -38,7 +42,42 @@ class Speed(SphinxDirective):
         return [nodes.container("", number, words, classes=["speed"])]
 
 
+def table_under(report, heading):
+    """Return the cells of the first table of a report, or of the first under a heading, row by row."""
+    found = []
+    for line in report.partition(heading)[2].splitlines():
+        if line.startswith("|"):
+            found.append([cell.strip() for cell in line.strip("|").split("|")])
+        elif found:
+            break
+    return [found[0], *found[2:]]  # the second line is one of dashes
+
+
+class Measured(SphinxDirective):
+    """A table of a report, with a link to it."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self):
+        report = f"benchmarks/{self.arguments[0]}"
+        path = Path(self.env.srcdir).parent / report
+        self.env.note_dependency(path)
+        cells = table_under(path.read_text(encoding="utf-8"), "\n".join(self.content))
+        group = nodes.tgroup("", cols=len(cells[0]))
+        group += [nodes.colspec("", colwidth=1) for _ in cells[0]]
+        made = [
+            nodes.row("", *(nodes.entry("", nodes.paragraph("", text)) for text in line))
+            for line in cells
+        ]
+        group += [nodes.thead("", made[0]), nodes.tbody("", *made[1:])]
+        address = f"{self.config.repository}/blob/main/{report}"
+        link = nodes.reference("", "How it was measured", refuri=address, internal=False)
+        return [nodes.table("", group), nodes.paragraph("", "", link)]
+
+
 def setup(app):
     app.add_config_value("repository", "", "env", str)
     app.add_directive("speed", Speed)
+    app.add_directive("measured", Measured)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
