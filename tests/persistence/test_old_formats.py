@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile import DELETE, changed
 from numpy.testing import assert_allclose
 
 import minnet
-from minnet import load_model
+from minnet import Dense, Network, PiecewiseLinear, load_model, save_model
 from minnet.persistence.files import FORMAT
 from minnet.persistence.names import readable_classes
 
@@ -50,6 +51,15 @@ def test_a_trainer_of_format_1(expected):
     assert_allclose(trainer.network.predict(X), expected["of_trainer"], rtol=1e-12)
     trainer.run_epoch(*trainer.network.check_batch(X, X[:, 0] - X[:, 1]))
     assert trainer.n_epochs == 4
+
+
+def test_a_layer_without_the_arguments_of_later_has_their_defaults(tmp_path):
+    save_model(Network([PiecewiseLinear([[0.0, 1.0], 3], 0.25), Dense(2)]), tmp_path / "model")
+    raw = (tmp_path / "model").read_bytes()
+    where = ("model", "network", "layers", 0, "config", "code_dropout")
+    (tmp_path / "older").write_bytes(changed(raw, where, DELETE))
+    assert load_model(tmp_path / "model").layers[0].code_dropout == 0.25
+    assert load_model(tmp_path / "older").layers[0].code_dropout == 0.0
 
 
 # What version 0.1.0 called its classes; others may come, but none of these may go.
