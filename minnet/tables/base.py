@@ -100,7 +100,7 @@ class BaseTabular(
     loss_curves_, validation_scores_ : list of list of float
         Of each member, by epoch: the mean objective, and the score on what it was not trained on.
     oof_score_ : float
-        As ``score``, of ``oof_prediction_``, on the rows that have one.
+        As ``score``, of ``oof_prediction_``, on the rows that have one; NaN where R2 has a single row.
     temperature_ : float
         What logits are divided by before the mean is taken.
     fit_info_ : dict
@@ -295,21 +295,24 @@ class BaseTabular(
     def _mean_of_members(self, X: Any, output: Callable[[Array], Array]) -> Array:
         """Return the mean over the members of ``output(Z)`` for their logits ``Z``, in float64."""
         check_is_fitted(self, "networks_")
+        fitted = vars(self)  # which a fit in another thread replaces as a whole
+        networks, temperature = fitted["networks_"], fitted["temperature_"]
         try:
             with self._named():
-                Z = inputs_of(self.encoder_, X)
+                Z = inputs_of(fitted["encoder_"], X)
         except (TypeError, ValueError) as error:
             shorten(error)
             raise
-        total: Any = 0.0
-        for cache, network in zip(self._backends, self.networks_, strict=True):
-            backend = cache.get(self.backend, network, self.n_threads)
-            total = total + predict_blocks(Z, backend, lambda logits: output(self._cooled(logits)))
-        return total / len(self.networks_)
 
-    def _cooled(self, logits: Array) -> Array:
-        logits = logits.astype(np.float64)
-        return logits if self.temperature_ == 1 else logits / self.temperature_
+        def cooled(logits: Array) -> Array:
+            logits = logits.astype(np.float64)
+            return output(logits if temperature == 1 else logits / temperature)
+
+        total: Any = 0.0
+        for cache, network in zip(fitted["_backends"], networks, strict=True):
+            backend = cache.get(self.backend, network, self.n_threads)
+            total = total + predict_blocks(Z, backend, cooled)
+        return total / len(networks)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

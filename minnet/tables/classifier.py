@@ -228,11 +228,13 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         known: Array,
         weights: Array | None,
     ) -> dict[str, Any]:
-        labels, P, T = fitted["_labels"], outputs[known], T[known]
-        y, said = (T, P.argmax(axis=1)) if T.ndim == 1 else (T > 0.5, P > 0.5)
+        labels = fitted["_labels"]
         if labels.kind == "binary" and len(labels.classes) == 1:
-            outputs = np.where(np.isnan(outputs), np.nan, 1.0)
-        elif labels.kind == "binary":
+            sure = np.where(np.isnan(outputs), np.nan, 1.0)
+            return {"oof_prediction_": sure, "oof_score_": 1.0, "oof_log_loss_": 0.0}
+        P, T = outputs[known], T[known]
+        y, said = (T, P.argmax(axis=1)) if T.ndim == 1 else (T > 0.5, P > 0.5)
+        if labels.kind == "binary":
             outputs = np.hstack([1 - outputs, outputs])
         return {
             "oof_prediction_": outputs,

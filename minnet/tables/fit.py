@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_y, _num_samples, check_consistent_length
 
 from minnet._version import __version__
+from minnet.common.callers import level_of_user, within_a_search
 from minnet.common.sklearn_versions import validate_data
 from minnet.common.types import Array, Estimator
 from minnet.estimators.data import as_targets, validate_weight
@@ -224,15 +226,27 @@ class TabularFit:
             return encoder, members
         n_held = np.cumsum([len(rows) for rows in self.held_rows])
         n_tried = min(n_members, 1 + int(np.searchsorted(n_held, _ENOUGH_ROWS)))
-        plain_encoder, plain = self._members(None, n_tried)
-        plain.train([])
-        gains = members.unseen_losses(n_tried) - plain.unseen_losses(n_tried)
+        plain = self._trained_plain(n_tried)
+        if plain is None:
+            return encoder, members
+        gains = members.unseen_losses(n_tried) - plain[1].unseen_losses(n_tried)
         if not gains.mean() > _STANDARD_ERRORS * gains.std() / math.sqrt(len(gains)):
             return encoder, members
         if n_tried < n_members:
-            plain_encoder, plain = self._members(None, n_members)
-            plain.train([])
-        return plain_encoder, plain
+            plain = self._trained_plain(n_members)
+        return plain or (encoder, members)
+
+    def _trained_plain(self, n_members: int) -> tuple[TableEncoder, Members] | None:
+        """Return networks trained on numbers as they are; None if that has not come to its end."""
+        try:
+            encoder, members = self._members(None, n_members)
+        except KeyboardInterrupt:  # which the training receives itself, from here on
+            if within_a_search():
+                raise
+            warnings.warn("Training interrupted by user.", stacklevel=level_of_user())
+            return None
+        members.train([])
+        return (encoder, members) if members.is_complete else None
 
     # ---- what it leaves
 

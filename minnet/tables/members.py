@@ -147,7 +147,7 @@ class Members:
             Z /= best_temperature(Z, T[rows], loss.output, of_rows)[0]
         of_each = loss.value(Z, T[rows])
         if weights is not None:
-            of_each = of_each * weights[rows]
+            of_each = of_each * (weights[rows] / weights[rows].max())  # squares do not overflow
         return np.bincount(rows, of_each)[np.unique(rows)]
 
     def _network(self, rows: Array, seed: int) -> Network:

@@ -51,11 +51,21 @@ def epochs_in_time(
         few = [part[: n_steps * batch_size] for part in trained]
         scored = None if held is None else [part[:1] for part in held]
         began = time.perf_counter()
-        new_trainer(copies).fit(*data, rows=few, held=scored, max_epochs=1)
+        new_trainer(copies).fit(
+            *data, rows=few, held=scored, max_epochs=1, callbacks=[_RaiseInterrupt()]
+        )
         seconds = (time.perf_counter() - began) / sum(map(len, few))
     of_epoch = seconds * (n_trained + _SCORED * n_held)
     n_epochs = _PLANNED * (end - time.perf_counter()) / of_epoch
     return max(1, int(min(n_epochs, LARGEST_SIZE)))
+
+
+class _RaiseInterrupt(Callback):
+    """Lets Ctrl-C end more than a training of which nothing is kept."""
+
+    def end(self, trainer: Any) -> None:
+        if trainer.run.stopped == "interrupted":
+            raise KeyboardInterrupt
 
 
 class EndAt(Callback):

@@ -147,10 +147,14 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     ) -> dict[str, Any]:
         numbers = Numbers(T.shape[1], fitted["target_mean_"], fitted["target_scale_"])
         Y = np.clip(numbers.decode(outputs), *fitted["target_range_"])
-        y = numbers.decode(T.astype(np.float64))
+        # In units of the standard deviation, in which no square overflows.
+        score = np.nan
+        if known.sum() > 1:
+            Z = numbers.encode(Y[known], np.float64)
+            score = float(r2_score(T[known], Z, sample_weight=weights))
         return {
             "oof_prediction_": Y.ravel() if Y.shape[1] == 1 else Y,
-            "oof_score_": float(r2_score(y[known], Y[known], sample_weight=weights)),
+            "oof_score_": score,
         }
 
     def __sklearn_tags__(self) -> Any:

@@ -1,0 +1,150 @@
+"""The estimators for tables where something comes in between: Ctrl-C, other threads, extreme numbers."""
+
+import signal
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+
+from minnet import TabularClassifier, TabularRegressor
+from minnet.tables.members import Members
+
+SMALL = {"hidden_layer_sizes": (4,), "max_iter": 4, "batch_size": 32, "random_state": 0}
+
+
+def numbers(n=100, n_columns=2):
+    return np.random.default_rng(0).normal(size=(n, n_columns))
+
+
+def straight(n=200):
+    """A table of numbers, and a sum of them."""
+    X = numbers(n, 4)
+    return X, X.sum(axis=1)
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as in a terminal, whatever runs the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("training", [1, 2])
+@pytest.mark.parametrize("at", ["encoding", "training"])
+def test_what_is_trained_stays_when_ctrl_c_ends_the_comparison(ctrl_c, monkeypatch, training, at):
+    X, y = straight()
+    params = SMALL | {"n_members": 5, "max_iter": 4}
+    pieces = TabularRegressor(**params, bins=32).fit(X, y)
+    monkeypatch.setattr("minnet.tables.fit._ENOUGH_ROWS", 10)  # which one member has: then all are
+    monkeypatch.setattr("minnet.training.interrupts._last_heard", -np.inf)
+    monkeypatch.setattr(Members, "unseen_losses", lambda self, n: np.full(9, self.recipe.bins or 0))
+    method = "train" if at == "training" else "__init__"
+    usual, calls = getattr(Members, method), []
+
+    def interrupted(self, *args, **kwargs):
+        calls.append(self)
+        if len(calls) != 1 + training:
+            return usual(self, *args, **kwargs)
+        if at == "encoding":
+            ctrl_c()
+        monkeypatch.setattr(self.trainer, "_pause", lambda call: ctrl_c())
+        return usual(self, *args, **kwargs)
+
+    monkeypatch.setattr(Members, method, interrupted)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model = TabularRegressor(**params).fit(X, y)
+    assert len(calls) == 1 + training
+    assert model.recipe_.bins == 32
+    np.testing.assert_array_equal(model.predict(X), pieces.predict(X))
+
+
+def test_ctrl_c_while_steps_are_timed_ends_the_fit(ctrl_c, monkeypatch):
+    monkeypatch.setattr("minnet.training.interrupts._last_heard", -np.inf)
+    model = TabularRegressor(**SMALL, n_members=2, time_limit=60).fit(numbers(), np.arange(100))
+    before = vars(model)
+    usual = Members._new_trainer
+
+    def of_copies(self, networks, **options):
+        trainer = usual(self, networks, **options)
+        if not options:
+            monkeypatch.setattr(trainer, "_pause", lambda call: ctrl_c())
+        return trainer
+
+    monkeypatch.setattr(Members, "_new_trainer", of_copies)
+    with pytest.warns(UserWarning, match="interrupted"), pytest.raises(KeyboardInterrupt):
+        model.fit(numbers(), np.arange(100))
+    assert vars(model).keys() == before.keys()
+    assert model.networks_ is before["networks_"]
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize("label", ["only", 0, 1])
+def test_scores_of_a_single_class_are_those_of_its_predictions(n_members, label):
+    X = numbers()
+    model = TabularClassifier(**SMALL, n_members=n_members).fit(X, [label] * 100)
+    held = np.isfinite(model.oof_prediction_[:, 0])
+    said = model.classes_[model.oof_prediction_[held].argmax(axis=1)]
+    assert model.oof_score_ == accuracy_score([label] * held.sum(), said) == 1
+    assert model.oof_log_loss_ == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30, 1e300])
+@pytest.mark.parametrize("how", ["sample_weight", "class_weight", "sample_weight_val"])
+def test_only_proportions_of_weights_count(size, how):
+    X = numbers()
+    y, w = (X[:, 0] > 0).astype(int), np.where(np.arange(100) % 3, 2.0, 1.0)
+    of_classes = {0: 1.0, 1: 3.0}
+
+    def fitted(size):
+        params = {"class_weight": {k: v * size for k, v in of_classes.items()}}
+        params = params if how == "class_weight" else {}
+        model = TabularClassifier(**SMALL, n_members=2, **params)
+        if how == "sample_weight_val":
+            return model.fit(X, y, X_val=X, y_val=y, sample_weight_val=w * size)
+        return model.fit(X, y, sample_weight=None if params else w * size)
+
+    expected = fitted(1.0).predict_proba(X)
+    np.testing.assert_allclose(fitted(size).predict_proba(X), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e30, 1e300])
+def test_the_out_of_fold_score_does_not_depend_on_the_unit(scale):
+    X = numbers()
+    y = np.c_[X[:, 0] * scale, X[:, 1]]
+    model = TabularRegressor(**SMALL, n_members=2).fit(X, y)
+    same = TabularRegressor(**SMALL, n_members=2).fit(X, y / [scale, 1])
+    assert model.oof_score_ == pytest.approx(same.oof_score_, abs=1e-4)
+
+
+def test_of_a_single_row_out_of_fold_there_is_no_r2():
+    model = TabularRegressor(**SMALL, n_members=1).fit(numbers(10), np.arange(10))
+    assert np.isfinite(model.oof_prediction_).sum() == 1
+    assert np.isnan(model.oof_score_)
+
+
+@pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
+def test_a_prediction_while_another_thread_fits_is_of_one_of_both(estimator):
+    X = numbers()
+    y = (X[:, 0] > 0).astype(int)
+    few, many = (estimator(**SMALL, n_members=n, bins=8).fit(X, y) for n in (2, 3))
+    method = "predict_proba" if estimator is TabularClassifier else "predict"
+    expected = [getattr(model, method)(X) for model in (few, many)]
+    model = estimator(**SMALL, n_members=2, bins=8).fit(X, y)
+
+    # In the middle of a prediction, as often as it asks for a backend, the other fit takes its place.
+    fitted = [
+        {k: v for k, v in vars(m).items() if k.endswith("_") or k[0] == "_"} for m in (few, many)
+    ]
+
+    class Swaps:
+        def __init__(self, cache):
+            self.cache = cache
+
+        def get(self, *args):
+            model._put(fitted[1])
+            return self.cache.get(*args)
+
+    model._put(fitted[0] | {"_backends": [Swaps(cache) for cache in few._backends]})
+    np.testing.assert_array_equal(getattr(model, method)(X), expected[0])
+    np.testing.assert_array_equal(getattr(model, method)(X), expected[1])
