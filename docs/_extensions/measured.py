@@ -45,7 +45,7 @@ class Speed(SphinxDirective):
 def table_under(report, heading):
     """Return the cells of the first table of a report, or of the first under a heading, row by row."""
     found = []
-    for line in report.partition(heading)[2].splitlines():
+    for line in report[report.index(heading) :].splitlines():
         if line.startswith("|"):
             found.append([cell.strip() for cell in line.strip("|").split("|")])
         elif found:
