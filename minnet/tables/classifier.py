@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
@@ -194,7 +195,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         y = in_a_row(y)
         targets.check(Labels.of(y, "y_val"), "y_val")
         T = targets.encode(y, np.float32)
-        return T.toarray() if targets.sparse else T
+        return T.toarray() if sparse.issparse(T) else T
 
     def _loss(self, targets: Labels) -> Loss:
         return SoftmaxCrossEntropy() if targets.output == "softmax" else SigmoidCrossEntropy()

@@ -145,6 +145,8 @@ class TabularFit:
         self.weights_val = estimator._total_weight(
             self.targets, self.T_val, sample_weight_val, self.T
         )
+        if self.weights_val is not None and not self.weights_val.any():
+            raise ValueError("sample_weight_val must not be all 0, with the weights of classes")
 
     def _encoded(self, bins: int | None) -> tuple[TableEncoder, Any]:
         """Return a fitted encoder, and the data, with those of the user's validation set at their end."""

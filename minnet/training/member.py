@@ -236,7 +236,8 @@ class Member:
     def take_epoch(self, epoch: int) -> None:
         """Note that the best epoch, from 1 on, is that of all members."""
         self.best_epoch = epoch
-        self.best_score = self.validation_scores[epoch - 1] if epoch else -np.inf
+        is_scored = epoch and self.held is not None
+        self.best_score = self.validation_scores[epoch - 1] if is_scored else -np.inf
 
     def warn_if_grown(self, work: Work) -> None:
         """Warn where the loss of the weights that it ends with has grown."""

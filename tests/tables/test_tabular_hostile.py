@@ -4,9 +4,10 @@ import signal
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.metrics import accuracy_score
 
-from minnet import TabularClassifier, TabularRegressor
+from minnet import Dense, EnsembleTrainer, Network, TabularClassifier, TabularRegressor
 from minnet.tables.members import Members
 
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 4, "batch_size": 32, "random_state": 0}
@@ -148,3 +149,33 @@ def test_a_prediction_while_another_thread_fits_is_of_one_of_both(estimator):
     model._put(fitted[0] | {"_backends": [Swaps(cache) for cache in few._backends]})
     np.testing.assert_array_equal(getattr(model, method)(X), expected[0])
     np.testing.assert_array_equal(getattr(model, method)(X), expected[1])
+
+
+@pytest.mark.parametrize("of_fit", [np.asarray, sparse.csr_matrix, sparse.csc_array])
+@pytest.mark.parametrize("of_val", [np.asarray, sparse.csr_matrix, sparse.csc_array])
+def test_labels_of_a_validation_set_may_be_sparse_where_those_of_fit_are_not(of_fit, of_val):
+    X = numbers()
+    Y = (X > 0).astype(int)
+    one = TabularClassifier(**SMALL, n_members=2).fit(X, Y, X_val=X, y_val=Y)
+    other = TabularClassifier(**SMALL, n_members=2).fit(X, of_fit(Y), X_val=X, y_val=of_val(Y))
+    np.testing.assert_array_equal(other.predict_proba(X), one.predict_proba(X))
+
+
+@pytest.mark.parametrize("weights", [None, np.ones(50)])
+def test_a_validation_set_in_which_no_row_counts_is_refused(weights):
+    X = numbers()
+    y = np.repeat([0, 1], 50)
+    model = TabularClassifier(**SMALL, class_weight={0: 0.0, 1: 1.0})
+    with pytest.raises(ValueError, match="sample_weight_val must not be all 0, with the weights"):
+        model.fit(X, y, X_val=X[:50], y_val=y[:50], sample_weight_val=weights)
+
+
+@pytest.mark.parametrize("scored", [0, 1])
+def test_of_an_ensemble_that_ends_together_some_may_have_no_held_rows(scored):
+    X = numbers()
+    networks = [Network([Dense(1)], "squared_error").initialize(2, i) for i in range(2)]
+    held = [np.arange(9) if i == scored else None for i in range(2)]
+    trainer = EnsembleTrainer(networks, scoring="loss", joint=True)
+    trainer.fit(X, X[:, :1], held=held, max_epochs=3)
+    assert trainer.best_scores[1 - scored] == -np.inf
+    assert trainer.best_scores[scored] == trainer.best_score == max(trainer.validation_scores)
