@@ -86,7 +86,7 @@ class PiecewiseLinear(Layer):
 
     See Also
     --------
-    minnet.tables.TableEncoder : Finds scale, edges and codes of the columns of a data frame.
+    minnet.TableEncoder : Finds scale, edges and codes of the columns of a data frame.
 
     Examples
     --------

@@ -37,9 +37,9 @@ def to_numpy_source(
 
     Parameters
     ----------
-    model : MinNetClassifier, MinNetRegressor, MinNetTransformer, Network, \
-            TabularClassifier, TabularRegressor or TableEncoder
-        Fitted, or initialized.
+    model : MinNetClassifier, MinNetRegressor, Network, TabularClassifier, TableEncoder ...
+        One of minnet's estimators or a network, a MinNetTransformer, or a TableEncoder: fitted, or
+        initialized.
     path : path-like, default=None
         Where to write it, as a whole or not at all: an error leaves an old file as it was. What is there
         and no regular file (a folder, a device, a pipe) is refused.

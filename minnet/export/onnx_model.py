@@ -57,13 +57,13 @@ def to_onnx(
     A table of numbers alone is one input ``X`` likewise, NaN where a number is missing. A table with
     categories has an input for each column, of shape (n_samples, 1) and the column's name, as skl2onnx has
     it: texts for categories that are texts, otherwise numbers. A missing text is "", or what pandas shows
-    of it: "nan", "None", "<NA>", "NaT". A :class:`~minnet.tables.TableEncoder` gives ``variable``, dense.
+    of it: "nan", "None", "<NA>", "NaT". A :class:`~minnet.TableEncoder` gives ``variable``, dense.
 
     Parameters
     ----------
-    model : MinNetClassifier, MinNetRegressor, MinNetTransformer, Network, \
-            TabularClassifier, TabularRegressor or TableEncoder
-        Fitted, or initialized. For a Pipeline see :func:`minnet.export.register_skl2onnx`.
+    model : MinNetClassifier, MinNetRegressor, Network, TabularClassifier, TableEncoder ...
+        One of minnet's estimators or a network, a MinNetTransformer, or a TableEncoder: fitted, or
+        initialized. For a Pipeline see :func:`minnet.export.register_skl2onnx`.
     path : path-like, default=None
         Where to write it, as a whole or not at all: an error leaves an old file as it was. What is there
         and no regular file (a folder, a device, a pipe) is refused.

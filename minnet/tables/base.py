@@ -45,7 +45,7 @@ class BaseTabular(
     quality : {"fast", "balanced", "best"}, default="balanced"
         One network, an ensemble, or a larger one: see :func:`minnet.tables.recipe_for`.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
-        Which columns are categories: as in :class:`minnet.tables.TableEncoder`.
+        Which columns are categories: as in :class:`minnet.TableEncoder`.
     time_limit : float or None, default=None
         Seconds that ``fit`` may take. Some steps are timed, and no more epochs are planned than there is
         time for; a training that takes longer is ended at the limit, with a warning.
@@ -217,7 +217,7 @@ class BaseTabular(
         ----------
         X : data frame or array-like of shape (n_samples, n_features)
             Columns of numbers, categories, strings and booleans, with missing values: see
-            :class:`minnet.tables.TableEncoder`.
+            :class:`minnet.TableEncoder`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, as those of :class:`minnet.MinNetClassifier` or :class:`minnet.MinNetRegressor`.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -29,7 +29,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     """Classifier for tables: an ensemble of networks, with nothing to choose.
 
     A data frame in, with numbers, categories, strings, booleans and missing values; probabilities out. The
-    columns are encoded by pieces of a line (:class:`minnet.tables.TableEncoder`), each network leaves a
+    columns are encoded by pieces of a line (:class:`minnet.TableEncoder`), each network leaves a
     fold of the rows out, which tells how long they are trained, and probabilities are averaged.
     :doc:`/tables` says what each part is worth, and where boosting is better.
 

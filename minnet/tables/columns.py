@@ -227,7 +227,7 @@ def fit_category(
     some_missing : bool
         Whether there were rows without any.
     min_frequency, max_categories
-        As :class:`~minnet.tables.TableEncoder` takes them.
+        As :class:`~minnet.TableEncoder` takes them.
 
     Examples
     --------

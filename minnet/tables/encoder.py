@@ -82,7 +82,7 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
     encodings_ : list of Number and Category
         What was learned of each column of X: a Number has ``center``, ``scale``, ``edges``, ``least``,
         ``most``, ``varies`` and ``indicates_missing``; a Category ``values``, ``codes``, ``n_codes`` and
-        ``infrequent``. Plain numbers, texts and arrays, which :func:`dataclasses.asdict` makes a dict of.
+        ``infrequent``. Plain numbers, texts and arrays, which ``dataclasses.asdict`` makes a dict of.
     n_features_in_, feature_names_in_
         As in all estimators.
 

@@ -23,7 +23,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
     """Regressor for tables: an ensemble of networks, with nothing to choose.
 
     A data frame in, with numbers, categories, strings, booleans and missing values. The columns are
-    encoded by pieces of a line (:class:`minnet.tables.TableEncoder`), each network leaves a fold of the
+    encoded by pieces of a line (:class:`minnet.TableEncoder`), each network leaves a fold of the
     rows out, which tells how long they are trained, and predictions are averaged. Networks see targets in
     units of their standard deviation; what they say is cut off at the least and the largest target of
     ``fit``.
