@@ -1,7 +1,8 @@
 """Figures of benchmarks in pages, as the reports have them.
 
-``.. speed::`` says how fast a search is beside scikit-learn (benchmarks/PIPELINE.md); ``.. measured:: report.md``
-shows the first table of a report, or the one under a heading that is named below it.
+``.. speed::`` says how fast a search is beside scikit-learn (benchmarks/PIPELINE.md);
+``.. measured:: report.md`` shows the first table of a report, or the one under a heading that is named
+below it.
 """
 
 from pathlib import Path
