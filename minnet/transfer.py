@@ -103,6 +103,12 @@ def _network(model: Any, name: str) -> Network:
         )
     if not hasattr(network, "params"):
         raise NotFittedError(f"{name} must have weights: call its initialize first")
+    n_networks = len(getattr(model, "networks_", [network]))
+    if n_networks > 1:
+        raise ValueError(
+            f"{name} must have one network, got {type(model).__name__} with {n_networks}: take one of its "
+            "networks_"
+        )
     return network
 
 

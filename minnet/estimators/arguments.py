@@ -109,6 +109,7 @@ CONSTRAINTS: dict[str, Any] = {
     "clip_value": [_POSITIVE, None],
     "scoring": [Names("loss", *get_scorer_names()), callable, None],
     "keep": [Names("best", "last"), None],
+    "n_networks": [_at_least(1, Integral)],
     "backend": [Names("auto", *list_backends())],
     "n_threads": [Interval(Integral, 1, MOST_THREADS, closed="both"), None],
 }

@@ -11,21 +11,22 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from minnet._version import __version__
 from minnet.activations import Activation
-from minnet.common.entry import entry, shorten
+from minnet.common.entry import entry
 from minnet.common.sklearn_versions import CallbackSupportMixin, CardMixin, with_callbacks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import CONSTRAINTS
-from minnet.estimators.data import Data, Features, check_X
+from minnet.estimators.data import Data, Features
 from minnet.estimators.documentation import DocumentedMixin
 from minnet.estimators.fit import Fit, FitStream, Initialize, PartialFit
-from minnet.estimators.fitted import BackendCache, Fitted
+from minnet.estimators.fitted import Fitted
 from minnet.estimators.inspection import InspectionMixin
 from minnet.estimators.parameters import ParametersMixin
-from minnet.estimators.prediction import predict_blocks
+from minnet.estimators.prediction import PredictionMixin
+from minnet.estimators.several import FitSeveral, trains_several
+from minnet.estimators.solvers import stochastic_solver
 from minnet.estimators.targets import Labels, Numbers
 from minnet.estimators.validation import keeps_best
 from minnet.layers import Layer
@@ -36,7 +37,7 @@ from minnet.random import Stream
 from minnet.schedules import Schedule
 from minnet.training import Trainer
 
-__all__ = ["BaseMinNet", "stochastic_solver"]
+__all__ = ["BaseMinNet"]
 
 # What scikit-learn's callbacks keep in an estimator while it is fitted.
 _DURING_FIT = (
@@ -44,16 +45,8 @@ _DURING_FIT = (
 )  # fmt: skip
 
 
-def stochastic_solver(estimator: BaseMinNet) -> bool:
-    """Return True where the solver takes mini-batches; only then are there partial_fit and fit_stream."""
-    if estimator.solver == "lbfgs":
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
-        )
-    return True
-
-
 class BaseMinNet(
+    PredictionMixin,
     InspectionMixin,
     ParametersMixin,
     DocumentedMixin,
@@ -192,6 +185,14 @@ class BaseMinNet(
         the epoch with the best score on the validation set come back; "last": all are made, and the last
         weights stay. No stall ends the fit, though it may lower the rate ("adaptive"), and reaching
         ``max_iter`` is no warning. None: as ``early_stopping`` says.
+    n_networks : int, default=1
+        Networks that ``fit`` trains: more than one predict the mean of their probabilities, or of their
+        numbers. Each has the very bits of a fit of its own with ``random_state=seeds_[i]``: its own
+        initial weights, order, dropout and, with ``early_stopping``, rows that are set aside. With
+        ``keep="last"``, or "best" by ``scoring="loss"`` or "refinement", they are trained at the same time
+        (:class:`minnet.EnsembleTrainer`), a thread for each; otherwise, and where there are callbacks, one
+        after the other, and each calls the callbacks, which must be minnet's and no Checkpoint. More than
+        one is for ``fit`` with ``warm_start=False`` and without ``calibrate``.
     backend : {"auto", "cython", "numba", "numpy"}, default="auto"
         What runs the training; "auto" takes the first of them that is installed.
     n_threads : int or None, default=None
@@ -204,7 +205,11 @@ class BaseMinNet(
     coefs_, intercepts_ : list of ndarray
         Weight matrices (fan_in, fan_out) and bias vectors, layer by layer. Assigning copies in.
     network_ : Network
-        The fitted network.
+        The fitted network; of several the first, whose are the weights and records here.
+    networks_ : list of Network
+        All ``n_networks``.
+    seeds_ : list of int
+        The ``random_state`` of each, where there are several.
     init_ : list of Initializer
         What initialized each weight matrix.
     loss_ : float
@@ -271,6 +276,7 @@ class BaseMinNet(
     clip_value: float | None
     scoring: str | Callable[..., float] | None
     keep: str | None
+    n_networks: int
     backend: str
     n_threads: int | None
 
@@ -278,7 +284,7 @@ class BaseMinNet(
     feature_names_in_: Array
     network_: Network
     _trainer: Trainer
-    _backend_cache: BackendCache
+    seeds_: list[int]
     _in_fit: Fitted
 
     # ---- what differs between classifier and regressor
@@ -394,7 +400,8 @@ class BaseMinNet(
             If ``max_iter`` comes first; or if the loss stayed finite and has grown, to ten times what it
             was and what one answer for all rows has.
         """
-        Fit(self, X, y, sample_weight, held=(X_val, y_val, sample_weight_val)).run()
+        kind = FitSeveral if trains_several(self) else Fit
+        kind(self, X, y, sample_weight, held=(X_val, y_val, sample_weight_val)).run()
         return self
 
     @entry
@@ -548,25 +555,6 @@ class BaseMinNet(
             fitted.__dict__.pop(name, None)
         state.put_into(fitted)
         return fitted
-
-    # ---- prediction
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def _predict_from_logits(self, X: Any, output: Callable[[Array], Matrix]) -> Matrix:
-        """Return ``output(Z)`` for the logits ``Z`` of ``X``."""
-        check_is_fitted(self, "network_")
-        backend = self._backend_cache.get(self.backend, self.network_, self.n_threads)
-        return self._predict_blocks(X, backend, output)
-
-    def _predict_blocks(self, X: Any, backend: Any, output: Callable[[Array], Matrix]) -> Matrix:
-        """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
-        known = Features(self.n_features_in_, vars(self).get("feature_names_in_"))
-        try:
-            X = check_X(self, X, known)
-        except (TypeError, ValueError) as error:
-            shorten(error)
-            raise
-        return predict_blocks(X, backend, output)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())  # at once: another thread may be in partial_fit

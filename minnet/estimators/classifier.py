@@ -22,10 +22,12 @@ from minnet.common.entry import entry
 from minnet.common.sklearn_versions import with_callbacks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import Names
-from minnet.estimators.base import BaseMinNet, stochastic_solver
+from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import Data
 from minnet.estimators.fit import FitStream, PartialFit
 from minnet.estimators.plain import as_labels, as_weights
+from minnet.estimators.prediction import log_mean_exp
+from minnet.estimators.solvers import stochastic_solver
 from minnet.estimators.stratification import stratified_rows
 from minnet.estimators.targets import Labels, abbreviated, check_indicator, in_a_row, sorted_labels
 from minnet.layers import Layer
@@ -140,6 +142,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         scoring: str | Callable[..., float] | None = None,
         keep: str | None = None,
         calibrate: bool = False,
+        n_networks: int = 1,
         backend: str = "auto",
         n_threads: int | None = None,
     ) -> None:
@@ -232,11 +235,9 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         ValueError
             If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
-
-        def labels(Z: Array) -> Array:
-            return self._labels.decode(self.network_.loss_.predict(Z))
-
-        return self._predict_from_logits(X, labels)
+        return self._predict_from_logits(
+            X, lambda Z: self.network_.loss_.predict(Z), lambda P: self._labels.decode(P)
+        )
 
     def predict_proba(self, X: Matrix) -> Array:
         """Predict probabilities.
@@ -275,10 +276,12 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         ValueError
             If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
-        return self._of_each_class(X, lambda Z: LOG_INVERSE_LINKS[self._labels.output](Z), 0.0)
+        return self._of_each_class(
+            X, lambda Z: LOG_INVERSE_LINKS[self._labels.output](Z), 0.0, mean=log_mean_exp
+        )
 
     def _of_each_class(
-        self, X: Matrix, function: Callable[[Array], Array], certain: float
+        self, X: Matrix, function: Callable[[Array], Array], certain: float, **options: Any
     ) -> Array:
         """Return ``function`` of the logits, with a column for each class."""
         temperature = getattr(self, "temperature_", None)
@@ -293,7 +296,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             # Not 1 - p, which is 0 where p rounds to 1.
             return np.hstack([function(-Z), function(Z)])
 
-        return self._predict_from_logits(X, outputs)
+        return self._predict_from_logits(X, outputs, **options)
 
     def score(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy; for multilabel the fraction of rows that are right in every label.

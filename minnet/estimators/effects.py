@@ -18,7 +18,14 @@ from minnet.layers import Layer
 from minnet.optimizers import Optimizer
 from minnet.schedules import FunctionOfStep, Schedule
 
-__all__ = ["ARCHITECTURE", "EFFECTS", "EFFECTS_IN_LAYERS", "Condition", "check_effects"]
+__all__ = [
+    "ARCHITECTURE",
+    "EFFECTS",
+    "EFFECTS_IN_LAYERS",
+    "Condition",
+    "answers_stalls",
+    "check_effects",
+]
 
 
 class Condition(NamedTuple):
@@ -52,7 +59,7 @@ def _is_named(estimator: Any, name: str) -> bool:
     return isinstance(estimator.learning_rate, str) and estimator.learning_rate == name
 
 
-def _answers_stalls(estimator: Any) -> bool:
+def answers_stalls(estimator: Any) -> bool:
     """Return whether the schedule changes the rate at a stall."""
     if isinstance(estimator.learning_rate, Schedule):
         return type(estimator.learning_rate).reduce is not Schedule.reduce
@@ -109,7 +116,7 @@ _INVSCALING = Condition(
 _STALLS_COUNT = Condition(
     "keep=None or a schedule that answers a stall",
     "keep",
-    lambda e, held: e.keep is None or e.solver == "lbfgs" or _answers_stalls(e),
+    lambda e, held: e.keep is None or e.solver == "lbfgs" or answers_stalls(e),
 )
 _CAN_STALL = Condition(
     "a finite n_iter_no_change or solver='lbfgs'",

@@ -13,7 +13,7 @@ import numpy as np
 from minnet.backends import make_backend
 from minnet.common.callers import level_of_user
 from minnet.common.configurable import Configurable
-from minnet.common.types import Array, Estimator, Matrix
+from minnet.common.types import Array, Estimator, Matrix, RandomState
 from minnet.estimators.architecture import build_layers, check_initializers, warn_of_output_layer
 from minnet.estimators.data import Data, check_data, warn_of_scale
 from minnet.estimators.effects import ARCHITECTURE, EFFECTS, check_effects
@@ -28,14 +28,40 @@ from minnet.training import Trainer
 from minnet.training.callback import Callback
 from minnet.training.reading import Batches, InMemory, in_batch, unpack
 
-__all__ = ["Fit", "FitStream", "Initialize", "PartialFit", "new_network"]
+__all__ = ["Fit", "FitStream", "Initialize", "PartialFit", "another_network", "new_network"]
 
 #: The standard error of a mean is then a tenth of the standard deviation, and that of the latter 7 %.
 _ENOUGH_ROWS = 100
 
 
-def new_network(estimator: Estimator, data: Data) -> Network:
-    """Return the network that a fit of an estimator starts from."""
+def new_network(estimator: Estimator, data: Data, random_state: RandomState = None) -> Network:
+    """Return the network that a fit of an estimator starts from; of its random_state if none is given."""
+    network = _described_network(estimator, data)
+    n_classes = len(getattr(data.targets, "classes", ()))
+    warn_of_output_layer(estimator, network, n_classes)
+    warn_of_scale(data.X, network.layers[0])
+    draw(estimator, network, data, estimator.random_state if random_state is None else random_state)
+    warn_of_target_scale(estimator, network, data.T)
+    return network
+
+
+def another_network(estimator: Estimator, data: Data, random_state: int) -> Network:
+    """Return a network that differs in what is random, where :func:`new_network` has warned."""
+    network = _described_network(estimator, data)
+    draw(estimator, network, data, random_state)
+    return network
+
+
+def draw(estimator: Estimator, network: Network, data: Data, random_state: RandomState) -> None:
+    """Draw the initial weights of a network."""
+    with draw_on(estimator.n_threads):
+        network.initialize(data.X.shape[1], random_state, dtype=data.X.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
+            network.adapt(data.X, data.T, data.weights)
+
+
+def _described_network(estimator: Estimator, data: Data) -> Network:
+    """Return the network that the arguments of an estimator describe."""
     check_initializers(estimator)
     layers = build_layers(estimator, data.targets.n_outputs)
     loss = estimator._loss(data.targets)
@@ -47,14 +73,6 @@ def new_network(estimator: Estimator, data: Data) -> Network:
                     "solver must be 'adam', 'sgd', 'adamw', 'rmsprop' or an optimizer for a network with "
                     f"{layer!r}, got 'lbfgs'"
                 )
-    n_classes = len(getattr(data.targets, "classes", ()))
-    warn_of_output_layer(estimator, network, n_classes)
-    warn_of_scale(data.X, network.layers[0])
-    with draw_on(estimator.n_threads):
-        network.initialize(data.X.shape[1], estimator.random_state, dtype=data.X.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
-            network.adapt(data.X, data.T, data.weights)
-    warn_of_target_scale(estimator, network, data.T)
     return network
 
 
@@ -113,6 +131,7 @@ class Fit:
         """Fit the estimator; if that fails, it is as it was."""
         estimator = self.estimator
         given = estimator._validate_params()
+        self.check_n_networks()
         self.check()
         self.check_is_validated()
         check_effects(estimator, given, self.held[0] is not None, self.not_read)
@@ -147,6 +166,14 @@ class Fit:
             raise self.interrupt
 
     # ---- what differs
+
+    def check_n_networks(self) -> None:
+        """Raise where several networks are asked for of a call that trains one."""
+        if self.estimator.n_networks > 1:
+            raise ValueError(
+                "n_networks must be 1 for partial_fit, fit_stream and initialize, which make one network, "
+                f"got {self.estimator.n_networks}"
+            )
 
     def check(self) -> None:
         """Raise if the arguments are not for this call."""

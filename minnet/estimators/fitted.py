@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,10 @@ class Fitted:
         See :func:`fit_info`.
     temperature : float or None
         What the logits are divided by for probabilities.
+    others : list of Network
+        Where several were trained, those beside ``network``.
+    seeds : list of int or None
+        Of all of them; None where one was trained.
     """
 
     features: Features
@@ -81,6 +85,8 @@ class Fitted:
     loss: float | None = None
     info: dict[str, Any] | None = None
     temperature: float | None = None
+    others: list[Network] = field(default_factory=list)
+    seeds: list[int] | None = None
 
     def put_into(self, estimator: Estimator) -> None:
         """Replace what an earlier fit left in an estimator."""
@@ -105,7 +111,9 @@ class Fitted:
             "out_activation_": network.loss_.output,
             "init_": init,
             "n_layers_": len(init) + 1,
-            "_backend_cache": BackendCache(),
+            "_other_networks": self.others,
+            "seeds_": _Absent if self.seeds is None else self.seeds,
+            "_backend_caches": [BackendCache() for _ in range(1 + len(self.others))],
             "_minnet_version": __version__,
             **self._records(trainer),
             "fit_info_": _Absent if self.info is None else self.info,

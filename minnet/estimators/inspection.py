@@ -23,7 +23,15 @@ class InspectionMixin:
     backend: str
     n_threads: int | None
     network_: Network
+    _other_networks: list[Network]
     _predict_blocks: Callable[..., Array]
+
+    @property
+    def networks_(self) -> list[Network]:
+        """All networks: ``network_``, and the others where there are several."""
+        if "network_" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no networks_ before it is fitted")
+        return [self.network_, *self._other_networks]
 
     @property
     def coefs_(self) -> Parameters:
@@ -92,7 +100,7 @@ class InspectionMixin:
         n_layers = position_of(self.network_.layers, layer) + 1
         network = first_layers(self.network_, n_layers)
         backend = make_backend(self.backend, network, self.n_threads)
-        return self._predict_blocks(X, backend, lambda Y: Y)
+        return self._predict_blocks(X, [backend], lambda outputs: outputs[0])
 
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
         attributes = super()._get_fitted_attr_html(doc_link)  # type: ignore[misc]

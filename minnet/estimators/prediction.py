@@ -1,4 +1,4 @@
-"""Predictions, a block of rows at a time."""
+"""Predictions, a block of rows at a time: those of one network, or the mean of several."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.validation import check_is_fitted
 
+from minnet.common.entry import shorten
 from minnet.common.types import Array, Matrix
+from minnet.estimators.data import Features, check_X
+from minnet.estimators.fitted import BackendCache
+from minnet.network import Network
 from minnet.training.divergence import finite_logits
 
-__all__ = ["predict_blocks"]
+__all__ = ["PredictionMixin", "log_mean_exp", "mean", "predict_blocks"]
 
 # Rows are predicted in blocks with about so many bytes of logits: what comes after the logits (softmax
 # and the like) makes temporary arrays of their size.
@@ -20,22 +25,31 @@ _BLOCK_BYTES = 2**20
 _ROW_STEP = 1024
 
 
-def predict_blocks(X: Matrix, backend: Any, output: Callable[[Array], Matrix]) -> Matrix:
-    """Return ``output(Y)`` for what a backend makes of ``X``, computed a block of rows at a time."""
-    network = backend.network
+def predict_blocks(
+    X: Matrix, backends: list[Any], output: Callable[[list[Array]], Matrix]
+) -> Matrix:
+    """Return ``output([Y, ...])`` for what each backend makes of ``X``, a block of rows at a time.
+
+    The networks of the backends differ in their numbers alone.
+    """
+    network = backends[0].network
     n_rows = X.shape[0]
     step = max(1, _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1]))
     block = max(1, step // _ROW_STEP) * _ROW_STEP
+
+    def logits(X: Matrix) -> list[Array]:
+        return [finite_logits(backend.network, backend, X) for backend in backends]
+
     if n_rows <= min(block, step):
-        return output(finite_logits(network, backend, X))
+        return output(logits(X))
     if sparse.issparse(X):
         X = X.tocsr()
 
     def outputs() -> Iterator[Any]:
         for start in range(0, n_rows, block):
-            Z = finite_logits(network, backend, X[start : start + block])
-            for first in range(0, len(Z), step):
-                yield output(Z[first : first + step])
+            all_logits = logits(X[start : start + block])
+            for first in range(0, len(all_logits[0]), step):
+                yield output([Z[first : first + step] for Z in all_logits])
 
     parts = outputs()
     first = next(parts)
@@ -48,3 +62,80 @@ def predict_blocks(X: Matrix, backend: Any, output: Callable[[Array], Matrix]) -
         Y[done : done + len(some)] = some
         done += len(some)
     return Y
+
+
+def mean(arrays: list[Array]) -> Array:
+    """Return the mean of arrays, summed in float64, in their dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean([np.float32([0.5, 1.0]), np.float32([0.0, 1.0])])
+    array([0.25, 1.  ], dtype=float32)
+    """
+    total = np.zeros(arrays[0].shape)
+    for array in arrays:
+        total += array
+    return (total / len(arrays)).astype(arrays[0].dtype)
+
+
+def log_mean_exp(arrays: list[Array]) -> Array:
+    """Return the logarithm of the mean of numbers that are given by their logarithms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_mean_exp([np.array([-1000.0]), np.array([-1000.0])])
+    array([-1000.])
+    """
+    total = arrays[0].astype(np.float64)
+    for array in arrays[1:]:
+        total = np.logaddexp(total, array)
+    return (total - np.log(len(arrays))).astype(arrays[0].dtype)
+
+
+class PredictionMixin:
+    """Mixin of the estimators: from the logits of their networks to predictions."""
+
+    backend: str
+    n_threads: int | None
+    n_features_in_: int
+    networks_: list[Network]
+    _backend_caches: list[BackendCache]
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _predict_from_logits(
+        self,
+        X: Any,
+        output: Callable[[Array], Matrix],
+        then: Callable[[Array], Matrix] | None = None,
+        mean: Callable[[list[Array]], Array] = mean,
+    ) -> Matrix:
+        """Return the mean over the networks of ``output(Z)`` for the logits ``Z`` of ``X``.
+
+        And what the function ``then`` makes of it, if there is one.
+        """
+        check_is_fitted(self, "network_")
+        backends = [
+            cache.get(self.backend, network, self.n_threads)
+            for cache, network in zip(self._backend_caches, self.networks_, strict=True)
+        ]
+
+        def of_all(logits: list[Array]) -> Matrix:
+            outputs = [output(Z) for Z in logits]
+            Y = outputs[0] if len(outputs) == 1 else mean(outputs)
+            return Y if then is None else then(Y)
+
+        return self._predict_blocks(X, backends, of_all)
+
+    def _predict_blocks(
+        self, X: Any, backends: list[Any], output: Callable[[list[Array]], Matrix]
+    ) -> Matrix:
+        """Return ``output([Y, ...])`` for what each backend makes of ``X``, a block of rows at a time."""
+        known = Features(self.n_features_in_, vars(self).get("feature_names_in_"))
+        try:
+            X = check_X(self, X, known)
+        except (TypeError, ValueError) as error:
+            shorten(error)
+            raise
+        return predict_blocks(X, backends, output)

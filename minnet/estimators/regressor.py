@@ -114,6 +114,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         scale_targets: bool = False,
         scoring: str | Callable[..., float] | None = None,
         keep: str | None = None,
+        n_networks: int = 1,
         backend: str = "auto",
         n_threads: int | None = None,
     ) -> None:
@@ -136,11 +137,9 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         ValueError
             If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
-
-        def numbers(Z: Array) -> Array:
-            return self._fitted_targets().decode(self.network_.loss_.predict(Z))
-
-        Y = self._predict_from_logits(X, numbers)
+        Y = self._predict_from_logits(
+            X, lambda Z: self._fitted_targets().decode(self.network_.loss_.predict(Z))
+        )
         return Y.ravel() if Y.shape[1] == 1 else Y
 
     def score(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

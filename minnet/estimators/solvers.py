@@ -16,9 +16,18 @@ from minnet.training import Trainer
 from minnet.training.lbfgs import minimize_lbfgs
 
 __all__ = [
-    "batch_size_of", "new_optimizer", "new_schedule", "new_trainer", "run_lbfgs", "trainer_options",
-    "warn_of_changes",
+    "batch_size_of", "new_optimizer", "new_schedule", "new_trainer", "run_lbfgs", "stochastic_solver",
+    "trainer_options", "warn_of_changes",
 ]  # fmt: skip
+
+
+def stochastic_solver(estimator: Estimator) -> bool:
+    """Return True where the solver takes mini-batches; only then are there partial_fit and fit_stream."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        )
+    return True
 
 
 def new_optimizer(estimator: Estimator) -> Optimizer:

@@ -26,6 +26,7 @@ from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.architecture import build_layers, position_of
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.documentation import DocumentedMixin
+from minnet.estimators.several import trains_several
 
 __all__ = ["MinNetTransformer"]
 
@@ -118,6 +119,11 @@ class MinNetTransformer(
         estimator = clone(self.estimator)
         if isinstance(estimator, BaseMinNet):  # before a fit that may take long
             position_of(build_layers(estimator, 1), self.layer)
+            if trains_several(estimator):
+                raise ValueError(
+                    "estimator must have n_networks=1 for a MinNetTransformer, which gives the features of "
+                    f"one network, got n_networks={estimator.n_networks}"
+                )
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         estimator.fit(X, y, **fit_params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
@@ -35,7 +36,9 @@ from minnet.random import Stream
 from minnet.temperature import best_temperature, refined_loss
 from minnet.training.reading import InMemory
 
-__all__ = ["ValidationSet", "check_held", "keeps_best", "split"]
+__all__ = [
+    "ValidationSet", "check_held", "check_parts", "held_mask", "keeps_best", "rows_of_data", "split",
+]  # fmt: skip
 
 _BYTES_OF_LOGITS = 2**21
 
@@ -91,6 +94,12 @@ class ValidationSet:
             of_set = dense(self.T), network.loss_.output, self.weights
             return -refined_loss(np.concatenate(outcomes), *of_set)[0], loss
         return self._score(network), loss
+
+    def anew(self) -> ValidationSet:
+        """Return the same set for another network."""
+        other = copy.copy(self)
+        other._backend = None
+        return other
 
     def temperature(self, network: Network) -> float:
         """Return the temperature at which the probabilities of a classifier's network fit best.
@@ -247,7 +256,17 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def split(estimator: Estimator, key: int, data: Data) -> tuple[Data, ValidationSet]:
-    """Return what is trained on, and a part that is set aside.
+    """Return what is trained on, and a part that is set aside."""
+    rows = held_mask(estimator, key, data)
+    train, held = (rows_of_data(data, part) for part in (~rows, rows))
+    check_parts(estimator, train, held)
+    if _has_scorer(estimator):
+        held = replace(held, given=_given_rows(data, held, np.flatnonzero(rows)))
+    return train, ValidationSet(estimator, held)
+
+
+def held_mask(estimator: Estimator, key: int, data: Data) -> Array:
+    """Return which rows are set aside.
 
     The key of the fit says which, by chance; with ``shuffle=False`` it is the last rows.
     """
@@ -264,20 +283,20 @@ def split(estimator: Estimator, key: int, data: Data) -> tuple[Data, ValidationS
             f"for {n_samples} rows"
         )
     if estimator.shuffle:
-        rows = estimator._held_rows(data.targets, data.T, n_held, Stream(key, "split"))
-    else:
-        rows = np.arange(n_samples) >= n_samples - n_held
-    train, held = (_rows_of(data, part) for part in (~rows, rows))
-    estimator._check_parts(data.targets, train.T, held.T)
+        return estimator._held_rows(data.targets, data.T, n_held, Stream(key, "split"))
+    return np.arange(n_samples) >= n_samples - n_held
+
+
+def check_parts(estimator: Estimator, train: Data, held: Data) -> None:
+    """Warn if what is trained on and what is set aside do not go together; raise if one has no weight."""
+    estimator._check_parts(train.targets, train.T, held.T)
     for name, part in (("training", train), ("validation", held)):
         if part.weights is not None and not part.weights.sum() > 0:
             raise ValueError(f"sample_weight must not be all zero in the {name} part")
-    if _has_scorer(estimator):
-        held = replace(held, given=_given_rows(data, held, np.flatnonzero(rows)))
-    return train, ValidationSet(estimator, held)
 
 
-def _rows_of(data: Data, rows: Array) -> Data:
+def rows_of_data(data: Data, rows: Array) -> Data:
+    """Return some of the rows."""
     X, y, T = (_safe_indexing(array, rows) for array in (data.X, data.y, data.T))
     weights = None if data.weights is None else _safe_indexing(data.weights, rows)
     sample_weight = weights

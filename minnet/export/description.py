@@ -124,6 +124,11 @@ def describe_model(model: Model, dtype: DTypeLike | None = None) -> Description:
     if isinstance(model, MinNetClassifier | MinNetRegressor):
         check_is_fitted(model, "network_")
         network = model.network_
+        if len(model.networks_) > 1:
+            raise ValueError(
+                "model must have one network for an export, as each of networks_ is, got "
+                f"{type(model).__name__} with {len(model.networks_)}"
+            )
         _check_methods(model)
         if isinstance(model, MinNetClassifier):
             kind, classes = model._labels.kind, model.classes_

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn import config_context
 from sklearn.utils._metadata_requests import SIMPLE_METHODS
 
+from minnet.common.checks import is_whole
 from minnet.common.fields import Field, checked, count, finite, flag, one_of, optional
 from minnet.estimators.architecture import check_initializers, hidden_sizes, output_layer
 from minnet.estimators.data import Features
@@ -130,6 +131,7 @@ _ATTRIBUTES = {
     "target_scale_": "target_scale_",
 }
 _OPTIONAL = ("loss", "validated", "fit_info", "target_mean_", "target_scale_", "temperature")
+_LARGEST_KEY = 2**64 - 1
 
 
 def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
@@ -140,6 +142,9 @@ def _describe_fitted(model: Any, encoder: Encoder) -> dict[str, Any]:
         "trainer": None,
         "feature_names": None,
     }
+    if len(model.networks_) > 1:
+        fitted["keys"] = trainings.describe_alike(model.networks_[1:], fitted["network"], encoder)
+        fitted["seeds"] = encoder.encode(model.seeds_, "seeds_")
     if trainer is not None:
         fitted["trainer"] = trainings.describe_trainer(trainer, encoder)
         fitted["early_stopping"] = model.best_loss_ is None
@@ -186,6 +191,11 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
         wanted |= {"early_stopping": flag(), "validated": flag()}
     else:
         wanted["loss"] = finite()
+    if "keys" in record:
+        where = f"{record.where}.keys"
+        keys = check_whole_numbers(where, record.items("keys"))
+        fitted.others = trainings.restore_alike(network, keys, decoder)
+        wanted["seeds"] = checked(partial(check_whole_numbers, n=1 + len(keys)))
     if of_labels:
         wanted["temperature"] = finite(0, left=False)
     else:
@@ -203,9 +213,17 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
     fitted.early_stopping = found.get("early_stopping", False)
     fitted.validated = found.get("validated", fitted.early_stopping)
     fitted.loss, fitted.info = found.get("loss"), found.get("fit_info")
-    fitted.temperature = found.get("temperature")
+    fitted.temperature, fitted.seeds = found.get("temperature"), found.get("seeds")
     record.done()
     return fitted
+
+
+def check_whole_numbers(where: str, values: Any, n: int | None = None) -> Any:
+    """Return a list of keys, ``n`` or any number of them, or say what it is not."""
+    fits = type(values) is list and all(is_whole(each, 0, _LARGEST_KEY) for each in values)
+    if not fits or n not in (None, len(values)):
+        raise wrong(where, f"{'' if n is None else n} whole numbers of at least 0".lstrip(), values)
+    return values
 
 
 def check_names(where: str, names: Any, n: int) -> Any:

@@ -242,21 +242,8 @@ def _describe_networks(
 ) -> dict[str, Any]:
     """Return what is the same of all networks, and the random keys; their arrays go into the encoder."""
     first = trainings.describe_network(networks[0], encoder, "members.0.", encoding)
-    for i, network in enumerate(networks[1:], 1):
-        of_this = Encoder()
-        record = trainings.describe_network(network, of_this, f"members.{i}.", encoding)
-        if _without_key(record) != _without_key(first):
-            raise ValueError(
-                f"networks_[{i}] must be as networks_[0] but for its numbers, and it is not"
-            )
-        for name, array in of_this.arrays.items():
-            encoder.add(name, array)
-    return {"first": first, "keys": [network.key for network in networks]}
-
-
-def _without_key(record: dict[str, Any]) -> dict[str, Any]:
-    initialized = record["initialized"]
-    return record | {"initialized": initialized and initialized | {"key": 0}}
+    keys = trainings.describe_alike(networks[1:], first, encoder, encoding)
+    return {"first": first, "keys": [networks[0].key, *keys]}
 
 
 def _restore_networks(record: Record, encoding: PiecewiseLinear, decoder: Decoder) -> list[Network]:
@@ -267,8 +254,5 @@ def _restore_networks(record: Record, encoding: PiecewiseLinear, decoder: Decode
     record.done()
     if not hasattr(first, "params"):
         raise ValueError(f"{record.where}.first must be initialized, and it is not")
-    networks = [first]
-    for i, key in enumerate(keys[1:], 1):
-        networks.append(trainings.restore_like(first, key, decoder, f"members.{i}."))
     first.key = keys[0]
-    return networks
+    return [first, *trainings.restore_alike(first, keys[1:], decoder)]

@@ -27,8 +27,8 @@ from minnet.training import Trainer
 from minnet.training.run import Run
 
 __all__ = [
-    "describe_network", "describe_trainer", "restore_like", "restore_network", "restore_trainer",
-    "use_backend_of_here",
+    "describe_alike", "describe_network", "describe_trainer", "restore_alike", "restore_network",
+    "restore_trainer", "use_backend_of_here",
 ]  # fmt: skip
 
 _OPTIONS = ("loss", "init", "bias_init", "alpha")  # of a network
@@ -122,7 +122,49 @@ def restore_network(
     return network
 
 
-def restore_like(first: Network, key: int, decoder: Decoder, prefix: str) -> Network:
+def describe_alike(
+    networks: list[Network],
+    first: dict[str, Any],
+    encoder: Encoder,
+    encoding: PiecewiseLinear | None = None,
+) -> list[int]:
+    """Return the random keys of networks that are, but for these and their arrays, as the first one.
+
+    Parameters
+    ----------
+    networks : list of Network
+        Without the first one.
+    first : dict
+        The record of that.
+    encoder : Encoder
+        Gets the arrays, with prefixes "members.1.", "members.2." and so on.
+    encoding : PiecewiseLinear, default=None
+        As for :func:`describe_network`.
+    """
+    for i, network in enumerate(networks, 1):
+        of_this, prefix = Encoder(), f"members.{i}."
+        record = describe_network(network, of_this, prefix, encoding)
+        if _without_key(record) != _without_key(first):
+            raise ValueError(
+                f"networks_[{i}] must be as networks_[0] but for its numbers, and it is not"
+            )
+        for name, array in of_this.arrays.items():
+            if name.startswith(prefix):  # others are arguments, which the first has, too
+                encoder.add(name, array)
+    return [network.key for network in networks]
+
+
+def _without_key(record: dict[str, Any]) -> dict[str, Any]:
+    initialized = record["initialized"]
+    return record | {"initialized": initialized and initialized | {"key": 0}}
+
+
+def restore_alike(first: Network, keys: list[int], decoder: Decoder) -> list[Network]:
+    """Return the networks that :func:`describe_alike` has described."""
+    return [_restore_like(first, key, decoder, f"members.{i}.") for i, key in enumerate(keys, 1)]
+
+
+def _restore_like(first: Network, key: int, decoder: Decoder, prefix: str) -> Network:
     """Return a network that is as the first one but for its random key and its arrays."""
     params, state = np.zeros_like(first.params), {}
     take_vector(prefix, first, params, decoder)

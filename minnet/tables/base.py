@@ -311,7 +311,7 @@ class BaseTabular(
         total: Any = 0.0
         for cache, network in zip(fitted["_backends"], networks, strict=True):
             backend = cache.get(self.backend, network, self.n_threads)
-            total = total + predict_blocks(Z, backend, cooled)
+            total = total + predict_blocks(Z, [backend], lambda each: cooled(each[0]))
         return total / len(networks)
 
     def __sklearn_tags__(self) -> Any:

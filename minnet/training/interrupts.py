@@ -33,6 +33,8 @@ class Interrupts:
         Whether Ctrl-C waits for the end of the part that holds it back.
     again : bool
         Whether it came within two seconds of one before, in this training or another.
+    heard : bool
+        Whether it came at all.
 
     Examples
     --------
@@ -53,7 +55,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self.came = self.again = False
+        self.came = self.again = self.heard = False
         self._holding = False
         self._usual: Any = None
         self._held = _Held(self)
@@ -79,6 +81,7 @@ class Interrupts:
     def _receive(self, number: int, frame: Any) -> None:
         global _last_heard
         now = time.monotonic()
+        self.heard = True
         self.again |= now - _last_heard < _AGAIN
         _last_heard = now
         if self._holding:
