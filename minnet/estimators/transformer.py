@@ -121,8 +121,8 @@ class MinNetTransformer(
             position_of(build_layers(estimator, 1), self.layer)
             if trains_several(estimator):
                 raise ValueError(
-                    "estimator must have n_networks=1 for a MinNetTransformer, which gives the features of "
-                    f"one network, got n_networks={estimator.n_networks}"
+                    "estimator must have n_networks=1 for a MinNetTransformer, which takes one network's "
+                    f"features, got n_networks={estimator.n_networks}"
                 )
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit

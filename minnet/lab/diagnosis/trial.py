@@ -233,7 +233,7 @@ def _train_estimator(
         own["calibrate"] = False
     if callable(estimator.scoring) and longer is not None:
         own["scoring"] = "loss"  # a scorer of the user's own is not to notice
-    estimator.set_params(warm_start=False, **own).set_callbacks(stop)
+    estimator.set_params(warm_start=False, n_networks=1, **own).set_callbacks(stop)
     return estimator.fit(patient.X, patient.y, sample_weight=patient.sample_weight)
 
 
