@@ -25,8 +25,8 @@ from minnet.estimators.fitted import Fitted
 from minnet.estimators.inspection import InspectionMixin
 from minnet.estimators.parameters import ParametersMixin
 from minnet.estimators.prediction import PredictionMixin
-from minnet.estimators.several import FitSeveral, trains_several
-from minnet.estimators.solvers import stochastic_solver
+from minnet.estimators.several import FitSeveral
+from minnet.estimators.solvers import takes_batches, trains_several
 from minnet.estimators.targets import Labels, Numbers
 from minnet.estimators.validation import keeps_best
 from minnet.layers import Layer
@@ -192,7 +192,8 @@ class BaseMinNet(
         ``keep="last"``, or "best" by ``scoring="loss"`` or "refinement", they are trained at the same time
         (:class:`minnet.EnsembleTrainer`), a thread for each; otherwise, and where there are callbacks, one
         after the other, and each calls the callbacks, which must be minnet's and no Checkpoint. More than
-        one is for ``fit`` with ``warm_start=False`` and without ``calibrate``.
+        one is for ``fit`` with ``warm_start=False`` and without ``calibrate``; there are no ``partial_fit``
+        and ``fit_stream`` then.
     backend : {"auto", "cython", "numba", "numpy"}, default="auto"
         What runs the training; "auto" takes the first of them that is installed.
     n_threads : int or None, default=None
@@ -436,7 +437,7 @@ class BaseMinNet(
         Initialize(self, X, y, sample_weight).run()
         return self
 
-    @available_if(stochastic_solver)
+    @available_if(takes_batches)
     @entry
     def partial_fit(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Go on with one epoch over the given data.
@@ -470,7 +471,7 @@ class BaseMinNet(
         PartialFit(self, X, y, sample_weight).run()
         return self
 
-    @available_if(stochastic_solver)
+    @available_if(takes_batches)
     @with_callbacks
     @entry
     def fit_stream(

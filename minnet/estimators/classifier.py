@@ -27,7 +27,7 @@ from minnet.estimators.data import Data
 from minnet.estimators.fit import FitStream, PartialFit
 from minnet.estimators.plain import as_labels, as_weights
 from minnet.estimators.prediction import log_mean_exp
-from minnet.estimators.solvers import stochastic_solver
+from minnet.estimators.solvers import takes_batches
 from minnet.estimators.stratification import stratified_rows
 from minnet.estimators.targets import Labels, abbreviated, check_indicator, in_a_row, sorted_labels
 from minnet.layers import Layer
@@ -148,7 +148,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     ) -> None:
         self._store(locals())
 
-    @available_if(stochastic_solver)
+    @available_if(takes_batches)
     @entry
     @complete_docstring(BaseMinNet.partial_fit)
     def partial_fit(
@@ -173,7 +173,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         PartialFit(self, X, y, sample_weight, classes=classes).run()
         return self
 
-    @available_if(stochastic_solver)
+    @available_if(takes_batches)
     @with_callbacks
     @entry
     @complete_docstring(BaseMinNet.fit_stream)

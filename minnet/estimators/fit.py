@@ -171,7 +171,7 @@ class Fit:
         """Raise where several networks are asked for of a call that trains one."""
         if self.estimator.n_networks > 1:
             raise ValueError(
-                "n_networks must be 1 for partial_fit, fit_stream and initialize, which make one network, "
+                "n_networks must be 1 for initialize, partial_fit and fit_stream, which make one network, "
                 f"got {self.estimator.n_networks}"
             )
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils import check_random_state
 
-from minnet.common.types import Array, Estimator
+from minnet.common.types import Array
 from minnet.estimators.data import Data
 from minnet.estimators.effects import answers_stalls
 from minnet.estimators.fit import Fit, another_network, new_network
@@ -29,12 +27,7 @@ from minnet.training.callback import Callback
 from minnet.training.interrupts import Interrupts
 from minnet.training.member import Member
 
-__all__ = ["FitSeveral", "trains_several"]
-
-
-def trains_several(estimator: Estimator) -> bool:
-    """Return whether a fit of an estimator, whose arguments may be wrong, is of several networks."""
-    return isinstance(estimator.n_networks, Integral) and int(estimator.n_networks) > 1
+__all__ = ["FitSeveral"]
 
 
 class FitSeveral(Fit):

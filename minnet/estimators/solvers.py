@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 from typing import Any
 
 from minnet.backends import make_backend
@@ -16,13 +17,23 @@ from minnet.training import Trainer
 from minnet.training.lbfgs import minimize_lbfgs
 
 __all__ = [
-    "batch_size_of", "new_optimizer", "new_schedule", "new_trainer", "run_lbfgs", "stochastic_solver",
-    "trainer_options", "warn_of_changes",
+    "batch_size_of", "new_optimizer", "new_schedule", "new_trainer", "run_lbfgs", "takes_batches",
+    "trainer_options", "trains_several", "warn_of_changes",
 ]  # fmt: skip
 
 
-def stochastic_solver(estimator: Estimator) -> bool:
-    """Return True where the solver takes mini-batches; only then are there partial_fit and fit_stream."""
+def trains_several(estimator: Estimator) -> bool:
+    """Return whether a fit of an estimator, whose arguments may be wrong, is of several networks."""
+    return isinstance(estimator.n_networks, Integral) and int(estimator.n_networks) > 1
+
+
+def takes_batches(estimator: Estimator) -> bool:
+    """Return True where there are partial_fit and fit_stream: for one network, trained by mini-batches."""
+    if trains_several(estimator):
+        raise AttributeError(
+            "partial_fit and fit_stream are only available for one network, got "
+            f"n_networks={estimator.n_networks}."
+        )
     if estimator.solver == "lbfgs":
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."

@@ -26,7 +26,7 @@ from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.architecture import build_layers, position_of
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.documentation import DocumentedMixin
-from minnet.estimators.several import trains_several
+from minnet.estimators.solvers import trains_several
 
 __all__ = ["MinNetTransformer"]
 

@@ -27,7 +27,7 @@ CLASSIFIERS = [
 ]
 REGRESSORS = [
     MinNetRegressor(),
-    MinNetRegressor(hidden_layer_sizes=(20,), solver="sgd", clip_value=1.0),
+    MinNetRegressor(hidden_layer_sizes=(20,), solver="sgd", clip_value=1.0, n_networks=2),
     MinNetRegressor(hidden_layer_sizes=(20,), solver="lbfgs", activation="softsign"),
     MinNetRegressor(loss="absolute_error", batch_norm=True, weight_decay=0.01),
 ]

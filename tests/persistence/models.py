@@ -187,6 +187,7 @@ def small_models():
         "layers": fitted(classifier("layers"), X.astype("float32"), np.array(list("abc"))[y]),
         "lbfgs": fitted(classifier("lbfgs"), *data("binary")),
         "multilabel": fitted(classifier("early"), *data("multilabel")),
+        "several networks": fitted(classifier("adam", n_networks=2), *data("binary", "float32")),
         "regressor": fitted(regressor(solver="sgd"), *data("numbers")),
         "network": network("float32"),
         "fresh network": Network([Dense(3)], "squared_error", init=0.1),
@@ -233,6 +234,6 @@ def same_value(a, b):
 
 
 def _state(model):
-    left_out = ("_runner", "_made_for", "_busy", "_call", "_backend_cache", "_arrays", "_made")
+    left_out = ("_runner", "_made_for", "_busy", "_call", "_backend_caches", "_arrays", "_made")
     state = {name: value for name, value in vars(model).items() if name not in left_out}
     return dict(sorted(state.items()))
