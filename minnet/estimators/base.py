@@ -192,8 +192,8 @@ class BaseMinNet(
         ``keep="last"``, or "best" by ``scoring="loss"`` or "refinement", they are trained at the same time
         (:class:`minnet.EnsembleTrainer`), a thread for each; otherwise, and where there are callbacks, one
         after the other, and each calls the callbacks, which must be minnet's and no Checkpoint. More than
-        one is for ``fit`` with ``warm_start=False`` and without ``calibrate``; there are no ``partial_fit``
-        and ``fit_stream`` then.
+        one is for ``fit`` with ``warm_start=False`` and without ``calibrate``: ``partial_fit`` and
+        ``fit_stream`` are not there.
     backend : {"auto", "cython", "numba", "numpy"}, default="auto"
         What runs the training; "auto" takes the first of them that is installed.
     n_threads : int or None, default=None
