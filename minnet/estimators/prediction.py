@@ -37,17 +37,14 @@ def predict_blocks(
     step = max(1, _BLOCK_BYTES // (network.dtype.itemsize * network.sizes[-1]))
     block = max(1, step // _ROW_STEP) * _ROW_STEP
 
-    def logits(X: Matrix) -> list[Array]:
-        return [finite_logits(backend.network, backend, X) for backend in backends]
-
     if n_rows <= min(block, step):
-        return output(logits(X))
+        return output(_logits(backends, X))
     if sparse.issparse(X):
         X = X.tocsr()
 
     def outputs() -> Iterator[Any]:
         for start in range(0, n_rows, block):
-            all_logits = logits(X[start : start + block])
+            all_logits = _logits(backends, X[start : start + block])
             for first in range(0, len(all_logits[0]), step):
                 yield output([Z[first : first + step] for Z in all_logits])
 
@@ -62,6 +59,10 @@ def predict_blocks(
         Y[done : done + len(some)] = some
         done += len(some)
     return Y
+
+
+def _logits(backends: list[Any], X: Matrix) -> list[Array]:
+    return [finite_logits(backend.network, backend, X) for backend in backends]
 
 
 def mean(arrays: list[Array]) -> Array:
@@ -100,7 +101,8 @@ class PredictionMixin:
     backend: str
     n_threads: int | None
     n_features_in_: int
-    networks_: list[Network]
+    network_: Network
+    _other_networks: list[Network]
     _backend_caches: list[BackendCache]
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -116,14 +118,15 @@ class PredictionMixin:
         And what the function ``then`` makes of it, if there is one.
         """
         check_is_fitted(self, "network_")
-        backends = [
-            cache.get(self.backend, network, self.n_threads)
-            for cache, network in zip(self._backend_caches, self.networks_, strict=True)
-        ]
+        caches = self._backend_caches
+        backends = [caches[0].get(self.backend, self.network_, self.n_threads)]
+        for i, network in enumerate(self._other_networks, 1):
+            backends.append(caches[i].get(self.backend, network, self.n_threads))
 
         def of_all(logits: list[Array]) -> Matrix:
-            outputs = [output(Z) for Z in logits]
-            Y = outputs[0] if len(outputs) == 1 else mean(outputs)
+            Y = output(logits[0])
+            if len(logits) > 1:
+                Y = mean([Y, *map(output, logits[1:])])
             return Y if then is None else then(Y)
 
         return self._predict_blocks(X, backends, of_all)

@@ -234,6 +234,8 @@ def same_value(a, b):
 
 
 def _state(model):
-    left_out = ("_runner", "_made_for", "_busy", "_call", "_backend_caches", "_arrays", "_made")
+    left_out = (
+        "_runner", "_made_for", "_busy", "_call", "_backend_caches", "_backends", "_arrays", "_made",
+    )  # fmt: skip
     state = {name: value for name, value in vars(model).items() if name not in left_out}
     return dict(sorted(state.items()))
