@@ -12,8 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 from minnet.common.entry import shorten
 from minnet.common.types import Array, Matrix
 from minnet.estimators.data import Features, check_X
-from minnet.estimators.fitted import BackendCache
-from minnet.network import Network
 from minnet.training.divergence import finite_logits
 
 __all__ = ["PredictionMixin", "log_mean_exp", "mean", "predict_blocks"]
@@ -101,9 +99,6 @@ class PredictionMixin:
     backend: str
     n_threads: int | None
     n_features_in_: int
-    network_: Network
-    _other_networks: list[Network]
-    _backend_caches: list[BackendCache]
 
     @np.errstate(over="ignore", invalid="ignore")
     def _predict_from_logits(
@@ -118,9 +113,10 @@ class PredictionMixin:
         And what the function ``then`` makes of it, if there is one.
         """
         check_is_fitted(self, "network_")
-        caches = self._backend_caches
-        backends = [caches[0].get(self.backend, self.network_, self.n_threads)]
-        for i, network in enumerate(self._other_networks, 1):
+        fitted = vars(self)  # which a fit in another thread replaces as a whole
+        caches = fitted["_backend_caches"]
+        backends = [caches[0].get(self.backend, fitted["network_"], self.n_threads)]
+        for i, network in enumerate(fitted["_other_networks"], 1):
             backends.append(caches[i].get(self.backend, network, self.n_threads))
 
         def of_all(logits: list[Array]) -> Matrix:
