@@ -155,6 +155,7 @@ class BaseTabular(
     recipe_: Recipe
     temperature_: float
     _backends: list[Any]
+    _in_fit: TabularFit
 
     # ---- what differs between classifier and regressor
 
@@ -237,12 +238,28 @@ class BaseTabular(
         ------
         ValueError
             If data or arguments do not fit. The estimator is then as it was.
+        RuntimeError
+            If another call of ``fit`` of the same estimator goes on.
         KeyboardInterrupt
             As in :meth:`minnet.MinNetClassifier.fit`: a single Ctrl-C ends the training with a warning,
             and what it has reached is kept.
         """
-        TabularFit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val)).run()
+        call = TabularFit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        if self.__dict__.setdefault("_in_fit", call) is not call:
+            raise RuntimeError(
+                f"a {type(self).__name__} must not be fitted by two calls at once, got one from a "
+                "callback or another thread: let the other end first, or clone it"
+            )
+        try:
+            call.run()
+        finally:
+            del self._in_fit
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_in_fit", None)  # of a copy that a callback makes
+        return state
 
     def _given_recipe(self) -> dict[str, Any]:
         """Return the arguments that stand in the recipe, by its names."""

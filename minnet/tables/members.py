@@ -27,7 +27,7 @@ __all__ = ["Members", "hidden_layers_of"]
 _PATIENCE, _FEWEST_EPOCHS = 0.25, 4
 
 
-def hidden_layers_of(recipe: Recipe, columns: list[Any]) -> list[Layer]:
+def hidden_layers_of(recipe: Recipe, columns: list[Any], varies: bool = True) -> list[Layer]:
     """Return the hidden layers of a member, as ``layers=`` of an estimator takes them.
 
     Parameters
@@ -36,6 +36,8 @@ def hidden_layers_of(recipe: Recipe, columns: list[Any]) -> list[Layer]:
     columns : list
         Of the table, as :class:`minnet.PiecewiseLinear` takes them; empty where it has none that say
         anything.
+    varies : bool, default=True
+        Whether rows differ that a member is trained on: weights have nothing to be scaled by otherwise.
 
     Examples
     --------
@@ -45,7 +47,7 @@ def hidden_layers_of(recipe: Recipe, columns: list[Any]) -> list[Layer]:
     (192, True)
     """
     layers: list[Layer] = [PiecewiseLinear(columns or [None], recipe.code_dropout)]
-    init = "unit_variance" if columns else "lecun_normal"
+    init = "unit_variance" if varies else "lecun_normal"
     for units in recipe.hidden_layer_sizes:
         layers.append(Dense(units, "silu", init=init, bias_init="hull"))
         if recipe.dropout:
@@ -91,6 +93,8 @@ class Members:
             targets,
         )
         self.data, self.trained, self.held = data, trained, held
+        # Of all, since members must have the same layers.
+        self.varies = all(_varies(data[0], rows) for rows in trained)
         self.networks = [
             self._network(rows, seed) for rows, seed in zip(trained, seeds, strict=True)
         ]
@@ -153,13 +157,13 @@ class Members:
     def _network(self, rows: Array, seed: int) -> Network:
         """Return a network as its training begins."""
         X, T, weights = self.data
-        hidden = hidden_layers_of(self.recipe, self.columns)
+        hidden = hidden_layers_of(self.recipe, self.columns, self.varies)
         sizes = self.recipe.hidden_layer_sizes
         fan_in = sizes[-1] if sizes else hidden[-1].output_size(X.shape[1])
         output = Dense(
             self.targets.n_outputs,
             "identity",
-            init="unit_variance" if self.columns else "zeros",
+            init="unit_variance" if self.varies else "zeros",
             bias_init="hull",
             lr_factor=1 / math.sqrt(fan_in),
             bias_lr_factor=0.1,
@@ -185,3 +189,9 @@ class Members:
             n_threads=estimator.n_threads,
             **options,
         )
+
+
+def _varies(X: Array, rows: Array) -> bool:
+    """Return whether some of the rows differ: the first few tell in nearly every table."""
+    first = X[rows[0]]
+    return bool((X[rows[:100]] != first).any() or (X[rows] != first).any())

@@ -1,6 +1,9 @@
 """The estimators for tables where something comes in between: Ctrl-C, other threads, extreme numbers."""
 
+import copy
 import signal
+import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -179,3 +182,41 @@ def test_of_an_ensemble_that_ends_together_some_may_have_no_held_rows(scored):
     trainer.fit(X, X[:, :1], held=held, max_epochs=3)
     assert trainer.best_scores[1 - scored] == -np.inf
     assert trainer.best_scores[scored] == trainer.best_score == max(trainer.validation_scores)
+
+
+@pytest.mark.parametrize("n_members", [1, 2, 5])
+@pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
+def test_a_table_of_which_one_row_alone_is_different_gives_no_warning(estimator, n_members):
+    X = np.zeros((50, 1))
+    X[7] = 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = estimator(**SMALL, n_members=n_members).fit(X, np.arange(50) % 2)
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("where", ["callback", "thread"])
+def test_one_estimator_is_fitted_by_one_call_at_a_time(where):
+    X, y = numbers(), np.arange(100) % 2
+    model, raised, copies = TabularClassifier(**SMALL, n_members=2), [], []
+
+    def again():
+        try:
+            model.fit(X, y)
+        except RuntimeError as error:
+            raised.append(str(error))
+
+    def callback(trainer):
+        copies.append(copy.deepcopy(model).set_callbacks())
+        if where == "callback":
+            again()
+        else:
+            thread = threading.Thread(target=again)
+            thread.start()
+            thread.join()
+
+    model.set_callbacks(callback).fit(X, y)
+    assert len(raised) == model.n_iter_
+    assert all("must not be fitted by two calls at once" in text for text in raised)
+    model.set_callbacks().fit(X, y)
+    np.testing.assert_array_equal(copies[0].fit(X, y).predict(X), model.predict(X))
