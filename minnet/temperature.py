@@ -56,6 +56,7 @@ def best_temperature(
     output : {"softmax", "logistic"}, default="softmax"
         Whether the outputs are classes of which one is true, or independent of each other.
     sample_weight : array-like of shape (n_samples,) or None, default=None
+        What each sample counts; None means all alike.
 
     Returns
     -------

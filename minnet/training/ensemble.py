@@ -91,6 +91,7 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
     Attributes
     ----------
     networks : list of Network
+        Those given.
     loss_curves, validation_scores_of : list of list of float
         For each network the mean objective, and the score of its held rows, of each epoch; NaN where
         there is none, as after a network has diverged.
@@ -375,7 +376,13 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
             callback.begin(self)
 
     def resume(self, saved: Any) -> None:
-        """Go on with the training that another trainer was in, in the place of the one that begins."""
+        """Go on with the training that another trainer was in, in the place of the one that begins.
+
+        Parameters
+        ----------
+        saved : EnsembleTrainer
+            Of a file, in the middle of a training.
+        """
         run = saved.run
         for member, other in zip(self.members, saved.members, strict=True):
             if other.start >= member.cut.n_steps or (other.best is None) != (member.best is None):

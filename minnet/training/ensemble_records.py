@@ -95,7 +95,13 @@ class EnsembleRecords(ShownTrainer):
         return f"{len(self.networks)} networks, each of {super()._size()}"
 
     def mean_score(self, scores: Sequence[float]) -> float:
-        """Return the mean over the members that are scored, each by the weight of its held rows."""
+        """Return the mean over the members that are scored, each by the weight of its held rows.
+
+        Parameters
+        ----------
+        scores : sequence of float
+            One for each member.
+        """
         total = sum(member.held_weight for member in self.members)
         scored = [member.held is not None for member in self.members]
         shares = [member.held_weight / total for member in self.members]

@@ -57,7 +57,7 @@ PROTOCOLS = {
         "check_stall", "continue_from", "loss_of_kept_weights", "next_rate", "raise_if_diverged",
         "restore_best_weights", "set_options",
     },
-    EnsembleTrainer: {"next_rate"},
+    EnsembleTrainer: {"mean_score", "next_rate", "note_epochs", "restore_best_weights", "resume"},
     user_activations.UserActivation: {"compiled"},
     object: {"copy", "get_config", "get_metadata_routing"},
 }  # fmt: skip
