@@ -37,7 +37,8 @@ from minnet.temperature import best_temperature, refined_loss
 from minnet.training.reading import InMemory
 
 __all__ = [
-    "ValidationSet", "check_held", "check_parts", "held_mask", "keeps_best", "rows_of_data", "split",
+    "ValidationSet", "check_held", "check_parts", "held_mask", "keeps_best", "naming", "rows_of_data",
+    "split",
 ]  # fmt: skip
 
 _BYTES_OF_LOGITS = 2**21
@@ -210,9 +211,9 @@ def check_held(
     if estimator.solver == "lbfgs":
         raise ValueError("X_val must be None for solver='lbfgs', which has no epochs")
     targets, as_given = data.targets, (X_val, y_val, sample_weight_val)
-    with _naming("X_val"):
+    with naming("X_val"):
         X_val = check_X(estimator, X_val, data.features, data.X.dtype)
-    with _naming("y_val"):
+    with naming("y_val"):
         if sparse.issparse(y_val):
             if y_val.ndim != 2:
                 raise ValueError(f"y_val must have two axes as a sparse array, got {y_val.ndim}")
@@ -227,7 +228,7 @@ def check_held(
                 f"y_val must have {columns(data.T.shape[1])} as y, got {T_val.shape[1]}"
             )
         check_for_loss(estimator, targets, T_val, data.X.dtype, name="y_val")
-    with _naming("sample_weight_val"):
+    with naming("sample_weight_val"):
         if sample_weight_val is not None:
             sample_weight_val = validate_weight(sample_weight_val, X_val, "sample_weight_val")
     weights = estimator._held_weight(targets, T_val, sample_weight_val, data)
@@ -242,7 +243,7 @@ def check_held(
 
 
 @contextlib.contextmanager
-def _naming(name: str) -> Iterator[None]:
+def naming(name: str) -> Iterator[None]:
     """Put the name of an argument before errors that do not have it."""
     try:
         yield

@@ -18,6 +18,7 @@ from minnet.common.sklearn_versions import validate_data
 from minnet.common.types import Array, Estimator
 from minnet.estimators.data import as_targets, validate_weight
 from minnet.estimators.fitted import BackendCache, fit_info
+from minnet.estimators.validation import naming
 from minnet.random import Stream
 from minnet.tables.encoder import TableEncoder
 from minnet.tables.folds import folds, set_aside
@@ -137,9 +138,10 @@ class TabularFit:
             return
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val must be given together")
-        y_val = self._checked(y_val, "y_val")
-        check_consistent_length(X_val, y_val)
-        self.T_val = estimator._held_targets(self.targets, y_val)
+        with naming("y_val"):
+            y_val = self._checked(y_val, "y_val")
+            check_consistent_length(X_val, y_val)
+            self.T_val = estimator._held_targets(self.targets, y_val)
         if sample_weight_val is not None:
             sample_weight_val = validate_weight(sample_weight_val, X_val, "sample_weight_val")
         self.weights_val = estimator._total_weight(

@@ -220,3 +220,21 @@ def test_one_estimator_is_fitted_by_one_call_at_a_time(where):
     assert all("must not be fitted by two calls at once" in text for text in raised)
     model.set_callbacks().fit(X, y)
     np.testing.assert_array_equal(copies[0].fit(X, y).predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y_val"),
+    [
+        (TabularClassifier, np.full(100, 7)),
+        (TabularClassifier, np.zeros(99, int)),
+        (TabularClassifier, np.full(100, np.nan)),
+        (TabularRegressor, np.full(100, 1e300)),
+        (TabularRegressor, np.full(100, np.nan)),
+        (TabularRegressor, np.zeros(99)),
+        (TabularRegressor, np.zeros((100, 2))),
+    ],
+)
+def test_errors_of_a_validation_set_name_it(estimator, y_val):
+    X = numbers()
+    with pytest.raises(ValueError, match="y_val"):
+        estimator(**SMALL).fit(X, np.arange(100) % 2, X_val=X, y_val=y_val)
