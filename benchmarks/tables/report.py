@@ -132,6 +132,12 @@ def costs(data, models, bases):
     return table(head, rows)
 
 
+BRACKETS = """\
+A number in brackets says how many splits there are where others have more: not to be compared with these,
+whose best is bold.
+"""
+
+
 def rank_tables(data, models):
     """Return Markdown: mean ranks on all splits, and on split 0 with the slow ones added one by one."""
     slow = [m for m in models if CONTESTANTS[m].slow]
@@ -161,14 +167,16 @@ def figures(data, models, name, text):
     counts = ok.pivot_table(index="table", columns="model", values="split", aggfunc="count")
     rows = []
     for title, row in means.sort_index().iterrows():
-        best = row.min() if name != "auc" else row.max()
+        most = counts.loc[title].max()
+        whole = row[counts.loc[title] == most]  # means over fewer splits are not to be compared
+        best = whole.min() if name != "auc" else whole.max()
         cells = [title]
         for model in models:
             value = row.get(model, np.nan)
             cell = text(value) if np.isfinite(value) else "-"
-            if np.isfinite(value) and counts.loc[title].max() > counts.loc[title, model]:
+            if np.isfinite(value) and counts.loc[title, model] < most:
                 cell += f" [{int(counts.loc[title, model])}]"
-            cells.append(f"**{cell}**" if value == best else cell)
+            cells.append(f"**{cell}**" if value == best and "[" not in cell else cell)
         rows.append(cells)
     return table(["table", *models], rows)
 
@@ -265,7 +273,7 @@ def report(lines):
     data = frame(lines)
     parts = [
         METHOD,
-        "A number in brackets says how many splits there are where others have more.\n",
+        BRACKETS,
     ]
     for name, tables in GROUPS.items():
         chosen = data[data["table"].isin(tables)]
