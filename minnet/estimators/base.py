@@ -207,10 +207,8 @@ class BaseMinNet(
         Weight matrices (fan_in, fan_out) and bias vectors, layer by layer. Assigning copies in.
     network_ : Network
         The fitted network; of several the first, whose are the weights and records here.
-    networks_ : list of Network
-        All ``n_networks``.
-    seeds_ : list of int
-        The ``random_state`` of each, where there are several.
+    networks_, seeds_ : list
+        All ``n_networks``, and the ``random_state`` of each where there are several.
     init_ : list of Initializer
         What initialized each weight matrix.
     loss_ : float
