@@ -62,7 +62,7 @@ class BaseTabular(
     code_dropout : float or "auto", default="auto"
         In training, the probability with which each category of a row is taken for an unknown one, so that
         the networks learn to do without any of them (:class:`minnet.PiecewiseLinear`): those of columns
-        with more than two values.
+        with more than two values. "auto" is 0 where there are fewer than ten such columns.
     max_iter : int or "auto", default="auto"
         Epochs, over which the learning rate falls to 0. Of several networks the training ends where their
         mean score has not become better for a quarter of them.

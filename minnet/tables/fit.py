@@ -23,7 +23,7 @@ from minnet.random import Stream
 from minnet.tables.encoder import TableEncoder
 from minnet.tables.folds import folds, set_aside
 from minnet.tables.members import Members
-from minnet.tables.rules import recipe_for
+from minnet.tables.rules import code_dropout_for, recipe_for
 from minnet.temperature import best_temperature
 
 __all__ = ["TabularFit", "inputs_of"]
@@ -202,6 +202,9 @@ class TabularFit:
         encoder, data = self._encoded(bins)
         held = None if self.held_rows is None else self.held_rows[:n_members]
         recipe = self.recipe._replace(bins=bins)
+        if self.estimator.code_dropout == "auto":
+            n_codes = sum(isinstance(column, int) for column in encoder.columns_)
+            recipe = recipe._replace(code_dropout=code_dropout_for(n_codes))
         members = Members(
             self.estimator,
             recipe,
