@@ -107,3 +107,7 @@ for name, (_, powers) in WAYS.items():
     print(f"  at the best rate of 32 columns, times {', '.join(f'{c:.1f}' for c in costs[name])}")
 assert falls["standard"] >= 4 * falls["rates by fan-in"]
 assert costs["standard"][-1] > 5 * costs["rates by fan-in"][-1]
+
+# %%
+# **Next.** :doc:`/tables` says what the rates are worth on real tables, among all else that a table's
+# network needs.

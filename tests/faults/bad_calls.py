@@ -161,7 +161,8 @@ OR_NUMBERS = {"init", "bias_init", "batch_size", "initializer", "spec", "layer",
 KEEPS = {
     *(name for name, value in public().items() if dataclasses.is_dataclass(value)),
     "Context", "Measurement", "MinNetTransformer", "Parameter", "Initializer.variance",
-    "copy_weights.layers", "ParametersMixin.get_params", "PhaseDiagramDisplay",
+    "copy_weights.layers", "ParametersMixin.get_params", "PhaseDiagramDisplay", "Recipe",
+    "Recipe.with_given",
 } - {"MeanField", "Stream"}  # fmt: skip
 
 

@@ -233,9 +233,14 @@ def same_value(a, b):
     return difference(a, b) is None
 
 
+#: Which rows a member of an ensemble was given: they are those of the data, which no file keeps.
+OF_ITS_CALL = ("cut", "held", "held_weight", "n_rows", "rows", "weight_sum")
+
+
 def _state(model):
     left_out = (
         "_runner", "_made_for", "_busy", "_call", "_backend_caches", "_backends", "_arrays", "_made",
+        "_paused_at", *OF_ITS_CALL,
     )  # fmt: skip
     state = {name: value for name, value in vars(model).items() if name not in left_out}
     return dict(sorted(state.items()))

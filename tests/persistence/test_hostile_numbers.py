@@ -46,7 +46,7 @@ def use(model):
     if hasattr(model, "encodings_"):
         assert np.isfinite(model.set_params(output="encoded").transform(models.table())).all()
         return
-    if hasattr(model, "networks_"):
+    if hasattr(model, "encoder_"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.predict(models.table())
