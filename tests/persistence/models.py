@@ -234,7 +234,7 @@ def same_value(a, b):
 
 
 #: Which rows a member of an ensemble was given: they are those of the data, which no file keeps.
-OF_ITS_CALL = ("cut", "held", "held_weight", "n_rows", "rows", "weight_sum")
+OF_ITS_CALL = ("cut", "first_loss", "held", "held_weight", "n_rows", "rows", "weight_sum")
 
 
 def _state(model):
