@@ -27,7 +27,7 @@ class Recipe(NamedTuple):
         After each hidden layer.
     code_dropout : float
         Of the columns of categories with more than two values, by how many they are
-        (:func:`code_dropout_for`): see :class:`minnet.PiecewiseLinear`.
+        (``code_dropout_for``): see :class:`minnet.PiecewiseLinear`.
     max_iter : int
         Epochs.
     batch_size : int
