@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from minnet.estimators.data import rows_of
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.trial import Trial, training_of
@@ -56,7 +56,7 @@ class FirstSteps:
         new.X, new.y = _rows_of(patient, own)
         new.held_out = _rows_of(patient, others) if len(others) else None
         if patient.sample_weight is not None and np.ndim(patient.sample_weight):
-            new.sample_weight = _safe_indexing(patient.sample_weight, own)
+            new.sample_weight = rows_of(patient.sample_weight, own)
         if patient.estimator is None and patient.optimizer is None:
             new.optimizer = _OF_A_NETWORK
         self._trials: dict[str, tuple[Patient, Trial] | None] = {}
@@ -175,4 +175,4 @@ def _parted(patient: Patient, rows: Any) -> tuple[Any, Any]:
 
 
 def _rows_of(patient: Patient, rows: Any) -> tuple[Any, Any]:
-    return _safe_indexing(patient.X, rows), _safe_indexing(patient.y, rows)
+    return rows_of(patient.X, rows), rows_of(patient.y, rows)

@@ -6,9 +6,9 @@ import copy
 
 import numpy as np
 from scipy import special
-from sklearn.utils import _safe_indexing
 
 from minnet.common.types import Array
+from minnet.estimators.data import rows_of
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.patient import Patient
@@ -160,13 +160,13 @@ def _on_other_rows(case: Case, of_rows: Array, missed: Array, n_steps: int) -> t
     except ValueError:  # there is no such model
         return 0.0, 0.0
     weights = start.sample_weight
-    start.X, start.y = _safe_indexing(start.X, seen), _safe_indexing(start.y, seen)
+    start.X, start.y = rows_of(start.X, seen), rows_of(start.y, seen)
     if weights is not None and np.ndim(weights) > 0:
-        start.sample_weight = _safe_indexing(weights, seen)
+        start.sample_weight = rows_of(weights, seen)
     trial = training_of(start, n_steps, _OPERATIONS)
     if trial is None or trial.model is None:
         return 0.0, 0.0
-    X, y = _safe_indexing(case.patient.X, unseen), _safe_indexing(case.patient.y, unseen)
+    X, y = rows_of(case.patient.X, unseen), rows_of(case.patient.y, unseen)
     try:
         subject = Patient(trial.model, X, y).subject()
     except ValueError:  # a label that is not among those seen

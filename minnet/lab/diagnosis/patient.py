@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone, is_classifier
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
-from minnet.estimators.data import check_data
+from minnet.estimators.data import check_data, rows_of
 from minnet.estimators.fitted import Fitted
 from minnet.lab.diagnosis.losses import outcome_of
 from minnet.lab.diagnosis.remedy import Remedy, changed_optimizer
@@ -198,9 +197,9 @@ class Patient:
         """
         new = self._with(self.model)
         rows = self._some_rows(most)
-        new.X, new.y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
+        new.X, new.y = rows_of(self.X, rows), rows_of(self.y, rows)
         if self.sample_weight is not None and np.ndim(self.sample_weight) > 0:
-            new.sample_weight = _safe_indexing(self.sample_weight, rows)
+            new.sample_weight = rows_of(self.sample_weight, rows)
         if self._torch is not None and self.model.alpha:
             # PyTorch's weight decay does not depend on the number of rows.
             new.model = copy.deepcopy(self.model)
