@@ -126,8 +126,7 @@ class TabularFit:
             raise ValueError(f"{name} must be numbers that a float can hold: {error}") from None
 
     def _choose_recipe(self) -> None:
-        n_columns = self.X.shape[1] if len(getattr(self.X, "shape", ())) == 2 else 1
-        recipe = recipe_for(len(self.rows), n_columns, self.estimator.quality)
+        recipe = recipe_for(len(self.rows), self.estimator.quality)
         self.recipe = recipe.with_given(**self.estimator._given_recipe())
 
     def _check_validation_set(self) -> None:

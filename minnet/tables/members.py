@@ -42,7 +42,7 @@ def hidden_layers_of(recipe: Recipe, columns: list[Any], varies: bool = True) ->
     Examples
     --------
     >>> from minnet.tables.rules import recipe_for
-    >>> layers = hidden_layers_of(recipe_for(1000, 2)._replace(dropout=0.0), [None, 3])
+    >>> layers = hidden_layers_of(recipe_for(1000)._replace(dropout=0.0), [None, 3])
     >>> layers[1].units, layers[1].lr_factor == 4**-0.5
     (192, True)
     """

@@ -62,12 +62,12 @@ class Recipe(NamedTuple):
 _MANY_CODES = 10
 
 
-def recipe_for(n_rows: int, n_columns: int, quality: str = "balanced") -> Recipe:
+def recipe_for(n_rows: int, quality: str = "balanced") -> Recipe:
     """Return the recipe for a table.
 
     Parameters
     ----------
-    n_rows, n_columns : int
+    n_rows : int
         Of the table.
     quality : {"fast", "balanced", "best"}, default="balanced"
         One network, five, or ten.
@@ -79,9 +79,9 @@ def recipe_for(n_rows: int, n_columns: int, quality: str = "balanced") -> Recipe
     Examples
     --------
     >>> from minnet.tables import recipe_for
-    >>> [recipe_for(n_rows, 20).batch_size for n_rows in (200, 20_000, 1_000_000)]
+    >>> [recipe_for(n_rows).batch_size for n_rows in (200, 20_000, 1_000_000)]
     [32, 128, 256]
-    >>> [recipe_for(n_rows, 20).max_iter for n_rows in (200, 20_000, 1_000_000)]
+    >>> [recipe_for(n_rows).max_iter for n_rows in (200, 20_000, 1_000_000)]
     [48, 32, 6]
     """
     batch_size = 32 if n_rows < 500 else 128 if n_rows < 50_000 else 256

@@ -16,12 +16,9 @@
  * packed in a cache near by.  Threads split output columns, and sums run over the rows of a piece
  * as they lie in the batch, so that the bits do not depend on the number of threads.
  *
- * 57 columns of 32 pieces, 256 units, batches of 256, float32, one core of a busy Zen 4, best of
- * many: 0.06 ms to sort, 0.32 ms forward (of which the activation 0.06, the product of the numbers
- * 0.07), 0.50 ms backward and update; the update alone takes 0.19 ms of Adam on 481,000 weights.
- * The dense products of the encoded rows take 2.5 ms and 3.1 ms: 6.4 times as long.  With 2 pieces
- * a column, where all numbers are made, both take the same; with 4 it is 1.3 times, with batches of
- * 32 rows 2.2 times, and a step cannot be faster than its update.
+ * benchmarks/piecewise.py measures it beside the dense products of the encoded rows.  A step cannot
+ * be faster than the update of all weights: with few pieces a column, or few rows, little is
+ * gained.
  */
 #ifndef MINNET_PIECEWISE_H
 #define MINNET_PIECEWISE_H
