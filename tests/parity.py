@@ -92,7 +92,8 @@ def stack(name, activation):
             top,
         ],
         "layer_norm_on_top": [
-            Dense(N_OUTPUTS, activation),
+            # With relu all three may be 0, normalized to 0: rounding would choose the side of the next kink.
+            Dense(N_OUTPUTS, "tanh"),
             LayerNorm(),
             Dropout(0.2),
             LayerNorm(activation, epsilon=0.1),
