@@ -92,7 +92,7 @@ def stack(name, activation):
             top,
         ],
         "layer_norm_on_top": [
-            # With relu all three may be 0, normalized to 0: rounding would choose the side of the next kink.
+            # With relu all three may be 0, and normalized 0: rounding chose the side of the next kink.
             Dense(N_OUTPUTS, "tanh"),
             LayerNorm(),
             Dropout(0.2),

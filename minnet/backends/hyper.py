@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.backends.share import Share
 from minnet.optimizers import Optimizer
 
 __all__ = ["Hyper"]
@@ -31,6 +32,8 @@ class Hyper:
         Decoupled: each step multiplies the weights by ``1 - rate * decay``.
     interrupted : callable or None
         A backend asks between steps whether to return early: Ctrl-C came.
+    share : Share or None
+        Where several processes take the steps together; ``n_samples`` and ``weight_sum`` are then of all.
     """
 
     batch_size: int
@@ -43,6 +46,7 @@ class Hyper:
     clip_norm: float | None = None
     weight_decay: float = 0.0
     interrupted: Callable[[], bool] | None = None
+    share: Share | None = None
 
     @property
     def decay(self) -> float:

@@ -1,0 +1,12 @@
+"""One network, trained by several processes on a shard of the rows each.
+
+Wherever a process per shard is started, by ``mpiexec``, Slurm, Dask, Ray or Spark, all of them run the
+same lines, each with its own rows::
+
+    with together(MPI()):
+        clf = MinNetClassifier(random_state=0).fit(X_shard, y_shard)
+"""
+
+from minnet.common.communicator import Communicator, together
+
+__all__ = ["Communicator", "together"]

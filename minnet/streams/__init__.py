@@ -1,0 +1,1 @@
+"""Streams of batches from where data are: Arrow, Dask, HDF5, zarr, polars, databases."""
