@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from minnet.common.types import Array
 
-__all__ = ["Communicator", "in_use", "together"]
+__all__ = ["Communicator", "abort_on_error", "exchange", "fail_together", "in_use", "together"]
+
+_Fact = TypeVar("_Fact")
 
 _in_use: ContextVar[Communicator | None] = ContextVar("minnet_communicator", default=None)
 
@@ -31,6 +35,9 @@ class Communicator(ABC):
 
     rank: int
     size: int
+
+    #: Within :func:`fail_together`: whether all ranks know of an error of one of them.
+    _has_failed: bool | None = None
 
     @abstractmethod
     def sum(self, numbers: Array) -> None:
@@ -84,3 +91,100 @@ def together(communicator: Communicator) -> Iterator[Communicator]:
         yield communicator
     finally:
         _in_use.reset(before)
+
+
+def exchange(communicator: Communicator, function: Callable[[], _Fact]) -> list[_Fact]:
+    """Return what a function returns on each rank; where it raises on one, raise on all.
+
+    Every phase of a fit that may fail on one rank alone is called by this, so that the others do not wait
+    for it in vain.
+
+    Parameters
+    ----------
+    communicator : Communicator
+    function : callable
+        ``function()`` returns what is to be pickled.
+
+    Returns
+    -------
+    list
+        In the order of the ranks.
+
+    Raises
+    ------
+    RuntimeError
+        Where the function raised on another rank: what it raised, in words. On that rank it is raised
+        itself.
+    """
+    error = None
+    try:
+        said = True, pickle.dumps(function())
+    except BaseException as raised:
+        error, said = raised, _failure(raised)
+    try:
+        everyone = communicator.gather(said)
+    except BaseException as lost:  # or Ctrl-C came before the others could hear of it
+        communicator._has_failed = True
+        communicator.abort()
+        if error is None:
+            raise
+        raise error from lost
+    failed = [rank for rank, (succeeded, _) in enumerate(everyone) if not succeeded]
+    if not failed:
+        return [pickle.loads(fact) for _, fact in everyone]
+    communicator._has_failed = True
+    if error is not None:
+        raise error
+    raise RuntimeError(f"rank {failed[0]} failed: {everyone[failed[0]][1].decode()}")
+
+
+def _failure(error: BaseException) -> tuple[bool, bytes]:
+    """Return what a rank says of an error."""
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return False, text.encode(errors="replace")
+
+
+@contextlib.contextmanager
+def fail_together(communicator: Communicator) -> Iterator[None]:
+    """Let a block that raises on one rank raise on all.
+
+    The others do so in the :func:`exchange` that they come to next; the block ends with one. What raises
+    where the others wait for a sum of arrays ends the connection instead: see :func:`abort_on_error`. A
+    block within another is part of that.
+
+    Parameters
+    ----------
+    communicator : Communicator
+    """
+    if communicator._has_failed is not None:
+        yield
+        return
+    communicator._has_failed = False
+    try:
+        yield
+        exchange(communicator, lambda: None)
+    except BaseException as error:
+        if not communicator._has_failed:
+            try:
+                communicator.gather(_failure(error))
+            except BaseException:
+                communicator.abort()
+        raise
+    finally:
+        communicator._has_failed = None
+
+
+@contextlib.contextmanager
+def abort_on_error(communicator: Communicator) -> Iterator[None]:
+    """End the connection where a block of sums raises, which the other ranks would wait for.
+
+    Parameters
+    ----------
+    communicator : Communicator
+    """
+    try:
+        yield
+    except BaseException:
+        communicator._has_failed = True
+        communicator.abort()
+        raise

@@ -12,7 +12,7 @@ class _Place:
     """Where the threads meet."""
 
     def __init__(self, size):
-        self.size, self.barrier = size, threading.Barrier(size, timeout=60)
+        self.size, self.barrier = size, threading.Barrier(size, timeout=30)
         self.things = [None] * size
 
 
@@ -41,17 +41,16 @@ class OfThreads(Communicator):
         self.place.barrier.abort()
 
 
-def run_ranks(size, function):
-    """Return ``function(rank)`` of each rank, run together; raise what the first one raised by itself."""
-    place, results, errors = _Place(size), [None] * size, []
+def outcomes(size, function):
+    """Return what ``function(communicator)`` returned, or raised, on each of so many ranks."""
+    place, results = _Place(size), [None] * size
 
     def run(rank):
         try:
             with together(OfThreads(rank, place)) as communicator:
                 results[rank] = function(communicator)
         except BaseException as error:
-            errors.append(error)
-            place.barrier.abort()
+            results[rank] = error
 
     threads = [
         threading.Thread(target=contextvars.Context().run, args=(run, rank)) for rank in range(size)
@@ -60,6 +59,13 @@ def run_ranks(size, function):
         thread.start()
     for thread in threads:
         thread.join()
-    for error in sorted(errors, key=lambda e: isinstance(e, threading.BrokenBarrierError)):
+    return results
+
+
+def run_ranks(size, function):
+    """Return what each rank returned; raise what the first one raised by itself."""
+    results = outcomes(size, function)
+    errors = [result for result in results if isinstance(result, BaseException)]
+    for error in sorted(errors, key=lambda e: isinstance(e, RuntimeError)):
         raise error
     return results
