@@ -14,7 +14,7 @@ from minnet.common.entry import entry
 from minnet.common.numeric import check_numeric
 from minnet.common.types import Array, ArrayLike, Matrix
 
-__all__ = ["BatchChecks"]
+__all__ = ["BatchChecks", "check_weight_sum"]
 
 #: Gradients are divided by the sum of the weights: below this they would overflow.
 _SMALLEST_SUM = 1e-290
@@ -57,6 +57,7 @@ class BatchChecks:
         T: ArrayLike | Matrix | None,
         sample_weight: ArrayLike | None = None,
         targets: bool = True,
+        part: bool = False,
     ) -> tuple[Matrix, Matrix, Array | None]:
         """Return X, T and sample_weight as the network computes with them, or say what is wrong.
 
@@ -70,30 +71,40 @@ class BatchChecks:
             What each sample counts; None means all alike.
         targets : bool, default=True
             Whether there are targets; without, ``T`` is not looked at.
+        part : bool, default=False
+            Whether it is a part of the data, as one process of several has: it may have no rows, and
+            weights that are all zero.
         """
         if targets is not True:
             check_flag("targets", targets)
+        if part is not False:
+            check_flag("part", part)
         X = self.check_X(X)
         n = X.shape[0]
-        if n == 0:
+        if n == 0 and not part:
             raise ValueError("X must have at least one row, got none")
         if not all_finite(X.data if sparse.issparse(X) else X):
             raise ValueError("X must be finite, got NaN or infinity")
         if targets:
             T = self.loss_.as_targets(T, n, self.sizes[-1], self.dtype)
-        weights = None if sample_weight is None else _check_weights(sample_weight, n)
+        weights = None if sample_weight is None else _check_weights(sample_weight, n, part)
         return X, T, weights  # T is None without targets
 
 
-def _check_weights(sample_weight: ArrayLike, n: int) -> Array:
+def _check_weights(sample_weight: ArrayLike, n: int, part: bool) -> Array:
     weights = as_numbers("sample_weight", sample_weight)
     if weights.shape != (n,):
         raise ValueError(f"sample_weight must have shape ({n},), got {weights.shape}")
-    if not np.isfinite(weights).all() or weights.min() < 0:
+    if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("sample_weight must be finite and at least 0")
-    total = weights.sum()
+    if not part:
+        check_weight_sum(float(weights.sum()))
+    return weights
+
+
+def check_weight_sum(total: float) -> None:
+    """Raise where sample weights sum up to nothing that can be divided by."""
     if total == 0:
         raise ValueError("sample_weight must not be all zero")
     if total < _SMALLEST_SUM:
         raise ValueError(f"sample_weight must sum to at least {_SMALLEST_SUM:g}, got {total:g}")
-    return weights

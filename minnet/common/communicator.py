@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 
 from minnet.common.types import Array
 
-__all__ = ["Communicator", "abort_on_error", "exchange", "fail_together", "in_use", "together"]
+__all__ = [
+    "Communicator",
+    "abort_on_error",
+    "exchange",
+    "fail_together",
+    "in_use",
+    "leads",
+    "together",
+]
 
 _Fact = TypeVar("_Fact")
 
@@ -36,8 +44,12 @@ class Communicator(ABC):
     rank: int
     size: int
 
-    #: Within :func:`fail_together`: whether all ranks know of an error of one of them.
-    _has_failed: bool | None = None
+    #: Rows of each shard, where one process has those of all (:class:`minnet.distributed.Shards`).
+    shards: tuple[int, ...] | None = None
+
+    # How many blocks of exchanges there are around a call, and whether all ranks know that they failed.
+    depth = 0
+    all_know = False
 
     @abstractmethod
     def sum(self, numbers: Array) -> None:
@@ -93,6 +105,12 @@ def together(communicator: Communicator) -> Iterator[Communicator]:
         _in_use.reset(before)
 
 
+def leads() -> bool:
+    """Return whether it is this process that warns and shows progress: where there are several, rank 0."""
+    communicator = _in_use.get()
+    return communicator is None or communicator.rank == 0
+
+
 def exchange(communicator: Communicator, function: Callable[[], _Fact]) -> list[_Fact]:
     """Return what a function returns on each rank; where it raises on one, raise on all.
 
@@ -103,7 +121,7 @@ def exchange(communicator: Communicator, function: Callable[[], _Fact]) -> list[
     ----------
     communicator : Communicator
     function : callable
-        ``function()`` returns what is to be pickled.
+        ``function()`` returns what is to be pickled. It may exchange things itself.
 
     Returns
     -------
@@ -116,32 +134,28 @@ def exchange(communicator: Communicator, function: Callable[[], _Fact]) -> list[
         Where the function raised on another rank: what it raised, in words. On that rank it is raised
         itself.
     """
-    error = None
-    try:
-        said = True, pickle.dumps(function())
-    except BaseException as raised:
-        error, said = raised, _failure(raised)
-    try:
-        everyone = communicator.gather(said)
-    except BaseException as lost:  # or Ctrl-C came before the others could hear of it
-        communicator._has_failed = True
-        communicator.abort()
-        if error is None:
-            raise
-        raise error from lost
-    failed = [rank for rank, (succeeded, _) in enumerate(everyone) if not succeeded]
-    if not failed:
-        return [pickle.loads(fact) for _, fact in everyone]
-    communicator._has_failed = True
-    if error is not None:
-        raise error
-    raise RuntimeError(f"rank {failed[0]} failed: {everyone[failed[0]][1].decode()}")
-
-
-def _failure(error: BaseException) -> tuple[bool, bytes]:
-    """Return what a rank says of an error."""
-    text = "".join(traceback.format_exception_only(error)).strip()
-    return False, text.encode(errors="replace")
+    with _block(communicator):
+        error = None
+        try:
+            said = True, pickle.dumps(function())
+        except BaseException as raised:
+            if communicator.all_know:  # an exchange within failed
+                raise
+            error, said = raised, _failure(raised)
+        try:
+            everyone = communicator.gather(said)
+        except BaseException as lost:  # or Ctrl-C came before the others could hear of it
+            _end(communicator)
+            if error is None:
+                raise
+            raise error from lost
+        failed = [rank for rank, (succeeded, _) in enumerate(everyone) if not succeeded]
+        if not failed:
+            return [pickle.loads(fact) for _, fact in everyone]
+        communicator.all_know = True
+        if error is not None:
+            raise error
+        raise RuntimeError(f"rank {failed[0]} failed: {everyone[failed[0]][1].decode()}")
 
 
 @contextlib.contextmanager
@@ -156,22 +170,18 @@ def fail_together(communicator: Communicator) -> Iterator[None]:
     ----------
     communicator : Communicator
     """
-    if communicator._has_failed is not None:
-        yield
-        return
-    communicator._has_failed = False
-    try:
-        yield
-        exchange(communicator, lambda: None)
-    except BaseException as error:
-        if not communicator._has_failed:
-            try:
-                communicator.gather(_failure(error))
-            except BaseException:
-                communicator.abort()
-        raise
-    finally:
-        communicator._has_failed = None
+    with _block(communicator) as outermost:
+        try:
+            yield
+            if outermost:
+                exchange(communicator, lambda: None)
+        except BaseException as error:
+            if outermost and not communicator.all_know:
+                try:
+                    communicator.gather(_failure(error))
+                except BaseException:
+                    _end(communicator)
+            raise
 
 
 @contextlib.contextmanager
@@ -185,6 +195,30 @@ def abort_on_error(communicator: Communicator) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        communicator._has_failed = True
-        communicator.abort()
+        _end(communicator)
         raise
+
+
+@contextlib.contextmanager
+def _block(communicator: Communicator) -> Iterator[bool]:
+    """Count a block; what is known of an error is that of the outermost, as which True is told."""
+    outermost = communicator.depth == 0
+    if outermost:
+        communicator.all_know = False
+    communicator.depth += 1
+    try:
+        yield outermost
+    finally:
+        communicator.depth -= 1
+
+
+def _end(communicator: Communicator) -> None:
+    """End the connection: there is nothing more to be told."""
+    communicator.all_know = True
+    communicator.abort()
+
+
+def _failure(error: BaseException) -> tuple[bool, bytes]:
+    """Return what a rank says of an error."""
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return False, text.encode(errors="replace")

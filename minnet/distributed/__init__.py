@@ -8,5 +8,6 @@ same lines, each with its own rows::
 """
 
 from minnet.common.communicator import Communicator, together
+from minnet.distributed.shards import Shards
 
-__all__ = ["Communicator", "together"]
+__all__ = ["Communicator", "Shards", "together"]

@@ -60,7 +60,7 @@ class Cut:
 
     Attributes
     ----------
-    batch_size, n_steps : int
+    n_samples, batch_size, n_steps : int
 
     Examples
     --------
@@ -73,9 +73,17 @@ class Cut:
 
     def __init__(self, network: Network, n_samples: int, batch_size: int) -> None:
         self.batch_size = min(batch_size, n_samples)
+        self.n_samples = n_samples
         self.n_steps = -(-n_samples // self.batch_size)
         self._long = n_samples % self.batch_size == 1 and _takes_statistics(network) is not None
         self.n_steps -= self._long
+
+    @property
+    def bounds(self) -> Array:
+        """How many rows come before each step, and in all."""
+        bounds = np.arange(self.n_steps + 1, dtype=np.int64) * self.batch_size
+        bounds[-1] = self.n_samples
+        return bounds
 
     def steps(
         self, order: Array | None, start: int, stop: int, hyper: Hyper

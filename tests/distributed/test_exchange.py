@@ -27,13 +27,22 @@ def test_facts_come_in_the_order_of_the_ranks_and_are_copies():
     [ValueError("X is bad"), KeyboardInterrupt(), SystemExit(3), WordlessError()],
     ids=repr,
 )
-@pytest.mark.parametrize("where", ["in an exchange", "between two", "after the last", "in all"])
+@pytest.mark.parametrize(
+    "where",
+    ["in an exchange", "before one within", "within", "between two", "after the last", "in all"],
+)
 @pytest.mark.parametrize("nested", [False, True])
 def test_what_fails_on_one_rank_fails_on_all_and_the_next_block_works(raised, where, nested):
     def fit(communicator):
-        def fact():
-            if communicator.rank == 1 and where == "in an exchange":
+        def within():
+            if communicator.rank == 1 and where == "within":
                 raise raised
+
+        def fact():
+            if communicator.rank == 1 and where in ("in an exchange", "before one within"):
+                raise raised
+            if where in ("before one within", "within"):
+                exchange(communicator, within)
 
         with fail_together(communicator):
             exchange(communicator, lambda: None)
