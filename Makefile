@@ -50,7 +50,7 @@ demo: $(STAMPS)/run
 
 # What an optional package is missing for is skipped; after `make dev` it is tested.
 test: $(STAMPS)/run
-	MPLBACKEND=Agg $(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(PYTEST_ARGS)
+	MPLBACKEND=Agg $(BIN)/python -m pytest -m "not slow and not cluster" $(PARALLEL) $(PYTEST_ARGS)
 
 test-all: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
@@ -62,7 +62,7 @@ test-lowest: $(STAMPS)/run
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot,onnx]' onnxruntime skl2onnx
 	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba \
-	    $(LOWEST)/bin/python -m pytest -m "not slow" -p no:cacheprovider $(PARALLEL) $(PYTEST_ARGS)
+	    $(LOWEST)/bin/python -m pytest -m "not slow and not cluster" -p no:cacheprovider $(PARALLEL) $(PYTEST_ARGS)
 
 # In at most half an hour on two cores. What was trained is not trained again.
 paper: $(STAMPS)/run
