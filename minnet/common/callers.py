@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 __all__ = ["level_of_user", "within_a_search"]
 
-_LIBRARIES = ("minnet.", "sklearn.", "joblib.", "contextlib")
+_LIBRARIES = ("minnet.", "sklearn.", "joblib.", "numpy.", "contextlib")
 
 #: Packages that fit many models in a row, or in other processes.
 _SEARCHES = (

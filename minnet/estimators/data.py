@@ -16,6 +16,8 @@ from minnet.common.buffers import all_finite
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_sparse, is_real
 from minnet.common.frames import (
+    is_dask_array,
+    is_dask_collection,
     is_frame_or_column,
     is_pandas_frame,
     is_polars_frame,
@@ -33,7 +35,7 @@ from minnet.piecewise import PiecewiseLinear
 
 __all__ = [
     "Data", "Features", "as_targets", "check_X", "check_data", "check_for_loss", "check_inputs",
-    "dtypes_of", "level_of_user", "rows_of", "validate", "validate_weight", "warn_of_scale",
+    "dtypes_of", "in_memory", "level_of_user", "rows_of", "validate", "validate_weight", "warn_of_scale",
 ]  # fmt: skip
 
 #: Those that are taken as they are; all others become the first.
@@ -133,6 +135,33 @@ def check_data(
         if total == np.inf:
             raise ValueError(f"sample_weight must have a finite sum, got up to {weights.max():g}")
     return Data(X, y, T, sample_weight, weights, features, targets, as_given)
+
+
+def in_memory(given: tuple[Any, ...], names: tuple[str, ...], instead: str) -> tuple[Any, ...]:
+    """Return arguments of which collections of Dask are computed, with a warning; others as they are.
+
+    Parameters
+    ----------
+    given : tuple
+    names : tuple of str
+        What the warning calls them.
+    instead : str
+        What it advises.
+    """
+    lazy = [name for name, value in zip(names, given, strict=True) if is_dask_collection(value)]
+    if not lazy:
+        return given
+    first = given[names.index(lazy[0])]
+    known = (
+        is_dask_array(first) and first.nbytes >= 0
+    )  # it is NaN where chunks are of unknown sizes
+    size = f" of {first.nbytes / 1e6:,.3g} MB" if known else ""
+    warnings.warn(
+        f"{lazy[0]} is a collection of Dask{size}, which is computed and kept in the memory of this "
+        f"process as a whole: {instead}",
+        stacklevel=level_of_user(),
+    )
+    return tuple(value.compute() if is_dask_collection(value) else value for value in given)
 
 
 def check_for_loss(

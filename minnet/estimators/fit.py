@@ -15,7 +15,7 @@ from minnet.common.callers import level_of_user
 from minnet.common.configurable import Configurable
 from minnet.common.types import Array, Estimator, Matrix, RandomState
 from minnet.estimators.architecture import build_layers, check_initializers, warn_of_output_layer
-from minnet.estimators.data import Data, check_data, warn_of_scale
+from minnet.estimators.data import Data, check_data, in_memory, warn_of_scale
 from minnet.estimators.effects import ARCHITECTURE, EFFECTS, check_effects
 from minnet.estimators.fitted import Fitted, fit_info
 from minnet.estimators.solvers import new_trainer, run_lbfgs, trainer_options, warn_of_changes
@@ -32,6 +32,13 @@ __all__ = ["Fit", "FitStream", "Initialize", "PartialFit", "another_network", "n
 
 #: The standard error of a mean is then a tenth of the standard deviation, and that of the latter 7 %.
 _ENOUGH_ROWS = 100
+
+#: What to do instead with collections of Dask.
+_PART_BY_PART = (
+    "minnet.dask.DaskMinNetClassifier and DaskMinNetRegressor train where its parts lie, fit_stream reads "
+    "one after the other; compute() it first if that is what you want"
+)
+_IN_FULL = "compute() it first if that is what you want"
 
 
 def new_network(estimator: Estimator, data: Data, random_state: RandomState = None) -> Network:
@@ -135,6 +142,9 @@ class Fit:
         self.check()
         self.check_is_validated()
         check_effects(estimator, given, self.held[0] is not None, self.not_read)
+        if not self.in_pieces:
+            self.data = in_memory(self.data, ("X", "y", "sample_weight"), _PART_BY_PART)
+        self.held = in_memory(self.held, ("X_val", "y_val", "sample_weight_val"), _IN_FULL)
         self.tasks = self.begin() if self.is_told else None
         known = estimator._state() if self.goes_on() else None
         data = self.first_data(known)

@@ -10,8 +10,9 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.common.entry import shorten
+from minnet.common.frames import is_dask_collection
 from minnet.common.types import Array, Matrix
-from minnet.estimators.data import Features, check_X
+from minnet.estimators.data import Features, check_X, in_memory
 from minnet.training.divergence import finite_logits
 
 __all__ = ["PredictionMixin", "log_mean_exp", "mean", "predict_blocks"]
@@ -21,6 +22,11 @@ __all__ = ["PredictionMixin", "log_mean_exp", "mean", "predict_blocks"]
 _BLOCK_BYTES = 2**20
 # A multiple, since a BLAS library may compute the last few rows of a product another way.
 _ROW_STEP = 1024
+#: What to do instead with a collection of Dask.
+_BY_PARTS = (
+    "map_blocks of an array and map_partitions of a frame predict parts where they lie; compute() it "
+    "first if that is what you want"
+)
 
 
 def predict_blocks(
@@ -132,6 +138,8 @@ class PredictionMixin:
     ) -> Matrix:
         """Return ``output([Y, ...])`` for what each backend makes of ``X``, a block of rows at a time."""
         known = Features(self.n_features_in_, vars(self).get("feature_names_in_"))
+        if is_dask_collection(X):
+            (X,) = in_memory((X,), ("X",), _BY_PARTS)
         try:
             X = check_X(self, X, known)
         except (TypeError, ValueError) as error:
