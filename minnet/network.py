@@ -155,7 +155,9 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         """
         n_features = check_whole("n_features", n_features)
         dtype = check_dtype(dtype)
-        key = draw_key(random_state)
+        return self._initialize(n_features, draw_key(random_state), dtype)
+
+    def _initialize(self, n_features: int, key: int, dtype: np.dtype[Any]) -> Self:
         self._make_linear()  # some may have been put in since
         sizes = [n_features]
         for layer in self.layers:

@@ -28,6 +28,7 @@ from minnet.estimators.prediction import PredictionMixin
 from minnet.estimators.several import FitSeveral
 from minnet.estimators.solvers import takes_batches, trains_several
 from minnet.estimators.targets import Labels, Numbers
+from minnet.estimators.together import as_one_of_ranks
 from minnet.estimators.validation import keeps_best
 from minnet.layers import Layer
 from minnet.losses import Loss
@@ -399,7 +400,7 @@ class BaseMinNet(
             If ``max_iter`` comes first; or if the loss stayed finite and has grown, to ten times what it
             was and what one answer for all rows has.
         """
-        kind = FitSeveral if trains_several(self) else Fit
+        kind = as_one_of_ranks(FitSeveral if trains_several(self) else Fit)
         kind(self, X, y, sample_weight, held=(X_val, y_val, sample_weight_val)).run()
         return self
 
@@ -432,7 +433,7 @@ class BaseMinNet(
         --------
         minnet.copy_weights : Takes weights from another model.
         """
-        Initialize(self, X, y, sample_weight).run()
+        as_one_of_ranks(Initialize)(self, X, y, sample_weight).run()
         return self
 
     @available_if(takes_batches)
@@ -466,7 +467,7 @@ class BaseMinNet(
         KeyboardInterrupt
             If Ctrl-C comes. The estimator keeps the steps that were taken.
         """
-        PartialFit(self, X, y, sample_weight).run()
+        as_one_of_ranks(PartialFit)(self, X, y, sample_weight).run()
         return self
 
     @available_if(takes_batches)

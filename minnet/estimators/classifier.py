@@ -17,10 +17,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from minnet.activations import Activation
 from minnet.common.callers import level_of_user
+from minnet.common.communicator import leads
 from minnet.common.docstrings import complete_docstring
 from minnet.common.entry import entry
 from minnet.common.sklearn_versions import with_callbacks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
+from minnet.estimators.agreement import labels_of_ranks
 from minnet.estimators.arguments import Names
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import Data
@@ -30,6 +32,7 @@ from minnet.estimators.prediction import log_mean_exp
 from minnet.estimators.solvers import takes_batches
 from minnet.estimators.stratification import stratified_rows
 from minnet.estimators.targets import Labels, abbreviated, check_indicator, in_a_row, sorted_labels
+from minnet.estimators.together import as_one_of_ranks
 from minnet.layers import Layer
 from minnet.links import LOG_INVERSE_LINKS
 from minnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
@@ -170,7 +173,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         classes : array-like of shape (n_classes,), default=None
             All classes there will be; required in the first call, and may be left out afterwards.
         """
-        PartialFit(self, X, y, sample_weight, classes=classes).run()
+        kind = as_one_of_ranks(PartialFit)
+        kind(self, X, y, sample_weight, classes=classes).run()
         return self
 
     @available_if(takes_batches)
@@ -335,7 +339,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         classes: Any,
     ) -> tuple[Labels, Array]:
         y = in_a_row(y)
-        labels = found = Labels.of(y)
+        labels = found = Labels.of(labels_of_ranks(y))
         if classes is not None:
             classes = _check_classes(classes)
         if known is None:
@@ -355,7 +359,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
 
     def _check_held_targets(self, targets: Labels, y: Any, dtype: DTypeLike) -> Array:
         y = in_a_row(y)
-        targets.check(Labels.of(y, "y_val"), "y_val")
+        targets.check(Labels.of(labels_of_ranks(y), "y_val"), "y_val")
         return targets.encode(y, dtype)
 
     def _fitted_targets(self) -> Labels:
@@ -409,7 +413,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
 
     def _check_parts(self, targets: Labels, T: Array, T_held: Array) -> None:
         untrained = [] if self.shuffle else targets.only_in(T_held, T)
-        if untrained:
+        if untrained and leads():
             warnings.warn(
                 f"no row of these labels is trained on: {abbreviated(untrained)}; all of them are among "
                 "the last rows, which early stopping sets aside with shuffle=False: give a set of your "
@@ -417,7 +421,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
                 stacklevel=level_of_user(),
             )
         missing = targets.only_in(T, T_held)
-        if missing:
+        if missing and leads():
             warnings.warn(
                 f"the validation set has no row of these labels: {abbreviated(missing)}; give fit more "
                 "rows, a larger validation_fraction, or a set of your own as X_val and y_val",

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight
 from minnet.common.buffers import all_finite
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_sparse, is_real
+from minnet.common.communicator import in_use
 from minnet.common.frames import (
     is_dask_array,
     is_dask_collection,
@@ -24,6 +25,7 @@ from minnet.common.frames import (
     is_pyarrow_data,
 )
 from minnet.common.numeric import check_numeric
+from minnet.common.ranks import sum_of_ranks
 from minnet.common.scale import root_mean_squares
 from minnet.common.sklearn_versions import validate_data
 from minnet.common.types import Array, DTypeLike, Estimator, Matrix
@@ -36,6 +38,7 @@ from minnet.piecewise import PiecewiseLinear
 __all__ = [
     "Data", "Features", "as_targets", "check_X", "check_data", "check_for_loss", "check_inputs",
     "dtypes_of", "in_memory", "level_of_user", "rows_of", "validate", "validate_weight", "warn_of_scale",
+    "with_targets",
 ]  # fmt: skip
 
 #: Those that are taken as they are; all others become the first.
@@ -123,13 +126,30 @@ def check_data(
     X, y, features = check_inputs(estimator, X, y, None if known is None else known.features)
     if sample_weight is not None:
         sample_weight = validate_weight(sample_weight, X)
+    options: dict[str, Any] = {"known": known, "call": call, "classes": classes}
+    return with_targets(estimator, X, y, sample_weight, features, as_given, **options)
+
+
+def with_targets(
+    estimator: Estimator,
+    X: Matrix,
+    y: Any,
+    sample_weight: Array | None,
+    features: Features,
+    as_given: tuple[Any, Any, Any],
+    *,
+    known: Any,
+    call: str,
+    classes: Any,
+) -> Data:
+    """Return checked inputs with the targets of the loss and all weights, see :func:`check_data`."""
     given = None if known is None else known.targets
     targets, T = estimator._check_targets(y, X.dtype, sample_weight, given, call, classes)
     check_for_loss(estimator, targets, T, X.dtype)
     weights = estimator._total_weight(targets, T, sample_weight, call)
     if weights is not None:
         with np.errstate(over="ignore"):
-            total = weights.sum()
+            total = sum_of_ranks(weights.sum())
         if not total > 0:
             raise ValueError("sample_weight must not be all zero: no sample has a positive weight.")
         if total == np.inf:
@@ -346,12 +366,18 @@ def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") 
     sample_weight = as_weights(sample_weight, name)
     if np.ndim(sample_weight) == 0 and sample_weight is not None and not is_real(sample_weight):
         raise ValueError(f"{name} must be numbers, got {sample_weight!r:.200}")
+    if in_use() is not None and _are_zeros(sample_weight):  # which those of a shard may be
+        return validate_weight(sample_weight + 1.0, X, name) * 0.0
     try:
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     except OverflowError as error:
         raise ValueError(f"{name} must be numbers that a float can hold: {error}") from None
     except TypeError as error:  # of what no array of numbers can be made
         raise TypeError(f"{name} must be numbers: {error}") from None
+
+
+def _are_zeros(weights: Any) -> bool:
+    return isinstance(weights, np.ndarray) and weights.dtype.kind in "biuf" and not weights.any()
 
 
 def warn_of_scale(X: Matrix, first: Layer) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minnet.common.callers import level_of_user
+from minnet.common.communicator import leads
 from minnet.common.configurable import parameters
 from minnet.common.types import Estimator
 from minnet.estimators.architecture import given_layers, output_layer, taking_activation
@@ -269,6 +270,8 @@ def _tell(condition: Condition, name: str, value: Any, default: Any, decided_by:
             f"{name} must be left at its default {default!r} where {condition.refused}, got "
             f"{value!r:.200}"
         )
+    if not leads():
+        return
     warnings.warn(
         f"{name}={value!r:.100} has no effect with {decided_by}: it needs {condition.needs}",
         stacklevel=level_of_user(),

@@ -12,7 +12,9 @@ import numpy as np
 
 from minnet.backends import make_backend
 from minnet.common.callers import level_of_user
+from minnet.common.communicator import leads
 from minnet.common.configurable import Configurable
+from minnet.common.ranks import refuse_together
 from minnet.common.types import Array, Estimator, Matrix, RandomState
 from minnet.estimators.architecture import build_layers, check_initializers, warn_of_output_layer
 from minnet.estimators.data import Data, check_data, in_memory, warn_of_scale
@@ -23,12 +25,15 @@ from minnet.estimators.target_scale import warn_of_target_scale
 from minnet.estimators.validation import ValidationSet, check_held, keeps_best, split
 from minnet.losses import get_loss
 from minnet.network import Network
-from minnet.random.streams import draw_on
+from minnet.random.streams import draw_key, draw_on
 from minnet.training import Trainer
 from minnet.training.callback import Callback
-from minnet.training.reading import Batches, InMemory, in_batch, unpack
+from minnet.training.reading import Batch, Batches, InMemory, in_batch, unpack
 
-__all__ = ["Fit", "FitStream", "Initialize", "PartialFit", "another_network", "new_network"]
+__all__ = [
+    "Fit", "FitStream", "Initialize", "PartialFit", "Tasks", "another_network", "described_network",
+    "draw", "new_network",
+]  # fmt: skip
 
 #: The standard error of a mean is then a tenth of the standard deviation, and that of the latter 7 %.
 _ENOUGH_ROWS = 100
@@ -43,31 +48,32 @@ _IN_FULL = "compute() it first if that is what you want"
 
 def new_network(estimator: Estimator, data: Data, random_state: RandomState = None) -> Network:
     """Return the network that a fit of an estimator starts from; of its random_state if none is given."""
-    network = _described_network(estimator, data)
+    network = described_network(estimator, data)
     n_classes = len(getattr(data.targets, "classes", ()))
     warn_of_output_layer(estimator, network, n_classes)
     warn_of_scale(data.X, network.layers[0])
-    draw(estimator, network, data, estimator.random_state if random_state is None else random_state)
-    warn_of_target_scale(estimator, network, data.T)
+    random_state = estimator.random_state if random_state is None else random_state
+    draw(estimator, network, data, draw_key(random_state))
+    warn_of_target_scale(estimator, network, data.T, data.T.shape[0])
     return network
 
 
 def another_network(estimator: Estimator, data: Data, random_state: int) -> Network:
     """Return a network that differs in what is random, where :func:`new_network` has warned."""
-    network = _described_network(estimator, data)
-    draw(estimator, network, data, random_state)
+    network = described_network(estimator, data)
+    draw(estimator, network, data, draw_key(random_state))
     return network
 
 
-def draw(estimator: Estimator, network: Network, data: Data, random_state: RandomState) -> None:
+def draw(estimator: Estimator, network: Network, data: Data, key: int) -> None:
     """Draw the initial weights of a network."""
     with draw_on(estimator.n_threads):
-        network.initialize(data.X.shape[1], random_state, dtype=data.X.dtype)
+        network._initialize(data.X.shape[1], key, data.X.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # a fit of such numbers will say so
             network.adapt(data.X, data.T, data.weights)
 
 
-def _described_network(estimator: Estimator, data: Data) -> Network:
+def described_network(estimator: Estimator, data: Data) -> Network:
     """Return the network that the arguments of an estimator describe."""
     check_initializers(estimator)
     layers = build_layers(estimator, data.targets.n_outputs)
@@ -85,7 +91,7 @@ def _described_network(estimator: Estimator, data: Data) -> Network:
 
 def warn_of_first_piece(estimator: Estimator, network: Network, n_samples: int) -> None:
     """Warn where statistics of all data are taken from few rows, the first of a stream."""
-    if n_samples >= _ENOUGH_ROWS:
+    if n_samples >= _ENOUGH_ROWS or not leads():
         return
     if getattr(estimator, "scale_targets", False):
         what = "scale_targets=True takes mean and standard deviation of y"
@@ -137,11 +143,7 @@ class Fit:
     def run(self) -> None:
         """Fit the estimator; if that fails, it is as it was."""
         estimator = self.estimator
-        given = estimator._validate_params()
-        self.check_n_networks()
-        self.check()
-        self.check_is_validated()
-        check_effects(estimator, given, self.held[0] is not None, self.not_read)
+        self.check_arguments()
         if not self.in_pieces:
             self.data = in_memory(self.data, ("X", "y", "sample_weight"), _PART_BY_PART)
         self.held = in_memory(self.held, ("X_val", "y_val", "sample_weight_val"), _IN_FULL)
@@ -155,10 +157,10 @@ class Fit:
                 "callback or another thread: let the other end first, or clone it"
             )
         try:
-            validation = check_held(estimator, data, *self.held)
+            validation = self.validation(data)
             network = state.network = self.network(data, new=known is None)
             if self.in_pieces and known is None:
-                warn_of_first_piece(estimator, network, data.X.shape[0])
+                warn_of_first_piece(estimator, network, self.n_samples(data))
             ran = self.train(network, data, validation)
             seconds = time.perf_counter() - self.began
             state.info = fit_info(network, ran, estimator.n_threads, seconds)
@@ -176,6 +178,14 @@ class Fit:
             raise self.interrupt
 
     # ---- what differs
+
+    def check_arguments(self) -> None:
+        """Raise if the arguments of the estimator are not what they may be."""
+        given = self.estimator._validate_params()
+        self.check_n_networks()
+        self.check()
+        self.check_is_validated()
+        check_effects(self.estimator, given, self.held[0] is not None, self.not_read)
 
     def check_n_networks(self) -> None:
         """Raise where several networks are asked for of a call that trains one."""
@@ -207,7 +217,7 @@ class Fit:
             f"{cure}"
         )
 
-    def begin(self) -> Tasks:
+    def begin(self) -> Tasks | None:
         """Tell scikit-learn's callbacks that a fit begins."""
         X, y, sample_weight = self.data
         # Scorers of callbacks take it as it is: nothing that they do not know, such as X_val.
@@ -224,10 +234,14 @@ class Fit:
         X, y, sample_weight = self.data
         return self.checked(X, y, sample_weight, known)
 
+    def validation(self, data: Data) -> ValidationSet | None:
+        """Return the validation set that was given, checked, or None."""
+        return check_held(self.estimator, data, *self.held)
+
     def network(self, data: Data, new: bool) -> Network:
         """Return what the call begins with: a new network, or a copy of the fitted one."""
         if new:
-            return new_network(self.estimator, data)
+            return self.new_network(data)
         network = copy.deepcopy(self.fitted_network(data))
         self.take_arguments(network, data)
         return network
@@ -242,17 +256,11 @@ class Fit:
             )
             return ran
         if estimator.early_stopping and validation is None:
-            data, validation = split(estimator, network.key, data)
-        trainer = self.trainer(network, data.X.shape[0])
+            data, validation = self.split(network, data)
+        trainer = self.trainer(network, self.n_samples(data))
         epochs_before = trainer.n_epochs
-        X, T, weights = data.X, data.T, data.weights
-        if type(X) is np.ndarray and X.dtype == network.dtype and weights is None:
-            T = network.loss_.as_targets(T, T.shape[0], network.sizes[-1], network.dtype)
-            X = InMemory((X, T, None))  # a trainer would look through X once more
         trainer.fit(
-            X,
-            T,
-            weights,
+            *self.rows_of_training(network, data),
             max_epochs=estimator.max_iter,
             validate=validation,
             early_stopping=estimator.early_stopping,
@@ -261,7 +269,31 @@ class Fit:
         )
         return self.note(trainer, trainer.n_epochs - epochs_before, validation)
 
+    def split(self, network: Network, data: Data) -> tuple[Data, ValidationSet]:
+        """Return what is trained on, and a part that is set aside."""
+        return split(self.estimator, network.key, data)
+
+    def rows_of_training(self, network: Network, data: Data) -> tuple[Any, Any, Any]:
+        """Return inputs, targets and weights as a trainer takes them."""
+        X, T, weights = data.X, data.T, data.weights
+        if type(X) is np.ndarray and X.dtype == network.dtype and weights is None:
+            T = network.loss_.as_targets(T, T.shape[0], network.sizes[-1], network.dtype)
+            X = InMemory((X, T, None))  # a trainer would look through X once more
+        return X, T, weights
+
     # ---- what they need
+
+    def batch(self, network: Network, data: Data) -> Batch:
+        """Return data as a network computes with them."""
+        return network.check_batch(data.X, data.T, data.weights)
+
+    def n_samples(self, data: Data) -> int:
+        """Return how many rows there are."""
+        return data.X.shape[0]
+
+    def new_network(self, data: Data) -> Network:
+        """Return the network that a new fit starts from."""
+        return new_network(self.estimator, data)
 
     def checked(self, X: Any, y: Any, sample_weight: Any, known: Fitted | None) -> Data:
         """Return checked data, see :func:`check_data`."""
@@ -302,7 +334,7 @@ class Fit:
         for name in ("init", "bias_init"):
             asked, begun = getattr(self.estimator, name), getattr(network, name)
             told_apart = all(isinstance(spec, str | Configurable) for spec in (asked, begun))
-            if told_apart and asked != begun:
+            if told_apart and asked != begun and leads():
                 warnings.warn(
                     f"{name}={asked!r:.200} has no effect where a fit goes on from fitted weights: set "
                     "warm_start=False and call fit to start anew",
@@ -339,6 +371,7 @@ class FitStream(Fit):
 
     def check(self) -> None:
         """Raise if the arguments are not for this call."""
+        refuse_together("fit_stream", "give fit the rows of each process, or call it outside")
         if self.estimator.early_stopping and self.held[0] is None:
             raise ValueError(
                 "X_val and y_val must be given for early_stopping=True: nothing is set aside of a stream"
@@ -404,13 +437,13 @@ class PartialFit(Fit):
 
     def network(self, data: Data, new: bool) -> Network:
         """Return a new network, or the fitted one."""
-        return new_network(self.estimator, data) if new else self.fitted_network(data)
+        return self.new_network(data) if new else self.fitted_network(data)
 
     def train(self, network: Network, data: Data, validation: ValidationSet | None) -> str:
         """Train the network and note how; return the name of the backend that ran."""
         estimator = self.estimator
-        batch = network.check_batch(data.X, data.T, data.weights)
-        n_samples = data.X.shape[0]
+        batch = self.batch(network, data)
+        n_samples = self.n_samples(data)
         trainer = getattr(estimator, "_trainer", None)
         if trainer is None:
             trainer = new_trainer(estimator, network, n_samples)
@@ -441,7 +474,7 @@ class Initialize(Fit):
 
     def train(self, network: Network, data: Data, validation: ValidationSet | None) -> str:
         """Train the network and note how; return the name of the backend that ran."""
-        network.check_batch(data.X, data.T, data.weights)
+        self.batch(network, data)
         return make_backend(self.estimator.backend, network, self.estimator.n_threads).name_in_use
 
 

@@ -10,6 +10,7 @@ from sklearn.metrics import r2_score
 
 from minnet.activations import Activation
 from minnet.common.docstrings import complete_docstring
+from minnet.common.ranks import sum_of_ranks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import Names
 from minnet.estimators.base import BaseMinNet
@@ -197,7 +198,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
             raise ValueError(
                 f"scale_targets must be False for a loss on {output} outputs, got True with {self.loss!r}"
             )
-        if sample_weight is not None and not sample_weight.sum() > 0:
+        if sample_weight is not None and not sum_of_ranks(sample_weight.sum()) > 0:
             sample_weight = None  # which is refused in a moment
         return Numbers.of(y, sample_weight)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from minnet.backends import make_backend
 from minnet.common.callers import level_of_user
+from minnet.common.communicator import leads
 from minnet.common.configurable import Configurable
 from minnet.common.types import Array, Estimator, Matrix
 from minnet.network import Network
@@ -100,7 +101,7 @@ def _is_by_name(trainer: Trainer, estimator: Estimator) -> bool:
 
 
 def _warn_of_change(kept: Configurable, asked: Configurable) -> None:
-    if asked != kept:
+    if asked != kept and leads():
         warnings.warn(
             f"{asked!r:.200} has no effect in partial_fit, which goes on with the {kept!r:.200} of "
             "before: call fit, with warm_start=True to keep the weights",
@@ -121,7 +122,7 @@ def batch_size_of(estimator: Estimator, n_samples: int) -> int:
     batch_size = estimator.batch_size
     if isinstance(batch_size, str):  # "auto"
         return min(200, n_samples)
-    if batch_size > n_samples:
+    if batch_size > n_samples and leads():
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped.",
             stacklevel=level_of_user(),

@@ -17,10 +17,11 @@ __all__ = ["warn_of_target_scale"]
 _N_ROWS = 1000  # that are looked at
 
 
-def warn_of_target_scale(estimator: Estimator, network: Network, T: Array) -> None:
+def warn_of_target_scale(estimator: Estimator, network: Network, T: Array, n_samples: int) -> None:
     """Warn where numbers are far from what the initialized network can reach, or too close together.
 
-    ``T`` are the targets of a regressor that does not scale them, or those of another estimator.
+    ``T`` are the targets of a regressor that does not scale them, or those of another estimator; those of
+    some of the rows, of which there are ``n_samples``, or of all.
 
     A step of Adam moves each weight by the learning rate at most, so that an output comes only so far;
     with SGD far targets make large steps, which diverge; and all but L-BFGS stop too early, by ``tol``,
@@ -29,7 +30,7 @@ def warn_of_target_scale(estimator: Estimator, network: Network, T: Array) -> No
     """
     if getattr(estimator, "scale_targets", True) or network.loss_.output != "identity":
         return
-    smallest, largest, ratio = _bounds(estimator, len(T))
+    smallest, largest, ratio = _bounds(estimator, n_samples)
     T = T[:: -(-len(T) // _N_ROWS)]
     if T.shape[1] == 1:  # in two sums, which say in most cases that all is well
         t = T[:, 0]

@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
+from minnet.common.ranks import joined, mean_of_ranks, of_ranks, sum_of_ranks
 from minnet.common.types import Array, DTypeLike, Matrix
 
 __all__ = [
@@ -129,10 +130,13 @@ class Labels:
 
     def only_in(self, T: Matrix, other: Matrix) -> list[Any]:
         """Return the labels that targets ``T`` have and ``other`` have not."""
-        if self.kind == "multilabel":
-            there, here = (set(np.flatnonzero(t.sum(axis=0))) for t in (T, other))
-        else:
-            there, here = (set(np.unique(t).astype(np.intp)) for t in (T, other))
+
+        def found() -> tuple[set[int], ...]:
+            if self.kind == "multilabel":
+                return tuple(set(np.flatnonzero(t.sum(axis=0))) for t in (T, other))
+            return tuple(set(np.unique(t).astype(np.intp)) for t in (T, other))
+
+        there, here = (set().union(*each) for each in zip(*of_ranks(found), strict=True))
         return self.classes[sorted(there - here)].tolist()
 
     def check(self, found: Labels, call: str) -> None:
@@ -236,8 +240,10 @@ class Labels:
         """
         at = T if at is None else at
         if isinstance(class_weight, str):
-            pairs = zip(_columns(T), _columns(at), strict=True)
-            return _product(_balanced(t, sample_weight, a) for t, a in pairs)
+            n_classes = len(self.classes) if self.kind == "multiclass" else 2
+            counts = sum_of_ranks(_counts(T, sample_weight, n_classes))
+            pairs = zip(counts, _columns(at), strict=True)
+            return _product([_balanced(count)[a] for count, a in pairs])
         got = f"got {class_weight!r}"
         if self.kind == "multilabel":
             raise ValueError(f"class_weight must be 'balanced' or None for multilabel y, {got}")
@@ -257,7 +263,7 @@ class Labels:
 def _columns(T: Matrix) -> Iterator[Array]:
     """Iterate over the columns of targets, as class indices."""
     if not sparse.issparse(T):
-        yield from T.astype(np.intp).reshape(len(T), -1).T
+        yield from (T[:, np.newaxis] if T.ndim == 1 else T).astype(np.intp).T
         return
     T = T.tocsc()
     for start, stop in pairwise(T.indptr):
@@ -266,17 +272,21 @@ def _columns(T: Matrix) -> Iterator[Array]:
         yield column
 
 
-def _balanced(t: Array, sample_weight: Array | None, at: Array) -> Array:
-    """Return, at the classes ``at``, the weights that make all classes of ``t`` weigh the same.
+def _counts(T: Matrix, sample_weight: Array | None, n_classes: int) -> Array:
+    """Return how often each class occurs in each column; a sample as often as its weight says."""
+    counts = [np.bincount(t, weights=sample_weight, minlength=n_classes) for t in _columns(T)]
+    return np.array(counts, dtype=np.float64)
+
+
+def _balanced(counts: Array) -> Array:
+    """Return the weights that make all classes weigh the same.
 
     Samples weigh 1 on average; those of a class that is not there, nothing.
     """
-    n_classes = 1 + max(t.max(), at.max())
-    counts = np.bincount(t, weights=sample_weight, minlength=n_classes).astype(np.float64)
     present = counts > 0
     weights = np.zeros(len(counts))
     weights[present] = counts.sum() / (present.sum() * counts[present])
-    return weights[at]
+    return weights
 
 
 def _product(factors: Iterable[Array]) -> Array:
@@ -286,9 +296,11 @@ def _product(factors: Iterable[Array]) -> Array:
         product, more = np.frexp(product * factor)  # exact: a power of 2 is taken out
         exponents = exponents + more
     exponents = np.where(product > 0, exponents, 0)
-    if not -_EXPONENTS < exponents.min() <= exponents.max() < _EXPONENTS:
-        product = np.ldexp(product, exponents - exponents.max())
-        return product / product.mean()
+    bounds = of_ranks(lambda: [exponents.min(), exponents.max()] if exponents.size else [])
+    least, most = min(map(min, filter(None, bounds))), max(map(max, filter(None, bounds)))
+    if not -_EXPONENTS < least <= most < _EXPONENTS:
+        product = np.ldexp(product, exponents - most)
+        return product / joined(of_ranks(lambda: product)).mean()
     return np.ldexp(product, exponents)
 
 
@@ -321,10 +333,11 @@ class Numbers:
     def of(cls, y: Array, sample_weight: Array | None) -> Numbers:
         """Learn mean and spread from targets (n_samples, n_outputs) and their weights."""
         y = y.astype(np.float64, copy=False)
-        unit = np.abs(y).max(axis=0)  # so that no square overflows or underflows
+        largest = of_ranks(lambda: np.abs(y).max(axis=0, initial=0.0))
+        unit = np.max(largest, axis=0)  # so that no square overflows or underflows
         unit[unit == 0] = 1.0
-        mean = np.average(y / unit, axis=0, weights=sample_weight)
-        spread = np.sqrt(np.average(np.square(y / unit - mean), axis=0, weights=sample_weight))
+        mean = mean_of_ranks(y / unit, sample_weight)
+        spread = np.sqrt(mean_of_ranks(np.square(y / unit - mean), sample_weight))
         # What rounding leaves of a constant is no spread.
         spread[spread <= 10 * np.finfo(np.float64).eps * np.abs(mean)] = 0.0
         scale = spread * unit
@@ -367,4 +380,4 @@ def by_columns(y: Any) -> Array:
         raise TypeError(f"y must be a dense array of numbers, got {type(y).__name__}")
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    return y.reshape(len(y), -1)
+    return y[:, np.newaxis] if y.ndim == 1 else y

@@ -19,7 +19,10 @@ from sklearn.utils.validation import _check_y, check_consistent_length
 from minnet.backends import make_backend
 from minnet.backends.numpy import rows_of_block
 from minnet.common.checks import check_sparse
+from minnet.common.communicator import exchange, in_use, leads
+from minnet.common.ranks import joined, of_ranks, sum_of_ranks
 from minnet.common.types import Array, Estimator, Matrix
+from minnet.estimators.agreement import agree_on_weights, has_no_rows
 from minnet.estimators.data import (
     Data,
     as_targets,
@@ -38,7 +41,7 @@ from minnet.training.reading import InMemory
 
 __all__ = [
     "ValidationSet", "check_held", "check_parts", "held_mask", "keeps_best", "naming", "rows_of_data",
-    "split",
+    "set_aside", "shards", "split",
 ]  # fmt: skip
 
 _BYTES_OF_LOGITS = 2**21
@@ -62,6 +65,8 @@ class ValidationSet:
         self.estimator = estimator
         self.X, self.T, self.weights = data.X, data.T, data.weights
         self._backend: Any = None
+        parts = zip(*of_ranks(lambda: (data.T, data.weights)), strict=True)
+        self.T_of_ranks, self.weights_of_ranks = map(joined, parts)
         if _has_scorer(estimator):
             self._scorer = check_scoring(estimator, estimator.scoring)
             self._scored = _for_scorer(estimator, data, self._scorer)
@@ -72,29 +77,37 @@ class ValidationSet:
         estimator = self.estimator
         if self._backend is None:
             self._backend = make_backend(estimator.backend, network, estimator.n_threads)
+        parts = of_ranks(lambda: self._outcomes(network))
+        values, outcomes, finite = zip(*parts, strict=True)
+        of_rows = joined(values).astype(np.float64, copy=False)
+        loss = float(np.average(of_rows, weights=self.weights_of_ranks))
+        if not all(finite):
+            return np.nan, loss
+        if estimator.scoring is None:
+            return estimator._validation_score(
+                joined(outcomes), self.T_of_ranks, self.weights_of_ranks
+            ), loss
+        if estimator.scoring == "loss":
+            return -loss, loss
+        if estimator.scoring == "refinement":
+            of_set = dense(self.T_of_ranks), network.loss_.output, self.weights_of_ranks
+            return -refined_loss(joined(outcomes), *of_set)[0], loss
+        return of_ranks(lambda: self._score(network) if leads() else np.nan)[0], loss
+
+    def _outcomes(self, network: Network) -> tuple[Array, Array | None, bool]:
+        """Return of each row the loss and what the score needs; and whether all are finite."""
+        scoring = self.estimator.scoring
         values, outcomes, finite = [], [], True
         for rows, Z in logits_by_rows(self._backend, self.X):
             T = dense(self.T[rows])
             values.append(network.loss_.value(Z, T))
             Y = network.loss_.predict(Z)
             finite = finite and bool(np.isfinite(Z).all() and np.isfinite(Y).all())
-            if estimator.scoring is None:
-                outcomes.append(estimator._outcome(Y, T))
-            elif estimator.scoring == "refinement":
+            if scoring is None:
+                outcomes.append(self.estimator._outcome(Y, T))
+            elif scoring == "refinement":
                 outcomes.append(Z)
-        of_rows = np.concatenate(values).astype(np.float64, copy=False)
-        loss = float(np.average(of_rows, weights=self.weights))
-        if not finite:
-            return np.nan, loss
-        if estimator.scoring is None:
-            outcome = np.concatenate(outcomes)
-            return estimator._validation_score(outcome, self.T, self.weights), loss
-        if estimator.scoring == "loss":
-            return -loss, loss
-        if estimator.scoring == "refinement":
-            of_set = dense(self.T), network.loss_.output, self.weights
-            return -refined_loss(np.concatenate(outcomes), *of_set)[0], loss
-        return self._score(network), loss
+        return joined(values), joined(outcomes), finite
 
     def anew(self) -> ValidationSet:
         """Return the same set for another network."""
@@ -108,13 +121,17 @@ class ValidationSet:
         Where all rows are right the best is 0, which would make all predictions sure: then it is 1, since
         such a set does not tell how sure they may be.
         """
-        Z = np.concatenate([Z for _, Z in logits_by_rows(self._backend, self.X)])
-        T, output = dense(self.T), network.loss_.output
+
+        def logits() -> Array:
+            return joined([Z for _, Z in logits_by_rows(self._backend, self.X)])
+
+        Z = joined(of_ranks(logits))
+        T, weights, output = dense(self.T_of_ranks), self.weights_of_ranks, network.loss_.output
         right = Z.argmax(axis=1) == T if output == "softmax" else ((Z > 0) == (T > 0.5)).all(axis=1)
-        counted = right if self.weights is None else right[self.weights > 0]
+        counted = right if weights is None else right[weights > 0]
         if counted.all() or not np.isfinite(Z).all():
             return 1.0
-        return best_temperature(Z, T, output, self.weights)[0]
+        return best_temperature(Z, T, output, weights)[0]
 
     def digest(self) -> dict[str, str]:
         """Return what tells it from other sets and scores, by the names of arguments."""
@@ -211,17 +228,15 @@ def check_held(
     if estimator.solver == "lbfgs":
         raise ValueError("X_val must be None for solver='lbfgs', which has no epochs")
     targets, as_given = data.targets, (X_val, y_val, sample_weight_val)
-    with naming("X_val"):
-        X_val = check_X(estimator, X_val, data.features, data.X.dtype)
+    if in_use() is not None and has_no_rows(X_val):  # others have some
+        X_val, y_val, sample_weight_val = data.X[:0], data.y[:0], None
+    else:
+        with naming("X_val"):
+            X_val = check_X(estimator, X_val, data.features, data.X.dtype)
+        with naming("y_val"):
+            y_val = _check_held_y(estimator, y_val)
+            check_consistent_length(X_val, y_val)
     with naming("y_val"):
-        if sparse.issparse(y_val):
-            if y_val.ndim != 2:
-                raise ValueError(f"y_val must have two axes as a sparse array, got {y_val.ndim}")
-            check_sparse("y_val", y_val)
-        numeric = not hasattr(estimator, "predict_proba")
-        y_val = as_targets(estimator, y_val, "y_val")
-        y_val = _check_y(y_val, multi_output=True, y_numeric=numeric, estimator=estimator)
-        check_consistent_length(X_val, y_val)
         T_val = estimator._check_held_targets(targets, y_val, data.X.dtype)
         if T_val.shape[1:] != data.T.shape[1:]:
             raise ValueError(
@@ -231,15 +246,42 @@ def check_held(
     with naming("sample_weight_val"):
         if sample_weight_val is not None:
             sample_weight_val = validate_weight(sample_weight_val, X_val, "sample_weight_val")
+        sample_weight_val = agree_on_weights("sample_weight_val", sample_weight_val, X_val)
     weights = estimator._held_weight(targets, T_val, sample_weight_val, data)
-    if weights is not None and not weights.sum() > 0:
+    if weights is not None and not sum_of_ranks(weights.sum()) > 0:
         raise ValueError(
             "sample_weight_val must not be all zero: no sample has a positive weight with its class_weight"
         )
-    return ValidationSet(
-        estimator,
-        Data(X_val, y_val, T_val, sample_weight_val, weights, data.features, targets, as_given),
-    )
+    part = Data(X_val, y_val, T_val, sample_weight_val, weights, data.features, targets, as_given)
+    if _has_scorer(estimator) and in_use() is not None:
+        part = _on_rank_0(estimator, part)
+    return ValidationSet(estimator, part)
+
+
+def _check_held_y(estimator: Estimator, y_val: Any) -> Any:
+    """Return the targets of a validation set as an array, checked as far as those of some rows can be."""
+    if sparse.issparse(y_val):
+        if y_val.ndim != 2:
+            raise ValueError(f"y_val must have two axes as a sparse array, got {y_val.ndim}")
+        check_sparse("y_val", y_val)
+    numeric = not hasattr(estimator, "predict_proba")
+    y_val = as_targets(estimator, y_val, "y_val")
+    return _check_y(y_val, multi_output=True, y_numeric=numeric, estimator=estimator)
+
+
+def _on_rank_0(estimator: Estimator, held: Data) -> Data:
+    """Return the rows that this rank validates on where a scorer needs all in one place: rank 0 has them.
+
+    The other ranks have the same or none.
+    """
+    told = InMemory((held.X, held.T, held.weights)).digest()
+    first, *others = of_ranks(lambda: told if held.X.shape[0] else None)
+    if not all(other is None or other == first for other in others):
+        raise ValueError(
+            f"scoring={estimator.scoring!r:.100} needs all rows of X_val in one place: give X_val and "
+            "y_val on rank 0 alone, or the same on all ranks"
+        )
+    return held if leads() else rows_of_data(held, np.arange(0))
 
 
 @contextlib.contextmanager
@@ -258,7 +300,16 @@ def naming(name: str) -> Iterator[None]:
 
 def split(estimator: Estimator, key: int, data: Data) -> tuple[Data, ValidationSet]:
     """Return what is trained on, and a part that is set aside."""
-    rows = held_mask(estimator, key, data)
+    return set_aside(estimator, data, held_mask(estimator, key, data))
+
+
+def set_aside(estimator: Estimator, data: Data, rows: Array) -> tuple[Data, ValidationSet]:
+    """Return the rows that are trained on, and those that are set aside, which are True in ``rows``."""
+    if _has_scorer(estimator) and in_use() is not None:
+        raise ValueError(
+            "scoring must be None, 'loss' or 'refinement' where a part of each shard is set aside, got "
+            f"{estimator.scoring!r:.100}: give X_val and y_val, on rank 0 alone or the same on all ranks"
+        )
     train, held = (rows_of_data(data, part) for part in (~rows, rows))
     check_parts(estimator, train, held)
     if _has_scorer(estimator):
@@ -269,9 +320,12 @@ def split(estimator: Estimator, key: int, data: Data) -> tuple[Data, ValidationS
 def held_mask(estimator: Estimator, key: int, data: Data) -> Array:
     """Return which rows are set aside.
 
-    The key of the fit says which, by chance; with ``shuffle=False`` it is the last rows.
+    The key of the fit says which, by chance; with ``shuffle=False`` it is the last rows. Where several
+    processes have a shard of the rows each, that are the last rows of all, and by chance so many of each
+    shard as it has of all rows.
     """
-    n_samples = data.X.shape[0]
+    sizes, mine = shards(data.X.shape[0])
+    n_samples = sum(sizes)
     n_held = ceil(estimator.validation_fraction * n_samples)
     if n_held < 2:
         raise ValueError(
@@ -283,16 +337,40 @@ def held_mask(estimator: Estimator, key: int, data: Data) -> Array:
             f"validation_fraction must leave rows to train on, got {estimator.validation_fraction} "
             f"for {n_samples} rows"
         )
-    if estimator.shuffle:
-        return estimator._held_rows(data.targets, data.T, n_held, Stream(key, "split"))
-    return np.arange(n_samples) >= n_samples - n_held
+    ends = np.cumsum(sizes)
+    if not estimator.shuffle:
+        first = int(ends[mine[0]]) - sizes[mine[0]]
+        return first + np.arange(data.X.shape[0]) >= n_samples - n_held
+    n_held_before = np.append(0, ends * n_held // n_samples)
+    parts, start = [], 0
+    for shard in mine:
+        T = data.T if len(mine) == 1 else data.T[start : start + sizes[shard]]
+        n_held_of_it = int(n_held_before[shard + 1] - n_held_before[shard])
+        stream = Stream(key, "split", shard)
+        parts.append(
+            estimator._held_rows(data.targets, T, n_held_of_it, stream)
+            if n_held_of_it
+            else np.zeros(sizes[shard], dtype=bool)
+        )
+        start += sizes[shard]
+    return joined(parts)
+
+
+def shards(n_samples: int) -> tuple[list[int], list[int]]:
+    """Return how many rows each shard has, and the numbers of those that this process has."""
+    communicator = in_use()
+    if communicator is None:
+        return [n_samples], [0]
+    if communicator.shards is not None:
+        return list(communicator.shards), list(range(len(communicator.shards)))
+    return exchange(communicator, lambda: n_samples), [communicator.rank]
 
 
 def check_parts(estimator: Estimator, train: Data, held: Data) -> None:
     """Warn if what is trained on and what is set aside do not go together; raise if one has no weight."""
     estimator._check_parts(train.targets, train.T, held.T)
     for name, part in (("training", train), ("validation", held)):
-        if part.weights is not None and not part.weights.sum() > 0:
+        if part.weights is not None and not sum_of_ranks(part.weights.sum()) > 0:
             raise ValueError(f"sample_weight must not be all zero in the {name} part")
 
 

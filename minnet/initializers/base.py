@@ -44,6 +44,9 @@ class Initializer(Configurable):
         gives, evenly spaced. Where another initializer of the network needs more, it gets more.
     accepts_sparse : bool
         Whether ``adapt`` takes sparse targets as they are, a CSR matrix; otherwise it gets an array.
+    adapts_by_sums : bool
+        Whether ``adapt``, with ``needs_X=False``, sums up itself what the rows of several processes that
+        train together bring (``minnet.common.ranks``); otherwise it gets the targets of all of them.
     draws_kernels : bool
         Whether it has a law for the kernel of a convolution too, see :meth:`draw_kernel`.
     as_given : bool
@@ -67,6 +70,7 @@ class Initializer(Configurable):
     needs_X: bool = True
     n_rows: int | None = None
     accepts_sparse: bool = False
+    adapts_by_sums: bool = False
     draws_kernels: bool = True
     as_given: bool = False
 

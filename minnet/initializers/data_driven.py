@@ -12,6 +12,7 @@ from scipy import sparse
 
 from minnet.activations import Identity
 from minnet.common.blas import one_blas_thread
+from minnet.common.ranks import sum_of_ranks
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
 from minnet.initializers.structured import Orthogonal
@@ -148,6 +149,7 @@ class OutputPrior(Initializer):
 
     needs_X = False
     accepts_sparse = True
+    adapts_by_sums = True
     draws_kernels = False
 
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
@@ -176,15 +178,16 @@ class OutputPrior(Initializer):
                 f"got {activation!r}"
             )
         weights = np.ones(T.shape[0]) if sample_weight is None else sample_weight
-        p = weights / weights.sum()
-        least = 0.5 / np.count_nonzero(p)
+        p = weights / sum_of_ranks(weights.sum())
+        least = 0.5 / sum_of_ranks(np.count_nonzero(p))
         if output == "softmax":
-            shares = np.bincount(T, p, minlength=len(layer.b))
+            shares = sum_of_ranks(np.bincount(T, p, minlength=len(layer.b)))
             shares = np.where(shares > 0, shares, least)
             layer.b = np.log(shares / shares.sum())
             return
         with one_blas_thread() if len(p) > _FEW_ROWS else nullcontext():
             mean = p @ (T if sparse.issparse(T) else np.asarray(T, dtype=np.float64))
+        mean = sum_of_ranks(mean)
         if output == "logistic":
             mean = np.clip(mean, least, 1 - least)
             layer.b = np.log(mean) - np.log1p(-mean)

@@ -83,6 +83,7 @@ class MetaInit(Initializer):
 
     needs_X = False
     accepts_sparse = True  # it looks at neither
+    adapts_by_sums = True
 
     max_iter: int = whole_number()
     learning_rate: float = finite_number(0, inclusive=False)

@@ -10,7 +10,9 @@ from scipy import sparse
 from minnet.activations import Activation, Identity, LeakyRelu, name_of
 from minnet.common.blas import one_blas_thread
 from minnet.common.checks import check_whole
+from minnet.common.communicator import fail_together, in_use
 from minnet.common.entry import entry
+from minnet.common.ranks import joined, of_ranks, place_among_ranks
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.initializers.base import Initializer
 from minnet.initializers.spec import auto_initializer, get_initializer
@@ -136,10 +138,13 @@ class InitializerSupport:
         self._check_initialized()
         if not any(hasattr(initializer, "adapt") for initializer in self.init_.values()):
             return self
-        batch = self.check_batch(X, T, sample_weight, targets=T is not None)
+        communicator = in_use()
         before = self.params.copy()
         try:
-            self._adapt(*batch)
+            with nullcontext() if communicator is None else fail_together(communicator):
+                shard = communicator is not None
+                batch = self.check_batch(X, T, sample_weight, targets=T is not None, part=shard)
+                self._adapt(*batch)
         except BaseException:
             self.params[...] = before
             raise
@@ -157,16 +162,19 @@ class InitializerSupport:
         stream = None if wanted is None else Stream(self.key, "rows of adapt")
         rows = _some_rows(X.shape[0], sample_weight, wanted or _MAX_ROWS, stream)
         Y, t, s = (
-            None if a is None else a[rows] for a in (X if looking else None, T, sample_weight)
+            None if a is None else _of_ranks(a[rows])
+            for a in (X if looking else None, T, sample_weight)
         )
         p = None if s is None else (s / s.sum()).astype(self.dtype)[:, np.newaxis]
         past: list[Array] = []
         with one_blas_thread() if looking else nullcontext():
             for i, layer in enumerate(self.layers):
                 for initializer in waiting.get(i, ()):
-                    x, targets, weights = (
-                        (Y, t, s) if initializer.needs_X else (None, T, sample_weight)
-                    )
+                    x, targets, weights = Y, t, s
+                    if not initializer.needs_X:
+                        x, targets, weights = None, T, sample_weight
+                        if not initializer.adapts_by_sums:
+                            targets, weights = map(_of_ranks, (T, sample_weight))
                     initializer.adapt(self, i, x, _targets_for(initializer, targets), weights)
                     _check_finite(self, i, initializer)
                 if looking and i < looking[-1]:
@@ -308,19 +316,30 @@ def _rows_wanted(initializers: list[Any]) -> int | None:
     return max(wanted, default=None)
 
 
+def _of_ranks(values: Any) -> Any:
+    """Return the rows that all ranks have; those that are given where there is one."""
+    return joined(of_ranks(lambda: values))
+
+
 def _some_rows(
     n: int, sample_weight: Array | None, most: int, stream: Stream | None
 ) -> slice | Array:
-    """Return at most so many rows of those that have a weight: evenly spaced, or one of each stretch."""
-    if sample_weight is None and n <= most:
-        return slice(None)
+    """Return at most so many rows of those that have a weight: evenly spaced, or one of each stretch.
+
+    Where several processes have a part of the rows each, they are so many of all, and those of them are
+    returned that this one has.
+    """
     rows = np.arange(n) if sample_weight is None else np.flatnonzero(sample_weight)
-    m = min(len(rows), most)
-    bounds = np.arange(m + 1) * len(rows) // m
+    before, n_all = place_among_ranks(len(rows))
+    if sample_weight is None and n_all <= most:
+        return slice(None)
+    m = min(n_all, most)
+    bounds = np.arange(m + 1) * n_all // m
     places = bounds[:-1]
     if stream is not None:
         places = places + (stream.uniform(m) * np.diff(bounds)).astype(np.int64)
-    return rows[places]
+    places -= before
+    return rows[places[(places >= 0) & (places < len(rows))]]
 
 
 def _check_finite(network: Any, i: int, initializer: Initializer) -> None:
