@@ -58,6 +58,7 @@ def descend(
     start: int = 0,
     stop: int | None = None,
     interrupted: Callable[[], bool] = lambda: False,
+    share: Any = None,
 ) -> Array:
     r"""Take the steps of one epoch: one for each mini-batch, in place.
 
@@ -89,6 +90,9 @@ def descend(
         Only these steps of the epoch: from ``start`` to ``stop - 1``. None means to its end.
     interrupted : callable, default=None
         Asked after each step whether to return early.
+    share : minnet.backends.share.Share or None, default=None
+        Where several processes take the steps together: which rows of each are in this one. Their
+        gradients are summed up between backward and clipping, so that all take the same step.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def descend(
     >>> (net.predict(X).argmax(axis=1) == T).mean() > 0.95
     np.True_
     """
-    n_samples = X.shape[0]
+    n_samples = X.shape[0] if share is None else share.n_samples
     if stop is None:
         stop = -(-n_samples // batch_size)  # the last mini-batch may be shorter
     if weight_sum is None:
@@ -128,13 +132,22 @@ def descend(
     decayed = [row for row in network.parameter_table if row.is_weight and row.trainable]
     losses = []
     for step in range(start, stop):
-        first, last = step * batch_size, min((step + 1) * batch_size, n_samples)
+        if share is None:
+            first, last = step * batch_size, min((step + 1) * batch_size, n_samples)
+            drawn, length, part = first, last - first, None
+        else:
+            first, last, drawn, length, part = share.step(step)
         rows: Any = slice(first, last) if order is None else order[first:last]
         weights = None if sample_weight is None else sample_weight[rows]
         loss, grads, contexts = network.forward_backward(
-            X[rows], T[rows], weights, n_samples, weight_sum, position + first
+            X[rows], T[rows], weights, n_samples, weight_sum, position + drawn, part
         )
-        losses.append(loss * (last - first))
+        loss *= length
+        if part is not None:
+            grads, loss, ended = share.total_step(grads, loss)
+            if ended:
+                break
+        losses.append(loss)
         clip_gradients(grads, clip_value, clip_norm)
         rate = network.dtype.type(optimizer.learning_rate if rates is None else rates[step])
         for row in decayed if weight_decay else ():
@@ -143,6 +156,6 @@ def descend(
         optimizer.update(network.params, grads, rate * factors)
         for layer, ctx in zip(network.layers, contexts, strict=True):
             layer.update_state(ctx)
-        if interrupted():
+        if part is None and interrupted():
             break
     return np.array(losses, dtype=np.float64)

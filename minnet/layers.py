@@ -33,6 +33,7 @@ from minnet.activations import Activation, Identity, get_activation
 from minnet.common.buffers import ParameterViews
 from minnet.common.configurable import Configurable, parameters
 from minnet.common.fields import Field, flag, optional, real, whole
+from minnet.common.part import Part
 from minnet.common.scale import at_least_normal
 from minnet.common.types import Array, Shape
 
@@ -84,6 +85,8 @@ class Context:
         ``uniform(shape)`` draws float32 numbers in [0, 1) from the layer's own stream.
     skips : list of ndarray
         What goes past some layers to an addition: the same list for all contexts of a pass.
+    part : Part or None
+        What other processes have of the batch; None: it is all here. See :meth:`total`.
     """
 
     def __init__(
@@ -93,16 +96,25 @@ class Context:
         weights: Array | None = None,
         uniform: Callable[[Shape], Array] | None = None,
         skips: list[Array] | None = None,
+        part: Part | None = None,
     ) -> None:
         self.training = training
         self.needs_dX = needs_dX
         self.weights = weights
         self.uniform = uniform
         self.skips = [] if skips is None else skips
+        self.part = part
 
     def __repr__(self) -> str:
         arrays = {name: value for name, value in vars(self).items() if hasattr(value, "shape")}
         return f"<Context of {', '.join(f'{k} {v.shape}' for k, v in arrays.items()) or 'nothing yet'}>"
+
+    def total(self, numbers: Array) -> Array:
+        """Return a sum over the rows of a batch, whose rows may lie in several processes.
+
+        Each has summed up its own, which are ``numbers``. What is alone gets back what it gives.
+        """
+        return numbers if self.part is None else self.part.total(numbers)
 
     def gradient(self, name: str) -> Array:
         """Return the gradient that ``backward`` left for a parameter: ``ctx.dW`` for "W"."""
@@ -469,8 +481,8 @@ class BatchNorm(_Normalization):
         ctx.of_batch = ctx.training and self.trainable
         if ctx.of_batch:
             p = 1 / X.dtype.type(len(X)) if ctx.weights is None else ctx.weights
-            mean = (X * p).sum(axis=0)
-            var = (np.square(X - mean) * p).sum(axis=0)
+            mean = ctx.total((X * p).sum(axis=0))
+            var = ctx.total((np.square(X - mean) * p).sum(axis=0))
             ctx.p, ctx.mean, ctx.var = p, mean, var
         else:
             mean, var = self.running_mean, self.running_var
@@ -485,12 +497,16 @@ class BatchNorm(_Normalization):
         ctx.dZ, ctx.dgamma, ctx.dbeta = dZ, (dZ * ctx.X_hat).sum(axis=0), dZ.sum(axis=0)
         g = dZ * self.gamma
         if ctx.of_batch:
-            g = g - ctx.p * (g.sum(axis=0) + ctx.X_hat * (g * ctx.X_hat).sum(axis=0))
+            sums = ctx.total(np.array([g.sum(axis=0), (g * ctx.X_hat).sum(axis=0)]))
+            g = g - ctx.p * (sums[0] + ctx.X_hat * sums[1])
         return g / ctx.sigma
 
     def update_state(self, ctx: Any) -> None:
         if ctx.of_batch:
-            squares = len(ctx.Y) * np.mean(np.square(ctx.p))  # their sum: p may be one number
+            if ctx.part is None:
+                squares = len(ctx.Y) * np.mean(np.square(ctx.p))  # their sum: p may be one number
+            else:
+                squares = ctx.part.squares_of_shares
             var = ctx.var / max(1 - squares, np.finfo(ctx.var.dtype).eps)  # one row: 0 / eps
             for running, of_batch in ((self.running_mean, ctx.mean), (self.running_var, var)):
                 running *= self.momentum

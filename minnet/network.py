@@ -15,6 +15,7 @@ from minnet.common.displayed import Displayed
 from minnet.common.entry import KnownKeywords, entry
 from minnet.common.fields import real
 from minnet.common.flat_parameters import FlatParameters
+from minnet.common.part import Part
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState, Shape
 from minnet.curvature import HessianProduct
 from minnet.initializers.of_network import InitializerSupport
@@ -215,7 +216,11 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         return self.loss_.predict(Z)
 
     def forward_training(
-        self, X: Matrix, sample_weight: Array | None = None, position: int = 0
+        self,
+        X: Matrix,
+        sample_weight: Array | None = None,
+        position: int = 0,
+        part: Part | None = None,
     ) -> tuple[Array, list[Context]]:
         """Return the logits of a training pass and the contexts it left; arguments are not checked.
 
@@ -225,14 +230,18 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         sample_weight : ndarray of shape (n_samples,) or None
         position : int
             Samples drawn before in this training: where the random streams of dropout go on.
+        part : Part or None
+            Where other processes have rows of the same mini-batch.
         """
         p = None
-        if sample_weight is not None and (total := sample_weight.sum()) > 0:
+        if part is not None:
+            p = part.shares(X.shape[0], sample_weight, self.dtype)
+        elif sample_weight is not None and (total := sample_weight.sum()) > 0:
             p = (sample_weight / total).astype(self.dtype)[:, np.newaxis]
         contexts: list[Context] = []
         past: list[Array] = []
         for i, layer in enumerate(self.layers):
-            ctx = Context(True, i > 0, p, partial(self._uniform, i, position), past)
+            ctx = Context(True, i > 0, p, partial(self._uniform, i, position), past, part)
             contexts.append(ctx)
             X = layer.forward(X, ctx)
         return X, contexts
@@ -253,14 +262,19 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         n_samples: float | None = None,
         weight_sum: float | None = None,
         position: int = 0,
+        part: Part | None = None,
     ) -> tuple[float, Array, list[Context]]:
         """Return objective, flat gradient and contexts of one batch; arguments are not checked.
 
-        See :meth:`loss_and_grad`, which checks them.
+        See :meth:`loss_and_grad`, which checks them. Of a mini-batch of several processes it is what
+        this one adds to them.
         """
         T = dense(T)
-        Z, contexts = self.forward_training(X, sample_weight, position)
-        factors, l2 = self._factors(len(Z), sample_weight, n_samples, weight_sum)
+        Z, contexts = self.forward_training(X, sample_weight, position, part)
+        n_batch = len(Z) if part is None else part.n_rows
+        factors, l2 = self._factors(n_batch, sample_weight, n_samples, weight_sum)
+        if part is not None and not part.leads:
+            l2 = 0.0
         dY = self.loss_.gradient(Z, T) * factors
         grads = np.zeros_like(self.params)
         by_layer = zip(self.layers, contexts, self.views(grads), strict=True)

@@ -119,6 +119,8 @@ cdef int64_t point_to(task, minnet_member *m, list alive) except -1:
     ))
     if m.data.indptr != NULL or m.data.t_indptr != NULL:
         refuse("sparse rows")
+    if task.hyper.share is not None:
+        refuse("share")
     m.n_params, m.n_state = program.n_params, program.n_state
     m.held = m.data
     m.rows = rows_within("rows", task.rows, m.data.n_samples, alive)

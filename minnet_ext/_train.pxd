@@ -13,11 +13,13 @@ cdef class Program:
     cdef signed char[::1] table
     cdef const signed char[::1] columns, pieces  # which the table has the addresses of
     cdef const minnet_layer *layers
-    cdef int64_t n_layers, n_in, n_out, n_first, n_params, n_state, itemsize
+    cdef int64_t n_layers, n_in, n_out, n_first, n_params, n_state, itemsize, widest, most_rows
     cdef double widths
     cdef uint64_t key
     cdef signed char[::1] workspace
+    cdef object numbers  # room for what several processes sum up
     cdef bint busy
+    cdef readonly bint ended
 
     cdef int point_to_columns(self, columns, pieces) except -1
 

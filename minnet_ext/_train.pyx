@@ -12,6 +12,7 @@ from minnet_ext._program cimport (
     minnet_hyper,
     minnet_layer,
     minnet_network,
+    minnet_share,
 )
 from minnet_ext._runtime cimport kernels, startable
 
@@ -23,6 +24,8 @@ cdef extern from "program.h" nogil:
     int OPTIMIZER_ADAM, OPTIMIZER_RMSPROP
     int ACT_USER
 
+# Samples drawn before, of which two can be added.
+cdef int64_t MOST_POSITION = 2**62
 # Numbers in the buffers of a step, of which the bytes can be counted in 64 bits.
 cdef double MOST = 1e15
 # Rows of a batch, and encoded numbers of a row, that a piecewise linear layer counts in 32 bits; and those
@@ -49,6 +52,32 @@ cdef bint within(const int64_t *order, int64_t first, int64_t last, int64_t n) n
     for i in range(first, last):
         good &= <uint64_t> order[i] < <uint64_t> n
     return good
+
+
+cdef class Sums:
+    """What the steps call where several processes take them together, see kernels/share.h."""
+
+    cdef object numbers, sum, stops, error
+
+    def __init__(self, numbers, sum, stops):
+        self.numbers, self.sum, self.stops, self.error = numbers, sum, stops, None
+
+    cdef int64_t reduce(self, int64_t first, int64_t n, int64_t last) noexcept:
+        """Sum numbers up; return whether that failed, or whether a process wants no step any more."""
+        cdef int64_t flag = n - 2  # behind it is the loss
+        try:
+            part = self.numbers[first:first + n]
+            if last:
+                part[flag] = bool(self.stops())
+            self.sum(part)
+            return bool(last and self.numbers[flag] != 0)
+        except BaseException as error:
+            self.error = error
+            return 1
+
+
+cdef int64_t reduce(void *with_, int64_t first, int64_t n, int64_t last) noexcept with gil:
+    return (<Sums> with_).reduce(first, n, last)
 
 
 cdef class Program:
@@ -91,6 +120,7 @@ cdef class Program:
             good = layer.n_in == width and width > 0 and layer.n_out > 0
             width = layer.n_out
             self.widths += width
+            self.widest = max(self.widest, width)
             if layer.kind == LAYER_DENSE:
                 good &= reaches(layer.weight, layer.n_in, width, n_params, align)
                 good &= reaches(layer.bias, 1, width, n_params, align)
@@ -181,20 +211,23 @@ cdef class Program:
         dict optimizer,  # its code and constants
         int64_t n_threads,
         losses,  # OUT: objective times length of batch, one a step of the epoch
-        lazy=None,  # IN, OUT: see minnet_ext/kernels/sparse_step.h
+        lazy=None,  # IN, OUT: see minnet_ext/kernels/sparse_layer.h
         gradient=None,  # OUT: where given, the gradient of the step, which is not taken
     ):
-        """Take the steps ``start`` to ``stop - 1`` of an epoch, in place."""
+        """Take the steps ``start`` to ``stop - 1`` of an epoch, in place; return how many were taken.
+
+        All are, unless several processes take them together, and one wants to stop or summing fails;
+        ``ended`` then says so. The optimizer counts those that were taken.
+        """
         if self.busy:
             refuse("it takes steps in another thread")
-        self.busy = True
+        self.busy, self.ended = True, False
         try:
             if self.itemsize == 4:
-                steps[float](self, loss, alpha, params, state, X, T, weights, order, start, stop, hyper,
-                             optimizer, n_threads, losses, lazy, gradient)
-            else:
-                steps[double](self, loss, alpha, params, state, X, T, weights, order, start, stop, hyper,
-                              optimizer, n_threads, losses, lazy, gradient)
+                return steps[float](self, loss, alpha, params, state, X, T, weights, order, start, stop,
+                                    hyper, optimizer, n_threads, losses, lazy, gradient)
+            return steps[double](self, loss, alpha, params, state, X, T, weights, order, start, stop,
+                                 hyper, optimizer, n_threads, losses, lazy, gradient)
         finally:
             self.busy = False
 
@@ -250,7 +283,7 @@ cdef int point_to(Program self, minnet_data *data, const floating[:, :] X, tuple
     if csr is None:
         if X.shape[1] != self.n_in:
             refuse("X is as wide as another one")
-        data.X = <const char *> &X[0, 0]
+        data.X = <const char *> &X[0, 0] if X.shape[0] > 0 else NULL
         data.row_stride, data.column_stride = X.strides[0], X.strides[1]
         data.n_samples = X.shape[0]
     else:
@@ -263,7 +296,54 @@ cdef int point_to(Program self, minnet_data *data, const floating[:, :] X, tuple
     return 0
 
 
-cdef int steps(
+cdef int check_room(Program self, int64_t batch) except -1:
+    """Say whether the numbers of a batch of so many rows can be counted."""
+    if batch <= 0:
+        refuse("rates")
+    if <double> batch * self.widths > MOST or (self.columns is not None and batch > MOST_COUNTED):
+        raise MemoryError("no memory for the buffers of a training step")
+    return 0
+
+
+cdef list take_part(Program self, minnet_share *s, share, int64_t n, int64_t start, int64_t stop,
+                    bint weighted):
+    """Let ``s`` say what is this process's of each step; return what must stay alive."""
+    cdef list given = [share.bounds, share.positions, share.lengths]
+    cdef const int64_t[::1] bounds = given[0], positions = given[1], lengths = given[2]
+    cdef const double[::1] of_steps
+    cdef int64_t i, rows, n_steps = lengths.shape[0]
+    cdef bint good = n_steps >= stop and bounds.shape[0] == n_steps + 1 and positions.shape[0] == n_steps
+    cdef bint alone = share.sum is None
+    if not good or n_steps < 1 or bounds[0] < 0 or bounds[n_steps] > n:
+        refuse("share")
+    self.most_rows = 1
+    for i in range(n_steps):
+        good = good and 0 <= bounds[i] <= bounds[i + 1] <= n
+        rows = bounds[i + 1] - bounds[i] if good else 0
+        good &= rows <= lengths[i] and 1 <= lengths[i] and 0 <= positions[i] < MOST_POSITION
+        good &= rows == lengths[i] or not alone
+        self.most_rows = max(self.most_rows, rows)
+    if not good:
+        refuse("share")
+    s.bounds, s.positions, s.lengths = &bounds[0], &positions[0], &lengths[0]
+    s.weights = s.squares = NULL
+    if weighted and not alone:
+        for name in ("weights", "squares"):
+            of_steps = getattr(share, name)
+            if of_steps.shape[0] != n_steps:
+                refuse("share")
+            given.append(of_steps)
+        of_steps = given[3]
+        s.weights = &of_steps[0]
+        of_steps = given[4]
+        s.squares = &of_steps[0]
+    s.leads = share.leads
+    s.reduce = s.taken = s.ended = 0
+    s.with_ = s.numbers = NULL
+    return given
+
+
+cdef int64_t steps(
     Program self,
     tuple loss,
     double alpha,
@@ -285,33 +365,54 @@ cdef int steps(
     cdef minnet_network net
     cdef minnet_data data
     cdef minnet_hyper h
+    cdef minnet_share s
     cdef const int64_t[::1] rows
     cdef double[::1] scales
     cdef floating[::1] noted
-    cdef int64_t n, status, batch
-    cdef list alive = pointed[floating](self, loss, alpha, params, state, X, T, weights, hyper, optimizer,
-                                        &net, &data, &h)
-    n, batch = data.n_samples, h.batch_size
-    if not (0 <= start <= stop and stop <= (n + batch - 1) // batch):
+    cdef int64_t n, status, first, last, taken
+    cdef Sums sums = None
+    cdef list held, alive = pointed[floating](self, loss, alpha, params, state, X, T, weights, hyper,
+                                              optimizer, &net, &data, &h)
+    n = data.n_samples
+    if not 0 <= start <= stop:
         refuse("start and stop")
+    if hyper.share is not None:
+        held = take_part(self, &s, hyper.share, n, start, stop, weights is not None)
+        s.n_samples = hyper.n_samples
+        h.batch_size = self.most_rows
+        check_room(self, h.batch_size)
+        h.share = &s
+        first, last = s.bounds[start], s.bounds[stop]
+        if hyper.share.sum is not None:
+            if self.numbers is None:
+                self.numbers = np.zeros(self.n_params + 2 + 2 * self.widest,
+                                        np.float32 if self.itemsize == 4 else np.float64)
+            noted = self.numbers
+            sums = Sums(self.numbers, hyper.share.sum, hyper.share.stops)
+            s.numbers, s.with_ = &noted[0], <void *> sums
+            s.reduce = <int64_t> <size_t> &reduce
+    else:
+        first, last = start * h.batch_size, min(stop * h.batch_size, n)
+        if stop > (n + h.batch_size - 1) // h.batch_size:
+            refuse("start and stop")
     if alive[0].shape[0] < stop or losses.shape[0] < stop:
         refuse("rates")
     if order is not None:
         rows = order
-        if rows.shape[0] != n or not within(&rows[0], start * batch, min(stop * batch, n), n):
+        if rows.shape[0] != n or not (first == last or within(&rows[0], first, last, n)):
             raise ValueError(f"order must have {n} rows from 0 to {n - 1}")
-        data.order = &rows[0]
+        data.order = &rows[0] if n > 0 else NULL
     h.start, h.stop = start, stop
     h.n_threads = startable(n_threads)
     if lazy is not None:
         scales = lazy
-        if data.indptr == NULL or scales.shape[0] <= self.n_first:
+        if data.indptr == NULL or scales.shape[0] <= self.n_first or sums is not None:
             refuse("lazy")
         h.lazy = &scales[0]
     h.losses = &losses[start]
     if gradient is not None:
         noted = gradient
-        if noted.shape[0] != self.n_params:
+        if noted.shape[0] != self.n_params or hyper.share is not None:
             refuse("gradient")
         h.gradient = &noted[0]
     if start == stop:
@@ -328,7 +429,13 @@ cdef int steps(
             self.workspace = np.zeros(status, dtype=np.int8)
     if status < 0:
         raise MemoryError("no memory for the buffers of a training step")
-    return 0
+    taken = stop - start if h.share == NULL else s.taken
+    self.ended = h.share != NULL and s.ended != 0
+    if gradient is None:
+        hyper.optimizer.step = optimizer["step"] + taken
+    if sums is not None and sums.error is not None:
+        raise sums.error
+    return taken
 
 
 cdef list pointed(
@@ -357,7 +464,7 @@ cdef list pointed(
     cdef const int64_t[::1] classes
     cdef const double[::1] factors, rates = rates_of_steps
     cdef floating[:, ::1] moments = state_of_optimizer
-    cdef int64_t n, batch, n_params = self.n_params, kind = optimizer["kind"]
+    cdef int64_t n, n_params = self.n_params, kind = optimizer["kind"]
     cdef int64_t V = optimizer["V"], M = optimizer["M"]  # rows of the state, or -1
 
     net.layers, net.n_layers = self.layers, self.n_layers
@@ -380,7 +487,7 @@ cdef list pointed(
         classes = T
         if classes.shape[0] != n:
             refuse("T")
-        data.classes = &classes[0]
+        data.classes = &classes[0] if n > 0 else NULL
     elif isinstance(T, tuple):
         values = T[2]
         targets = point_into("T", T, values)
@@ -392,23 +499,23 @@ cdef list pointed(
         numbers = T
         if numbers.shape[0] != n or numbers.shape[1] != self.n_out:
             refuse("T")
-        data.T = <const char *> &numbers[0, 0]
+        data.T = <const char *> &numbers[0, 0] if n > 0 else NULL
         data.t_row_stride, data.t_column_stride = numbers.strides[0], numbers.strides[1]
     data.weights = NULL
     if weights is not None:
         factors = weights
         if factors.shape[0] != n:
             refuse("weights")
-        data.weights = &factors[0]
+        data.weights = &factors[0] if n > 0 else NULL
     data.weight_sum = hyper.weight_sum
 
-    batch = min(hyper.batch_size, n)
-    if batch <= 0 or rates.shape[0] < 1 or <size_t> &rates[0] % sizeof(double):
+    if rates.shape[0] < 1 or <size_t> &rates[0] % sizeof(double):
         refuse("rates")
-    if <double> batch * self.widths > MOST or (self.columns is not None and batch > MOST_COUNTED):
-        raise MemoryError("no memory for the buffers of a training step")
     data.order = NULL
-    h.batch_size = batch
+    h.batch_size = 1
+    if hyper.share is None:
+        h.batch_size = min(hyper.batch_size, n)
+        check_room(self, h.batch_size)
     h.rates = &rates[0]
     h.optimizer = kind
     h.nesterov = optimizer["nesterov"]
@@ -433,6 +540,7 @@ cdef list pointed(
     h.key = self.key
     h.n_threads = 1
     h.lazy = NULL
+    h.share = NULL
     h.gradient = NULL
     return [rates_of_steps, state_of_optimizer]
 

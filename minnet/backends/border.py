@@ -18,6 +18,7 @@ from scipy import sparse
 
 from minnet.activations import Activation
 from minnet.backends.hyper import Hyper
+from minnet.backends.share import Share
 from minnet.common.buffers import ParameterViews, offset_in
 from minnet.common.checks import check_sparse
 from minnet.common.types import Array, Matrix
@@ -142,11 +143,16 @@ class Border:
                     f"was initialized, got {_described(array)}"
                 )
 
-    def check_batch(self, X: Matrix, T: Matrix, weights: Array | None) -> int:
+    def check_batch(
+        self, X: Matrix, T: Matrix, weights: Array | None, weight_sum: float | None = None
+    ) -> int:
         """Return how many rows the data have, or say what is wrong with them.
 
-        They are as :meth:`minnet.Network.check_batch` returns them.
+        They are as :meth:`minnet.Network.check_batch` returns them. With the sum of the weights of all
+        processes they are those of one, which may have none.
         """
+        if weight_sum is not None and not 0 < weight_sum < np.inf:
+            raise ValueError(f"weight_sum must be finite and above 0, got {weight_sum!r}")
         network = self.network
         sizes, dtype = network.sizes, network.dtype
         if isinstance(X, np.ndarray):
@@ -160,7 +166,8 @@ class Border:
         else:
             raise TypeError(f"X must be an array or a CSR matrix, got {X!r:.100}")
         shape = X.shape
-        if len(shape) != 2 or shape[1] != sizes[0] or not shape[0] or X.dtype != dtype:
+        empty = not shape[0] and weight_sum is None
+        if len(shape) != 2 or shape[1] != sizes[0] or empty or X.dtype != dtype:
             raise ValueError(
                 f"X must be of {dtype} and have shape (n_samples, {sizes[0]}), got {_described(X)}"
             )
@@ -198,15 +205,25 @@ class Border:
         ValueError, TypeError
             With the argument, what it was and what it may be.
         """
-        n = self.check_batch(X, T, weights)
-        batch_size, optimizer = index(hyper.batch_size), hyper.optimizer
-        n_steps = -(-n // batch_size) if batch_size > 0 else 0
+        share, optimizer = hyper.share, hyper.optimizer
+        n = self.check_batch(X, T, weights, None if share is None else hyper.weight_sum)
+        batch_size = index(hyper.batch_size)
+        if share is not None:
+            n_steps = check_share(share, n, weights is not None)
+        else:
+            n_steps = -(-n // batch_size) if batch_size > 0 else 0
         if not 0 <= index(start) <= index(stop) <= n_steps:
             raise ValueError(
                 f"start and stop must be from 0 to the {n_steps} steps of an epoch, got {start} and "
                 f"{stop} of {n} rows in batches of {batch_size}"
             )
-        if hyper.n_samples != n:
+        if share is not None:
+            n_all = share.n_samples
+            if hyper.n_samples != n_all:
+                raise ValueError(
+                    f"n_samples must be the {n_all} rows of all steps of share, got {hyper.n_samples!r}"
+                )
+        elif hyper.n_samples != n:
             raise ValueError(f"n_samples must be the {n} rows of X, got {hyper.n_samples!r}")
         if not hyper.weight_sum > 0:
             raise ValueError(f"weight_sum must be above 0, got {hyper.weight_sum!r}")
@@ -220,6 +237,8 @@ class Border:
     def check_values(self, T: Matrix, order: Array | None = None) -> None:
         """Look at all class indices and rows of the order, for who does not where they are read."""
         n_outputs = self.network.sizes[-1]
+        if not T.shape[0]:
+            return
         if T.ndim == 1 and not 0 <= T.min() <= T.max() < n_outputs:
             raise ValueError(
                 f"T must be class indices from 0 to {n_outputs - 1}, got values from {T.min()} "
@@ -311,6 +330,42 @@ def check_rates(rates: Any, n_steps: int) -> Array:
     raise ValueError(
         f"rates of the schedule must be {n_steps} finite numbers of at least 0, got {rates!r:.200}"
     )
+
+
+def check_share(share: Share, n: int, weighted: bool) -> int:
+    """Return how many steps a share of ``n`` rows has, or say what is wrong with it.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    if not isinstance(share, Share):
+        raise TypeError(f"share must be a Share or None, got {share!r:.100}")
+    n_steps = len(share.lengths) if isinstance(share.lengths, np.ndarray) else 0
+    _check_vector("lengths of share", share.lengths, np.int64, n_steps)
+    _check_vector("positions of share", share.positions, np.int64, n_steps)
+    _check_vector("bounds of share", share.bounds, np.int64, n_steps + 1)
+    alone = share.sum is None
+    if not callable(share.stops) or not (alone or callable(share.sum)):
+        raise TypeError(f"sum and stops of share must be callables, got {share!r:.100}")
+    if weighted and not alone:
+        _check_vector("weights of share", share.weights, np.float64, n_steps)
+        _check_vector("squares of share", share.squares, np.float64, n_steps)
+    rows = np.diff(share.bounds)
+    within = n_steps and 0 <= share.bounds.min() <= share.bounds.max() <= n
+    if not within or rows.min() < 0:
+        raise ValueError(
+            f"bounds of share must go up from 0 to the {n} rows of X, got {share.bounds!r:.100}"
+        )
+    fits = rows == share.lengths if alone else (rows <= share.lengths) & (share.lengths > 0)
+    if not fits.all() or share.lengths.min() < 1:
+        raise ValueError(
+            "lengths of share must be at least 1 and the rows of a step, or more where other processes "
+            f"have some, got {share.lengths!r:.100}"
+        )
+    if not 0 <= share.positions.min() <= share.positions.max() < _MOST:
+        raise ValueError(f"positions of share must be counts, got {share.positions!r:.100}")
+    return n_steps
 
 
 def _check_vector(name: str, array: Any, dtype: Any, n: int, more: bool = False) -> None:

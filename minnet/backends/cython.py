@@ -153,20 +153,24 @@ class CythonBackend:
             hyper = replace(hyper, rates=np.require(hyper.rates, requirements=["C", "A"]))
         plain = optimizer.is_plain
         lazy = None
-        if sparse.issparse(X) and plain and hyper.clip_value is None and hyper.clip_norm is None:
+        share = hyper.share
+        together = share is not None and share.sum is not None
+        unclipped = hyper.clip_value is None and hyper.clip_norm is None
+        if sparse.issparse(X) and plain and unclipped and not together:
             # What the first layer's weights must be multiplied with, and their sums of squares.
             lazy = np.zeros(1 + network.sizes[1])
         data = as_read(X), as_read(T, checked=True), as_read(weights), as_read(order)
-        n_threads = self._threads(hyper.batch_size, X, passes=lazy is None)
+        batch_size = hyper.batch_size if share is None else share.rows_of_step
+        n_threads = self._threads(batch_size, X, passes=lazy is None)
         first, losses = start, np.empty(stop)
         steps, n_steps = self._pace
-        if steps != (X.shape, hyper.batch_size, n_threads, plain):
-            steps, n_steps = (X.shape, hyper.batch_size, n_threads, plain), 1
+        if steps != (X.shape, batch_size, n_threads, plain):
+            steps, n_steps = (X.shape, batch_size, n_threads, plain), 1
         try:
             while start < stop:
                 began = time.perf_counter()
                 upto = min(stop, start + n_steps)
-                self.program.train_steps(
+                taken = self.program.train_steps(
                     loss,
                     network.alpha,
                     network.params,
@@ -180,10 +184,11 @@ class CythonBackend:
                     losses,
                     lazy,
                 )
-                optimizer.step += upto - start
-                seconds = (time.perf_counter() - began) / (upto - start)
-                start, n_steps = upto, max(1, int(_SECONDS_A_CALL / max(seconds, 1e-7)))
-                if hyper.stopped():
+                start += taken
+                seconds = (time.perf_counter() - began) / taken
+                n_steps = max(1, int(_SECONDS_A_CALL / max(seconds, 1e-7)))
+                # Several processes end after the same step, and none by itself.
+                if self.program.ended if together else hyper.stopped():
                     break
             self._pace = steps, n_steps
         finally:
@@ -193,16 +198,25 @@ class CythonBackend:
         return losses[first:start]
 
     def loss_and_grad(
-        self, X: Matrix, T: Matrix, weights: Array | None = None
+        self,
+        X: Matrix,
+        T: Matrix,
+        weights: Array | None = None,
+        weight_sum: float | None = None,
+        leads: bool = True,
     ) -> tuple[float, Array]:
-        """Return the objective of all rows as one batch, and its flat gradient."""
+        """Return the objective of all rows as one batch, and its flat gradient.
+
+        See :meth:`minnet.backends.numpy.NumpyBackend.loss_and_grad`.
+        """
         network = self.network
         ready = self.is_ready()
-        n_samples = self.border.check_batch(X, T, weights)
+        n_samples = self.border.check_batch(X, T, weights, weight_sum)
         loss_of_row = lower_loss(network.loss_)
-        if not ready or self.layers is None or loss_of_row is None:
-            return self.readable.loss_and_grad(X, T, weights)
-        weight_sum = float(n_samples if weights is None else weights.sum())
+        if not ready or self.layers is None or loss_of_row is None or not n_samples:
+            return self.readable.loss_and_grad(X, T, weights, weight_sum, leads)
+        if weight_sum is None:
+            weight_sum = float(n_samples if weights is None else weights.sum())
         # Rows of such layers do not know of each other, nor of their place, so a few at a time will do.
         apart = bool((np.isin(self.layers["kind"], _OF_ROWS) & (self.layers["rate"] == 0)).all())
         together = _ROWS_OF_A_GRADIENT if apart else n_samples
@@ -216,7 +230,7 @@ class CythonBackend:
             value = np.empty(1)
             self.program.train_steps(
                 loss_of_row,
-                network.alpha if first == 0 else 0.0,
+                network.alpha if first == 0 and leads else 0.0,
                 network.params,
                 network.state,
                 as_read(X[rows]),

@@ -109,6 +109,30 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "n_samples", ""),
         ("double", "weight_sum", ""),
     ),
+    "minnet_share": (
+        (
+            "const int64_t *",
+            "bounds",
+            "step i takes rows bounds[i] up to bounds[i + 1] of the order,",
+        ),
+        (
+            "const int64_t *",
+            "positions",
+            "of which the first is this row of the epoch of all processes,",
+        ),
+        ("const int64_t *", "lengths", "and all of them have so many in it"),
+        ("const double *", "weights squares", "of these: see minnet.backends.share; or NULL"),
+        ("double", "n_samples", "of all processes"),
+        ("int64_t", "leads", ""),
+        (
+            "int64_t",
+            "reduce",
+            "address of what sums over the processes (share.h), and what it is called",
+        ),
+        ("void *", "with_", "with; 0: there is one process"),
+        ("void *", "numbers", "what it sums: the gradient and what is behind it (share.h)"),
+        ("int64_t", "taken ended", "OUT: steps; whether summing ended them"),
+    ),
     "minnet_hyper": (
         ("int64_t", "batch_size start stop", "steps of the epoch"),
         ("const double *", "rates", "one a step of the epoch"),
@@ -127,6 +151,7 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
         ("void *", "workspace", "what steps need for themselves; too little: nothing is done,"),
         ("int64_t", "workspace_bytes", "and the number of bytes needed is returned"),
+        ("minnet_share *", "share", "of a step in several processes; NULL: there is one"),
         ("void *", "gradient", "OUT: the gradient of one step, which is then not taken; or NULL"),
         ("double *", "losses", "OUT: objective times length of batch, one a step from start on"),
     ),

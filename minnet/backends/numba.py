@@ -65,6 +65,8 @@ class NumbaBackend(NumpyBackend):
             raise CannotLowerError("X is sparse")
         if optimizer.compiled not in ("sgd", "adam"):
             raise CannotLowerError(f"the optimizer is {optimizer!r}")
+        if hyper.share is not None:
+            raise CannotLowerError("several processes take the steps together")
         if hyper.clip_norm is not None:
             raise CannotLowerError("clip_norm is given")
         layers, _ = lower(network, kinds=(Dense,))

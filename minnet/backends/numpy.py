@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from minnet.backends.border import Border
 from minnet.backends.hyper import Hyper
+from minnet.common.part import Part
 from minnet.common.types import Array, Matrix
 from minnet.descend import descend
 from minnet.network import Network
@@ -73,14 +74,37 @@ class NumpyBackend:
             return Z
 
     def loss_and_grad(
-        self, X: Matrix, T: Matrix, weights: Array | None = None
+        self,
+        X: Matrix,
+        T: Matrix,
+        weights: Array | None = None,
+        weight_sum: float | None = None,
+        leads: bool = True,
     ) -> tuple[float, Array]:
-        """Return the objective of all rows as one batch, and its flat gradient."""
+        """Return the objective of all rows as one batch, and its flat gradient.
+
+        Parameters
+        ----------
+        X, T : arrays or CSR matrices
+        weights : ndarray of shape (n_samples,) or None
+            Sample weights.
+        weight_sum : float or None
+            Where the rows are those of one of several processes: the sum of the sample weights, or the
+            number of rows, of all. What is returned is then what this process, which may have no row,
+            adds to objective and gradient. None: there is one process.
+        leads : bool
+            Whether this process adds the L2 term, which is there once.
+        """
         self.border.check_network()
-        self.border.check_batch(X, T, weights)
+        self.border.check_batch(X, T, weights, weight_sum)
         self.border.check_values(T)
+        one_of_all, part = None, None
+        if weight_sum is not None:  # factors of rows are then 1 / weight_sum
+            one_of_all, part = 1, Part(1, lambda numbers: numbers, leads=leads)
         with self._threads():
-            return self.network.forward_backward(X, T, weights)[:2]
+            return self.network.forward_backward(X, T, weights, one_of_all, weight_sum, part=part)[
+                :2
+            ]
 
     def train_steps(
         self,
@@ -106,12 +130,21 @@ class NumpyBackend:
         start, stop : int
             Steps; step ``i`` takes rows ``i * batch_size`` up to ``(i + 1) * batch_size`` of the order.
         hyper : Hyper
+            Its ``share`` says where several processes take the steps together; each then calls this with
+            its own rows, which may be none, and with the same ``start`` and ``stop``.
 
         Returns
         -------
         ndarray of shape (stop - start,), float64
             Objective of each batch, times the length of the batch. Shorter if Ctrl-C came: these steps
-            were taken, and the others were not.
+            were taken, and the others were not. Of several processes it is that of all of them, in the
+            network's dtype, and shorter where one of them wanted to stop.
+
+        Raises
+        ------
+        Exception
+            What ``share.sum`` or ``share.stops`` raises. The network and the optimizer are then as after
+            the last step that was summed up.
         """
         self.border.check_network()
         self.border.check_steps(X, T, weights, order, start, stop, hyper)
@@ -135,6 +168,7 @@ class NumpyBackend:
                 start=start,
                 stop=stop,
                 interrupted=hyper.stopped,
+                share=hyper.share,
             )
 
     def _threads(self) -> AbstractContextManager[object]:

@@ -56,18 +56,21 @@ INLINE void gather(const minnet_data *data, int64_t row, real *to, ptrdiff_t n) 
 }
 
 /* What the loss of each row of a batch is multiplied with, and its share p in the batch's weights.
+ * In several processes the batch has `length` rows of n_samples, and their weights the sum `*total`.
  */
-static void weigh(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, real *factor, real *p) {
-    const double scale = (double)data->n_samples / ((double)M * data->weight_sum);
+static void weigh(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, double length,
+                  double n_samples, const double *total, real *factor, real *p) {
+    const double scale = n_samples / (length * data->weight_sum);
     double sum = 0;
     for (ptrdiff_t m = 0; m < M; m++) {
         const double w = data->weights ? data->weights[data_row(data, from + m)] : 1;
         factor[m] = (real)(w * scale);
         sum += w;
     }
+    if (total) sum = *total;
     for (ptrdiff_t m = 0; m < M; m++) { /* rounded once: the only row of a batch has exactly 1 */
         p[m] = (real)(data->weights && sum > 0 ? data->weights[data_row(data, from + m)] / sum
-                                               : 1.0 / (double)M);
+                                               : 1.0 / length);
     }
 }
 

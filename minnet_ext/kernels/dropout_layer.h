@@ -25,7 +25,7 @@ static void dropout_layer_forward(step_context *c, ptrdiff_t i) {
     ptrdiff_t begin, end;
     share(c->M, 1, c->t, c->T, &begin, &end);
     for (ptrdiff_t m = begin; m < end; m++) {
-        const uint64_t at = (uint64_t)(c->hyper->position + c->from + m) * (uint64_t)n;
+        const uint64_t at = (uint64_t)(c->position + m) * (uint64_t)n;
         c->uniform(&draw, at, (size_t)n, u);
         for (ptrdiff_t j = 0; j < n; j++) {
             mask[m * ld + j] = u[j] >= (float)layer->rate ? keep : 0;

@@ -28,7 +28,7 @@ static void draw_for_codes(step_context *c) {
     ptrdiff_t begin, end;
     share(c->M, 1, c->t, c->T, &begin, &end);
     if (begin < end) {
-        const uint64_t at = (uint64_t)(c->hyper->position + c->from + begin) * (uint64_t)n;
+        const uint64_t at = (uint64_t)(c->position + begin) * (uint64_t)n;
         c->uniform(&draw, at, (size_t)((end - begin) * n), c->w->sorted.drawn + begin * n);
     }
     wait_for_all(c); /* rows are shared here, columns below */

@@ -15,6 +15,7 @@
 #include "norm_layer.h"
 #include "piecewise_layer.h"
 #include "row_norm_layer.h"
+#include "share.h"
 #include "skip_layer.h"
 #include "sparse_layer.h"
 
@@ -58,12 +59,12 @@ static void layer_backward(step_context *c, ptrdiff_t i) {
 /* Which rows, and what the step does to each parameter. */
 static void begin_step(step_context *c, int64_t step) {
     const minnet_hyper *hyper = c->hyper;
-    const ptrdiff_t batch = (ptrdiff_t)hyper->batch_size;
     const double rate = hyper->rates[step];
     const double made = (double)(hyper->steps_made + (step - hyper->start) + 1);
-    c->from = (ptrdiff_t)step * batch;
-    c->M = (ptrdiff_t)c->data->n_samples - c->from;
-    if (c->M > batch) c->M = batch;
+    c->from = first_row(c->data, hyper, step);
+    c->M = first_row(c->data, hyper, step + 1) - c->from;
+    c->position = hyper->position + (hyper->share ? hyper->share->positions[step] : c->from);
+    c->length = hyper->share ? (ptrdiff_t)hyper->share->lengths[step] : c->M;
     c->rate = rate;
     c->common = (minnet_step){
         .optimizer = hyper->optimizer,
@@ -85,8 +86,19 @@ static void begin_step(step_context *c, int64_t step) {
     c->n_squares = 0;
 }
 
-/* The rows of the batch; `weighed` is for how many of them factor and p are known. */
-static void gather_batch(step_context *c, ptrdiff_t *weighed) {
+/* The factor of each row, and its share in the batch; `weighed` is for how many they are known. */
+static void weigh_batch(const step_context *c, int64_t step, ptrdiff_t *weighed) {
+    const minnet_data *data = c->data;
+    const minnet_share *s = c->hyper->share;
+    if (c->M == *weighed && !data->weights && !s) return;
+    const double n_samples = s ? s->n_samples : (double)data->n_samples;
+    const double *total = s && s->weights ? &s->weights[step] : NULL;
+    weigh(data, c->from, c->M, (double)c->length, n_samples, total, c->w->factor, c->w->p);
+    *weighed = c->M;
+}
+
+/* The rows of the batch. */
+static void gather_batch(step_context *c) {
     const minnet_data *data = c->data;
     workspace *w = c->w;
     const ptrdiff_t n_out = (ptrdiff_t)c->net->layers[c->net->n_layers - 1].n_out;
@@ -101,8 +113,6 @@ static void gather_batch(step_context *c, ptrdiff_t *weighed) {
     }
     if (c->t != 0) return;
     if (w->slot) w->n_used = sparse_slots(data, c->from, c->M, w->slot, w->used, w->n_used);
-    if (c->M != *weighed || data->weights) weigh(data, c->from, c->M, w->factor, w->p);
-    *weighed = c->M;
 }
 
 /* The loss of each row, and its gradient by the uppermost Z. */
@@ -122,16 +132,19 @@ static void loss_and_gradient(step_context *c) {
 }
 
 static void report_loss(step_context *c, int64_t step) {
+    const minnet_share *s = c->hyper->share;
+    const double l2 = s && !s->leads ? 0 : c->l2;
     double sum = 0, squares = c->squares;
     for (ptrdiff_t m = 0; m < c->M; m++) sum += c->w->row_loss[m];
     for (ptrdiff_t i = 0; i < c->n_squares; i++) squares += c->w->partial[i];
-    c->hyper->losses[step - c->hyper->start] = (sum + 0.5 * c->l2 * squares) * (double)c->M;
+    c->hyper->losses[step - c->hyper->start] = (sum + 0.5 * l2 * squares) * (double)c->length;
 }
 
-static void take_step(step_context *c, int64_t step, ptrdiff_t n_params, ptrdiff_t *weighed) {
+static void take_step(step_context *c, int64_t step, ptrdiff_t *weighed) {
     const ptrdiff_t L = (ptrdiff_t)c->net->n_layers;
     begin_step(c, step);
-    gather_batch(c, weighed);
+    gather_batch(c);
+    if (c->t == 0) weigh_batch(c, step, weighed);
     wait_for_all(c);
     for (ptrdiff_t i = 0; i < L; i++) {
         layer_forward(c, i);
@@ -148,7 +161,12 @@ static void take_step(step_context *c, int64_t step, ptrdiff_t n_params, ptrdiff
     }
     if (c->t == 0) report_loss(c, step);
     if (!c->w->grads) return;
-    const double scale = finish_gradient(c, n_params);
+    if (is_shared(c)) {
+        reduce_gradient(c, step - c->hyper->start);
+        if (c->ended) return;
+        norm_follow_all(c, step);
+    }
+    const double scale = finish_gradient(c, c->n_params);
     if (c->hyper->gradient) return;
     step_of_all(c, (real)scale);
     wait_for_all(c);
@@ -181,13 +199,17 @@ static int64_t train_steps(const minnet_network *net, const minnet_data *data, m
             .t = t,
             .T = omp_get_num_threads(),
             .scratch = w.scratch + t * w.scratch_size,
+            .n_params = (ptrdiff_t)n_params,
             .l2 = net->alpha / data->weight_sum,
         };
         c.sums = c.scratch + (w.scratch_size - 4 * w.widest);
         sparse_layer_begin(&c);
-        for (int64_t step = hyper->start; step < hyper->stop; step++) {
-            take_step(&c, step, (ptrdiff_t)n_params, &weighed);
+        int64_t step = hyper->start;
+        for (; step < hyper->stop; step++) {
+            take_step(&c, step, &weighed);
+            if (c.ended) break;
         }
+        if (t == 0 && hyper->share) hyper->share->taken = step - hyper->start;
         if (t == 0 && hyper->lazy) hyper->lazy[0] = c.lazy_scale;
     }
     UNGUARD(hyper->workspace, (size_t)bytes);

@@ -32,6 +32,7 @@ typedef struct {
     real *d;     /* the gradient of the loss by Z */
     real *extra; /* what a layer keeps for its way back: dropout its mask, normalization X_hat; or a
                   * split for its add */
+    real *moments; /* normalization's in several processes: ld means, ld variances of the step */
     real *inverse; /* of each column: normalization's 1 / standard deviation (LayerNorm's is of each
                     * row), an add's part of ds */
 } layer_buffers;
@@ -73,9 +74,13 @@ typedef struct {
     minnet_fill uniform;  /* random numbers for dropout */
     int t, T;             /* this thread, of how many */
     real *scratch, *sums; /* its own: for products, and four rows of any layer */
+    ptrdiff_t n_params;
     double l2;            /* alpha over the sum of sample weights */
     double lazy_scale; /* the first layer's W is so many times what is kept: see sparse_layer.h */
-    ptrdiff_t from, M; /* the batch: M rows of the epoch at `from` */
+    ptrdiff_t from, M; /* the batch: M rows of the order at `from`; */
+    int64_t position;  /* samples drawn before them; */
+    ptrdiff_t length;  /* and rows of the batch, M unless other processes have some */
+    int ended;         /* see share.h */
     double rate;       /* of the step; and what it does to each parameter: */
     minnet_step common;
     double squares;      /* of all weights, as far as they are known; the rest is in `partial`, */
@@ -134,14 +139,21 @@ INLINE void *take(arena *a, ptrdiff_t n, size_t size) {
 }
 #define TAKE(n, type) ((type *)take(a, n, sizeof(type)))
 
+/* The rows of the order from which on a step has its own; step + 1: up to which. */
+INLINE ptrdiff_t first_row(const minnet_data *data, const minnet_hyper *hyper, int64_t step) {
+    if (hyper->share) return (ptrdiff_t)hyper->share->bounds[step];
+    const int64_t first = step * hyper->batch_size;
+    return (ptrdiff_t)(first < data->n_samples ? first : data->n_samples);
+}
+
 /* The most entries that one batch of sparse rows has. */
 static ptrdiff_t most_entries(const minnet_data *data, const minnet_hyper *hyper) {
     ptrdiff_t most = 0;
     for (int64_t step = hyper->start; step < hyper->stop; step++) {
+        const ptrdiff_t end = first_row(data, hyper, step + 1);
         ptrdiff_t entries = 0;
-        for (int64_t i = step * hyper->batch_size; i < (step + 1) * hyper->batch_size; i++) {
-            if (i >= data->n_samples) break;
-            const int64_t row = data_row(data, (ptrdiff_t)i);
+        for (ptrdiff_t i = first_row(data, hyper, step); i < end; i++) {
+            const int64_t row = data_row(data, i);
             entries += (ptrdiff_t)(data->indptr[row + 1] - data->indptr[row]);
         }
         if (entries > most) most = entries;
@@ -150,7 +162,7 @@ static ptrdiff_t most_entries(const minnet_data *data, const minnet_hyper *hyper
 }
 
 static void lay_out_layers(workspace *w, arena *a, const minnet_network *net,
-                           const minnet_data *data, ptrdiff_t batch) {
+                           const minnet_data *data, ptrdiff_t batch, int shared) {
     const ptrdiff_t L = (ptrdiff_t)net->n_layers;
     w->at = TAKE(L + 1, layer_buffers);
     w->widest = widest_row(net, data);
@@ -168,6 +180,7 @@ static void lay_out_layers(workspace *w, arena *a, const minnet_network *net,
         if (layer && (layer->kind == LAYER_BATCH_NORM || layer->kind == LAYER_ADD)) {
             b.inverse = TAKE(b.ld, real);
         }
+        if (layer && layer->kind == LAYER_BATCH_NORM && shared) b.moments = TAKE(2 * b.ld, real);
         if (layer && layer->kind == LAYER_LAYER_NORM) b.inverse = TAKE(batch, real);
         if (w->at) w->at[i] = b;
     }
@@ -205,14 +218,15 @@ static size_t lay_out(workspace *w, char *base, const minnet_network *net, const
                       const minnet_hyper *hyper, ptrdiff_t n_params) {
     arena block = {base, 0}, *a = &block;
     const ptrdiff_t batch = (ptrdiff_t)hyper->batch_size;
-    lay_out_layers(w, a, net, data, batch);
+    const int shared = hyper->share && hyper->share->reduce;
+    lay_out_layers(w, a, net, data, batch, shared);
     w->factor = TAKE(padded(batch), real);
     w->p = TAKE(padded(batch), real);
     w->targets = NULL;
     if (data->t_indptr) {
         w->targets = TAKE(batch * (ptrdiff_t)net->layers[net->n_layers - 1].n_out, real);
     }
-    w->grads = hyper->gradient;
+    w->grads = shared ? hyper->share->numbers : hyper->gradient;
     if (!w->grads && hyper->clip_norm < INFINITY) w->grads = TAKE(padded(n_params), real);
     lay_out_sorted(&w->sorted, a, net, batch);
     w->scratch_size = product_scratch(net, batch) + 4 * w->widest;
