@@ -75,6 +75,15 @@ class Communicator(ABC):
     def abort(self) -> None:
         """End the connection, since this rank cannot go on: what the others wait for fails."""
 
+    def left(self, error: BaseException) -> None:  # noqa: B027 - nothing to do for some
+        """Take note that an error ends the block of :func:`together`; others may not know of it.
+
+        Parameters
+        ----------
+        error : BaseException
+            What the block has raised.
+        """
+
 
 def in_use() -> Communicator | None:
     """Return the communicator of the block :func:`together` that this is called in, or None."""
@@ -101,6 +110,9 @@ def together(communicator: Communicator) -> Iterator[Communicator]:
     before = _in_use.set(communicator)
     try:
         yield communicator
+    except BaseException as error:
+        communicator.left(error)
+        raise
     finally:
         _in_use.reset(before)
 

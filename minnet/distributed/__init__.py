@@ -8,6 +8,8 @@ same lines, each with its own rows::
 """
 
 from minnet.common.communicator import Communicator, together
+from minnet.distributed.gloo import Gloo, free_address
+from minnet.distributed.mpi import MPI
 from minnet.distributed.shards import Shards
 
-__all__ = ["Communicator", "Shards", "together"]
+__all__ = ["MPI", "Communicator", "Gloo", "Shards", "free_address", "together"]

