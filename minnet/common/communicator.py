@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import pickle
 import traceback
 from abc import ABC, abstractmethod
@@ -13,16 +14,12 @@ from typing import Any, TypeVar
 from minnet.common.types import Array
 
 __all__ = [
-    "Communicator",
-    "abort_on_error",
-    "exchange",
-    "fail_together",
-    "in_use",
-    "leads",
-    "together",
-]
+    "Communicator", "abort_on_error", "exchange", "fail_together", "in_use", "leads", "on_all_ranks",
+    "refuse_together", "together",
+]  # fmt: skip
 
 _Fact = TypeVar("_Fact")
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _in_use: ContextVar[Communicator | None] = ContextVar("minnet_communicator", default=None)
 
@@ -194,6 +191,29 @@ def fail_together(communicator: Communicator) -> Iterator[None]:
                 except BaseException:
                     _end(communicator)
             raise
+
+
+def on_all_ranks(method: _Function) -> _Function:
+    """Return a method that, in a block :func:`together`, fails on all ranks where it fails on one."""
+
+    @functools.wraps(method)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        communicator = _in_use.get()
+        if communicator is None:
+            return method(*args, **kwargs)
+        with fail_together(communicator):
+            return method(*args, **kwargs)
+
+    return called  # type: ignore[return-value]
+
+
+def refuse_together(what: str) -> None:
+    """Raise in a block :func:`together`, for what one process does alone."""
+    if _in_use.get() is not None:
+        raise RuntimeError(
+            f"{what} must be called outside of a block of together, got a call within one: it trains in "
+            "one process"
+        )
 
 
 @contextlib.contextmanager

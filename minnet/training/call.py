@@ -32,6 +32,8 @@ class Call:
         The objective at its first step.
     targets : tuple of targets and their weights, or None
         On which steps were taken last.
+    ranks : Ranks or None
+        Where several processes make the call together.
     """
 
     def __init__(
@@ -45,15 +47,30 @@ class Call:
             raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r:.200}")
         self.source = source
         self.validation = validation
-        self.callbacks = [
-            as_callback(callback, f"callbacks[{i}]") for i, callback in enumerate(callbacks)
-        ]
+        self.callbacks: list[Callback] = []
+        self.ranks = None if source is None else source.ranks
+        self.add([as_callback(callback, f"callbacks[{i}]") for i, callback in enumerate(callbacks)])
         self.n_epochs = n_epochs
         self.n_steps_of_part = 1
         self.next_steps: list[int | None] = []
-        self.interrupts = Interrupts()
+        self.interrupts = Interrupts() if self.ranks is None else self.ranks.interrupts
         self.first_loss: float | None = None
         self.targets: tuple[Matrix, Array | None] | None = None
+
+    def add(self, callbacks: list[Callback]) -> None:
+        """Have some more callbacks called; of several processes one calls them."""
+        self.callbacks += callbacks if self.ranks is None else self.ranks.callbacks(callbacks)
+
+    def validate(self, network: Any) -> tuple[float, float]:
+        """Return score and loss of a network; those of rank 0, where there are several."""
+        if self.ranks is None:
+            return self.validation(network)
+        return self.ranks.of_first(lambda: self.validation(network))
+
+    def digest(self) -> dict[str, str]:
+        """Return what tells the data of the call from others, those of all ranks."""
+        own = self.source.digest() | self.validation.digest()
+        return own if self.ranks is None else self.ranks.digest(own)
 
     @property
     def n_steps_of_fit(self) -> int | None:

@@ -12,7 +12,7 @@ from minnet.common.types import Array, Matrix
 from minnet.layers import Layer
 from minnet.network import Network
 
-__all__ = ["Cut", "check_batch_size", "check_n_rows"]
+__all__ = ["Cut", "check_batch_size", "check_least", "check_n_rows"]
 
 
 def _takes_statistics(network: Network) -> Layer | None:
@@ -36,12 +36,16 @@ def check_batch_size(network: Network, batch_size: int) -> None:
 
 def check_n_rows(network: Network, X: Matrix, weights: Array | None) -> None:
     """Raise where data have too few rows for a layer."""
+    if _takes_statistics(network) is not None:
+        n_samples = X.shape[0] if weights is None else int(np.count_nonzero(weights))
+        check_least(network, n_samples, weighted=weights is not None)
+
+
+def check_least(network: Network, n_samples: int, weighted: bool) -> None:
+    """Raise where so many rows, or rows with a positive weight, are too few for a layer."""
     layer = _takes_statistics(network)
-    if layer is None:
-        return
-    n_samples = X.shape[0] if weights is None else np.count_nonzero(weights)
-    if n_samples < 2:
-        what = "rows" if weights is None else "rows with a positive weight"
+    if layer is not None and n_samples < 2:
+        what = "rows with a positive weight" if weighted else "rows"
         raise ValueError(
             f"X must have at least 2 {what} to train a network with {type(layer).__name__}, since one has "
             f"no variance, got {n_samples=}"
@@ -90,7 +94,7 @@ class Cut:
     ) -> tuple[Array | None, int, int, Hyper]:
         """Return the same as a backend's ``train_steps`` takes it, up to the longer step or that alone."""
         last = self.n_steps - 1
-        if not self._long or stop <= last:
+        if not self._long or stop <= last or hyper.share is not None:
             return order, start, stop, hyper
         if start < last:
             return order, start, last, hyper

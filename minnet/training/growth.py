@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet.common.callers import level_of_user
+from minnet.common.communicator import leads
 from minnet.common.types import Array
 from minnet.network import Network
 from minnet.training.call import Call
@@ -47,7 +48,7 @@ def warn_if_grown(trainer: Any, call: Call, loss: float) -> None:
     since data may change between calls, and ten times that of the best constant answer. ``loss`` is that
     of the weights that are kept.
     """
-    if call.first_loss is None or call.targets is None or not np.isfinite(loss):
+    if call.first_loss is None or call.targets is None or not np.isfinite(loss) or not leads():
         return
     if not loss > call.first_loss:
         return
@@ -57,6 +58,8 @@ def warn_if_grown(trainer: Any, call: Call, loss: float) -> None:
     if not loss > _FACTOR * least:
         return
     T, weights = call.targets
+    if not T.shape[0]:  # of several processes one may have no rows
+        return
     step = -(-T.shape[0] // max(1, min(_N_ROWS, _N_NUMBERS // trainer.network.sizes[-1])))
     some = None if weights is None else weights[::step]
     if some is not None and not some.any():

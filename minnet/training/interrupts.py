@@ -9,11 +9,12 @@ import time
 # What the functions of ``signal`` call, which look for members of enumerations too: 10 µs a fit.
 from _signal import getsignal as get_handler  # type: ignore[import-not-found]
 from _signal import signal as set_handler
+from contextlib import nullcontext
 from typing import Any, Self
 
 from minnet.common.callers import within_a_search
 
-__all__ = ["Interrupts"]
+__all__ = ["Interrupts", "InterruptsOfRanks"]
 
 _AGAIN = 2.0  # seconds
 
@@ -92,6 +93,34 @@ class Interrupts:
     def held(self) -> _Held:
         """Hold Ctrl-C back for the length of a block."""
         return self._held
+
+
+class InterruptsOfRanks(Interrupts):
+    """Those of one of several processes that train together: nothing is raised before all of them know.
+
+    That is when they agree upon it. A second Ctrl-C within two seconds is not held back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._agreed: bool | None = None
+
+    def _receive(self, number: int, frame: Any) -> None:
+        self._holding = time.monotonic() - _last_heard >= _AGAIN
+        super()._receive(number, frame)
+
+    def held(self) -> Any:
+        """Hold Ctrl-C back for the length of a block, as everywhere."""
+        return nullcontext()
+
+    @property
+    def end_all(self) -> bool:
+        """Whether Ctrl-C shall end more than this training, on all ranks."""
+        return super().end_all if self._agreed is None else self._agreed
+
+    def agree(self, end_all: bool) -> None:
+        """Take note of what Ctrl-C, which all ranks know of by now, shall end."""
+        self.came, self._agreed = False, end_all
 
 
 class _Held:

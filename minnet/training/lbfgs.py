@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,17 @@ from minnet.backends import make_backend
 from minnet.common.blas import one_blas_thread
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_real, check_verbose, check_whole
+from minnet.common.communicator import in_use, leads, on_all_ranks
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.training.divergence import divergence
 from minnet.training.interrupts import Interrupts
+from minnet.training.ranks import Ranks
+from minnet.training.reading import Batch
 
 __all__ = ["minimize_lbfgs"]
 
 
+@on_all_ranks
 def minimize_lbfgs(
     network: Any,
     X: Matrix,
@@ -92,11 +98,21 @@ def minimize_lbfgs(
     check_whole("max_fun", max_fun)
     check_verbose("verbose", verbose)
     wide = network.astype("float64")
-    data = wide.check_batch(X, T, sample_weight)
+    communicator, ranks, sizes = in_use(), None, None
+    if communicator is None:
+        data = wide.check_batch(X, T, sample_weight)
+    else:
+        source = Ranks.gathered(communicator, wide, X, T, sample_weight)
+        data, ranks, sizes = source.data, source.ranks, source.sizes
     runner = make_backend(backend, wide, n_threads)
+    shards = None if sizes is None else _Shards(runner, data, sizes)
 
     def objective(theta: Array) -> tuple[float, Array]:
         wide.params[...] = theta
+        if ranks is not None:
+            return ranks.loss_and_grad(runner, data, theta)
+        if shards is not None:
+            return shards.loss_and_grad()
         return runner.loss_and_grad(*data)
 
     # After the last iteration that was completed: what is left if Ctrl-C comes.
@@ -106,13 +122,15 @@ def minimize_lbfgs(
         nonlocal result
         x, fun = intermediate_result.x.copy(), intermediate_result.fun
         result = OptimizeResult(x=x, fun=fun, nit=result.nit + 1, status=0)
-        if verbose:
+        if verbose and leads():
             print(f"Iteration {result.nit}, loss = {fun:.8f}")
 
     # SciPy's vectors are summed by BLAS, on as many threads as there happen to be. The other backends
-    # compute with BLAS themselves, for which their n_threads is.
-    sums = one_blas_thread() if runner.name_in_use == "cython" else nullcontext()
-    with np.errstate(over="ignore", invalid="ignore"), Interrupts() as interrupts, sums:
+    # compute with BLAS themselves, for which their n_threads is. Several processes must sum alike.
+    alike = runner.name_in_use == "cython" or ranks is not None
+    sums = one_blas_thread() if alike else nullcontext()
+    hearing = Interrupts() if ranks is None else ranks.interrupts
+    with np.errstate(over="ignore", invalid="ignore"), hearing as interrupts, sums:
         try:
             result = minimize(
                 objective,
@@ -127,13 +145,14 @@ def minimize_lbfgs(
                 raise
             if not result.nit:
                 result.fun = objective(result.x)[0]
-            warnings.warn("Training interrupted by user.", stacklevel=level_of_user())
+            if leads():
+                warnings.warn("Training interrupted by user.", stacklevel=level_of_user())
     wide.params[...] = result.x
     when = f"in iteration {result.nit} of lbfgs"
     diverged = divergence(wide, result.fun, data[0], when, cure="")
     if diverged:
         raise ValueError(diverged)
-    if result.status != 0:
+    if result.status != 0 and leads():
         warnings.warn(
             f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}): "
             f"{result.message}. Increase max_iter or max_fun, or scale the data.",
@@ -147,3 +166,26 @@ def minimize_lbfgs(
         raise ValueError(diverged)
     network.params[...] = narrow.params
     return min(int(result.nit), max_iter), float(result.fun)
+
+
+class _Shards:
+    """The rows of several shards in one process: their objective, summed up as several would."""
+
+    def __init__(self, runner: Any, data: Batch, sizes: Sequence[int]) -> None:
+        self._runner = runner
+        rows = [slice(first, last) for first, last in pairwise(np.cumsum([0, *sizes]))]
+        X, T, weights = data
+        if weights is None:
+            self._shards: list[Batch] = [(X[one], T[one], None) for one in rows]
+            self._weight_sum = float(sum(sizes))
+        else:
+            self._shards = [(X[one], T[one], weights[one]) for one in rows]
+            self._weight_sum = sum(float(weights[one].sum()) for one in rows)
+
+    def loss_and_grad(self) -> tuple[float, Array]:
+        loss, grads = 0.0, np.zeros_like(self._runner.network.params)
+        for i, shard in enumerate(self._shards):
+            of_shard = self._runner.loss_and_grad(*shard, weight_sum=self._weight_sum, leads=i == 0)
+            loss += of_shard[0]
+            grads += of_shard[1]
+        return loss, grads

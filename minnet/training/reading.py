@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, count, islice
 from typing import Any, Self, TypeAlias
 
@@ -119,14 +119,23 @@ class InMemory:
     Parameters
     ----------
     data : tuple (X, T, sample_weight)
+    sizes : sequence of int or None, default=None
+        Rows of the shards that they are of, which one process has all of; None: there are none.
+
+    Attributes
+    ----------
+    ranks : Ranks or None
+        Where several processes have a part of the data each.
     """
 
     begins_anew = True  # with each epoch
     parts_per_epoch = 1
 
-    def __init__(self, data: Batch) -> None:
+    def __init__(self, data: Batch, sizes: Sequence[int] | None = None) -> None:
         self.data = data
         self.X = data[0]
+        self.sizes = sizes
+        self.ranks: Any = None
 
     @property
     def rows(self) -> tuple[Matrix, Array | None]:
@@ -150,7 +159,8 @@ class InMemory:
         All of the data are looked at: it takes about a second a gigabyte, and no copy.
         """
         names = ("X", "y", "sample_weight")
-        return {name: _described(given) for name, given in zip(names, self.data, strict=True)}
+        told = {name: _described(given) for name, given in zip(names, self.data, strict=True)}
+        return told if self.sizes is None else told | {"the shards": repr(list(self.sizes))}
 
 
 def _described(given: Any) -> str:
@@ -190,7 +200,7 @@ class Batches:
         Makes ``(X, T, sample_weight)`` of a batch; to be set before the first epoch.
     """
 
-    X = None  # that there is as a whole
+    X = sizes = ranks = None  # that there are as a whole
     prepare: Callable[..., Batch]
 
     def __init__(self, batches: Any, n_epochs: int, batches_per_epoch: int | None) -> None:

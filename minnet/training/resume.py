@@ -14,6 +14,7 @@ from minnet.training.reading import digest_of
 
 __all__ = [
     "but_for_weights", "differences", "fingerprint", "resume", "take_over", "told_of", "told_of_array",
+    "told_of_trainer",
 ]  # fmt: skip
 
 #: The options of a trainer that decide what steps are taken.
@@ -26,9 +27,18 @@ _BEGINNING = "to begin with"
 def told_of(trainer: Any, call: Call) -> dict[str, str]:
     """Return what tells the training that is about to begin from others, by the names that users know.
 
+    It is what :func:`told_of_trainer` has, and a digest of all numbers of the data; of a stream none. If
+    the function that validates has a method ``digest``, what that returns counts, too.
+    """
+    digests = {name: _short(text) for name, text in call.digest().items()}
+    return told_of_trainer(trainer, call) | digests
+
+
+def told_of_trainer(trainer: Any, call: Call) -> dict[str, str]:
+    """Return what tells a trainer from others.
+
     It is the network's configuration, random key and weights, the options that decide what steps are
-    taken, what was done before, and a digest of all numbers of the data; of a stream none. If the function
-    that validates has a method ``digest``, what that returns counts, too.
+    taken, and what was done before.
     """
     network, optimizer = trainer.network, trainer.optimizer
     constants = optimizer.get_config() | {"learning_rate": trainer.initial_rate}
@@ -57,7 +67,6 @@ def told_of(trainer: Any, call: Call) -> dict[str, str]:
     texts |= {
         f"the {label} {_BEGINNING}": told_of_array(array) for label, array in _arrays(network)
     }
-    texts |= call.source.digest() | call.validation.digest()
     return {name: _short(text) for name, text in texts.items()}
 
 
@@ -93,7 +102,9 @@ def but_for_weights(told: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in told.items() if _BEGINNING not in name}
 
 
-def differences(there: dict[str, str], here: dict[str, str]) -> str:
+def differences(
+    there: dict[str, str], here: dict[str, str], where: str = "in the file", or_here: str = "now"
+) -> str:
     """Return in words what two trainings differ in, of the one in a file and the one that begins.
 
     Examples
@@ -112,7 +123,7 @@ def differences(there: dict[str, str], here: dict[str, str]) -> str:
             found.append(f"{name} (other {'numbers' if one.startswith('(') else 'parts'})")
         else:
             shown = [text.split(" #")[0] for text in (one, other)]
-            found.append(f"{name} ({shown[0]} in the file, {shown[1]} now)")
+            found.append(f"{name} ({shown[0]} {where}, {shown[1]} {or_here})")
     # Weights follow from the arguments: they tell something where those are equal.
     return ", ".join([name for name in found if _BEGINNING not in name] or found)
 

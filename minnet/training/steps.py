@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,15 @@ from scipy import sparse
 
 from minnet.backends import Hyper, make_backend
 from minnet.backends.border import check_rates
+from minnet.common.communicator import leads
 from minnet.common.types import Array, Matrix
-from minnet.descend import shuffled_order
 from minnet.network import Network
 from minnet.optimizers import Optimizer
 from minnet.schedules import Schedule
 from minnet.training.cut import Cut
 from minnet.training.growth import check_decay
 from minnet.training.reading import Batch
+from minnet.training.shards import joined_order, order_of_shard
 
 __all__ = ["Steps"]
 
@@ -65,56 +67,87 @@ class Steps:
             run.part, run.n_rows, run.losses, run.ending_epoch = 0, 0, [], True
             if call.source.begins_anew:
                 run.n_empty = 0
-        if self.verbose > 1 or (self.verbose and not call.callbacks):  # otherwise the bar tells it
+        shows = self.verbose > 1 or (self.verbose and not call.callbacks)  # otherwise the bar does
+        if shows and leads():
             print(f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}")
         return True
 
     def _take_steps_on(self, X: Matrix, T: Array, sample_weight: Array | None) -> None:
         """Take the steps on data in memory, or those that are left; pause where callbacks want to."""
-        call, run, optimizer = self._call, self.run, self.optimizer
-        if not isinstance(optimizer, Optimizer):  # replaced since the trainer was made
-            raise TypeError(f"optimizer must be an Optimizer object, got {optimizer!r:.100}")
-        cut = Cut(self.network, X.shape[0], self.batch_size)
-        n_samples, n_steps = X.shape[0], cut.n_steps
-        order = None
-        if self.shuffle:
-            order = shuffled_order(n_samples, self.network.key, self.n_parts)
+        call, run, ranks = self._call, self.run, self._call.ranks
+        if ranks is None:
+            n_samples = X.shape[0]
+            weight_sum = float(n_samples if sample_weight is None else sample_weight.sum())
+            cut, order, hyper = self._plan(n_samples, n_samples, weight_sum)
+        else:
+            n_samples = ranks.n_samples
+            cut, order, hyper = ranks.plan(
+                self, sample_weight, lambda: self._plan(X.shape[0], n_samples, ranks.weight_sum)
+            )
+        optimizer, n_steps = self.optimizer, cut.n_steps
         first_step = self.n_steps_before + optimizer.step - run.start
-        call.n_steps_of_part = n_steps
-        rates = self._rates(0, n_steps)
-        check_decay(self.network, rates, self.weight_decay + optimizer.decoupled_weight_decay)
         call.targets = T, sample_weight
-        hyper = Hyper(
-            batch_size=cut.batch_size,
-            rates=rates,
-            optimizer=optimizer,
-            n_samples=n_samples,
-            weight_sum=float(n_samples if sample_weight is None else sample_weight.sum()),
-            position=self.n_seen,
-            clip_value=self.clip_value,
-            clip_norm=self.clip_norm,
-            weight_decay=self.weight_decay,
-            interrupted=lambda: call.interrupts.came,
-        )
         runner = self._make_runner()
-        run.pauses_exactly = not (sparse.issparse(X) and optimizer.is_plain)
+        run.pauses_exactly = ranks is not None or not (sparse.issparse(X) and optimizer.is_plain)
         while run.start < n_steps:
-            stop = run.start + self._pause(n_steps - run.start)
-            steps = cut.steps(order, run.start, stop, hyper)
-            with call.interrupts.held():
+            first, stop = run.start, run.start + self._pause(n_steps - run.start)
+            steps = cut.steps(order, first, stop, hyper)
+            with call.interrupts.held(), nullcontext() if ranks is None else ranks.summing():
                 losses = runner.train_steps(X, T, sample_weight, *steps)
                 run.losses.append(losses)
                 if call.first_loss is None and len(losses):
                     call.first_loss = losses[0] / min(steps[-1].batch_size, n_samples)
                 run.start += len(losses)
                 self.n_steps += len(losses)
+            if ranks is not None and len(losses) < stop - first:
+                ranks.agree()
         with call.interrupts.held():
             run.start, run.part, run.n_rows = 0, run.part + 1, run.n_rows + n_samples
             self.n_parts += 1
             self.n_seen += n_samples
             optimizer.learning_rate = self.schedule.after_epoch(
-                float(rates[-1]), self.initial_rate, first_step + n_steps, self.n_seen
+                float(hyper.rates[-1]), self.initial_rate, first_step + n_steps, self.n_seen
             )
+
+    def _plan(
+        self, n_rows: int, n_samples: int, weight_sum: float
+    ) -> tuple[Cut, Array | None, Hyper]:
+        """Return how an epoch on so many rows, of all that there are, is cut, the order, and the rest."""
+        call, optimizer = self._call, self.optimizer
+        if not isinstance(optimizer, Optimizer):  # replaced since the trainer was made
+            raise TypeError(f"optimizer must be an Optimizer object, got {optimizer!r:.100}")
+        cut = Cut(self.network, n_samples, self.batch_size)
+        order = None
+        if call.source.sizes is not None:
+            order = self._order_of_shards(cut, call.source.sizes)
+        elif self.shuffle:
+            rank = 0 if call.ranks is None else call.ranks.rank
+            order = order_of_shard(rank, n_rows, self.network.key, self.n_parts)
+        call.n_steps_of_part = cut.n_steps
+        rates = self._rates(0, cut.n_steps)
+        check_decay(self.network, rates, self.weight_decay + optimizer.decoupled_weight_decay)
+        hyper = Hyper(
+            batch_size=cut.batch_size,
+            rates=rates,
+            optimizer=optimizer,
+            n_samples=n_samples,
+            weight_sum=weight_sum,
+            position=self.n_seen,
+            clip_value=self.clip_value,
+            clip_norm=self.clip_norm,
+            weight_decay=self.weight_decay,
+            interrupted=lambda: call.interrupts.came,
+        )
+        return cut, order, hyper
+
+    def _order_of_shards(self, cut: Cut, sizes: Sequence[int]) -> Array:
+        """Return the order in which several processes would visit the rows of their shards."""
+        if self.shuffle:
+            places = self.network.key, self.n_parts
+            orders = [order_of_shard(rank, size, *places) for rank, size in enumerate(sizes)]
+        else:
+            orders = [np.arange(size) for size in sizes]
+        return joined_order(sizes, cut.bounds, orders)
 
     def _pause(self, n_steps: int) -> int:
         """Let the callbacks whose step it is do their work; return after how many steps to pause next."""

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from minnet.common.buffers import all_finite
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_flag
+from minnet.common.communicator import leads
 from minnet.common.fields import count, curve, either, number, whole
 from minnet.common.names import check_name
 from minnet.common.types import Array
@@ -124,7 +125,7 @@ class EarlyStopping:
         )
         rate = self.schedule.reduce(self.optimizer.learning_rate)
         if rate is None:
-            if ends and self.verbose:
+            if ends and self.verbose and leads():
                 too_small = (
                     " Learning rate too small." if isinstance(self.schedule, Adaptive) else ""
                 )
@@ -132,7 +133,7 @@ class EarlyStopping:
             return ends
         self.optimizer.learning_rate = rate
         self.no_improvement_count = 0
-        if self.verbose:
+        if self.verbose and leads():
             say(f"{message} Setting learning rate to {rate:f}")
         return False
 
@@ -165,19 +166,20 @@ class EarlyStopping:
             self.n_steps_before += optimizer.step  # where the schedule goes on
             optimizer.prepare(self.network.params)
 
-    def _validate(self, validation: Validation) -> None:
+    def _validate(self, call: Any) -> None:
         """Note the validation score and loss; keep the weights if early stopping finds them the best."""
         self._note(np.nan, np.nan)  # as long as the loss curve, should the function be interrupted
-        score, loss = validation(self.network)
+        decides = call.validation.decides
+        score, loss = call.validate(self.network)
         self.validation_scores[-1], self.validation_loss_curve[-1] = score, loss
-        if self.verbose > 1:
+        if self.verbose > 1 and leads():
             print(f"Validation score: {score:f}")
-        if validation.decides:
+        if decides:
             self._count(score > -np.inf and score >= self.best_score + self.tol)
         is_best = score > self.best_score
         if is_best:
             self.best_score = score
-        if is_best and validation.decides:
+        if is_best and decides:
             self.run.best = self._copy_weights()
 
     def _note(self, score: float, loss: float) -> None:
@@ -192,7 +194,12 @@ class EarlyStopping:
 
     def _warn_if_none_was_best(self, run: Run) -> None:
         none = self.best_score == -np.inf and self.is_finite()
-        if run.best is not None and none and len(self.validation_scores) > run.first_score:
+        if (
+            run.best is not None
+            and none
+            and leads()
+            and len(self.validation_scores) > run.first_score
+        ):
             warnings.warn(
                 "The validation score was NaN or minus infinity in every epoch, so that none is the best: "
                 "the weights of the last one were kept.",

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from minnet.backends import check_backend, check_n_threads
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_verbose, check_whole
+from minnet.common.communicator import in_use, leads, on_all_ranks, refuse_together
 from minnet.common.entry import KnownKeywords, entry
 from minnet.common.fields import checked, count, finite, flag, number, optional, real, whole
 from minnet.common.types import ArrayLike, Matrix
@@ -26,6 +27,7 @@ from minnet.training.cut import check_batch_size, check_n_rows
 from minnet.training.divergence import training_divergence
 from minnet.training.growth import warn_if_grown
 from minnet.training.progress import Progress
+from minnet.training.ranks import Ranks
 from minnet.training.reading import Batch, Batches, InMemory, no_rows
 from minnet.training.resume import fingerprint, told_of
 from minnet.training.run import Run
@@ -179,6 +181,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         vars(self).update(state, _runner=None, _made_for=(), _call=None, _busy=threading.Lock())
 
     @entry
+    @on_all_ranks
     def fit(
         self,
         X: Matrix,
@@ -243,7 +246,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         validation = Validation(validate, early_stopping, keep)
         source = self._in_memory(X, T, sample_weight)
         stopped = self._train(Call(source, validation, callbacks, max_epochs), max_epochs)
-        if stopped == "max_epochs" and keep is None:
+        if stopped == "max_epochs" and keep is None and leads():
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({max_epochs}) reached and the "
                 "optimization hasn't converged yet.",
@@ -310,6 +313,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         >>> net.layers[0].W.ravel().round(2)
         array([ 1., -2.,  3.])
         """
+        refuse_together("fit_stream")
         validation, source = Validation(validate, early_stopping, keep), batches
         if not isinstance(source, Batches):
             source = Batches(batches, n_epochs, batches_per_epoch)
@@ -318,6 +322,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         self._train(Call(source, validation, callbacks, n_epochs), n_epochs)
         return self
 
+    @on_all_ranks
     def run_epoch(self, X: Any, T: Any, sample_weight: Any = None) -> None:
         """Take the steps of one epoch; note its loss.
 
@@ -336,7 +341,11 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         source = self._in_memory(X, T, sample_weight)
         with self._alone(Call(source)) as call, call.interrupts:
             self.run = Run()
+            if call.ranks is not None:
+                call.ranks.begin(self, call)
             self._take_steps(source.epoch(self.run))
+            if call.ranks is not None:
+                call.ranks.end_epoch(self, None)
             warn_if_grown(self, call, self.loss_curve[-1])
 
     def set_options(self, **options: Any) -> None:
@@ -370,9 +379,13 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
 
     def _in_memory(self, X: Any, T: Any, sample_weight: Any) -> InMemory:
         """Return data that fit; an estimator gives an InMemory of what it has checked itself."""
-        if not isinstance(X, InMemory):
-            X = InMemory(self.network.check_batch(X, T, sample_weight))
-        check_n_rows(self.network, *X.rows)
+        communicator = in_use()
+        if communicator is not None:
+            X = Ranks.gathered(communicator, self.network, X, T, sample_weight)
+        else:
+            if not isinstance(X, InMemory):
+                X = InMemory(self.network.check_batch(X, T, sample_weight))
+            check_n_rows(self.network, *X.rows)
         check_batch_size(self.network, self.batch_size)
         return X
 
@@ -405,14 +418,17 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
 
     def _train(self, call: Call, max_epochs: int) -> str:
         """Train epoch after epoch; return why training ended."""
-        if self.verbose == 1:
-            call.callbacks.append(Progress(max_epochs, call.source.X))
+        if self.verbose == 1 and leads():
+            n_rows = None if call.ranks is None else call.ranks.n_samples
+            call.add([Progress(max_epochs, call.source.X, n_rows)])
         with self._alone(call):
             try:
                 resumed = self._begin()
                 self._train_until_stopped(max_epochs, resumed)
                 for callback in call.callbacks:
                     callback.end(self)
+                if call.ranks is not None:
+                    call.ranks.agree()
             except BaseException:
                 for callback in call.callbacks:
                     callback.abort(self)
@@ -425,16 +441,21 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
 
     def _begin(self) -> bool:
         """Get ready, the callbacks too; return whether one of them has resumed an earlier training."""
-        call = self._call
+        call, ranks = self._call, self._call.ranks
         self.no_improvement_count, self.best_score = 0, -np.inf
         call.next_steps = [None] * len(call.callbacks)
         best = self._copy_weights() if call.validation.decides else None
         run = self.run = Run(first_score=len(self.validation_scores), best=best)
-        if any(callback.resumes for callback in call.callbacks):
+        resumes = any(callback.resumes for callback in call.callbacks)
+        if ranks is not None:
+            resumes = ranks.begin(self, call)
+        if resumes:
             run.told = told_of(self, call)
             run.fingerprint = fingerprint(run.told)
         for callback in sorted(call.callbacks, key=lambda c: not c.resumes):
             callback.begin(self)
+        if ranks is not None:
+            ranks.take_over(self, resumed=self.run is not run)
         return self.run is not run
 
     def _train_until_stopped(self, max_epochs: int, resumed: bool) -> None:
@@ -443,21 +464,25 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         with call.interrupts, call.source:
             try:
                 if call.validation.decides and self.n_epochs and not resumed:
-                    self.best_score = max(-np.inf, call.validation(self.network)[0])
+                    self.best_score = max(-np.inf, call.validate(self.network)[0])
                 while run.stopped is None and run.n_epochs < max_epochs:
                     self._run_epoch()
+                if call.ranks is not None:
+                    call.ranks.agree()
                 if run.stopped is None:
                     run.stopped = "max_epochs"
             except StopTraining as stop:
                 run.stopped = "callback"
-                said = str(stop) or "Training ended by a callback."
-                warnings.warn(said, stacklevel=level_of_user())
+                if leads():
+                    said = str(stop) or "Training ended by a callback."
+                    warnings.warn(said, stacklevel=level_of_user())
             except KeyboardInterrupt as interrupt:
                 if call.interrupts.end_all:
                     raise
                 run.stopped = "interrupted"
-                said = str(interrupt) or "Training interrupted by user."
-                warnings.warn(said, stacklevel=level_of_user())
+                if leads():
+                    said = str(interrupt) or "Training interrupted by user."
+                    warnings.warn(said, stacklevel=level_of_user())
 
     # ---- one epoch
 
@@ -473,6 +498,8 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
                 run.stopped = "end_of_stream"
                 return
         reason = self._end_epoch()
+        if call.ranks is not None:
+            reason = call.ranks.end_epoch(self, reason)
         with call.interrupts.held():
             run.n_epochs, run.ending_epoch, run.stopped = run.n_epochs + 1, False, reason
 
@@ -485,14 +512,15 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
                 raise ValueError(diverged)
             self._note(np.nan, np.nan)
             self._return_to_best()
-            warnings.warn(
-                diverged + " The weights of the best epoch were restored.",
-                ConvergenceWarning,
-                stacklevel=level_of_user(),
-            )
+            if leads():
+                warnings.warn(
+                    diverged + " The weights of the best epoch were restored.",
+                    ConvergenceWarning,
+                    stacklevel=level_of_user(),
+                )
             return "diverged"
         if call.validation.function is not None:
-            self._validate(call.validation)
+            self._validate(call)
         stalled = self.check_stall(call.validation.decides, call.validation.stall_ends)
         answers = [callback.end_epoch(self) for callback in call.callbacks]
         if stalled:
