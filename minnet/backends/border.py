@@ -143,16 +143,35 @@ class Border:
                     f"was initialized, got {_described(array)}"
                 )
 
+    def check_part(
+        self, X: Matrix, T: Matrix, weights: Array | None, weight_sum: float | None
+    ) -> int:
+        """Return how many rows a batch has, or a part of it whose whole has this sum of weights.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If something is wrong with them, or a layer looks beyond the part.
+        """
+        if weight_sum is None:
+            return self.check_batch(X, T, weights)
+        if not 0 < weight_sum < np.inf:
+            raise ValueError(f"weight_sum must be finite and above 0, got {weight_sum!r}")
+        for layer in self.network.layers:
+            if layer.differs_in_training:
+                raise ValueError(
+                    f"weight_sum must be None for a network with {type(layer).__name__}, whose outputs "
+                    f"depend on the other rows or on their place, got {weight_sum!r}"
+                )
+        return self.check_batch(X, T, weights, may_be_empty=True)
+
     def check_batch(
-        self, X: Matrix, T: Matrix, weights: Array | None, weight_sum: float | None = None
+        self, X: Matrix, T: Matrix, weights: Array | None, may_be_empty: bool = False
     ) -> int:
         """Return how many rows the data have, or say what is wrong with them.
 
-        They are as :meth:`minnet.Network.check_batch` returns them. With the sum of the weights of all
-        processes they are those of one, which may have none.
+        They are as :meth:`minnet.Network.check_batch` returns them; one of several processes may have none.
         """
-        if weight_sum is not None and not 0 < weight_sum < np.inf:
-            raise ValueError(f"weight_sum must be finite and above 0, got {weight_sum!r}")
         network = self.network
         sizes, dtype = network.sizes, network.dtype
         if isinstance(X, np.ndarray):
@@ -166,8 +185,8 @@ class Border:
         else:
             raise TypeError(f"X must be an array or a CSR matrix, got {X!r:.100}")
         shape = X.shape
-        empty = not shape[0] and weight_sum is None
-        if len(shape) != 2 or shape[1] != sizes[0] or empty or X.dtype != dtype:
+        fits = len(shape) == 2 and shape[1] == sizes[0] and (shape[0] > 0 or may_be_empty)
+        if not fits or X.dtype != dtype:
             raise ValueError(
                 f"X must be of {dtype} and have shape (n_samples, {sizes[0]}), got {_described(X)}"
             )
@@ -206,7 +225,7 @@ class Border:
             With the argument, what it was and what it may be.
         """
         share, optimizer = hyper.share, hyper.optimizer
-        n = self.check_batch(X, T, weights, None if share is None else hyper.weight_sum)
+        n = self.check_batch(X, T, weights, may_be_empty=share is not None)
         batch_size = index(hyper.batch_size)
         if share is not None:
             n_steps = check_share(share, n, weights is not None)

@@ -185,7 +185,7 @@ class CythonBackend:
                     lazy,
                 )
                 start += taken
-                seconds = (time.perf_counter() - began) / taken
+                seconds = (time.perf_counter() - began) / max(1, taken)
                 n_steps = max(1, int(_SECONDS_A_CALL / max(seconds, 1e-7)))
                 # Several processes end after the same step, and none by itself.
                 if self.program.ended if together else hyper.stopped():
@@ -211,7 +211,7 @@ class CythonBackend:
         """
         network = self.network
         ready = self.is_ready()
-        n_samples = self.border.check_batch(X, T, weights, weight_sum)
+        n_samples = self.border.check_part(X, T, weights, weight_sum)
         loss_of_row = lower_loss(network.loss_)
         if not ready or self.layers is None or loss_of_row is None or not n_samples:
             return self.readable.loss_and_grad(X, T, weights, weight_sum, leads)

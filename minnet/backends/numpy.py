@@ -96,7 +96,7 @@ class NumpyBackend:
             Whether this process adds the L2 term, which is there once.
         """
         self.border.check_network()
-        self.border.check_batch(X, T, weights, weight_sum)
+        self.border.check_part(X, T, weights, weight_sum)
         self.border.check_values(T)
         one_of_all, part = None, None
         if weight_sum is not None:  # factors of rows are then 1 / weight_sum

@@ -8,6 +8,7 @@ It prints how many calls worked, and how many were refused. `make sanitize` runs
 import argparse
 import collections
 import copy
+import dataclasses
 import warnings
 
 import numpy as np
@@ -15,11 +16,13 @@ from scipy import sparse
 
 from minnet import SGD, Adam, AdamW, BatchNorm, Dense, Dropout, Network, RMSProp
 from minnet.backends import Hyper, make_backend
+from minnet.backends.share import Share
 from minnet.losses import Poisson, SoftmaxCrossEntropy, SquaredError
 
 ACTIVATIONS = ("identity", "tanh", "relu", "gelu", "leaky_relu", "softplus")
 LOSSES = ("log_loss", "squared_error", "poisson", SquaredError("softmax"))
 OPTIMIZERS = (SGD(0.01), SGD(0.01, 0.9), SGD(0.01, 0.9, True), Adam(), AdamW(), RMSProp())
+SHARED = tuple(field.name for field in dataclasses.fields(Share))
 DTYPES = ("float64", "float32", "int64", "int32", "complex128", ">f8", "bool", "S3")
 
 
@@ -28,7 +31,8 @@ class Case:
 
     def __init__(self, rng, backend):
         self.rng = rng
-        self.n = int(rng.integers(1, 40))
+        self.shared = rng.random() < 0.3
+        self.n = int(rng.integers(not self.shared, 40))
         self.dtype = self.one("float32", "float64")
         layers = [self.layer() for _ in range(rng.integers(0, 4))] + [
             Dense(int(rng.integers(1, 20)))
@@ -54,6 +58,11 @@ class Case:
             "clip_norm": self.one(None, 1.0),
             "weight_decay": self.one(0.0, 0.1),
         }
+        if self.shared:
+            self.hyper["share"] = self.share(steps := int(rng.integers(1, 9)))
+            self.hyper["rates"] = np.full(steps, 0.01)
+            self.hyper["n_samples"] = self.hyper["share"].n_samples
+            self.hyper["weight_sum"] = self.hyper["n_samples"]
         self.data = {
             "X": self.inputs(),
             "T": self.targets(),
@@ -65,6 +74,41 @@ class Case:
 
     def one(self, *values):
         return values[int(self.rng.integers(len(values)))]
+
+    def share(self, steps):
+        """Return a share of steps; what sums up does what it likes, but on its numbers."""
+        rng = self.rng
+        bounds = np.sort(rng.integers(0, self.n + 1, steps + 1))
+        bounds[[0, -1]] = 0, self.n
+        lengths = np.maximum(1, np.diff(bounds))
+        held, nested = [], []
+
+        def keep(numbers):
+            held.append(numbers)
+            held[0][...] = 1e30
+
+        def fail(numbers):
+            raise ValueError("the others are gone")
+
+        def train(numbers):  # once: on numpy it would go on for ever
+            nested.append(numbers)
+            if len(nested) == 1:
+                self.backend.train_steps(**self.data, hyper=Hyper(**self.hyper))
+
+        def begin_anew(numbers):
+            self.network.initialize(3, 0)
+
+        sums = [lambda numbers: None, keep, fail, train, begin_anew]
+        if (np.diff(bounds) > 0).all():
+            sums.append(None)
+        sum_up = self.one(*sums)
+        if sum_up is not None:
+            lengths = lengths + rng.integers(0, 9, steps)
+        weights = rng.uniform(size=steps)
+        stops = lambda: rng.random() < 0.2  # noqa: E731
+        return Share(
+            bounds, bounds[:-1], lengths, weights, weights, sum_up, stops, self.one(True, False)
+        )
 
     def layer(self):
         activation = self.one(*ACTIVATIONS)
@@ -133,6 +177,12 @@ class Case:
     def change(self):
         network, optimizer, rng = self.network, self.optimizer, self.rng
         kind = int(rng.integers(16))
+        if self.shared and rng.random() < 0.4 and isinstance(self.hyper["share"], Share):
+            name = self.one(*SHARED)
+            value = self.array(getattr(self.hyper["share"], name))
+            share = dataclasses.replace(self.hyper["share"], **{name: value})
+            self.hyper["share"] = self.one(share, share, share, share, value)
+            return
         if kind <= 3:
             name = self.one("X", "T", "weights", "order")
             self.data[name] = self.array(self.data[name])
@@ -172,7 +222,10 @@ class Case:
         if method == "forward":
             return self.backend.forward(data["X"])
         if method == "loss_and_grad":
-            return self.backend.loss_and_grad(data["X"], data["T"], data["weights"])
+            whole = self.one(None, 50.0, self.number(), True) if self.shared else None
+            return self.backend.loss_and_grad(
+                data["X"], data["T"], data["weights"], whole, self.one(0, 1)
+            )
         return self.backend.train_steps(**data, hyper=Hyper(**self.hyper))
 
 
