@@ -12,7 +12,7 @@ from minnet.common.communicator import exchange, in_use
 from minnet.common.types import Array
 
 __all__ = [
-    "joined", "mean_of_ranks", "of_ranks", "place_among_ranks", "refuse_together", "sum_of_ranks",
+    "joined", "mean_of_ranks", "of_ranks", "place_among_ranks", "sum_of_ranks",
 ]  # fmt: skip
 
 _Thing = TypeVar("_Thing")
@@ -34,7 +34,8 @@ def sum_of_ranks(numbers: Any) -> Any:
 
 def mean_of_ranks(x: Array, weights: Array | None) -> Array:
     """Return the mean of each column of the rows of all ranks, which may have weights."""
-    if in_use() is None:
+    communicator = in_use()
+    if communicator is None or communicator.size == 1:
         return np.average(x, axis=0, weights=weights)
     weighted = x if weights is None else x * weights[:, np.newaxis]
     sums = np.append(weighted.sum(axis=0), len(x) if weights is None else weights.sum())
@@ -59,15 +60,3 @@ def place_among_ranks(n: int) -> tuple[int, int]:
         return 0, n
     sizes = exchange(communicator, lambda: n)
     return sum(sizes[: communicator.rank]), sum(sizes)
-
-
-def refuse_together(call: str, instead: str) -> None:
-    """Raise where several processes train together, for what is of one alone.
-
-    Parameters
-    ----------
-    call, instead : str
-        What it is, and what to do.
-    """
-    if in_use() is not None:
-        raise RuntimeError(f"{call} must not be called within a block of together: {instead}")

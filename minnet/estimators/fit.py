@@ -12,9 +12,8 @@ import numpy as np
 
 from minnet.backends import make_backend
 from minnet.common.callers import level_of_user
-from minnet.common.communicator import leads
+from minnet.common.communicator import leads, refuse_together
 from minnet.common.configurable import Configurable
-from minnet.common.ranks import refuse_together
 from minnet.common.types import Array, Estimator, Matrix, RandomState
 from minnet.estimators.architecture import build_layers, check_initializers, warn_of_output_layer
 from minnet.estimators.data import Data, check_data, in_memory, warn_of_scale
@@ -371,7 +370,7 @@ class FitStream(Fit):
 
     def check(self) -> None:
         """Raise if the arguments are not for this call."""
-        refuse_together("fit_stream", "give fit the rows of each process, or call it outside")
+        refuse_together("fit_stream")
         if self.estimator.early_stopping and self.held[0] is None:
             raise ValueError(
                 "X_val and y_val must be given for early_stopping=True: nothing is set aside of a stream"

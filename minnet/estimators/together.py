@@ -63,7 +63,7 @@ class _Together(Fit):
         held, classes = self.held, self.classes
         goes_on, has_held = self.goes_on(), held[0] is not None
         validated = agree_on_arguments(self.estimator, self.method, classes, goes_on, has_held)
-        if validated and held == (None, None, None):
+        if validated and all(each is None for each in held):
             self.held = np.empty((0, 0)), np.empty(0), None  # of which other ranks have some
         super().check_arguments()
 
@@ -105,7 +105,7 @@ class _Together(Fit):
 
     def rows_of_training(self, network: Network, data: Data) -> tuple[Any, Any, Any]:
         """Return inputs, targets and weights as a trainer takes them."""
-        return InMemory(self.batch(network, data)), None, None
+        return InMemory(self.batch(network, data), self.shards), None, None
 
     def batch(self, network: Network, data: Data) -> Batch:
         """Return data as a network computes with them, which may be of no rows."""
