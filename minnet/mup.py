@@ -25,6 +25,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from minnet.common.checks import as_numbers, check_flag, check_whole, is_whole
+from minnet.common.communicator import apart
 from minnet.common.names import check_name
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
 from minnet.layers import Layer
@@ -192,6 +193,7 @@ class Coordinates(NamedTuple):
     changes: Array
 
 
+@apart()
 def coordinate_check(
     make_layers: Callable[[int], list[Layer]],
     widths: Sequence[int],

@@ -9,6 +9,7 @@ from scipy import sparse
 from minnet.activations import Sigmoid
 from minnet.common.buffers import all_finite
 from minnet.common.checks import check_verbose, check_whole, is_real
+from minnet.common.communicator import refuse_together
 from minnet.common.entry import entry
 from minnet.common.names import check_name
 from minnet.common.types import Array, Matrix, RandomState
@@ -148,6 +149,7 @@ def pretrain(
     >>> clf.fit(X, y).score(X, y) > 0.9
     True
     """
+    refuse_together("pretrain")
     _check_arguments(network, corruption, loss, n_epochs, verbose)
     H = _check_data(network, X)
     get_optimizer(optimizer)

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from minnet.common.types import Array
 
 __all__ = [
-    "Communicator", "abort_on_error", "exchange", "fail_together", "in_use", "leads", "on_all_ranks",
-    "refuse_together", "together",
+    "Communicator", "abort_on_error", "apart", "exchange", "fail_together", "in_use", "leads",
+    "on_all_ranks", "refuse_together", "together",
 ]  # fmt: skip
 
 _Fact = TypeVar("_Fact")
@@ -114,6 +114,19 @@ def together(communicator: Communicator) -> Iterator[Communicator]:
         _in_use.reset(before)
 
 
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """Let a block within one of :func:`together` be of this process alone: what users' functions do there.
+
+    A scorer or a callback of rank 0 may fit a model of its own, for which the others would not be there.
+    """
+    before = _in_use.set(None)
+    try:
+        yield
+    finally:
+        _in_use.reset(before)
+
+
 def leads() -> bool:
     """Return whether it is this process that warns and shows progress: where there are several, rank 0."""
     communicator = _in_use.get()
@@ -207,12 +220,11 @@ def on_all_ranks(method: _Function) -> _Function:
     return called  # type: ignore[return-value]
 
 
-def refuse_together(what: str) -> None:
+def refuse_together(what: str, why: str = "it trains in one process") -> None:
     """Raise in a block :func:`together`, for what one process does alone."""
     if _in_use.get() is not None:
         raise RuntimeError(
-            f"{what} must be called outside of a block of together, got a call within one: it trains in "
-            "one process"
+            f"{what} must be called outside of a block of together, got a call within one: {why}"
         )
 
 

@@ -269,8 +269,6 @@ def agree_on_weights(name: str, weights: Array | None, X: Matrix) -> Array | Non
     n_rows = X.shape[0]
     text = "None" if weights is None else "an array"
     everyone = of_ranks(lambda: text if n_rows else None)
-    if all(each is None for each in everyone):
-        raise ValueError("X_val must have at least one row on some rank, got none on all of them")
     return np.empty(0) if agree(name, everyone) == "an array" and not n_rows else weights
 
 

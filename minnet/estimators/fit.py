@@ -14,6 +14,7 @@ from minnet.backends import make_backend
 from minnet.common.callers import level_of_user
 from minnet.common.communicator import leads, refuse_together
 from minnet.common.configurable import Configurable
+from minnet.common.ranks import of_ranks
 from minnet.common.types import Array, Estimator, Matrix, RandomState
 from minnet.estimators.architecture import build_layers, check_initializers, warn_of_output_layer
 from minnet.estimators.data import Data, check_data, in_memory, warn_of_scale
@@ -357,7 +358,7 @@ class Fit:
         state.validated = validation is not None
         state.early_stopping = keeps_best(self.estimator)
         if validation is not None and getattr(self.estimator, "calibrate", False):
-            state.temperature = validation.temperature(trainer.network)
+            state.temperature = of_ranks(lambda: validation.temperature(trainer.network))[0]
         return trainer.backend_in_use
 
 

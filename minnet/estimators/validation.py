@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_y, check_consistent_length
 from minnet.backends import make_backend
 from minnet.backends.numpy import rows_of_block
 from minnet.common.checks import check_sparse
-from minnet.common.communicator import exchange, in_use, leads
+from minnet.common.communicator import apart, exchange, in_use, leads
 from minnet.common.ranks import joined, of_ranks, sum_of_ranks
 from minnet.common.types import Array, Estimator, Matrix
 from minnet.estimators.agreement import agree_on_weights, has_no_rows
@@ -147,7 +147,8 @@ class ValidationSet:
         X, y, sample_weight = self._scored
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         try:
-            score = self._scorer(fitted, X, y, **weights)
+            with apart():
+                score = self._scorer(fitted, X, y, **weights)
         except AttributeError as error:
             if not isinstance(self.estimator.scoring, str):
                 raise
@@ -236,6 +237,8 @@ def check_held(
         with naming("y_val"):
             y_val = _check_held_y(estimator, y_val)
             check_consistent_length(X_val, y_val)
+    if in_use() is not None and not sum_of_ranks(X_val.shape[0]):
+        raise ValueError("X_val must have at least one row on some rank, got none on all of them")
     with naming("y_val"):
         T_val = estimator._check_held_targets(targets, y_val, data.X.dtype)
         if T_val.shape[1:] != data.T.shape[1:]:

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from minnet.backends import Hyper, make_backend
 from minnet.common import html
 from minnet.common.checks import check_real, check_whole, is_whole
+from minnet.common.communicator import apart
 from minnet.common.entry import entry
 from minnet.common.shown import Shown
 from minnet.common.types import Array, ArrayLike, Matrix
@@ -64,6 +65,7 @@ class RangeTest(Shown):
 
 
 @entry
+@apart()
 def find_learning_rate(
     model: Any,
     X: Matrix,

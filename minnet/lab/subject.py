@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
+from minnet.common.communicator import apart
 from minnet.common.entry import entry
 from minnet.common.shown import described
 from minnet.common.types import Array, ArrayLike, Matrix
@@ -58,6 +59,7 @@ class Subject:
 
 
 @entry
+@apart()
 def subject_of(
     model: Any,
     X: Matrix,
@@ -144,6 +146,7 @@ def _batch(network: Network, X: Matrix, y: Any, sample_weight: Any) -> tuple[Any
         raise type(error)(f"y{str(error)[1:]}") from error
 
 
+@apart()
 def network_of(model: Any, X: Matrix = None, y: ArrayLike | None = None) -> Network:
     """Return the network of a model, as :func:`subject_of` does.
 
@@ -196,6 +199,7 @@ def _of_estimator(
     return Subject(network, X, T, weights, _given(optimizer), clip)
 
 
+@apart()
 def batch_for(
     estimator: BaseMinNet,
     network: Network,

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.backends import MOST_THREADS, list_backends
+from minnet.common.communicator import refuse_together
 from minnet.common.entry import entry, shorten
 from minnet.common.sklearn_versions import CallbackSupportMixin, with_callbacks
 from minnet.common.types import Array, ArrayLike, RandomState
@@ -244,6 +245,7 @@ class BaseTabular(
             As in :meth:`minnet.MinNetClassifier.fit`: a single Ctrl-C ends the training with a warning,
             and what it has reached is kept.
         """
+        refuse_together(f"{type(self).__name__}.fit")
         call = TabularFit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val))
         if self.__dict__.setdefault("_in_fit", call) is not call:
             raise RuntimeError(

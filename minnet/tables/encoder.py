@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from minnet.common.checks import check_dtype
+from minnet.common.communicator import refuse_together
 from minnet.common.entry import KnownKeywords
 from minnet.common.sklearn_versions import validate_data
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix
@@ -176,6 +177,7 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
             If X is no table, or has a column of something else than numbers, texts, booleans and
             categories, such as dates. The encoder is then as it was.
         """
+        refuse_together("TableEncoder.fit", "it learns from the rows of one process")
         self._validate_params()
         check_dtype(self.dtype)
         table = read_table(X, self)

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from minnet.common.checks import is_finite_real
+from minnet.common.communicator import apart
 from minnet.common.types import ArrayLike, Matrix
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import CHECKS, Found, examine
@@ -32,6 +33,7 @@ _NOT_KNOWN_WHY = "learned_nothing", "learned_little"
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is a finding
+@apart()
 def diagnose(
     model: Any,
     X: Matrix,

@@ -17,6 +17,7 @@ from sklearn.metrics import get_scorer_names
 
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_flag, check_verbose, is_whole
+from minnet.common.communicator import apart
 from minnet.common.entry import entry
 from minnet.common.names import check_name, suggest
 from minnet.common.types import ArrayLike, Matrix
@@ -41,6 +42,7 @@ _EVERY = 2.0  # seconds from one line of progress to the next
 
 
 @entry
+@apart()
 def sweep(
     model: Any,
     X: Matrix,
