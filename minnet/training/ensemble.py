@@ -16,6 +16,7 @@ from minnet.backends import check_backend, check_n_threads, make_backend
 from minnet.backends.numpy import NumpyBackend
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_verbose, check_whole
+from minnet.common.communicator import refuse_together
 from minnet.common.entry import KnownKeywords, entry
 from minnet.common.fields import checked, fields, flag, number, one_of, optional, real, whole
 from minnet.common.types import ArrayLike, Matrix
@@ -278,6 +279,7 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
         ConvergenceWarning
             If a network has diverged and ends with its best epoch, or if none of its scores is a number.
         """
+        refuse_together("EnsembleTrainer.fit")
         check_whole("max_epochs", max_epochs)
         if not isinstance(X, InMemory):  # an estimator's data are checked
             X = InMemory(self.network.check_batch(X, T, sample_weight))
