@@ -4,8 +4,10 @@
 
 Each line is the one above it and one thing more, made of public parts of minnet only. Of each line: error
 (or RMSE / sd), log loss, CPU seconds of fit on one thread, and geometric means of the ratios to the first
-line. Fits go to benchmarks/results/tables_ablation.csv, those that are there are not run again; the table
-is written to benchmarks/TABLES_ABLATION.md.
+line. A second table is about ``preset="tables"``, the one argument that brings most of this to a user of
+MLPClassifier (``--lines preset`` runs its lines alone). Fits go to
+benchmarks/results/tables_ablation.csv, those that are there are not run again; the tables are written to
+benchmarks/TABLES_ABLATION.md.
 """
 
 import argparse
@@ -121,6 +123,7 @@ def network(encoder, **parameters):
     return lambda task, seed: Network(task, seed, encoder(), **parameters)
 
 
+MLP = "MLPClassifier's defaults"
 STARTS = {"init": "unit_variance", "bias_init": "hull"}
 RATES = {**STARTS, "rates_by_fan_in": True, "learning_rate_init": 0.04, "beta_2": 0.95}
 TO_ZERO = {**RATES, "learning_rate": FlatThenCosine()}
@@ -132,7 +135,7 @@ def pieces(bins):
 
 
 LINES = {
-    "MLPClassifier's defaults": mlp,
+    MLP: mlp,
     "two layers of 192, SiLU, 48 epochs of batches of 128": network(scaled),
     "units of variance 1, biases in the hull": network(scaled, **STARTS),
     "rates by fan-in, 0.04; beta_2 0.95": network(scaled, **RATES),
@@ -146,12 +149,32 @@ LINES = {
 }
 
 
+def scaled_network(**arguments):
+    """Return what makes a plain network on the columns that MLPClassifier gets."""
+
+    def make(task, seed):
+        estimator = MinNetClassifier if task == "class" else MinNetRegressor
+        return make_pipeline(scaled(), estimator(n_threads=1, random_state=seed, **arguments))
+
+    return make
+
+
+#: Beside which the preset is seen.
+PRESET = {
+    MLP: mlp,
+    "MinNetClassifier's defaults": scaled_network(),
+    'preset="tables"': scaled_network(preset="tables"),
+    'preset="tables", n_networks=5': scaled_network(preset="tables", n_networks=5),
+}
+ALL = LINES | PRESET
+
+
 def measure(name, split, line):
     """Fit one line to one split and return its row of results."""
     table = load(name)
     train, test = splits(table, split + 1)[split]
     X, y = table.X, table.y
-    model, began = LINES[line](table.task, split), time.process_time()
+    model, began = ALL[line](table.task, split), time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLPClassifier's: 200 epochs were not enough
         model.fit(X.iloc[train], y[train])
@@ -191,40 +214,56 @@ def ratio(rows, keys, line, first, field, offset):
 
 
 def report(rows):
-    """Return the table in Markdown: of the splits on which every line has been measured."""
-    first = next(iter(LINES))
+    """Return the tables in Markdown."""
+    text = [
+        "Written by `python -m benchmarks.tables.ablation`.",
+        "",
+        "### One thing more a line",
+        "",
+    ]
+    text += _table(rows, LINES, "Each line is the one above and one thing more.")
+    text += ["", "### The preset", ""]
+    text += _table(
+        rows, PRESET, "Columns scaled to mean 0 and variance 1, categories as ones and zeros."
+    )
+    return "\n".join(text) + "\n"
+
+
+def _table(rows, lines, said):
+    """Return the lines of one table: of the splits on which every line of it has been measured."""
+    first = next(iter(lines))
     keys = sorted({key[:2] for key in rows})
-    keys = [key for key in keys if all((*key, line) in rows for line in LINES)]
+    keys = [key for key in keys if all((*key, line) in rows for line in lines)]
     if not keys:
-        return "No split has been measured on every line.\n"
+        return ["No split has been measured on every line."]
     tables = sorted({name for name, _ in keys})
     text = [
-        f"Written by `python -m benchmarks.tables.ablation`: {len(keys)} splits of {len(tables)} tables,",
-        f"{', '.join(tables)}.",
-        "Each line is the one above and one thing more; geometric means of the ratios to the first line.",
+        f"{len(keys)} splits of {len(tables)} tables, {', '.join(tables)}.",
+        f"{said} Geometric means of the ratios to the first line.",
         "",
         "| | error | log loss | CPU seconds, median |",
         "|---|---|---|---|",
     ]
-    for line in LINES:
+    for line in lines:
         error, loss = (
             ratio(rows, keys, line, first, field, 0.001) for field in ("error", "log_loss")
         )
         seconds = np.median([float(rows[(*key, line)]["seconds"]) for key in keys])
         text.append(f"| {line} | {error:.3f} | {loss:.3f} | {seconds:.2f} |")
-    return "\n".join(text) + "\n"
+    return text
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", nargs="+", default=list(DEVELOPMENT), choices=DEVELOPMENT)
     parser.add_argument("--splits", type=int, default=2)
+    parser.add_argument("--lines", default="all", choices=["all", "preset"])
     parser.add_argument("--only-report", action="store_true")
     arguments = parser.parse_args()
     rows = recorded()
     for split in range(0 if arguments.only_report else arguments.splits):
         for name in arguments.tables:
-            for line in LINES:
+            for line in PRESET if arguments.lines == "preset" else ALL:
                 if (name, split, line) not in rows:
                     row = rows[name, split, line] = measure(name, split, line)
                     record(row)

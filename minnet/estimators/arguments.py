@@ -112,6 +112,7 @@ CONSTRAINTS: dict[str, Any] = {
     "n_networks": [_at_least(1, Integral)],
     "backend": [Names("auto", *list_backends())],
     "n_threads": [Interval(Integral, 1, MOST_THREADS, closed="both"), None],
+    "preset": [Names("tables"), None],
 }
 
 

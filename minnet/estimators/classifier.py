@@ -148,6 +148,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         n_networks: int = 1,
         backend: str = "auto",
         n_threads: int | None = None,
+        preset: str | None = None,
     ) -> None:
         self._store(locals())
 

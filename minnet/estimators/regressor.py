@@ -118,6 +118,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         n_networks: int = 1,
         backend: str = "auto",
         n_threads: int | None = None,
+        preset: str | None = None,
     ) -> None:
         self._store(locals())
 

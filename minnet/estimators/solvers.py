@@ -30,6 +30,11 @@ def trains_several(estimator: Estimator) -> bool:
 
 def takes_batches(estimator: Estimator) -> bool:
     """Return True where there are partial_fit and fit_stream: for one network, trained by mini-batches."""
+    if estimator.preset is not None:
+        raise AttributeError(
+            "partial_fit and fit_stream are only available without a preset, got "
+            f"preset={estimator.preset!r:.200}: written_out(n_samples, n_features) is without."
+        )
     if trains_several(estimator):
         raise AttributeError(
             "partial_fit and fit_stream are only available for one network, got "

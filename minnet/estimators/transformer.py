@@ -26,6 +26,7 @@ from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.architecture import build_layers, position_of
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.documentation import DocumentedMixin
+from minnet.estimators.preset import written_for
 from minnet.estimators.solvers import trains_several
 
 __all__ = ["MinNetTransformer"]
@@ -118,7 +119,7 @@ class MinNetTransformer(
         self._validate_params()
         estimator = clone(self.estimator)
         if isinstance(estimator, BaseMinNet):  # before a fit that may take long
-            position_of(build_layers(estimator, 1), self.layer)
+            position_of(build_layers(written_for(estimator, X), 1), self.layer)
             if trains_several(estimator):
                 raise ValueError(
                     "estimator must have n_networks=1 for a MinNetTransformer, which takes one network's "

@@ -16,13 +16,23 @@ from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import check_data, check_X
 from minnet.estimators.fit import new_network
+from minnet.estimators.preset import written_for
 from minnet.estimators.solvers import new_trainer
 from minnet.network import Network
 from minnet.optimizers import Optimizer, clip_gradients, get_optimizer
 from minnet.pytorch.model import TorchModel
 from minnet.pytorch.recognition import as_array, is_torch_model, is_torch_optimizer
 
-__all__ = ["Subject", "batch_for", "last_step", "network_of", "step_of", "subject_of"]
+__all__ = [
+    "Subject",
+    "batch_for",
+    "last_step",
+    "network_of",
+    "step_of",
+    "steps_of",
+    "subject_of",
+    "with_last_step",
+]
 
 
 @dataclass(frozen=True)
@@ -223,7 +233,8 @@ def last_step(
 ) -> tuple[Any, Any, Any]:
     """Return the last step of a pipeline, also of pipelines in it, and data as the others transform them.
 
-    Any other model is returned with the data as they are. The steps are fitted where the last is not.
+    Any other model is returned with the data as they are. The steps are fitted where the last is not. A
+    preset is written out.
 
     Parameters
     ----------
@@ -248,7 +259,25 @@ def last_step(
             X = before.fit_transform(X, y)
         if X_val is not None:
             X_val = before.transform(X_val)
+    if isinstance(model, BaseMinNet) and X is not None:
+        model = written_for(model, X)
     return model, X, X_val
+
+
+def steps_of(model: Any) -> list[Any]:
+    """Return the steps of a pipeline, and of those at its end; of any other model itself."""
+    steps = [model]
+    while isinstance(steps[-1], Pipeline) and steps[-1].steps:
+        steps[-1:] = [step for _, step in steps[-1].steps]
+    return steps
+
+
+def with_last_step(model: Any, last: Any) -> Any:
+    """Return a model, or a pipeline with another last step."""
+    if not isinstance(model, Pipeline):
+        return last
+    *before, (name, inner) = model.steps
+    return model.set_params(steps=[*before, (name, with_last_step(inner, last))])
 
 
 def _given(optimizer: str | Optimizer | None) -> Optimizer | None:

@@ -20,6 +20,7 @@ from minnet.lab.diagnosis.proof import Proof
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.report import Finding, Report
 from minnet.lab.diagnosis.wording import with_names
+from minnet.lab.subject import steps_of, with_last_step
 from minnet.optimizers import Optimizer
 from minnet.pytorch.recognition import is_torch_model
 from minnet.pytorch.writing import lacks_link, write_model
@@ -165,6 +166,8 @@ def diagnose(
         ]
         findings = [one for one in told.values() if one not in remarks]
     as_given = clone(model) if patient.estimator is not None else patient.at_start().model
+    if getattr(steps_of(model)[-1], "preset", None) is not None:  # which a remedy may not change
+        as_given = with_last_step(as_given, clone(patient.model))
     finish = None
     if is_torch_model(model):
         like = getattr(model, "_orig_mod", model)

@@ -13,6 +13,7 @@ from minnet.common.checks import check_sparse
 from minnet.common.types import ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import rows_of
+from minnet.estimators.preset import written_for
 from minnet.lab.measurement import Recording
 from minnet.lab.probe import Probe
 from minnet.network import Network
@@ -79,6 +80,7 @@ def record(
         if len(model) > 1:
             X = model[:-1].fit_transform(X, y)
             X_probe = model[:-1].transform(X_probe)
+    last = written_for(last, X)
     watch = Probe(X_probe, y_probe, steps=_steps(last, X) if steps is None else steps)
     last.set_callbacks(watch).fit(X, y)
     return watch.recording
