@@ -6,7 +6,7 @@ import copy
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from sklearn.utils.validation import _num_features, _num_samples
@@ -20,7 +20,7 @@ from minnet.losses import get_loss
 from minnet.ntk import ntk
 from minnet.schedules import FlatThenCosine
 
-__all__ = ["PRESETS", "PresetMixin", "batches_and_epochs", "by_preset", "written_for"]
+__all__ = ["PRESETS", "Pace", "PresetMixin", "by_preset", "pace_for", "written_for"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -28,7 +28,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 PRESETS = ("tables",)
 
 #: Of each of two hidden layers.
-_UNITS, _DROPOUT = 192, 0.1
+_UNITS = 192
 
 #: Of a network, however many rows there are.
 _MOST_STEPS = 25_000
@@ -37,26 +37,43 @@ _MOST_STEPS = 25_000
 _OF_CALL = ("_skl_callbacks", "_parent_callback_ctx")
 
 
-def batches_and_epochs(n_rows: int) -> tuple[int, int]:
-    """Return rows of a mini-batch, and epochs, for a table of so many rows.
+class Pace(NamedTuple):
+    """How a network is trained on so many rows.
+
+    Attributes
+    ----------
+    batch_size, max_iter : int
+    dropout : float
+    """
+
+    batch_size: int
+    max_iter: int
+    dropout: float
+
+
+def pace_for(n_rows: int) -> Pace:
+    """Return how a network is trained on a table of so many rows.
 
     Examples
     --------
-    >>> [batches_and_epochs(n_rows) for n_rows in (200, 20_000, 1_000_000)]
-    [(32, 48), (128, 32), (256, 6)]
+    >>> for n_rows in (200, 20_000, 1_000_000):
+    ...     print(pace_for(n_rows))
+    Pace(batch_size=32, max_iter=48, dropout=0.3)
+    Pace(batch_size=128, max_iter=32, dropout=0.1)
+    Pace(batch_size=256, max_iter=6, dropout=0.1)
     """
     batch_size = 32 if n_rows < 500 else 128 if n_rows < 50_000 else 256
     n_epochs = max(32, min(48, 250_000 // max(1, n_rows)))
     most = _MOST_STEPS * batch_size // max(1, n_rows)
-    return batch_size, max(4, min(n_epochs, most))
+    return Pace(batch_size, max(4, min(n_epochs, most)), 0.3 if n_rows < 1500 else 0.1)
 
 
 def _for_tables(estimator: Estimator, n_samples: int, n_features: int) -> dict[str, Any]:
     """Return the arguments that ``preset="tables"`` stands for."""
-    batch_size, max_iter = batches_and_epochs(n_samples)
+    pace = pace_for(n_samples)
     if estimator.early_stopping:  # which may set some aside
         n_samples -= math.ceil(estimator.validation_fraction * n_samples)
-    hidden: list[Layer] = [Dense(_UNITS, "silu"), Dropout(_DROPOUT)]
+    hidden: list[Layer] = [Dense(_UNITS, "silu"), Dropout(pace.dropout)]
     arguments = {
         "hidden_layer_sizes": defaults_of(type(estimator))["hidden_layer_sizes"],
         "activation": "relu",
@@ -72,8 +89,8 @@ def _for_tables(estimator: Estimator, n_samples: int, n_features: int) -> dict[s
         "learning_rate_init": 0.04,
         "weight_decay": 0.02,
         "alpha": 0.0,
-        "batch_size": max(1, min(batch_size, n_samples)),
-        "max_iter": max_iter,
+        "batch_size": max(1, min(pace.batch_size, n_samples)),
+        "max_iter": pace.max_iter,
         "keep": "best" if estimator.early_stopping else "last",
     }
     if hasattr(estimator, "scale_targets"):

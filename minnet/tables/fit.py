@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,12 @@ from minnet.random import Stream
 from minnet.tables.encoder import TableEncoder
 from minnet.tables.folds import folds, set_aside
 from minnet.tables.members import Members
-from minnet.tables.rules import code_dropout_for, recipe_for
+from minnet.tables.rules import Recipe, code_dropout_for, recipe_for
 from minnet.temperature import best_temperature
 
 __all__ = ["TabularFit", "inputs_of"]
+
+_Ensemble = tuple[TableEncoder, Members]
 
 #: Share of the rows that a single network is scored on.
 _HELD = 0.1
@@ -37,8 +40,11 @@ _FEWEST_ROWS = 10
 #: That no member has seen: so many tell whether pieces are better.
 _ENOUGH_ROWS = 500
 
+#: Of those that it is trained on there must be so many times more for a part of the epochs to tell it.
+_TIMES_AS_MANY, _OF_EPOCHS = 4, 0.25
+
 #: By so many numbers as they are must be better than pieces, or it may be chance.
-_STANDARD_ERRORS = 2.0
+_STANDARD_ERRORS = 1.0
 
 #: Exponent of the members' temperature in that of their mean, which is less sure than each of them.
 _OF_MEAN = 0.7
@@ -196,11 +202,11 @@ class TabularFit:
 
     # ---- the networks
 
-    def _members(self, bins: int | None, n_members: int) -> tuple[TableEncoder, Members]:
+    def _members(self, bins: int | None, recipe: Recipe) -> _Ensemble:
         """Return networks with so many pieces for a column of numbers, and the encoder of their table."""
         encoder, data = self._encoded(bins)
-        held = None if self.held_rows is None else self.held_rows[:n_members]
-        recipe = self.recipe._replace(bins=bins)
+        held, n_members = self.held_rows, recipe.n_members
+        recipe = recipe._replace(bins=bins)
         if self.estimator.code_dropout == "auto":
             n_codes = sum(isinstance(column, int) for column in encoder.columns_)
             recipe = recipe._replace(code_dropout=code_dropout_for(n_codes))
@@ -211,48 +217,80 @@ class TabularFit:
             self.targets,
             data,
             self.trained[:n_members],
-            held,
+            None if held is None else held[:n_members],
             self.seeds[:n_members],
         )
         return encoder, members
 
-    def _trained(self) -> tuple[TableEncoder, Members]:
+    def _trained(self) -> _Ensemble:
         """Return the trained ensemble: on pieces, or on numbers as they are where that is better.
 
-        What is better the rows tell that members have not seen. Where there are many, a few of the members
-        without pieces are enough to tell that pieces are better.
+        What is better the rows tell that members have not seen.
         """
-        estimator, n_members = self.estimator, self.recipe.n_members
-        encoder, members = self._members(self.recipe.bins, n_members)
-        limit = estimator.time_limit
-        members.train(self.callbacks, None if limit is None else self.began + limit)
-        has_pieces = any(isinstance(column, np.ndarray) for column in encoder.columns_)
-        tries = estimator.bins == "auto" and has_pieces and limit is None
-        if not tries or self.held_rows is None or not members.is_complete:
-            return encoder, members
-        n_held = np.cumsum([len(rows) for rows in self.held_rows])
-        n_tried = min(n_members, 1 + int(np.searchsorted(n_held, _ENOUGH_ROWS)))
-        plain = self._trained_plain(n_tried)
-        if plain is None:
-            return encoder, members
-        gains = members.unseen_losses(n_tried) - plain[1].unseen_losses(n_tried)
-        if not gains.mean() > _STANDARD_ERRORS * gains.std() / math.sqrt(len(gains)):
-            return encoder, members
-        if n_tried < n_members:
-            plain = self._trained_plain(n_members)
-        return plain or (encoder, members)
+        estimator, recipe = self.estimator, self.recipe
+        if estimator.bins != "auto" or estimator.time_limit is not None or self.held_rows is None:
+            return self._trained_whole(self._members(recipe.bins, recipe))
+        n_held, n_trained = len(self.held_rows[0]), len(self.trained[0])
+        if n_held >= _ENOUGH_ROWS and n_trained >= _TIMES_AS_MANY * _ENOUGH_ROWS:
+            return self._trained_after_pilots()
+        return self._trained_twice()
 
-    def _trained_plain(self, n_members: int) -> tuple[TableEncoder, Members] | None:
+    def _trained_whole(self, ensemble: _Ensemble) -> _Ensemble:
+        limit = self.estimator.time_limit
+        ensemble[1].train(self.callbacks, None if limit is None else self.began + limit)
+        return ensemble
+
+    def _trained_after_pilots(self) -> _Ensemble:
+        """Return the ensemble of that kind of which one member was better after a part of the epochs.
+
+        Where Ctrl-C ends the first training, or comes between two, that member is what there is.
+        """
+        recipe = self.recipe
+        short = recipe._replace(n_members=1, max_iter=max(1, round(_OF_EPOCHS * recipe.max_iter)))
+        pieces = self._members(recipe.bins, short)
+        if not _has_pieces(pieces):
+            return self._trained_whole(self._members(recipe.bins, recipe))
+        pieces[1].train([])
+        plain = self._trained_plain(short) if pieces[1].is_complete else None
+        if plain is None:
+            return pieces
+        better = plain if _is_better(plain, pieces) else pieces
+        whole = self._or_interrupted(lambda: self._members(better[1].recipe.bins, recipe))
+        return better if whole is None else self._trained_whole(whole)
+
+    def _trained_twice(self) -> _Ensemble:
+        """Return the better of two ensembles, where rows are few; some members may tell that it is one."""
+        assert self.held_rows is not None
+        recipe = self.recipe
+        pieces = self._trained_whole(self._members(recipe.bins, recipe))
+        if not (_has_pieces(pieces) and pieces[1].is_complete):
+            return pieces
+        n_held = np.cumsum([len(rows) for rows in self.held_rows])
+        n_tried = min(recipe.n_members, 1 + int(np.searchsorted(n_held, _ENOUGH_ROWS)))
+        plain = self._trained_plain(recipe._replace(n_members=n_tried))
+        if plain is None or not _is_better(plain, pieces):
+            return pieces
+        if n_tried < recipe.n_members:
+            plain = self._trained_plain(recipe)
+        return plain or pieces
+
+    def _trained_plain(self, recipe: Recipe) -> _Ensemble | None:
         """Return networks trained on numbers as they are; None if that has not come to its end."""
+        plain = self._or_interrupted(lambda: self._members(None, recipe))
+        if plain is None:
+            return None
+        plain[1].train([])
+        return plain if plain[1].is_complete else None
+
+    def _or_interrupted(self, make: Callable[[], _Ensemble]) -> _Ensemble | None:
+        """Return what is made, or warn of Ctrl-C, which a training receives itself, and return None."""
         try:
-            encoder, members = self._members(None, n_members)
-        except KeyboardInterrupt:  # which the training receives itself, from here on
+            return make()
+        except KeyboardInterrupt:
             if within_a_search():
                 raise
             warnings.warn("Training interrupted by user.", stacklevel=level_of_user())
             return None
-        members.train([])
-        return (encoder, members) if members.is_complete else None
 
     # ---- what it leaves
 
@@ -268,7 +306,7 @@ class TabularFit:
             "encoder_": encoder,
             "networks_": networks,
             "recipe_": members.recipe,
-            "seeds_": self.seeds,
+            "seeds_": self.seeds[: len(networks)],
             "n_iter_": trainer.n_epochs,
             "n_outputs_": self.targets.n_outputs,
             "best_epoch_": trainer.best_epoch or trainer.n_epochs,
@@ -312,6 +350,17 @@ class TabularFit:
         known = np.isfinite(outputs).all(axis=1)
         of_rows = None if weights is None else weights[known]
         return found | estimator._oof_attributes(fitted, outputs, T, known, of_rows)
+
+
+def _has_pieces(ensemble: _Ensemble) -> bool:
+    return any(isinstance(column, np.ndarray) for column in ensemble[0].columns_)
+
+
+def _is_better(plain: _Ensemble, pieces: _Ensemble) -> bool:
+    """Return whether members without pieces are better on rows that they have not seen."""
+    n_members = plain[1].recipe.n_members
+    gains = pieces[1].unseen_losses(n_members) - plain[1].unseen_losses(n_members)
+    return bool(gains.mean() > _STANDARD_ERRORS * gains.std() / math.sqrt(len(gains)))
 
 
 def _or_ones(weights: Array | None, Z: Array) -> Array:

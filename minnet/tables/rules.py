@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from minnet.estimators.preset import pace_for
+
 __all__ = ["QUALITIES", "Recipe", "recipe_for"]
 
 #: What ``quality`` may be.
 QUALITIES = ("fast", "balanced", "best")
-
-#: Of a network, however many rows there are.
-_MOST_STEPS = 25_000
 
 
 class Recipe(NamedTuple):
@@ -84,17 +83,15 @@ def recipe_for(n_rows: int, quality: str = "balanced") -> Recipe:
     >>> [recipe_for(n_rows).max_iter for n_rows in (200, 20_000, 1_000_000)]
     [48, 32, 6]
     """
-    batch_size = 32 if n_rows < 500 else 128 if n_rows < 50_000 else 256
-    n_epochs = max(32, min(48, 250_000 // max(1, n_rows)))
-    most = _MOST_STEPS * batch_size // max(1, n_rows)
+    pace = pace_for(n_rows)
     return Recipe(
         n_members={"fast": 1, "balanced": 5, "best": 10}[quality],
         bins=32,
         hidden_layer_sizes=(192, 192),
-        dropout=0.3 if n_rows < 1500 else 0.1,
+        dropout=pace.dropout,
         code_dropout=code_dropout_for(0),
-        max_iter=max(4, min(n_epochs, most)),
-        batch_size=batch_size,
+        max_iter=pace.max_iter,
+        batch_size=pace.batch_size,
         learning_rate_init=0.04,
         weight_decay=0.02,
     )

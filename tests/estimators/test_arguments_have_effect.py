@@ -94,6 +94,7 @@ VALUES = {
     "scale_targets": [(True, {})],
     "keep": [("last", {"tol": 10, "n_iter_no_change": 1})],
     "n_networks": [(2, {}), (2, {"keep": "last"})],
+    "preset": [("tables", {})],
     "scoring": [("loss", {}), (lambda estimator, X, y, sample_weight=None: 0.5, {})],
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from minnet import MinNetClassifier, MinNetRegressor, MinNetTransformer, load_model, save_model
 from minnet.callbacks import History
 from minnet.estimators.arguments import defaults_of
+from minnet.estimators.preset import Pace
 from minnet.lab import diagnose
 from minnet.optimizers import SGD
 
@@ -47,7 +48,7 @@ estimators = pytest.mark.parametrize("cls", [MinNetClassifier, MinNetRegressor])
 
 @pytest.fixture(autouse=True)
 def few_epochs(monkeypatch):
-    monkeypatch.setattr("minnet.estimators.preset.batches_and_epochs", lambda n: (32, EPOCHS))
+    monkeypatch.setattr("minnet.estimators.preset.pace_for", lambda n: Pace(32, EPOCHS, 0.1))
 
 
 def preset(cls, **options):
@@ -102,6 +103,7 @@ def test_what_it_sets_is_refused_beside_it_and_by_its_name(cls):
 
 
 @estimators
+@pytest.mark.filterwarnings("ignore:y is far", "ignore:tol=", "ignore:n_iter_no_change=")
 def test_what_scikit_learn_does_with_arguments(cls, tmp_path):
     y, model = TARGETS[cls], preset(cls)
     assert clone(model).preset == model.get_params()["preset"] == "tables"

@@ -372,6 +372,7 @@ CALLS.update(
         "BaseMinNet.fit_stream": _streamed(MinNetRegressor, Y),
         "Trainer.fit_stream": _trainer_stream,
         "BaseMinNet.initialize": _of(_classifier, "initialize", X=X, y=CLASS, sample_weight=WEIGHT),
+        "PresetMixin.written_out": _of(_classifier, "written_out", n_samples=40, n_features=4),
         "copy_weights": _transfer,
         "copy_weights torch": lambda: Call(
             minnet.copy_weights,

@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.metrics import accuracy_score
 
 from minnet import Dense, EnsembleTrainer, Network, TabularClassifier, TabularRegressor
+from minnet.callbacks import Checkpoint
 from minnet.tables.members import Members
 
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 4, "batch_size": 32, "random_state": 0}
@@ -34,13 +35,29 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("training", [1, 2])
-@pytest.mark.parametrize("at", ["encoding", "training"])
-def test_what_is_trained_stays_when_ctrl_c_ends_the_comparison(ctrl_c, monkeypatch, training, at):
+@pytest.mark.parametrize(
+    ("enough_rows", "at", "training", "members", "bins"),
+    [
+        # Pilots of one member, for which 10 rows are enough: pieces, plain columns, all members of these.
+        (10, "training", 0, 1, 32),
+        (10, "encoding", 1, 1, 32),
+        (10, "training", 1, 1, 32),
+        (10, "encoding", 2, 1, None),
+        (10, "training", 2, 5, None),
+        # All members on pieces, three of them on plain columns, then all.
+        (100, "training", 0, 5, 32),
+        (100, "encoding", 1, 5, 32),
+        (100, "training", 1, 5, 32),
+        (100, "encoding", 2, 5, 32),
+        (100, "training", 2, 5, 32),
+    ],
+)
+def test_what_is_trained_stays_when_ctrl_c_ends_the_comparison(
+    ctrl_c, monkeypatch, enough_rows, at, training, members, bins
+):
     X, y = straight()
     params = SMALL | {"n_members": 5, "max_iter": 4}
-    pieces = TabularRegressor(**params, bins=32).fit(X, y)
-    monkeypatch.setattr("minnet.tables.fit._ENOUGH_ROWS", 10)  # which one member has: then all are
+    monkeypatch.setattr("minnet.tables.fit._ENOUGH_ROWS", enough_rows)
     monkeypatch.setattr("minnet.training.interrupts._last_heard", -np.inf)
     monkeypatch.setattr(Members, "unseen_losses", lambda self, n: np.full(9, self.recipe.bins or 0))
     method = "train" if at == "training" else "__init__"
@@ -55,12 +72,50 @@ def test_what_is_trained_stays_when_ctrl_c_ends_the_comparison(ctrl_c, monkeypat
         monkeypatch.setattr(self.trainer, "_pause", lambda call: ctrl_c())
         return usual(self, *args, **kwargs)
 
-    monkeypatch.setattr(Members, method, interrupted)
-    with pytest.warns(UserWarning, match="interrupted by user"):
-        model = TabularRegressor(**params).fit(X, y)
+    with monkeypatch.context() as patch:
+        patch.setattr(Members, method, interrupted)
+        with pytest.warns(UserWarning, match="interrupted by user"):
+            model = TabularRegressor(**params).fit(X, y)
     assert len(calls) == 1 + training
-    assert model.recipe_.bins == 32
-    np.testing.assert_array_equal(model.predict(X), pieces.predict(X))
+    assert len(model.networks_) == len(model.seeds_) == model.recipe_.n_members == members
+    assert model.recipe_.bins == bins
+    assert np.isfinite(model.predict(X)).all()
+    assert np.isfinite(model.oof_prediction_).sum() == 40 * members
+    if (members, bins) == (5, 32) and training:
+        pieces = TabularRegressor(**params, bins=32).fit(X, y)
+        np.testing.assert_array_equal(model.predict(X), pieces.predict(X))
+
+
+@pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
+@pytest.mark.parametrize("better", ["pieces", "plain"])
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_of_pilots_the_better_kind_is_what_is_trained(
+    monkeypatch, tmp_path, estimator, better, n_members
+):
+    X, y = straight()
+    y = y > 0 if estimator is TabularClassifier else y
+    params = SMALL | {"n_members": n_members}
+    sign = 1 if better == "plain" else -1
+    monkeypatch.setattr("minnet.tables.fit._ENOUGH_ROWS", 10)
+    monkeypatch.setattr(
+        Members, "unseen_losses", lambda self, n: np.full(9, sign * (self.recipe.bins or 0))
+    )
+    seen = []
+    model = estimator(**params).set_callbacks(lambda trainer: seen.append(trainer.n_epochs))
+    model.fit(X, y)
+    bins = None if better == "plain" else 32
+    alone = estimator(**params, bins=bins).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), alone.predict(X))
+    assert seen == list(range(1, model.n_iter_ + 1))
+    assert model.recipe_ == alone.recipe_
+    # A fit that was ended goes on from its checkpoint, of the better kind.
+    path = tmp_path / "fit.minnet"
+    ended = estimator(**params).set_callbacks(
+        Checkpoint(path), lambda trainer: trainer.n_epochs == 2
+    )
+    ended.fit(X, y)
+    again = estimator(**params).set_callbacks(Checkpoint(path)).fit(X, y)
+    np.testing.assert_array_equal(again.predict(X), alone.predict(X))
 
 
 def test_ctrl_c_while_steps_are_timed_ends_the_fit(ctrl_c, monkeypatch):
