@@ -53,9 +53,11 @@ class BaseTabular(
     n_members : int or "auto", default="auto"
         Networks. Of several, each leaves a fold of its own out.
     bins : int, None or "auto", default="auto"
-        Pieces of each column of numbers at most; None: numbers as they are, scaled. "auto" trains on both
-        (on the latter only some members, where there are many rows), and takes what is better on the rows
-        that members have not seen; callbacks watch the former. With ``time_limit`` it is the former.
+        Pieces of each column of numbers at most; None: numbers as they are, scaled. "auto" takes what is
+        better on rows that members have not seen. Where there are many (500 in a fold), one member of each
+        kind is trained for a quarter of the epochs, then all members of the better kind, which callbacks
+        watch; otherwise members of both kinds are trained to the end, on numbers as they are only some,
+        and callbacks watch those on pieces. With ``time_limit`` it is pieces.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Units of each hidden layer.
     dropout : float or "auto", default="auto"

@@ -43,8 +43,9 @@ _ENOUGH_ROWS = 500
 #: Of those that it is trained on there must be so many times more for a part of the epochs to tell it.
 _TIMES_AS_MANY, _OF_EPOCHS = 4, 0.25
 
-#: By so many numbers as they are must be better than pieces, or it may be chance.
-_STANDARD_ERRORS = 1.0
+#: By so many numbers as they are must be better than pieces, or it may be chance; and after a part of the
+#: epochs, when pieces have come further than they will have at the end.
+_STANDARD_ERRORS, _STANDARD_ERRORS_EARLY = 2.0, 1.0
 
 #: Exponent of the members' temperature in that of their mean, which is less sure than each of them.
 _OF_MEAN = 0.7
@@ -254,7 +255,7 @@ class TabularFit:
         plain = self._trained_plain(short) if pieces[1].is_complete else None
         if plain is None:
             return pieces
-        better = plain if _is_better(plain, pieces) else pieces
+        better = plain if _is_better(plain, pieces, _STANDARD_ERRORS_EARLY) else pieces
         whole = self._or_interrupted(lambda: self._members(better[1].recipe.bins, recipe))
         return better if whole is None else self._trained_whole(whole)
 
@@ -268,7 +269,7 @@ class TabularFit:
         n_held = np.cumsum([len(rows) for rows in self.held_rows])
         n_tried = min(recipe.n_members, 1 + int(np.searchsorted(n_held, _ENOUGH_ROWS)))
         plain = self._trained_plain(recipe._replace(n_members=n_tried))
-        if plain is None or not _is_better(plain, pieces):
+        if plain is None or not _is_better(plain, pieces, _STANDARD_ERRORS):
             return pieces
         if n_tried < recipe.n_members:
             plain = self._trained_plain(recipe)
@@ -356,11 +357,11 @@ def _has_pieces(ensemble: _Ensemble) -> bool:
     return any(isinstance(column, np.ndarray) for column in ensemble[0].columns_)
 
 
-def _is_better(plain: _Ensemble, pieces: _Ensemble) -> bool:
+def _is_better(plain: _Ensemble, pieces: _Ensemble, standard_errors: float) -> bool:
     """Return whether members without pieces are better on rows that they have not seen."""
     n_members = plain[1].recipe.n_members
     gains = pieces[1].unseen_losses(n_members) - plain[1].unseen_losses(n_members)
-    return bool(gains.mean() > _STANDARD_ERRORS * gains.std() / math.sqrt(len(gains)))
+    return bool(gains.mean() > standard_errors * gains.std() / math.sqrt(len(gains)))
 
 
 def _or_ones(weights: Array | None, Z: Array) -> Array:
