@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils.validation import _num_features, _num_samples
 
 from minnet.common.checks import check_whole
+from minnet.common.communicator import in_use
 from minnet.common.names import check_name
 from minnet.common.types import Estimator
 from minnet.estimators.arguments import defaults_of
@@ -75,7 +76,7 @@ def _for_tables(estimator: Estimator, n_samples: int, n_features: int) -> dict[s
         n_samples -= math.ceil(estimator.validation_fraction * n_samples)
     hidden: list[Layer] = [Dense(_UNITS, "silu"), Dropout(pace.dropout)]
     arguments = {
-        "hidden_layer_sizes": defaults_of(type(estimator))["hidden_layer_sizes"],
+        "hidden_layer_sizes": defaults_of(estimator.__class__)["hidden_layer_sizes"],
         "activation": "relu",
         "dropout": 0.0,
         "batch_norm": False,
@@ -171,9 +172,14 @@ def by_preset(method: _Method) -> _Method:
         if estimator.preset is None:
             return method(estimator, X, *args, **options)
         estimator._validate_params()
+        if in_use() is not None:
+            raise ValueError(
+                f"preset must be None for a fit by several processes together, got {estimator.preset!r}: "
+                "take written_out(n_samples, n_features) for the rows of all of them"
+            )
         written = written_for(estimator, X)
         getattr(written, method.__name__)(X, *args, **options)
-        own = {*defaults_of(type(estimator)), *_OF_CALL}
+        own = {*defaults_of(estimator.__class__), *_OF_CALL}
         kept = {name: value for name, value in vars(estimator).items() if name in own}
         made = {name: value for name, value in vars(written).items() if name not in own}
         estimator.__dict__ = kept | made
