@@ -85,7 +85,7 @@ class MPI(Communicator):
         self._comm.Abort(1)
 
     def left(self, error: BaseException) -> None:
-        """Have ``sys.exit`` in a block of :func:`together` end the whole job, as the hook does for errors."""
+        """Have ``sys.exit`` in a block of :func:`together` end the whole job, as errors do by the hook."""
         if isinstance(error, SystemExit):
             _end_the_job(error)
 
