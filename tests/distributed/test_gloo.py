@@ -17,6 +17,8 @@ pytest.importorskip("torch.distributed")
 
 from in_processes import outcomes, stop_for_ever  # after the skip: it starts what imports PyTorch
 
+pytestmark = pytest.mark.cluster
+
 #: What a rank that waits for the others says after so many seconds.
 TIMEOUT = 3
 
