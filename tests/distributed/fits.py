@@ -11,6 +11,11 @@ from minnet import BatchNorm, Dense, Dropout, MinNetClassifier
 from minnet.distributed import Gloo
 
 EPOCHS, BATCH = 15, 25
+#: Arguments of :func:`classifier` for L-BFGS: those that have no effect as by default.
+LBFGS = {
+    "solver": "lbfgs", "max_iter": 20, "layers": None, "batch_size": "auto", "n_iter_no_change": 10,
+    "learning_rate_init": 0.001,
+}  # fmt: skip
 
 
 def rows(n_samples=500):

@@ -32,7 +32,9 @@ def sums():
                     numbers = ones * (ranks.rank + 1)
                     ranks.sum(numbers)
                     ranks.sum(numbers)
-                    if not (numbers == ones * (ranks.size * (ranks.size + 1) // 2) * ranks.size).all():
+                    if not (
+                        numbers == ones * (ranks.size * (ranks.size + 1) // 2) * ranks.size
+                    ).all():
                         wrong.append([n, dtype])
             if ranks.gather([ranks.rank] * ranks.rank) != [[r] * r for r in range(ranks.size)]:
                 wrong.append("gather")
