@@ -3,8 +3,8 @@
 Arithmetic, no measurement. A step of a dense network with P parameters costs each rank 6 P flops a row,
 whatever the layers: 2 P forward, 4 P backward. Summing the gradients of n ranks in a ring sends
 2 (n - 1) / n of its 4 P bytes (float32) from each. P cancels: what a step gains depends on the rows of
-each rank, its speed and its link alone. Latency, waiting for the slowest and what engines cost are not in it:
-things are worse, never better.
+each rank, its speed and its link alone. Latency, waiting for the slowest and what engines cost are not in
+it: things are worse, never better.
 
     python -m benchmarks.scaling_law             # writes SCALING_LAW.md
     python -m benchmarks.scaling_law --flops 2e11 --gigabits 50 --batch 5000 --ranks 16    # yours: prints

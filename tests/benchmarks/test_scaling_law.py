@@ -1,4 +1,4 @@
-"""The law of docs/scaling.rst: its report is that of the script, its figures are those of the arithmetic."""
+"""The law of docs/scaling.rst: its report is the script's, its figures are those of the arithmetic."""
 
 import pytest
 
