@@ -19,6 +19,7 @@ from minnet import (
     activations,
     callbacks,
     descend,
+    distributed,
     initializers,
     layers,
     links,
@@ -42,7 +43,8 @@ PROTOCOLS = {
         "on_fit_task_begin", "on_fit_task_end", "setup", "teardown",
     },
     initializers.Initializer: {"adapt", "draw", "draw_kernel", "for_layer", "formula"},
-    layers.Context: {"gradient"},
+    distributed.Communicator: {"abort", "gather", "left", "sum"},
+    layers.Context: {"gradient", "total"},
     layers.Layer: {
         "backward", "bind", "forward", "output_size", "parameters", "state", "taken_apart",
         "update_state",

@@ -57,6 +57,7 @@ from call_makers import (
     _with_network,
 )
 from display_calls import DISPLAY_CALLS
+from distributed_calls import DISTRIBUTED_CALLS
 from lab_calls import LAB_CALLS
 from public_things import PROTOCOLS, public
 from scipy import sparse
@@ -94,11 +95,11 @@ from minnet.views import trace
 
 __all__ = ["CALLS", "PROTOCOLS", "WITHOUT", "Call", "public"]
 
-#: What some calls need beside minnet: packages of the extra "dev", not of "test".
+#: What some calls need beside minnet: packages that the extra "test" does not have.
 NEEDED = {
     "to_onnx": "onnx", "register_skl2onnx": "skl2onnx",
     "network_from_torch": "torch", "torch_from_network": "torch",
-    "probe torch": "torch", "copy_weights torch": "torch",
+    "probe torch": "torch", "copy_weights torch": "torch", "Gloo": "torch", "MPI": "mpi4py",
 }  # fmt: skip
 #: The calls that cannot be made, since their package is not installed.
 WITHOUT = {name for name, package in NEEDED.items() if find_spec(package) is None}
@@ -346,6 +347,7 @@ CALLS = {
     ),
     **LAB_CALLS,
     **TABLE_CALLS,
+    **DISTRIBUTED_CALLS,
     **DISPLAY_CALLS,
 }  # fmt: skip
 
