@@ -26,7 +26,8 @@ from minnet.training.reading import Batch, InMemory
 
 __all__ = ["as_one_of_ranks"]
 
-_N_ROWS = 1000  # of all ranks, that are looked at for a warning
+# Of all ranks, that are looked at for a warning: rows, of which each rank gets so many numbers at most.
+_N_ROWS, _N_NUMBERS = 1000, 2**22
 
 
 def as_one_of_ranks(kind: type[Fit]) -> type[Fit]:
@@ -134,7 +135,7 @@ class _Together(Fit):
 def _some_of_all(data: Data) -> tuple[Matrix, Array]:
     """Return inputs and targets of some rows of all ranks, at equal distances."""
     sizes, (mine, *_) = shards(data.X.shape[0])
-    step = math.ceil(sum(sizes) / _N_ROWS)
+    step = math.ceil(sum(sizes) / max(1, min(_N_ROWS, _N_NUMBERS // data.X.shape[1])))
     first = -sum(sizes[:mine]) % step
 
     def some() -> tuple[Matrix, Array]:
