@@ -371,6 +371,9 @@ class BaseMinNet(
     ) -> Self:
         """Fit the network to data.
 
+        In a block of :func:`minnet.distributed.together` the data are the rows that this process has, maybe
+        none, and the estimator at the end is the same on all.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -388,7 +391,8 @@ class BaseMinNet(
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             With ``early_stopping=True`` validated on instead of a part of ``X``; otherwise watched:
             scores and losses are noted and nothing depends on them. Not for solver="lbfgs". A Pipeline
-            transforms it as ``X`` with ``transform_input=["X_val"]``.
+            transforms it as ``X`` with ``transform_input=["X_val"]``. Of several processes each gives its
+            rows, or None; for a scorer the first one gives all.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             No labels but those in ``y``, in any form; some may be missing.
         sample_weight_val : array-like of shape (n_val,), default=None

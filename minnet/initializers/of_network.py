@@ -106,7 +106,8 @@ class InitializerSupport:
         through the layers. One whose ``needs_X`` is False gets None for ``X``, and all rows of ``T`` and
         ``sample_weight``. A sparse ``T`` is made dense for
         initializers whose ``accepts_sparse`` is False. The estimators call this in ``fit``. Without such
-        an initializer nothing happens.
+        an initializer nothing happens. In a block of :func:`minnet.distributed.together` each process has
+        rows of its own, and the initializers see those of all.
 
         Parameters
         ----------
