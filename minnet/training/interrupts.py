@@ -115,8 +115,13 @@ class InterruptsOfRanks(Interrupts):
 
     @property
     def end_all(self) -> bool:
-        """Whether Ctrl-C shall end more than this training, on all ranks."""
-        return super().end_all if self._agreed is None else self._agreed
+        """Whether Ctrl-C shall end more than this training: so it does where not all ranks know of it."""
+        return self._agreed is not False
+
+    @property
+    def end_all_here(self) -> bool:
+        """Whether Ctrl-C of this rank shall end more than this training."""
+        return super().end_all
 
     def agree(self, end_all: bool) -> None:
         """Take note of what Ctrl-C, which all ranks know of by now, shall end."""

@@ -54,6 +54,8 @@ class Ranks:
         Of this rank; it says in the next exchange that Ctrl-C came.
     pending : BaseException or None
         What a callback of this rank raised: it is raised in the next exchange, on all ranks.
+    stopped : bool
+        Whether all ranks know that a callback ends the training.
     """
 
     def __init__(self, communicator: Communicator, sizes: Sequence[int], weight_sum: float) -> None:
@@ -61,6 +63,7 @@ class Ranks:
         self.sizes, self.n_samples, self.weight_sum = sizes, sum(sizes), weight_sum
         self.interrupts = InterruptsOfRanks()
         self.pending: BaseException | None = None
+        self.stopped = False
         self._steps: tuple[Any, ShardSteps] | None = None  # of which cut, and the part in them
 
     @classmethod
@@ -137,7 +140,7 @@ class Ranks:
             if isinstance(raised, StopTraining):
                 return StopTraining, str(raised)
             if isinstance(raised, KeyboardInterrupt) or (raised is None and self.interrupts.came):
-                return KeyboardInterrupt, (str(raised or ""), self.interrupts.end_all)
+                return KeyboardInterrupt, (str(raised or ""), self.interrupts.end_all_here)
             if raised is not None:
                 raise raised
             return None, function()
@@ -149,6 +152,7 @@ class Ranks:
             raise KeyboardInterrupt(interrupts[0][0])
         stops = [text for ending, text in said if ending is StopTraining]
         if stops:
+            self.stopped = True
             raise StopTraining(stops[0])
         return [fact for _, fact in said]
 

@@ -472,6 +472,8 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
                 if run.stopped is None:
                     run.stopped = "max_epochs"
             except StopTraining as stop:
+                if call.ranks is not None and not call.ranks.stopped:
+                    raise
                 run.stopped = "callback"
                 if leads():
                     said = str(stop) or "Training ended by a callback."

@@ -1,18 +1,25 @@
 """Trainers of several ranks, which are threads here: as one process that takes the same batches."""
 
 import functools
+import itertools
+import os
+import sys
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+import minnet
 from minnet import SGD, BatchNorm, Dense, Dropout, EnsembleTrainer, Network, Trainer
 from minnet.callbacks import Checkpoint, History, TimeLimit
+from minnet.common.communicator import _in_use
 from minnet.distributed import Shards, together
 from minnet.schedules import Cosine
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.lbfgs import minimize_lbfgs
 from tests.distributed.in_threads import OfThreads, _Place, outcomes, run_ranks
+
+FOLDER = os.path.dirname(minnet.__file__)
 
 rng = np.random.default_rng(0)
 N = 83
@@ -367,15 +374,11 @@ def test_ctrl_c_on_any_rank_ends_all_after_the_same_step(n, rank, end_all):
         communicator.trainer = Trainer(network(), batch_size=10)
         communicator.n = n if own.rank == rank else None
         communicator.end_all = end_all
-        token = together(communicator)
-        from minnet.common import communicator as module
-
-        before = module._in_use.set(None)
+        before = _in_use.set(communicator)
         try:
-            with token:
-                return fit_shard(communicator, (), (50, 33), communicator.trainer, max_epochs=7)
+            return fit_shard(communicator, (), (50, 33), communicator.trainer, max_epochs=7)
         finally:
-            module._in_use.reset(before)
+            _in_use.reset(before)
 
     got = run_ranks(2, fit)
     assert_equal([one[1] for one in got])
@@ -531,3 +534,52 @@ def test_lbfgs_of_ranks_is_that_of_one_process(sizes, weights, backend):
     assert len({net.params.tobytes() for net, _ in of_ranks}) == 1
     np.testing.assert_allclose(of_ranks[0][0].params, one[0].params, atol=1e-10)
     assert of_ranks[0][1] == pytest.approx(one[1])
+
+
+# ---- an error anywhere
+
+
+def in_a_call(k, error):
+    """Return a tracer that raises in the k-th call of a function of minnet, in the thread that sets it."""
+    calls = itertools.count(1)
+
+    def trace(frame, event, argument):
+        ours = event == "call" and frame.f_code.co_filename.startswith(FOLDER)
+        if ours and next(calls) == k:
+            raise error
+
+    return trace, calls
+
+
+@pytest.mark.parametrize("call", ["fit", "lbfgs"])
+@pytest.mark.parametrize("rank", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *slow(*range(1, 25))])
+@pytest.mark.filterwarnings("ignore")
+def test_an_error_anywhere_on_one_rank_is_one_on_all(call, rank, seed, tmp_path):
+    def fit(communicator, k, error):
+        rows = [part(d, (50, 0, 33), communicator.rank) for d in (X, CLASSES, WEIGHTS)]
+        net = network("all" if call == "fit" else "plain")
+        trainer = Trainer(net, batch_size=20)
+        callbacks = [Checkpoint(tmp_path / f"{k}.safetensors")] if communicator.rank == 0 else []
+        trace, calls = in_a_call(k if communicator.rank == rank else 0, error)
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            if call == "fit":
+                trainer.fit(*rows, max_epochs=2, validate=lambda net: 1.0, callbacks=callbacks)
+            else:
+                minimize_lbfgs(net, *rows, max_iter=3)
+        except BaseException as raised:
+            return raised, next(calls)
+        finally:
+            sys.settrace(before)
+        return None, next(calls)
+
+    done = run_ranks(3, lambda c: fit(c, 0, None))
+    assert [error for error, _ in done] == [None] * 3
+    random, n_calls = np.random.default_rng(seed), done[rank][1]
+    for error in MemoryError(), KeyboardInterrupt(), StopTraining():
+        # The first call is the way in, and the last ones the way out.
+        k = int(random.integers(10, n_calls - 10))
+        errors = [raised for raised, _ in run_ranks(3, lambda c, k=k, e=error: fit(c, k, e))]
+        assert all(errors) or not any(errors), (k, errors)
