@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _num_features, _num_samples
 
 from minnet._version import __version__
 from minnet.backends import list_backends
@@ -22,8 +22,8 @@ from minnet.estimators.targets import check_indicator
 from minnet.training.reading import digest_of
 
 __all__ = [
-    "agree", "agree_on_arguments", "agree_on_inputs", "agree_on_weights", "has_no_rows",
-    "labels_of_ranks",
+    "agree", "agree_on_arguments", "agree_on_inputs", "agree_on_preset", "agree_on_weights",
+    "has_no_rows", "labels_of_ranks", "size_of",
 ]  # fmt: skip
 
 #: Arguments on which no number depends.
@@ -108,11 +108,33 @@ def agree_on_arguments(
         }
 
     everyone = of_ranks(facts)
-    validated = [each.pop("validated") for each in everyone]
+    validated = [each.pop("validated", False) for each in everyone]
     for name in everyone[0]:
         of_each = [each.get(name) for each in everyone]
         agree(name, of_each, _cure(name, of_each))
     return any(validated)
+
+
+def agree_on_preset(estimator: Estimator, call: str, X: Any) -> tuple[int, int]:
+    """Return how many rows and columns all ranks have; raise where they have not the same preset."""
+
+    def facts() -> dict[str, Any]:
+        size, name = size_of(X), f"{type(estimator).__name__}.{call}"
+        return {"the call": name, "preset": repr(estimator.preset), "size": size}
+
+    everyone = of_ranks(facts)
+    for name in ("the call", "preset"):
+        agree(name, [each.get(name) for each in everyone])
+    n_rows, n_columns = zip(*(each["size"] for each in everyone), strict=True)
+    return max(1, sum(n_rows)), max(1, *n_columns)
+
+
+def size_of(X: Any) -> tuple[int, int]:
+    """Return how many rows and columns data have; 0 and 0 of what has none."""
+    try:
+        return _num_samples(X), _num_features(X)
+    except (IndexError, TypeError, ValueError):
+        return 0, 0
 
 
 def _cpu_level(backend: Any) -> str | None:

@@ -371,7 +371,7 @@ class BaseMinNet(
     ) -> Self:
         """Fit the network to data.
 
-        In a block of :func:`minnet.distributed.together` the data are the rows that this process has, maybe
+        In a block of :func:`minnet.distributed.together` the data are the rows that this process has, or
         none, and the estimator at the end is the same on all.
 
         Parameters

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
-from sklearn.utils.validation import _num_features, _num_samples
 
 from minnet.common.checks import check_whole
-from minnet.common.communicator import in_use
+from minnet.common.communicator import in_use, on_all_ranks
 from minnet.common.names import check_name
 from minnet.common.types import Estimator
+from minnet.estimators.agreement import agree_on_preset, size_of
 from minnet.estimators.arguments import defaults_of
 from minnet.layers import Dense, Dropout, Layer
 from minnet.losses import get_loss
@@ -169,15 +169,11 @@ def by_preset(method: _Method) -> _Method:
 
     @functools.wraps(method)
     def fitted(estimator: Any, X: Any, *args: Any, **options: Any) -> Any:
+        size = None if in_use() is None else agree_on_preset(estimator, method.__name__, X)
         if estimator.preset is None:
             return method(estimator, X, *args, **options)
         estimator._validate_params()
-        if in_use() is not None:
-            raise ValueError(
-                f"preset must be None for a fit by several processes together, got {estimator.preset!r}: "
-                "take written_out(n_samples, n_features) for the rows of all of them"
-            )
-        written = written_for(estimator, X)
+        written = written_for(estimator, X) if size is None else estimator.written_out(*size)
         getattr(written, method.__name__)(X, *args, **options)
         own = {*defaults_of(estimator.__class__), *_OF_CALL}
         kept = {name: value for name, value in vars(estimator).items() if name in own}
@@ -185,7 +181,7 @@ def by_preset(method: _Method) -> _Method:
         estimator.__dict__ = kept | made
         return estimator
 
-    return fitted  # type: ignore[return-value]
+    return on_all_ranks(fitted)  # type: ignore[return-value]
 
 
 def written_for(estimator: Any, X: Any) -> Any:
@@ -195,8 +191,4 @@ def written_for(estimator: Any, X: Any) -> Any:
     """
     if estimator.preset is None:
         return estimator
-    try:
-        size = max(1, _num_samples(X)), max(1, _num_features(X))
-    except (IndexError, TypeError, ValueError):
-        size = 1, 1
-    return estimator.written_out(*size)
+    return estimator.written_out(*(max(1, n) for n in size_of(X)))

@@ -55,6 +55,7 @@ class _Together(Fit):
         try:
             with fail_together(communicator):
                 super().run()
+                of_ranks(lambda: None)  # before it is too late to be as it was
         except BaseException:
             self.estimator.__dict__ = before
             raise

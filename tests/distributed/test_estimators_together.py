@@ -340,6 +340,40 @@ def test_no_rows_at_all():
     assert all("at least one row on some rank" in str(error) for error in said)
 
 
+@pytest.mark.parametrize("empty", [X[:0], []], ids=str)
+def test_a_preset_goes_by_the_rows_of_all(empty):
+    """For 121 rows it takes another rate of dropout than for 1500."""
+    for estimator, y in (
+        (MinNetClassifier(preset="tables", random_state=0), STRINGS),
+        (MinNetRegressor(preset="tables", random_state=0), NUMBERS),
+    ):
+        sizes, many = [13, 0, 1500], np.resize(np.arange(N), 1513)
+        given = [parts(data[many], sizes) for data in (X, y)]
+        given[0][1] = empty
+        first, *others = run_ranks(
+            3,
+            lambda c: clone(estimator).initialize(*(data[c.rank] for data in given)),  # noqa: B023
+        )
+        assert_equal(first, others, 0)
+        assert_equal(clone(estimator).initialize(X[many], y[many]), [first], 1e-10)
+        assert first.network_.layers[1].rate == others[0].network_.layers[1].rate == 0.1
+        assert first.preset == "tables"
+    estimator = MinNetClassifier(preset="tables", random_state=0, max_iter=3)
+    said = failing(estimator, halves(X), halves(CLASSES))
+    assert all("max_iter must be left at its default" in str(error) for error in said)
+    for method in ("fit", "partial_fit"):
+        both = [MinNetClassifier(preset="tables"), classifier()]
+        data = halves(X), halves(CLASSES)
+        said = outcomes(
+            2,
+            lambda c: getattr(both[c.rank], method if c.rank else "fit")(
+                *(d[c.rank] for d in data)
+            ),
+        )  # noqa: B023, E501
+        sentence = "preset must be" if method == "fit" else "the call must be"
+        assert all(f"{sentence} the same on all ranks" in str(error) for error in said), said
+
+
 # ---- calls that go on
 
 

@@ -12,8 +12,6 @@ from sklearn.preprocessing import StandardScaler
 
 from minnet import MinNetClassifier, MinNetRegressor, MinNetTransformer, load_model, save_model
 from minnet.callbacks import History
-from minnet.common.communicator import together
-from minnet.distributed import Shards
 from minnet.estimators.arguments import defaults_of
 from minnet.estimators.preset import Pace
 from minnet.lab import diagnose
@@ -172,11 +170,3 @@ def test_a_warm_start_goes_on(cls):
     model.fit(X, TARGETS[cls])
     assert (model.network_.params != first).any()
     assert len(model.loss_curve_) == 2 * EPOCHS
-
-
-def test_processes_that_fit_together_are_told_to_write_it_out():
-    with together(Shards([60])):
-        with pytest.raises(ValueError, match="preset must be None for a fit by several processes"):
-            preset(MinNetClassifier).fit(X, TARGETS[MinNetClassifier])
-        written = preset(MinNetClassifier).written_out(60, 3).fit(X, TARGETS[MinNetClassifier])
-    assert written.n_iter_ == EPOCHS
