@@ -53,11 +53,12 @@ class BaseTabular(
     n_members : int or "auto", default="auto"
         Networks. Of several, each leaves a fold of its own out.
     bins : int, None or "auto", default="auto"
-        Pieces of each column of numbers at most; None: numbers as they are, scaled. "auto" takes what is
-        better on rows that members have not seen. Where there are many (500 in a fold), one member of each
-        kind is trained for a quarter of the epochs, then all members of the better kind, which callbacks
-        watch; otherwise members of both kinds are trained to the end, on numbers as they are only some,
-        and callbacks watch those on pieces. With ``time_limit`` it is pieces.
+        Pieces of each column of numbers at most; None: numbers as they are, scaled. "auto" is 32, fewer
+        from 26 columns on (:func:`minnet.tables.recipe_for`), or None: what is better on rows that members
+        have not seen. Where there are many (500 in a fold), one member of each kind is trained for a
+        quarter of the epochs, then all members of the better kind, which callbacks watch. Otherwise
+        members of both kinds are trained to the end, of those without pieces as many as can tell, and
+        callbacks watch those on pieces. With ``time_limit`` all are on pieces.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Units of each hidden layer.
     dropout : float or "auto", default="auto"

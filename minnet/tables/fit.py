@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn import config_context
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_y, _num_samples, check_consistent_length
+from sklearn.utils.validation import _check_y, _num_features, _num_samples, check_consistent_length
 
 from minnet._version import __version__
 from minnet.common.callers import level_of_user, within_a_search
@@ -133,7 +133,11 @@ class TabularFit:
             raise ValueError(f"{name} must be numbers that a float can hold: {error}") from None
 
     def _choose_recipe(self) -> None:
-        recipe = recipe_for(len(self.rows), self.estimator.quality)
+        try:
+            n_columns = _num_features(self.X)
+        except (IndexError, TypeError, ValueError):  # the encoder will say what is wrong
+            n_columns = 1
+        recipe = recipe_for(len(self.rows), self.estimator.quality, n_columns)
         self.recipe = recipe.with_given(**self.estimator._given_recipe())
 
     def _check_validation_set(self) -> None:

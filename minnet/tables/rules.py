@@ -61,7 +61,11 @@ class Recipe(NamedTuple):
 _MANY_CODES = 10
 
 
-def recipe_for(n_rows: int, quality: str = "balanced") -> Recipe:
+#: Of all columns together, and of each at least and at most.
+_PIECES, _FEWEST_BINS, _MOST_BINS = 800, 8, 32
+
+
+def recipe_for(n_rows: int, quality: str = "balanced", n_columns: int = 1) -> Recipe:
     """Return the recipe for a table.
 
     Parameters
@@ -70,6 +74,8 @@ def recipe_for(n_rows: int, quality: str = "balanced") -> Recipe:
         Of the table.
     quality : {"fast", "balanced", "best"}, default="balanced"
         One network, five, or ten.
+    n_columns : int, default=1
+        From 26 columns on each has fewer pieces: the time of a step grows with all of them together.
 
     Returns
     -------
@@ -82,11 +88,13 @@ def recipe_for(n_rows: int, quality: str = "balanced") -> Recipe:
     [32, 128, 256]
     >>> [recipe_for(n_rows).max_iter for n_rows in (200, 20_000, 1_000_000)]
     [48, 32, 6]
+    >>> [recipe_for(1000, n_columns=n_columns).bins for n_columns in (10, 50, 2000)]
+    [32, 16, 8]
     """
     pace = pace_for(n_rows)
     return Recipe(
         n_members={"fast": 1, "balanced": 5, "best": 10}[quality],
-        bins=32,
+        bins=max(_FEWEST_BINS, min(_MOST_BINS, _PIECES // max(1, n_columns))),
         hidden_layer_sizes=(192, 192),
         dropout=pace.dropout,
         code_dropout=code_dropout_for(0),

@@ -78,6 +78,6 @@ TABLE_CALLS = {
     ),
     "TabularRegressor.predict": _of(_tabular_regressor, "predict", X=X),
     "TabularRegressor.score": _of(_tabular_regressor, "score", X=X, y=Y, sample_weight=WEIGHT),
-    "recipe_for": _new(tables.recipe_for, n_rows=1000, quality="balanced"),
+    "recipe_for": _new(tables.recipe_for, n_rows=1000, quality="balanced", n_columns=9),
     "Recipe.with_given": _of(lambda: tables.recipe_for(1000), "with_given", bins=8),
 }  # fmt: skip

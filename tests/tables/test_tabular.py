@@ -248,3 +248,11 @@ def test_numbers_stay_as_they_are_where_that_is_better_by_more_than_chance(estim
     y = values if estimator is TabularRegressor else values > 0
     fitted = estimator(hidden_layer_sizes=(16,), random_state=0, n_threads=1).fit(X, y)
     assert fitted.recipe_.bins == (None if says == "a line" else 32)
+
+
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, lambda X: X.tolist()])
+def test_many_columns_have_fewer_pieces_each(form):
+    X = np.random.default_rng(0).normal(size=(60, 50))
+    fitted = TabularRegressor(**SMALL, n_members=2).fit(form(X), X[:, 0])
+    assert fitted.recipe_.bins in (16, None)
+    assert TabularRegressor(**SMALL, n_members=2, bins=20).fit(form(X), X[:, 0]).recipe_.bins == 20
