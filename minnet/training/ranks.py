@@ -19,7 +19,7 @@ import numpy as np
 from minnet.backends import Hyper
 from minnet.backends.share import Share
 from minnet.common.batch_checks import check_weight_sum
-from minnet.common.communicator import Communicator, abort_on_error, exchange, leads
+from minnet.common.communicator import Communicator, abort_on_error, apart, exchange, leads
 from minnet.common.types import Array
 from minnet.network import Network
 from minnet.training.callback import Callback, StopTraining
@@ -312,7 +312,7 @@ _OF_STEPS = (
 
 
 class _Deferring(Callback):
-    """A callback of rank 0: what it raises is told to the others when they listen next."""
+    """A callback of rank 0, by itself in it: what it raises the others hear when they listen next."""
 
     def __init__(self, callback: Callback, ranks: Ranks) -> None:
         self._callback, self._ranks = callback, ranks
@@ -322,7 +322,8 @@ class _Deferring(Callback):
         if self._ranks.pending is not None:
             return None
         try:
-            return method(trainer)
+            with apart():
+                return method(trainer)
         except BaseException as error:
             self._ranks.pending = error
             return None
@@ -346,7 +347,8 @@ class _Deferring(Callback):
         self._call(self._callback.end, trainer)
 
     def abort(self, trainer: Any) -> None:
-        self._callback.abort(trainer)
+        with apart():
+            self._callback.abort(trainer)
 
 
 def _told_of_ranks(trainer: Any, call: Any) -> dict[str, str]:

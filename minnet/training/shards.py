@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil, log2
 
 import numpy as np
 
@@ -19,12 +20,12 @@ from minnet.random import Stream
 
 __all__ = ["ShardSteps", "joined_order", "order_of_shard", "rows_taken"]
 
-# Places that are nearer than 2 ** -40 are equal: far below 1 / n, and above what rounding changes.
-_HALVINGS = 40
+# That are looked at in one go, one for each shard and step.
+_NUMBERS = 2**18
 
 
-def rows_taken(sizes: Sequence[int], bounds: Array) -> Iterator[Array]:
-    """Yield, for one shard after the other, how many of its rows are taken before each step.
+def rows_taken(sizes: Sequence[int], bounds: Array) -> Array:
+    """Return how many rows of each shard are taken before each step.
 
     Parameters
     ----------
@@ -33,27 +34,57 @@ def rows_taken(sizes: Sequence[int], bounds: Array) -> Iterator[Array]:
     bounds : ndarray of shape (n_steps + 1,), int64
         How many rows of all are taken before each step; the last is the sum of ``sizes``.
 
+    Returns
+    -------
+    ndarray of shape (n_shards, n_steps + 1), int64
+
     Examples
     --------
-    >>> [taken.tolist() for taken in rows_taken([6, 0, 2], np.array([0, 3, 6, 8]))]
-    [[0, 2, 5, 6], [0, 0, 0, 0], [0, 1, 1, 2]]
+    >>> rows_taken([6, 0, 2], np.array([0, 3, 6, 8]))
+    array([[0, 2, 5, 6],
+           [0, 0, 0, 0],
+           [0, 1, 1, 2]])
     """
-    below, upto = np.zeros(len(bounds)), np.ones(len(bounds))
-    for _ in range(_HALVINGS):
+    return np.concatenate([taken for _, taken in _in_blocks(sizes, bounds)], axis=1)
+
+
+def _in_blocks(sizes: Sequence[int], bounds: Array) -> Iterator[tuple[slice, Array]]:
+    """Yield what :func:`rows_taken` returns for so many bounds at a time that it needs little memory."""
+    n_bounds = max(1, _NUMBERS // len(sizes))
+    for first in range(0, len(bounds), n_bounds):
+        block = slice(first, first + n_bounds)
+        yield block, _rows_taken(sizes, bounds[block])
+
+
+def _rows_taken(sizes: Sequence[int], bounds: Array) -> Array:
+    column = np.asarray(sizes, dtype=np.int64)[:, np.newaxis]
+    # The rows that stand before a place are those in proportion to it, but for half a row of each shard:
+    # between these two are the last rows that are taken before a step.
+    slack = len(sizes) / 2 + 1
+    below, upto = (bounds - slack) / sum(sizes), (bounds + slack) / sum(sizes)
+    # Halved until no shard has more than one row between them.
+    for _ in range(ceil(log2(4 * slack * max(sizes) / sum(sizes))) + 1):
         middle = (below + upto) / 2
-        enough = sum(_standing_upto(middle, size) for size in sizes) >= bounds
+        enough = _standing_upto(middle, column).sum(axis=0) >= bounds
         below, upto = np.where(enough, below, middle), np.where(enough, middle, upto)
-    left = bounds - sum(_standing_upto(below, size) for size in sizes)
-    for size in sizes:
-        before = _standing_upto(below, size)
-        of_equals = np.minimum(left, _standing_upto(upto, size) - before)
-        left = left - of_equals
-        yield before + of_equals
+    taken = _standing_upto(below, column)
+    between = _standing_upto(upto, column) > taken
+    places = np.where(between, _place(taken, column), np.inf)
+    in_order = np.argsort(places, axis=0, kind="stable")
+    turn = np.argsort(in_order, axis=0, kind="stable")
+    return taken + (turn < bounds - taken.sum(axis=0))
 
 
-def _standing_upto(place: Array, size: int) -> Array:
+def _place(row: Array, size: Array) -> Array:
+    return (row + 0.5) / np.maximum(size, 1)
+
+
+def _standing_upto(place: Array, size: Array) -> Array:
     """Return how many of the rows of a shard stand at a place or before it."""
-    return np.floor(place * size + 0.5).astype(np.int64)
+    n_rows = np.clip(np.floor(place * size + 0.5).astype(np.int64), 0, size)
+    n_rows -= (n_rows > 0) & (_place(n_rows - 1, size) > place)  # the product was rounded
+    n_rows += (n_rows < size) & (_place(n_rows, size) <= place)
+    return n_rows
 
 
 @dataclass(frozen=True)
@@ -75,11 +106,11 @@ class ShardSteps:
         sizes, bounds
             See :func:`rows_taken`.
         """
-        positions = bounds[:-1].copy()
-        for other, taken in zip(range(rank + 1), rows_taken(sizes, bounds), strict=False):
-            if other < rank:
-                positions += np.diff(taken)
-        return cls(taken, positions, np.diff(bounds))
+        own, of_ranks_before = np.empty_like(bounds), np.empty_like(bounds)
+        for block, taken in _in_blocks(sizes, bounds):
+            own[block] = taken[rank]
+            of_ranks_before[block] = taken[:rank].sum(axis=0)
+        return cls(own, bounds[:-1] + np.diff(of_ranks_before), np.diff(bounds))
 
 
 def order_of_shard(rank: int, n_rows: int, key: int, epoch: int) -> Array:

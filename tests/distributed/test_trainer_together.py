@@ -10,7 +10,16 @@ import pytest
 from scipy import sparse
 
 import minnet
-from minnet import SGD, BatchNorm, Dense, Dropout, EnsembleTrainer, Network, Trainer
+from minnet import (
+    SGD,
+    BatchNorm,
+    Dense,
+    Dropout,
+    EnsembleTrainer,
+    MinNetClassifier,
+    Network,
+    Trainer,
+)
 from minnet.callbacks import Checkpoint, History, TimeLimit
 from minnet.common.communicator import _in_use
 from minnet.distributed import Shards, together
@@ -309,6 +318,17 @@ def test_callbacks_see_one_training_and_others_none():
     assert_equal(run_ranks(3, fit))
     assert seen == [83, 166, 249]
     assert len(histories[0].epochs if hasattr(histories[0], "epochs") else [1]) > 0
+
+
+def test_a_callback_of_rank_0_may_train_by_itself():
+    def train(trainer):
+        MinNetClassifier(max_iter=1).fit(X, CLASSES)
+        Trainer(network()).fit(X, CLASSES, max_epochs=1, keep="last")
+
+    train = functools.partial(train)
+    got = run_ranks(2, lambda c: fit_shard(c, [train] if c.rank == 0 else [], (50, 33)))
+    assert_equal(got)
+    assert got[0][0] is None
 
 
 @pytest.mark.filterwarnings("ignore:The limit")
