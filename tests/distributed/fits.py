@@ -11,6 +11,7 @@ from minnet import BatchNorm, Dense, Dropout, MinNetClassifier
 from minnet.distributed import Gloo
 
 EPOCHS, BATCH = 15, 25
+STEPS = EPOCHS * 500 // BATCH
 #: Arguments of :func:`classifier` for L-BFGS: those that have no effect as by default.
 LBFGS = {
     "solver": "lbfgs", "max_iter": 20, "layers": None, "batch_size": "auto", "n_iter_no_change": 10,
@@ -38,7 +39,7 @@ def shard(rank, size):
 
 
 def classifier(**arguments):
-    """Return one that uses what must be global: normalization of batches, dropout, momentum, a schedule."""
+    """Return one that uses what must be global: normalization of batches, dropout, order."""
     options = {
         "layers": [Dense(12, "tanh"), BatchNorm(), Dropout(0.2), Dense(8, "relu")],
         "learning_rate_init": 0.01,
@@ -65,8 +66,8 @@ def digest(model):
     return hashlib.sha256(network.params.tobytes() + network.state.tobytes()).hexdigest()
 
 
-class Fails(Gloo):
-    """A rank that does something in one of its sums: in the midst of an epoch."""
+class Failing:
+    """What makes a communicator do something in one of its sums: in the midst of an epoch."""
 
     what, at = None, 0
 
@@ -78,10 +79,16 @@ class Fails(Gloo):
         super().sum(numbers)
 
 
+class Fails(Failing, Gloo):
+    """A rank of gloo's that fails."""
+
+
 def _raise():
     raise MemoryError("this rank alone has no memory")
 
 
+#: How a rank is lost.
+LOST = ["exits", "is killed", "stops", "raises"]
 FAILURES = {
     "exits": lambda: os._exit(3),
     "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),

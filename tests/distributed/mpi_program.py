@@ -6,13 +6,20 @@ import signal
 import sys
 import threading
 import time
+import warnings
 
 import numpy as np
+from fits import STEPS, Failing, classifier, digest, fitted, shard
 
+from minnet.callbacks import Checkpoint
 from minnet.distributed import MPI, together
 
 ranks = MPI()
 LAST = ranks.rank == ranks.size - 1
+
+
+class Fails(Failing, MPI):
+    """A rank of MPI's that fails."""
 
 
 def report(found):
@@ -42,7 +49,7 @@ def sums():
             ranks.sum(numbers)
             if len({one.tobytes() for one in ranks.gather(numbers)}) > 1:
                 wrong.append("bits")
-    report(sum(ranks.gather(wrong), []))
+    report([one for of_rank in ranks.gather(wrong) for one in of_rank])
 
 
 def waits(fails):
@@ -92,7 +99,51 @@ def caught():
     report(len(ranks.gather(None)))
 
 
+def fit():
+    """Fit: the parameters, and their digest."""
+    with together(ranks):
+        model = fitted(*shard(ranks.rank, ranks.size))
+    report({"digest": digest(model), "params": model.network_.params.tolist()})
+
+
+def _failing(how):
+    """Return ranks of which the last fails."""
+    fails = Fails()
+    if LAST:
+        fails.what, fails.at = how, STEPS // 3
+    return fails
+
+
+def fit_that_is_interrupted():
+    """Fit until Ctrl-C comes to the last rank alone: what rank 0 warns of."""
+    with warnings.catch_warnings(record=True) as caught, together(_failing("is interrupted")):
+        warnings.simplefilter("always")
+        model = classifier().fit(*shard(ranks.rank, ranks.size))
+    digests = ranks.gather(digest(model))
+    report(
+        {
+            "equal": len(set(digests)) == 1,
+            "epochs": model.n_iter_,
+            "warned": [str(warning.message) for warning in caught],
+        }
+    )
+
+
+def fit_with_a_checkpoint():
+    """Fit, and lose the last rank after a third of the steps."""
+    path, how = sys.argv[2:]
+    model = classifier()
+    if ranks.rank == 0:
+        model.set_callbacks(Checkpoint(path, every=1e-9))
+    with together(ranks if how == "none" else _failing(how)):
+        fitted(*shard(ranks.rank, ranks.size), model=model)
+    report({"digest": digest(model)})
+
+
 DO = {
+    "fit": fit,
+    "fit that is interrupted": fit_that_is_interrupted,
+    "fit with a checkpoint": fit_with_a_checkpoint,
     "sums": sums,
     "caught": caught,
     "raises": lambda: waits(_raises),

@@ -10,13 +10,11 @@ import time
 
 import numpy as np
 import pytest
+from in_processes import outcomes, stop_for_ever
 
 from minnet.distributed import Gloo, free_address, together
 
 pytest.importorskip("torch.distributed")
-
-from in_processes import outcomes, stop_for_ever  # after the skip: it starts what imports PyTorch
-
 pytestmark = pytest.mark.cluster
 
 #: What a rank that waits for the others says after so many seconds.
