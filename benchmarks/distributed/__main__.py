@@ -1,0 +1,89 @@
+"""Training by two processes of one machine: measured, and beside what computing and sums predict.
+
+    python -m benchmarks.distributed             # measures, in some minutes on two quiet cores, and reports
+    python -m benchmarks.distributed --report    # reports anew what was measured
+
+Needs mpi4py with an mpiexec, and PyTorch for gloo; matplotlib draws the picture. What is measured goes to
+results/distributed.csv, the report to DISTRIBUTED.md, the picture to results/distributed.png.
+"""
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.distributed.rank import N_RANKS
+from benchmarks.distributed.report import CSV, write
+from benchmarks.machine import load
+from minnet.distributed import free_address
+
+LONGEST = 900  # seconds of a job
+#: One thread a rank; as root too, as in a container.
+SETTINGS = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+}
+FIELDS = [
+    "engine", "kind", "network", "batch", "bytes", "compute", "sum", "step", "seconds", "n_iter", "loss",
+    "rows", "load",
+]  # fmt: skip
+
+
+def commands(engine):
+    """Return the commands whose processes measure an engine."""
+    rank = [sys.executable, "-m", "benchmarks.distributed.rank", engine]
+    if engine == "mpi":
+        beside = Path(sys.executable).with_name("mpiexec")
+        mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
+        return [[mpiexec, "-n", str(N_RANKS), *rank]]
+    if engine == "gloo":
+        address = free_address("127.0.0.1")
+        return [[*rank, address, str(number)] for number in range(N_RANKS)]
+    return [rank]
+
+
+def measured(engine):
+    """Return the rows of a table that an engine's processes print."""
+    before = load()
+    processes = [
+        subprocess.Popen(
+            ["timeout", "-k", "5", str(LONGEST), *command],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **SETTINGS},
+        )
+        for command in commands(engine)
+    ]
+    printed = [process.communicate()[0] for process in processes]
+    if any(process.returncode for process in processes):
+        raise SystemExit(f"{engine}: a process failed, see above")
+    return [
+        {**json.loads(line), "load": round(before, 2)}
+        for text in printed
+        for line in text.splitlines()
+    ]
+
+
+def main():
+    """Measure and report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--report", action="store_true", help="measure nothing")
+    if not parser.parse_args().report:
+        rows = [row for engine in ("alone", "mpi", "gloo") for row in measured(engine)]
+        with CSV.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, FIELDS, restval="")
+            table.writeheader()
+            table.writerows(rows)
+    write()
+
+
+if __name__ == "__main__":
+    main()
