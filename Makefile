@@ -12,6 +12,7 @@ SPHINX_ARGS ?= -W --keep-going
 BENCH := .venv-bench
 TABLES := .venv-tables
 LOWEST := .venv-lowest
+ENGINES := .venv-engines
 PACKAGE ?= .
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
@@ -23,13 +24,14 @@ PAPER_ARGS ?=
 BUILD_SOURCES := setup.py pyproject.toml \
     minnet/backends/formulas.py $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test test-all test-lowest paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs wheel bench bench-pipeline bench-tables dev clean
+.PHONY: help demo test test-all test-lowest engines paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs wheel bench bench-pipeline bench-tables dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in about a minute once all is set up"
 	@echo "make test      run the tests, but for the longest; PYTEST_ARGS='tests/lab -x' for a part"
 	@echo "make test-all  run all tests, the longest included"
 	@echo "make test-lowest  run those of make test with the lowest versions of all packages that pyproject.toml allows"
+	@echo "make engines   run the tests of clusters and several processes: MPI, gloo, Dask, Ray and Spark, in an environment of their own"
 	@echo "make paper     re-run Glorot & Bengio (2010), reduced: writes glorot2010_report/; PAPER_UPDATES=200000 for longer"
 	@echo "make fuzz      feed 2,000 broken model files to load_model; FUZZ_ARGS='--files 20000 --seed 1' for more"
 	@echo "make kernels   compile in place what has changed in minnet_ext, for one CPU level: LEVEL=v4"
@@ -63,6 +65,13 @@ test-lowest: $(STAMPS)/run
 	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot,onnx]' onnxruntime skl2onnx
 	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba \
 	    $(LOWEST)/bin/python -m pytest -m "not slow and not cluster" -p no:cacheprovider $(PARALLEL) $(PYTEST_ARGS)
+
+# Ray and Spark are large, and Spark needs Java 17: what CI has no room for. ENGINES_TESTS='tests/scaling -k ray' for a part.
+ENGINES_TESTS ?= tests
+
+engines: $(ENGINES)/stamps/run
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg PATH="$(CURDIR)/$(ENGINES)/bin:$$PATH" \
+	    $(ENGINES)/bin/python -m pytest -m cluster -p no:cacheprovider $(ENGINES_TESTS) $(PYTEST_ARGS)
 
 # In at most half an hour on two cores. What was trained is not trained again.
 paper: $(STAMPS)/run
@@ -171,6 +180,12 @@ $(STAMPS)/venv:
 $(STAMPS)/run: $(STAMPS)/venv $(BUILD_SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,plot]'
 	@touch $@
+
+# The extension, built in place, is that of .venv: both are of the same Python.
+$(ENGINES)/stamps/run: $(BUILD_SOURCES)
+	$(PYTHON) -m venv $(ENGINES)
+	$(ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable '.[test,all-engines]'
+	@mkdir -p $(ENGINES)/stamps && touch $@
 
 # What pyproject.toml requires for a build, to build without a copy of everything.
 $(STAMPS)/cython: $(STAMPS)/venv

@@ -1,6 +1,6 @@
 """Training by two processes of one machine: measured, and beside what computing and sums predict.
 
-    python -m benchmarks.distributed             # measures, in some minutes on two quiet cores, and reports
+    python -m benchmarks.distributed             # measures, in minutes on two quiet cores, and reports
     python -m benchmarks.distributed --report    # reports anew what was measured
 
 Needs mpi4py with an mpiexec, and PyTorch for gloo; matplotlib draws the picture. What is measured goes to

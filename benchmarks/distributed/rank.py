@@ -1,7 +1,7 @@
 """What a process of the benchmark measures: a rank of ``mpi``, of ``gloo ADDRESS RANK``, or one ``alone``.
 
-A rank measures, together with the other rank, each on a core of its own: the computing alone of a step at this
-rank's rows, both ranks at once, with sums that do nothing; the sum alone of as many bytes as the step
+A rank measures, together with the other one, each on a core of its own: the computing alone of a step at
+this rank's rows, both ranks at once, with sums that do nothing; the sum alone of as many bytes as the step
 sends; and the steps as they are. One process alone, with one thread, takes the same steps without any of
 it. Lines of JSON are printed.
 """

@@ -33,22 +33,24 @@ is the median over epochs, without the first.
 ## A step
 
 *computing*: a step with this rank's half of the rows, both ranks at once, whose sums do nothing. *sum*: of
-as many bytes as the gradient has, one sum after the other. *predicted* is their sum, *measured* the step as
+as many bytes as the gradient has, one sum after the other. *predicted* is the two, *measured* the step as
 it is. *one process* takes the same step with one thread, without any of it.
 
-| network, rows of a step, gradient | engine | computing | sum | predicted | measured | measured / predicted | one process | times as fast |
-|---|---|---|---|---|---|---|---|---|
 """
+COLUMNS = (
+    "network, rows of a step, gradient", "engine", "computing", "sum", "predicted", "measured",
+    "measured / predicted", "one process", "times as fast",
+)  # fmt: skip
 
 TAIL = """
 ## Beyond two ranks: a model
 
 ![A model of the efficiency of 4 to 64 nodes](results/distributed.png)
 
-Nothing in this picture is measured but the rate of one core, {rate:.0f} GF/s in "{network}". Computing takes 6
-operations a parameter and row, a ring sends 2 (n - 1) / n gradients at {line:.0%} of a link's rate in
-2 (n - 1) messages of an assumed latency; nobody waits for the slowest. What is measured is worse. The line is
-at {efficiency:.0%}.
+Nothing in this picture is measured but the rate of one core, {rate:.0f} GF/s in "{network}". Computing
+takes 6 operations a parameter and row, a ring sends 2 (n - 1) / n gradients at {line:.0%} of a link's rate
+in 2 (n - 1) messages of an assumed latency; nobody waits for the slowest: things are worse, never better. The
+line is at {efficiency:.0%}.
 """
 
 
@@ -69,9 +71,12 @@ def rows_of(kind):
 
 def step_lines(steps):
     """Return the lines of the table of steps, and how many are as predicted."""
-    lines, kept = [], 0
+    kept = 0
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     ranks = {key: row for key, row in steps.items() if key[0] != "alone"}
-    for (engine, network), row in sorted(ranks.items(), key=lambda item: list(steps).index(item[0])):
+    for (engine, network), row in sorted(
+        ranks.items(), key=lambda item: list(steps).index(item[0])
+    ):
         computing, summing, step = (float(row[name]) for name in ("compute", "sum", "step"))
         alone = float(steps["alone", network]["step"])
         ratio = step / (computing + summing)
@@ -81,10 +86,8 @@ def step_lines(steps):
             f"{size / 1e6:,.1f} MB" if size > 1e5 else f"{size / 1e3:,.0f} kB"
         )
         cells = [about, engine, *map(micro, (computing, summing, computing + summing, step))]
-        lines.append(
-            f"| {' | '.join(cells)} | {ratio:.2f} | {micro(alone)} | {alone / step:.2f} |"
-        )
-    lines += ["", f"{kept} of {len(lines)} are within {WITHIN:.0%} of what is predicted."]
+        lines.append(f"| {' | '.join(cells)} | {ratio:.2f} | {micro(alone)} | {alone / step:.2f} |")
+    lines += ["", f"{kept} of {len(ranks)} are within {WITHIN:.0%} of what is predicted."]
     return lines
 
 
@@ -93,7 +96,10 @@ def lbfgs_lines(found):
     alone = found["alone", ""]
     lines = ["", "## L-BFGS", ""]
     rows, n_iter = alone["rows"], alone["n_iter"]
-    lines += [f"The mnist network, {int(rows):,} rows, {n_iter} iterations; times as fast as one thread:", ""]
+    lines += [
+        f"The mnist network, {int(rows):,} rows, {n_iter} iterations, beside one thread:",
+        "",
+    ]
     lines += ["| | seconds | objective | times as fast |", "|---|---|---|---|"]
     for (engine, _), row in found.items():
         times = float(alone["seconds"]) / float(row["seconds"])

@@ -52,6 +52,11 @@ def free_address(towards: str | None = None) -> str:
     str
         ``"host:port"``.
 
+    Raises
+    ------
+    ValueError
+        If no machine is known by that name.
+
     Examples
     --------
     >>> from minnet.distributed import free_address
@@ -254,6 +259,10 @@ def _reach(host: str, port: int, until: float, timeout: float) -> str:
         try:
             with socket.create_connection((host, port), timeout) as connection:
                 return str(connection.getsockname()[0])
+        except UnicodeError as error:
+            raise ValueError(
+                f"address must have the name of a machine, got {host!r:.200}"
+            ) from error
         except OSError as error:
             if time.monotonic() > until:
                 raise TimeoutError(
@@ -275,10 +284,13 @@ def _own_address(towards: str) -> str:
     """Return the address of the interface that reaches another machine; nothing is sent."""
     try:
         family, kind, _, _, place = socket.getaddrinfo(towards, 9, type=socket.SOCK_DGRAM)[0]
+    except (socket.gaierror, ValueError) as error:  # ValueError: what cannot be a name
+        raise ValueError(
+            f"towards must be the name or address of a machine, got {towards!r:.200}: {error}"
+        ) from error
+    try:
         with socket.socket(family, kind) as way:
             way.connect(place)
             return str(way.getsockname()[0])
-    except socket.gaierror as error:
-        raise ConnectionError(f"no machine is known as {towards!r:.200}: {error}") from error
     except OSError:
         return "127.0.0.1"

@@ -189,6 +189,7 @@ def test_a_rank_that_is_there_twice_is_refused():
         (("here:80", 0, 1, 1e300), "timeout must be above 0"),
         (("here:80", 0, 1, 60, 3), "interface must be"),
         (("no-such-machine.invalid:80", 1, 2, 0.1), "no rank 0 is at no-such-machine.invalid:80"),
+        (("a..b:80", 1, 2), "address must have the name of a machine, got 'a..b'"),
         (("127.0.0.1:1", 1, 2, 0.1, None), "no rank 0 is at 127.0.0.1:1"),
         (("192.0.2.1:29999", 1, 2, 0.1, None), "no rank 0 is at 192.0.2.1:29999"),
     ],
@@ -220,8 +221,11 @@ def test_a_free_address_is_one_that_can_be_bound():
         family = socket.AF_INET6 if "[" in host else socket.AF_INET
         with socket.socket(family) as bound:
             bound.bind((host.strip("[]"), int(port)))
-    with pytest.raises(ConnectionError, match=r"no machine is known as 'no-such-machine\.invalid'"):
-        free_address("no-such-machine.invalid")
+    for towards in ("no-such-machine.invalid", "a" * 70, "a\0b", ""):
+        with pytest.raises(
+            ValueError, match="towards must be the name or address of a machine, got"
+        ):
+            free_address(towards)
 
 
 def test_import_of_minnet_imports_no_engine():

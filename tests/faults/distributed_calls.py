@@ -23,7 +23,7 @@ def _gloo():
 DISTRIBUTED_CALLS = {
     "Shards": _new(Shards, sizes=[20, 0, 10]),
     "together": _together,
-    "free_address": _new(free_address),
+    "free_address": _new(free_address, towards="127.0.0.1"),
     "Gloo": _gloo,
     "MPI": _new(distributed.MPI, comm=None),
 }

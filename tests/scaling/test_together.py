@@ -1,4 +1,4 @@
-"""One network by the ranks of MPI, Ray and Spark: the programs of docs/scaling.rst."""
+"""One network by the ranks of Ray and Spark: the programs of docs/scaling.rst."""
 
 import os
 import runpy
@@ -23,7 +23,7 @@ def program(engine):
     """Return ``main`` of a program."""
     pytest.importorskip({"ray": "ray", "spark": "pyspark"}[engine])
     pytest.importorskip("torch.distributed")
-    return runpy.run_path(str(PROGRAMS / f"together_{engine}.py"))["main"]
+    return runpy.run_path(str(PROGRAMS / f"train_{engine}.py"))["main"]
 
 
 def net(**arguments):
@@ -72,7 +72,7 @@ class Ends(Callback):
 @pytest.mark.parametrize("engine", ["ray", "spark"])
 def test_a_rank_that_fails_is_an_error_of_the_program_and_the_next_fit_works(engine, how):
     main, began = program(engine), time.monotonic()
-    with pytest.raises(Exception) as caught:  # noqa: B017, PT011 - Ray's, Spark's, or minnet's own
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - Ray's, Spark's
         main(model=net().set_callbacks(Ends(how)))
     assert time.monotonic() - began < 60, "it is no timeout that ends it"
     if how == "raises":

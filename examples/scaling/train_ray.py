@@ -1,4 +1,4 @@
-"""One network on the workers of a Ray cluster: python together_ray.py [ADDRESS].
+"""One network on the workers of a Ray cluster: python train_ray.py [ADDRESS].
 
 Without an address Ray is started on this machine, with two processes.
 """
@@ -15,15 +15,19 @@ from minnet.distributed import Gloo, free_address, together
 
 
 class Rank:
+    """A process of the cluster, and the part of the rows that is its own."""
+
     def address(self):
+        """Return where the ranks can meet."""
         return free_address()
 
     def fit(self, model, address, rank, size):
+        """Return the model of all ranks, of the first of them."""
         X, y = load_digits(return_X_y=True)
         X, y = X[rank::size] / 16, y[rank::size]  # or a file of its own
         with together(Gloo(address, rank, size, timeout=60)):
             model.fit(X, y)
-        return model if rank == 0 else None  # it is the same on all ranks
+        return model if rank == 0 else None
 
 
 def fit_by(ranks, model):

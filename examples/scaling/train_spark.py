@@ -1,4 +1,4 @@
-"""One network on a Spark cluster: spark-submit together_spark.py, or python together_spark.py [MASTER].
+"""One network on a Spark cluster: spark-submit train_spark.py, or python train_spark.py [MASTER].
 
 Without a master Spark is started on this machine, with two processes. A barrier stage starts all ranks at
 once, and ends all when one fails.
