@@ -58,10 +58,10 @@ __all__ = [
 
 # Modules whose own names are documented.
 _MODULES = (
-    "activations", "backends", "callbacks", "curvature", "datasets", "descend", "export", "gradcheck",
-    "initializers", "lab", "layers", "losses", "mup", "ntk", "optimizers", "parameter_table", "piecewise",
-    "pytorch", "random", "residual", "schedules", "tables", "temperature", "training",
-    "user_activations", "views",
+    "activations", "backends", "callbacks", "curvature", "dask", "datasets", "descend", "distributed",
+    "export", "gradcheck", "initializers", "lab", "layers", "losses", "mup", "ntk", "optimizers",
+    "parameter_table", "piecewise", "pytorch", "random", "residual", "schedules", "streams", "tables",
+    "temperature", "training", "user_activations", "views",
 )  # fmt: skip
 
 # Of __all__, what importing minnet does not import.

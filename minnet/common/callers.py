@@ -21,6 +21,9 @@ _OF_ONE_FIT = (
     "imblearn.pipeline",
 )  # fmt: skip
 
+#: What is above it is a worker's own.
+_ONE_RANK = "minnet.dask.worker"
+
 
 def level_of_user() -> int:
     """Return the ``stacklevel``, for the caller, of the nearest code that is not of the libraries."""
@@ -33,7 +36,8 @@ def level_of_user() -> int:
 def within_a_search() -> bool:
     """Return whether the present fit is one of many that a search, a meta-estimator or a worker makes.
 
-    A Pipeline and a TransformedTargetRegressor make one fit, as their user's call.
+    A Pipeline and a TransformedTargetRegressor make one fit, as their user's call, and so do the workers
+    that :mod:`minnet.dask` has train together.
 
     Examples
     --------
@@ -48,8 +52,8 @@ def within_a_search() -> bool:
 
 
 def _modules_above() -> Iterator[str]:
-    """Return the names of the modules whose code is running."""
+    """Return the names of the modules whose code is running, up to where one fit of several begins."""
     frame = sys._getframe(1)
-    while frame is not None:
+    while frame is not None and frame.f_globals.get("__name__") != _ONE_RANK:
         yield str(frame.f_globals.get("__name__", ""))
         frame = frame.f_back  # type: ignore[assignment]  # None at the end

@@ -27,7 +27,7 @@ _log = logging.getLogger("minnet")
 #: Packages in whose frames nobody looks for the cause of a wrong argument.
 _LIBRARIES = (
     "minnet", "sklearn", "numpy", "scipy", "pandas", "polars", "pyarrow", "joblib", "contextlib",
-    "threading", "concurrent", "queue", "importlib", "_frozen_importlib", "json",
+    "threading", "concurrent", "queue", "importlib", "_frozen_importlib", "json", "dask", "distributed",
 )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ from call_makers import (
     _transformer,
     _with_network,
 )
+from dask_calls import DASK_CALLS
 from display_calls import DISPLAY_CALLS
 from distributed_calls import DISTRIBUTED_CALLS
 from lab_calls import LAB_CALLS
@@ -100,6 +101,7 @@ NEEDED = {
     "to_onnx": "onnx", "register_skl2onnx": "skl2onnx",
     "network_from_torch": "torch", "torch_from_network": "torch",
     "probe torch": "torch", "copy_weights torch": "torch", "Gloo": "torch", "MPI": "mpi4py",
+    **dict.fromkeys(DASK_CALLS, "distributed"),
 }  # fmt: skip
 #: The calls that cannot be made, since their package is not installed.
 WITHOUT = {name for name, package in NEEDED.items() if find_spec(package) is None}
@@ -348,6 +350,7 @@ CALLS = {
     **LAB_CALLS,
     **TABLE_CALLS,
     **DISTRIBUTED_CALLS,
+    **DASK_CALLS,
     **DISPLAY_CALLS,
 }  # fmt: skip
 
