@@ -14,10 +14,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.distributed.rank import N_RANKS
-from benchmarks.distributed.report import CSV, write
+from benchmarks.distributed.report import CSV, REPORT, draw, render
 from benchmarks.machine import load
 from minnet.distributed import free_address
 
@@ -35,9 +36,9 @@ FIELDS = [
 ]  # fmt: skip
 
 
-def commands(engine):
+def commands(engine, *options):
     """Return the commands whose processes measure an engine."""
-    rank = [sys.executable, "-m", "benchmarks.distributed.rank", engine]
+    rank = [sys.executable, "-m", "benchmarks.distributed.rank", *options, engine]
     if engine == "mpi":
         beside = Path(sys.executable).with_name("mpiexec")
         mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
@@ -48,7 +49,7 @@ def commands(engine):
     return [rank]
 
 
-def measured(engine):
+def measured(engine, *options):
     """Return the rows of a table that an engine's processes print."""
     before = load()
     processes = [
@@ -58,7 +59,7 @@ def measured(engine):
             text=True,
             env={**os.environ, **SETTINGS},
         )
-        for command in commands(engine)
+        for command in commands(engine, *options)
     ]
     printed = [process.communicate()[0] for process in processes]
     if any(process.returncode for process in processes):
@@ -70,19 +71,37 @@ def measured(engine):
     ]
 
 
+def measure(path, *options):
+    """Measure all engines into a file."""
+    rows = [row for engine in ("alone", "mpi", "gloo") for row in measured(engine, *options)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, FIELDS, restval="")
+        table.writeheader()
+        table.writerows(rows)
+
+
 def main():
     """Measure and report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--report", action="store_true", help="measure nothing")
-    if not parser.parse_args().report:
-        rows = [row for engine in ("alone", "mpi", "gloo") for row in measured(engine)]
-        with CSV.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, FIELDS, restval="")
-            table.writeheader()
-            table.writerows(rows)
-    write()
+    parser.add_argument(
+        "--quick", action="store_true", help="to see that it runs: prints, and writes nothing"
+    )
+    own = parser.parse_args()
+    if own.quick:
+        with tempfile.TemporaryDirectory() as folder:
+            measure(Path(folder) / "quick.csv", "--quick")
+            print(render(Path(folder) / "quick.csv"))
+        return
+    if not own.report:
+        measure(CSV)
+    REPORT.write_text(render(), encoding="utf-8")
+    try:
+        draw()
+    except ImportError:
+        print("no picture: matplotlib is not installed; --report draws it where it is")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.machine import cpu_name
 from benchmarks.scaling_law import LINKS, OF_THE_LINE
 
-__all__ = ["CSV", "write"]
+__all__ = ["CSV", "REPORT", "draw", "render"]
 
 HERE = Path(__file__).parent
 CSV = HERE.parent / "results" / "distributed.csv"
@@ -26,9 +26,12 @@ LATENCIES = {"1 GbE": 50e-6, "10 GbE": 30e-6, "25 GbE": 20e-6, "100 Gb RDMA": 3e
 
 HEAD = """# Training by two processes of one machine
 
-`python -m benchmarks.distributed` measures this and writes it: {date}, {cpu}, Python {python}. Load of the
-machine before each engine's processes began: {load}. Each rank has one thread; float32, Adam, ReLU. A time
-is the median over epochs, without the first.
+`python -m benchmarks.distributed` measures this and writes it. Each rank has one thread; float32, Adam, ReLU.
+A time is the median over epochs, without the first.
+
+- Date: {date}, Python {python}
+- Machine: {cpu}
+- Load of the machine before the processes of each began: {load}
 
 ## A step
 
@@ -49,8 +52,8 @@ TAIL = """
 
 Nothing in this picture is measured but the rate of one core, {rate:.0f} GF/s in "{network}". Computing
 takes 6 operations a parameter and row, a ring sends 2 (n - 1) / n gradients at {line:.0%} of a link's rate
-in 2 (n - 1) messages of an assumed latency; nobody waits for the slowest: things are worse, never better. The
-line is at {efficiency:.0%}.
+in 2 (n - 1) messages of an assumed latency; nobody waits for the slowest: things are worse, never better.
+The line is at {efficiency:.0%}.
 """
 
 
@@ -59,9 +62,9 @@ def micro(seconds):
     return f"{seconds * 1e6:,.0f} us" if seconds < 1e-2 else f"{seconds * 1e3:,.1f} ms"
 
 
-def rows_of(kind):
+def rows_of(kind, path):
     """Return the rows of the table of a kind, by engine and network."""
-    with CSV.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return {
             (row["engine"], row["network"]): row
             for row in csv.DictReader(file)
@@ -113,13 +116,41 @@ def lbfgs_lines(found):
     return lines
 
 
-def draw(rate, n_parameters):
+def fastest(steps):
+    """Return the network whose steps take longest, its parameters, and operations a second of a core."""
+    (_, network), row = max(
+        (item for item in steps.items() if item[0][0] != "alone"),
+        key=lambda item: float(item[1]["compute"]),
+    )
+    n_parameters = int(float(row["bytes"])) // 4
+    return network, n_parameters, 6 * n_parameters * float(row["batch"]) / 2 / float(row["compute"])
+
+
+def render(path=CSV):
+    """Return the report of what a file has."""
+    steps, found = rows_of("step", path), rows_of("lbfgs", path)
+    loads = {engine: row["load"] for (engine, _), row in steps.items()}
+    text = HEAD.format(
+        date=f"{datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC):%Y-%m-%d}",
+        cpu=cpu_name(),
+        python=platform.python_version(),
+        load=", ".join(f"{engine} {load}" for engine, load in loads.items()),
+    )
+    text += "\n".join([*step_lines(steps), *lbfgs_lines(found)]) + "\n"
+    network, _, rate = fastest(steps)
+    return text + TAIL.format(
+        rate=rate / 1e9, network=network, line=OF_THE_LINE, efficiency=EFFICIENCY
+    )
+
+
+def draw(path=CSV):
     """Draw the efficiency that the model gives, by rows of a rank and step."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
+    _, n_parameters, rate = fastest(rows_of("step", path))
     rows = np.geomspace(10, 1e5, 200)
     figure, axes = plt.subplots(1, len(LINKS), figsize=(13, 3.6), sharey=True, layout="constrained")
     for axis, (link, gigabits) in zip(axes, LINKS.items(), strict=True):
@@ -135,32 +166,6 @@ def draw(rate, n_parameters):
     axes[0].set_ylabel("efficiency, %")
     axes[0].text(12, 100 * EFFICIENCY + 2, f"{EFFICIENCY:.0%}", fontsize=9)
     axes[-1].legend(fontsize=8, loc="lower right")
-    figure.suptitle(
-        f"A model, not measured: one core a node, {rate / 1e9:.0f} GF/s, {n_parameters:,} parameters"
-    )
+    of = f"one core a node, {rate / 1e9:.0f} GF/s, {n_parameters:,} parameters"
+    figure.suptitle(f"A model, not measured: {of}")
     figure.savefig(PICTURE, dpi=110)
-
-
-def write():
-    """Write the report and the picture."""
-    steps, found = rows_of("step"), rows_of("lbfgs")
-    loads = {engine: row["load"] for (engine, _), row in steps.items()}
-    text = HEAD.format(
-        date=f"{datetime.datetime.fromtimestamp(CSV.stat().st_mtime, datetime.UTC):%Y-%m-%d}",
-        cpu=cpu_name(),
-        python=platform.python_version(),
-        load=", ".join(f"{engine} {load}" for engine, load in loads.items()),
-    )
-    (_, network), largest = max(
-        ((key, row) for key, row in steps.items() if key[0] != "alone"),
-        key=lambda item: float(item[1]["bytes"]) * float(item[1]["batch"]),
-    )
-    n_parameters = int(float(largest["bytes"])) // 4
-    rate = 6 * n_parameters * float(largest["batch"]) / 2 / float(largest["compute"])
-    text += "\n".join([*step_lines(steps), *lbfgs_lines(found)]) + "\n"
-    text += TAIL.format(rate=rate / 1e9, network=network, line=OF_THE_LINE, efficiency=EFFICIENCY)
-    REPORT.write_text(text, encoding="utf-8")
-    try:
-        draw(rate, n_parameters)
-    except ImportError:
-        print("no picture: matplotlib is not installed")
