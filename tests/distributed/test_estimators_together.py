@@ -361,17 +361,19 @@ def test_a_preset_goes_by_the_rows_of_all(empty):
     estimator = MinNetClassifier(preset="tables", random_state=0, max_iter=3)
     said = failing(estimator, halves(X), halves(CLASSES))
     assert all("max_iter must be left at its default" in str(error) for error in said)
-    for method in ("fit", "partial_fit"):
-        both = [MinNetClassifier(preset="tables"), classifier()]
-        data = halves(X), halves(CLASSES)
-        said = outcomes(
-            2,
-            lambda c: getattr(both[c.rank], method if c.rank else "fit")(
-                *(d[c.rank] for d in data)
-            ),
-        )  # noqa: B023, E501
-        sentence = "preset must be" if method == "fit" else "the call must be"
-        assert all(f"{sentence} the same on all ranks" in str(error) for error in said), said
+
+
+@pytest.mark.parametrize(("method", "what"), [("fit", "preset"), ("partial_fit", "the call")])
+def test_a_preset_is_that_of_all(method, what):
+    both = [MinNetClassifier(preset="tables"), classifier()]
+    data = halves(X), halves(CLASSES)
+
+    def call(communicator):
+        rank = communicator.rank
+        return getattr(both[rank], ("fit", method)[rank])(*(each[rank] for each in data))
+
+    said = outcomes(2, call)
+    assert all(f"{what} must be the same on all ranks" in str(error) for error in said), said
 
 
 # ---- calls that go on
