@@ -238,14 +238,16 @@ class Ranks:
         """Return the sum of the weights of each step, and the sum of the squares of their shares in it."""
         n_steps = len(steps.lengths)
         of_step = np.repeat(np.arange(n_steps), np.diff(steps.bounds))
-        scaled = weights * (self.n_samples / self.weight_sum)  # squares of huge ones stay finite
+        factor = self.n_samples / self.weight_sum  # so that squares of huge ones stay finite
         sums = np.zeros((2, n_steps))
-        for power, of_power in enumerate(sums, 1):
-            of_power[...] = np.bincount(of_step, scaled**power, n_steps)
+        sums[0] = np.bincount(
+            of_step, weights, n_steps
+        )  # exact: the share of a row may be all of it
+        sums[1] = np.bincount(of_step, (weights * factor) ** 2, n_steps)
         self.communicator.sum(sums.reshape(-1))
         total, squares = sums
-        squares /= np.where(total > 0, total, 1) ** 2
-        return total * (self.weight_sum / self.n_samples), squares
+        squares /= np.where(total > 0, total * factor, 1) ** 2
+        return total, squares
 
     def end_epoch(self, trainer: Any, reason: str | None) -> str | None:
         """Compare the networks of the ranks; return rank 0's reason to stop, if there is one."""
