@@ -82,6 +82,11 @@ def minimize_lbfgs(
     UserWarning
         If Ctrl-C came: the parameters are then those after the last whole iteration.
 
+    Notes
+    -----
+    In a block of :func:`minnet.distributed.together` all ranks call this, each with its own rows: an evaluation
+    sums up one gradient, and SciPy takes the same decisions on all.
+
     Examples
     --------
     >>> import numpy as np
