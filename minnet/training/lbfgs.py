@@ -84,8 +84,8 @@ def minimize_lbfgs(
 
     Notes
     -----
-    In a block of :func:`minnet.distributed.together` all ranks call this, each with its own rows: an evaluation
-    sums up one gradient, and SciPy takes the same decisions on all.
+    In a block of :func:`minnet.distributed.together` all ranks call this, each with its own rows: an
+    evaluation sums up one gradient, and SciPy takes the same decisions on all.
 
     Examples
     --------

@@ -247,9 +247,9 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         In a block of :func:`minnet.distributed.together` all ranks call this, each with its own rows, of
         which one may have none, and with equal networks and arguments. ``batch_size`` is that of all ranks
         together. Callbacks, progress and warnings are those of rank 0; ``validate`` is called on all
-        ranks, and what it returns on rank 0 counts. Ctrl-C on any of them, or a callback of rank 0, ends the
-        training of all after the same step; an error on one is an error on all. A Ctrl-C waits
-        for the end of a validation or a callback; a second one within two seconds does not.
+        ranks, and what it returns on rank 0 counts. Ctrl-C on any of them, or a callback of rank 0, ends
+        the training of all after the same step; an error on one is an error on all. A Ctrl-C waits for
+        the end of a validation or a callback; a second one within two seconds does not.
         """
         check_whole("max_epochs", max_epochs)
         validation = Validation(validate, early_stopping, keep)

@@ -320,6 +320,7 @@ def test_callbacks_see_one_training_and_others_none():
     assert len(histories[0].epochs if hasattr(histories[0], "epochs") else [1]) > 0
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_a_callback_of_rank_0_may_train_by_itself():
     def train(trainer):
         MinNetClassifier(max_iter=1).fit(X, CLASSES)
