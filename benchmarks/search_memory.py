@@ -13,12 +13,11 @@ import argparse
 import contextlib
 import datetime
 import os
+import subprocess
 import sys
 import tempfile
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
-from multiprocessing import get_context
 from pathlib import Path
 
 import joblib
@@ -115,7 +114,7 @@ def versions():
 
 
 def measure(engine, way, megabytes):
-    """Return the peaks of the worker that has most and of this process, as multiples of X."""
+    """Print the peaks of the worker that has most and of this process, as multiples of X."""
     n_features = 500
     n_samples = int(megabytes * 2**20 / 4 / n_features)
     with tempfile.TemporaryDirectory() as folder, ENGINES[engine]() as told:
@@ -138,7 +137,7 @@ def measure(engine, way, megabytes):
         before, after = (
             max(float(each.read_text()) for each in Path(note).iterdir()) for note in notes
         )
-    return (after - before) / megabytes, here.added / megabytes
+    print(f"{(after - before) / megabytes:.1f} | {here.added / megabytes:.1f}")
 
 
 def main():
@@ -149,6 +148,7 @@ def main():
     parser.add_argument("engines", nargs="+", choices=ENGINES)
     parser.add_argument("--megabytes", type=int, default=200, help="of X (default: %(default)s)")
     arguments = parser.parse_args()
+    megabytes = arguments.megabytes
     warnings.simplefilter("ignore")
     os.environ["PYTHONWARNINGS"] = "ignore"
     path = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -157,7 +157,7 @@ def main():
         "# Memory of a search over a cluster",
         "",
         *(__doc__ or "").strip().splitlines()[2:-2],
-        f"X has {arguments.megabytes} MB (float32). `python -m benchmarks.search_memory "
+        f"X has {megabytes} MB (float32). `python -m benchmarks.search_memory "
         f"{' '.join(arguments.engines)}`, {datetime.date.today()}, {versions()}.",
         "",
         "| joblib backend | X | peak of a worker, in X | of the process that asks |",
@@ -165,9 +165,10 @@ def main():
     ]
     for engine in arguments.engines:
         for way in WAYS if engine == "dask" else ("sent", "file"):
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
-                worker, here = fresh.submit(measure, engine, way, arguments.megabytes).result()
-            lines.append(f"| {engine} | {WAYS[way]} | {worker:.1f} | {here:.1f} |")
+            # Not of __main__, which the workers of Ray have not.
+            call = f"from benchmarks.search_memory import measure; measure{engine, way, megabytes}"
+            done = subprocess.run([sys.executable, "-c", call], check=True, stdout=subprocess.PIPE)
+            lines.append(f"| {engine} | {WAYS[way]} | {done.stdout.decode().splitlines()[-1]} |")
             print(lines[-1], flush=True)
     REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

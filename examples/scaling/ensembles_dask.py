@@ -26,10 +26,9 @@ def main(address=None):
         halving = HalvingGridSearchCV(net, grid, cv=3, random_state=0).fit(X, y)
         bagging = BaggingClassifier(net, n_estimators=6, random_state=0).fit(X, y)
         predicted = cross_val_predict(halving.best_estimator_, X, y, cv=3)
-    print(f"halving: {halving.best_params_}; cross-validated: {accuracy_score(y, predicted):.3f}")
-    print(
-        f"bagging of {len(bagging.estimators_)} networks, on the same rows: {bagging.score(X, y):.3f}"
-    )
+    print(f"halving: {halving.best_params_}")
+    print(f"its best, cross-validated: {accuracy_score(y, predicted):.3f}")
+    print(f"bagging, on the same rows: {bagging.score(X, y):.3f}")
     return halving, bagging, predicted
 
 

@@ -25,7 +25,7 @@ def main(address=None, folder="checkpoints", *callbacks):
     model = make_pipeline(StandardScaler(), net)
     grid = {"minnetclassifier__alpha": [1e-4, 1e-2]}
 
-    # What only one worker has is lost with it: each gets a copy of all there is, and keeps it.
+    # What only one worker has is lost with it: each gets a copy, and keeps it.
     splits = list(StratifiedKFold(3).split(X, y))
     everything = [X, y, *chain.from_iterable(splits)]
     cluster = {} if address else {"n_workers": 2, "threads_per_worker": 1}

@@ -19,9 +19,8 @@ def main(address=None):
     cluster = {} if address else {"n_workers": 2, "threads_per_worker": 1}
     with Client(address, **cluster):
         X, y = load_digits(return_X_y=True)
-        model = make_pipeline(
-            StandardScaler(), MinNetClassifier(learning_rate_init=0.01, random_state=0)
-        )
+        net = MinNetClassifier(learning_rate_init=0.01, random_state=0)
+        model = make_pipeline(StandardScaler(), net)
         grid = {
             "minnetclassifier__init": ["glorot", "orthogonal"],
             "minnetclassifier__alpha": [1e-4, 1e-2],

@@ -19,7 +19,7 @@ from minnet import MinNetClassifier
 
 
 def rows_of(numbers, path):
-    """Return the rows of a file that have these numbers; the others are not read."""
+    """Return the rows of a file that have these numbers."""
     return np.load(path, mmap_mode="r")[numbers.ravel()]
 
 

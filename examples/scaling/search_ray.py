@@ -20,9 +20,8 @@ def main(address=None):
     ray.init(address) if address else ray.init(num_cpus=2, include_dashboard=False)
     register_ray()
     X, y = load_digits(return_X_y=True)
-    model = make_pipeline(
-        StandardScaler(), MinNetClassifier(learning_rate_init=0.01, random_state=0)
-    )
+    net = MinNetClassifier(learning_rate_init=0.01, random_state=0)
+    model = make_pipeline(StandardScaler(), net)
     grid = {
         "minnetclassifier__init": ["glorot", "orthogonal"],
         "minnetclassifier__alpha": [1e-4, 1e-2],

@@ -19,15 +19,12 @@ from minnet import MinNetClassifier
 
 
 def main(master="local[2,4]"):
-    os.environ.setdefault(
-        "PYSPARK_PYTHON", sys.executable
-    )  # what runs on the workers of one machine
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # of the workers here
     spark = SparkSession.builder.master(master).getOrCreate()
     register_spark()
     X, y = load_digits(return_X_y=True)
-    model = make_pipeline(
-        StandardScaler(), MinNetClassifier(learning_rate_init=0.01, random_state=0)
-    )
+    net = MinNetClassifier(learning_rate_init=0.01, random_state=0)
+    model = make_pipeline(StandardScaler(), net)
     grid = {
         "minnetclassifier__init": ["glorot", "orthogonal"],
         "minnetclassifier__alpha": [1e-4, 1e-2],

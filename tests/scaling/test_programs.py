@@ -40,10 +40,10 @@ def assert_as_one_process(net, X, y, sizes):
     np.testing.assert_allclose(net.network_.params, alone.network_.params, rtol=0, atol=1e-9)
 
 
-def test_mpi(tmp_path):
+def test_scaled_rows_and_a_checkpoint_by_mpi(tmp_path):
     pytest.importorskip("mpi4py")
     mpiexec = ["mpiexec", "-n", 2, "--oversubscribe"]
-    said = run(*mpiexec, sys.executable, PROGRAMS / "train_mpi.py", folder=tmp_path)
+    said = run(*mpiexec, sys.executable, PROGRAMS / "together_scaled.py", folder=tmp_path)
     assert said.count("epochs") == 1  # rank 0 alone
     X, y = load_digits(return_X_y=True)
     X = StandardScaler().fit_transform(X)

@@ -1,6 +1,6 @@
-"""One network, trained by all ranks of a job of MPI: mpiexec -n 2 python train_mpi.py.
+"""One network, trained by all ranks of a job of MPI: mpiexec -n 2 python together_scaled.py.
 
-Each rank has its own rows. On a cluster Slurm starts the ranks: srun python train_mpi.py.
+Each rank has its own rows. On a cluster Slurm starts the ranks: srun python together_scaled.py.
 """
 
 import sys
@@ -14,7 +14,7 @@ from minnet.distributed import MPI, together
 
 
 def standardized(X, ranks):
-    """Return a shard as a StandardScaler would that is fitted to the rows of all ranks, not to its own."""
+    """Return a shard as a StandardScaler does that is fitted to the rows of all."""
     sums = np.concatenate([[len(X)], X.sum(axis=0)])
     ranks.sum(sums)
     mean = sums[1:] / sums[0]
@@ -27,10 +27,10 @@ def standardized(X, ranks):
 def main(path="digits.safetensors"):
     ranks = MPI()  # first of all: from here on an error of one rank ends the job
     X, y = load_digits(return_X_y=True)
-    X, y = X[ranks.rank :: ranks.size], y[ranks.rank :: ranks.size]  # here: read this rank's files
+    X, y = X[ranks.rank :: ranks.size], y[ranks.rank :: ranks.size]  # or files of its own
     X = standardized(X, ranks)
-    net = MinNetClassifier(batch_size=512, learning_rate_init=0.01, random_state=0, n_threads=1)
-    net.set_callbacks(Checkpoint(path))  # rank 0 writes it: after a failure run the job again
+    net = MinNetClassifier(learning_rate_init=0.01, random_state=0)
+    net.set_callbacks(Checkpoint(path))  # of rank 0; after a failure run the job again
     with together(ranks):
         net.fit(X, y)
     if ranks.rank == 0:
