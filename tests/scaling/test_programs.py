@@ -1,7 +1,6 @@
 """The programs of docs/scaling.rst that train one network in several processes, beside one process."""
 
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -44,19 +43,9 @@ def assert_as_one_process(net, X, y, sizes):
 def test_scaled_rows_and_a_checkpoint_by_mpi(tmp_path):
     pytest.importorskip("mpi4py")
     mpiexec = ["mpiexec", "-n", 2, "--oversubscribe"]
-    said = run(*mpiexec, sys.executable, PROGRAMS / "together_scaled.py", folder=tmp_path)
+    said = run(*mpiexec, sys.executable, PROGRAMS / "train_mpi.py", folder=tmp_path)
     assert said.count("epochs") == 1  # rank 0 alone
     X, y = load_digits(return_X_y=True)
     X = StandardScaler().fit_transform(X)
     X, y = (np.concatenate([each[0::2], each[1::2]]) for each in (X, y))
     assert_as_one_process(load_model(tmp_path / "digits.safetensors"), X, y, [899, 898])
-
-
-def test_dask():
-    distributed = pytest.importorskip("distributed")
-    pytest.importorskip("torch")
-    main = runpy.run_path(str(PROGRAMS / "together_dask.py"))["main"]
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as own:
-        net = main(own.scheduler_address)
-    X, y = load_digits(return_X_y=True)
-    assert_as_one_process(net, X / 16, y, [899, 898])

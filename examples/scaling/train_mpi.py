@@ -1,6 +1,6 @@
-"""One network, trained by all ranks of a job of MPI: mpiexec -n 2 python together_scaled.py.
+"""One network, trained by all ranks of a job of MPI: mpiexec -n 2 python train_mpi.py.
 
-Each rank has its own rows. On a cluster Slurm starts the ranks: srun python together_scaled.py.
+Each rank has its own rows. On a cluster Slurm starts the ranks: srun python train_mpi.py.
 """
 
 import sys
