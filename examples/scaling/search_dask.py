@@ -25,9 +25,8 @@ def main(address=None):
             "minnetclassifier__init": ["glorot", "orthogonal"],
             "minnetclassifier__alpha": [1e-4, 1e-2],
         }
-        with joblib.parallel_config(
-            "dask", scatter=[X, y]
-        ):  # once to each worker, not with each task
+        # X and y go to each worker once, before the search.
+        with joblib.parallel_config("dask", scatter=[X, y]):
             search = GridSearchCV(model, grid, cv=3).fit(X, y)
     print(f"{search.best_score_:.3f} with {search.best_params_}")
     return search

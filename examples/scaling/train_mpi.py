@@ -27,10 +27,11 @@ def standardized(X, ranks):
 def main(path="digits.safetensors"):
     ranks = MPI()  # first of all: from here on an error of one rank ends the job
     X, y = load_digits(return_X_y=True)
-    X, y = X[ranks.rank :: ranks.size], y[ranks.rank :: ranks.size]  # or files of its own
+    mine = slice(ranks.rank, None, ranks.size)  # or files of its own
+    X, y = X[mine], y[mine]
     X = standardized(X, ranks)
     net = MinNetClassifier(learning_rate_init=0.01, random_state=0)
-    net.set_callbacks(Checkpoint(path))  # of rank 0; after a failure run the job again
+    net.set_callbacks(Checkpoint(path))  # after a failure run the job again
     with together(ranks):
         net.fit(X, y)
     if ranks.rank == 0:

@@ -265,7 +265,7 @@ class DaskMinNetClassifier(DaskMixin, MinNetClassifier):
 
     See Also
     --------
-    minnet.distributed : Training where MPI, Ray, Spark or Slurm has started the processes.
+    minnet.distributed.together : Training where MPI, Ray, Spark or Slurm has started the processes.
 
     Notes
     -----

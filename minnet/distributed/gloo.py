@@ -37,7 +37,7 @@ def _close_all() -> None:
 
 
 def free_address(towards: str | None = None) -> str:
-    """Return an address of this machine, with a port that is free, for :class:`Gloo`.
+    """Return an address of this machine, with a port that is free, for Gloo.
 
     Rank 0 calls it and tells the others, by whatever has started them.
 
