@@ -36,6 +36,7 @@ Batch: TypeAlias = tuple[Matrix, Array, Array | None]
 
 _END = object()
 _PATIENCE = 1.0  # seconds
+_LOOK = 0.1  # seconds after which a reader that waits for room looks whether it shall end
 _BLOCK_BYTES = 2**20
 
 
@@ -77,7 +78,11 @@ class ReadAhead:
         )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:  # Ctrl-C while it begins
+            self._stop.set()
+            raise
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -104,13 +109,21 @@ class ReadAhead:
                 for item in self._items:
                     if self._stop.is_set():
                         return
-                    self._ready.put((self._prepare(item), None))
+                    self._put(self._prepare(item), None)
                     if self._stop.is_set():
                         return
         except BaseException as error:
-            self._ready.put((None, error))
+            self._put(None, error)
         else:
-            self._ready.put((_END, None))
+            self._put(_END, None)
+        finally:
+            _close(self._items)
+
+    def _put(self, value: Any, error: BaseException | None) -> None:
+        """Wait for room; of what nobody will take any more there is no need."""
+        while not self._stop.is_set():
+            with contextlib.suppress(queue.Full):
+                return self._ready.put((value, error), timeout=_LOOK)
 
 
 class InMemory:
@@ -220,6 +233,7 @@ class Batches:
         self._open = contextlib.ExitStack()
         self._ready: Iterator[Batch] | None = None
         self._begun: tuple[list[Any], Iterator[Any]] | None = None
+        self._by_epoch = False  # whether epochs have orders of their own
 
     def __enter__(self) -> Self:
         return self
@@ -256,13 +270,14 @@ class Batches:
         raise no_rows(len(seen))
 
     def digest(self) -> dict[str, str]:
-        """Return what other streams may have too: a stream cannot be looked at."""
-        return {"batches_per_epoch": repr(self._per_epoch)}
+        """Return what other streams may have too: one is not looked at, but may say how it is made."""
+        told = {"batches_per_epoch": repr(self._per_epoch)}
+        return told | ({"batches": repr(self._batches)} if _has_epochs(self._batches) else {})
 
     def epoch(self, run: Run) -> Iterator[Batch]:
         """Iterate over what is left of the epoch."""
         if self._per_epoch is None:
-            with self._read_from(run.part + run.n_empty) as ready:
+            with self._read_from(run.part + run.n_empty, run.n_epochs) as ready:
                 yield from _with_rows(ready, run)
             return
         if self._ready is None:
@@ -270,19 +285,25 @@ class Batches:
             self._ready = iter(self._open.enter_context(self._read_from(done)))
         yield from islice(_with_rows(self._ready, run), self._per_epoch - run.part)
 
-    def _items(self) -> Iterator[Any]:
-        return _iterator(self._batches() if callable(self._batches) else self._batches)
+    def _items(self, epoch: int = 0) -> Iterator[Any]:
+        batches = self._batches() if callable(self._batches) else self._batches
+        self._by_epoch = _has_epochs(batches)
+        return batches.iter_epoch(epoch) if self._by_epoch else _iterator(batches)
 
-    def _read_from(self, number: int) -> ReadAhead:
-        """Return the reader of the batches from a number on."""
-        seen, items = self._begun or ([], self._items())
-        self._begun = None
+    def _read_from(self, number: int, epoch: int = 0) -> ReadAhead:
+        """Return the reader of the batches of an epoch from a number on."""
+        begun, self._begun = self._begun, None
+        if begun is None or (
+            epoch and self._by_epoch
+        ):  # the first batch that was looked at is of epoch 0
+            begun = [], self._items(epoch)
+        seen, items = begun
         if number > len(seen) and hasattr(items, "skip"):
             items.skip(number - len(seen))
             numbered = _numbered(items, number)
         else:
             numbered = islice(_numbered(chain(seen, items)), number, None)
-        return ReadAhead(numbered, self._prepare_item)
+        return ReadAhead(_closing(items, numbered), self._prepare_item)
 
     def _prepare_item(self, numbered: tuple[int, Any]) -> Batch | None:
         number, item = numbered
@@ -317,9 +338,25 @@ def _numbered(items: Iterator[Any], first: int = 0) -> Iterator[tuple[int, Any]]
         except StopIteration:
             return
         except Exception as error:
-            error.add_note(f"It was raised by batches, in the place of batch {number}.")
+            told = "\n".join([str(error), *getattr(error, "__notes__", [])])
+            if f"batch {number}" not in told:
+                error.add_note(f"It was raised by batches, in the place of batch {number}.")
             raise
         yield number, item
+
+
+def _closing(items: Iterator[Any], numbered: Iterable[Any]) -> Iterator[Any]:
+    """Iterate over numbered items, and close in the end where they come from."""
+    try:
+        yield from numbered
+    finally:
+        _close(items)
+
+
+def _close(items: Any) -> None:
+    """Close what iterates, if it can be closed: a generator, a stream, a file."""
+    if hasattr(items, "close"):
+        items.close()
 
 
 def _is_empty(item: Any) -> bool:
@@ -352,6 +389,11 @@ def unpack(item: Any) -> tuple[Any, Any, Any]:
             + (f" of {len(item)}" if isinstance(item, tuple | list) else "")
         )
     return (*item, None) if len(item) == 2 else tuple(item)
+
+
+def _has_epochs(batches: Any) -> bool:
+    """Return whether batches come in another order in each epoch, as a ``BatchStream`` has them."""
+    return callable(getattr(batches, "iter_epoch", None))
 
 
 def _iterator(batches: Any) -> Iterator[Any]:
