@@ -75,7 +75,7 @@ def make_call(name, replaced):
                 call.function(**arguments)
     except Exception as error:
         allowed = ALLOWED + ((MemoryError,) if HUGE & set(replaced.values()) else ())
-        allowed += (OSError,) if {"path", "folder"} & set(replaced) else ()
+        allowed += (OSError,) if {"path", "folder", "source"} & set(replaced) else ()
         if name.endswith(".score"):  # what scikit-learn's metrics make of a hostile y is theirs
             allowed += (UnboundLocalError, OverflowError, NotImplementedError)
         if not isinstance(error, allowed):

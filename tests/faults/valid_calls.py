@@ -62,6 +62,7 @@ from distributed_calls import DISTRIBUTED_CALLS
 from lab_calls import LAB_CALLS
 from public_things import PROTOCOLS, public
 from scipy import sparse
+from stream_calls import STREAM_CALLS
 from table_calls import TABLE_CALLS
 
 import minnet
@@ -349,6 +350,7 @@ CALLS = {
     ),
     **LAB_CALLS,
     **TABLE_CALLS,
+    **STREAM_CALLS,
     **DISTRIBUTED_CALLS,
     **DASK_CALLS,
     **DISPLAY_CALLS,
