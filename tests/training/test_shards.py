@@ -15,7 +15,7 @@ SIZES = [
     [3, 6, 12],
     [7, 11, 13, 17, 19, 23, 0, 1], [1, 999],
 ]  # fmt: skip
-BATCHES = [1, 2, 3, 10, 41, 200, 2000]
+BATCHES = [1, 2, 10, 41, 200, 2000]
 NETS = [Network([Dense(2)]), Network([Dense(4), BatchNorm(), Dense(2)])]
 
 
