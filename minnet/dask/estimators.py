@@ -93,7 +93,8 @@ class DaskMixin:
             At least 0 and not all 0.
         X_val, y_val : as X and y, default=None
             With ``early_stopping=True`` validated on instead of a part of ``X``; otherwise watched. Each
-            worker has a part of the rows.
+            worker has a part of the rows; where ``scoring`` is a scorer of scikit-learn or a function,
+            which needs all rows at once, one worker has them all.
         sample_weight_val : as sample_weight, default=None
             Weights in score and loss.
 
@@ -133,7 +134,8 @@ class DaskMixin:
     def to_local(self) -> Estimator:
         """Return the estimator without Dask: with the same arguments and callbacks, and fitted as this is.
 
-        What it has is its own: it may be fitted further, saved, and used where there is no Dask.
+        What it has is its own: it may be fitted further, saved by :func:`minnet.save_model`, and used
+        where there is no Dask.
 
         Returns
         -------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -46,8 +48,8 @@ def fit_on_workers(estimator: Estimator, data: dict[str, Any]) -> None:
         if estimator.warm_start:
             vars(local).update(estimator._fitted())
         watch = Watch(client, estimator.timeout)
-        with alone(client):
-            shards = _shards(client, data, watch)
+        with _off_the_worker(), alone(client):
+            shards = _shards(client, data, watch, _of_first(estimator))
             result = run_ranks(client, local, shards, estimator.timeout, watch)
     finally:
         del estimator._in_dask_fit
@@ -56,7 +58,32 @@ def fit_on_workers(estimator: Estimator, data: dict[str, Any]) -> None:
         warnings.warn(warning, stacklevel=level_of_user())
 
 
-def _shards(client: Any, data: dict[str, Any], watch: Watch) -> list[Shard]:
+@contextlib.contextmanager
+def _off_the_worker() -> Iterator[None]:
+    """Where a task calls ``fit``, give its thread to the tasks of the fit, which may need it."""
+    from distributed import rejoin, secede
+
+    try:
+        secede()
+    except ValueError:  # it is no task
+        yield
+        return
+    try:
+        yield
+    finally:
+        rejoin()
+
+
+def _of_first(estimator: Estimator) -> frozenset[str]:
+    """Return what rank 0 has as a whole: a validation set whose score is no sum over its rows."""
+    if estimator.scoring in (None, "loss", "refinement"):
+        return frozenset()
+    return frozenset({"X_val", "y_val", "sample_weight_val"})
+
+
+def _shards(
+    client: Any, data: dict[str, Any], watch: Watch, of_first: frozenset[str]
+) -> list[Shard]:
     """Return the rows of each worker; the parts that they were made of are let go."""
     workers = workers_of(client).items()
     running = sorted(address for address, worker in workers if worker["status"] in _RUNNING)
@@ -67,7 +94,7 @@ def _shards(client: Any, data: dict[str, Any], watch: Watch) -> list[Shard]:
     watch.needed = set(running)
     parts = parts_of(client, data, watch)
     _check_rows(parts)
-    return shards_of(client, parts, running, watch)
+    return shards_of(client, parts, running, watch, of_first)
 
 
 def _check_rows(parts: dict[str, Parts]) -> None:

@@ -28,7 +28,11 @@ class Shard:
 
 
 def shards_of(
-    client: Any, parts: dict[str, Parts], workers: list[str], watch: Watch
+    client: Any,
+    parts: dict[str, Parts],
+    workers: list[str],
+    watch: Watch,
+    of_first: frozenset[str] = frozenset(),
 ) -> list[Shard]:
     """Return shards in the order of the rows, as equal as can be, each on a worker of its own.
 
@@ -41,17 +45,22 @@ def shards_of(
         Their addresses. Those that have no row are left out.
     watch : Watch
         Is told which workers are needed.
+    of_first : frozenset of str
+        Those of which the first rank has all rows, and the others have none.
     """
     size = min(len(workers), max(parts["X"].n_rows, 1))
     placed = _nearest_workers(client, parts["X"], workers, size)
     watch.needed |= set(placed)
-    shards = [
-        Shard(
-            worker,
-            {name: _shard(client, each, rank, size, worker) for name, each in parts.items()},
-        )
-        for rank, worker in enumerate(placed)
-    ]
+    shards = []
+    for rank, worker in enumerate(placed):
+        data = {
+            name: _shard(client, each, rank, size, worker)
+            if name not in of_first
+            else _shard(client, each, 0, 1, worker)
+            for name, each in parts.items()
+            if name not in of_first or rank == 0
+        }
+        shards.append(Shard(worker, data))
     watch.wait(future for shard in shards for future in shard.data.values())
     return shards
 

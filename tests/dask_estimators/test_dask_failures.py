@@ -24,7 +24,7 @@ from minnet.dask.watch import Watch
 A = np.random.default_rng(0).normal(size=(400, 4))
 X, Y = da.from_array(A, chunks=(50, 4)), da.from_array((A[:, 0] > 0).astype(int), chunks=90)
 
-pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore:Stochastic Optimizer")]
 
 
 class AtEpoch(Callback):

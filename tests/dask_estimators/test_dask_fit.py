@@ -1,6 +1,8 @@
 """A fit on workers is that of one process which takes their batches, whatever form the data have."""
 
 import pickle
+import runpy
+from pathlib import Path
 
 import dask.array as da
 import dask.dataframe as dd
@@ -47,9 +49,12 @@ FORMS = {
         else da.from_array(M, chunks=37)
     ),
 }
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Stochastic Optimizer", "ignore:lbfgs failed", "ignore:y is far from unit scale"
-)
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.filterwarnings(
+        "ignore:Stochastic Optimizer", "ignore:lbfgs failed", "ignore:y is far from unit scale"
+    ),
+]
 
 #: Of each kind of target, arguments and form one or more cases.
 CASES = [
@@ -136,6 +141,25 @@ def test_callbacks_come_back_as_the_fit_has_left_them(fitted):
     assert history.to_dict()["loss"] == fitted.loss_curve_
 
 
+def test_a_scorer_sees_the_whole_validation_set(client):
+    y = TARGETS["binary"].astype(int)
+    plain = MinNetClassifier((8,), max_iter=3, scoring="roc_auc", random_state=0)
+    with together(Shards([150, 151])):
+        plain.fit(A, y, X_val=A[:99], y_val=y[:99])
+    clf = DaskMinNetClassifier(**plain.get_params())
+    X, T, X_val, y_val = map(FORMS["arrays"], (A, y, A[:99], y[:99]))
+    clf.fit(X, T, X_val=X_val, y_val=y_val)
+    np.testing.assert_allclose(clf.validation_scores_, plain.validation_scores_, rtol=1e-12)
+
+
+def test_a_task_may_fit(client):
+    def fit():
+        clf = DaskMinNetClassifier((8,), max_iter=3, random_state=0)
+        return clf.fit(*map(FORMS["arrays"], (A, NAMES))).n_iter_
+
+    assert client.submit(fit, pure=False).result(timeout=60) == 3
+
+
 def test_warnings_come_to_the_user(client):
     with pytest.warns(UserWarning, match="Maximum iterations") as caught:
         DaskMinNetClassifier((8,), max_iter=2).fit(*map(FORMS["arrays"], (A, NAMES)))
@@ -216,3 +240,10 @@ def test_one_worker_and_one_that_is_a_thread(client):
         else:
             two = DaskMinNetClassifier((8,), max_iter=3, random_state=0, client=client).fit(*data)
             np.testing.assert_array_equal(clf.network_.params, two.network_.params)
+
+
+def test_the_program_of_the_docs_runs(client):
+    path = Path(__file__).parents[2] / "examples" / "scaling" / "train_dask.py"
+    clf = runpy.run_path(str(path))["main"](client.scheduler.address)
+    assert type(clf) is MinNetClassifier
+    assert clf.best_validation_score_ > 0.95

@@ -11,6 +11,8 @@ from minnet.dask.parts import joined, parts_of
 from minnet.dask.placement import shards_of
 from minnet.dask.watch import Watch
 
+pytestmark = pytest.mark.cluster
+
 NUMBERS = np.arange(60.0).reshape(20, 3)
 FRAME = pd.DataFrame(NUMBERS, columns=list("abc"), index=np.arange(20) % 7)
 
