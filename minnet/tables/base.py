@@ -18,6 +18,7 @@ from minnet.common.entry import entry, shorten
 from minnet.common.sklearn_versions import CallbackSupportMixin, with_callbacks
 from minnet.common.types import Array, ArrayLike, RandomState
 from minnet.estimators.arguments import Between, Names
+from minnet.estimators.data import in_memory
 from minnet.estimators.documentation import DocumentedMixin
 from minnet.estimators.parameters import ParametersMixin
 from minnet.estimators.prediction import predict_blocks
@@ -26,6 +27,7 @@ from minnet.losses import Loss
 from minnet.network import Network
 from minnet.tables.encoder import TableEncoder
 from minnet.tables.fit import TabularFit, inputs_of
+from minnet.tables.reading import WHOLE_TABLES
 from minnet.tables.rules import QUALITIES, Recipe
 from minnet.training.callback import Callback
 
@@ -249,7 +251,12 @@ class BaseTabular(
             and what it has reached is kept.
         """
         refuse_together(f"{type(self).__name__}.fit")
-        call = TabularFit(self, X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        X, y, sample_weight = in_memory(
+            (X, y, sample_weight), ("X", "y", "sample_weight"), WHOLE_TABLES
+        )
+        held = X_val, y_val, sample_weight_val
+        held = in_memory(held, ("X_val", "y_val", "sample_weight_val"), WHOLE_TABLES)
+        call = TabularFit(self, X, y, sample_weight, held)
         if self.__dict__.setdefault("_in_fit", call) is not call:
             raise RuntimeError(
                 f"a {type(self).__name__} must not be fitted by two calls at once, got one from a "

@@ -21,8 +21,12 @@ from sklearn.utils import check_array
 from minnet.common.checks import check_sparse
 from minnet.common.frames import is_pandas_frame, is_polars_frame
 from minnet.common.types import Array
+from minnet.estimators.data import in_memory
 
-__all__ = ["Table", "read_table"]
+__all__ = ["WHOLE_TABLES", "Table", "read_table"]
+
+#: What is to be said of collections of Dask.
+WHOLE_TABLES = "compute() it first if that is what you want"
 
 _NUMBERS: tuple[type, ...] = (Real, Decimal, np.bool_)
 _PLAIN: tuple[type, ...] = (*_NUMBERS, str, bytes)
@@ -356,6 +360,7 @@ def read_table(X: Any, estimator: Any) -> Table:
     ValueError
         If it has not two axes, no rows, no columns, or several columns of one name.
     """
+    (X,) = in_memory((X,), ("X",), WHOLE_TABLES)
     table = _of_frame(X)
     if table is None:
         return _of_array(X, estimator)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from minnet import MinNetClassifier, MinNetRegressor
+from minnet import MinNetClassifier, MinNetRegressor, TableEncoder, TabularClassifier
 
 pd = pytest.importorskip("pandas", reason="pandas is not installed")
 da = pytest.importorskip("dask.array", reason="Dask is not installed")
@@ -79,3 +79,17 @@ def test_the_size_is_told_where_it_is_known():
     lazy = da.zeros((1000, 1000), chunks=(100, 1000))
     with pytest.warns(UserWarning, match="X is a collection of Dask of 8 MB, which"):
         new(MinNetRegressor).fit(lazy, lazy[:, 0])
+
+
+def test_so_do_those_for_tables():
+    frame, y = FORMS["frames"](X), FORMS["frames"](Y[MinNetClassifier])
+    small = {"quality": "fast", "max_iter": 2, "random_state": 0}
+    with pytest.warns(UserWarning, match="X is a collection of Dask") as caught:
+        clf = TabularClassifier(**small).fit(frame, y, X_val=X, y_val=Y[MinNetClassifier])
+    assert len(texts(caught)) == 1
+    assert list(clf.feature_names_in_) == list("abc")
+    with pytest.warns(UserWarning, match="X is a collection of Dask"):
+        predicted = clf.predict(frame)
+    np.testing.assert_array_equal(predicted, clf.predict(frame.compute()))
+    with pytest.warns(UserWarning, match="X is a collection of Dask"):
+        TableEncoder().fit(frame)
