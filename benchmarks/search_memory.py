@@ -4,7 +4,7 @@ A grid search of six fits (a scaler and a network, three folds), on two local wo
 in memory and sent by the engine, sent ahead by ``scatter``, or left in a file from which the workers read
 rows (``examples/scaling/search_large.py``). Peaks of resident memory are those beyond what the same search
 needs with a small X, as multiples of X; pages of a file that is mapped count, too, though the system can
-take them back.
+take them back. What the JVM of Spark keeps, an X for each fit, is not counted; it had 4 GB.
 
     python -m benchmarks.search_memory dask ray spark    # writes SEARCH_MEMORY.md
 """
@@ -97,7 +97,8 @@ def spark():
     from joblibspark import register_spark
     from pyspark.sql import SparkSession
 
-    session = SparkSession.builder.master("local[2]").getOrCreate()
+    builder = SparkSession.builder.master("local[2]")
+    session = builder.config("spark.driver.memory", "4g").getOrCreate()  # 1g is too little
     register_spark()
     yield {"backend": "spark", "n_jobs": 2}
     session.stop()
@@ -157,6 +158,7 @@ def main():
         "# Memory of a search over a cluster",
         "",
         *(__doc__ or "").strip().splitlines()[2:-2],
+        "",
         f"X has {megabytes} MB (float32). `python -m benchmarks.search_memory "
         f"{' '.join(arguments.engines)}`, {datetime.date.today()}, {versions()}.",
         "",
