@@ -261,7 +261,14 @@ class TabularFit:
             return pieces
         better = plain if _is_better(plain, pieces, _STANDARD_ERRORS_EARLY) else pieces
         whole = self._or_interrupted(lambda: self._members(better[1].recipe.bins, recipe))
-        return better if whole is None else self._trained_whole(whole)
+        if whole is None:
+            return better
+        whole = self._trained_whole(whole)
+        # Members on pieces may have ended too soon, together, by a score that stood still.
+        ended_well = better is plain or not whole[1].is_complete
+        if ended_well or not _is_better(plain, whole, _STANDARD_ERRORS_EARLY):
+            return whole
+        return self._trained_plain(recipe) or whole
 
     def _trained_twice(self) -> _Ensemble:
         """Return the better of two ensembles, where rows are few; some members may tell that it is one."""

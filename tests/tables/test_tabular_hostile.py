@@ -118,6 +118,19 @@ def test_of_pilots_the_better_kind_is_what_is_trained(
     np.testing.assert_array_equal(again.predict(X), alone.predict(X))
 
 
+def test_pieces_that_ended_behind_the_pilot_of_plain_columns_give_way_to_these(monkeypatch):
+    def losses(self, n):
+        of_pieces = 0 if self.recipe.n_members == 1 else 2  # of the pilot, and of all
+        return np.full(9, 1 if self.recipe.bins is None else of_pieces)
+
+    X, y = straight()
+    monkeypatch.setattr("minnet.tables.fit._ENOUGH_ROWS", 10)
+    monkeypatch.setattr(Members, "unseen_losses", losses)
+    model = TabularRegressor(**SMALL, n_members=2).fit(X, y)
+    plain = TabularRegressor(**SMALL, n_members=2, bins=None).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), plain.predict(X))
+
+
 def test_ctrl_c_while_steps_are_timed_ends_the_fit(ctrl_c, monkeypatch):
     monkeypatch.setattr("minnet.training.interrupts._last_heard", -np.inf)
     model = TabularRegressor(**SMALL, n_members=2, time_limit=60).fit(numbers(), np.arange(100))
