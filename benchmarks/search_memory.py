@@ -160,7 +160,8 @@ def main():
         *(__doc__ or "").strip().splitlines()[2:-2],
         "",
         f"X has {megabytes} MB (float32). `python -m benchmarks.search_memory "
-        f"{' '.join(arguments.engines)}`, {datetime.date.today()}, {versions()}.",
+        f"{' '.join(arguments.engines)}`, {datetime.date.today()},",
+        f"{versions()}.",
         "",
         "| joblib backend | X | peak of a worker, in X | of the process that asks |",
         "|---|---|---|---|",
