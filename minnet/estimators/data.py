@@ -231,8 +231,9 @@ def check_inputs(
     known : Features or None
         What ``X`` must have; None where this is learned from it.
     """
-    if _is_plain(X, known) and _is_plain_target(y, len(X)):
-        return X, y, known or Features(X.shape[1])
+    plain = _plain(X, known)
+    if plain is not None and _is_plain_target(y, len(plain)):
+        return plain, y, known or Features(plain.shape[1])
     stand_in = _stand_in(estimator, known)
     X, y = validate(
         stand_in,
@@ -252,8 +253,9 @@ def check_X(
     estimator: Estimator, X: Any, known: Features, dtype: DTypeLike | None = None
 ) -> Matrix:
     """Return inputs of a later call as an array, of the dtype if one is given."""
-    if _is_plain(X, known) and (dtype is None or X.dtype == dtype):
-        return X
+    plain = _plain(X, known)
+    if plain is not None and (dtype is None or plain.dtype == dtype):
+        return plain
     dtypes = dtypes_of(X) if dtype is None else dtype
     return validate(_stand_in(estimator, known), X, dtype=dtypes, reset=False)
 
@@ -285,17 +287,35 @@ def _stand_in(estimator: Estimator, known: Features | None) -> Estimator:
     return stand_in
 
 
-def _is_plain(X: Any, known: Features | None) -> bool:
-    """Return whether scikit-learn's checks would return ``X`` as it is; False if that is not plain.
+def _plain(X: Any, known: Features | None) -> Array | None:
+    """Return the array that scikit-learn's checks would return of ``X``; None where that is not plain.
 
-    They take longer than a small network for a row.
+    They take longer than a small network for a row, and for a batch of a stream as long as reading it.
     """
+    if known is not None and known.names is not None:
+        return _plain_frame(X, known)
+    return X if _is_plain(X, known) else None
+
+
+def _plain_frame(X: Any, known: Features) -> Array | None:
+    """Return the numbers of a frame of pandas whose columns are known and of one dtype."""
+    if not is_pandas_frame(X) or X.columns.tolist() != known.names.tolist():  # type: ignore[union-attr]
+        return None
+    dtypes = set(X.dtypes)
+    if len(dtypes) != 1 or dtypes.pop() not in DTYPES:
+        return None
+    values = X.to_numpy()
+    return values if _is_plain(values, Features(known.n)) else None
+
+
+def _is_plain(X: Any, known: Features | None) -> bool:
+    """Return whether scikit-learn's checks would return an array without names as it is."""
     return (
         type(X) is np.ndarray
         and X.dtype in DTYPES
         and X.ndim == 2
         and X.shape[0] > 0
-        and (X.shape[1] > 0 if known is None else X.shape[1] == known.n and known.names is None)
+        and (X.shape[1] > 0 if known is None else X.shape[1] == known.n)
         and all_finite(X)
     )
 
