@@ -26,7 +26,7 @@ LATENCIES = {"1 GbE": 50e-6, "10 GbE": 30e-6, "25 GbE": 20e-6, "100 Gb RDMA": 3e
 
 HEAD = """# Training by two processes of one machine
 
-`python -m benchmarks.distributed` measures this and writes it. Each rank has one thread; float32, Adam, ReLU.
+`python -m benchmarks.distributed` measures and writes this. Each rank has one thread; float32, Adam, ReLU.
 A time is the median over epochs, without the first.
 
 - Date: {date}, Python {python}

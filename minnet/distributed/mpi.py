@@ -36,6 +36,8 @@ class MPI(Communicator):
     machine is cut off leaves the others waiting until the scheduler ends the job. A rank that exits or is
     killed ends the job by ``mpiexec``. An exception that only one rank raises and a ``try`` catches there
     leaves the others waiting for what this rank does next; a fit's own errors come on all ranks alike.
+    ``sys.exit`` on one rank, outside of a block of :func:`~minnet.distributed.together`, leaves them waiting
+    too, unless the program is run by ``python -m mpi4py``.
 
     Run one thread in each rank (``OMP_NUM_THREADS=1``) when there is a rank for each core.
 
@@ -43,14 +45,14 @@ class MPI(Communicator):
     --------
     In ``train.py``, run by ``mpiexec -n 4 python train.py``:
 
-    >>> from minnet import MinNetClassifier
+    >>> from minnet import MinNetClassifier, save_model
     >>> from minnet.distributed import MPI, together
     >>> ranks = MPI()  # doctest: +SKIP
     >>> X, y = load(f"part-{ranks.rank}.npz")  # doctest: +SKIP
     >>> with together(ranks):  # doctest: +SKIP
     ...     clf = MinNetClassifier(random_state=0).fit(X, y)
     >>> if ranks.rank == 0:  # doctest: +SKIP
-    ...     clf.save("trained.minnet")
+    ...     save_model(clf, "trained.minnet")
     """
 
     def __init__(self, comm: Any = None) -> None:

@@ -4,7 +4,6 @@ import os
 import runpy
 import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,12 @@ from minnet import MinNetClassifier
 from minnet.callbacks import Callback
 from minnet.distributed import Shards, together
 
-pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore::UserWarning")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.filterwarnings(
+        "ignore::UserWarning", "ignore::FutureWarning", "ignore:The copy keyword"
+    ),
+]
 PROGRAMS = Path(__file__).parents[2] / "examples" / "scaling"
 
 
@@ -50,7 +54,7 @@ def test_ray_fits_what_one_process_fits():
 def test_spark_fits_all_rows():
     found = program("spark")(model=net(learning_rate_init=0.01))
     X, y = load_digits(return_X_y=True, as_frame=True)
-    assert found.trainer_.n_seen == 8 * len(X)
+    assert found.t_ == 8 * len(X)
     assert list(found.feature_names_in_) == list(X.columns)
     assert found.score(X / 16, y) > 0.9
 
@@ -71,10 +75,10 @@ class Ends(Callback):
 @pytest.mark.parametrize("how", ["raises", "is killed"])
 @pytest.mark.parametrize("engine", ["ray", "spark"])
 def test_a_rank_that_fails_is_an_error_of_the_program_and_the_next_fit_works(engine, how):
-    main, began = program(engine), time.monotonic()
+    main = program(engine)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - Ray's, Spark's
         main(model=net().set_callbacks(Ends(how)))
-    assert time.monotonic() - began < 60, "it is no timeout that ends it"
+    assert "TimeoutError" not in str(caught.value), "nobody had to wait for so long"
     if how == "raises":
         assert "a callback raises" in str(caught.value)
     assert main(model=net()).n_iter_ == 8
