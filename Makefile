@@ -89,7 +89,7 @@ kernels: $(STAMPS)/cython
 # Python itself is not instrumented: the sanitizer's library is loaded first, and leaks are not looked for.
 SANITIZE_DIR := build/sanitize
 SANITIZE_TESTS := tests/random/test_random.py tests/backends/test_ext.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_sparse.py \
-    tests/backends/test_csr_targets.py \
+    tests/backends/test_csr_targets.py tests/backends/test_share.py \
     tests/backends/test_border.py tests/backends/test_members.py tests/training/test_ensemble.py \
     tests/user_activations/test_user_activations_training.py tests/datasets/test_shapeset.py
 SANITIZE_ARGS ?= -q -x -p no:cacheprovider -k 'not numba'
@@ -116,9 +116,9 @@ sanitize: $(STAMPS)/run $(STAMPS)/cython
 # tests that compare the extension with NumPy: draws bit by bit, training and predictions up to rounding.
 CROSS ?= aarch64-linux-gnu
 EMULATOR ?= qemu-aarch64 -L /usr/$(CROSS)
-AARCH64_TESTS := tests/random/test_random.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py
+AARCH64_TESTS := tests/random/test_random.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_share.py
 AARCH64_ARGS ?= -q -p no:cacheprovider \
-    -k 'compiled or test_ext_kernels or (cython and test_all_pairs) or test_inference or (any_number_of_threads and nesterov)'
+    -k 'compiled or test_ext_kernels or (cython and test_all_pairs) or test_inference or (any_number_of_threads and nesterov) or (test_share and cython and (batch_norm or stop))'
 
 aarch64-tools:
 	@for tool in $(CROSS)-gcc $(firstword $(EMULATOR)); do command -v $$tool > /dev/null || { \

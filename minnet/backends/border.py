@@ -170,7 +170,8 @@ class Border:
     ) -> int:
         """Return how many rows the data have, or say what is wrong with them.
 
-        They are as :meth:`minnet.Network.check_batch` returns them; one of several processes may have none.
+        They are as :meth:`minnet.Network.check_batch` returns them. One of several processes may have
+        none.
         """
         network = self.network
         sizes, dtype = network.sizes, network.dtype

@@ -26,6 +26,7 @@ from minnet.backends import formulas
 LEVEL = os.environ.get("MINNET_CPU") or "scalar"
 COMMAND = shlex.split(os.environ["MINNET_EMULATED"])
 
+_UNKNOWN, _TO_BE_SUMMED = -2, -3  # of serve.c
 _HEADER = struct.Struct("<16s16s11q")  # minnet_call of serve.c
 _TYPES = {"int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "double": ctypes.c_double}
 
@@ -46,7 +47,9 @@ def _structure(name):
     return type(name, (ctypes.Structure,), {"_fields_": fields, "pointers": pointers})
 
 
-Network, Data, Hyper = map(_structure, ("minnet_network", "minnet_data", "minnet_hyper"))
+Network, Data, Share, Hyper = map(
+    _structure, ("minnet_network", "minnet_data", "minnet_share", "minnet_hyper")
+)
 
 
 class Draw(ctypes.Structure):
@@ -62,7 +65,7 @@ class Image:
     """The memory of a call: arrays with their gaps and alignment, at offsets from 64 on."""
 
     def __init__(self):
-        self.size, self.parts, self.places = 64, [], []
+        self.size, self.parts, self.places, self.alive = 64, [], [], []
 
     def put(self, array, out=False):
         """Return the offset of an array, 0 for None; after the call, the array is as it was left there."""
@@ -72,10 +75,11 @@ class Image:
         begin = -(-self.size // 64) * 64 + low % 64
         self.size = begin + high - low
         self.parts.append((begin, low, high - low, out))
+        self.alive.append(array)
         return begin + array.__array_interface__["data"][0] - low
 
-    def put_struct(self, given):
-        begin = self.put(np.frombuffer(given, np.uint8))
+    def put_struct(self, given, out=False):
+        begin = self.put(np.frombuffer(given, np.uint8), out)
         self.places += [
             begin + getattr(type(given), name).offset
             for name in given.pointers
@@ -89,10 +93,9 @@ class Server:
 
     def __init__(self):
         self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.n_calls = 0
         atexit.register(self.process.kill)
 
-    def call(self, function, image, *arguments):
+    def call(self, function, image, arguments, sum_up):
         """Call a kernel and return what it returns; numbers and offsets are its arguments."""
         memory = bytearray(-(-image.size // 64) * 64)
         for begin, low, size, _ in image.parts:
@@ -103,19 +106,38 @@ class Server:
         places = np.array(image.places, np.int64).tobytes()
         self.process.stdin.write(header + places + memory)
         self.process.stdin.flush()
-        header = self.process.stdout.read(_HEADER.size)
-        assert len(header) == _HEADER.size, f"{COMMAND} ended, {self.process.wait()}"
-        result = _HEADER.unpack(header)[-1]
-        assert result != -2, f"{COMMAND} has no {function} of the level {LEVEL}"
+        while (header := self.answer())[-1] == _TO_BE_SUMMED:
+            self.process.stdin.write(sum_up(*header[4:7], self.process.stdout))
+            self.process.stdin.flush()
+        result = header[-1]
+        assert result != _UNKNOWN, f"{COMMAND} has no {function} of the level {LEVEL}"
         memory = self.process.stdout.read(len(memory))
         for begin, low, size, out in image.parts:
             if out:
                 ctypes.memmove(low, memory[begin : begin + size], size)
+        return result
+
+    def answer(self):
+        header = self.process.stdout.read(_HEADER.size)
+        assert len(header) == _HEADER.size, f"{COMMAND} ended, {self.process.wait()}"
+        return _HEADER.unpack(header)
+
+
+class Servers:
+    """As many emulated programs as there are calls at the same time: one may wait for another."""
+
+    def __init__(self):
+        self.idle, self.n_calls = [], 0
+
+    def call(self, function, image, *arguments, sum_up=None):
+        server = self.idle.pop() if self.idle else Server()
+        result = server.call(function, image, arguments, sum_up)
+        self.idle.append(server)
         self.n_calls += 1
         return result
 
 
-_server = Server()
+_server = Servers()
 _BITS = {4: "f32", 8: "f64"}
 
 
@@ -142,6 +164,7 @@ class Program:
     def __init__(self, layers, n_params, n_state, itemsize, key, columns=None, pieces=None):
         self.layers, self.key, self.bits = layers.copy(), key, _BITS[itemsize]
         self.columns = {} if columns is None else {"columns": columns, "pieces": pieces}
+        self.ended = False
 
     def network(self, image, params, state, loss=(0, 0.0), alpha=0.0):
         for name, array in self.columns.items():
@@ -200,9 +223,42 @@ class Program:
             losses=image.put(losses[start:], out=True),
             gradient=image.put(gradient, out=True),
         )
+        share, sums = Share(), None
+        if hyper.share is not None:
+            share, sums = self.share(image, hyper, weights is not None, params)
+            h.batch_size = max(1, int(np.diff(hyper.share.bounds).max()))
+            h.share = image.put_struct(share, out=True)
+        taken = stop - start
         if start < stop:
             places = [image.put_struct(given) for given in (network, data, h)]
-            assert _server.call(f"train_{self.bits}", image, *places, params.size) == 0
+            function = f"train_{self.bits}"
+            assert _server.call(function, image, *places, params.size, sum_up=sums) == 0
+            taken = share.taken if h.share else taken
+        self.ended = bool(share.ended)
+        if gradient is None:
+            hyper.optimizer.step += taken
+        if sums is not None and sums.error is not None:
+            raise sums.error
+        return taken
+
+    def share(self, image, hyper, weighted, params):
+        """Return the struct of a share, and what sums up."""
+        given = hyper.share
+        share = Share(
+            bounds=image.put(given.bounds),
+            positions=image.put(given.positions),
+            lengths=image.put(given.lengths),
+            n_samples=hyper.n_samples,
+            leads=given.leads,
+        )
+        if given.sum is None:
+            return share, None
+        if weighted:
+            share.weights, share.squares = image.put(given.weights), image.put(given.squares)
+        widest = int(self.layers["n_out"].max())
+        share.numbers = image.put(np.zeros(params.size + 2 + 2 * widest, params.dtype))
+        share.reduce = 1
+        return share, Sums(given, params.dtype)
 
     def infer(self, params, state, X, out, n_threads):
         if out.size == 0:
@@ -212,6 +268,25 @@ class Program:
         _point_to(image, data, X)
         places = [image.put_struct(given) for given in (network, data, Hyper(n_threads=n_threads))]
         assert _server.call(f"infer_{self.bits}", image, *places, image.put(out, out=True)) == 0
+
+
+class Sums:
+    """What a program that takes steps together with others has summed up here."""
+
+    def __init__(self, share, dtype):
+        self.share, self.dtype, self.error = share, np.dtype(dtype), None
+
+    def __call__(self, first, n, last, stream):
+        numbers = np.frombuffer(bytearray(stream.read(n * self.dtype.itemsize)), self.dtype)
+        ended = 1
+        try:
+            if last:
+                numbers[-2] = self.share.stops()
+            self.share.sum(numbers)
+            ended = int(last and numbers[-2] != 0)
+        except BaseException as error:
+            self.error = error
+        return struct.pack("<q", ended) + numbers.tobytes()
 
 
 def _point_to(image, data, X):

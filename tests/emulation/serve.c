@@ -1,7 +1,8 @@
 /* Calls the kernels for another program, call by call: minnet's tests for a CPU that is emulated.
  *
  * emulated.py writes a call to standard input: what is called, an image of the memory that it is
- * called with, and where pointers lie in it, as offsets. Back comes the image as the call left it.
+ * called with, and where pointers lie in it, as offsets. Back comes the image as the call left it; and
+ * before it, where several processes take steps together, numbers that they are to sum up.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,38 @@ static const minnet_kernels *find_level(const char *name) {
     return minnet_levels[i];
 }
 
+enum { UNKNOWN = -2, TO_BE_SUMMED = -3 };
+
+/* Whose numbers are summed up, and how wide one of them is. */
+typedef struct {
+    char *numbers;
+    size_t size;
+} summed;
+
+/* Has the other program sum numbers up, see share.h. */
+static int64_t reduce(void *with, int64_t first, int64_t n, int64_t last) {
+    const summed *s = with;
+    const minnet_call call = {.arguments = {first, n, last}, .result = TO_BE_SUMMED};
+    char *numbers = s->numbers + (size_t)first * s->size;
+    const size_t many = (size_t)n;
+    int64_t ended;
+    fwrite(&call, sizeof call, 1, stdout);
+    fwrite(numbers, s->size, many, stdout);
+    fflush(stdout);
+    if (fread(&ended, sizeof ended, 1, stdin) != 1) exit(1);
+    if (fread(numbers, s->size, many, stdin) != many) exit(1);
+    return ended;
+}
+
 /* Trains with as much workspace as it asks for. */
-static int64_t train(minnet_train steps, void *network, void *data, minnet_hyper *hyper,
+static int64_t train(minnet_train steps, size_t size, void *network, void *data, minnet_hyper *hyper,
                      int64_t n_params) {
+    summed s = {.size = size};
+    if (hyper->share && hyper->share->reduce) {
+        s.numbers = hyper->share->numbers;
+        hyper->share->reduce = (int64_t)(intptr_t)reduce;
+        hyper->share->with_ = &s;
+    }
     int64_t needed = steps(network, data, hyper, n_params);
     if (needed <= 0) return needed;
     hyper->workspace = malloc((size_t)needed);
@@ -31,11 +61,11 @@ static int64_t train(minnet_train steps, void *network, void *data, minnet_hyper
     return needed;
 }
 
-/* Returns what the kernel does, 0 where it returns nothing, or -2 where there is none of the name. */
+/* Returns what the kernel does, 0 where it returns nothing, or that there is none of the name. */
 static int64_t answer(const minnet_call *call, char *memory) {
     const minnet_kernels *kernels = find_level(call->level);
     const int64_t *a = call->arguments;
-    if (!kernels) return -2;
+    if (!kernels) return UNKNOWN;
 #define IS(name) (!strcmp(call->function, #name))
 #define AT(i)    ((void *)(memory + a[i]))
 #define FILL(name)                                                                                 \
@@ -43,8 +73,8 @@ static int64_t answer(const minnet_call *call, char *memory) {
         kernels->name(AT(0), (uint64_t)a[1], (size_t)a[2], AT(3));                                 \
         return 0;                                                                                  \
     }
-#define TRAIN(name)                                                                                \
-    if (IS(name)) return train(kernels->name, AT(0), AT(1), AT(2), a[3]);
+#define TRAIN(name, type)                                                                          \
+    if (IS(name)) return train(kernels->name, sizeof(type), AT(0), AT(1), AT(2), a[3]);
 #define INFER(name)                                                                                \
     if (IS(name)) return kernels->name(AT(0), AT(1), AT(2), AT(3));
 #define GEMM(name)                                                                                 \
@@ -56,13 +86,13 @@ static int64_t answer(const minnet_call *call, char *memory) {
     FILL(normal_f64)
     FILL(truncated_f32)
     FILL(truncated_f64)
-    TRAIN(train_f32)
-    TRAIN(train_f64)
+    TRAIN(train_f32, float)
+    TRAIN(train_f64, double)
     INFER(infer_f32)
     INFER(infer_f64)
     GEMM(gemm_f32)
     GEMM(gemm_f64)
-    return -2;
+    return UNKNOWN;
 }
 
 int main(void) {
