@@ -54,6 +54,13 @@ cdef bint within(const int64_t *order, int64_t first, int64_t last, int64_t n) n
     return good
 
 
+cdef object aligned_numbers(int64_t n, int64_t itemsize):
+    """Return an array of n zeros at a multiple of 64 bytes."""
+    cdef object array = np.zeros(n + 64 // itemsize, np.float32 if itemsize == 4 else np.float64)
+    cdef int64_t skipped = -array.ctypes.data % 64 // itemsize
+    return array[skipped:skipped + n]
+
+
 cdef class Sums:
     """What the steps call where several processes take them together, see kernels/share.h."""
 
@@ -385,8 +392,7 @@ cdef int64_t steps(
         first, last = s.bounds[start], s.bounds[stop]
         if hyper.share.sum is not None:
             if self.numbers is None:
-                self.numbers = np.zeros(self.n_params + 2 + 2 * self.widest,
-                                        np.float32 if self.itemsize == 4 else np.float64)
+                self.numbers = aligned_numbers(self.n_params + 2 + 2 * self.widest, self.itemsize)
             noted = self.numbers
             sums = Sums(self.numbers, hyper.share.sum, hyper.share.stops)
             s.numbers, s.with_ = &noted[0], <void *> sums

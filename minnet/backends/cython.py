@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from typing import Any
@@ -69,7 +70,8 @@ class CythonBackend:
     network : Network
         Initialized.
     n_threads : int or None, default=None
-        None takes as many as the steps can use, at most what the machine and its settings allow.
+        None takes as many as the steps can use, at most what the machine and its settings allow; one,
+        where several processes take steps together and ``OMP_NUM_THREADS`` is not set.
     """
 
     name = "cython"
@@ -161,7 +163,7 @@ class CythonBackend:
             lazy = np.zeros(1 + network.sizes[1])
         data = as_read(X), as_read(T, checked=True), as_read(weights), as_read(order)
         batch_size = hyper.batch_size if share is None else share.rows_of_step
-        n_threads = self._threads(batch_size, X, passes=lazy is None)
+        n_threads = self._threads(batch_size, X, lazy is None, together)
         first, losses = start, np.empty(stop)
         steps, n_steps = self._pace
         if steps != (X.shape, batch_size, n_threads, plain):
@@ -215,6 +217,7 @@ class CythonBackend:
         loss_of_row = lower_loss(network.loss_)
         if not ready or self.layers is None or loss_of_row is None or not n_samples:
             return self.readable.loss_and_grad(X, T, weights, weight_sum, leads)
+        is_part = weight_sum is not None
         if weight_sum is None:
             weight_sum = float(n_samples if weights is None else weights.sum())
         # Rows of such layers do not know of each other, nor of their place, so a few at a time will do.
@@ -224,6 +227,7 @@ class CythonBackend:
         part = np.zeros_like(grads)
         optimizer = SGD()
         optimizer.prepare(part)
+        n_threads = self._threads(min(together, n_samples), X, True, is_part)
         for first in range(0, n_samples, together):
             rows = slice(first, min(first + together, n_samples))
             n_rows = rows.stop - first
@@ -241,7 +245,7 @@ class CythonBackend:
                 1,
                 Hyper(n_rows, np.zeros(1), optimizer, n_rows, weight_sum),
                 lower_optimizer(optimizer),
-                self._threads(n_rows, X, passes=True),
+                n_threads,
                 value,
                 gradient=part,
             )
@@ -249,8 +253,16 @@ class CythonBackend:
             grads += part
         return loss, grads
 
-    def _threads(self, batch_size: int, X: Matrix, passes: bool = False) -> int:
-        """Return how many threads the steps are worth; ``passes``: they change all weights."""
+    def _threads(
+        self, batch_size: int, X: Matrix, passes: bool = False, together: bool = False
+    ) -> int:
+        """Return how many threads the steps are worth; ``passes``: they change all weights.
+
+        Several processes may share a machine's cores, and threads that have none hold all of them up:
+        where nobody says how many to take, it is one.
+        """
+        if together and self.n_threads is None and not os.environ.get("OMP_NUM_THREADS"):
+            return 1
         allowed = effective_n_threads(self.n_threads)
         products = list(self.products)
         if sparse.issparse(X):

@@ -21,6 +21,7 @@ from scipy import sparse
 
 from minnet import SGD, Adam, Dense, Dropout, Network
 from minnet.backends import Hyper, make_backend
+from minnet.backends.share import Share
 
 
 def call(method="train_steps", net=None, prepared="sgd", **given):
@@ -89,6 +90,71 @@ def call(method="train_steps", net=None, prepared="sgd", **given):
 )
 def _(given):
     call(**given)
+
+
+def share(**given):
+    """Return eight steps of eight rows, of which this process has all but those of the last."""
+    bounds, lengths = np.minimum(np.arange(9) * 8, 56), np.full(8, 8)
+    arrays = {"bounds": bounds, "positions": bounds[:-1].copy(), "lengths": lengths}
+    return Share(**arrays | {"sum": lambda numbers: None} | given)
+
+
+@each(
+    "share",
+    {
+        "no share": "all",
+        "bounds beyond": share(bounds=np.arange(9) * 80),
+        "bounds below": share(bounds=np.arange(9) * 8 - 8),
+        "bounds that go down": share(bounds=np.arange(9)[::-1] * 8),
+        "bounds that wrap": share(bounds=np.array([0, 8, 2**63 - 1, -(2**63), 8, 8, 8, 8, 8])),
+        "bounds short": share(bounds=np.arange(3) * 8),
+        "bounds of float": share(bounds=np.arange(9) * 8.0),
+        "bounds of int32": share(bounds=(np.arange(9) * 8).astype("int32")),
+        "bounds a list": share(bounds=list(range(9))),
+        "lengths below rows": share(lengths=np.full(8, 7)),
+        "lengths 0": share(lengths=np.zeros(8, int)),
+        "lengths none": share(
+            lengths=np.zeros(0, int), positions=np.zeros(0, int), bounds=np.zeros(1, int)
+        ),
+        "lengths None": share(lengths=None),
+        "positions below": share(positions=np.full(8, -1)),
+        "positions large": share(positions=np.full(8, 2**62)),
+        "positions short": share(positions=np.zeros(3, int)),
+        "rows of others without sum": share(sum=None),
+        "sum of text": share(sum="sum"),
+        "stops of text": share(stops="no"),
+        "sum that raises": share(sum=lambda numbers: 1 / 0),
+        "stops that raises": share(stops=lambda: 1 / 0),
+        "sum that shrinks": share(sum=lambda numbers: numbers.resize(1)),
+    },
+)
+def _(value):
+    try:
+        call(share=value, n_samples=64)
+    except ZeroDivisionError as error:
+        raise ValueError(error) from None
+
+
+@each(
+    "share, weights",
+    {"none": None, "short": np.ones(3), "text": "1", "of float32": np.ones(8, "f4")},
+)
+def _(value):
+    call(share=share(weights=value, squares=np.ones(8)), n_samples=64, weights=np.ones(N))
+
+
+@each(
+    "part of the objective", {"0": 0, "below": -1.0, "NaN": np.nan, "infinite": np.inf, "text": "a"}
+)
+def _(weight_sum):
+    make_backend(BACKEND, network(), 1).loss_and_grad(X, Y, None, weight_sum)
+
+
+@case
+def share_of_no_rows():
+    nothing = {"X": X[:0], "T": Y[:0], "order": np.arange(0)}
+    for given in (nothing, nothing | {"X": CSR[:0]}):
+        call(share=share(bounds=np.zeros(9, int)), n_samples=64, **given)
 
 
 for _name, _X in BAD_INPUTS.items():

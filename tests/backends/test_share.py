@@ -162,6 +162,7 @@ def cuts_of(case, sizes, n_epochs=2):
 
 def compare(case, sizes, backend, n_threads=1):
     dtype, cuts = case["dtype"], cuts_of(case, sizes)
+    times = 10 if dtype == "float32" else 1  # a batch of few rows is normalized: rounding grows
     network = problem(case)[0]
     expected = trained(case, sizes, cuts)
     meeting = Meeting(len(sizes))
@@ -177,10 +178,10 @@ def compare(case, sizes, backend, n_threads=1):
         for mine, first in zip(rank, ranks[0], strict=True):
             np.testing.assert_array_equal(mine, first)
     params, state, moments, step, losses = ranks[0]
-    assert_close(params, expected[0], network.params, dtype, "parameters")
-    assert_close(state, expected[1], network.state, dtype, "layer state")
+    assert_close(params, expected[0], network.params, dtype, "parameters", times)
+    assert_close(state, expected[1], network.state, dtype, "layer state", times)
     for mine, theirs in zip(moments, expected[2], strict=True):
-        assert_close(mine, theirs, 0, dtype, "optimizer state")
+        assert_close(mine, theirs, 0, dtype, "optimizer state", times)
     assert step == expected[3]
     np.testing.assert_allclose(losses, expected[4], rtol=1e-9 if dtype == "float64" else 1e-3)
 
