@@ -47,8 +47,10 @@ def fail():
 
 
 def touch(path):
-    with open(path, "w"):
-        pass
+    """Leave a file that tells whose process it is; it is there as a whole, or not."""
+    with open(f"{path} {os.getpid()}", "w") as file:
+        file.write(str(os.getpid()))
+    os.replace(file.name, path)
 
 
 class Marked:
@@ -140,15 +142,30 @@ def test_a_part_that_cannot_be_computed(client):
     check_next_fit(client, clf, before)
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_worker_that_is_killed(client, tmp_path, which):
+def signal_of(client, rank, number, marker):
+    """Return a function that sends a signal to a rank, and a list that then has its address and pid."""
+    pids, sent = client.run(os.getpid), []
+
+    def send():
+        with open(marker) as file:
+            of_first = int(file.read())
+        for worker, pid in pids.items():
+            if (pid == of_first) == (rank == 0):
+                os.kill(pid, number)
+                sent[:] = worker, pid
+
+    return send, sent
+
+
+def test_a_worker_that_is_killed(client, tmp_path):
     marker = str(tmp_path / "trains")
     clf = endless(marker, client=client)
     before = dict(vars(clf))
-    worker, pid = sorted(client.run(os.getpid).items())[which]
-    When(marker, lambda: os.kill(pid, signal.SIGKILL))
-    with pytest.raises(RuntimeError, match=f"the worker {worker} was lost"):
+    send, sent = signal_of(client, 1, signal.SIGKILL, marker)
+    When(marker, send)
+    with pytest.raises(RuntimeError, match="was lost during the fit") as caught:
         clf.fit(X, Y)
+    assert f"the worker {sent[0]} was lost" in str(caught.value)
     check_next_fit(client, clf, before)
 
 
@@ -160,22 +177,21 @@ def test_a_worker_that_exits(client):
     check_next_fit(client, clf, before)
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_worker_that_is_stopped(client, tmp_path, which):
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_worker_that_is_stopped(client, tmp_path, rank):
     marker = str(tmp_path / "trains")
     clf = endless(marker, client=client, timeout=4)
     before = dict(vars(clf))
-    worker, pid = sorted(client.run(os.getpid).items())[which]
-    When(marker, lambda: os.kill(pid, signal.SIGSTOP))
+    send, sent = signal_of(client, rank, signal.SIGSTOP, marker)
+    When(marker, send)
     began = time.monotonic()
     try:
-        with pytest.raises(
-            RuntimeError, match=f"the worker {worker} has given no sign of life for 4"
-        ):
+        with pytest.raises(RuntimeError, match="has given no sign of life for 4 seconds") as caught:
             clf.fit(X, Y)
+        assert f"the worker {sent[0]} has given" in str(caught.value)
         assert time.monotonic() - began < 60
     finally:
-        os.kill(pid, signal.SIGCONT)
+        os.kill(sent[1], signal.SIGCONT)
     check_next_fit(client, clf, before)
 
 
