@@ -36,8 +36,8 @@ class MPI(Communicator):
     machine is cut off leaves the others waiting until the scheduler ends the job. A rank that exits or is
     killed ends the job by ``mpiexec``. An exception that only one rank raises and a ``try`` catches there
     leaves the others waiting for what this rank does next; a fit's own errors come on all ranks alike.
-    ``sys.exit`` on one rank, outside of a block of :func:`~minnet.distributed.together`, leaves them waiting
-    too, unless the program is run by ``python -m mpi4py``.
+    ``sys.exit`` on one rank, outside of :func:`~minnet.distributed.together`, leaves them waiting as well,
+    unless the program is run by ``python -m mpi4py``.
 
     Run one thread in each rank (``OMP_NUM_THREADS=1``) when there is a rank for each core.
 
