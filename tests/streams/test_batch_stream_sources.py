@@ -23,7 +23,7 @@ def by_first_of(X):
 
 
 @each_kind
-@pytest.mark.parametrize("batch_size", [64, 333, 5000])
+@pytest.mark.parametrize("batch_size", [64, 5000])
 def test_rows_come_as_they_lie(kind, batch_size, tmp_path):
     source, named = make(kind, tmp_path)
     batches = list(BatchStream(source, **named, batch_size=batch_size, shuffle_buffer=0))

@@ -19,6 +19,10 @@ from minnet.streams import BatchStream
 CLASSES = ["down", "up"]
 
 
+def slow(value):
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 class PowerCutError(Exception):
     pass
 
@@ -48,7 +52,7 @@ def _fit(kind, folder, callbacks, **options):
 @pytest.mark.parametrize(
     "kind", ["parquet", "numpy", "sqlite", "lazy", "hdf5", "zarr", "dask_frame", "cached"]
 )
-@pytest.mark.parametrize("step", [1, 10, 17])  # of 10 in an epoch
+@pytest.mark.parametrize("step", [slow(1), 10, slow(17)])  # of 10 in an epoch
 def test_a_training_is_taken_up_exactly_in_the_order_of_its_epoch(kind, step, tmp_path):
     options = {"cache": tmp_path} if kind == "cached" else {}
     kind = "sqlite" if kind == "cached" else kind
@@ -121,10 +125,10 @@ def test_an_epoch_may_be_a_number_of_batches(tmp_path):
     assert clf.fit_stream(stream, n_epochs=5, batches_per_epoch=2, classes=CLASSES).n_iter_ == 5
 
 
-@pytest.mark.parametrize("layout", ["small pieces", "one piece", "cache"])
+@pytest.mark.parametrize("layout", ["cache", slow("small pieces"), slow("one piece")])
 def test_sorted_rows_train_as_shuffled_ones(layout, tmp_path):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(20_000, 8)).astype("float32")
+    X = rng.normal(size=(10_000, 8)).astype("float32")
     y = np.digitize(X[:, 0] * X[:, 1] + X[:, 2], [-1, 0, 1])
     X_test, y_test = X[::10].copy(), y[::10].copy()
 
@@ -136,9 +140,9 @@ def test_sorted_rows_train_as_shuffled_ones(layout, tmp_path):
     shuffled = score(rng.permutation(len(X)), shuffle_buffer=0)
     order = np.argsort(y)
     options = {
-        "small pieces": {"shuffle_buffer": 10_000},  # of the 40 pieces of 500 rows
+        "small pieces": {"shuffle_buffer": 5000},  # of 40 pieces of 256 rows
         "one piece": {"shuffle_buffer": "auto"},  # which holds all
-        "cache": {"shuffle_buffer": 10_000, "cache": tmp_path},
+        "cache": {"shuffle_buffer": 5000, "cache": tmp_path},
     }[layout]
     assert score(order, shuffle_buffer=0) < shuffled - 0.2  # so that there is something to be seen
     assert score(order, **options) > shuffled - 0.02
@@ -165,7 +169,7 @@ class InterruptedSoon(Callback):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals")
-@pytest.mark.parametrize("kind", ["parquet", "sqlite", "tables"])
+@pytest.mark.parametrize("kind", ["parquet", slow("sqlite"), slow("tables")])
 def test_ctrl_c_ends_a_fit_and_the_stream_serves_the_next(kind, tmp_path, monkeypatch):
     monkeypatch.setattr("minnet.training.interrupts._last_heard", -np.inf)  # twice would end all
     source, named = make(kind, tmp_path)
