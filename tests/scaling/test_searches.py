@@ -34,6 +34,14 @@ def program(name):
     return runpy.run_path(str(PROGRAMS / f"{name}.py"))["main"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _workers_import_this_file():
+    """Spark's JVM keeps what it is started with, also in later sessions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+        yield
+
+
 @pytest.fixture(scope="module")
 def dask():
     """The address of a cluster of two workers, a process of one thread each."""
@@ -46,12 +54,6 @@ def dask():
 def engine(request):
     """A cluster of each engine, as what joblib.parallel_config is told."""
     pytest.importorskip(ENGINES[request.param])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
-        yield from _cluster(request)
-
-
-def _cluster(request):
     if request.param == "dask":
         from distributed import Client
 
