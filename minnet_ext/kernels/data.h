@@ -56,7 +56,8 @@ INLINE void gather(const minnet_data *data, int64_t row, real *to, ptrdiff_t n) 
 }
 
 /* What the loss of each row of a batch is multiplied with, and its share p in the batch's weights.
- * In several processes the batch has `length` rows of n_samples, and their weights the sum `*total`.
+ * In several processes the batch has `length` rows of n_samples, and their weights the sum
+ * `*total`.
  */
 static void weigh(const minnet_data *data, ptrdiff_t from, ptrdiff_t M, double length,
                   double n_samples, const double *total, real *factor, real *p) {

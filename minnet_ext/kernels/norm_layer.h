@@ -69,8 +69,8 @@ static void norm_sum_up(step_context *c, ptrdiff_t i) {
 /* The running ones follow when nothing can go wrong with the step any more. */
 static void norm_follow_all(step_context *c, int64_t step) {
     const minnet_share *s = c->hyper->share;
-    const double squares = s->squares && s->weights[step] > 0 ? s->squares[step]
-                                                              : 1.0 / (double)c->length;
+    const double squares =
+        s->squares && s->weights[step] > 0 ? s->squares[step] : 1.0 / (double)c->length;
     for (ptrdiff_t i = 0; i < (ptrdiff_t)c->net->n_layers; i++) {
         const minnet_layer *layer = &c->net->layers[i];
         if (layer->kind != LAYER_BATCH_NORM || !layer->trainable) continue;
@@ -107,7 +107,8 @@ static void norm_layer_forward(step_context *c, ptrdiff_t i) {
     const ptrdiff_t M = c->M, ldx = in->ld, ld = out->ld;
     const real *X = in->Y;
     real *X_hat = out->extra, *inverse = out->inverse, *Z = out->Z;
-    const int shared = of_batch && is_shared(c), follows = of_batch && !shared && !c->hyper->gradient;
+    const int shared = of_batch && is_shared(c),
+              follows = of_batch && !shared && !c->hyper->gradient;
     const real unbiased = follows ? norm_unbiased(squares_of_shares(M, c->w->p)) : 0;
     ptrdiff_t begin, end;
     if (shared) {

@@ -9,9 +9,9 @@
 
 #include "workspace.h"
 
-/* Replaces n of share->numbers, from `first` on, by their sums over all processes; returns whether no
- * step shall be taken any more, since that failed or a process wants none. `last`: it is the gradient
- * of a step, a flag of that, which the callee sets, and the loss. */
+/* Replaces n of share->numbers, from `first` on, by their sums over all processes; returns whether
+ * no step shall be taken any more, since that failed or a process wants none. `last`: it is the
+ * gradient of a step, a flag of that, which the callee sets, and the loss. */
 typedef int64_t (*minnet_reduce)(void *with, int64_t first, int64_t n, int64_t last);
 
 /* What is behind the gradient in share->numbers: the flag, the loss of a step, and room for what a

@@ -75,7 +75,7 @@ typedef struct {
     int t, T;             /* this thread, of how many */
     real *scratch, *sums; /* its own: for products, and four rows of any layer */
     ptrdiff_t n_params;
-    double l2;            /* alpha over the sum of sample weights */
+    double l2;         /* alpha over the sum of sample weights */
     double lazy_scale; /* the first layer's W is so many times what is kept: see sparse_layer.h */
     ptrdiff_t from, M; /* the batch: M rows of the order at `from`; */
     int64_t position;  /* samples drawn before them; */
