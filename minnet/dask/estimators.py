@@ -21,6 +21,7 @@ from minnet.dask.prediction import predicted
 from minnet.dask.scores import accuracy, r2
 from minnet.estimators import MinNetClassifier, MinNetRegressor
 from minnet.estimators.arguments import Between, defaults_of
+from minnet.estimators.base import DURING_FIT
 
 __all__ = ["DaskMinNetClassifier", "DaskMinNetRegressor"]
 
@@ -33,7 +34,7 @@ _CONSTRAINTS = {
 }
 
 #: What an estimator keeps that is neither an argument nor what a fit leaves.
-_NOT_FITTED = ("_skl_callbacks", "_in_fit", "_in_dask_fit")
+_NOT_FITTED = (*DURING_FIT, "_in_fit", "_in_dask_fit")
 
 
 def _init_of(plain: type) -> Callable[..., None]:

@@ -39,10 +39,10 @@ from minnet.random import Stream
 from minnet.schedules import Schedule
 from minnet.training import Trainer
 
-__all__ = ["BaseMinNet"]
+__all__ = ["DURING_FIT", "BaseMinNet"]
 
 # What scikit-learn's callbacks keep in an estimator while it is fitted.
-_DURING_FIT = (
+DURING_FIT = (
     "_callback_fit_ctx", "_skl_callbacks", "_skl_callbacks_to_teardown", "_parent_callback_ctx"
 )  # fmt: skip
 
@@ -569,7 +569,7 @@ class BaseMinNet(
         state.early_stopping = keeps_best(self)
         state.temperature = None
         fitted = copy.copy(self)
-        for name in _DURING_FIT:
+        for name in DURING_FIT:
             fitted.__dict__.pop(name, None)
         state.put_into(fitted)
         return fitted

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from minnet import MinNetClassifier, MinNetRegressor
 from minnet.callbacks import Checkpoint, History
@@ -193,6 +195,17 @@ def test_copies_pickles_and_clones(fitted):
         TypeError, match="unexpected keyword argument 'epochs': did you mean 'max_iter'"
     ):
         DaskMinNetClassifier(epochs=3)
+
+
+def test_it_is_the_last_step_of_a_pipeline(client):
+    X, y = FORMS["arrays"](A), FORMS["arrays"](NAMES)
+    alone = DaskMinNetClassifier((4,), max_iter=2, random_state=0)
+    model = make_pipeline(FunctionTransformer(lambda X: X * 1.0), clone(alone))
+    for _ in range(2):  # what the pipeline has kept in its steps is not what a fit has left
+        model.fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), alone.fit(X, y).predict(X))
+    assert model.score(X, y) == alone.score(X, y)
+    assert vars(model[-1]).keys() == vars(alone).keys()
 
 
 def test_warm_start_and_a_random_state_go_on(client):
