@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -24,15 +25,29 @@ def dataset_at(paths: Any) -> Any:
     )
     several = isinstance(paths, list)
     texts = [check_path("source", path) for path in (paths if several else [paths])]
-    suffix = os.path.splitext(texts[0])[1].lstrip(".").lower()
     try:
-        return dataset.dataset(
-            texts if several else texts[0], format=_FORMATS.get(suffix, "parquet")
+        found = dataset.dataset(
+            texts if several else texts[0],
+            format=_format_of(texts[0]),
+            partitioning=None if several or not os.path.isdir(texts[0]) else "hive",
         )
     except FileNotFoundError:
+        pattern = ": name the folder, or give the list that glob.glob makes of it"
         raise FileNotFoundError(
             f"source must be the path of what is there, got {paths!r:.200}"
+            f"{pattern if any(glob.has_magic(text) for text in texts) else ''}"
         ) from None
+    if not found.files:
+        raise ValueError(f"source must have files, there are none in {texts[0]!r:.200}")
+    return found
+
+
+def _format_of(path: str) -> str:
+    """Return what pyarrow calls the format of a file, by the end of its name, or parquet."""
+    name, suffix = os.path.splitext(path.lower())
+    if suffix in (".gz", ".bz2"):  # which pyarrow sees by itself
+        suffix = os.path.splitext(name)[1]
+    return _FORMATS.get(suffix.lstrip("."), "parquet")
 
 
 def reader_of_dataset(dataset: Any, columns: Columns, batch_size: int) -> TableSource:

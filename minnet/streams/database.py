@@ -10,7 +10,12 @@ import numpy as np
 
 from minnet.common.types import Array
 
-__all__ = ["is_cursor", "tables_of_cursor"]
+__all__ = ["is_connection", "is_cursor", "name_the_thread", "tables_of_cursor"]
+
+
+def is_connection(value: Any) -> bool:
+    """Return whether a value is a connection as PEP 249 describes it; SQLite's can be called, too."""
+    return all(hasattr(value, name) for name in ("cursor", "commit", "close"))
 
 
 def is_cursor(value: Any) -> bool:
@@ -39,19 +44,27 @@ def tables_of_cursor(cursor: Any, n_rows: int) -> Iterator[dict[str, Array]]:
             f"source must have columns of different names, got {again!r} twice or more"
         )
     try:
-        while rows := cursor.fetchmany(n_rows):
-            columns = zip(*rows, strict=True)
-            yield {name: _column(values) for name, values in zip(names, columns, strict=True)}
+        with name_the_thread():
+            while rows := cursor.fetchmany(n_rows):
+                columns = zip(*rows, strict=True)
+                yield {name: _column(values) for name, values in zip(names, columns, strict=True)}
+    finally:
+        with contextlib.suppress(Exception):  # what went wrong before is what is told
+            cursor.close()
+
+
+@contextlib.contextmanager
+def name_the_thread() -> Iterator[None]:
+    """Say what helps where SQLite refuses a connection to the thread that reads ahead."""
+    try:
+        yield
     except Exception as error:
-        if "same thread" in str(error):  # of SQLite
+        if "same thread" in str(error):
             raise RuntimeError(
                 "source must use a connection that other threads may use, since a thread reads ahead: "
                 "sqlite3.connect(path, check_same_thread=False)"
             ) from error
         raise
-    finally:
-        with contextlib.suppress(Exception):  # what went wrong before is what is told
-            cursor.close()
 
 
 def _column(values: tuple[Any, ...]) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 from minnet.streams.arrays import Arrays
 from minnet.streams.arrow import dataset_at, reader_of_dataset
 from minnet.streams.columns import Columns
+from minnet.streams.database import is_connection
 from minnet.streams.source import Source
 from minnet.streams.tables import DaskFrame, Frames, LazyFrame, Returned, is_table
 
@@ -26,11 +27,15 @@ def open_source(
         source = dataset_at(source)
     reader = _reader_of_columns(source)
     if reader is None:
-        once = ", which can be read once: give a function that returns a new one"
+        hint = ""
+        if isinstance(source, Iterator):
+            hint = ", which can be read once: give a function that returns a new one"
+        elif is_connection(source):
+            hint = ": give a function that runs a query, and returns the cursor"
         raise TypeError(
             "source must be a path, a dataset of pyarrow, a data frame or LazyFrame, a list of them, a "
             "tuple of arrays (X, y), or a function that returns a cursor or tables, got a "
-            f"{type(source).__name__}{once if isinstance(source, Iterator) else ''}"
+            f"{type(source).__name__}{hint}"
         )
     if target is None:
         raise ValueError("target must be the name of the column that is to be learned, got None")
@@ -63,6 +68,6 @@ def _reader_of_columns(source: Any) -> Callable[[Columns, int], Source] | None:
         return lambda columns, n: LazyFrame(source, columns, n)
     if all(hasattr(source, name) for name in ("npartitions", "partitions", "columns")):
         return lambda columns, n: DaskFrame(source, columns)
-    if callable(source) and not isinstance(source, type):
+    if callable(source) and not isinstance(source, type) and not is_connection(source):
         return lambda columns, n: Returned(source, columns, n)
     return None

@@ -33,8 +33,9 @@ class BatchStream:
     source : path, dataset, data frame, tuple of arrays or callable
         Where the rows are:
 
-        - a path: a parquet, Feather, ORC or CSV file, a folder of parquet files, or a list of files; or a
-          dataset of pyarrow. A piece is a group of rows of a parquet file, or another file.
+        - a path: a parquet, Feather, ORC or CSV file, a folder of parquet files, whose folders such as
+          ``year=2024`` are columns, or a list of files; or a dataset of pyarrow. A piece is a group of
+          rows of a parquet file, or another file.
         - a data frame of Dask: a piece is a partition.
         - arrays ``(X, y)`` or ``(X, y, sample_weight)`` of h5py, zarr, Dask or NumPy: a piece is a chunk
           of ``X``, or 256 rows where it has none.

@@ -12,7 +12,7 @@ from minnet.common.frames import (
     is_pyarrow_data,
 )
 from minnet.streams.columns import Columns, names_of
-from minnet.streams.database import is_cursor, tables_of_cursor
+from minnet.streams.database import is_cursor, name_the_thread, tables_of_cursor
 from minnet.streams.source import TableSource
 
 __all__ = ["DaskFrame", "Frames", "LazyFrame", "Returned", "is_table"]
@@ -114,7 +114,8 @@ class Returned(TableSource):
 
     def tables(self, piece: int, names: list[Any]) -> Iterator[Any]:
         """Call the function: which columns there are is its affair."""
-        given = self._function()
+        with name_the_thread():
+            given = self._function()
         if is_cursor(given):
             return tables_of_cursor(given, self._batch_size)
         if is_frame_or_column(given):

@@ -1,5 +1,6 @@
 """The same rows in sources of every kind, for the tests of streams."""
 
+import gzip
 import sqlite3
 
 import numpy as np
@@ -77,6 +78,13 @@ def _csv(X, y, w, folder):
     return folder / "rows.csv"
 
 
+def _csv_gz(X, y, w, folder):
+    plain = _csv(X, y, w, folder)
+    with gzip.open(folder / "rows.csv.gz", "wb") as file:
+        file.write(plain.read_bytes())
+    return folder / "rows.csv.gz"
+
+
 def _dask_frame(X, y, w, folder):
     frame = _pandas(X, y, w, folder)
     return pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=4)
@@ -149,7 +157,8 @@ MAKERS = {
 NAMELESS = ("numpy", "memory_map", "hdf5", "zarr", "dask_arrays", "dask_unknown")
 #: Of which it is not known how many rows they have before they were read.
 UNCOUNTED = (
-    "lazy", "filtered", "csv", "dask_frame", "sqlite", "tables", "record_batches", "dask_unknown",
+    "lazy", "filtered", "csv", "csv_gz", "dask_frame", "sqlite", "tables", "record_batches",
+    "dask_unknown",
 )  # fmt: skip
 
 

@@ -185,6 +185,8 @@ def test_targets_may_be_several_columns_of_numbers():
         ({"source": (np.ones((2, 1)), np.ones(3)), "target": None}, "the same number of rows, got"),
         ({"source": ([[1.0]], [1]), "target": None}, "source must have dense arrays, got a list"),
         ({"source": "/no/such/file.parquet"}, "source must be the path of what is there"),
+        ({"source": "/no/such/*.parquet"}, "no/such.*: name the folder, or give the list .* glob.glob"),
+        ({"source": sqlite3.connect(":memory:")}, "got a Connection: give a function that runs a query"),
     ],
 )  # fmt: skip
 def test_arguments_that_are_wrong_are_named(given, sentence):
@@ -209,15 +211,17 @@ def test_what_a_function_returns_is_checked(returned, sentence):
         next(iter(BatchStream(lambda: returned, "y")))
 
 
-def test_a_connection_of_one_thread_is_told_how_to_be_of_more():
+@pytest.mark.parametrize("at", ["the first epoch", "the second"])
+def test_a_connection_of_one_thread_is_told_how_to_be_of_more(at):
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE t (a REAL, y REAL)")
-    connection.executemany("INSERT INTO t VALUES (?, ?)", [(i, i) for i in range(500)])
+    connection.executemany("INSERT INTO t VALUES (?, ?)", [(i % 2, i % 2) for i in range(500)])
+    buffer = 0 if at == "the first epoch" else 500  # which this thread fills, by all there is
     stream = BatchStream(
-        lambda: connection.execute("SELECT * FROM t"), "y", batch_size=50, shuffle_buffer=0
+        lambda: connection.execute("SELECT * FROM t"), "y", batch_size=50, shuffle_buffer=buffer
     )
     with pytest.raises(RuntimeError, match="check_same_thread=False"):
-        MinNetRegressor(hidden_layer_sizes=(2,)).fit_stream(stream)
+        MinNetRegressor(hidden_layer_sizes=(2,)).fit_stream(stream, n_epochs=3)
 
 
 class AfterEpoch(Callback):
@@ -264,6 +268,20 @@ def test_arrays_with_missing_values_are_named(kind, place, tmp_path):
     stream = BatchStream(MAKERS[kind](X, y, w, tmp_path), batch_size=100, shuffle_buffer=0)
     with pytest.raises(ValueError, match=f"batch [45]: .*{place}"):
         MinNetRegressor(hidden_layer_sizes=(2,)).fit_stream(stream)
+
+
+def test_partitions_of_a_folder_are_columns(tmp_path):
+    table = pa.table({"a": np.arange(6.0), "year": [2020, 2021] * 3, "y": np.arange(6) % 3})
+    parquet.write_to_dataset(table, tmp_path / "of=all", partition_cols=["year"])
+    stream = BatchStream(tmp_path / "of=all", "y", shuffle_buffer=0)
+    [(X, _)] = stream
+    assert stream.feature_names == ["a", "year"]
+    assert sorted(X.values.tolist()) == [[a, 2020 + a % 2] for a in range(6)]
+
+
+def test_a_folder_without_files_is_said(tmp_path):
+    with pytest.raises(ValueError, match=r"source must have files, there are none in '.*'"):
+        BatchStream(tmp_path, "y")
 
 
 def test_no_rows_at_all():

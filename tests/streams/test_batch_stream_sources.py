@@ -36,7 +36,7 @@ def test_rows_come_as_they_lie(kind, batch_size, tmp_path):
     else:
         assert list(X.columns) == NAMES
     # What a database or a text has is of 64 bits.
-    assert np.asarray(X).dtype == ("float64" if kind in ("sqlite", "csv") else "float32")
+    assert np.asarray(X).dtype == ("float64" if kind in ("sqlite", "csv", "csv_gz") else "float32")
 
 
 @each_kind
