@@ -91,6 +91,9 @@ def in_use() -> Communicator | None:
 def together(communicator: Communicator) -> Iterator[Communicator]:
     """Let the fits in a block be those of several processes, each with a shard of the rows.
 
+    All ranks call the same methods in it, in one order: the others wait for one that leaves a fit out.
+    Threads and processes that are started in the block, such as those of ``n_jobs``, are outside of it.
+
     Parameters
     ----------
     communicator : Communicator
