@@ -53,12 +53,21 @@ def agree(what: str, of_each: Sequence[Any], cure: str = "") -> Any:
     for rank, each in known[1:]:
         there, first = known[0]
         if each != first:
+            at, first, each = _first_difference(first, each)
             here, other = f"{each!s:.100}", f"{first!s:.100}"
-            got = f"{other} on rank {there} and {here} on rank {rank}"
+            got = f"{other} on rank {there} and {here} on rank {rank}{at}"
             if here == other:
                 got = f"another one on rank {rank} than on rank {there}"
             raise ValueError(f"{what} must be the same on all ranks, got {got}{cure}")
     return known[0][1] if known else None
+
+
+def _first_difference(first: Any, each: Any) -> tuple[str, Any, Any]:
+    """Return where two rows of the same length differ first, and by what; other things as they are."""
+    if isinstance(first, tuple) and isinstance(each, tuple) and len(first) == len(each):
+        pairs = enumerate(zip(first, each, strict=True))
+        return next((f" at {i}", repr(a), repr(b)) for i, (a, b) in pairs if a != b)
+    return "", first, each
 
 
 # ---- arguments

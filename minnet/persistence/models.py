@@ -53,9 +53,11 @@ def describe(model: Any, encoder: Encoder) -> dict[str, Any]:
     if type(model) is EnsembleTrainer:
         return {"class": kind, "trainer": describe_ensemble(model, encoder)}
     if _ESTIMATORS.get(kind) is not type(model):
+        cure = "joblib.dump keeps anything, but its files must be trusted"
+        if hasattr(model, "to_local"):  # one of minnet.dask
+            cure = "save what its to_local() returns"
         raise TypeError(
-            f"model must be a Network, a Trainer or one of {', '.join(_NAMED)}, got a {kind}: "
-            "joblib.dump keeps anything, but its files must be trusted"
+            f"model must be a Network, a Trainer or one of {', '.join(_NAMED)}, got a {kind}: {cure}"
         )
     return {"class": kind, **describe_estimator(model, encoder)}
 

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from minnet import MinNetClassifier, MinNetRegressor
+from minnet import MinNetClassifier, MinNetRegressor, load_model, save_model
 from minnet.callbacks import Checkpoint, History
 from minnet.dask import DaskMinNetClassifier, DaskMinNetRegressor
 from minnet.distributed import Shards, together
@@ -180,6 +180,13 @@ def test_to_local_is_the_plain_estimator(fitted):
     np.testing.assert_array_equal(local.predict(A), fitted.predict(A))
     local.set_callbacks().partial_fit(A, NAMES)
     assert not np.array_equal(local.coefs_[0], fitted.coefs_[0])
+
+
+def test_saving_says_what_can_be_saved(fitted, tmp_path):
+    with pytest.raises(TypeError, match=r"got a DaskMinNetClassifier: save what its to_local\(\)"):
+        save_model(fitted, tmp_path / "net.minnet")
+    save_model(fitted.to_local(), tmp_path / "net.minnet")
+    np.testing.assert_array_equal(load_model(tmp_path / "net.minnet").predict(A), fitted.predict(A))
 
 
 def test_copies_pickles_and_clones(fitted):

@@ -28,6 +28,7 @@ from minnet import (
 from minnet.common.communicator import in_use
 from minnet.distributed import Shards, together
 from minnet.estimators import agreement
+from minnet.estimators.agreement import agree
 from minnet.initializers import Constant, MetaInit
 from minnet.lab import find_learning_rate
 
@@ -237,6 +238,21 @@ FRAME = pd.DataFrame(X, columns=NAMES)
 
 def halves(data):
     return [data[half] for half in HALF]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sentence"),
+    [
+        (("a",) * 99, ("a",) * 98 + ("b",), "'a' on rank 0 and 'b' on rank 1 at 98"),
+        (("a", "b"), ("b", "a"), "'a' on rank 0 and 'b' on rank 1 at 0"),
+        ((), ("a",), r"\(\) on rank 0 and \('a',\) on rank 1"),
+        ("a" * 101, "a" * 102, "another one on rank 1 than on rank 0"),
+        (1, 2, "1 on rank 0 and 2 on rank 1"),
+    ],
+)
+def test_what_differs_is_named(first, second, sentence):
+    with pytest.raises(ValueError, match=f"names must be the same on all ranks, got {sentence}$"):
+        agree("names", [first, second])
 
 
 #: X, y and weights of rank 1 in the place of its own, and what is said.
