@@ -12,3 +12,7 @@ Needs ``pip install 'minnet-learn[dask]'``.
 from minnet.dask.estimators import DaskMinNetClassifier, DaskMinNetRegressor
 
 __all__ = ["DaskMinNetClassifier", "DaskMinNetRegressor"]
+
+
+def __dir__() -> list[str]:
+    return __all__

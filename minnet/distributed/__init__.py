@@ -13,3 +13,7 @@ from minnet.distributed.mpi import MPI
 from minnet.distributed.shards import Shards
 
 __all__ = ["MPI", "Communicator", "Gloo", "Shards", "free_address", "together"]
+
+
+def __dir__() -> list[str]:
+    return __all__

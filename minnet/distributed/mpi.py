@@ -43,14 +43,16 @@ class MPI(Communicator):
 
     Examples
     --------
-    In ``train.py``, run by ``mpiexec -n 4 python train.py``:
+    In ``train.py``, run by ``mpiexec -n 4 python train.py`` beside files ``X0.npy``, ``y0.npy`` and so on:
 
+    >>> import numpy as np
     >>> from minnet import MinNetClassifier, save_model
     >>> from minnet.distributed import MPI, together
     >>> ranks = MPI()  # doctest: +SKIP
-    >>> X, y = load(f"part-{ranks.rank}.npz")  # doctest: +SKIP
+    >>> X, y = (np.load(f"{name}{ranks.rank}.npy") for name in "Xy")  # doctest: +SKIP
     >>> with together(ranks):  # doctest: +SKIP
     ...     clf = MinNetClassifier(random_state=0).fit(X, y)
+
     >>> if ranks.rank == 0:  # doctest: +SKIP
     ...     save_model(clf, "trained.minnet")
     """

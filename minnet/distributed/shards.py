@@ -36,6 +36,7 @@ class Shards(Communicator):
     >>> X, y = load_iris(return_X_y=True)
     >>> with together(Shards([70, 0, 80])):  # as three processes would
     ...     clf = MinNetClassifier(max_iter=5, random_state=0).fit(X, y)
+
     >>> clf.n_iter_
     5
     """

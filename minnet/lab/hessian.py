@@ -15,6 +15,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from minnet.common import html
 from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.common.entry import entry
 from minnet.common.names import check_name
 from minnet.common.shown import Shown, text_table
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
@@ -33,6 +34,7 @@ _WIDTH = 0.01  # of the spectrum
 _ROUNDING = 1e-6
 
 
+@entry
 def hessian(
     model: Any,
     X: Matrix,
