@@ -17,6 +17,7 @@ from minnet.common.blas import one_blas_thread
 from minnet.common.callers import level_of_user
 from minnet.common.checks import check_real, check_verbose, check_whole
 from minnet.common.communicator import in_use, leads, on_all_ranks
+from minnet.common.entry import entry
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.training.divergence import divergence
 from minnet.training.interrupts import Interrupts
@@ -26,6 +27,7 @@ from minnet.training.reading import Batch
 __all__ = ["minimize_lbfgs"]
 
 
+@entry
 @on_all_ranks
 def minimize_lbfgs(
     network: Any,
