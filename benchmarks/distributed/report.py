@@ -51,7 +51,8 @@ TAIL = """
 ![A model of the efficiency of 4 to 64 nodes](results/distributed.png)
 
 Nothing in this picture is measured but the rate of one core, {rate:.0f} GF/s in "{network}".
-Computing takes 6 operations a parameter and row, a ring sends 2 (n - 1) / n gradients at {line:.0%} of a link's rate
+Computing takes 6 operations a parameter and row, a ring sends 2 (n - 1) / n gradients at
+{line:.0%} of a link's rate
 in 2 (n - 1) messages of an assumed latency; nobody waits for the slowest: things are worse, never better.
 The line is at {efficiency:.0%}.
 """
