@@ -5,6 +5,9 @@ from threadpoolctl import threadpool_limits
 
 from minnet import activations
 
+# They have no examples, and two modules of one name cannot both be imported to look for some.
+collect_ignore_glob = ["*/conftest.py"]
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_blas_thread():
