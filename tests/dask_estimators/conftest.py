@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 if not all(map(find_spec, ("distributed", "torch", "pandas"))):
-    collect_ignore_glob = ["test_*"]
+    collect_ignore_glob = ["*.py"]
 
 
 @pytest.fixture(scope="session")
