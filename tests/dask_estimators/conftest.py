@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
-if not all(map(find_spec, ("distributed", "torch", "pandas"))):
+if not all(map(find_spec, ("dask", "torch", "pandas"))):
     collect_ignore_glob = ["*.py"]
 
 

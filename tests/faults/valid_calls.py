@@ -102,7 +102,7 @@ NEEDED = {
     "to_onnx": "onnx", "register_skl2onnx": "skl2onnx",
     "network_from_torch": "torch", "torch_from_network": "torch",
     "probe torch": "torch", "copy_weights torch": "torch", "Gloo": "torch", "MPI": "mpi4py",
-    **dict.fromkeys(DASK_CALLS, "distributed"),
+    **dict.fromkeys(DASK_CALLS, "dask"),  # tests/distributed is found as "distributed" by itself
 }  # fmt: skip
 #: The calls that cannot be made, since their package is not installed.
 WITHOUT = {name for name, package in NEEDED.items() if find_spec(package) is None}

@@ -45,7 +45,7 @@ def _workers_import_this_file():
 @pytest.fixture(scope="module")
 def dask():
     """The address of a cluster of two workers, a process of one thread each."""
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("dask.distributed")
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as own:
         yield own.scheduler_address
 
@@ -142,7 +142,7 @@ def test_checkpoints_and_a_worker_that_is_killed(dask, tmp_path):
 
 
 def test_workers_that_are_threads():
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("dask.distributed")
     X, y = load_digits(return_X_y=True)
     net = MinNetClassifier(max_iter=5, random_state=0)
     alone = cross_val_predict(net, X, y, cv=3, method="predict_proba")
