@@ -15,10 +15,10 @@ SKINNY = ((10, 1000, 1000), (32, 64, 64), (16, 784, 256))
 def own_gemm():
     """Return minnet's product, ``gemm(A, B, out, n_threads)``, or None: it is no public function."""
     try:
-        from minnet_ext import _train
+        from minnet_ext import _runtime
     except ImportError:
         return None
-    return getattr(_train, "gemm", None)
+    return getattr(_runtime, "gemm", None)
 
 
 def prepare(contestant, m, k, n, threads):

@@ -1,9 +1,10 @@
-"""The table of kernels for this CPU, and how many threads to use."""
+"""The table of kernels for this CPU, how many threads to use, and the product of two matrices."""
 
 import os
 
 import joblib
 
+from cython cimport floating
 from libc.stdint cimport int64_t
 
 from minnet_ext._program cimport MINNET_DIGEST
@@ -100,3 +101,37 @@ cpdef int effective_n_threads(object n_threads=None) except -1:
     if n_threads is None:
         return max(1, limit)
     return max(1, limit + n_threads + 1)
+
+
+def gemm(
+    const floating[:, ::1] A,
+    const floating[:, ::1] B,
+    floating[:, ::1] out,  # OUT
+    int64_t n_threads=1,
+):
+    """Write ``A @ B`` to ``out``: the product that the layers are made of, alone.
+
+    Small products take one thread, whatever ``n_threads``.
+    """
+    cdef Py_ssize_t M = A.shape[0], K = A.shape[1], N = B.shape[1]
+    cdef int status
+    if B.shape[0] != K or out.shape[0] != M or out.shape[1] != N:
+        raise ValueError(
+            f"A, B and out must have shapes that fit, got {M, K}, {B.shape[0], N} and "
+            f"{out.shape[0], out.shape[1]}"
+        )
+    if M == 0 or N == 0:
+        return
+    if K == 0:
+        out[:, :] = 0
+        return
+    if M * K * N < 1 << 20:
+        n_threads = 1
+    n_threads = startable(n_threads)
+    with nogil:
+        if floating is float:
+            status = kernels.gemm_f32(M, K, N, &A[0, 0], K, &B[0, 0], &out[0, 0], n_threads)
+        else:
+            status = kernels.gemm_f64(M, K, N, &A[0, 0], K, &B[0, 0], &out[0, 0], n_threads)
+    if status != 0:
+        raise MemoryError("no memory for the panels of a product")

@@ -586,37 +586,3 @@ cdef int logits(
     if status != 0:
         raise MemoryError("no memory for the buffers of a forward pass")
     return 0
-
-
-def gemm(
-    const floating[:, ::1] A,
-    const floating[:, ::1] B,
-    floating[:, ::1] out,  # OUT
-    int64_t n_threads=1,
-):
-    """Write ``A @ B`` to ``out``: the product that the layers are made of, alone.
-
-    Small products take one thread, whatever ``n_threads``.
-    """
-    cdef Py_ssize_t M = A.shape[0], K = A.shape[1], N = B.shape[1]
-    cdef int status
-    if B.shape[0] != K or out.shape[0] != M or out.shape[1] != N:
-        raise ValueError(
-            f"A, B and out must have shapes that fit, got {M, K}, {B.shape[0], N} and "
-            f"{out.shape[0], out.shape[1]}"
-        )
-    if M == 0 or N == 0:
-        return
-    if K == 0:
-        out[:, :] = 0
-        return
-    if M * K * N < 1 << 20:
-        n_threads = 1
-    n_threads = startable(n_threads)
-    with nogil:
-        if floating is float:
-            status = kernels.gemm_f32(M, K, N, &A[0, 0], K, &B[0, 0], &out[0, 0], n_threads)
-        else:
-            status = kernels.gemm_f64(M, K, N, &A[0, 0], K, &B[0, 0], &out[0, 0], n_threads)
-    if status != 0:
-        raise MemoryError("no memory for the panels of a product")

@@ -532,7 +532,7 @@ def test_estimators_agree(solver, dtype):
     "shape", [(1, 1, 1), (3, 0, 2), (5, 3, 33), (25, 400, 65), (200, 130, 31), (500, 800, 100)]
 )
 def test_gemm(shape, dtype):
-    from minnet_ext._train import gemm
+    from minnet_ext._runtime import gemm
 
     m, k, n = shape
     rng = np.random.default_rng(0)

@@ -313,7 +313,7 @@ def _put_in_place():
     random, train = types.ModuleType("_random"), types.ModuleType("_train")
     for law in _LAWS:
         setattr(random, f"fill_{law}", functools.partial(_fill, law))
-    train.Program, train.gemm = Program, gemm
+    train.Program, minnet_ext._runtime.gemm = Program, gemm
     sys.modules["minnet_ext._random"] = minnet_ext._random = minnet.random.streams._ext = random
     sys.modules["minnet_ext._train"] = minnet_ext._train = minnet.backends.cython._train = train
 

@@ -32,7 +32,7 @@ BEFORE = """
     from minnet import Dense, Network, SGD
     from minnet.backends import Hyper, cython
     from minnet.random.streams import Stream, draw_on
-    from minnet_ext import _train
+    from minnet_ext import _runtime
     cython._MULTIPLICATIONS_A_THREAD = 1
     def threads():
         return len(os.listdir("/proc/self/task"))
@@ -49,7 +49,7 @@ BEFORE = """
         return cython.CythonBackend(network(), n_threads).forward(np.ones((900, 30)))
     def multiplied(n_threads):
         A, B, out = np.ones((128, 128)), np.ones((128, 128)), np.empty((128, 128))
-        _train.gemm(A, B, out, n_threads)
+        _runtime.gemm(A, B, out, n_threads)
         return out
     def drawn(n_threads):
         with draw_on(n_threads):
