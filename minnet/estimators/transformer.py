@@ -15,7 +15,7 @@ from sklearn.base import (
     clone,
 )
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
@@ -24,6 +24,7 @@ from minnet.common.entry import KnownKeywords
 from minnet.common.sklearn_versions import CardMixin
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.estimators.architecture import build_layers, position_of
+from minnet.estimators.arguments import Between
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.documentation import DocumentedMixin
 from minnet.estimators.preset import written_for
@@ -87,7 +88,7 @@ class MinNetTransformer(
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "activations"])],
-        "layer": [Interval(Integral, None, None, closed="neither"), str],
+        "layer": [Between(Integral, None, None, closed="neither"), str],
     }
 
     def __init__(self, estimator: Any, *, layer: int | str = -1) -> None:

@@ -10,14 +10,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from minnet.common.checks import check_dtype
 from minnet.common.communicator import refuse_together
-from minnet.common.entry import KnownKeywords
+from minnet.common.entry import KnownKeywords, entry
 from minnet.common.sklearn_versions import validate_data
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix
+from minnet.estimators.arguments import Between
 from minnet.estimators.data import validate_weight
 from minnet.estimators.documentation import DocumentedMixin
 from minnet.piecewise import encode, n_encoded
@@ -124,13 +125,13 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "bins": [Interval(Integral, 1, 10_000, closed="both"), None],
+        "bins": [Between(Integral, 1, 10_000, closed="both"), None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
-        "max_categories": [Interval(Integral, 2, None, closed="left"), None],
+        "max_categories": [Between(Integral, 2, None, closed="left"), None],
         "min_frequency": [
             StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="neither"),
+            Between(Integral, 1, None, closed="left"),
+            Between(Real, 0, 1, closed="neither"),
             None,
         ],
         "output": [StrOptions({"encoded", "structured", "sparse"})],
@@ -154,6 +155,7 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
         self.output = output
         self.dtype = dtype
 
+    @entry
     def fit(self, X: Matrix, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn scales, edges and categories.
 
@@ -226,6 +228,7 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
             if encoding.indicates_missing:
                 yield i, "missing", None
 
+    @entry
     def transform(self, X: Matrix) -> Matrix:
         """Return the table as numbers.
 

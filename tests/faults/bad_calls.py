@@ -155,7 +155,8 @@ def is_nonsense(name, argument, good, hostile):
 TABLES = ("TableEncoder", "Tabular", "BaseTabular")
 
 #: Names that may be numbers as well.
-OR_NUMBERS = {"init", "bias_init", "batch_size", "initializer", "spec", "layer", "gain"}
+OR_NUMBERS = {"init", "bias_init", "batch_size", "initializer", "spec", "layer", "gain",
+              "min_frequency"}  # fmt: skip
 
 #: What keeps what it is given as it is: records of results, and names that only a message says.
 KEEPS = {

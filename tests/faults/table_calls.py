@@ -49,14 +49,15 @@ def _arguments(fitted, target):
             "weight_decay": 0.02,
             "time_limit": 9.0,
         }
-        known = model.get_params(deep=False) | numbers
+        known = model.get_params(deep=False)
+        known |= {name: number for name, number in numbers.items() if name in known}
         return Call(fit, {**known, "X": X.copy(), "y": target.copy()}, model)
 
     return make
 
 
 TABLE_CALLS = {
-    "TableEncoder": _new(TableEncoder, bins=4, output="structured"),
+    "TableEncoder": _arguments(_encoder, CLASS),
     "TableEncoder.fit": _of(_encoder, "fit", X=X, y=CLASS, sample_weight=WEIGHT),
     "TableEncoder.transform": _of(_encoder, "transform", X=X),
     "TableEncoder.set_params": _of(_encoder, "set_params", bins=8, dtype="float64"),
