@@ -24,7 +24,7 @@ PAPER_ARGS ?=
 BUILD_SOURCES := setup.py pyproject.toml \
     minnet/backends/formulas.py $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test test-all test-lowest engines paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs wheel bench bench-pipeline bench-tables dev clean
+.PHONY: help demo test test-all test-lowest engines paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs page page-check wheel bench bench-pipeline bench-tables dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in about a minute once all is set up"
@@ -41,6 +41,8 @@ help:
 	@echo "make dev       install what lint, docs, wheels and the tests of ONNX need"
 	@echo "make lint      ruff, clang-format, mypy, directions of imports, types of what is public, lines of documents"
 	@echo "make docs      build the documentation into docs/_build/html"
+	@echo "make page      build the playground's page into minnet/playground/static; needs Node.js 20 or newer, which users do not"
+	@echo "make page-check  whether what is in minnet/playground/static is what its sources give"
 	@echo "make wheel     build sdist and wheel into dist/"
 	@echo "make bench     measure minnet beside its peers: writes benchmarks/RESULTS.md"
 	@echo "make bench-pipeline  time a grid search beside scikit-learn's MLP and skorch: writes benchmarks/PIPELINE.md"
@@ -147,6 +149,19 @@ lint: $(STAMPS)/dev
 docs: $(STAMPS)/dev
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -b html $(SPHINX_ARGS) docs docs/_build/html
 	$(BIN)/python .ci/site.py
+
+PAGE := minnet/playground/page
+
+page: $(PAGE)/node_modules/.package-lock.json
+	node $(PAGE)/build.mjs
+
+page-check: $(PAGE)/node_modules/.package-lock.json
+	rm -rf build/page && node $(PAGE)/build.mjs build/page
+	diff -rq --exclude=paper.json build/page minnet/playground/static || { echo "run make page, and commit what it builds"; exit 1; }
+
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
+	npm ci --prefix $(PAGE) --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 wheel: $(STAMPS)/dev
 	rm -rf dist

@@ -1,0 +1,209 @@
+// The controls: each acts at once. Which there are, and within which bounds, the session says.
+import { h, icon } from "./dom.js";
+import { nearest, shown, stopsOf } from "./stops.js";
+
+/** What is not named here comes last. */
+const GROUPS = {
+  data: ["data", "n_samples", "noise"],
+  network: ["depth", "width", "activation", "batch_norm", "dropout"],
+  initialization: ["init", "gain", "bias", "seed"],
+  training: ["optimizer", "learning_rate", "batch_size"],
+};
+/** A tick where a value means something. */
+const MARKED = { gain: 1 };
+const ICONS = {
+  play: "M6 4L16 10L6 16Z",
+  pause: "M6 4h3v12h-3ZM11 4h3v12h-3Z",
+  step: "M4 4L12 10L4 16ZM13 4h3v12h-3Z",
+  reset: "M4 10a6 6 0 1 0 2 -4.5M6 2v4h4",
+  new_seed: "M3 7l7 -4l7 4v7l-7 4l-7 -4ZM3 7l7 4l7 -4M10 11v7",
+  fold: "M4 6h12M4 10h12M4 14h12",
+};
+
+let pages = 0; // two pages in one document have ids of their own
+
+/** @param {import("./main.js").Context} ctx */
+export function createControls(ctx) {
+  const prefix = `minnet-${++pages}`;
+  const { t, state } = ctx;
+  /** @type {Map<string, {row: HTMLElement, show: (value: any) => void, error: HTMLElement, inputs: HTMLElement[]}>} */
+  const controls = new Map();
+  let unfolded = false;
+
+  const play = h("button", { type: "button", class: "minnet-primary", onclick: () => (state.playing ? state.pause() : state.play()) });
+  const button = (name, act) => h("button", { type: "button", class: "minnet-button", title: t(`controls.${name}.title`), onclick: act }, icon(ICONS[name]), t(`controls.${name}`));
+  const step = button("step", async () => {
+    if (state.playing) await state.pause();
+    await state.step();
+  });
+  const reset = button("reset", () => state.reset(state.experiment.seed));
+  const seed = button("new_seed", () => state.reset(null));
+  const counter = h("p", { class: "minnet-counter" });
+  const message = h("p", { class: "minnet-error", role: "alert", hidden: true });
+  const opener = h("button", { type: "button", class: "minnet-button minnet-opener", "aria-expanded": "false", onclick: toggle }, icon(ICONS.fold), t("controls.open"));
+  const list = h("div", { class: "minnet-controls" });
+  const all = h("button", { type: "button", class: "minnet-tool minnet-all", hidden: true, onclick: () => ((unfolded = !unfolded), fold()) });
+  const element = h(
+    "aside",
+    { class: "minnet-side", "aria-label": t("controls.name") },
+    h("div", { class: "minnet-run" }, play, step, reset, seed, opener, counter, message),
+    list,
+    all,
+  );
+
+  function toggle() {
+    const open = element.classList.toggle("minnet-open");
+    opener.setAttribute("aria-expanded", String(open));
+  }
+
+  function build({ controls: given }) {
+    controls.clear();
+    list.replaceChildren();
+    const named = Object.values(GROUPS).flat();
+    const rest = Object.keys(given).filter((name) => !named.includes(name));
+    for (const [group, names] of Object.entries(GROUPS)) {
+      const there = [...names, ...(group === "training" ? rest : [])].filter((name) => given[name]);
+      const rows = there.map((name) => control(name, given[name]));
+      list.append(h("fieldset", { class: "minnet-group", "data-group": group }, h("legend", {}, t(`controls.group.${group}`)), ...rows));
+    }
+    refresh();
+    fold();
+  }
+
+  function control(name, given) {
+    const made = { choice, switch: check, number }[given.kind](name, given);
+    const error = h("p", { class: "minnet-error", role: "alert", id: id(name, "error"), hidden: true });
+    for (const input of made.inputs) input.setAttribute("aria-describedby", error.id);
+    const row = h("div", { class: `minnet-control minnet-${given.kind}`, "data-control": name }, h("label", { htmlFor: made.inputs[0].id, title: t(`controls.${name}.title`) }, t(`controls.${name}`)), ...made.children, error);
+    controls.set(name, { row, error, ...made });
+    return row;
+  }
+
+  function choice(name, given) {
+    const select = h(
+      "select",
+      { id: id(name), onchange: () => state.change({ [name]: select.value }) },
+      ...given.values.map((value) => h("option", { value }, t(`controls.${name}.${value}`))),
+    );
+    return { inputs: [select], children: [select], show: (value) => (select.value = value) };
+  }
+
+  function check(name) {
+    const box = h("input", { type: "checkbox", role: "switch", id: id(name), onchange: () => state.change({ [name]: box.checked }) });
+    return { inputs: [box], children: [box], show: (value) => (box.checked = value) };
+  }
+
+  /** A slider for the hand, and the number itself for what lies between its stops. */
+  function number(name, given) {
+    const text = h("input", {
+      type: "text",
+      inputMode: given.whole ? "numeric" : "decimal",
+      autocomplete: "off",
+      spellcheck: false,
+      id: id(name),
+      class: "minnet-value",
+      onchange: () => {
+        const typed = text.value.trim();
+        state.change({ [name]: typed !== "" && Number.isFinite(Number(typed)) ? Number(typed) : typed });
+      },
+    });
+    const show = (value) => {
+      if (document.activeElement !== text || Number(text.value) !== value) text.value = shown(value);
+    };
+    const stops = stopsOf(given, MARKED[name]);
+    if (!stops) return { inputs: [text], children: [h("span", {}), text], show };
+    const slider = h("input", {
+      type: "range",
+      min: 0,
+      max: stops.length - 1,
+      step: 1,
+      "aria-label": t(`controls.${name}`),
+      oninput: () => state.change({ [name]: stops[slider.valueAsNumber] }),
+    });
+    const part = (value) => nearest(stops, value) / (stops.length - 1);
+    if (name in MARKED) {
+      slider.classList.add("minnet-marked");
+      slider.style.setProperty("--mark", String(part(MARKED[name])));
+    }
+    return {
+      inputs: [text, slider],
+      children: [slider, text],
+      show(value) {
+        show(value);
+        slider.value = String(nearest(stops, value));
+        slider.style.setProperty("--part", String(part(value)));
+        slider.setAttribute("aria-valuetext", shown(value));
+      },
+    };
+  }
+
+  function id(name, what = "input") {
+    return `${prefix}-${name}-${what}`;
+  }
+
+  function refresh() {
+    for (const [name, { show }] of controls) if (name in state.experiment) show(state.experiment[name]);
+    const heeds = state.choices?.gain_inits?.includes(state.experiment.init) ?? true;
+    for (const input of controls.get("gain")?.inputs ?? []) input.disabled = !heeds || !ctx.live;
+    if (!ctx.live) for (const { inputs } of controls.values()) for (const input of inputs) input.disabled = true;
+  }
+
+  /** A lesson is about a few controls; the others are there when asked for. */
+  function fold() {
+    const { focused } = state;
+    let hidden = 0;
+    for (const [name, { row }] of controls) {
+      row.hidden = focused !== null && !unfolded && !focused.includes(name);
+      hidden += row.hidden ? 1 : 0;
+    }
+    for (const group of list.children) group.hidden = [...group.querySelectorAll(".minnet-control")].every((row) => row.hidden);
+    all.hidden = focused === null;
+    all.textContent = t(unfolded ? "controls.fewer" : "controls.all");
+    all.setAttribute("aria-expanded", String(unfolded));
+  }
+
+  function status() {
+    const name = state.playing ? "pause" : "play";
+    if (play.dataset.shows !== name) {
+      play.dataset.shows = name;
+      play.replaceChildren(icon(ICONS[name]), t(`controls.${name}`));
+    }
+  }
+
+  function count(frame) {
+    const whole = (value) => Math.round(value).toLocaleString();
+    counter.replaceChildren(
+      h("b", {}, whole(frame.step)),
+      ` ${t("controls.steps")} · `,
+      t("controls.epoch", { n: whole(Math.floor(frame.epoch)) }),
+      frame.playing && frame.steps_per_second ? ` · ${t("controls.speed", { n: whole(frame.steps_per_second) })}` : "",
+    );
+    const told = frame.message && frame.status !== "ok" ? frame.message : "";
+    message.hidden = !told;
+    if (message.textContent !== told) message.textContent = told;
+  }
+
+  function fail(error) {
+    for (const control of controls.values()) {
+      control.error.hidden = true;
+      for (const input of control.inputs) input.removeAttribute("aria-invalid");
+    }
+    const at = error?.fields.map((name) => controls.get(name)).find(Boolean);
+    if (at) {
+      at.error.textContent = error.text;
+      at.error.hidden = false;
+      at.inputs[0].setAttribute("aria-invalid", "true");
+    }
+    message.hidden = !error || Boolean(at);
+    if (error && !at) message.textContent = error.text;
+  }
+
+  state.on("choices", build);
+  state.on("experiment", refresh);
+  state.on("status", status);
+  state.on("frame", count);
+  state.on("error", fail);
+  state.on("focus", () => ((unfolded = false), fold()));
+  status();
+  return { element };
+}

@@ -1,0 +1,203 @@
+import "./style.css";
+import { createBlackboard } from "./blackboard/index.js";
+import { createCharts } from "./charts/index.js";
+import { createControls } from "./controls.js";
+import { createHead } from "./head.js";
+import { h } from "./dom.js";
+import { decodeFrame } from "./frames.js";
+import { createLessons } from "./lessons/index.js";
+import { createPaper } from "./paper/index.js";
+import { readAddress, writeAddress } from "./address.js";
+import { createState } from "./state.js";
+import { createTexts } from "./texts.js";
+import { followTheme } from "./theme.js";
+
+/**
+ * @typedef {Object} Transport
+ * @property {boolean} live false: recorded frames, and controls do nothing
+ * @property {(message: object) => Promise<any>} send an object, or an ArrayBuffer
+ * @property {() => void} close
+ *
+ * @typedef {Object} Context what every view gets
+ * @property {ReturnType<typeof createTexts>} t
+ * @property {ReturnType<typeof createState>} state
+ * @property {Transport["send"]} send
+ * @property {HTMLElement} host the whole page's element, where the colours are
+ * @property {boolean} live
+ */
+
+/** Which sections a view of the head shows. */
+const SECTIONS = { play: ["charts"], lessons: ["lessons", "charts"], steps: ["blackboard"], paper: ["paper"] };
+const RETRY = 700; // ms between questions to a server that does not answer
+
+/**
+ * Puts the page into `root`.
+ * @param {HTMLElement} root
+ * @param {Transport} transport
+ * @param {{texts?: Record<string, string>, page?: boolean, theme?: "light" | "dark"}} [options] page: it is alone in
+ *     its document, fills it, and may use the address
+ */
+export function mount(root, transport, options = {}) {
+  const t = createTexts(options.texts);
+  const state = createState((message) => transport.send(message));
+  const host = h("div", { class: options.page ? "minnet minnet-page" : "minnet", lang: document.documentElement.lang || "en" });
+  /** @type {Context} */
+  const ctx = { t, state, send: (message) => transport.send(message), host, live: transport.live };
+  let alive = true;
+
+  const theme = followTheme(host, state, options.theme);
+  const head = createHead(ctx, theme);
+  const controls = createControls(ctx);
+  const banner = h("p", { class: "minnet-banner", role: "status", hidden: true }, t("page.gone"));
+  const hosts = {};
+  const main = h("main", { class: "minnet-main" });
+  for (const name of ["lessons", "charts", "blackboard", "paper"]) {
+    hosts[name] = h("section", { class: `minnet-section minnet-${name}`, hidden: true, "aria-label": t(`page.section.${name}`) });
+    main.append(hosts[name]);
+  }
+  host.append(head.element, banner, h("div", { class: "minnet-body" }, controls.element, main));
+  root.append(host);
+
+  const views = {
+    charts: createCharts(hosts.charts, ctx),
+    lessons: createLessons(hosts.lessons, ctx),
+    blackboard: createBlackboard(hosts.blackboard, ctx),
+    paper: createPaper(hosts.paper, ctx),
+  };
+
+  function arrange() {
+    const shown = SECTIONS[state.view];
+    host.dataset.view = state.view;
+    for (const [name, view] of Object.entries(views)) {
+      const show = shown.includes(name);
+      if (hosts[name].hidden !== show) continue;
+      hosts[name].hidden = !show;
+      if (show) view.show?.();
+      else view.hide?.();
+    }
+    if (state.frame) draw();
+  }
+  state.on("view", arrange);
+
+  // --- frames: the page pulls, so that a slow one gets fewer and never a queue
+
+  let drawing = 0;
+  /** What does not change within a generation comes once. */
+  let kept = { generation: null, arrays: {} };
+
+  function take(frame) {
+    if (!state.heard(frame)) return;
+    if (frame.arrays.points || frame.arrays.digit_images) {
+      const { points, digit_images } = frame.arrays;
+      kept = { generation: frame.generation, arrays: points ? { points } : { digit_images }, n_train: frame.n_train };
+    } else if (kept.generation === frame.generation) {
+      Object.assign(frame.arrays, kept.arrays);
+      frame.n_train = kept.n_train;
+    }
+    state.frame = frame;
+    drawing ||= requestAnimationFrame(draw);
+  }
+
+  function draw() {
+    drawing = 0;
+    const { frame } = state;
+    // One that was asked for before a reset may come after it.
+    if (!alive || !frame || frame.generation < state.generation) return;
+    for (const name of SECTIONS[state.view]) views[name].update(frame);
+    state.emit("frame", frame);
+  }
+
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const seen = () =>
+    document.hidden
+      ? new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }))
+      : null;
+
+  async function run() {
+    while (alive) {
+      await seen();
+      try {
+        if (!state.connected || !state.choices) await greet();
+        const after = state.frame && state.version >= 0 ? [state.frame.generation, state.frame.version] : null;
+        const answer = await transport.send({ ask: "frame", after, wait: 1, points: kept.generation });
+        if (answer instanceof ArrayBuffer) take(decodeFrame(answer));
+        else if (answer?.error) throw new Error(answer.error);
+      } catch (error) {
+        if (!alive) return;
+        if (state.connected) console.warn(error);
+        connect(false);
+        await pause(RETRY);
+      }
+      if (calm.matches) await pause(500);
+    }
+  }
+
+  function connect(there) {
+    banner.hidden = there;
+    if (state.connected === there) return;
+    state.connected = there;
+    state.emit("connection", there);
+  }
+
+  /** The first words with a server, and those after it was gone. */
+  async function greet() {
+    const [choices, said] = await Promise.all([transport.send({ ask: "choices" }), transport.send({ ask: "state" })]);
+    if (choices.error ?? said.error) throw new Error(choices.error ?? said.error);
+    const first = !state.choices;
+    const anew = said.generation < state.generation;
+    const mine = anew ? state.experiment : {};
+    if (anew) {
+      state.forget();
+      state.frame = null;
+      kept = { generation: null, arrays: {} };
+    }
+    state.choices = choices;
+    state.heard(said);
+    connect(true);
+    state.emit("choices", choices);
+    if (first) await open();
+    else if (anew) await state.change(mine);
+  }
+
+  // --- the address
+
+  async function open() {
+    if (!options.page) {
+      arrange();
+      return;
+    }
+    const { experiment, view, lesson } = readAddress(location.hash, state.choices.controls);
+    if (Object.keys(experiment).length) await state.change(experiment);
+    state.setLesson(lesson);
+    state.setView(view);
+    arrange();
+  }
+
+  let writing = 0;
+  /** Browsers refuse an address that changes with every move of a slider. */
+  function write() {
+    if (!options.page || !state.choices) return;
+    clearTimeout(writing);
+    writing = setTimeout(() => {
+      const address = writeAddress(state);
+      if (address !== location.hash) history.replaceState(null, "", address);
+    }, 300);
+  }
+  for (const event of ["experiment", "view", "lesson"]) state.on(event, write);
+  const pasted = () => state.choices && open();
+  if (options.page) window.addEventListener("hashchange", pasted);
+
+  run();
+  return {
+    destroy() {
+      alive = false;
+      window.removeEventListener("hashchange", pasted);
+      clearTimeout(writing);
+      theme.destroy();
+      for (const view of Object.values(views)) view.destroy();
+      transport.close();
+      host.remove();
+    },
+  };
+}

@@ -1,0 +1,2 @@
+/** anywidget's door. */
+export function render() {}
