@@ -37,7 +37,10 @@ SANITIZE = os.environ.get("MINNET_SANITIZE", "0") not in ("", "0")
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 PACKAGES = ["minnet", "minnet.*"] + ([] if PURE else ["minnet_ext"])
-PACKAGE_DATA = {"minnet": ["py.typed"]}
+PACKAGE_DATA = {
+    "minnet": ["py.typed"],
+    "minnet.playground": ["static/*", "static/texts/*"],  # the built page; its sources are in page/
+}
 KERNELS = Path("minnet_ext/kernels")
 DECLARATIONS = [Path(f"minnet_ext/_{name}.pxd") for name in ("runtime", "program", "train")]
 

@@ -60,8 +60,8 @@ __all__ = [
 _MODULES = (
     "activations", "backends", "callbacks", "curvature", "dask", "datasets", "descend", "distributed",
     "export", "gradcheck", "initializers", "lab", "layers", "losses", "mup", "ntk", "optimizers",
-    "parameter_table", "piecewise", "pytorch", "random", "residual", "schedules", "streams", "tables",
-    "temperature", "training", "user_activations", "views",
+    "parameter_table", "piecewise", "playground", "pytorch", "random", "residual", "schedules", "streams",
+    "tables", "temperature", "training", "user_activations", "views",
 )  # fmt: skip
 
 # Of __all__, what importing minnet does not import.
