@@ -12,7 +12,7 @@ from minnet.lab._chain import Step, propagate
 from minnet.lab.finite_width import VarianceBand
 from minnet.lab.rows import first_inputs
 from minnet.lab.subject import subject_of
-from minnet.lab.weights import weight_mean, weight_variance
+from minnet.lab.weights import law_of_layer
 from minnet.layers import BatchNorm, Dense, Dropout, LayerNorm
 from minnet.network import Network
 from minnet.piecewise import PiecewiseLinear, n_encoded
@@ -193,14 +193,14 @@ def _rows(network: Network) -> tuple[list[_Row], str]:
         if known and layer.only_in_training:
             kept *= 1 - layer.rate
         elif known and layer.fully_connected:
-            mean, variance = _law(network, i, "W")
+            mean, variance = law_of_layer(network, i, "W")
             # Of a matrix that is there, or was drawn to be measured, the mean is 0 up to chance.
             chance = 9 * variance / layer.W.size
             if mean**2 > max(_NEGLIGIBLE_MEAN * variance / fan_in, chance):
                 stopped = f"the weights of layers[{i}] have the mean {mean:.3g}, not 0"
                 continue
             row = rows[-1]
-            row.shift, row.bias_variance = _law(network, i, "b")
+            row.shift, row.bias_variance = law_of_layer(network, i, "b")
             row.weight_variance = variance * (fan_in if len(rows) > 1 else 1) / kept
             f = layer.activation
             row.step = _Shifted(f, row.shift) if f and row.shift else f
@@ -213,15 +213,6 @@ def _rows(network: Network) -> tuple[list[_Row], str]:
             if known:
                 stopped += ", frozen or with a Dropout below it"
     return rows, stopped
-
-
-def _law(network: Network, i: int, name: str) -> tuple[float, float]:
-    """Return mean and variance of the weights or biases of layer ``i``."""
-    initializer, array = network.init_[f"layers[{i}].{name}"], getattr(network.layers[i], name)
-    if hasattr(initializer, "adapt"):
-        return float(array.mean()), float(array.var())
-    law = initializer, network.sizes[i], network.sizes[i + 1], array.shape
-    return weight_mean(*law), weight_variance(*law)
 
 
 def _of_inputs(X: Matrix, signed: bool, centered: bool) -> tuple[Array, float]:

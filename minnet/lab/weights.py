@@ -19,8 +19,9 @@ from minnet.initializers import (
     materialize,
 )
 from minnet.initializers.gains import resolve_gain
+from minnet.network import Network
 
-__all__ = ["weight_mean", "weight_variance"]
+__all__ = ["law_of_layer", "weight_mean", "weight_variance"]
 
 
 def weight_variance(
@@ -88,6 +89,18 @@ def weight_mean(initializer: Any, fan_in: int, fan_out: int, shape: Shape | None
     (0.0, 0.1)
     """
     return _law(initializer, fan_in, fan_out, shape)[0]
+
+
+def law_of_layer(network: Network, i: int, name: str) -> tuple[float, float]:
+    """Return mean and variance of the weights ("W") or biases ("b") of layer ``i``, by its initializer.
+
+    One that looked at data is taken at its word: it is those of the numbers that are there.
+    """
+    initializer, array = network.init_[f"layers[{i}].{name}"], getattr(network.layers[i], name)
+    if hasattr(initializer, "adapt"):
+        return float(array.mean()), float(array.var())
+    law = initializer, network.sizes[i], network.sizes[i + 1], array.shape
+    return weight_mean(*law), weight_variance(*law)
 
 
 def _law(spec: Any, fan_in: int, fan_out: int, shape: Shape | None) -> tuple[float, float]:

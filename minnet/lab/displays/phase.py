@@ -4,17 +4,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from minnet.activations import Activation, Identity, get_activation, name_of
+from minnet.activations import Activation, get_activation, name_of
 from minnet.common.checks import as_numbers
 from minnet.common.plotting import OKABE_ITO, axes_of, foreground, is_dark
 from minnet.common.types import Array, ArrayLike, Matrix
-from minnet.initializers.mean_field import mean_square, mean_square_slope
+from minnet.lab.phase import gradient_factors, layer_sizes, shared_activation, unit_of
 from minnet.lab.subject import network_of
 
 __all__ = ["PhaseDiagramDisplay"]
 
 _LEVELS = (0.1, 0.25, 0.5, 0.75, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-_N_VARIANCES = 240
 
 
 class PhaseDiagramDisplay:
@@ -104,12 +103,10 @@ class PhaseDiagramDisplay:
         activation = get_activation(activation)
         points = _pairs(points)
         top = points.max(axis=0, initial=0.0) * 1.15
-        # A sigmoid's slope is 1/4 at most: its critical weights are larger.
-        Z = np.linspace(-8, 8, 1601)
-        unit = 1 / np.abs(activation.derivative(Z, activation(Z))).max()
+        unit = unit_of(activation)
         sigma_w = _grid("sigma_w", sigma_w, 0.3 * unit, max(3 * unit, top[0]), 161)
         sigma_b = _grid("sigma_b", sigma_b, 0.0, max(1.2 * unit, top[1]), 121)
-        chi = _chi(activation, sigma_w, sigma_b)
+        chi = gradient_factors(activation, sigma_w, sigma_b)
         return cls(activation, sigma_w, sigma_b, chi, points).plot(ax=ax, **kwargs)
 
     @classmethod
@@ -147,19 +144,14 @@ class PhaseDiagramDisplay:
         display : PhaseDiagramDisplay
         """
         network = network_of(estimator, X, y)
-        hidden = [layer for layer in network.layers[:-1] if layer.fully_connected]
-        activations = {layer.activation or Identity() for layer in hidden}
-        if len(activations) != 1 or any(one.normalizes or one.opens_skip for one in network.layers):
+        activation = shared_activation(network)
+        if activation is None:
             raise ValueError(
                 "estimator must have hidden Dense layers of one activation and no normalization or "
                 f"residual block, got {network.layers}"
             )
-        points = [
-            (np.sqrt(layer.W.shape[0] * layer.W.var()), np.sqrt(np.mean(np.square(layer.b))))
-            for layer in (hidden[1:] or hidden)
-        ]
-        options = {"sigma_w": sigma_w, "sigma_b": sigma_b, "points": points, **kwargs}
-        return cls.from_activation(activations.pop(), ax=ax, **options)
+        options = {"sigma_w": sigma_w, "sigma_b": sigma_b, "points": layer_sizes(network), **kwargs}
+        return cls.from_activation(activation, ax=ax, **options)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw it.
@@ -249,29 +241,6 @@ def _grid(name: str, given: ArrayLike | None, low: float, high: float, n: int) -
     if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values >= 0)).all():
         raise ValueError(f"{name} must be numbers of at least 0, in a row, got {given!r}")
     return values
-
-
-def _chi(activation: Activation, sigma_w: Array, sigma_b: Array) -> Array:
-    r"""Return chi_1 on the grid, from means at some variances instead of a search at each point.
-
-    A variance q is fixed where :math:`\sigma_b^2 = q - \sigma_w^2 E f^2`, which is solved for q by
-    interpolation; the largest q is the stable one, and what lies beyond all of them grows without bound.
-    """
-    variances = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, _N_VARIANCES)])
-    squares, slopes = [], []
-    for q in variances:
-        squares.append(mean_square(activation, q))
-        slopes.append(mean_square_slope(activation, q))
-    if activation.kinks:  # at a kink itself the slope is of one side
-        slopes[0] = slopes[1]
-    chi = np.empty((len(sigma_b), len(sigma_w)))
-    for column, w in enumerate(np.square(sigma_w)):
-        needed = variances - w * np.array(squares)
-        # From the right: the lowest so far. Where it rises through sigma_b^2 is the largest fixed point.
-        rising = np.minimum.accumulate(needed[::-1])[::-1]
-        q = np.interp(np.square(sigma_b), rising, variances)
-        chi[:, column] = w * np.interp(np.log1p(1e6 * q), np.log1p(1e6 * variances), slopes)
-    return chi
 
 
 def _pairs(points: ArrayLike) -> Array:

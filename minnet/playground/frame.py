@@ -1,0 +1,316 @@
+"""What one snapshot of a training shows, as one piece of bytes: measured by :mod:`minnet.lab`.
+
+A frame is the length of its header (four bytes, the lowest first), the header (JSON, padded with spaces
+to a multiple of four), and the numbers of all arrays as float32, one array after the other. Where each
+is, and its shape, says ``header["arrays"]``. Everything in a frame is of the same snapshot, so a curve
+that is predicted from a setting stands beside the weights of that setting.
+"""
+
+import copy
+import json
+import math
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minnet.backends import make_backend
+from minnet.common.blas import one_blas_thread
+from minnet.common.types import Array
+from minnet.lab.measurement import Measurement
+from minnet.lab.phase import layer_sizes, shared_activation, start_sizes
+from minnet.lab.prediction import Prediction, predict_variances
+from minnet.lab.probe import measure
+from minnet.lab.subject import Subject
+from minnet.network import Network
+from minnet.training.constant_answer import loss_of_constant
+
+__all__ = ["GRID", "N_BINS", "N_DIGITS", "N_PROBED", "Framer", "encode"]
+
+N_PROBED = 256  # rows of the training data, the first ones, on which the layers are measured
+N_BINS = 40
+GRID = 40  # cells of the decision boundary along each side
+N_DIGITS = 24  # of the test data, the first ones, that are shown
+_MOST_HISTORY = 400
+_MARGIN = 1.1  # of the square around the points
+
+
+def encode(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
+    """Return header and arrays as the bytes of a frame.
+
+    Parameters
+    ----------
+    header : dict
+        What JSON can hold. Numbers that are not finite become null.
+    arrays : dict of str to array-like
+        Numbers of any shape. What float32 cannot hold becomes NaN.
+
+    Returns
+    -------
+    bytes
+
+    Examples
+    --------
+    >>> from minnet.playground.frame import encode
+    >>> frame = encode({"step": 3}, {"loss": [0.5]})
+    >>> frame[4:-4]
+    b'{"step": 3, "arrays": {"loss": [0, [1]]}}   '
+    >>> frame[0] == len(frame[4:-4])
+    True
+    """
+    places, parts, offset = {}, [], 0
+    for name, values in arrays.items():
+        with np.errstate(over="ignore"):
+            numbers = np.array(values, dtype="<f4")
+        numbers[np.isinf(numbers)] = math.nan
+        places[name] = [offset, list(numbers.shape)]
+        parts.append(numbers.tobytes())
+        offset += numbers.size
+    text = json.dumps(_finite({**header, "arrays": places}), allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    return struct.pack("<I", len(text)) + text + b"".join(parts)
+
+
+def _finite(value: Any) -> Any:
+    """Return what JSON can hold: None for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@dataclass
+class _Setting:
+    """What stays the same in all frames of a generation, as long as nothing changes that theory knows."""
+
+    generation: int
+    dropout: float
+    prediction: Prediction | None
+    silent: str  # why theory knows nothing, of some layers or of all
+    best_constant: float | None
+    start: Array
+    extent: float
+
+
+class Framer:
+    """Makes frames of snapshots, and keeps what is dear and the same from one to the next.
+
+    For one thread at a time.
+
+    Examples
+    --------
+    >>> from minnet.playground.frame import Framer
+    >>> framer = Framer()
+    """
+
+    def __init__(self) -> None:
+        self._setting: _Setting | None = None
+        self._boundary: tuple[int, int, Array] | None = None  # generation, step
+        self._boundary_cost = self._owed = 0.0
+
+    def frame(self, snapshot: Any, with_points: bool = True) -> bytes:
+        """Return the frame of a snapshot.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            Of a :class:`minnet.playground.session.Session`; nothing of it changes.
+        with_points : bool, default=True
+            Whether to put the data in, too, which are the same in all frames of a generation.
+
+        Returns
+        -------
+        bytes
+        """
+        began = time.perf_counter()
+        network: Network = snapshot.network
+        # A network that diverges is shown as it is.
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            setting = self._set(snapshot)
+            probed = snapshot.X[:N_PROBED], snapshot.T[:N_PROBED]
+            # What the next step would be is found by taking it, with a copy of the optimizer.
+            m = measure(
+                Subject(network, *probed, None, copy.deepcopy(snapshot.optimizer)),
+                snapshot.step,
+                N_BINS,
+            )
+            rows, arrays = _by_layer(m, setting.prediction)
+            arrays["history"] = _thinned(snapshot.history)
+            on_plane = snapshot.X.shape[1] == 2
+            if on_plane:
+                spent = time.perf_counter() - began
+                drawn_at, arrays["boundary"] = self._draw(snapshot, setting, spent)
+                if with_points:
+                    arrays["points"] = _points(snapshot)
+            else:
+                drawn_at = snapshot.step
+                arrays.update(_digits(snapshot, with_points))
+            arrays["phase_points"] = (
+                layer_sizes(network) if shared_activation(network) else np.empty((0, 2))
+            )
+            arrays["phase_start"] = setting.start
+        last = snapshot.history[-1] if len(snapshot.history) else [math.nan] * 4
+        header = {
+            "generation": snapshot.generation,
+            "version": snapshot.version,
+            "step": snapshot.step,
+            "epoch": snapshot.epoch,
+            "playing": snapshot.playing,
+            "status": snapshot.status,
+            "message": snapshot.message,
+            "steps_per_second": snapshot.steps_per_second,
+            "experiment": snapshot.experiment.to_dict(),
+            "loss": last[1],
+            "test_loss": last[2],
+            "test_error": last[3],
+            "best_constant_loss": setting.best_constant,
+            "theory_stops": setting.silent,
+            "layers": rows,
+            "n_parameters": sum(math.prod(row.shape) for row in network.parameter_table),
+            "classes": network.sizes[-1],
+            "n_train": len(snapshot.X),
+            "extent": setting.extent if on_plane else None,
+            "boundary_step": drawn_at,
+            "cost_ms": 1e3 * (time.perf_counter() - began),
+        }
+        return encode(header, arrays)
+
+    def _set(self, snapshot: Any) -> _Setting:
+        """Return what the frames of a generation share, and find it where it is not known."""
+        known, dropout = self._setting, snapshot.experiment.dropout
+        if known is not None and (known.generation, known.dropout) == (
+            snapshot.generation,
+            dropout,
+        ):
+            return known
+        network: Network = snapshot.network
+        if any(hasattr(one, "adapt") for one in network.init_.values()):
+            # Theory takes the weights that are there for those of the start.
+            network = snapshot.experiment.network(snapshot.X)
+        try:
+            prediction = predict_variances(network, snapshot.X[:N_PROBED])
+            silent = prediction.stopped
+        except ValueError as error:  # of no layer there is a theory
+            prediction, silent = None, str(error)
+        here = shared_activation(network) is not None
+        self._setting = _Setting(
+            snapshot.generation,
+            dropout,
+            prediction,
+            silent,
+            loss_of_constant(network, snapshot.T, None),
+            start_sizes(network) if here else np.empty((0, 2)),
+            _MARGIN * float(max(np.abs(snapshot.X).max(), np.abs(snapshot.X_test).max())),
+        )
+        return self._setting
+
+    def _draw(self, snapshot: Any, setting: _Setting, spent: float) -> tuple[int, Array]:
+        """Return the decision boundary, and of which step it is.
+
+        Of a large network it costs more than all else in a frame. Then it stays what it was, in some of
+        the frames of a training that goes on, so that it takes no more than half of the time.
+        """
+        known = self._boundary
+        self._owed += spent
+        waits = snapshot.playing and self._owed < self._boundary_cost
+        same = known is not None and known[0] == snapshot.generation
+        if known is not None and same and (waits or known[1] == snapshot.step):
+            return known[1:]
+        began = time.perf_counter()
+        network: Network = snapshot.network
+        centres = setting.extent * ((2 * np.arange(GRID) + 1) / GRID - 1)
+        x, y = np.meshgrid(centres, centres[::-1])  # the first row is the top one
+        logits = make_backend("auto", network, 1).forward(np.column_stack([x.ravel(), y.ravel()]))
+        shares = network.loss_.predict(logits).T.reshape(-1, GRID, GRID)
+        self._boundary = snapshot.generation, snapshot.step, shares
+        self._boundary_cost, self._owed = time.perf_counter() - began, 0.0
+        return snapshot.step, shares
+
+
+def _by_layer(
+    m: Measurement, prediction: Prediction | None
+) -> tuple[list[dict[str, Any]], dict[str, Array]]:
+    """Return the rows of the charts by layer, and their numbers.
+
+    Hidden layers and the output; of a Dense that is normalized above, its normalization.
+    """
+    shown = np.flatnonzero(m.hidden | (np.arange(len(m.index)) == len(m.index) - 1))
+    rows = [
+        {
+            "name": "output" if row == len(m.index) - 1 else str(number),
+            "label": m.layers[row],
+            "width": int(m.fan_out[row]),
+        }
+        for number, row in enumerate(shown, 1)
+    ]
+    arrays: dict[str, Array] = {}
+    for name, array in (("activation", "Y"), ("gradient", "dZ")):
+        density, edges = m.histogram(array)
+        arrays[f"{name}_density"] = density[shown]
+        arrays[f"{name}_range"] = edges[shown][:, [0, -1]]
+    forward, backward = np.square(m["Z", "rms"]), np.square(m["dZ", "rms"])
+    # Relative to the last hidden layer.
+    last = backward[shown[-2]] if len(shown) > 1 else backward[shown[-1]]
+    arrays["forward_measured"] = forward[shown]
+    arrays["backward_measured"] = backward[shown] / (last if last > 0 else math.nan)
+    arrays.update(_predicted(m.index[shown], prediction))
+    # The weights below a normalization are those of the layer that it stands for.
+    ratios, of_row = [], m["update_ratio"]
+    for before, row in zip([-1, *shown], shown, strict=False):
+        within = of_row[before + 1 : row + 1]
+        known = within[~np.isnan(within)]
+        ratios.append(known[0] if known.size else math.nan)
+    arrays["update_ratio"] = np.array(ratios)
+    return rows, arrays
+
+
+def _predicted(places: Array, prediction: Prediction | None) -> dict[str, Array]:
+    """Return what theory expects of the layers at these places; NaN where it knows nothing."""
+    silent = np.full(len(places), math.nan)
+    curves = [
+        f"{way}_{name}" for way in ("forward", "backward") for name in ("predicted", "low", "high")
+    ]
+    if prediction is None:
+        return dict.fromkeys(curves, silent)
+    row_of = {place: row for row, place in enumerate(prediction.index)}
+    rows = [row_of.get(place, -1) for place in places]
+    backward = [prediction.gradient_variances, *prediction.gradient_interval()]
+    if prediction.stopped:  # and gradients are relative to a layer below the last hidden one
+        backward = [math.nan * values for values in backward]
+    values = prediction.variances, *prediction.interval(), *backward
+    return {name: np.append(of, math.nan)[rows] for name, of in zip(curves, values, strict=True)}
+
+
+def _thinned(history: Array) -> Array:
+    """Return at most so many points of a history, the first and the last among them."""
+    n = len(history)
+    if n <= _MOST_HISTORY:
+        return history
+    return history[np.linspace(0, n - 1, _MOST_HISTORY).round().astype(int)]
+
+
+def _points(snapshot: Any) -> Array:
+    """Return the data as rows of x, y and class, those of the training first."""
+    X, T = (
+        np.concatenate(parts)
+        for parts in ((snapshot.X, snapshot.X_test), (snapshot.T, snapshot.T_test))
+    )
+    return np.column_stack([X, T])
+
+
+def _digits(snapshot: Any, with_images: bool) -> dict[str, Array]:
+    """Return some of the digits that were not trained on, and what the network makes of them."""
+    X = snapshot.X_test[:N_DIGITS]
+    found = {
+        "digit_probabilities": snapshot.network.predict(X),
+        "digit_classes": snapshot.T_test[:N_DIGITS],
+    }
+    if with_images:  # from 0 to 1
+        found["digit_images"] = (X - X.min()) / (X.max() - X.min())
+    return found
