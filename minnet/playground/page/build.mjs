@@ -26,9 +26,7 @@ await build({
   minify: true,
   charset: "utf8",
   define: { ENGLISH: JSON.stringify(texts) },
-  legalComments: "eof",
   logLevel: "warning",
 });
 await copyFile(resolve(here, "src/index.html"), resolve(out, "index.html"));
-await copyFile(resolve(here, "node_modules/uplot/LICENSE"), resolve(out, "uPlot.LICENSE.txt"));
 await writeFile(resolve(out, "texts/en.json"), JSON.stringify(texts, null, 2) + "\n");

@@ -13,8 +13,8 @@ export function readAddress(hash, controls) {
   const experiment = {};
   for (const [name, text] of given) {
     const kind = controls[name]?.kind;
-    if (kind === "switch") experiment[name] = text === "true" ? true : text === "false" ? false : text;
-    else if (kind === "number") experiment[name] = text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+    if (kind === "flag") experiment[name] = text === "true" ? true : text === "false" ? false : text;
+    else if (kind === "whole" || kind === "real") experiment[name] = text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
     else if (kind === "choice") experiment[name] = text;
   }
   const view = given.get("view");

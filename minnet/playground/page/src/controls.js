@@ -36,8 +36,8 @@ export function createControls(ctx) {
     if (state.playing) await state.pause();
     await state.step();
   });
-  const reset = button("reset", () => state.reset(state.experiment.seed));
-  const seed = button("new_seed", () => state.reset(null));
+  const reset = button("reset", () => state.reset());
+  const seed = button("new_seed", () => state.reseed());
   const counter = h("p", { class: "minnet-counter" });
   const message = h("p", { class: "minnet-error", role: "alert", hidden: true });
   const opener = h("button", { type: "button", class: "minnet-button minnet-opener", "aria-expanded": "false", onclick: toggle }, icon(ICONS.fold), t("controls.open"));
@@ -56,7 +56,7 @@ export function createControls(ctx) {
     opener.setAttribute("aria-expanded", String(open));
   }
 
-  function build({ controls: given }) {
+  function build(given) {
     controls.clear();
     list.replaceChildren();
     const named = Object.values(GROUPS).flat();
@@ -71,10 +71,10 @@ export function createControls(ctx) {
   }
 
   function control(name, given) {
-    const made = { choice, switch: check, number }[given.kind](name, given);
+    const made = { choice, flag, whole: number, real: number }[given.kind](name, given);
     const error = h("p", { class: "minnet-error", role: "alert", id: id(name, "error"), hidden: true });
     for (const input of made.inputs) input.setAttribute("aria-describedby", error.id);
-    const row = h("div", { class: `minnet-control minnet-${given.kind}`, "data-control": name }, h("label", { htmlFor: made.inputs[0].id, title: t(`controls.${name}.title`) }, t(`controls.${name}`)), ...made.children, error);
+    const row = h("div", { class: `minnet-control minnet-${given.kind}`, "data-control": name }, h("label", { htmlFor: made.inputs[0].id, title: t(`controls.${name}.title`, {}, "") || null }, t(`controls.${name}`)), ...made.children, error);
     controls.set(name, { row, error, ...made });
     return row;
   }
@@ -83,12 +83,12 @@ export function createControls(ctx) {
     const select = h(
       "select",
       { id: id(name), onchange: () => state.change({ [name]: select.value }) },
-      ...given.values.map((value) => h("option", { value }, t(`controls.${name}.${value}`))),
+      ...given.values.map((value) => h("option", { value }, t(`controls.${name}.${value}`, {}, given.names[value]))),
     );
     return { inputs: [select], children: [select], show: (value) => (select.value = value) };
   }
 
-  function check(name) {
+  function flag(name) {
     const box = h("input", { type: "checkbox", role: "switch", id: id(name), onchange: () => state.change({ [name]: box.checked }) });
     return { inputs: [box], children: [box], show: (value) => (box.checked = value) };
   }
@@ -97,7 +97,7 @@ export function createControls(ctx) {
   function number(name, given) {
     const text = h("input", {
       type: "text",
-      inputMode: given.whole ? "numeric" : "decimal",
+      inputMode: given.kind === "whole" ? "numeric" : "decimal",
       autocomplete: "off",
       spellcheck: false,
       id: id(name),
@@ -121,13 +121,15 @@ export function createControls(ctx) {
       oninput: () => state.change({ [name]: stops[slider.valueAsNumber] }),
     });
     const part = (value) => nearest(stops, value) / (stops.length - 1);
+    const children = [slider, text];
     if (name in MARKED) {
-      slider.classList.add("minnet-marked");
-      slider.style.setProperty("--mark", String(part(MARKED[name])));
+      const scale = h("span", { class: "minnet-scale", "aria-hidden": "true" }, ...[given.low, MARKED[name], given.high].map((value) => h("span", {}, shown(value))));
+      scale.style.setProperty("--mark", String(part(MARKED[name])));
+      children.push(scale);
     }
     return {
       inputs: [text, slider],
-      children: [slider, text],
+      children,
       show(value) {
         show(value);
         slider.value = String(nearest(stops, value));
@@ -143,7 +145,7 @@ export function createControls(ctx) {
 
   function refresh() {
     for (const [name, { show }] of controls) if (name in state.experiment) show(state.experiment[name]);
-    const heeds = state.choices?.gain_inits?.includes(state.experiment.init) ?? true;
+    const heeds = state.choices?.init.heeds_gain.includes(state.experiment.init) ?? true;
     for (const input of controls.get("gain")?.inputs ?? []) input.disabled = !heeds || !ctx.live;
     if (!ctx.live) for (const { inputs } of controls.values()) for (const input of inputs) input.disabled = true;
   }
@@ -173,10 +175,9 @@ export function createControls(ctx) {
   function count(frame) {
     const whole = (value) => Math.round(value).toLocaleString();
     counter.replaceChildren(
-      h("b", {}, whole(frame.step)),
-      ` ${t("controls.steps")} · `,
-      t("controls.epoch", { n: whole(Math.floor(frame.epoch)) }),
-      frame.playing && frame.steps_per_second ? ` · ${t("controls.speed", { n: whole(frame.steps_per_second) })}` : "",
+      h("span", {}, h("b", {}, whole(frame.step)), ` ${t("controls.steps")}`),
+      h("span", {}, t("controls.epoch", { n: whole(Math.floor(frame.epoch)) })),
+      h("span", {}, frame.playing && frame.steps_per_second ? t("controls.speed", { n: whole(frame.steps_per_second) }) : ""),
     );
     const told = frame.message && frame.status !== "ok" ? frame.message : "";
     message.hidden = !told;

@@ -3,6 +3,11 @@ import { h, icon } from "./dom.js";
 import { openDiagnosis, openLink, openProgram } from "./dialogs.js";
 
 const VIEWS = ["play", "steps", "lessons", "paper"];
+const ICONS = {
+  diagnose: "M2 10h4l2.5 -6l3 12l2.5 -6h4",
+  program: "M7 5L2 10L7 15M13 5L18 10L13 15",
+  link: "M8.5 11.5l3 -3M9.5 6.5l2 -2a2.8 2.8 0 0 1 4 4l-2 2M10.5 13.5l-2 2a2.8 2.8 0 0 1 -4 -4l2 -2",
+};
 const THEME = "M10 2a8 8 0 1 0 0 16a8 8 0 1 0 0 -16ZM10 4v12a6 6 0 0 0 0 -12Z";
 
 /**
@@ -20,7 +25,13 @@ export function createHead(ctx, theme) {
     );
   state.on("view", mark);
   mark();
-  const tool = (key, onclick) => h("button", { type: "button", class: "minnet-tool", onclick }, t(key));
+  const tool = (name, onclick) =>
+    h(
+      "button",
+      { type: "button", class: "minnet-tool", title: t(`page.${name}.title`), "aria-label": t(`page.${name}`), onclick },
+      icon(ICONS[name]),
+      h("span", { class: "minnet-word" }, t(`page.${name}`)),
+    );
   const element = h(
     "header",
     { class: "minnet-head" },
@@ -29,9 +40,9 @@ export function createHead(ctx, theme) {
     h(
       "div",
       { class: "minnet-tools" },
-      ctx.live ? tool("page.diagnose", () => openDiagnosis(ctx)) : null,
-      ctx.live ? tool("page.program", () => openProgram(ctx)) : null,
-      ctx.live ? tool("page.link", () => openLink(ctx)) : null,
+      ctx.live ? tool("diagnose", () => openDiagnosis(ctx)) : null,
+      ctx.live ? tool("program", () => openProgram(ctx)) : null,
+      ctx.live ? tool("link", () => openLink(ctx)) : null,
       h(
         "button",
         { type: "button", class: "minnet-tool minnet-square", "aria-label": t("page.theme"), title: t("page.theme"), onclick: theme.toggle },

@@ -4,7 +4,7 @@ import { createCharts } from "./charts/index.js";
 import { createControls } from "./controls.js";
 import { createHead } from "./head.js";
 import { h } from "./dom.js";
-import { decodeFrame } from "./frames.js";
+import { decodeFrame, hasPoints, keepPoints } from "./frames.js";
 import { createLessons } from "./lessons/index.js";
 import { createPaper } from "./paper/index.js";
 import { readAddress, writeAddress } from "./address.js";
@@ -82,19 +82,10 @@ export function mount(root, transport, options = {}) {
   // --- frames: the page pulls, so that a slow one gets fewer and never a queue
 
   let drawing = 0;
-  /** What does not change within a generation comes once. */
-  let kept = { generation: null, arrays: {} };
 
   function take(frame) {
     if (!state.heard(frame)) return;
-    if (frame.arrays.points || frame.arrays.digit_images) {
-      const { points, digit_images } = frame.arrays;
-      kept = { generation: frame.generation, arrays: points ? { points } : { digit_images }, n_train: frame.n_train };
-    } else if (kept.generation === frame.generation) {
-      Object.assign(frame.arrays, kept.arrays);
-      frame.n_train = kept.n_train;
-    }
-    state.frame = frame;
+    state.frame = keepPoints(frame, state.frame);
     drawing ||= requestAnimationFrame(draw);
   }
 
@@ -120,7 +111,8 @@ export function mount(root, transport, options = {}) {
       try {
         if (!state.connected || !state.choices) await greet();
         const after = state.frame && state.version >= 0 ? [state.frame.generation, state.frame.version] : null;
-        const answer = await transport.send({ ask: "frame", after, wait: 1, points: kept.generation });
+        const points = hasPoints(state.frame) ? state.frame.generation : null;
+        const answer = await transport.send({ ask: "frame", after, wait: 1, points });
         if (answer instanceof ArrayBuffer) take(decodeFrame(answer));
         else if (answer?.error) throw new Error(answer.error);
       } catch (error) {
@@ -150,7 +142,6 @@ export function mount(root, transport, options = {}) {
     if (anew) {
       state.forget();
       state.frame = null;
-      kept = { generation: null, arrays: {} };
     }
     state.choices = choices;
     state.heard(said);
@@ -167,7 +158,7 @@ export function mount(root, transport, options = {}) {
       arrange();
       return;
     }
-    const { experiment, view, lesson } = readAddress(location.hash, state.choices.controls);
+    const { experiment, view, lesson } = readAddress(location.hash, state.choices);
     if (Object.keys(experiment).length) await state.change(experiment);
     state.setLesson(lesson);
     state.setView(view);

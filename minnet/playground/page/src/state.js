@@ -50,8 +50,10 @@ export function createState(send) {
     play: () => act({ do: "play" }),
     pause: () => act({ do: "pause" }),
     step: (n = 1) => act({ do: "step", n }),
-    /** @param {number | null} seed null: another one */
-    reset: (seed) => act({ do: "reset", seed }),
+    /** From the same first weights. */
+    reset: () => act({ do: "reset" }),
+    /** From others, of a seed that can be said. */
+    reseed: () => state.change({ seed: (state.experiment.seed + 1 + Math.floor(Math.random() * 9998)) % 10000 }),
 
     setView(view) {
       if (view === state.view) return;

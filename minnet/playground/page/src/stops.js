@@ -4,11 +4,12 @@ const PER_DECADE = 40;
 const STEPS = 100;
 
 /**
- * @param {{low: number, high: number, log: boolean, whole: boolean}} control
+ * @param {{kind: string, low: number, high: number, log: boolean}} control
  * @param {number} [marked] a value that is a stop in any case
  * @returns {number[] | null} rising; null: too many values for a slider to mean anything, as for a seed
  */
-export function stopsOf({ low, high, log, whole }, marked) {
+export function stopsOf({ kind, low, high, log }, marked) {
+  const whole = kind === "whole";
   if (whole && !log && high - low > 1000) return null;
   const values = new Set([low, high]);
   if (marked !== undefined) values.add(marked);

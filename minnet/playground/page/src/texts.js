@@ -5,13 +5,13 @@ const english = ENGLISH;
 
 /**
  * @param {Record<string, string>} [translated] what it lacks is shown in English
- * @returns {(key: string, values?: Record<string, string | number>) => string} `t("part.name", {n: 3})`; a key without
- *     a text gives its last part, as names of choices that came after the translation do
+ * @returns {(key: string, values?: Record<string, string | number>, otherwise?: string) => string} `t("part.name", {n: 3})`;
+ *     a key without a text gives `otherwise`, or its last part
  */
 export function createTexts(translated = {}) {
   const texts = { ...english, ...translated };
-  return (key, values = {}) => {
-    const text = texts[key] ?? key.slice(key.lastIndexOf(".") + 1);
+  return (key, values = {}, otherwise) => {
+    const text = texts[key] ?? otherwise ?? key.slice(key.lastIndexOf(".") + 1);
     return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
   };
 }
