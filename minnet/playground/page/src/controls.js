@@ -1,4 +1,5 @@
 // The controls: each acts at once. Which there are, and within which bounds, the session says.
+import "./controls.css";
 import { h, icon } from "./dom.js";
 import { nearest, shown, stopsOf } from "./stops.js";
 

@@ -1,3 +1,4 @@
+import "./dialogs.css";
 import { writeAddress } from "./address.js";
 import { h, icon } from "./dom.js";
 
