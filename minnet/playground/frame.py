@@ -173,7 +173,8 @@ class Framer:
             "theory_stops": setting.silent,
             "layers": rows,
             "n_parameters": sum(math.prod(row.shape) for row in network.parameter_table),
-            "classes": network.sizes[-1],
+            "classes": [str(k) for k in range(network.sizes[-1])],
+            "here": _place(setting.start),
             "n_train": len(snapshot.X),
             "extent": setting.extent if on_plane else None,
             "boundary_step": drawn_at,
@@ -293,6 +294,14 @@ def _thinned(history: Array) -> Array:
     if n <= _MOST_HISTORY:
         return history
     return history[np.linspace(0, n - 1, _MOST_HISTORY).round().astype(int)]
+
+
+def _place(sizes: Array) -> dict[str, float] | None:
+    """Return where a network begins in the phase diagram, over its layers; None if it is not in there."""
+    if not len(sizes):
+        return None
+    weight_sd, bias_sd = np.sqrt(np.mean(np.square(sizes), axis=0))
+    return {"weight_sd": float(weight_sd), "bias_sd": float(bias_sd)}
 
 
 def _points(snapshot: Any) -> Array:

@@ -259,6 +259,7 @@ class TestHeader:
         assert header["best_constant_loss"] == pytest.approx(entropy)
         assert header["n_parameters"] == 2 * 20 + 20 + 2 * (20 * 20 + 20) + 20 * 2 + 2
         assert header["cost_ms"] > 0
+        assert header["classes"] == ["0", "1"]
 
     def test_nothing_has_happened_yet(self):
         header, arrays = frame_of(deep())
@@ -276,7 +277,8 @@ class TestHeader:
         network = deep(
             4, 50, init=GlorotUniform(gain=1.5), bias_init={"name": "normal", "std": 0.3}
         )
-        _, arrays = frame_of(network)
+        header, arrays = frame_of(network)
+        assert header["here"] == pytest.approx({"weight_sd": 1.5, "bias_sd": 0.3})
         assert_allclose(arrays["phase_start"], [[1.5, 0.3]] * 3, rtol=1e-6)
         weights, biases = network.layers[1].W, network.layers[1].b
         measured = [np.sqrt(50 * weights.var()), np.sqrt(np.mean(biases**2))]
