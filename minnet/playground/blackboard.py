@@ -1,4 +1,4 @@
-"""One step of a small network as it is written on a blackboard: its matrices, and the lines that make them.
+"""One step of a small network as on a blackboard: its matrices, and the lines that make them.
 
 The numbers are those of :meth:`minnet.Network.forward_backward`, and the lines are read from minnet's own
 files by :mod:`inspect`: what is shown is what runs.
@@ -99,7 +99,7 @@ def _numbers(array: Any) -> Any:
 
 @np.errstate(over="ignore", invalid="ignore")  # what has diverged is shown as such
 def step(network: Network, X: Array, T: Array, learning_rate: float) -> dict[str, Any]:
-    """Return every matrix of one step of gradient descent on a batch, and the code lines; the network stays.
+    """Return every matrix of one step of gradient descent, and the code lines; the network stays as it is.
 
     Parameters
     ----------

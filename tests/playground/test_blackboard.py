@@ -1,3 +1,4 @@
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -117,7 +118,7 @@ def test_they_are_those_of_the_network_which_stays_as_it_was():
 
 def test_each_step_begins_where_the_last_one_ended():
     boards = [board_of(n_layers=2, steps=n) for n in range(3)]
-    for one, other in zip(boards, boards[1:], strict=False):
+    for one, other in itertools.pairwise(boards):
         assert one["loss_after"] == other["loss"]
         for before, after in zip(one["layers"], other["layers"], strict=True):
             assert before["W_after"] == after["W"]
