@@ -124,6 +124,7 @@ export function createBlackboard(host, ctx) {
     ].join(" ");
     pictured.replaceChildren(board.picture.element, h("p", { class: "bb-note" }), legend());
     written.replaceChildren(...board.sections);
+    pictured.parentNode.style.setProperty("--picture", `${340 + 100 * (answer.layers.length - 1)}px`);
     rail.replaceChildren(...board.list.map(stopOf));
     arrange();
   }

@@ -74,8 +74,8 @@ export function matrix(id, values, t, transposed = false) {
   );
   return h(
     "figure",
-    { class: `bb-matrix bb-${kindOf(id)}`, "data-q": id },
+    { class: `bb-matrix bb-${kindOf(id)}${m > 4 ? " bb-wide" : ""}`, "data-q": id },
     h("figcaption", { "aria-hidden": "true" }, quantity(id, transposed), h("small", {}, `${renewed} ${n}×${m}`)),
-    h("div", { class: "bb-brackets" }, exponent ? h("span", { class: "bb-power", "aria-hidden": "true" }, `${power(exponent)} ·`) : null, table),
+    h("div", { class: "bb-numbers" }, exponent ? h("span", { class: "bb-power", "aria-hidden": "true" }, `${power(exponent)} ·`) : null, table),
   );
 }

@@ -1,10 +1,10 @@
 // The network as it is drawn: units with their numbers of one sample, and the weights between them.
 
-import { brief, short } from "./numbers.js";
-import { sub } from "./stages.js";
+import { brief } from "./numbers.js";
+import { kindOf, sub } from "./stages.js";
 import { svg } from "./svg.js";
 
-const [WIDTH, HEIGHT, GAP, ROW] = [64, 30, 74, 88]; // of a number; between layers; from unit to unit
+const [WIDTH, HEIGHT, GAP] = [64, 30, 74]; // of a number; between layers
 
 /**
  * @param {object} board
@@ -20,6 +20,7 @@ export function createPicture(board, q, t) {
   }
   const counts = columns.map(({ upper }) => q[upper[0]][0].length);
   const most = Math.max(...counts);
+  const step = most > 4 ? 78 : 88; // from unit to unit
   let x = 4;
   columns.forEach((column, l) => {
     column.x = x;
@@ -27,8 +28,8 @@ export function createPicture(board, q, t) {
     column.count = counts[l];
     x += column.width + GAP;
   });
-  const size = { width: x - GAP + 4, height: most * ROW + 24 };
-  const yOf = (l, unit) => 24 + ROW * (unit + (most - counts[l]) / 2) + ROW / 2;
+  const size = { width: x - GAP + 4, height: most * step + 24 };
+  const yOf = (l, unit) => 24 + step * (unit + (most - counts[l]) / 2) + step / 2;
 
   /** @type {{ text: SVGTextElement, id: string, col: number }[]} */
   const numbers = [];
@@ -44,14 +45,20 @@ export function createPicture(board, q, t) {
   function edge(l, i, j) {
     const [x1, y1, x2, y2] = [columns[l - 1].x + columns[l - 1].width, yOf(l - 1, i), columns[l].x, yOf(l, j)];
     const weight = q[`W${l}`][i][j];
-    const at = 0.32;
+    const at = 0.42;
     return svg(
       "g",
       { class: "bb-edge", "data-q": `W${l} dW${l} Wnew${l}`, "data-row": i, "data-col": j },
       svg("line", { x1, y1, x2, y2, "stroke-width": 0.8 + (3.2 * Math.abs(weight ?? 0)) / largest(`W${l}`), "stroke-dasharray": weight < 0 ? "7 4" : undefined }),
       svg("line", { x1, y1, x2, y2, class: "bb-hit" }),
-      svg("text", { x: x1 + at * (x2 - x1), y: y1 + at * (y2 - y1) - 5 }, short(weight)),
+      label(`W${l}`, i, j, x1 + at * (x2 - x1), y1 + at * (y2 - y1) - 5),
+      label(`dW${l}`, i, j, x1 + at * (x2 - x1), y1 + at * (y2 - y1) + 15),
     );
+  }
+
+  /** What is written beside a weight or bias while it is pointed at. */
+  function label(id, row, col, x, y) {
+    return svg("text", { class: `bb-label bb-${kindOf(id)}`, "data-q": id, "data-row": row, "data-col": col, x, y }, brief(q[id][row][col]));
   }
 
   const units = svg("g");
@@ -84,11 +91,13 @@ export function createPicture(board, q, t) {
       { class: "bb-bias", "data-q": `b${l} db${l} bnew${l}`, "data-col": unit },
       svg("line", { x1: x0, y1: y - 14, x2: x0, y2: y - 1 }),
       svg("circle", { cx: x0, cy: y - 14, r: 4 }),
-      svg("text", { x: x0 + 9, y: y - 9 }, short(q[`b${l}`][0][unit])),
+      label(`b${l}`, 0, unit, x0 + 9, y - 9),
+      label(`db${l}`, 0, unit, x0 + 64, y - 9),
     );
   }
 
-  const drawing = svg("svg", { viewBox: `0 0 ${size.width} ${size.height}`, width: size.width, role: "img" }, edges, units);
+  const drawing = svg("svg", { viewBox: `0 0 ${size.width} ${size.height}`, role: "img" }, edges, units);
+  drawing.style.minWidth = `${Math.round(0.66 * size.width)}px`; // smaller would not be readable: it scrolls
 
   return {
     element: drawing,
@@ -102,6 +111,7 @@ export function createPicture(board, q, t) {
         text.parentNode.dataset.row = String(sample);
         text.parentNode.classList.toggle("bb-known", known.has(id));
       }
+      for (const text of drawing.querySelectorAll(".bb-label.bb-gradient")) text.classList.toggle("bb-known", known.has(text.dataset.q));
       drawing.setAttribute("aria-label", t("blackboard.picture.label", { sizes: counts.join(", "), sample: sample + 1 }));
     },
   };
