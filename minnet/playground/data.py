@@ -19,7 +19,7 @@ DATA = {"circles": 2, "moons": 2, "spirals": 2, "xor": 2, "blobs": 4, "digits": 
 
 MOST_SAMPLES = 1000
 _N_TEST = 300
-_TURNS = 1.25  # of a spiral
+_TURNS = 1.75  # of a spiral
 _CENTERS = [[1, 1], [-1, 1], [-1, -1], [1, -1]]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any, Self
 
 from minnet.activations import list_activations
@@ -20,7 +21,7 @@ from minnet.initializers import (
 )
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
-from minnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
+from minnet.optimizers import SGD, Optimizer, get_optimizer
 from minnet.playground.data import DATA, MOST_SAMPLES, make_data
 from minnet.training.cut import check_batch_size
 
@@ -29,50 +30,30 @@ __all__ = ["KEEPS_WEIGHTS", "Experiment", "choices"]
 #: What changes without a new start.
 KEEPS_WEIGHTS = frozenset({"learning_rate", "batch_size", "optimizer", "dropout"})
 
-_MOST_WEIGHTS = 4_000_000  # a step of more would take too long to be answered in between
-_SEEDS = 2**32
+_MOST_WEIGHTS = 4_000_000  # of more a step would take too long to be interrupted after it
 
-_OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any], str]] = {
-    "sgd": (SGD, {}, "SGD"),
-    "momentum": (SGD, {"momentum": 0.9}, "SGD with momentum"),
-    "nesterov": (SGD, {"momentum": 0.9, "nesterov": True}, "SGD with Nesterov's momentum"),
-    "adam": (Adam, {}, "Adam"),
-    "adamw": (AdamW, {}, "AdamW"),
-    "rmsprop": (RMSProp, {}, "RMSProp"),
+# What an initializer is with a gain, and which do not heed one.
+_WITH_GAIN: dict[str, Callable[[float], Initializer]] = {
+    name: partial(lambda name, gain: get_initializer({"name": name, "gain": gain}), name)
+    for name in (
+        "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "orthogonal",
+        "lsuv",
+    )
+}  # fmt: skip
+_WITH_GAIN |= {
+    "standard": lambda gain: VarianceScaling(gain**2 / 3, "fan_in", "uniform"),
+    "normal": lambda gain: Normal(0.0, 0.01 * gain),
+    "constant": lambda gain: Constant(0.1 * gain),
 }
-#: The initializers, by their names in minnet, and whether the gain does something to them.
-_INITS = {
-    "glorot_uniform": ("Glorot, uniform", True),
-    "glorot_normal": ("Glorot, normal", True),
-    "he_uniform": ("He, uniform", True),
-    "he_normal": ("He, normal", True),
-    "lecun_normal": ("LeCun, normal", True),
-    "standard": ("standard, of before 2010", True),
-    "orthogonal": ("orthogonal", True),
-    "edge_of_chaos": ("edge of chaos", False),
-    "lsuv": ("LSUV, by the data", True),
-    "normal": ("normal, sd 0.01", True),
-    "constant": ("all equal, 0.1", True),
-    "zeros": ("zeros", False),
-    "auto": ("as minnet does by itself", False),
-}
-_ACTIVATIONS = {
-    "tanh": "tanh",
-    "sigmoid": "sigmoid",
-    "softsign": "softsign",
-    "relu": "ReLU",
-    "leaky_relu": "leaky ReLU",
-    "elu": "ELU",
-    "selu": "SELU",
-    "gelu": "GELU",
-    "silu": "SiLU",
-    "softplus": "softplus",
-    "lecun_tanh": "LeCun's tanh",
-    "identity": "identity",
-}
-assert set(_ACTIVATIONS) <= set(list_activations())
+_WITHOUT_GAIN = ("edge_of_chaos", "zeros", "auto")
 
-#: What numbers may be: lowest, highest, and whether a slider is logarithmic.
+_NAMES: dict[str, list[str]] = {
+    "data": list(DATA),
+    "activation": [name for name in list_activations() if name != "logistic"],  # it is the sigmoid
+    "init": [*_WITH_GAIN, *_WITHOUT_GAIN],
+    "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"],
+}
+# Lowest, highest, and whether a slider is logarithmic.
 _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "n_samples": (20, MOST_SAMPLES, False),
     "noise": (0.0, 1.0, False),
@@ -83,14 +64,35 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "learning_rate": (1e-5, 10.0, True),
     "batch_size": (1, 512, True),
     "dropout": (0.0, 0.9, False),
-    "seed": (0, _SEEDS - 1, False),
+    "seed": (0, 2**32 - 1, False),
 }
-_NAMED: dict[str, dict[str, str]] = {
-    "data": {name: name for name in DATA},
-    "activation": _ACTIVATIONS,
-    "init": {name: shown for name, (shown, _) in _INITS.items()},
-    "optimizer": {name: shown for name, (_, _, shown) in _OPTIMIZERS.items()},
-}
+_PROGRAM = """\
+from minnet import {framework}
+from minnet.callbacks import Callback, StopTraining
+{initializers}from minnet.playground.data import make_data
+
+X, T, X_test, T_test = make_data("{data}", n_samples={n_samples}, noise={noise})
+network = Network(
+    {layers},
+    init={init},
+    bias_init={bias_init},
+)
+network.initialize(n_features=X.shape[1], random_state={seed}){adapt}
+trainer = Trainer(network, {optimizer}, batch_size={batch_size})
+
+
+class Stop(Callback):
+    def next_step(self, trainer):
+        return {n_steps}
+
+    def at_step(self, trainer):
+        raise StopTraining("{n_steps} steps are done")
+
+
+trainer.fit(X, T, max_epochs={n_steps} + 1, keep="last", callbacks=[Stop()])
+error = (network.predict(X_test).argmax(axis=1) != T_test).mean()
+print(f"test error {{error:.1%}}")
+"""
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,8 @@ class Experiment:
     activation : str
         A name of :func:`minnet.activations.list_activations`.
     init : str
-        One of ``choices()["init"]["values"]``, a name of :func:`minnet.initializers.list_initializers` or
-        "auto".
+        One of ``choices()["init"]["values"]``: names of :func:`minnet.initializers.list_initializers` and
+        "auto". "constant" is 0.1 times the gain, "normal" has a standard deviation of 0.01 times the gain.
     gain : float
         What the initializer's own standard deviation is multiplied with, 0.05 to 20. It does nothing to
         "zeros", "edge_of_chaos" and "auto".
@@ -164,24 +166,23 @@ class Experiment:
     def __post_init__(self) -> None:
         for field in fields(self):
             name, value = field.name, getattr(self, field.name)
-            if name in _NAMED:
-                check_name(name, value, _NAMED[name])
-            elif name in _NUMBERS:
-                low, high, _ = _NUMBERS[name]
-                if isinstance(field.default, int):
-                    value = check_whole(name, value, int(low), int(high))
-                else:
-                    value = check_real(name, value, low, high)
-                object.__setattr__(self, name, value)
+            if name in _NAMES:
+                check_name(name, value, _NAMES[name])
+                continue
+            low, high, _ = _NUMBERS.get(name, (0, 0, False))
+            if isinstance(field.default, bool):
+                value = check_flag(name, value)
+            elif isinstance(field.default, int):
+                value = check_whole(name, value, int(low), int(high))
             else:
-                object.__setattr__(self, name, check_flag(name, value))
+                value = check_real(name, value, low, high)
+            object.__setattr__(self, name, value)  # 1 of JavaScript is 1.0 where that is meant
         if self.n_weights > _MOST_WEIGHTS:
             raise ValueError(
                 f"depth and width must give a network of at most {_MOST_WEIGHTS:,} weights, got "
                 f"{self.n_weights:,} of {self.depth} layers of {self.width}"
             )
-        if self.batch_norm and self.depth:
-            check_batch_size(Network(self._layers()), self.batch_size)
+        check_batch_size(Network(self._layers()), self.batch_size)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
@@ -214,9 +215,8 @@ class Experiment:
         known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
-                raise ValueError(
-                    suggest("experiment", name, known, "a dictionary with fields of an Experiment")
-                )
+                what = "a dictionary with fields of an Experiment"
+                raise ValueError(suggest("experiment", name, known, what))
         return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
@@ -226,10 +226,8 @@ class Experiment:
     @property
     def n_weights(self) -> int:
         """How many weights the network has, biases left out."""
-        n_inputs, n_classes = 64 if self.data == "digits" else 2, DATA[self.data]
-        if not self.depth:
-            return n_inputs * n_classes
-        return self.width * (n_inputs + (self.depth - 1) * self.width + n_classes)
+        sizes = [64 if self.data == "digits" else 2, *[self.width] * self.depth, DATA[self.data]]
+        return sum(m * n for m, n in zip(sizes, sizes[1:], strict=False))
 
     # ---- what it makes
 
@@ -237,31 +235,22 @@ class Experiment:
         """Return ``X, T, X_test, T_test``; see :func:`minnet.playground.data.make_data`."""
         return make_data(self.data, self.n_samples, self.noise)
 
-    def _hidden(self) -> list[Layer]:
-        layers: list[Layer] = [Dense(self.width, self.activation)]
-        if self.batch_norm:
-            layers = [Dense(self.width), BatchNorm(activation=self.activation)]
-        return layers + [Dropout(self.dropout)] * (self.dropout > 0)
-
     def _layers(self) -> list[Layer]:
-        return self._hidden() * self.depth + [Dense(DATA[self.data])]
+        hidden: list[Layer] = [Dense(self.width, self.activation)]
+        if self.batch_norm:
+            hidden = [Dense(self.width), BatchNorm(activation=self.activation)]
+        if self.dropout:
+            hidden.append(Dropout(self.dropout))
+        return hidden * self.depth + [Dense(DATA[self.data])]
 
-    def initializer(self) -> Initializer | str:
-        """Return what the weights are drawn by: ``init`` with the gain, or "auto"."""
-        if self.init == "auto":
-            return "auto"
+    def initializers(self) -> tuple[Initializer | str, Initializer | str]:
+        """Return what weights and biases are drawn by, as a network takes ``init`` and ``bias_init``."""
+        bias_init = Normal(0.0, self.bias) if self.bias else "zeros"
         if self.init == "edge_of_chaos":
-            return EdgeOfChaos(bias_variance=self.bias**2)
-        if self.init == "constant":
-            return Constant(0.1 * self.gain)
-        if self.init == "standard" and self.gain != 1:
-            return VarianceScaling(self.gain**2 / 3, "fan_in", "uniform")
-        if self.init == "normal":
-            return Normal(0.0, 0.01 * self.gain)
-        spec: dict[str, Any] = {"name": self.init}
-        if _INITS[self.init][1] and self.init != "standard":
-            spec["gain"] = self.gain
-        return get_initializer(spec)
+            return EdgeOfChaos(bias_variance=self.bias**2), bias_init
+        if self.init in _WITHOUT_GAIN or (self.gain == 1 and self.init != "constant"):
+            return self.init, bias_init
+        return _WITH_GAIN[self.init](self.gain), bias_init
 
     def network(self, X: Array | None = None) -> Network:
         """Return the network with its initial weights.
@@ -272,15 +261,18 @@ class Experiment:
             The inputs of :meth:`make_data`; None has them made.
         """
         X = self.make_data()[0] if X is None else X
-        bias_init = Normal(0.0, self.bias) if self.bias else "zeros"
-        network = Network(self._layers(), init=self.initializer(), bias_init=bias_init)
+        init, bias_init = self.initializers()
+        network = Network(self._layers(), init=init, bias_init=bias_init)
         network.initialize(X.shape[1], random_state=self.seed)
         return network.adapt(X) if self.init == "lsuv" else network
 
     def make_optimizer(self) -> Optimizer:
         """Return the optimizer with its rate."""
-        cls, options, _ = _OPTIMIZERS[self.optimizer]
-        return cls(self.learning_rate, **options)
+        if self.optimizer in ("momentum", "nesterov"):
+            return SGD(self.learning_rate, momentum=0.9, nesterov=self.optimizer == "nesterov")
+        optimizer = get_optimizer(self.optimizer)
+        optimizer.learning_rate = self.learning_rate
+        return optimizer
 
     def program(self, n_steps: int = 1000) -> str:
         """Return a Python program that makes this experiment with minnet and trains it so many steps.
@@ -298,56 +290,27 @@ class Experiment:
             Its names ``network`` and ``trainer`` are what it has made.
         """
         check_whole("n_steps", n_steps, 0)
-        optimizer, initializer = self.make_optimizer(), self.initializer()
-        n_features = 64 if self.data == "digits" else 2
-        hidden = [f'Dense({self.width}, "{self.activation}")']
+        hidden = [f"Dense({self.width}, {self.activation!r})"]
         if self.batch_norm:
-            hidden = [f"Dense({self.width})", f'BatchNorm(activation="{self.activation}")']
+            hidden = [f"Dense({self.width})", f"BatchNorm(activation={self.activation!r})"]
         if self.dropout:
             hidden.append(f"Dropout({self.dropout!r})")
-        layers = f"[Dense({DATA[self.data]})]"
-        if self.depth:
-            layers = f"[{', '.join(hidden)}] * {self.depth} + {layers}"
-        init = '"auto"' if isinstance(initializer, str) else repr(initializer)
-        bias_init = f"Normal(0.0, {self.bias!r})" if self.bias else '"zeros"'
-        made = {"Dense", "Network", "Trainer", type(optimizer).__name__}
-        made |= {name for name in ("BatchNorm", "Dropout") if f"{name}(" in layers}
-        inits = sorted({text.split("(")[0] for text in (init, bias_init) if "(" in text})
-        imports = [
-            f"from minnet import {', '.join(sorted(made))}",
-            "from minnet.callbacks import Callback, StopTraining",
-            f"from minnet.initializers import {', '.join(inits)}" if inits else "",
-            "from minnet.playground.data import make_data",
-        ]
-        lines = [
-            *filter(None, imports),
-            "",
-            f'data = make_data("{self.data}", n_samples={self.n_samples}, noise={self.noise!r})',
-            "X, T, X_test, T_test = data",
-            "network = Network(",
-            f"    {layers},",
-            f"    init={init},",
-            f"    bias_init={bias_init},",
-            ")",
-            f"network.initialize(n_features={n_features}, random_state={self.seed})",
-            *(["network.adapt(X)"] if self.init == "lsuv" else []),
-            f"trainer = Trainer(network, {optimizer!r}, batch_size={self.batch_size})",
-            "",
-            "",
-            "class Stop(Callback):",
-            "    def next_step(self, trainer):",
-            f"        return {n_steps}",
-            "",
-            "    def at_step(self, trainer):",
-            f'        raise StopTraining("{n_steps} steps are done")',
-            "",
-            "",
-            f"epochs = {n_steps + 1}  # more than there will be",
-            'trainer.fit(X, T, max_epochs=epochs, keep="last", callbacks=[Stop()])',
-            "error = (network.predict(X_test).argmax(axis=1) != T_test).mean()",
-            'print(f"loss {network.objective(X, T):.4f}, test error {error:.1%}")',
-        ]
-        return "\n".join(lines) + "\n"
+        layers = f"[{', '.join(hidden)}] * {self.depth} + " if self.depth else ""
+        layers += f"[Dense({DATA[self.data]})]"
+        optimizer, inits = self.make_optimizer(), self.initializers()
+        used = {type(optimizer).__name__, "Dense", "Network", "Trainer"}
+        used |= {name for name in ("BatchNorm", "Dropout") if f"{name}(" in layers}
+        own = sorted({type(init).__name__ for init in inits if not isinstance(init, str)})
+        text = _PROGRAM.format(
+            **self.to_dict() | {"init": repr(inits[0]), "optimizer": repr(optimizer)},
+            framework=", ".join(sorted(used)),
+            initializers=f"from minnet.initializers import {', '.join(own)}\n" if own else "",
+            layers=layers,
+            bias_init=repr(inits[1]),
+            adapt="\nnetwork.adapt(X)" if self.init == "lsuv" else "",
+            n_steps=n_steps,
+        )
+        return text.replace("'", '"')
 
 
 def choices() -> dict[str, dict[str, Any]]:
@@ -358,7 +321,7 @@ def choices() -> dict[str, dict[str, Any]]:
     dict
         By the name of the field: its ``kind`` ("choice", "whole", "real" or "flag"), its ``default``, and
         ``keeps_weights``, whether a change goes on with the same weights. Of a choice the ``values``, and
-        their ``names`` to be shown; of a number ``low``, ``high`` and ``log``, whether a slider is
+        plain ``names`` for them; of a number ``low``, ``high`` and ``log``, whether a slider is
         logarithmic. "init" has ``heeds_gain`` besides: the values to which the gain does something.
 
     Examples
@@ -369,16 +332,14 @@ def choices() -> dict[str, dict[str, Any]]:
     """
     controls: dict[str, dict[str, Any]] = {}
     for field in fields(Experiment):
-        name, default = field.name, field.default
-        control: dict[str, Any] = {"default": default, "keeps_weights": name in KEEPS_WEIGHTS}
-        if name in _NAMED:
-            control |= {"kind": "choice", "values": list(_NAMED[name]), "names": dict(_NAMED[name])}
+        name, control = field.name, {"kind": "flag", "default": field.default}
+        control["keeps_weights"] = name in KEEPS_WEIGHTS
+        if name in _NAMES:
+            names = {value: value.replace("_", " ") for value in _NAMES[name]}
+            control |= {"kind": "choice", "values": list(names), "names": names}
         elif name in _NUMBERS:
-            low, high, log = _NUMBERS[name]
-            kind = "whole" if isinstance(default, int) else "real"
-            control |= {"kind": kind, "low": low, "high": high, "log": log}
-        else:
-            control["kind"] = "flag"
+            control["kind"] = "whole" if isinstance(field.default, int) else "real"
+            control |= dict(zip(("low", "high", "log"), _NUMBERS[name], strict=True))
         controls[name] = control
-    controls["init"]["heeds_gain"] = [name for name, (_, heeds) in _INITS.items() if heeds]
+    controls["init"]["heeds_gain"] = list(_WITH_GAIN)
     return controls

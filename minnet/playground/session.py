@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import math
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from importlib import resources
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,8 +22,11 @@ from minnet.common.names import check_name
 from minnet.common.types import Array
 from minnet.network import Network
 from minnet.optimizers import Optimizer
+from minnet.playground.advice import advice
+from minnet.playground.blackboard import blackboard
 from minnet.playground.experiment import KEEPS_WEIGHTS, Experiment, choices
 from minnet.playground.frame import Framer
+from minnet.playground.phase import phase_map
 from minnet.playground.training import Training
 
 __all__ = ["Session", "Snapshot"]
@@ -31,13 +36,12 @@ _PACE = 0.5  # seconds over which steps per second are counted
 _MOST_HISTORY = 400
 _MOST_WAITING = 2.0
 _MOST_STEPS = 10_000
-
-_Answers = dict[str, Callable[[Any, Mapping[str, Any]], Any]]
+_CLOSED = "the session must be open to be asked, and it was closed"
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that one moment of a session is: weights and setting of the same moment.
+    """What a session is at one moment: weights and setting of the same moment.
 
     Attributes
     ----------
@@ -104,26 +108,30 @@ class Session:
     {'error': 'depth must be a whole number of at least 0 and at most 60, got 99'}
     """
 
+    _training: Training
+    _due: float  # when the next steps are to be taken, by the speed
+    _seconds_a_step: float
+    _counted_from: tuple[float, int] | None
+
     def __init__(
         self, experiment: Experiment | None = None, budget: float = 0.3, playing: bool = True
     ) -> None:
         if not isinstance(experiment, Experiment | None):
             raise TypeError(f"experiment must be an Experiment or None, got {experiment!r:.200}")
         self._budget = check_real("budget", budget, 0, 1, left=False)
-        self._playing = check_flag("playing", playing)
         # What only the thread changes:
-        self._training = Training(experiment or Experiment())
-        self._generation = self._version = self._until = 0
-        self._failed = ""
-        self._seconds_a_step = self._steps_per_second = 0.0
-        self._counted_from: tuple[float, int] | None = None
-        # What only who makes a frame changes:
-        self._framing = threading.Lock()
-        self._framer = Framer()
+        self._playing, self._until = check_flag("playing", playing), 0
+        self._generation = self._version = 0
+        self._speed: float | None = None
+        self._steps_per_second = 0.0
+        self._begin(Training(experiment or Experiment()))
+        # What only the one who makes a frame changes:
+        self._framing, self._framer = threading.Lock(), Framer()
         self._frame: tuple[tuple[int, int], bool, bytes] | None = None
         self._history, self._history_of = np.empty((0, 4)), -1
-        self._next_frame = 0.0
+        self._began_frame = self._next_frame = 0.0
         # What they share:
+        self._name = secrets.token_hex(8)
         self._inbox: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
         self._inbox, self._door, self._closed = queue.SimpleQueue(), threading.Lock(), False
         self._news = threading.Condition()
@@ -137,10 +145,7 @@ class Session:
             if not self._closed:
                 self._closed = True
                 self._inbox.put(None)
-        with self._news:
-            self._news.notify_all()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        self._thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -151,113 +156,130 @@ class Session:
     # ---- the thread
 
     def _run(self) -> None:
-        while True:
-            work = None
-            with contextlib.suppress(queue.Empty):
-                work = self._inbox.get(block=not self._trains())
-                if work is None:
-                    return
-            if work is None:
+        work: Any = ()
+        while work is not None:
+            try:
+                work = self._inbox.get(timeout=self._pause())
+            except queue.Empty:
                 self._train()
             else:
-                _do(*work)
+                if work is not None:
+                    _do(*work)
             with self._news:
                 self._news.notify_all()
 
     def _trains(self) -> bool:
         return self._playing or self._training.step < self._until
 
+    def _pause(self) -> float | None:
+        """Return for how many seconds to listen before the next steps; None: until somebody speaks."""
+        if not self._trains():
+            return None
+        return max(0.0, self._due - time.perf_counter()) if self._speed and self._playing else 0.0
+
     def _train(self) -> None:
-        """Take steps for about 20 ms."""
+        """Take steps for about 20 ms, or as many as the speed allows in that time."""
         training = self._training
-        first, began = training.step, time.perf_counter()
-        self._counted_from = self._counted_from or (began, first)
-        now, ends = began, began + _CHUNK
+        first, now = training.step, time.perf_counter()
+        since, step = self._counted_from = self._counted_from or (now, first)
+        began, ends, upto = now, now + _CHUNK, math.inf
+        if not self._playing:
+            upto = self._until
+        elif self._speed:
+            upto = first + math.ceil(self._speed * _CHUNK)
+            self._due = max(self._due, now - _CHUNK) + (upto - first) / self._speed
         try:
-            while now < ends and self._trains() and not training.diverged:
-                n = max(1, int((ends - now) / max(self._seconds_a_step, 1e-6)))
-                if not self._seconds_a_step:
-                    n = 1
-                if not self._playing:
-                    n = min(n, self._until - training.step)
-                training.take(n)
+            while now < ends and training.step < upto and not training.diverged:
+                fit = (ends - now) / self._seconds_a_step if self._seconds_a_step else 1
+                training.take(int(min(max(fit, 1), upto - training.step)))
                 now = time.perf_counter()
-            if training.diverged:
-                self._playing, self._until = False, 0
-        except Exception as error:  # the page goes on, and says it
-            self._playing, self._until, self._failed = False, 0, f"{type(error).__name__}: {error}"
+        except Exception as error:  # a page has no other way to learn of it
+            self._failed = f"{type(error).__name__}: {error}"
+        if training.diverged or self._failed:
+            self._playing, self._until = False, 0
         self._seconds_a_step = (now - began) / max(1, training.step - first)
-        since, step = self._counted_from
         if now - since > _PACE:
             self._steps_per_second = (training.step - step) / (now - since)
             self._counted_from = now, training.step
-        if not self._trains():
-            self._counted_from = None
         self._version += 1
 
-    def _tell(self, function: Callable[[], Any]) -> Any:
-        """Have the thread call a function between two pieces of training; return what it returns."""
-        future: Future[Any] = Future()
-        with self._door:
-            if self._closed:
-                raise ValueError("the session must be open to be asked, and it was closed")
-            self._inbox.put((future, function))
-        return future.result()
+    def _begin(self, training: Training) -> None:
+        """Train this from now on."""
+        self._training, self._failed, self._until = training, "", 0
+        self._due, self._seconds_a_step, self._counted_from = 0.0, 0.0, None
+
+    def _start_anew(self, experiment: Experiment) -> None:
+        self._begin(Training(experiment))
+        self._generation += 1
 
     def _key(self) -> tuple[int, int]:
         return self._generation, self._version
 
-    def _keys(self) -> dict[str, int]:
-        return {"generation": self._generation, "version": self._version}
+    # ---- what messages want done, in the thread
 
-    def _changed(self) -> dict[str, int]:
+    def _changed(self) -> dict[str, Any]:
         self._version += 1
         self._hurry = True
-        return self._keys()
-
-    def _start_anew(self, experiment: Experiment) -> None:
-        """Begin a new generation, if the network can be made."""
-        self._training = Training(experiment)
-        self._generation += 1
-        self._failed = ""
-        self._until, self._seconds_a_step, self._counted_from = 0, 0.0, None
-
-    # ---- what messages want done
+        self._counted_from = None
+        return {"generation": self._generation, "version": self._version}
 
     def _change(self, given: Any) -> dict[str, Any]:
-        before = self._training.experiment
         if not isinstance(given, Mapping):
             raise ValueError(f"experiment must be a dictionary of its fields, got {given!r:.200}")
-        experiment = Experiment.from_dict({**before.to_dict(), **given})
-        old, new = before.to_dict(), experiment.to_dict()
-        changed = {name for name in new if new[name] != old[name]}
+        before = self._training.experiment.to_dict()
+        experiment = Experiment.from_dict(before | dict(given))
+        after = experiment.to_dict()
+        changed = {name for name in after if after[name] != before[name]}
         if changed:
             if changed <= KEEPS_WEIGHTS and not self._training.diverged:
-                self._training = Training(experiment, self._training)
+                self._begin(Training(experiment, self._training))
             else:
                 self._start_anew(experiment)
             self._changed()
-        return {"experiment": new, **self._keys()}
+        return self._state()
 
-    def _play(self, playing: bool) -> dict[str, int]:
+    def _play(self, playing: bool) -> dict[str, Any]:
         if playing and (self._training.diverged or self._failed):
             self._start_anew(self._training.experiment)
         self._playing, self._until = playing, 0
-        self._counted_from = None
         return self._changed()
 
-    def _begin_steps(self, n: int) -> dict[str, int]:
-        self._playing, self._until = False, self._training.step + n
-        if self._training.diverged:
-            self._until = 0
+    def _begin_steps(self, n: int) -> dict[str, Any]:
+        self._playing = False
+        self._until = 0 if self._training.diverged else self._training.step + n
         return self._changed()
 
-    def _reset(self, seed: Any) -> dict[str, int]:
+    def _set_speed(self, speed: Any) -> dict[str, Any]:
+        if speed is not None:
+            speed = check_real("steps_per_second", speed, 0, 1e9, left=False)
+        self._speed, self._due = speed, 0.0
+        return self._changed()
+
+    def _reset(self, seed: Any) -> dict[str, Any]:
         experiment = self._training.experiment
         if seed is not None:
-            experiment = Experiment.from_dict({**experiment.to_dict(), "seed": seed})
+            experiment = Experiment.from_dict(experiment.to_dict() | {"seed": seed})
         self._start_anew(experiment)
         return self._changed()
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "session": self._name,
+            "experiment": self._training.experiment.to_dict(),
+            "playing": self._playing,
+            "speed": self._speed,
+            "generation": self._generation,
+            "version": self._version,
+        }
+
+    def _program(self) -> dict[str, Any]:
+        training = self._training
+        text = training.experiment.program(training.step)
+        if training.was_changed:
+            text = (
+                f"# Something was changed on the way: this has the last setting throughout.\n{text}"
+            )
+        return {"program": text}
 
     # ---- the door
 
@@ -268,15 +290,21 @@ class Session:
         message                                               answer
         ===================================================== ==========================================
         ``{"ask": "choices"}``                                :func:`choices`
-        ``{"ask": "state"}``                                  experiment, playing, generation, version
+        ``{"ask": "state"}``                                  the session's random name, experiment,
+                                                              playing, speed, generation, version
         ``{"ask": "frame", "after", "wait", "points"}``       bytes of a frame newer than ``after``
                                                               (generation, version); ``{"none": True}`` if
                                                               none came in ``wait`` seconds (at most 2);
                                                               with the data, unless they are those of the
                                                               generation ``points``
         ``{"ask": "program"}``                                ``{"program": text}``
-        ``{"do": "change", "experiment": {fields}}``          the experiment as it is then
+        ``{"ask": "diagnose"}``                               :func:`advice`
+        ``{"ask": "phase"}``                                  :func:`phase_map`, of the activation
+        ``{"ask": "blackboard", options}``                    :func:`blackboard`
+        ``{"ask": "paper"}``                                  the curves of the paper
+        ``{"do": "change", "experiment": {fields}}``          the state then
         ``{"do": "play"}``, ``{"do": "pause"}``               generation, version
+        ``{"do": "speed", "steps_per_second": None}``         the same; None is as fast as it goes
         ``{"do": "step", "n": 1}``                            the same, when so many steps are done
         ``{"do": "reset", "seed": None}``                     the same; with another seed, if one is given
         ===================================================== ==========================================
@@ -292,98 +320,77 @@ class Session:
         dict or bytes
         """
         try:
-            return self._answer(message)
+            if not isinstance(message, Mapping) or len({"ask", "do"} & message.keys()) != 1:
+                what = "a dictionary with 'ask' or 'do'"
+                raise ValueError(f"message must be {what}, got {message!r:.200}")
+            kind = "ask" if "ask" in message else "do"
+            name = check_name(kind, message[kind], _ANSWERS[kind])
+            if self._closed:
+                raise ValueError(_CLOSED)
+            return _ANSWERS[kind][name](self, message)
         except (TypeError, ValueError) as error:
             return {"error": str(error)}
 
-    def _answer(self, message: Any) -> bytes | dict[str, Any]:
-        if not isinstance(message, Mapping) or len(message.keys() & {"ask", "do"}) != 1:
-            raise ValueError(
-                f"message must be a dictionary with 'ask' or 'do', got {message!r:.200}"
-            )
-        kind = "ask" if "ask" in message else "do"
-        known = self._ASKED if kind == "ask" else self._DONE
-        name = check_name(kind, message[kind], known)
-        if self._closed:
-            raise ValueError("the session must be open to be asked, and it was closed")
-        return known[name](self, message)
+    def _tell(self, function: Callable[[], Any]) -> Any:
+        """Have the thread call a function between two pieces of training; return what it returns."""
+        future: Future[Any] = Future()
+        with self._door:
+            if self._closed:
+                raise ValueError(_CLOSED)
+            self._inbox.put((future, function))
+        return future.result()
 
-    def _answer_step(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        n = check_whole("n", message.get("n", 1), 1, _MOST_STEPS)
+    def _step(self, n: Any) -> dict[str, Any]:
+        check_whole("n", n, 1, _MOST_STEPS)
         self._tell(lambda: self._begin_steps(n))
         with self._news:
             self._news.wait_for(lambda: self._closed or self._playing or not self._trains())
-        return self._tell(self._keys)
+        return self._tell(lambda: {"generation": self._generation, "version": self._version})
 
-    def _state(self) -> dict[str, Any]:
-        experiment = self._training.experiment.to_dict()
-        return {"experiment": experiment, "playing": self._playing, **self._keys()}
+    # ---- frames, for one who asks at a time
 
-    def _program(self) -> dict[str, Any]:
-        training = self._training
-        text = training.experiment.program(training.step)
-        if training.was_changed:
-            text = (
-                "# On the page something was changed on the way; this has the last setting throughout.\n"
-                + text
-            )
-        return {"program": text}
-
-    # ---- frames
-
-    def _answer_frame(self, message: Mapping[str, Any]) -> bytes | dict[str, Any]:
-        after, points = message.get("after"), message.get("points")
+    def _wait_for_frame(self, after: Any, wait: Any, points: Any) -> bytes | dict[str, Any]:
         if after is not None:
             if not isinstance(after, list | tuple) or len(after) != 2:
                 raise ValueError(f"after must be [generation, version] or None, got {after!r:.200}")
             after = check_whole("generation", after[0], 0), check_whole("version", after[1], 0)
         if points is not None:
             check_whole("points", points, 0)
-        ends = time.monotonic() + check_real("wait", message.get("wait", 0), 0, _MOST_WAITING)
-        with self._news:
-            self._news.wait_for(
-                lambda: self._closed or self._key() != after, ends - time.monotonic()
-            )
-        if self._key() == after:
+        ends = time.monotonic() + check_real("wait", wait, 0, _MOST_WAITING)
+        if not self._wait(lambda: self._key() != after, ends):
             return {"none": True}
         with self._framing:
-            if self._frame is not None:
+            if self._frame is not None:  # made for another page, maybe
                 key, has_points, frame = self._frame
                 newer = key != after and key[0] == self._generation
                 fresh = self._playing or key == self._key()
                 if newer and fresh and (has_points or points == key[0]):
                     return frame
-            if not self._may_frame(ends):
-                return {"none": True}
-            return self._make_frame(points)
+            due = self._next_frame
+            if self._wait(lambda: self._hurry or not self._trains(), min(due, ends)) or due <= ends:
+                return self._make_frame(points)
+            return {"none": True}
 
-    def _may_frame(self, ends: float) -> bool:
-        """Wait until a frame is due by the budget, or until a control is moved; return whether it is."""
-        due = self._next_frame
+    def _wait(self, condition: Callable[[], bool], ends: float) -> bool:
+        """Wait until something is so, at most up to a time; return whether it is."""
         with self._news:
-            self._news.wait_for(
-                lambda: (
-                    self._closed or self._hurry or not self._trains() or time.monotonic() >= due
-                ),
-                max(0.0, min(due, ends) - time.monotonic()),
-            )
-        return self._hurry or not self._trains() or time.monotonic() >= due
+            seconds = max(0.0, ends - time.monotonic())
+            return self._news.wait_for(lambda: self._closed or condition(), seconds)
 
     def _make_frame(self, points: int | None) -> bytes:
         self._hurry = False
-        began = time.monotonic()
         snapshot = self._recorded(*self._tell(self._snapshot))
-        key = snapshot.generation, snapshot.version
-        has_points = points != key[0]
+        has_points = points != snapshot.generation
         frame = self._framer.frame(snapshot, has_points)
-        self._frame = key, has_points, frame
+        self._frame = (snapshot.generation, snapshot.version), has_points, frame
         now = time.monotonic()
-        self._next_frame = now + (now - began) * (1 / self._budget - 1)
+        self._next_frame = now + (now - self._began_frame) * (1 / self._budget - 1)
         return frame
 
     def _snapshot(self) -> tuple[Snapshot, float]:
-        """Return what there is now, without a history, and the loss since the last time."""
-        training = self._training
+        """Return, in the thread, what there is now without a history, and the loss since the last time."""
+        self._began_frame = time.monotonic()
+        training, trains = self._training, self._trains()
         status = "diverged" if training.diverged else "failed" if self._failed else "ok"
         snapshot = Snapshot(
             training.experiment,
@@ -391,10 +398,10 @@ class Session:
             *self._key(),
             training.step,
             training.epoch,
-            self._trains(),
+            trains,
             status,
             training.diverged or self._failed,
-            self._steps_per_second if self._trains() else 0.0,
+            self._steps_per_second if trains else 0.0,
             np.empty((0, 4), np.float32),
             *training.data,
         )
@@ -407,7 +414,7 @@ class Session:
         if not len(self._history) or self._history[-1, 0] != snapshot.step:
             network, T = snapshot.network, snapshot.T_test
             with one_blas_thread(), np.errstate(all="ignore"):
-                if math.isnan(loss) and not snapshot.step:
+                if not snapshot.step:
                     loss = network.objective(snapshot.X, snapshot.T)
                 Z = network.forward(snapshot.X_test)
                 test_loss = network.loss_.value(Z, T).mean()
@@ -417,23 +424,46 @@ class Session:
                 self._history = np.vstack([self._history[:-1:2], row])
         return replace(snapshot, history=self._history.astype(np.float32))
 
-    _ASKED: ClassVar[_Answers] = {
-        "choices": lambda self, message: choices(),
-        "state": lambda self, message: self._tell(self._state),
-        "frame": _answer_frame,
-        "program": lambda self, message: self._tell(self._program),
-    }
-    _DONE: ClassVar[_Answers] = {
-        "change": lambda self, message: self._tell(lambda: self._change(message.get("experiment"))),
-        "play": lambda self, message: self._tell(lambda: self._play(True)),
-        "pause": lambda self, message: self._tell(lambda: self._play(False)),
-        "step": _answer_step,
-        "reset": lambda self, message: self._tell(lambda: self._reset(message.get("seed"))),
-    }
-
 
 def _do(future: Future[Any], function: Callable[[], Any]) -> None:
     try:
         future.set_result(function())
     except Exception as error:
         future.set_exception(error)
+
+
+def _paper() -> dict[str, Any]:
+    file = resources.files("minnet.playground").joinpath("static/paper.json")
+    return json.loads(file.read_text("utf-8"))
+
+
+_ANSWERS: dict[str, dict[str, Callable[[Session, Mapping[str, Any]], Any]]] = {
+    "ask": {
+        "choices": lambda session, message: choices(),
+        "state": lambda session, message: session._tell(session._state),
+        "frame": lambda session, message: session._wait_for_frame(
+            message.get("after"), message.get("wait", 0), message.get("points")
+        ),
+        "program": lambda session, message: session._tell(session._program),
+        "diagnose": lambda session, message: advice(session._training.experiment),
+        "phase": lambda session, message: phase_map(session._training.experiment.activation),
+        "blackboard": lambda session, message: blackboard(
+            session._training.experiment, {k: v for k, v in message.items() if k != "ask"}
+        ),
+        "paper": lambda session, message: _paper(),
+    },
+    "do": {
+        "change": lambda session, message: session._tell(
+            lambda: session._change(message.get("experiment"))
+        ),
+        "play": lambda session, message: session._tell(lambda: session._play(True)),
+        "pause": lambda session, message: session._tell(lambda: session._play(False)),
+        "speed": lambda session, message: session._tell(
+            lambda: session._set_speed(message.get("steps_per_second"))
+        ),
+        "step": lambda session, message: session._step(message.get("n", 1)),
+        "reset": lambda session, message: session._tell(
+            lambda: session._reset(message.get("seed"))
+        ),
+    },
+}
