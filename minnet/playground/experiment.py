@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from itertools import pairwise
 from typing import Any, Self
 
 from minnet.activations import list_activations
@@ -227,7 +228,7 @@ class Experiment:
     def n_weights(self) -> int:
         """How many weights the network has, biases left out."""
         sizes = [64 if self.data == "digits" else 2, *[self.width] * self.depth, DATA[self.data]]
-        return sum(m * n for m, n in zip(sizes, sizes[1:], strict=False))
+        return sum(m * n for m, n in pairwise(sizes))
 
     # ---- what it makes
 
