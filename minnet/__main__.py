@@ -17,6 +17,11 @@ A first model, to copy into Python:
     print(clf.summary())
     print(clf.score(X, y))
 
+To see in a browser how a network learns, or why not, with everything to play
+with that decides it:
+
+    python -m minnet.playground
+
 Why a network does not train, fitted or not:
 
     from minnet.lab import diagnose

@@ -84,7 +84,7 @@ def public():
             name = key_of(value)
             if value in _OF_EACH_STEP:
                 continue
-            if name in _OF_WHOLE_SETS:
+            if name in (*_OF_WHOLE_SETS, _ENDLESS):
                 continue
             if inspect.isclass(value):
                 found.update(_methods(value, name))
@@ -107,6 +107,10 @@ _OF_EACH_STEP = (
 
 #: What needs the network or files of many megabytes: tests/datasets has their hostile files.
 _OF_WHOLE_SETS = ("fetch_mnist", "fetch_cifar10", "load_mnist", "load_cifar10")
+
+
+#: Serves until Ctrl-C: tests/playground has what it refuses.
+_ENDLESS = "serve"
 
 
 def key_of(value):

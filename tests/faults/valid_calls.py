@@ -60,6 +60,7 @@ from dask_calls import DASK_CALLS
 from display_calls import DISPLAY_CALLS
 from distributed_calls import DISTRIBUTED_CALLS
 from lab_calls import LAB_CALLS
+from playground_calls import PLAYGROUND_CALLS
 from public_things import PROTOCOLS, public
 from scipy import sparse
 from stream_calls import STREAM_CALLS
@@ -102,6 +103,7 @@ NEEDED = {
     "to_onnx": "onnx", "register_skl2onnx": "skl2onnx",
     "network_from_torch": "torch", "torch_from_network": "torch",
     "probe torch": "torch", "copy_weights torch": "torch", "Gloo": "torch", "MPI": "mpi4py",
+    **dict.fromkeys(PLAYGROUND_CALLS, "anywidget"),
     **dict.fromkeys(DASK_CALLS, "dask"),  # tests/distributed is found as "distributed" by itself
 }  # fmt: skip
 #: The calls that cannot be made, since their package is not installed.
@@ -349,6 +351,7 @@ CALLS = {
         {"network": _network(Dense(5, "tanh")), "like": _torch_model()},
     ),
     **LAB_CALLS,
+    **PLAYGROUND_CALLS,
     **TABLE_CALLS,
     **STREAM_CALLS,
     **DISTRIBUTED_CALLS,
