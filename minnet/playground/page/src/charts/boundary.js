@@ -4,6 +4,7 @@ import { createPlot } from "./plot.js";
 import { linear, shown, spoken } from "./scale.js";
 import { channels } from "./theme.js";
 
+const LEAST = 1e-38; // a probability that float32 has not cut to 0
 const STRONG = 0.62; // how much of its class's colour a sure prediction has
 
 /** The most probable class at each place. */
@@ -120,7 +121,6 @@ export function createBoundary(host, around) {
     const [n, rows, side] = shape();
     const size = rows * side;
     const values = frame.arrays.boundary;
-    const best = winners(values, n, size);
     const at = (column, row) => [
       p.left + (p.width * (column + 0.5)) / side,
       p.top + (p.height * (row + 0.5)) / rows,
@@ -129,13 +129,11 @@ export function createBoundary(host, around) {
     g.lineWidth = 1.4;
     g.beginPath();
     for (let k = n === 2 ? 1 : 0; k < n; k++) {
+      // Between a sure cell and a sure one of another class the logarithms still tell where the line is.
       contour((i) => {
-        if (best[i] === k) {
-          let second = 0;
-          for (let j = 0; j < n; j++) if (j !== k) second = Math.max(second, values[j * size + i]);
-          return values[k * size + i] - second + 1e-9;
-        }
-        return values[k * size + i] - values[best[i] * size + i] - 1e-9;
+        let other = 0;
+        for (let j = 0; j < n; j++) if (j !== k) other = Math.max(other, values[j * size + i]);
+        return Math.log((values[k * size + i] + LEAST) / (other + LEAST));
       }, side, at, g);
     }
     g.stroke();

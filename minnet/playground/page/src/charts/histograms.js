@@ -90,7 +90,7 @@ export function createHistograms(host, around, kind) {
     }
     for (let i = 0; i < n; i++) {
       if (!known(i)) continue;
-      g.globalAlpha = p.cursor === null || p.cursor === i ? 0.85 : 0.45;
+      g.globalAlpha = p.cursor === null || p.cursor === i ? 0.85 : strips ? 0.65 : 0.45;
       const [low, high] = [ranges()[2 * i], ranges()[2 * i + 1]];
       let top = 0;
       for (let j = 0; j < bins; j++) top = Math.max(top, density[i * bins + j]);
@@ -160,13 +160,22 @@ export function createHistograms(host, around, kind) {
   }
 
   function read(i) {
-    if (i === null) return t(`charts.${kind}.rest`, { layers: count() });
+    if (i === null) return rest();
     if (!known(i)) return t("charts.unknown", { layer: layerName(frame, i, t) });
     const { low, high, mean, sd } = figures(i);
     if (sd === 0) return t("charts.histogram.alike", { layer: layerName(frame, i, t), value: shown(mean, 2) });
     return t("charts.histogram.read", {
       layer: layerName(frame, i, t), sd: shown(sd, 2), low: shown(low, 2), high: shown(high, 2),
     });
+  }
+
+  /** From one end of the hidden layers to the other, the way that the signal goes. */
+  function rest() {
+    const last = Math.max(0, count() - 2);
+    const ends = kind === "activation" ? [0, last] : [last, 0];
+    if (!ends.every(known)) return "";
+    const [first, second] = ends.map((i) => ({ layer: layerName(frame, i, t), sd: shown(figures(i).sd, 2) }));
+    return t("charts.histogram.rest", { first: first.sd, from: first.layer, second: second.sd, to: second.layer });
   }
 
   function describe() {

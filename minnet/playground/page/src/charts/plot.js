@@ -58,7 +58,7 @@ export function createLink() {
 export function createPlot(host, { t, theme, link }, spec) {
   const figure = make("figure", `chart chart-${spec.name}`);
   make("h3", "", figure).textContent = spec.title;
-  const readout = make("div", "chart-readout", figure);
+  const readout = make("span", "", make("div", "chart-readout", figure));
   const stage = make("div", "chart-stage", figure);
   const canvas = make("canvas", "", stage);
   const legend = make("span", "chart-legend", stage);
@@ -109,14 +109,15 @@ export function createPlot(host, { t, theme, link }, spec) {
       drawCursor();
     }
     // Words come after the pictures of all charts: the page is laid out anew for them, once.
-    queueMicrotask(() => tell(axes ? spec.read(inside(plot.cursor)) : ""));
+    queueMicrotask(() => tell(axes ? spec.read(inside(plot.cursor)) : "", inside(plot.cursor) !== null));
   }
 
-  function tell(text) {
+  function tell(text, pointed) {
     const said = spec.message?.() ?? "";
     say(message, said);
     if (message.hidden === Boolean(said)) message.hidden = !said;
     say(readout, text);
+    if (figure.classList.contains("chart-pointed") !== pointed) figure.classList.toggle("chart-pointed", pointed);
     describe();
   }
 
@@ -152,8 +153,7 @@ export function createPlot(host, { t, theme, link }, spec) {
       g.fillText(label, left - 5, at);
     }
     g.stroke();
-    g.textAlign = "left";
-    g.fillText([yLabel, vertical.unit].filter(Boolean).join("  "), left - 38, 7);
+    write([yLabel, vertical.unit].filter(Boolean).join("  "), left - 38, 7);
     const horizontal = xTicks ? { ticks: xTicks, unit: "" } : ticksOf(x, Math.max(2, Math.floor(width / 64)));
     g.textAlign = "center";
     g.textBaseline = "top";
@@ -161,9 +161,26 @@ export function createPlot(host, { t, theme, link }, spec) {
       const half = g.measureText(label).width / 2;
       g.fillText(label, Math.min(plot.x(value), wide - half - 1), top + height + 5);
     }
-    g.fillText([xLabel, horizontal.unit].filter(Boolean).join("  "), left + width / 2, top + height + 19);
+    const title = [xLabel, horizontal.unit].filter(Boolean).join("  ");
+    write(title, left + (width - g.measureText(title.replaceAll("_", "")).width) / 2, top + height + 25);
     note("ticksX", horizontal.ticks);
     note("ticksY", vertical.ticks);
+  }
+
+  /** The letter after a "_" is an index. */
+  function write(text, x, y) {
+    g.textAlign = "left";
+    g.textBaseline = "middle";
+    let at = x;
+    for (const [, plain, index] of text.matchAll(/([^_]*)(?:_(.))?/gu)) {
+      g.fillText(plain, at, y);
+      at += g.measureText(plain).width;
+      if (!index) continue;
+      g.font = plot.font.replace(/^\d+/, String(TICK - 2));
+      g.fillText(index, at, y + 3);
+      at += g.measureText(index).width;
+      g.font = plot.font;
+    }
   }
 
   /** The labels can be read from the page, too: a canvas has no text. */
