@@ -6,6 +6,8 @@ is, and its shape, says ``header["arrays"]``. Everything in a frame is of the sa
 that is predicted from a setting stands beside the weights of that setting.
 """
 
+from __future__ import annotations
+
 import copy
 import json
 import math
@@ -13,7 +15,7 @@ import struct
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +29,9 @@ from minnet.lab.probe import measure
 from minnet.lab.subject import Subject
 from minnet.network import Network
 from minnet.training.constant_answer import loss_of_constant
+
+if TYPE_CHECKING:
+    from minnet.playground.session import Snapshot
 
 __all__ = ["GRID", "N_BINS", "N_DIGITS", "N_PROBED", "Framer", "encode"]
 
@@ -114,7 +119,7 @@ class Framer:
         self._boundary: tuple[int, int, Array] | None = None  # generation, step
         self._boundary_cost = self._owed = 0.0
 
-    def frame(self, snapshot: Any, with_points: bool = True) -> bytes:
+    def frame(self, snapshot: Snapshot, with_points: bool = True) -> bytes:
         """Return the frame of a snapshot.
 
         Parameters
@@ -182,7 +187,7 @@ class Framer:
         }
         return encode(header, arrays)
 
-    def _set(self, snapshot: Any) -> _Setting:
+    def _set(self, snapshot: Snapshot) -> _Setting:
         """Return what the frames of a generation share, and find it where it is not known."""
         known, dropout = self._setting, snapshot.experiment.dropout
         if known is not None and (known.generation, known.dropout) == (
@@ -211,7 +216,7 @@ class Framer:
         )
         return self._setting
 
-    def _draw(self, snapshot: Any, setting: _Setting, spent: float) -> tuple[int, Array]:
+    def _draw(self, snapshot: Snapshot, setting: _Setting, spent: float) -> tuple[int, Array]:
         """Return the decision boundary, and of which step it is.
 
         Of a large network it costs more than all else in a frame. Then it stays what it was, in some of
@@ -304,7 +309,7 @@ def _place(sizes: Array) -> dict[str, float] | None:
     return {"weight_sd": float(weight_sd), "bias_sd": float(bias_sd)}
 
 
-def _points(snapshot: Any) -> Array:
+def _points(snapshot: Snapshot) -> Array:
     """Return the data as rows of x, y and class, those of the training first."""
     X, T = (
         np.concatenate(parts)
@@ -313,7 +318,7 @@ def _points(snapshot: Any) -> Array:
     return np.column_stack([X, T])
 
 
-def _digits(snapshot: Any, with_images: bool) -> dict[str, Array]:
+def _digits(snapshot: Snapshot, with_images: bool) -> dict[str, Array]:
     """Return some of the digits that were not trained on, and what the network makes of them."""
     X = snapshot.X_test[:N_DIGITS]
     found = {
