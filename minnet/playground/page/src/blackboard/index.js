@@ -160,7 +160,7 @@ export function createBlackboard(host, ctx) {
       { class: `bb-stage bb-${stage.direction}`, "data-stage": k, "aria-label": title(stage) },
       h("p", { class: "bb-where" }, t("blackboard.where", { n: k + 1, count, direction: t(`blackboard.direction.${stage.direction}`) })),
       h("h2", {}, title(stage)),
-      ...stage.equations.filter((_, i) => stage.kind !== "update" || i === 0).map((equation) => h("p", { class: "bb-formula" }, ...formula(equation, stage))),
+      stage.kind === "given" ? null : h("p", { class: "bb-formula" }, ...formula(stage.equations)),
       h("p", { class: "bb-text" }, t(`blackboard.${stage.kind}.text`, values)),
       stage.kind === "update" ? after(answer) : null,
       ...stage.equations.map((equation) => h("div", { class: "bb-equation" }, ...terms(equation, q))),
@@ -169,10 +169,10 @@ export function createBlackboard(host, ctx) {
     );
   }
 
-  function formula(equation, stage) {
-    if (stage.kind === "given") return [];
+  function formula(equations) {
     const spaced = (text) => (text === ")" ? text : text.endsWith("(") ? ` ${text}` : ` ${text} `);
-    return equation.map((item) => (typeof item === "string" ? spaced(item) : quantity(item.id, item.transposed, 0)));
+    const line = (equation) => h("span", {}, ...equation.map((item) => (typeof item === "string" ? spaced(item) : quantity(item.id, item.transposed, 0))));
+    return equations.map(line);
   }
 
   /** Each matrix with the sign before it, so that a line breaks between them. */

@@ -1,7 +1,7 @@
 // The network as it is drawn: units with their numbers of one sample, and the weights between them.
 
 import { brief } from "./numbers.js";
-import { kindOf, sub } from "./stages.js";
+import { kindOf, symbol } from "./stages.js";
 import { svg } from "./svg.js";
 
 const [WIDTH, HEIGHT, GAP] = [64, 30, 74]; // of a number; between layers
@@ -28,8 +28,8 @@ export function createPicture(board, q, t) {
     column.count = counts[l];
     x += column.width + GAP;
   });
-  const size = { width: x - GAP + 4, height: most * step + 24 };
-  const yOf = (l, unit) => 24 + step * (unit + (most - counts[l]) / 2) + step / 2;
+  const size = { width: x - GAP + 4, height: most * step + 48 };
+  const yOf = (l, unit) => 30 + step * (unit + (most - counts[l]) / 2) + step / 2;
 
   /** @type {{ text: SVGTextElement, id: string, col: number }[]} */
   const numbers = [];
@@ -82,8 +82,9 @@ export function createPicture(board, q, t) {
       put(column.lower, y, "gradient");
       if (l) units.append(bias(l, unit, column.x + WIDTH / 2, y - HEIGHT));
     }
-    const title = l ? (l < last ? t("blackboard.picture.hidden", { n: sub(l) }) : t("blackboard.picture.output")) : t("blackboard.picture.input");
-    units.append(svg("text", { class: "bb-title", x: column.x + column.width / 2, y: 14 }, title));
+    const title = (ids, y) => svg("text", { class: `bb-title bb-${kindOf(ids[0] ?? "")}`, x: column.x + column.width / 2, y }, ids.map(symbol).join(", "));
+    const bottom = yOf(l, column.count - 1) + HEIGHT + 20;
+    units.append(title(column.upper, yOf(l, 0) - (l ? HEIGHT + 24 : HEIGHT / 2 + 8)), title(column.lower, bottom));
   });
   function bias(l, unit, x0, y) {
     return svg(

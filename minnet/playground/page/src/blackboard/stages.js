@@ -220,7 +220,10 @@ export function stages(board) {
       ]),
     ),
   };
-  const given = { key: "X", kind: "given", layer: 0, direction: "given", equations: [[{ id: "X" }, { id: "T" }]], code: [], explain: {} };
+  const given = {
+    key: "X", kind: "given", layer: 0, direction: "given", code: [], explain: {},
+    equations: [[{ id: "X" }, { id: "T" }], ...board.layers.map((_, i) => [{ id: `W${i + 1}` }, { id: `b${i + 1}` }])],
+  };
 
   const up = Array.from({ length: last }, (_, i) => i + 1);
   return [
