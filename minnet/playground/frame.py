@@ -33,7 +33,7 @@ from minnet.training.constant_answer import loss_of_constant
 if TYPE_CHECKING:
     from minnet.playground.session import Snapshot
 
-__all__ = ["GRID", "N_BINS", "N_DIGITS", "N_PROBED", "Framer", "encode"]
+__all__ = ["GRID", "N_BINS", "N_DIGITS", "N_PROBED", "Framer", "decode", "encode"]
 
 N_PROBED = 256  # rows of the training data, the first ones, on which the layers are measured
 N_BINS = 40
@@ -77,6 +77,34 @@ def encode(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
     text = json.dumps(_finite({**header, "arrays": places}), allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     return struct.pack("<I", len(text)) + text + b"".join(parts)
+
+
+def decode(frame: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return header and arrays of a frame; of the header without ``"arrays"``.
+
+    Parameters
+    ----------
+    frame : bytes
+        As :func:`encode` gives it.
+
+    Returns
+    -------
+    header : dict
+    arrays : dict of str to ndarray of float32
+
+    Examples
+    --------
+    >>> from minnet.playground.frame import decode, encode
+    >>> decode(encode({"step": 3}, {"loss": [0.5]}))
+    ({'step': 3}, {'loss': array([0.5], dtype=float32)})
+    """
+    begin = 4 + struct.unpack_from("<I", frame)[0]
+    header = json.loads(frame[4:begin])
+    numbers = np.frombuffer(frame, "<f4", offset=begin)
+    return header, {
+        name: numbers[offset : offset + math.prod(shape)].reshape(shape)
+        for name, (offset, shape) in header.pop("arrays").items()
+    }
 
 
 def _finite(value: Any) -> Any:

@@ -7,7 +7,6 @@ waited for: it hastens the next one, which would come without it, too.
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import Any
 from minnet.common.entry import entry
 from minnet.common.extras import import_extra
 from minnet.playground.experiment import Experiment
+from minnet.playground.frame import decode
 from minnet.playground.server import STATIC
 from minnet.playground.session import Session
 
@@ -138,7 +138,7 @@ class Playground:
                 return
             first = False
             if isinstance(answer, bytes):
-                header = json.loads(answer[4 : 4 + int.from_bytes(answer[:4], "little")])
+                header, _ = decode(answer)
                 first = points != header["generation"]
                 with self._changed:
                     if self._after == after:  # no page came meanwhile that has nothing

@@ -1,8 +1,7 @@
 // The bundle's doors: `mount` for programs, a default export for anywidget, and every marked element of a page.
 import { mount } from "./main.js";
 import { createHttp } from "./transports/http.js";
-import { createPlayer, createRecorded } from "./transports/recorded.js";
-import { createTexts } from "./texts.js";
+import { createRecorded } from "./transports/recorded.js";
 import { render } from "./transports/widget.js";
 
 export { mount };
@@ -21,8 +20,5 @@ async function translation() {
 for (const root of document.querySelectorAll("[data-minnet-playground]")) {
   const { recording } = root.dataset;
   const transport = recording ? createRecorded(recording) : createHttp();
-  translation().then((texts) => {
-    mount(root, transport, { texts, page: !recording });
-    if (recording) createPlayer(root, transport, createTexts(texts));
-  });
+  translation().then((texts) => mount(root, transport, { texts, page: !recording }));
 }

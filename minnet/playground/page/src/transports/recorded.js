@@ -142,16 +142,16 @@ function joined(header, rest) {
 
 /**
  * The bar of a recording: which one, and where in it.
- * @param {HTMLElement} root where the page is mounted
+ * @param {HTMLElement} host before what is in it
  * @param {ReturnType<typeof createRecorded>} player
  * @param {(key: string, values?: object) => string} t
  */
-export function createPlayer(root, player, t) {
+export function createPlayer(host, player, t) {
   const choice = h("select", { "aria-label": t("recorded.choice"), onchange: () => player.select(choice.selectedIndex) });
   const slider = h("input", { type: "range", min: 0, value: 0, "aria-label": t("recorded.position"), oninput: () => player.seek(slider.valueAsNumber) });
   const text = h("p", {}, t("recorded.loading"));
   const bar = h("div", { class: "minnet-player" }, choice, slider, text);
-  root.querySelector(".minnet-head").after(bar);
+  host.prepend(bar);
   player.onchange = () => {
     if (choice.options.length !== player.recordings.length) choice.replaceChildren(...player.recordings.map(({ title }) => h("option", {}, title)));
     choice.selectedIndex = player.index;
