@@ -255,6 +255,7 @@ def extensions():
             ("_shapeset", "table.h"),
             ("_train", "table.h"),
             ("_members", "table.h"),
+            ("_predictor", "table.h"),
         )
     ]
     return cythonize(modules, compiler_directives=DIRECTIVES, build_dir="build/cython", force=DEBUG)

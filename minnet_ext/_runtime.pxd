@@ -2,7 +2,13 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from minnet_ext._program cimport minnet_data, minnet_hyper, minnet_member, minnet_network
+from minnet_ext._program cimport (
+    minnet_data,
+    minnet_hyper,
+    minnet_member,
+    minnet_network,
+    minnet_outputs,
+)
 
 
 cdef extern from "table.h" nogil:
@@ -23,7 +29,7 @@ cdef extern from "table.h" nogil:
     ) noexcept nogil
 
     ctypedef int (*minnet_infer)(
-        const minnet_network *network, const minnet_data *data, minnet_hyper *hyper, void *to
+        const minnet_network *network, const minnet_data *data, minnet_outputs *outputs, void *to
     ) noexcept nogil
 
     ctypedef int (*minnet_gemm)(

@@ -12,6 +12,7 @@ from minnet_ext._program cimport (
     minnet_hyper,
     minnet_layer,
     minnet_network,
+    minnet_outputs,
     minnet_share,
 )
 from minnet_ext._runtime cimport kernels, startable
@@ -249,12 +250,24 @@ cdef class Program:
         return pointed[double](self, loss, alpha, params, state, X, T, weights, hyper, optimizer, net, data,
                                h)
 
-    def infer(self, params, state, X, out, int64_t n_threads):
-        """Write the logits of all rows of ``X``, an array or the arrays of CSR rows, to ``out``."""
+    def infer(self, params, state, X, out, int64_t n_threads, int64_t link=0, bint pair=False,
+              double temperature=1):
+        """Write predictions of all rows of ``X``, an array or the arrays of CSR rows, to ``out``.
+
+        ``link`` says what they are (by default the logits), ``pair`` that of one logit z there are two:
+        of -z and of z; ``temperature`` is what logits are divided by. Returns whether all logits are
+        finite.
+        """
+        cdef minnet_outputs outputs
+        outputs.n_threads, outputs.link, outputs.pair = n_threads, link, pair
+        outputs.temperature, outputs.not_finite = temperature, 0
+        if pair and self.n_out != 1:
+            refuse("pair")
         if self.itemsize == 4:
-            logits[float](self, params, state, X, out, n_threads)
+            predict[float](self, params, state, X, out, &outputs)
         else:
-            logits[double](self, params, state, X, out, n_threads)
+            predict[double](self, params, state, X, out, &outputs)
+        return outputs.not_finite == 0
 
 
 cdef struct rows_of_csr:
@@ -551,17 +564,16 @@ cdef list pointed(
     return [rates_of_steps, state_of_optimizer]
 
 
-cdef int logits(
+cdef int predict(
     Program self,
     const floating[::1] params,
     const floating[::1] state,
     X,
     floating[:, ::1] out,
-    int64_t n_threads,
+    minnet_outputs *outputs,
 ) except -1:
     cdef minnet_network net
     cdef minnet_data data
-    cdef minnet_hyper hyper
     cdef const floating[:, :] dense = None
     cdef int status
     net.layers, net.n_layers = self.layers, self.n_layers
@@ -572,17 +584,17 @@ cdef int logits(
     if not isinstance(X, tuple):
         dense = X
     point_to(self, &data, dense, X if isinstance(X, tuple) else None)
-    if out.shape[0] != data.n_samples or out.shape[1] != self.n_out:
+    if out.shape[0] != data.n_samples or out.shape[1] != (2 if outputs.pair else self.n_out):
         refuse("out")
     if data.n_samples == 0:
         return 0
     data.order = NULL
-    hyper.n_threads = startable(n_threads)
+    outputs.n_threads = startable(outputs.n_threads)
     with nogil:
         if floating is float:
-            status = kernels.infer_f32(&net, &data, &hyper, &out[0, 0])
+            status = kernels.infer_f32(&net, &data, outputs, &out[0, 0])
         else:
-            status = kernels.infer_f64(&net, &data, &hyper, &out[0, 0])
+            status = kernels.infer_f64(&net, &data, outputs, &out[0, 0])
     if status != 0:
         raise MemoryError("no memory for the buffers of a forward pass")
     return 0

@@ -18,6 +18,7 @@ IN_ORDER_OF_USE = [
     "predict",
     "predict_proba",
     "predict_log_proba",
+    "predictor",
     "transform",
     "fit_transform",
     "get_feature_names_out",

@@ -24,10 +24,11 @@ from minnet.backends.program import (
 )
 from minnet.common.checks import check_sparse
 from minnet.common.types import Array, Matrix
+from minnet.losses import is_own
 from minnet.network import Network
 from minnet.optimizers import SGD
 from minnet.user_activations import CannotCompileError
-from minnet_ext import _train, effective_n_threads
+from minnet_ext import _predictor, _train, effective_n_threads
 
 if getattr(minnet_ext, "table_digest", None) != formulas.digest():
     raise ImportError(
@@ -50,6 +51,7 @@ _OF_ROWS = [
     formulas.LAYER_KINDS.index(name)
     for name in ("dense", "layer_norm", "split", "add", "piecewise_linear")
 ]
+LINKS = {name: code for code, name in enumerate(formulas.LINKS)}
 _PIECEWISE = formulas.LAYER_KINDS.index("piecewise_linear")
 
 # Below this many multiplications a step (some 80 µs), a second thread gives little, and costs much where
@@ -123,11 +125,47 @@ class CythonBackend:
         network = self.network
         if not self.is_ready():
             return self.readable.forward(X)
-        X = network.check_X(X)
-        Z = np.empty((X.shape[0], network.sizes[-1]), dtype=network.dtype)
-        n_threads = self._threads(X.shape[0], X)
-        self.program.infer(network.params, network.state, as_read(X, checked=True), Z, n_threads)
-        return Z
+        return self._infer(network.check_X(X), network.sizes[-1])[0]
+
+    def predict(
+        self, X: Matrix, pair: bool = False, temperature: float | None = None
+    ) -> tuple[Array, bool]:
+        """Return predictions of ``X``, and whether all logits are finite.
+
+        See :meth:`minnet.backends.numpy.NumpyBackend.predict`.
+        """
+        network = self.network
+        link = LINKS.get(network.loss_.output) if is_own(network.loss_) else None
+        if link is None or not self.is_ready():
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self.readable.predictions(self.forward(X), pair, temperature)
+        n_outputs = 2 if pair else network.sizes[-1]
+        return self._infer(network.check_X(X), n_outputs, link, pair, temperature or 1.0)
+
+    def predictor(self, pair: bool, temperature: float | None) -> Any:
+        """Return a function that predicts, of its own numbers and without checks; see :meth:`predict`."""
+        network = self.network
+        link = LINKS.get(network.loss_.output) if is_own(network.loss_) else None
+        if link is None or not self.is_ready():
+            return self.readable.predictor(pair, temperature)
+        return _predictor.Predictor(
+            self.program,
+            network.params,
+            network.state,
+            effective_n_threads(self.n_threads),
+            sum(self.products),
+            link,
+            pair,
+            temperature or 1.0,
+            self._functions,
+        )
+
+    def _infer(self, X: Matrix, n_outputs: int, *options: Any) -> tuple[Array, bool]:
+        network, n_rows = self.network, X.shape[0]
+        Y = np.empty((n_rows, n_outputs), dtype=network.dtype)
+        n_threads = self._threads(n_rows, X)
+        read = as_read(X, checked=True)
+        return Y, self.program.infer(network.params, network.state, read, Y, n_threads, *options)
 
     def train_steps(
         self,
@@ -263,12 +301,14 @@ class CythonBackend:
         """
         if together and self.n_threads is None and not os.environ.get("OMP_NUM_THREADS"):
             return 1
-        allowed = effective_n_threads(self.n_threads)
-        products = list(self.products)
+        products = self.products
         if sparse.issparse(X):
             weights = products[0] / batch_size if passes else 0
-            products[0] = weights + X.nnz / max(1, X.shape[0]) * self.network.sizes[1]
-        return min(allowed, threads_worth(batch_size * sum(products)))
+            first = weights + X.nnz / max(1, X.shape[0]) * self.network.sizes[1]
+            products = [first, *products[1:]]
+        worth = threads_worth(batch_size * sum(products))
+        # How many there may be takes longer to find out than a row.
+        return 1 if worth == 1 else min(effective_n_threads(self.n_threads), worth)
 
 
 def threads_worth(products: float) -> int:

@@ -13,6 +13,7 @@ import hashlib
 __all__ = [
     "ACTIVATIONS",
     "LAYER_KINDS",
+    "LINKS",
     "LOSSES",
     "OPTIMIZERS",
     "STRUCTS",
@@ -52,6 +53,9 @@ LOSSES = (
     "huber",
     "quantile",
 )
+
+#: By ``Loss.output``: what becomes of logits, the formulas of :mod:`minnet.links`.
+LINKS = ("identity", "softmax", "logistic", "exp")
 
 #: By ``Optimizer.compiled``: the rows of its ``state``, by the names that the kernels give them.
 OPTIMIZERS = {"sgd": ("V",), "adam": ("M", "V"), "rmsprop": ("V", "M")}
@@ -155,6 +159,13 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("void *", "gradient", "OUT: the gradient of one step, which is then not taken; or NULL"),
         ("double *", "losses", "OUT: objective times length of batch, one a step from start on"),
     ),
+    "minnet_outputs": (
+        ("int64_t", "n_threads", ""),
+        ("int64_t", "link", "what becomes of the logits"),
+        ("int64_t", "pair", "of one logit z two numbers: what becomes of -z, and of z"),
+        ("double", "temperature", "that the logits are divided by before"),
+        ("int64_t", "not_finite", "OUT: whether a logit is NaN or infinite"),
+    ),
     "minnet_member": (
         ("minnet_network", "network", ""),
         ("minnet_data", "data held", "its rows, and those that are scored"),
@@ -183,6 +194,7 @@ _ENUMS = (
     ("layer_kind", "LAYER", LAYER_KINDS),
     ("activation", "ACT", ACTIVATIONS),
     ("loss_kind", "LOSS", LOSSES),
+    ("link_kind", "LINK", LINKS),
     ("optimizer_kind", "OPTIMIZER", tuple(OPTIMIZERS)),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -72,6 +73,34 @@ class NumpyBackend:
             for start in range(0, n_rows, block):
                 Z[start : start + block] = self.network.forward(X[start : start + block])
             return Z
+
+    def predict(
+        self, X: Matrix, pair: bool = False, temperature: float | None = None
+    ) -> tuple[Array, bool]:
+        """Return predictions of ``X``, and whether all logits are finite.
+
+        Parameters
+        ----------
+        X : array or CSR matrix
+        pair : bool
+            Of a single logit z return two columns: what becomes of -z, and of z.
+        temperature : float or None
+            What the logits are divided by.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.predictions(self.forward(X), pair, temperature)
+
+    def predictor(self, pair: bool, temperature: float | None) -> Callable[[Array], Array]:
+        """Return a function that predicts, without a look at what comes out; see :meth:`predict`."""
+        return lambda X: self.predict(X, pair, temperature)[0]
+
+    def predictions(self, Z: Array, pair: bool, temperature: float | None) -> tuple[Array, bool]:
+        """Return predictions from logits, and whether these are finite; see :meth:`predict`."""
+        predict, finite = self.network.loss_.predict, bool(np.isfinite(Z).all())
+        if temperature is not None:
+            Z = Z / Z.dtype.type(temperature)
+        # Not 1 - p, which is 0 where p rounds to 1.
+        return np.hstack([predict(-Z), predict(Z)]) if pair else predict(Z), finite
 
     def loss_and_grad(
         self,

@@ -13,7 +13,7 @@ from minnet.common.entry import shorten
 from minnet.common.frames import is_dask_collection
 from minnet.common.types import Array, Matrix
 from minnet.estimators.data import Features, check_X, in_memory
-from minnet.training.divergence import finite_logits
+from minnet.training.divergence import finite_logits, finite_predictions
 
 __all__ = ["PredictionMixin", "log_mean_exp", "mean", "predict_blocks"]
 
@@ -30,11 +30,14 @@ _BY_PARTS = (
 
 
 def predict_blocks(
-    X: Matrix, backends: list[Any], output: Callable[[list[Array]], Matrix]
+    X: Matrix,
+    backends: list[Any],
+    output: Callable[[list[Array]], Matrix],
+    made: Callable[[Any, Any, Matrix], Array] = finite_logits,
 ) -> Matrix:
     """Return ``output([Y, ...])`` for what each backend makes of ``X``, a block of rows at a time.
 
-    The networks of the backends differ in their numbers alone.
+    That is ``Y = made(network, backend, X)``. The networks of the backends differ in their numbers alone.
     """
     network = backends[0].network
     n_rows = X.shape[0]
@@ -42,15 +45,16 @@ def predict_blocks(
     block = max(1, step // _ROW_STEP) * _ROW_STEP
 
     if n_rows <= min(block, step):
-        return output(_logits(backends, X))
+        return output([made(each.network, each, X) for each in backends])
     if sparse.issparse(X):
         X = X.tocsr()
 
     def outputs() -> Iterator[Any]:
         for start in range(0, n_rows, block):
-            all_logits = _logits(backends, X[start : start + block])
-            for first in range(0, len(all_logits[0]), step):
-                yield output([Z[first : first + step] for Z in all_logits])
+            some = X[start : start + block]
+            of_all = [made(each.network, each, some) for each in backends]
+            for first in range(0, len(of_all[0]), step):
+                yield output([Y[first : first + step] for Y in of_all])
 
     parts = outputs()
     first = next(parts)
@@ -63,10 +67,6 @@ def predict_blocks(
         Y[done : done + len(some)] = some
         done += len(some)
     return Y
-
-
-def _logits(backends: list[Any], X: Matrix) -> list[Array]:
-    return [finite_logits(backend.network, backend, X) for backend in backends]
 
 
 def mean(arrays: list[Array]) -> Array:
@@ -106,37 +106,39 @@ class PredictionMixin:
     n_threads: int | None
     n_features_in_: int
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def _predict_from_logits(
+    def _predicted(
         self,
         X: Any,
-        output: Callable[[Array], Matrix],
+        made: Callable[[Any, Any, Matrix], Array] = finite_predictions,
         then: Callable[[Array], Matrix] | None = None,
         mean: Callable[[list[Array]], Array] = mean,
     ) -> Matrix:
-        """Return the mean over the networks of ``output(Z)`` for the logits ``Z`` of ``X``.
+        """Return the mean over the networks of ``made(network, backend, X)``.
 
         And what the function ``then`` makes of it, if there is one.
         """
-        check_is_fitted(self, "network_")
         fitted = vars(self)  # which a fit in another thread replaces as a whole
+        if "network_" not in fitted:
+            check_is_fitted(self, "network_")
         caches = fitted["_backend_caches"]
         backends = [caches[0].get(self.backend, fitted["network_"], self.n_threads)]
         for i, network in enumerate(fitted["_other_networks"], 1):
             backends.append(caches[i].get(self.backend, network, self.n_threads))
 
-        def of_all(logits: list[Array]) -> Matrix:
-            Y = output(logits[0])
-            if len(logits) > 1:
-                Y = mean([Y, *map(output, logits[1:])])
+        def of_all(outputs: list[Array]) -> Matrix:
+            Y = outputs[0] if len(outputs) == 1 else mean(outputs)
             return Y if then is None else then(Y)
 
-        return self._predict_blocks(X, backends, of_all)
+        return self._predict_blocks(X, backends, of_all, made)
 
     def _predict_blocks(
-        self, X: Any, backends: list[Any], output: Callable[[list[Array]], Matrix]
+        self,
+        X: Any,
+        backends: list[Any],
+        output: Callable[[list[Array]], Matrix],
+        made: Callable[[Any, Any, Matrix], Array] = finite_logits,
     ) -> Matrix:
-        """Return ``output([Y, ...])`` for what each backend makes of ``X``, a block of rows at a time."""
+        """See :func:`predict_blocks`."""
         known = Features(self.n_features_in_, vars(self).get("feature_names_in_"))
         if is_dask_collection(X):
             (X,) = in_memory((X,), ("X",), _BY_PARTS)
@@ -145,4 +147,4 @@ class PredictionMixin:
         except (TypeError, ValueError) as error:
             shorten(error)
             raise
-        return predict_blocks(X, backends, output)
+        return predict_blocks(X, backends, output, made)

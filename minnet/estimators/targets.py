@@ -366,6 +366,11 @@ class Numbers:
             return Y
         return (Y * self.scale + self.mean).astype(Y.dtype, copy=False)
 
+    def predictions(self, Y: Array) -> Array:
+        """Return what ``predict`` does: :meth:`decode`, of a single output a vector."""
+        Y = self.decode(Y)
+        return Y.ravel() if Y.shape[1] == 1 else Y
+
 
 def in_a_row(y: Any) -> Any:
     """Return labels in a single column as a vector."""

@@ -54,7 +54,9 @@ class Recipe(NamedTuple):
         **given : dict
             Values by name.
         """
-        return self._replace(**{name: value for name, value in given.items() if value != "auto"})
+        # Not a comparison alone: frames and arrays compare element by element.
+        auto = {name for name, value in given.items() if isinstance(value, str) and value == "auto"}
+        return self._replace(**{name: given[name] for name in given if name not in auto})
 
 
 #: Columns of codes from which on they are dropped.

@@ -10,7 +10,7 @@ from minnet.common.buffers import all_finite
 from minnet.common.types import Array, Matrix
 from minnet.network import Network
 
-__all__ = ["divergence", "finite_logits", "training_divergence"]
+__all__ = ["divergence", "finite_logits", "finite_predictions", "training_divergence"]
 
 _ROWS = 1024
 
@@ -62,12 +62,28 @@ def training_divergence(trainer: Any, X: Matrix | None) -> str | None:
 
 def finite_logits(network: Network, backend: Any, X: Matrix) -> Array:
     """Return the logits that a backend computes for ``X``; or raise where some are not finite."""
-    Z = backend.forward(X)
-    if np.isfinite(Z).all():
-        return Z
+    with np.errstate(over="ignore", invalid="ignore"):
+        Z = backend.forward(X)
+        if np.isfinite(Z).all():
+            return Z
+    raise _not_finite(network, X)
+
+
+def finite_predictions(
+    network: Network, backend: Any, X: Matrix, pair: bool = False, temperature: float | None = None
+) -> Array:
+    """Return the predictions that a backend computes for ``X``; or raise as :func:`finite_logits`."""
+    Y, finite = backend.predict(X, pair, temperature)
+    if finite:
+        return Y
+    raise _not_finite(network, X)
+
+
+def _not_finite(network: Network, X: Matrix) -> ValueError:
+    """Return the error that names the first layer whose outputs for ``X`` are not finite."""
     at = _first_overflow(network, X)
     where = _layer_label(network, len(network.layers) - 1 if at is None else at)
-    raise ValueError(
+    return ValueError(
         f"X must give finite numbers in every layer, got NaN or infinity in {where}, in {network.dtype}: "
         "scale the inputs as those of the fit were, and look for NaN and infinity in coefs_."
     )

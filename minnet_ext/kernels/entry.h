@@ -25,8 +25,8 @@ void OF_LEVEL(truncated_f64)(const minnet_draw *, uint64_t, size_t, void *);
 /* in training.c */
 int64_t OF_LEVEL(train_f32)(const minnet_network *, const minnet_data *, minnet_hyper *, int64_t);
 int64_t OF_LEVEL(train_f64)(const minnet_network *, const minnet_data *, minnet_hyper *, int64_t);
-int OF_LEVEL(infer_f32)(const minnet_network *, const minnet_data *, minnet_hyper *, void *);
-int OF_LEVEL(infer_f64)(const minnet_network *, const minnet_data *, minnet_hyper *, void *);
+int OF_LEVEL(infer_f32)(const minnet_network *, const minnet_data *, minnet_outputs *, void *);
+int OF_LEVEL(infer_f64)(const minnet_network *, const minnet_data *, minnet_outputs *, void *);
 int OF_LEVEL(gemm_f32)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, const void *,
                        void *, int64_t);
 int OF_LEVEL(gemm_f64)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, const void *,

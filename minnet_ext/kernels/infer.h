@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "link.h"
 #include "steps.h"
 
 /* How many skips there are side by side, at most. */
@@ -47,8 +48,9 @@ static void lay_out_inference(workspace *w, layer_buffers *at, const minnet_netw
     }
 }
 
-/* Logits of the rows of one block into `to`. */
-static void infer_block(step_context *c, real *to) {
+/* What becomes of the logits of the rows of one block, into `to`; returns whether they are finite.
+ */
+static int infer_block(step_context *c, const minnet_outputs *outputs, real *to) {
     const ptrdiff_t L = (ptrdiff_t)c->net->n_layers, n_out = (ptrdiff_t)c->net->layers[L - 1].n_out;
     const layer_buffers *in = &c->w->at[0], *out = &c->w->at[L];
     for (ptrdiff_t m = 0; m < c->M && !c->data->indptr; m++) {
@@ -58,13 +60,20 @@ static void infer_block(step_context *c, real *to) {
     for (ptrdiff_t i = 0; i < L; i++) {
         if (c->net->layers[i].kind != LAYER_DROPOUT) layer_forward(c, i);
     }
+    const ptrdiff_t wide = outputs->pair ? 2 : n_out;
+    int finite = 1;
     for (ptrdiff_t m = 0; m < c->M; m++) {
-        memcpy(to + (c->from + m) * n_out, out->Y + m * out->ld, (size_t)n_out * sizeof(real));
+        real *row = out->Y + m * out->ld;
+        finite &= link_row(outputs, row, n_out);
+        memcpy(to + (c->from + m) * wide, row, (size_t)wide * sizeof(real));
     }
+    return finite;
 }
 
-/* Logits of all rows into `to`, contiguous. */
-static int infer(const minnet_network *net, const minnet_data *data, int n_threads, real *to) {
+/* What becomes of the logits of all rows, into `to`, contiguous. */
+static int infer(const minnet_network *net, const minnet_data *data, minnet_outputs *outputs,
+                 real *to) {
+    const int n_threads = (int)outputs->n_threads;
     const ptrdiff_t L = (ptrdiff_t)net->n_layers, n_rows = (ptrdiff_t)data->n_samples;
     const ptrdiff_t rows = n_rows < INFERENCE_ROWS ? n_rows : INFERENCE_ROWS;
     const ptrdiff_t blocks = (n_rows + rows - 1) / rows, widest = widest_row(net, data);
@@ -94,7 +103,10 @@ static int infer(const minnet_network *net, const minnet_data *data, int n_threa
         for (ptrdiff_t block = begin; block < end; block++) {
             c.from = block * rows;
             c.M = n_rows - c.from < rows ? n_rows - c.from : rows;
-            infer_block(&c, to);
+            if (!infer_block(&c, outputs, to)) {
+#pragma omp atomic write
+                outputs->not_finite = 1;
+            }
         }
     }
     free(memory);

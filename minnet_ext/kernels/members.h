@@ -180,7 +180,8 @@ static int score_held(minnet_member *m, double *score, double *loss) {
     if (!memory) return -1;
     real *Z = (real *)(memory + of_logits);
     *score = *loss = NAN;
-    if (infer(&m->network, &m->held, 1, Z)) {
+    minnet_outputs logits = {.n_threads = 1, .link = LINK_IDENTITY, .temperature = 1};
+    if (infer(&m->network, &m->held, &logits, Z)) {
         free(memory);
         return -1;
     }

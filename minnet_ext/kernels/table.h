@@ -28,9 +28,10 @@ typedef void (*minnet_fill)(const minnet_draw *draw, uint64_t start, size_t n, v
 typedef int64_t (*minnet_train)(const minnet_network *network, const minnet_data *data,
                                 minnet_hyper *hyper, int64_t n_params);
 
-/* Writes the logits of all rows to `to`, contiguous; returns 0, or -1 where there is no memory. */
+/* Writes what becomes of the logits of all rows to `to`, contiguous; returns 0, or -1 where there
+ * is no memory. */
 typedef int (*minnet_infer)(const minnet_network *network, const minnet_data *data,
-                            minnet_hyper *hyper, void *to);
+                            minnet_outputs *outputs, void *to);
 
 /* to = A B, M x K x N, contiguous but for the rows of A, which are lda numbers apart; returns as
  * minnet_infer. */

@@ -13,9 +13,9 @@ int64_t ENTRY(train)(const minnet_network *network, const minnet_data *data, min
     return train_steps(network, data, hyper, n_params, OF_LEVEL(uniform_f32));
 }
 
-int ENTRY(infer)(const minnet_network *network, const minnet_data *data, minnet_hyper *hyper,
+int ENTRY(infer)(const minnet_network *network, const minnet_data *data, minnet_outputs *outputs,
                  void *to) {
-    return infer(network, data, (int)hyper->n_threads, to);
+    return infer(network, data, outputs, to);
 }
 
 void ENTRY(members)(minnet_member *members, int64_t n, int64_t most, char *memory, int64_t bytes,

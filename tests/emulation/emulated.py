@@ -47,8 +47,9 @@ def _structure(name):
     return type(name, (ctypes.Structure,), {"_fields_": fields, "pointers": pointers})
 
 
-Network, Data, Share, Hyper = map(
-    _structure, ("minnet_network", "minnet_data", "minnet_share", "minnet_hyper")
+Network, Data, Share, Hyper, Outputs = map(
+    _structure,
+    ("minnet_network", "minnet_data", "minnet_share", "minnet_hyper", "minnet_outputs"),
 )
 
 
@@ -260,14 +261,17 @@ class Program:
         share.reduce = 1
         return share, Sums(given, params.dtype)
 
-    def infer(self, params, state, X, out, n_threads):
+    def infer(self, params, state, X, out, n_threads, link=0, pair=False, temperature=1.0):
         if out.size == 0:
-            return
+            return True
         image = Image()
         network, data = self.network(image, params, state), Data()
         _point_to(image, data, X)
-        places = [image.put_struct(given) for given in (network, data, Hyper(n_threads=n_threads))]
-        assert _server.call(f"infer_{self.bits}", image, *places, image.put(out, out=True)) == 0
+        outputs = Outputs(n_threads, link, pair, temperature)
+        places = [image.put_struct(network), image.put_struct(data)]
+        places += [image.put_struct(outputs, out=True), image.put(out, out=True)]
+        assert _server.call(f"infer_{self.bits}", image, *places) == 0
+        return not outputs.not_finite
 
 
 class Sums:
