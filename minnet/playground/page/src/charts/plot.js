@@ -94,6 +94,7 @@ export function createPlot(host, { t, theme, link }, spec) {
 
   function draw() {
     if (!wide || !high) return;
+    if (ratio !== window.devicePixelRatio) fit();
     const axes = spec.axes(wide - LEFT - RIGHT);
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     g.clearRect(0, 0, wide, high);
@@ -284,13 +285,17 @@ export function createPlot(host, { t, theme, link }, spec) {
     if (document.activeElement !== stage) point(null);
   }
 
-  function resize() {
-    const box = stage.getBoundingClientRect();
-    plot.ratio = ratio = window.devicePixelRatio || 1;
-    [wide, high] = [box.width, box.height];
-    if (!wide || !high) return;
+  function fit() {
+    plot.ratio = ratio = window.devicePixelRatio;
     canvas.width = Math.round(wide * ratio);
     canvas.height = Math.round(high * ratio);
+  }
+
+  function resize() {
+    const box = stage.getBoundingClientRect();
+    [wide, high] = [box.width, box.height];
+    if (!wide || !high) return;
+    fit();
     draw(); // in the same frame: a canvas that was sized is empty
   }
 

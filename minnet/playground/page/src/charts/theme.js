@@ -1,4 +1,4 @@
-/** The page's colours for the canvas, and word of their change. */
+/** The page's colours for the canvas, and word of their change, or that of the screen's pixels. */
 
 const TOKENS = [
   "ground", "surface", "ink", "muted", "line", "activation", "gradient", "prediction", "good", "bad", "focus",
@@ -40,12 +40,22 @@ export function createTheme(host, state) {
     if (JSON.stringify(theme.colours) !== before) listeners.forEach((f) => f());
   }
 
+  /** A window that goes to another screen keeps its size, and no observer of sizes tells. */
+  let screen = null;
+  function watchScreen() {
+    if (screen) listeners.forEach((f) => f());
+    screen = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    screen.addEventListener("change", watchScreen, { once: true });
+  }
+
   read();
+  watchScreen();
   const media = matchMedia("(prefers-color-scheme: dark)");
   media.addEventListener("change", changed);
   const off = state?.on("theme", changed);
   theme.destroy = () => {
     media.removeEventListener("change", changed);
+    screen.removeEventListener("change", watchScreen);
     if (typeof off === "function") off();
     probe.remove();
   };
