@@ -8,11 +8,12 @@ import numpy as np
 from minnet.common import html
 from minnet.common.checks import check_real, check_whole
 from minnet.common.entry import entry
-from minnet.common.shown import Shown, text_table
+from minnet.common.shown import Shown, text_table, wrapped
 from minnet.common.types import Array, ArrayLike, Matrix
-from minnet.links import dense
+from minnet.gradcheck.differences import central_difference, rounding, wide_difference
+from minnet.gradcheck.mistakes import explain
+from minnet.gradcheck.watch import ForwardStops, Watch
 from minnet.network import Network
-from minnet.piecewise import PiecewiseLinear
 
 __all__ = ["GradientCheck", "check_gradients"]
 
@@ -38,6 +39,8 @@ class GradientCheck(Shown):
     n_checked, n_skipped, n_unclear : dict
         How many elements were compared, how many were skipped for a kink, and how many cannot be told
         since what they change of the loss is lost in its rounding.
+    notes : dict
+        What is likely wrong, in words, for those arrays of which it can be said.
     tolerance : float
         The largest error that passes.
     """
@@ -47,6 +50,7 @@ class GradientCheck(Shown):
     n_checked: dict = field(default_factory=dict)
     n_skipped: dict = field(default_factory=dict)
     n_unclear: dict = field(default_factory=dict)
+    notes: dict = field(default_factory=dict)
 
     @property
     def max_error(self) -> float:
@@ -66,18 +70,26 @@ class GradientCheck(Shown):
                 self.n_checked[label],
                 self.n_skipped[label],
                 self.n_unclear[label],
-                self._note(error),
+                self._verdict(label, error),
             ]
             for label, error in self.errors.items()
         ]
 
-    def _note(self, error: float) -> str:
+    def _verdict(self, label: str, error: float) -> str:
         if np.isinf(error):
-            return "not finite"
+            return "see below" if label in self.notes else "not finite"
         return f"above {self.tolerance:g}" if error >= self.tolerance else ""
 
+    def _sentences(self) -> list[str]:
+        """Return the notes, each once, behind the arrays that it is about."""
+        arrays: dict[str, list[str]] = {}
+        for label, note in self.notes.items():
+            arrays.setdefault(note, []).append(label)
+        return [f"{', '.join(labels)}: {note}." for note, labels in arrays.items()]
+
     def _text(self) -> str:
-        return text_table(_HEADS, self._rows())
+        said = [wrapped(sentence, "  ") for sentence in self._sentences()]
+        return "\n".join([text_table(_HEADS, self._rows()), *([""] if said else []), *said])
 
     def _html(self) -> str:
         errors = list(self.errors.values())
@@ -87,7 +99,8 @@ class GradientCheck(Shown):
         found += [f"{n_unclear} that cannot be told"] if n_unclear else []
         n_ok = len(errors) - n_wrong - n_unclear
         title = f"Gradients of {len(errors)} arrays: {n_ok} with an error below {self.tolerance:g}"
-        return html.page(", ".join([title, *found]), html.table(_HEADS, self._rows()))
+        said = map(html.paragraph, self._sentences())
+        return html.page(", ".join([title, *found]), html.table(_HEADS, self._rows()), *said)
 
 
 @entry
@@ -115,6 +128,12 @@ def check_gradients(
     it is no error, and ``ok`` is not True. Data of unit scale are what to check with. A gradient or a
     loss that is NaN or infinite is an infinite error.
 
+    Of layers, activations and losses of your own, what is wrong is said in words where it is one of the
+    usual mistakes: a matrix that is transposed, a bias gradient that is not summed over the rows, a
+    derivative that is missing, a sign, a factor. A mistake is named only where making it gives the very
+    numbers. So it is where ``forward`` or ``backward`` stops, or gives an array of another shape: that is
+    no error of the check, but an infinite one of the arrays whose gradient is not there.
+
     Parameters
     ----------
     network : Network
@@ -137,7 +156,8 @@ def check_gradients(
     Returns
     -------
     GradientCheck
-        ``ok``, ``max_error``, ``errors``, ``n_unclear``; it prints as a table.
+        ``ok``, ``max_error``, ``errors``, ``n_unclear``, ``notes``; it prints as a table, with what is
+        likely wrong below.
 
     Examples
     --------
@@ -159,6 +179,18 @@ def check_gradients(
     layers[1].b     cannot tell         0        0            1
     >>> result.ok
     False
+
+    A layer of your own, with a mistake that its shape does not show:
+
+    >>> class Mine(Dense):
+    ...     def backward(self, dY, ctx):
+    ...         dZ = dY * self.activation.derivative(ctx.Z, ctx.Y)
+    ...         ctx.dW, ctx.db = dZ.T @ ctx.X, dZ.sum(axis=0)
+    ...         return dZ @ self.W.T
+    >>> net = Network([Mine(4, "tanh"), Dense(3)]).initialize(4, random_state=0)
+    >>> result = check_gradients(net, np.eye(4) - 0.2, [0, 1, 2, 0])
+    >>> result.notes
+    {'layers[0].W': 'dW is transposed'}
     """
     epsilon = check_real("epsilon", epsilon, low=0, left=False)
     tolerance = check_real("tolerance", tolerance, low=0)
@@ -168,11 +200,19 @@ def check_gradients(
         raise TypeError(f"network must be a Network, got {network!r:.200}")
     network = network.astype("float64")
     X, T, sample_weight = network.check_batch(X, T, sample_weight)
-    loss, grads = network.loss_and_grad(X, T, sample_weight)
     if not isinstance(rng, np.random.Generator):
         rng = np.random.default_rng(None if rng is None else check_whole("rng", rng, 0))
-    rounding = _rounding(network, X, T, sample_weight, loss) / epsilon
     rows = [row for row in network.parameter_table if row.trainable]
+    watch = Watch(network)
+    try:
+        with np.errstate(invalid="ignore"):  # NaN is what stands for a gradient that is not there
+            loss, grads, contexts = network.forward_backward(X, T, sample_weight)
+    except ForwardStops as stopped:
+        labels = [row.label for row in rows]
+        none, notes = dict.fromkeys(labels, 0), dict.fromkeys(labels, str(stopped))
+        infinite = dict.fromkeys(labels, np.inf)
+        return GradientCheck(tolerance, infinite, none, dict(none), dict(none), notes)
+    noise = rounding(network, X, T, sample_weight, loss) / epsilon
     sizes = [np.sqrt(np.mean(grads[row.slice] ** 2)) for row in rows]
     largest = max(filter(np.isfinite, sizes), default=0.0)
     result = GradientCheck(tolerance)
@@ -185,75 +225,28 @@ def check_gradients(
             return np.inf, len(pairs)
         analytic, numeric = np.reshape(pairs, (-1, 2)).T
         scale = max(np.linalg.norm(analytic), np.linalg.norm(numeric))
-        error, noise = np.linalg.norm(analytic - numeric), rounding * epsilon / step
-        if error < tolerance * scale or error > noise * np.sqrt(len(pairs)):
+        error, unsure = np.linalg.norm(analytic - numeric), noise * epsilon / step
+        if error < tolerance * scale or error > unsure * np.sqrt(len(pairs)):
             return float(error / scale), len(pairs)
         # What is left of a gradient that vanishes (deep sigmoids, a bias under batch normalization).
-        told = not pairs or (np.isfinite(numeric).all() and noise <= tolerance * largest)
+        told = not pairs or (np.isfinite(numeric).all() and unsure <= tolerance * largest)
         return 0.0 if told else np.nan, len(pairs)
 
     for row in rows:
         chosen = np.arange(row.slice.start, row.slice.stop)
         if max_elements is not None and len(chosen) > max_elements:
             chosen = rng.choice(chosen, max_elements, replace=False)
-        error, n_compared = compare(chosen, _central_difference, epsilon)
+        error, n_compared = compare(chosen, central_difference, epsilon)
         n_told = n_compared
         if np.isnan(error):
-            error, n_told = compare(chosen, _wide_difference, 1000 * epsilon)
+            error, n_told = compare(chosen, wide_difference, 1000 * epsilon)
             if not n_told or not error < tolerance:  # it says nothing against a gradient
                 error, n_told = np.nan, 0
         result.errors[row.label] = error
         result.n_checked[row.label] = n_told
         result.n_skipped[row.label] = len(chosen) - n_compared
         result.n_unclear[row.label] = n_compared - n_told
+    wrong = [label for label, error in result.errors.items() if error >= tolerance]
+    if wrong:
+        result.notes = explain(network, watch, contexts, T, wrong)
     return result
-
-
-def _rounding(
-    network: Network, X: Matrix, T: Matrix, sample_weight: Array | None, loss: float
-) -> float:
-    """Return a bound of the rounding error of the objective."""
-    Z, _ = network.forward_training(X, sample_weight)
-    of_samples = np.abs(network.loss_.value(Z, dense(T)))  # they may cancel in the sum
-    total = np.sum(of_samples if sample_weight is None else sample_weight * of_samples)
-    n = len(Z) if sample_weight is None else np.sum(sample_weight)
-    of_logits = np.abs(Z).max(initial=1.0)  # which cancel in the loss of a sample
-    return 10 * np.finfo(np.float64).eps * max(of_logits, abs(loss), total / n if n else 0.0)
-
-
-def _central_difference(
-    network: Network, k: int, epsilon: float, X: Matrix, T: Matrix, sample_weight: Array | None
-) -> float | None:
-    """Return the central difference for parameter ``k``, or None where the step crosses a kink."""
-    value, losses, sides = network.params[k], [], []
-    try:
-        for step in (epsilon, -epsilon):
-            network.params[k] = value + step
-            losses.append(network.objective(X, T, sample_weight))
-            sides.append(_kink_sides(network, X, T, sample_weight))
-    finally:
-        network.params[k] = value
-    if any(not np.array_equal(a, b) for a, b in zip(*sides, strict=True)):
-        return None
-    return (losses[0] - losses[1]) / (2 * epsilon)
-
-
-def _wide_difference(
-    network: Network, k: int, epsilon: float, X: Matrix, T: Matrix, sample_weight: Array | None
-) -> float | None:
-    """Return the central difference of fourth order, which takes a wider step; None as there."""
-    far = _central_difference(network, k, 2 * epsilon, X, T, sample_weight)
-    near = _central_difference(network, k, epsilon, X, T, sample_weight)
-    return None if far is None or near is None else (4 * near - far) / 3
-
-
-def _kink_sides(network: Network, X: Matrix, T: Matrix, sample_weight: Array | None) -> list[Array]:
-    """Return on which side of each kink every pre-activation and residual lies."""
-    Z, contexts = network.forward_training(X, sample_weight)
-    sides = list(network.loss_.kink_sides(Z, dense(T)))
-    for layer, ctx in zip(network.layers, contexts, strict=True):
-        if isinstance(layer, PiecewiseLinear):
-            sides += layer.kink_sides(ctx)
-        for kink in getattr(layer.activation, "kinks", ()):
-            sides.append(kink < ctx.Z)
-    return sides
