@@ -31,15 +31,22 @@ def gaussian_nodes(breaks: Iterable[float] = ()) -> tuple[Array, Array]:
     Returns
     -------
     z, weights : ndarray of shape (n_nodes,), float64
+        Kept for the next call, and so not to be written to.
     """
+    return _nodes(tuple(float(b) for b in breaks if -_REACH < b < _REACH))
+
+
+@lru_cache(maxsize=64)  # theory asks for the same thousands of times
+def _nodes(breaks: tuple[float, ...]) -> tuple[Array, Array]:
     edges = np.linspace(-_REACH, _REACH, _PANELS + 1)
-    inside = [b for b in breaks if -_REACH < b < _REACH]
-    edges = np.unique(np.concatenate([edges, inside]))
+    edges = np.unique(np.concatenate([edges, breaks]))
     x, w = _rule(_NODES)
     half = np.diff(edges)[:, np.newaxis] / 2
     z = (edges[:-1, np.newaxis] + half * (x + 1)).ravel()
     weights = (half * w).ravel() * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-    return z, weights / weights.sum()
+    weights /= weights.sum()
+    z.flags.writeable = weights.flags.writeable = False
+    return z, weights
 
 
 def gaussian_mean(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -198,7 +199,7 @@ class _Moments:
     backward: Any = np.nan  # what a gradient's variance is multiplied with; of each group of inputs
 
     def __init__(self, activation: Activation, q: float, c: float, alike: float) -> None:
-        z, weights, square, slope, values, derivatives = _at(activation, q)
+        weights, square, slope, values, derivatives = _at(activation, q)
 
         def mean(values: Array) -> float:
             return float(weights @ values)
@@ -220,7 +221,7 @@ class _Moments:
             self.spread_curve = (sides[1][1] - 2 * self.spread + sides[0][1]) / step**2
             self.slope_slope = (sides[1][2] - sides[0][2]) / (2 * step)
         # Two samples: E f(u1) g(u2) = sum over k of a_k b_k c^k (Mehler), with Hermite coefficients.
-        hermite = _hermite(z)
+        hermite = _hermite(_breaks(activation, q))
         powers = np.arange(_N_HERMITE + 1)
 
         def product(first: Array, second: Array, c: float = alike) -> float:
@@ -239,29 +240,36 @@ class _Moments:
 
 
 def _at(activation: Activation, q: float) -> tuple[Array, ...]:
-    """Return normal nodes and weights, and f^2, f'^2, f, f' there."""
-    z, weights = gaussian_nodes([k / np.sqrt(q) for k in activation.kinks] if q > 0 else ())
+    """Return normal weights, and f^2, f'^2, f, f' at their nodes."""
+    z, weights = gaussian_nodes(_breaks(activation, q))
     Z = np.sqrt(q) * z
     Y = activation(Z)
     D = activation.derivative(Z, Y)
-    return z, weights, Y**2, D**2, Y, D
+    return weights, Y**2, D**2, Y, D
+
+
+def _breaks(activation: Activation, q: float) -> tuple[float, ...]:
+    """Return where kinks are, in standard deviations."""
+    return tuple(float(k / np.sqrt(q)) for k in activation.kinks) if q > 0 else ()
 
 
 def _means(activation: Activation, q: float) -> tuple[float, float, float]:
     """Return E f^2, Var f^2 and E f'^2."""
-    _, weights, square, slope, *_ = _at(activation, q)
+    weights, square, slope, *_ = _at(activation, q)
     mean = weights @ square
     return float(mean), float(weights @ square**2 - mean**2), float(weights @ slope)
 
 
 def _mean(activation: Activation, q: float) -> float:
     """Return E f."""
-    _, weights, _, _, values, _ = _at(activation, q)
+    weights, _, _, values, _ = _at(activation, q)
     return float(weights @ values)
 
 
-def _hermite(z: Array) -> Array:
-    """Return the normalized Hermite polynomials, shape (_N_HERMITE, n_nodes)."""
+@lru_cache(maxsize=4)
+def _hermite(breaks: tuple[float, ...]) -> Array:
+    """Return the normalized Hermite polynomials at the nodes, shape (_N_HERMITE, n_nodes)."""
+    z, _ = gaussian_nodes(breaks)
     rows = [np.ones_like(z), z]
     for k in range(1, _N_HERMITE - 1):
         rows.append((z * rows[-1] - np.sqrt(k) * rows[-2]) / np.sqrt(k + 1))

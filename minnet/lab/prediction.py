@@ -51,6 +51,46 @@ class Prediction(VarianceBand):
     reference: int
     stopped: str = ""
 
+    def at(self, places: ArrayLike, n_errors: float = 2.0) -> dict[str, dict[str, Array]]:
+        """Return curve and band of layers by their places in the network, NaN where nothing is known.
+
+        Parameters
+        ----------
+        places : array-like of int
+            In ``network.layers``.
+        n_errors : float, default=2.0
+            Half the width of the band, in standard errors.
+
+        Returns
+        -------
+        curves : dict of dict of ndarray of shape (n_places,)
+            ``"forward"`` and ``"backward"``, each with ``"predicted"``, ``"low"`` and ``"high"``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from minnet import Dense, Network
+        >>> from minnet.lab.theory import predict_variances
+        >>> layers = [Dense(50, "relu"), Dense(50, "relu"), Dense(2)]
+        >>> network = Network(layers, init="he", bias_init="zeros").initialize(4, random_state=0)
+        >>> curves = predict_variances(network, np.ones((20, 4))).at([0, 1])
+        >>> curves["forward"]["predicted"], curves["backward"]["predicted"]
+        (array([2., 2.]), array([1., 1.]))
+        """
+        row_of = {place: row for row, place in enumerate(self.index)}
+        rows = [row_of.get(place, -1) for place in np.asarray(places)]
+        curves = {
+            "forward": (self.variances, *self.interval(n_errors)),
+            "backward": (self.gradient_variances, *self.gradient_interval(n_errors)),
+        }
+        return {
+            name: {
+                of: np.append(values, np.nan)[rows]
+                for of, values in zip(("predicted", "low", "high"), three, strict=True)
+            }
+            for name, three in curves.items()
+        }
+
     def _labels(self) -> list[str]:
         return [f"layers[{i}]" for i in self.index]
 

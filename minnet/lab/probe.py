@@ -130,15 +130,15 @@ def measure(
         if sharpness and grads is not None:  # before a step changes the optimizer's state
             sharp["sharpness"] = sharpness_of(subject, grads)
             sharp["stability_limit"] = stability_limit(subject.optimizer)
-        moved = None
+        ratios: list[float | None] = [None] * len(network.layers)
         if grads is not None and subject.optimizer is not None:
-            moved = network.views(step_of(subject, grads))
+            ratios = update_ratios(subject, grads)
         per_row = [
             _row(
                 network.layers[i],
                 contexts[i],
                 None if gradients is None else gradients[i],
-                None if moved is None else moved[i],
+                ratios[i],
                 n_bins,
             )
             for i in rows
@@ -154,11 +154,26 @@ def measure(
     return Measurement(step, float(loss), description, values, **sharp)
 
 
+def update_ratios(subject: Subject, grads: Array) -> list[float | None]:
+    r"""Return :math:`|\Delta W| / |W|` of the next step by layer; the optimizer is spent.
+
+    None where there are no weights, or all are 0.
+    """
+    network = subject.network
+    ratios = []
+    for layer, moved in zip(network.layers, network.views(step_of(subject, grads)), strict=True):
+        weight = getattr(layer, "W", None)
+        size = 0.0 if weight is None else float(np.linalg.norm(weight.astype(np.float64)))
+        change = np.linalg.norm(moved["W"].astype(np.float64)) if size else 0.0
+        ratios.append(float(change) / size if size else None)
+    return ratios
+
+
 def _row(
     layer: Any,
     ctx: Context,
     gradients: dict[str, Array] | None,
-    moved: dict[str, Array] | None,
+    update_ratio: float | None,
     n_bins: int,
 ) -> dict[Any, Any]:
     """Return all numbers of one layer, and by ("measured", name) what there was to be measured."""
@@ -174,12 +189,8 @@ def _row(
         row["measured", name] = values is not None and values.size > 0
     for name in ("W", "b"):  # their histograms are not kept
         del row[f"{name}_density"], row[f"{name}_edges"]
-    ratio = None
-    if moved and weight is not None:
-        size = np.linalg.norm(weight.astype(np.float64))
-        change = np.linalg.norm(moved["W"].astype(np.float64))
-        ratio = change / size if size else None
-    for name, value in zip(FIGURES, (*_slopes(layer.activation, ctx), ratio), strict=True):
+    figures = *_slopes(layer.activation, ctx), update_ratio
+    for name, value in zip(FIGURES, figures, strict=True):
         row[name] = math.nan if value is None else value
         row["measured", name] = value is not None
     return row

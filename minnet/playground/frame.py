@@ -25,7 +25,7 @@ from minnet.common.types import Array
 from minnet.lab.measurement import Measurement
 from minnet.lab.phase import layer_sizes, shared_activation, start_sizes
 from minnet.lab.prediction import Prediction, predict_variances
-from minnet.lab.probe import measure
+from minnet.lab.probe import measure, update_ratios
 from minnet.lab.subject import Subject
 from minnet.network import Network
 from minnet.training.constant_answer import loss_of_constant
@@ -40,6 +40,9 @@ N_BINS = 40
 GRID = 40  # cells of the decision boundary along each side
 N_DIGITS = 24  # of the test data, the first ones, that are shown
 _MOST_HISTORY = 400
+_SAID = (
+    "generation", "version", "step", "epoch", "playing", "status", "message", "steps_per_second",
+)  # fmt: skip
 _MARGIN = 1.1  # of the square around the points
 
 
@@ -166,14 +169,9 @@ class Framer:
         # A network that diverges is shown as it is.
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             setting = self._set(snapshot)
-            probed = snapshot.X[:N_PROBED], snapshot.T[:N_PROBED]
-            # What the next step would be is found by taking it, with a copy of the optimizer.
-            m = measure(
-                Subject(network, *probed, None, copy.deepcopy(snapshot.optimizer)),
-                snapshot.step,
-                N_BINS,
-            )
-            rows, arrays = _by_layer(m, setting.prediction)
+            probed = Subject(network, snapshot.X[:N_PROBED], snapshot.T[:N_PROBED], None)
+            m = measure(probed, snapshot.step, N_BINS)
+            rows, arrays = _by_layer(m, setting.prediction, _next_step(snapshot))
             arrays["history"] = _thinned(snapshot.history)
             on_plane = snapshot.X.shape[1] == 2
             if on_plane:
@@ -189,15 +187,7 @@ class Framer:
             )
             arrays["phase_start"] = setting.start
         last = snapshot.history[-1] if len(snapshot.history) else [math.nan] * 4
-        header = {
-            "generation": snapshot.generation,
-            "version": snapshot.version,
-            "step": snapshot.step,
-            "epoch": snapshot.epoch,
-            "playing": snapshot.playing,
-            "status": snapshot.status,
-            "message": snapshot.message,
-            "steps_per_second": snapshot.steps_per_second,
+        header = {name: getattr(snapshot, name) for name in _SAID} | {
             "experiment": snapshot.experiment.to_dict(),
             "loss": last[1],
             "test_loss": last[2],
@@ -207,7 +197,6 @@ class Framer:
             "layers": rows,
             "n_parameters": sum(math.prod(row.shape) for row in network.parameter_table),
             "classes": [str(k) for k in range(network.sizes[-1])],
-            "here": _place(setting.start),
             "n_train": len(snapshot.X),
             "extent": setting.extent if on_plane else None,
             "boundary_step": drawn_at,
@@ -267,17 +256,34 @@ class Framer:
         return snapshot.step, shares
 
 
+def _next_step(snapshot: Snapshot) -> dict[int, float | None]:
+    """Return the next step's size beside that of the weights, by place of the layer, on a batch's rows.
+
+    The gradient of more rows would be less noisy, and shorter.
+    """
+    n = snapshot.experiment.batch_size
+    # What the step would be is found by taking it, with a copy of the optimizer.
+    subject = Subject(
+        snapshot.network, snapshot.X[:n], snapshot.T[:n], None, copy.deepcopy(snapshot.optimizer)
+    )
+    ratios = update_ratios(subject, subject.network.forward_backward(subject.X, subject.T)[1])
+    return {
+        i: ratios[i] for i, layer in enumerate(snapshot.network.layers) if layer.fully_connected
+    }
+
+
 def _by_layer(
-    m: Measurement, prediction: Prediction | None
+    m: Measurement, prediction: Prediction | None, ratios: dict[int, float | None]
 ) -> tuple[list[dict[str, Any]], dict[str, Array]]:
     """Return the rows of the charts by layer, and their numbers.
 
     Hidden layers and the output; of a Dense that is normalized above, its normalization.
     """
-    shown = np.flatnonzero(m.hidden | (np.arange(len(m.index)) == len(m.index) - 1))
+    end = len(m.index) - 1
+    shown = np.flatnonzero(m.hidden | (np.arange(end + 1) == end))
     rows = [
         {
-            "name": "output" if row == len(m.index) - 1 else str(number),
+            "name": "output" if row == end else str(number),
             "label": m.layers[row],
             "width": int(m.fan_out[row]),
         }
@@ -289,36 +295,17 @@ def _by_layer(
         arrays[f"{name}_density"] = density[shown]
         arrays[f"{name}_range"] = edges[shown][:, [0, -1]]
     forward, backward = np.square(m["Z", "rms"]), np.square(m["dZ", "rms"])
-    # Relative to the last hidden layer.
-    last = backward[shown[-2]] if len(shown) > 1 else backward[shown[-1]]
+    last = backward[shown[-2:][0]]  # relative to the last hidden layer
     arrays["forward_measured"] = forward[shown]
     arrays["backward_measured"] = backward[shown] / (last if last > 0 else math.nan)
-    arrays.update(_predicted(m.index[shown], prediction))
+    for way in ("forward", "backward"):
+        silent = dict.fromkeys(("predicted", "low", "high"), np.full(len(shown), math.nan))
+        curves = prediction.at(m.index[shown])[way] if prediction else silent
+        arrays.update({f"{way}_{of}": values for of, values in curves.items()})
     # The weights below a normalization are those of the layer that it stands for.
-    ratios, of_row = [], m["update_ratio"]
-    for before, row in zip([-1, *shown], shown, strict=False):
-        within = of_row[before + 1 : row + 1]
-        known = within[~np.isnan(within)]
-        ratios.append(known[0] if known.size else math.nan)
-    arrays["update_ratio"] = np.array(ratios)
+    dense = [max(i for i in ratios if i <= place) for place in m.index[shown]]
+    arrays["update_ratio"] = np.array([ratios[i] for i in dense], dtype=float)
     return rows, arrays
-
-
-def _predicted(places: Array, prediction: Prediction | None) -> dict[str, Array]:
-    """Return what theory expects of the layers at these places; NaN where it knows nothing."""
-    silent = np.full(len(places), math.nan)
-    curves = [
-        f"{way}_{name}" for way in ("forward", "backward") for name in ("predicted", "low", "high")
-    ]
-    if prediction is None:
-        return dict.fromkeys(curves, silent)
-    row_of = {place: row for row, place in enumerate(prediction.index)}
-    rows = [row_of.get(place, -1) for place in places]
-    backward = [prediction.gradient_variances, *prediction.gradient_interval()]
-    if prediction.stopped:  # and gradients are relative to a layer below the last hidden one
-        backward = [math.nan * values for values in backward]
-    values = prediction.variances, *prediction.interval(), *backward
-    return {name: np.append(of, math.nan)[rows] for name, of in zip(curves, values, strict=True)}
 
 
 def _thinned(history: Array) -> Array:
@@ -327,14 +314,6 @@ def _thinned(history: Array) -> Array:
     if n <= _MOST_HISTORY:
         return history
     return history[np.linspace(0, n - 1, _MOST_HISTORY).round().astype(int)]
-
-
-def _place(sizes: Array) -> dict[str, float] | None:
-    """Return where a network begins in the phase diagram, over its layers; None if it is not in there."""
-    if not len(sizes):
-        return None
-    weight_sd, bias_sd = np.sqrt(np.mean(np.square(sizes), axis=0))
-    return {"weight_sd": float(weight_sd), "bias_sd": float(bias_sd)}
 
 
 def _points(snapshot: Snapshot) -> Array:

@@ -28,10 +28,10 @@ def pytest_fail(name):
     raise AssertionError(f"{name} is no JSON")
 
 
-def snapshot(network, X, T, optimizer=None, n_test=40, **others):
+def snapshot(network, X, T, optimizer=None, n_test=40, batch_size=32, **others):
     """Return a snapshot of a network; the last rows are those to test on."""
     values = {
-        "experiment": SimpleNamespace(dropout=0.0, to_dict=lambda: {"dropout": 0.0}),
+        "experiment": SimpleNamespace(dropout=0.0, batch_size=batch_size, to_dict=dict),
         "network": network,
         "optimizer": optimizer or SGD(0.1),
         "generation": 0,

@@ -151,24 +151,17 @@ class VarianceByDepthDisplay:
             raise ValueError("estimator must have a hidden layer, got none")
         others = [_mean_squares(one)[2] for one in _redrawn(subject, n_networks - 1)]
         prediction = predict_variances(subject.network, subject.X)
-        row_of = {place: row for row, place in enumerate(prediction.index)}
         # A layer of a user has a point but no place on the line.
-        rows = [row_of.get(place, -1) for place in places]
-        low, high = prediction.interval(n_errors)
-        low_back, high_back = prediction.gradient_interval(n_errors)
-
-        def pick(values: Array) -> Array:
-            return np.append(values, np.nan)[rows]
-
+        curves = prediction.at(places, n_errors)
+        predicted, low, high = (
+            {way: curves[way][of] for way in _DIRECTIONS} for of in ("predicted", "low", "high")
+        )
         display = cls(
             names,
             squares,
-            {
-                "forward": pick(prediction.variances),
-                "backward": pick(prediction.gradient_variances),
-            },
-            {"forward": pick(low), "backward": pick(low_back)},
-            {"forward": pick(high), "backward": pick(high_back)},
+            predicted,
+            low,
+            high,
             {
                 name: np.reshape([one[name] for one in others], (-1, len(places)))
                 for name in _DIRECTIONS
