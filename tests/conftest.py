@@ -9,6 +9,24 @@ from minnet import activations
 collect_ignore_glob = ["*/conftest.py"]
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run every Nth of the tests chosen, no other",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    every = config.getoption("every")
+    left_out = [item for i, item in enumerate(items) if i % every]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = items[::every]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_blas_thread():
     """Tests run beside each other, a process for each core."""
