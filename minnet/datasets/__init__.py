@@ -10,6 +10,8 @@
     Small grey images from a folder with a subfolder for each class.
 ``load_digits_splits``
     scikit-learn's digits, where the sets above are not at hand.
+``make_toy_data``
+    Circles, moons, spirals and the like in the plane, on which one sees a network learn.
 ``ImageGridDisplay``
     Images with their labels, drawn.
 """
@@ -20,6 +22,7 @@ from minnet.datasets.display import ImageGridDisplay
 from minnet.datasets.image_folder import load_image_folder
 from minnet.datasets.mnist import fetch_mnist, load_idx, load_mnist
 from minnet.datasets.shapeset import SHAPESET_CLASSES, ShapesetStream, make_shapeset
+from minnet.datasets.toy import make_toy_data
 
 __all__ = [
     "SHAPESET_CLASSES",
@@ -33,6 +36,7 @@ __all__ = [
     "load_image_folder",
     "load_mnist",
     "make_shapeset",
+    "make_toy_data",
 ]
 
 

@@ -12,6 +12,7 @@ from minnet.activations import list_activations
 from minnet.common.checks import check_flag, check_real, check_whole
 from minnet.common.names import check_name, suggest
 from minnet.common.types import Array
+from minnet.datasets.toy import CLASSES, MOST_SAMPLES, make_toy_data
 from minnet.initializers import (
     Constant,
     EdgeOfChaos,
@@ -23,7 +24,6 @@ from minnet.initializers import (
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
 from minnet.optimizers import SGD, Optimizer, get_optimizer
-from minnet.playground.data import DATA, MOST_SAMPLES, make_data
 from minnet.training.cut import check_batch_size
 
 __all__ = ["KEEPS_WEIGHTS", "Experiment", "choices"]
@@ -49,7 +49,7 @@ _WITH_GAIN |= {
 _WITHOUT_GAIN = ("edge_of_chaos", "zeros", "auto")
 
 _NAMES: dict[str, list[str]] = {
-    "data": list(DATA),
+    "data": list(CLASSES),
     "activation": [name for name in list_activations() if name != "logistic"],  # it is the sigmoid
     "init": [*_WITH_GAIN, *_WITHOUT_GAIN],
     "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"],
@@ -70,9 +70,9 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
 _PROGRAM = """\
 from minnet import {framework}
 from minnet.callbacks import Callback, StopTraining
-{initializers}from minnet.playground.data import make_data
-
-X, T, X_test, T_test = make_data("{data}", n_samples={n_samples}, noise={noise})
+from minnet.datasets import make_toy_data
+{initializers}
+X, T, X_test, T_test = make_toy_data("{data}", n_samples={n_samples}, noise={noise})
 network = Network(
     {layers},
     init={init},
@@ -103,7 +103,7 @@ class Experiment:
     Parameters
     ----------
     data : {"circles", "moons", "spirals", "xor", "blobs", "digits"}
-        See :func:`minnet.playground.data.make_data`.
+        See :func:`minnet.datasets.make_toy_data`.
     n_samples : int
         Rows to train on, 20 to 1000.
     noise : float
@@ -227,14 +227,14 @@ class Experiment:
     @property
     def n_weights(self) -> int:
         """How many weights the network has, biases left out."""
-        sizes = [64 if self.data == "digits" else 2, *[self.width] * self.depth, DATA[self.data]]
+        sizes = [64 if self.data == "digits" else 2, *[self.width] * self.depth, CLASSES[self.data]]
         return sum(m * n for m, n in pairwise(sizes))
 
     # ---- what it makes
 
     def make_data(self) -> tuple[Array, ...]:
-        """Return ``X, T, X_test, T_test``; see :func:`minnet.playground.data.make_data`."""
-        return make_data(self.data, self.n_samples, self.noise)
+        """Return ``X, T, X_test, T_test``; see :func:`minnet.datasets.make_toy_data`."""
+        return make_toy_data(self.data, self.n_samples, self.noise)
 
     def _layers(self) -> list[Layer]:
         hidden: list[Layer] = [Dense(self.width, self.activation)]
@@ -242,7 +242,7 @@ class Experiment:
             hidden = [Dense(self.width), BatchNorm(activation=self.activation)]
         if self.dropout:
             hidden.append(Dropout(self.dropout))
-        return hidden * self.depth + [Dense(DATA[self.data])]
+        return hidden * self.depth + [Dense(CLASSES[self.data])]
 
     def initializers(self) -> tuple[Initializer | str, Initializer | str]:
         """Return what weights and biases are drawn by, as a network takes ``init`` and ``bias_init``."""
@@ -297,7 +297,7 @@ class Experiment:
         if self.dropout:
             hidden.append(f"Dropout({self.dropout!r})")
         layers = f"[{', '.join(hidden)}] * {self.depth} + " if self.depth else ""
-        layers += f"[Dense({DATA[self.data]})]"
+        layers += f"[Dense({CLASSES[self.data]})]"
         optimizer, inits = self.make_optimizer(), self.initializers()
         used = {type(optimizer).__name__, "Dense", "Network", "Trainer"}
         used |= {name for name in ("BatchNorm", "Dropout") if f"{name}(" in layers}

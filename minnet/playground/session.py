@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import queue
@@ -27,7 +28,7 @@ from minnet.playground.blackboard import blackboard
 from minnet.playground.experiment import KEEPS_WEIGHTS, Experiment, choices
 from minnet.playground.frame import Framer
 from minnet.playground.phase import phase_map
-from minnet.playground.training import Training
+from minnet.training.stepper import Stepper
 
 __all__ = ["Session", "Snapshot"]
 
@@ -36,7 +37,12 @@ _PACE = 0.5  # seconds over which steps per second are counted
 _MOST_HISTORY = 400
 _MOST_WAITING = 2.0
 _MOST_STEPS = 10_000
-_CLOSED = "the session must be open to be asked, and it was closed"
+_KNOWN = {
+    "ask": ("choices", "state", "frame", "program", "diagnose", "phase", "blackboard", "paper"),
+    "do": ("change", "play", "pause", "speed", "step", "reset"),
+}
+
+Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,11 @@ class Session:
     {'error': 'depth must be a whole number of at least 0 and at most 60, got 99'}
     """
 
-    _training: Training
+    experiment: Experiment
+    _stepper: Stepper
+    _data: tuple[Array, ...]
+    _until: int  # the step at which it stops where it does not play
+    _speed: float | None
     _due: float  # when the next steps are to be taken, by the speed
     _seconds_a_step: float
     _counted_from: tuple[float, int] | None
@@ -118,20 +128,18 @@ class Session:
     ) -> None:
         if not isinstance(experiment, Experiment | None):
             raise TypeError(f"experiment must be an Experiment or None, got {experiment!r:.200}")
+        self._name = secrets.token_hex(8)
         self._budget = check_real("budget", budget, 0, 1, left=False)
         # What only the thread changes:
-        self._playing, self._until = check_flag("playing", playing), 0
-        self._generation = self._version = 0
-        self._speed: float | None = None
-        self._steps_per_second = 0.0
-        self._begin(Training(experiment or Experiment()))
+        self._playing, self._speed = check_flag("playing", playing), None
+        self._generation, self._version, self._steps_per_second = -1, 0, 0.0
+        self._begin(experiment or Experiment())
         # What only the one who makes a frame changes:
         self._framing, self._framer = threading.Lock(), Framer()
         self._frame: tuple[tuple[int, int], bool, bytes] | None = None
         self._history, self._history_of = np.empty((0, 4)), -1
         self._began_frame = self._next_frame = 0.0
         # What they share:
-        self._name = secrets.token_hex(8)
         self._inbox: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
         self._inbox, self._door, self._closed = queue.SimpleQueue(), threading.Lock(), False
         self._news = threading.Condition()
@@ -169,7 +177,7 @@ class Session:
                 self._news.notify_all()
 
     def _trains(self) -> bool:
-        return self._playing or self._training.step < self._until
+        return self._playing or self._stepper.step < self._until
 
     def _pause(self) -> float | None:
         """Return for how many seconds to listen before the next steps; None: until somebody speaks."""
@@ -179,8 +187,8 @@ class Session:
 
     def _train(self) -> None:
         """Take steps for about 20 ms, or as many as the speed allows in that time."""
-        training = self._training
-        first, now = training.step, time.perf_counter()
+        stepper = self._stepper
+        first, now = stepper.step, time.perf_counter()
         since, step = self._counted_from = self._counted_from or (now, first)
         began, ends, upto = now, now + _CHUNK, math.inf
         if not self._playing:
@@ -189,97 +197,90 @@ class Session:
             upto = first + math.ceil(self._speed * _CHUNK)
             self._due = max(self._due, now - _CHUNK) + (upto - first) / self._speed
         try:
-            while now < ends and training.step < upto and not training.diverged:
+            while now < ends and stepper.step < upto and not stepper.diverged:
                 fit = (ends - now) / self._seconds_a_step if self._seconds_a_step else 1
-                training.take(int(min(max(fit, 1), upto - training.step)))
+                stepper.take(int(min(max(fit, 1), upto - stepper.step)))
                 now = time.perf_counter()
         except Exception as error:  # a page has no other way to learn of it
             self._failed = f"{type(error).__name__}: {error}"
-        if training.diverged or self._failed:
+        if stepper.diverged or self._failed:
             self._playing, self._until = False, 0
-        self._seconds_a_step = (now - began) / max(1, training.step - first)
+        self._seconds_a_step = (now - began) / max(1, stepper.step - first)
         if now - since > _PACE:
-            self._steps_per_second = (training.step - step) / (now - since)
-            self._counted_from = now, training.step
+            self._steps_per_second = (stepper.step - step) / (now - since)
+            self._counted_from = now, stepper.step
         self._version += 1
 
-    def _begin(self, training: Training) -> None:
-        """Train this from now on."""
-        self._training, self._failed, self._until = training, "", 0
+    # ---- what messages want done, in the thread
+
+    def _begin(self, experiment: Experiment, goes_on: bool = False) -> None:
+        """Train this from now on: a new generation, or with the same weights where it goes on."""
+        old = self._stepper if goes_on else None
+        X, T, *_ = data = self._data if goes_on else experiment.make_data()
+        network, optimizer = experiment.network(X), experiment.make_optimizer()
+        optimizer.prepare(network.params)
+        if old is not None:
+            network.params[...], network.state[...] = old.network.params, old.network.state
+            if experiment.optimizer == self.experiment.optimizer:
+                optimizer.state, optimizer.step = old.optimizer.state, old.optimizer.step
+        self._stepper = Stepper(network, optimizer, X, T, experiment.batch_size, after=old)
+        self.experiment, self._data, self._was_changed = experiment, data, goes_on
+        self._generation += not goes_on
+        self._failed, self._until = "", 0
         self._due, self._seconds_a_step, self._counted_from = 0.0, 0.0, None
 
-    def _start_anew(self, experiment: Experiment) -> None:
-        self._begin(Training(experiment))
-        self._generation += 1
+    def _keys(self) -> dict[str, Any]:
+        return {"generation": self._generation, "version": self._version}
 
-    def _key(self) -> tuple[int, int]:
-        return self._generation, self._version
-
-    # ---- what messages want done, in the thread
+    def _state(self) -> dict[str, Any]:
+        known = {"session": self._name, "playing": self._playing, "speed": self._speed}
+        return known | self._keys() | {"experiment": self.experiment.to_dict()}
 
     def _changed(self) -> dict[str, Any]:
         self._version += 1
         self._hurry = True
         self._counted_from = None
-        return {"generation": self._generation, "version": self._version}
+        return self._keys()
 
-    def _change(self, given: Any) -> dict[str, Any]:
+    def _do_change(self, message: Message) -> dict[str, Any]:
+        given, before = message.get("experiment"), self.experiment.to_dict()
         if not isinstance(given, Mapping):
             raise ValueError(f"experiment must be a dictionary of its fields, got {given!r:.200}")
-        before = self._training.experiment.to_dict()
         experiment = Experiment.from_dict(before | dict(given))
-        after = experiment.to_dict()
-        changed = {name for name in after if after[name] != before[name]}
+        changed = {name for name, value in experiment.to_dict().items() if value != before[name]}
         if changed:
-            if changed <= KEEPS_WEIGHTS and not self._training.diverged:
-                self._begin(Training(experiment, self._training))
-            else:
-                self._start_anew(experiment)
+            self._begin(experiment, changed <= KEEPS_WEIGHTS and not self._stepper.diverged)
             self._changed()
         return self._state()
 
-    def _play(self, playing: bool) -> dict[str, Any]:
-        if playing and (self._training.diverged or self._failed):
-            self._start_anew(self._training.experiment)
-        self._playing, self._until = playing, 0
+    def _do_play(self, message: Message) -> dict[str, Any]:
+        if self._stepper.diverged or self._failed:
+            self._begin(self.experiment)
+        self._playing, self._until = True, 0
         return self._changed()
 
-    def _begin_steps(self, n: int) -> dict[str, Any]:
+    def _do_pause(self, message: Message) -> dict[str, Any]:
+        self._playing, self._until = False, 0
+        return self._changed()
+
+    def _do_step(self, message: Message) -> dict[str, Any]:
+        n = check_whole("n", message.get("n", 1), 1, _MOST_STEPS)
         self._playing = False
-        self._until = 0 if self._training.diverged else self._training.step + n
+        self._until = 0 if self._stepper.diverged else self._stepper.step + n
         return self._changed()
 
-    def _set_speed(self, speed: Any) -> dict[str, Any]:
+    def _do_speed(self, message: Message) -> dict[str, Any]:
+        speed = message.get("steps_per_second")
         if speed is not None:
             speed = check_real("steps_per_second", speed, 0, 1e9, left=False)
         self._speed, self._due = speed, 0.0
         return self._changed()
 
-    def _reset(self, seed: Any) -> dict[str, Any]:
-        experiment = self._training.experiment
-        if seed is not None:
-            experiment = Experiment.from_dict(experiment.to_dict() | {"seed": seed})
-        self._start_anew(experiment)
+    def _do_reset(self, message: Message) -> dict[str, Any]:
+        seed = message.get("seed")
+        seeded = {} if seed is None else {"seed": seed}
+        self._begin(Experiment.from_dict(self.experiment.to_dict() | seeded))
         return self._changed()
-
-    def _state(self) -> dict[str, Any]:
-        return {
-            "session": self._name,
-            "experiment": self._training.experiment.to_dict(),
-            "playing": self._playing,
-            "speed": self._speed,
-            "generation": self._generation,
-            "version": self._version,
-        }
-
-    def _program(self) -> dict[str, Any]:
-        training = self._training
-        text = training.experiment.program(training.step)
-        if training.was_changed:
-            text = (
-                f"# Something was changed on the way: this has the last setting throughout.\n{text}"
-            )
-        return {"program": text}
 
     # ---- the door
 
@@ -324,10 +325,15 @@ class Session:
                 what = "a dictionary with 'ask' or 'do'"
                 raise ValueError(f"message must be {what}, got {message!r:.200}")
             kind = "ask" if "ask" in message else "do"
-            name = check_name(kind, message[kind], _ANSWERS[kind])
-            if self._closed:
-                raise ValueError(_CLOSED)
-            return _ANSWERS[kind][name](self, message)
+            method = getattr(self, f"_{kind}_{check_name(kind, message[kind], _KNOWN[kind])}")
+            if kind == "ask" and not self._closed:
+                return method(message)
+            answer = self._tell(lambda: method(message))
+            if message[kind] == "step":
+                with self._news:
+                    self._news.wait_for(lambda: self._closed or self._playing or not self._trains())
+                answer = self._tell(self._keys)
+            return answer
         except (TypeError, ValueError) as error:
             return {"error": str(error)}
 
@@ -336,34 +342,58 @@ class Session:
         future: Future[Any] = Future()
         with self._door:
             if self._closed:
-                raise ValueError(_CLOSED)
+                raise ValueError("the session must be open to be asked, and it was closed")
             self._inbox.put((future, function))
         return future.result()
 
-    def _step(self, n: Any) -> dict[str, Any]:
-        check_whole("n", n, 1, _MOST_STEPS)
-        self._tell(lambda: self._begin_steps(n))
-        with self._news:
-            self._news.wait_for(lambda: self._closed or self._playing or not self._trains())
-        return self._tell(lambda: {"generation": self._generation, "version": self._version})
+    def _ask_choices(self, message: Message) -> dict[str, Any]:
+        return choices()
+
+    def _ask_state(self, message: Message) -> dict[str, Any]:
+        return self._tell(self._state)
+
+    def _ask_program(self, message: Message) -> dict[str, Any]:
+        return self._tell(self._program)
+
+    def _program(self) -> dict[str, Any]:
+        text = self.experiment.program(self._stepper.step)
+        if self._was_changed:
+            text = (
+                f"# Something was changed on the way: this has the last setting throughout.\n{text}"
+            )
+        return {"program": text}
+
+    def _ask_diagnose(self, message: Message) -> dict[str, Any]:
+        return advice(self.experiment)
+
+    def _ask_phase(self, message: Message) -> dict[str, Any]:
+        return phase_map(self.experiment.activation)
+
+    def _ask_blackboard(self, message: Message) -> dict[str, Any]:
+        return blackboard(self.experiment, {k: v for k, v in message.items() if k != "ask"})
+
+    def _ask_paper(self, message: Message) -> dict[str, Any]:
+        file = resources.files("minnet.playground").joinpath("static/paper.json")
+        return json.loads(file.read_text("utf-8"))
 
     # ---- frames, for one who asks at a time
 
-    def _wait_for_frame(self, after: Any, wait: Any, points: Any) -> bytes | dict[str, Any]:
+    def _ask_frame(self, message: Message) -> bytes | dict[str, Any]:
+        after, points = message.get("after"), message.get("points")
         if after is not None:
             if not isinstance(after, list | tuple) or len(after) != 2:
                 raise ValueError(f"after must be [generation, version] or None, got {after!r:.200}")
             after = check_whole("generation", after[0], 0), check_whole("version", after[1], 0)
         if points is not None:
             check_whole("points", points, 0)
-        ends = time.monotonic() + check_real("wait", wait, 0, _MOST_WAITING)
-        if not self._wait(lambda: self._key() != after, ends):
+        ends = time.monotonic() + check_real("wait", message.get("wait", 0), 0, _MOST_WAITING)
+        if not self._wait(lambda: (self._generation, self._version) != after, ends):
             return {"none": True}
         with self._framing:
             if self._frame is not None:  # made for another page, maybe
                 key, has_points, frame = self._frame
                 newer = key != after and key[0] == self._generation
-                fresh = self._playing or key == self._key()
+                fresh = self._playing or key == (self._generation, self._version)
                 if newer and fresh and (has_points or points == key[0]):
                     return frame
             due = self._next_frame
@@ -390,22 +420,23 @@ class Session:
     def _snapshot(self) -> tuple[Snapshot, float]:
         """Return, in the thread, what there is now without a history, and the loss since the last time."""
         self._began_frame = time.monotonic()
-        training, trains = self._training, self._trains()
-        status = "diverged" if training.diverged else "failed" if self._failed else "ok"
+        stepper, trains = self._stepper, self._trains()
+        status = "diverged" if stepper.diverged else "failed" if self._failed else "ok"
         snapshot = Snapshot(
-            training.experiment,
-            *training.copies(),
-            *self._key(),
-            training.step,
-            training.epoch,
+            self.experiment,
+            *copy.deepcopy((stepper.network, stepper.optimizer)),
+            self._generation,
+            self._version,
+            stepper.step,
+            stepper.n_seen // len(self._data[0]),
             trains,
             status,
-            training.diverged or self._failed,
+            stepper.diverged or self._failed,
             self._steps_per_second if trains else 0.0,
             np.empty((0, 4), np.float32),
-            *training.data,
+            *self._data,
         )
-        return snapshot, training.mean_loss()
+        return snapshot, stepper.mean_loss()
 
     def _recorded(self, snapshot: Snapshot, loss: float) -> Snapshot:
         """Return the snapshot with the history up to it."""
@@ -430,40 +461,3 @@ def _do(future: Future[Any], function: Callable[[], Any]) -> None:
         future.set_result(function())
     except Exception as error:
         future.set_exception(error)
-
-
-def _paper() -> dict[str, Any]:
-    file = resources.files("minnet.playground").joinpath("static/paper.json")
-    return json.loads(file.read_text("utf-8"))
-
-
-_ANSWERS: dict[str, dict[str, Callable[[Session, Mapping[str, Any]], Any]]] = {
-    "ask": {
-        "choices": lambda session, message: choices(),
-        "state": lambda session, message: session._tell(session._state),
-        "frame": lambda session, message: session._wait_for_frame(
-            message.get("after"), message.get("wait", 0), message.get("points")
-        ),
-        "program": lambda session, message: session._tell(session._program),
-        "diagnose": lambda session, message: advice(session._training.experiment),
-        "phase": lambda session, message: phase_map(session._training.experiment.activation),
-        "blackboard": lambda session, message: blackboard(
-            session._training.experiment, {k: v for k, v in message.items() if k != "ask"}
-        ),
-        "paper": lambda session, message: _paper(),
-    },
-    "do": {
-        "change": lambda session, message: session._tell(
-            lambda: session._change(message.get("experiment"))
-        ),
-        "play": lambda session, message: session._tell(lambda: session._play(True)),
-        "pause": lambda session, message: session._tell(lambda: session._play(False)),
-        "speed": lambda session, message: session._tell(
-            lambda: session._set_speed(message.get("steps_per_second"))
-        ),
-        "step": lambda session, message: session._step(message.get("n", 1)),
-        "reset": lambda session, message: session._tell(
-            lambda: session._reset(message.get("seed"))
-        ),
-    },
-}

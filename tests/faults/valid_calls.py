@@ -449,6 +449,7 @@ CALLS.update(
         "ShapesetStream": _new(
             datasets.ShapesetStream, batch_size=3, random_state=0, start=5, dtype="float32"
         ),
+        "make_toy_data": _new(datasets.make_toy_data, name="spirals", n_samples=50, noise=0.1),
         "load_digits_splits": _new(datasets.load_digits_splits, dtype="float32"),
         "load_idx": _idx_file,
         "load_image_folder": _image_folder,

@@ -147,7 +147,7 @@ def test_a_wrong_message_is_answered_with_a_sentence(session, message):
 
 def test_the_program_makes_the_same_weights(session):
     do(session, "step", n=33)
-    trained = session._training.network.params
+    trained = session._stepper.network.params
     names = {}
     with pytest.warns(UserWarning, match="33 steps"):
         exec(ask(session, "program")["program"], names)

@@ -1,4 +1,4 @@
-"""The data that networks of the playground learn: five problems in the plane, and small pictures."""
+"""Small classifications on which one sees a network learn: in the plane, and scikit-learn's digits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 from sklearn.datasets import make_blobs, make_circles, make_moons
 
 from minnet.common.checks import check_real, check_whole
+from minnet.common.entry import entry
 from minnet.common.names import check_name
 from minnet.common.types import Array
-from minnet.datasets import load_digits_splits
+from minnet.datasets.digits import load_digits_splits
 
-__all__ = ["DATA", "MOST_SAMPLES", "make_data"]
+__all__ = ["CLASSES", "MOST_SAMPLES", "make_toy_data"]
 
 #: How many classes each has.
-DATA = {"circles": 2, "moons": 2, "spirals": 2, "xor": 2, "blobs": 4, "digits": 10}
+CLASSES = {"circles": 2, "moons": 2, "spirals": 2, "xor": 2, "blobs": 4, "digits": 10}
 
 MOST_SAMPLES = 1000
 _N_TEST = 300
@@ -23,8 +24,9 @@ _TURNS = 1.75  # of a spiral
 _CENTERS = [[1, 1], [-1, 1], [-1, -1], [1, -1]]
 
 
-def make_data(name: str, n_samples: int = 400, noise: float = 0.1) -> tuple[Array, ...]:
-    """Make one of the data sets, the same each time.
+@entry
+def make_toy_data(name: str, n_samples: int = 400, noise: float = 0.05) -> tuple[Array, ...]:
+    """Make a small classification, the same each time: five in the plane, or scikit-learn's digits.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def make_data(name: str, n_samples: int = 400, noise: float = 0.1) -> tuple[Arra
         The digits are scikit-learn's, of 64 pixels.
     n_samples : int, default=400
         Rows to train on, at most 1000.
-    noise : float, default=0.1
+    noise : float, default=0.05
         Standard deviation of what is added to each number, where the largest is about 1; at least 0.
 
     Returns
@@ -43,12 +45,12 @@ def make_data(name: str, n_samples: int = 400, noise: float = 0.1) -> tuple[Arra
 
     Examples
     --------
-    >>> from minnet.playground.data import make_data
-    >>> X, T, X_test, T_test = make_data("spirals", n_samples=100)
+    >>> from minnet.datasets import make_toy_data
+    >>> X, T, X_test, T_test = make_toy_data("spirals", n_samples=100)
     >>> X.shape, X_test.shape, X.std(axis=0).round(6)
     ((100, 2), (300, 2), array([1., 1.]))
     """
-    check_name("name", name, DATA)
+    check_name("name", name, CLASSES)
     n_samples = check_whole("n_samples", n_samples, 2, MOST_SAMPLES)
     noise = check_real("noise", noise, 0)
     rng = np.random.default_rng(0)
@@ -73,7 +75,7 @@ def make_data(name: str, n_samples: int = 400, noise: float = 0.1) -> tuple[Arra
 
 def _in_the_plane(name: str, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return points without noise and their classes, which alternate."""
-    T = np.arange(n) % DATA[name]
+    T = np.arange(n) % CLASSES[name]
     if name == "xor":
         X = rng.uniform(-1, 1, size=(n, 2))
         return X, (X[:, 0] * X[:, 1] > 0).astype(int)

@@ -1,0 +1,262 @@
+import gc
+import json
+import random
+import struct
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+from minnet.playground.experiment import Experiment, choices
+from minnet.playground.session import Session
+
+SMALL = Experiment(depth=2, width=8)
+
+
+def header(frame):
+    (length,) = struct.unpack("<I", frame[:4])
+    return json.loads(frame[4 : 4 + length])
+
+
+def key_of(frame):
+    told = header(frame)
+    return [told["generation"], told["version"]]
+
+
+def test_watching_changes_no_bit():
+    # Everything that depends on where an epoch is cut, and on what a pass leaves behind.
+    experiment = Experiment(depth=3, width=16, batch_norm=True, dropout=0.2, batch_size=7)
+
+    def train(session, watched):
+        for _ in range(8):
+            if watched:
+                session.answer({"ask": "frame"})
+            session.answer({"do": "step", "n": 200})
+        return session._stepper.network
+
+    with Session(experiment, playing=False) as session:
+        alone = train(session, watched=False)
+    with Session(experiment, budget=1.0, playing=False) as session:
+        ended, seen = threading.Event(), set()
+
+        def watch():
+            while not ended.is_set():
+                seen.add(header(session.answer({"ask": "frame"}))["step"])
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        watched = train(session, watched=True)
+        ended.set()
+        watcher.join()
+    assert len(seen) > 1
+    np.testing.assert_array_equal(watched.params, alone.params)
+    np.testing.assert_array_equal(watched.state, alone.state)
+
+
+def test_frames_take_no_more_than_their_share():
+    class Slow:
+        """Makes frames that cost a given time."""
+
+        spent = 0.0
+
+        def frame(self, snapshot, with_points):
+            began = time.monotonic()
+            time.sleep(0.02)
+            self.spent += time.monotonic() - began
+            return struct.pack("<I", 0) + str(snapshot.version).encode()
+
+    with Session(SMALL, budget=0.25) as session:
+        session._framer = slow = Slow()
+        began, after, made = time.monotonic(), None, 0
+        while time.monotonic() - began < 1.5:
+            frame = session.answer({"ask": "frame", "after": after, "wait": 2})
+            after, made = [0, int(frame[4:])], made + 1
+        # The first comes at once, and what it costs is waited for after it.
+        assert made > 1
+        assert slow.spent <= 0.25 * (time.monotonic() - began) + 0.05
+
+
+def test_a_moved_control_is_seen_without_the_wait_of_the_budget():
+    with Session(SMALL, budget=0.001) as session:  # a frame a minute or so
+        session.answer({"ask": "frame"})
+        after = key_of(session.answer({"ask": "frame", "after": None}))
+        assert session.answer({"ask": "frame", "after": after, "wait": 0.1}) == {"none": True}
+        session.answer({"do": "change", "experiment": {"gain": 2.0}})
+        frame = session.answer({"ask": "frame", "after": after, "wait": 2})
+        assert header(frame)["experiment"]["gain"] == 2.0
+
+
+def test_the_last_of_many_changes_arrives_at_each_of_two_pages():
+    with Session(SMALL, playing=False) as session:
+        seen = [None, None]
+        for page in (0, 1):
+            seen[page] = key_of(session.answer({"ask": "frame"}))
+        for gain in (0.5, 1.5, 2.5):
+            session.answer({"do": "change", "experiment": {"gain": gain}})
+        for page in (0, 1):
+            frame = session.answer({"ask": "frame", "after": seen[page], "wait": 1})
+            assert header(frame)["experiment"]["gain"] == 2.5
+            assert header(frame)["step"] == 0
+
+
+def test_two_pages_share_their_frames():
+    with Session(SMALL, budget=0.001) as session:
+        first = session.answer({"ask": "frame"})
+        assert session.answer({"ask": "frame"}) == first  # no second one is made within the budget
+
+
+def test_many_threads_change_all_controls_at_once():
+    offered, errors = choices(), []
+
+    def one(seed):
+        rng = random.Random(seed)
+        after = None
+        for _ in range(20):
+            control = rng.choice(list(offered))
+            about = offered[control]
+            if about["kind"] == "choice":
+                value = rng.choice(about["values"])
+            elif about["kind"] == "flag":
+                value = rng.random() < 0.5
+            elif control in ("depth", "width"):
+                value = rng.randint(1, 12)
+            else:
+                value = rng.choice([about["low"], about["default"], about["high"], -1, None])
+            for message in (
+                {"do": "change", "experiment": {control: value}},
+                rng.choice(
+                    [{"do": "play"}, {"do": "pause"}, {"do": "step", "n": 3}, {"do": "reset"}]
+                ),
+                {"do": "speed", "steps_per_second": rng.choice([None, 50])},
+                {"ask": "frame", "after": after, "wait": 0.02},
+                {"ask": "state"},
+            ):
+                answer = session.answer(message)
+                if isinstance(answer, bytes):
+                    after = key_of(answer)
+                elif "error" in answer:
+                    refused = message.get("do") == "change" and " must " in answer["error"]
+                    # Between an edge and its biases there may be none: EdgeOfChaos says so.
+                    if not (refused or "edge of chaos" in answer["error"]):
+                        errors.append((message, answer))
+
+    with Session(SMALL) as session, np.errstate(all="ignore"):
+        threads = [threading.Thread(target=one, args=(seed,)) for seed in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        state = session.answer({"ask": "state"})
+        frame = header(session.answer({"ask": "frame"}))
+    assert not errors
+    assert frame["experiment"] == state["experiment"]
+    assert frame["generation"] == state["generation"] > 5
+
+
+def test_each_frame_is_of_one_moment():
+    """The width of the layers and the setting beside them never differ, whenever a frame is made."""
+    with Session(SMALL, budget=1.0) as session:
+        changing = True
+
+        def change():
+            rng = random.Random(0)
+            while changing:
+                fields = {
+                    "width": rng.randint(2, 30),
+                    "depth": rng.randint(1, 5),
+                    "gain": rng.random() + 0.5,
+                }
+                session.answer({"do": "change", "experiment": fields})
+
+        changer = threading.Thread(target=change)
+        changer.start()
+        generations = set()
+        while len(generations) < 15:
+            frame = header(session.answer({"ask": "frame", "after": None, "wait": 2}))
+            generations.add(frame["generation"])
+            setting = frame["experiment"]
+            expected = [setting["width"]] * setting["depth"] + [2]
+            assert [layer["width"] for layer in frame["layers"]] == expected
+        changing = False
+        changer.join()
+
+
+def test_slow_motion():
+    with Session(SMALL) as session:
+        session.answer({"do": "speed", "steps_per_second": 50})
+        session.answer({"do": "reset"})
+        time.sleep(0.5)
+        assert session._stepper.step <= 50
+        session.answer({"do": "speed", "steps_per_second": None})
+        while session._stepper.step < 500:
+            time.sleep(0.01)
+        assert session.answer({"ask": "state"})["speed"] is None
+
+
+def test_the_history_stays_short():
+    with Session(Experiment(depth=1, width=2), playing=False) as session:
+        for _ in range(450):
+            session.answer({"do": "step"})
+            snapshot = session._recorded(*session._tell(session._snapshot))
+        history = snapshot.history
+        assert 200 <= len(history) <= 400
+        assert np.all(np.diff(history[:, 0]) > 0)
+        assert history[-1, 0] == 450
+        assert np.isfinite(history).all()
+
+
+def test_an_error_in_training_is_said_and_the_session_goes_on():
+    with Session(SMALL, playing=False) as session:
+
+        def broken(n):
+            raise MemoryError("no memory is left")
+
+        session._stepper.take = broken
+        session.answer({"do": "step"})
+        frame = header(session.answer({"ask": "frame"}))
+        assert (frame["status"], frame["playing"]) == ("failed", False)
+        assert "no memory is left" in frame["message"]
+        session.answer({"do": "play"})
+        assert header(session.answer({"ask": "frame"}))["status"] == "ok"
+
+
+def test_nothing_is_left_of_a_closed_session():
+    before = threading.active_count()
+    gone = []
+    for _ in range(5):
+        with Session(SMALL) as session:
+            session.answer({"ask": "frame", "wait": 1})
+        gone.append(weakref.ref(session))
+    del session
+    gc.collect()
+    assert [ref() for ref in gone] == [None] * 5
+    assert threading.active_count() == before
+
+
+def test_who_waits_when_a_session_is_closed_gets_an_answer():
+    session = Session(SMALL, playing=False)
+    after = key_of(session.answer({"ask": "frame"}))
+    answers = []
+    waiting = threading.Thread(
+        target=lambda: answers.append(session.answer({"ask": "frame", "after": after, "wait": 2}))
+    )
+    waiting.start()
+    session.close()
+    waiting.join(10)
+    assert answers in (
+        [{"none": True}],
+        [{"error": "the session must be open to be asked, and it was closed"}],
+    )
+
+
+@pytest.mark.parametrize("asked", ["diagnose", "phase", "blackboard"])
+def test_what_others_compute_comes_through_the_same_door(asked):
+    with Session(SMALL, playing=False) as session:
+        answer = session.answer({"ask": asked})
+        assert isinstance(answer, dict)
+        assert "error" not in answer
+        assert json.dumps(answer)
+        wrong = session.answer({"ask": "blackboard", "n_samples": 99})
+        assert "n_samples must be" in wrong["error"]
