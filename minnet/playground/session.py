@@ -390,11 +390,10 @@ class Session:
         if not self._wait(lambda: (self._generation, self._version) != after, ends):
             return {"none": True}
         with self._framing:
-            if self._frame is not None:  # made for another page, maybe
+            if self._frame is not None and not self._hurry:  # made for another page, maybe
                 key, has_points, frame = self._frame
-                newer = key != after and key[0] == self._generation
-                fresh = self._playing or key == (self._generation, self._version)
-                if newer and fresh and (has_points or points == key[0]):
+                fresh = self._trains() or key == (self._generation, self._version)
+                if fresh and (after is None or key > after) and (has_points or points == key[0]):
                     return frame
             due = self._next_frame
             if self._wait(lambda: self._hurry or not self._trains(), min(due, ends)) or due <= ends:
@@ -453,7 +452,8 @@ class Session:
             self._history = np.vstack([self._history, row])
             if len(self._history) > _MOST_HISTORY:
                 self._history = np.vstack([self._history[:-1:2], row])
-        return replace(snapshot, history=self._history.astype(np.float32))
+        with np.errstate(over="ignore"):
+            return replace(snapshot, history=self._history.astype(np.float32))
 
 
 def _do(future: Future[Any], function: Callable[[], Any]) -> None:

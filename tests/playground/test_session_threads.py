@@ -4,6 +4,7 @@ import random
 import struct
 import threading
 import time
+import warnings
 import weakref
 
 import numpy as np
@@ -86,6 +87,21 @@ def test_a_moved_control_is_seen_without_the_wait_of_the_budget():
         session.answer({"do": "change", "experiment": {"gain": 2.0}})
         frame = session.answer({"ask": "frame", "after": after, "wait": 2})
         assert header(frame)["experiment"]["gain"] == 2.0
+
+
+def test_no_frame_from_before_a_change_comes_after_it():
+    with Session(SMALL, budget=0.001) as session:
+        for gain in (2.0, 3.0):
+            told = session.answer({"do": "change", "experiment": {"gain": gain}})
+            frame = session.answer({"ask": "frame", "wait": 2})
+            assert key_of(frame) >= [told["generation"], told["version"]]
+            session.answer({"do": "change", "experiment": {"learning_rate": 0.001 * gain}})
+            # A page that shows another one already asks for what is newer than that.
+            later = key_of(session.answer({"ask": "frame", "wait": 2}))
+            assert later > key_of(frame)
+            beyond = [later[0], later[1] + 10**6]
+            again = session.answer({"ask": "frame", "after": beyond, "wait": 0.05})
+            assert again == {"none": True} or key_of(again) > later
 
 
 def test_the_last_of_many_changes_arrives_at_each_of_two_pages():
@@ -205,6 +221,17 @@ def test_the_history_stays_short():
         assert np.all(np.diff(history[:, 0]) > 0)
         assert history[-1, 0] == 450
         assert np.isfinite(history).all()
+
+
+def test_a_loss_beyond_float32_is_no_warning():
+    exploding = {"gain": 20.0, "activation": "relu", "depth": 40, "init": "he_normal"}
+    exploding |= {"optimizer": "sgd", "learning_rate": 1e-5}
+    with Session(Experiment(**exploding), playing=False) as session, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frame = header(session.answer({"ask": "frame"}))
+        assert frame["loss"] is None or frame["loss"] > 1e38
+        session.answer({"do": "step", "n": 5})
+        session.answer({"ask": "frame"})
 
 
 def test_an_error_in_training_is_said_and_the_session_goes_on():
