@@ -172,8 +172,8 @@ def blackboard(experiment: Experiment, options: Mapping[str, Any] = {}) -> dict[
         inputs fit no blackboard, there are moons.
     options : dict
         ``n_samples`` and ``n_units`` (1 to 6, by default 3), ``n_layers``: hidden ones (1 to 3, by default
-        1), ``steps`` that were taken before (0 to 1000, by default 0) and ``learning_rate`` (0 to 100, by
-        default 0.5).
+        1), ``steps`` that were taken before (0 to 1000, by default 0), ``learning_rate`` (0 to 100, by
+        default 0.5), and ``experiment``, fields that are to be other than those of ``experiment``.
 
     Returns
     -------
@@ -194,10 +194,14 @@ def blackboard(experiment: Experiment, options: Mapping[str, Any] = {}) -> dict[
     (2, 2, True)
     """
     for name in options:
-        check_name("option", name, [*LIMITS, "learning_rate"])
+        check_name("option", name, [*LIMITS, "learning_rate", "experiment"])
     given = {"n_samples": 3, "n_units": 3, "n_layers": 1, "steps": 0} | dict(options)
     n_samples, n_units, n_layers, steps = (check_whole(k, given[k], *LIMITS[k]) for k in LIMITS)
     rate = check_real("learning_rate", given.get("learning_rate", 0.5), 0, 100)
+    fields = given.get("experiment", {})
+    if not isinstance(fields, Mapping):
+        raise ValueError(f"experiment must be a dictionary of its fields, got {fields!r:.200}")
+    experiment = Experiment.from_dict(experiment.to_dict() | dict(fields))
     data = "moons" if experiment.data == "digits" else experiment.data
     small = replace(
         experiment, data=data, depth=n_layers, width=n_units, batch_norm=False, dropout=0.0

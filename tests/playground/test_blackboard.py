@@ -204,6 +204,14 @@ def test_what_it_shares_with_the_experiment():
     assert [layer["activation"] for layer in layers] == ["relu", "relu", "identity"]
 
 
+def test_fields_of_the_experiment_can_be_asked_for():
+    """A page asks for what it shows, though the session may not have heard of it yet."""
+    other = {"activation": "relu", "seed": 4}
+    asked = blackboard(Experiment(), {"experiment": other})
+    assert asked == blackboard(Experiment(**other))
+    assert asked != blackboard(Experiment())
+
+
 def test_what_has_diverged_is_written_without_nan():
     board = blackboard(Experiment(activation="relu"), {"steps": 1000, "learning_rate": 100.0})
     assert None in [board["loss"], board["loss_after"], *board["losses"]] or board["loss"] > 1
@@ -221,6 +229,11 @@ def test_what_has_diverged_is_written_without_nan():
         ({"n_layers": 0}, "n_layers must be a whole number of at least 1 and at most 3, got 0"),
         ({"steps": 1001}, "steps must be a whole number of at least 0 and at most 1000, got 1001"),
         ({"learning_rate": -1}, "learning_rate must be a finite number of at least 0 and at most"),
+        ({"experiment": 3}, "experiment must be a dictionary of its fields, got 3"),
+        (
+            {"experiment": {"depth": -1}},
+            "depth must be a whole number of at least 0 and at most 60",
+        ),
         ({"samples": 3}, "option must be .*, got 'samples'"),
     ],
 )

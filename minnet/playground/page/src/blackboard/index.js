@@ -95,12 +95,15 @@ export function createBlackboard(host, ctx) {
 
   async function ask() {
     if (!shown) return;
-    const settings = JSON.stringify([options, SHARED.map((name) => state.experiment[name])]);
+    // With what is shown now: the session may not have heard of it yet.
+    const experiment = Object.fromEntries(SHARED.map((name) => [name, state.experiment[name]]));
+    const question = { ask: "blackboard", ...options, experiment };
+    const settings = JSON.stringify(question);
     if (settings === asked) return;
     asked = settings;
     let answer;
     try {
-      answer = await ctx.send({ ask: "blackboard", ...options });
+      answer = await ctx.send(question);
     } catch {
       answer = { error: t("blackboard.gone") };
       if (asked === settings) asked = "";
