@@ -12,6 +12,8 @@ const GROUPS = {
 };
 /** A tick where a value means something. */
 const MARKED = { gain: 1 };
+/** Steps per second; the last: as many as it takes. */
+const SPEEDS = [1, 10, 100, 1000, null];
 const ICONS = {
   play: "M6 4L16 10L6 16Z",
   pause: "M6 4h3v12h-3ZM11 4h3v12h-3Z",
@@ -39,7 +41,13 @@ export function createControls(ctx) {
   });
   const reset = button("reset", () => state.reset());
   const seed = button("new_seed", () => state.reseed());
+  const speed = h(
+    "select",
+    { class: "minnet-speed", "aria-label": t("controls.speed"), title: t("controls.speed"), onchange: () => state.setSpeed(SPEEDS[speed.selectedIndex]) },
+    ...SPEEDS.map((n) => h("option", {}, n === null ? t("controls.speed.full") : t("controls.speed.of", { n: n.toLocaleString() }))),
+  );
   const counter = h("p", { class: "minnet-counter" });
+  const pace = h("p", { class: "minnet-pace" });
   const message = h("p", { class: "minnet-error", role: "alert", hidden: true });
   const opener = h("button", { type: "button", class: "minnet-button minnet-opener", "aria-expanded": "false", onclick: toggle }, icon(ICONS.fold), t("controls.open"));
   const list = h("div", { class: "minnet-controls" });
@@ -47,9 +55,9 @@ export function createControls(ctx) {
   const element = h(
     "aside",
     { class: "minnet-side", "aria-label": t("controls.name") },
-    h("div", { class: "minnet-run" }, play, step, reset, seed, opener, counter, message),
-    list,
-    all,
+    h("div", { class: "minnet-run" }, play, step, reset, ctx.live ? seed : null, ctx.live ? opener : null, counter, ctx.live ? speed : null, pace, message),
+    ctx.live ? list : null,
+    ctx.live ? all : null,
   );
 
   function toggle() {
@@ -147,8 +155,7 @@ export function createControls(ctx) {
   function refresh() {
     for (const [name, { show }] of controls) if (name in state.experiment) show(state.experiment[name]);
     const heeds = state.choices?.init.heeds_gain.includes(state.experiment.init) ?? true;
-    for (const input of controls.get("gain")?.inputs ?? []) input.disabled = !heeds || !ctx.live;
-    if (!ctx.live) for (const { inputs } of controls.values()) for (const input of inputs) input.disabled = true;
+    for (const input of controls.get("gain")?.inputs ?? []) input.disabled = !heeds;
   }
 
   /** A lesson is about a few controls; the others are there when asked for. */
@@ -166,6 +173,7 @@ export function createControls(ctx) {
   }
 
   function status() {
+    speed.selectedIndex = SPEEDS.indexOf(state.speed);
     const name = state.playing ? "pause" : "play";
     if (play.dataset.shows !== name) {
       play.dataset.shows = name;
@@ -175,11 +183,10 @@ export function createControls(ctx) {
 
   function count(frame) {
     const whole = (value) => Math.round(value).toLocaleString();
-    counter.replaceChildren(
-      h("span", {}, h("b", {}, whole(frame.step)), ` ${t("controls.steps")}`),
-      h("span", {}, t("controls.epoch", { n: whole(Math.floor(frame.epoch)) })),
-      h("span", {}, frame.playing && frame.steps_per_second ? t("controls.speed", { n: whole(frame.steps_per_second) }) : ""),
-    );
+    counter.replaceChildren(h("b", {}, whole(frame.step)), ` ${t("controls.steps")}`);
+    const words = [t("controls.epoch", { n: whole(Math.floor(frame.epoch)) })];
+    if (frame.playing && frame.steps_per_second) words.push(t("controls.speed.of", { n: whole(frame.steps_per_second) }));
+    pace.textContent = words.join(" · ");
     const told = frame.message && frame.status !== "ok" ? frame.message : "";
     message.hidden = !told;
     if (message.textContent !== told) message.textContent = told;

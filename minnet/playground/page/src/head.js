@@ -36,7 +36,7 @@ export function createHead(ctx, theme) {
     "header",
     { class: "minnet-head" },
     h("h1", { class: "minnet-name" }, "minnet ", h("span", {}, t("page.name"))),
-    h("nav", { class: "minnet-tabs", "aria-label": t("page.views") }, ...tabs),
+    ctx.live ? h("nav", { class: "minnet-tabs", "aria-label": t("page.views") }, ...tabs) : null,
     h(
       "div",
       { class: "minnet-tools" },

@@ -11,12 +11,14 @@ import { readAddress, writeAddress } from "./address.js";
 import { createState } from "./state.js";
 import { createTexts } from "./texts.js";
 import { followTheme } from "./theme.js";
+import { createPlayer } from "./transports/recorded.js";
 
 /**
  * @typedef {Object} Transport
  * @property {boolean} live false: recorded frames, and controls do nothing
  * @property {(message: object) => Promise<any>} send an object, or an ArrayBuffer
  * @property {() => void} close
+ * @property {string} [command] what starts its server again
  *
  * @typedef {Object} Context what every view gets
  * @property {ReturnType<typeof createTexts>} t
@@ -40,7 +42,7 @@ const RETRY = 700; // ms between questions to a server that does not answer
 export function mount(root, transport, options = {}) {
   const t = createTexts(options.texts);
   const state = createState((message) => transport.send(message));
-  const host = h("div", { class: options.page ? "minnet minnet-page" : "minnet", lang: document.documentElement.lang || "en" });
+  const host = h("div", { class: `minnet${options.page ? " minnet-page" : ""}${transport.live ? "" : " minnet-recorded"}`, lang: document.documentElement.lang || "en" });
   /** @type {Context} */
   const ctx = { t, state, send: (message) => transport.send(message), host, live: transport.live };
   let alive = true;
@@ -48,7 +50,7 @@ export function mount(root, transport, options = {}) {
   const theme = followTheme(host, state, options.theme);
   const head = createHead(ctx, theme);
   const controls = createControls(ctx);
-  const banner = h("p", { class: "minnet-banner", role: "status", hidden: true }, t("page.gone"));
+  const banner = h("p", { class: "minnet-banner", role: "status", hidden: true }, t("page.gone"), " ", h("code", {}, transport.command ?? ""));
   const hosts = {};
   const main = h("main", { class: "minnet-main" });
   for (const name of ["lessons", "charts", "blackboard", "paper"]) {
@@ -57,6 +59,7 @@ export function mount(root, transport, options = {}) {
   }
   host.append(head.element, banner, h("div", { class: "minnet-body" }, controls.element, main));
   root.append(host);
+  if (!transport.live) createPlayer(main, transport, t);
 
   const views = {
     charts: createCharts(hosts.charts, ctx),
@@ -84,9 +87,10 @@ export function mount(root, transport, options = {}) {
   let drawing = 0;
 
   function take(frame) {
-    if (!state.heard(frame)) return;
+    if (!state.heard(frame)) return false;
     state.frame = keepPoints(frame, state.frame);
     drawing ||= requestAnimationFrame(draw);
+    return true;
   }
 
   function draw() {
@@ -110,11 +114,11 @@ export function mount(root, transport, options = {}) {
       await seen();
       try {
         if (!state.connected || !state.choices) await greet();
-        const after = state.frame && state.version >= 0 ? [state.frame.generation, state.frame.version] : null;
+        const after = state.frame ? [state.frame.generation, state.frame.version] : null;
         const points = hasPoints(state.frame) ? state.frame.generation : null;
         const answer = await transport.send({ ask: "frame", after, wait: 1, points });
-        if (answer instanceof ArrayBuffer) take(decodeFrame(answer));
-        else if (answer?.error) throw new Error(answer.error);
+        if (answer?.error) throw new Error(answer.error);
+        if (answer instanceof ArrayBuffer && !take(decodeFrame(answer))) await pause(20);
       } catch (error) {
         if (!alive) return;
         if (state.connected) console.warn(error);
@@ -132,23 +136,28 @@ export function mount(root, transport, options = {}) {
     state.emit("connection", there);
   }
 
+  /** A server that was started again is another one, and is given this page's experiment. */
+  let session;
+
   /** The first words with a server, and those after it was gone. */
   async function greet() {
     const [choices, said] = await Promise.all([transport.send({ ask: "choices" }), transport.send({ ask: "state" })]);
     if (choices.error ?? said.error) throw new Error(choices.error ?? said.error);
     const first = !state.choices;
-    const anew = said.generation < state.generation;
-    const mine = anew ? state.experiment : {};
+    const anew = !first && said.session !== session;
+    session = said.session;
+    state.choices = choices;
+    connect(true);
     if (anew) {
       state.forget();
       state.frame = null;
+      await state.change(state.experiment);
+      return;
     }
-    state.choices = choices;
-    state.heard(said);
-    connect(true);
+    // A frame that was made before this moment will do.
+    state.heard({ ...said, version: 0 });
     state.emit("choices", choices);
     if (first) await open();
-    else if (anew) await state.change(mine);
   }
 
   // --- the address

@@ -18,6 +18,8 @@ export function createState(send) {
     experiment: {},
     choices: null,
     playing: true,
+    /** @type {number | null} steps per second; null: as fast as it goes */
+    speed: null,
     generation: -1,
     version: -1,
     view: "play",
@@ -50,6 +52,7 @@ export function createState(send) {
     play: () => act({ do: "play" }),
     pause: () => act({ do: "pause" }),
     step: (n = 1) => act({ do: "step", n }),
+    setSpeed: (steps) => act({ do: "speed", steps_per_second: steps }),
     /** From the same first weights. */
     reset: () => act({ do: "reset" }),
     /** From others, of a seed that can be said. */
@@ -79,6 +82,7 @@ export function createState(send) {
         state.version = said.version;
       }
       if (said.playing !== undefined) state.playing = said.playing;
+      if (said.speed !== undefined) state.speed = said.speed;
       if (said.experiment) {
         confirmed = said.experiment;
         show({ ...confirmed, ...pending });
@@ -122,7 +126,9 @@ export function createState(send) {
     return taken;
   }
 
+  /** What is done is done to the experiment that is shown: changes on their way come first. */
   async function act(message) {
+    while (sending) await sending;
     const answer = await ask(message);
     if (answer?.error) state.emit("error", { text: answer.error, fields: [] });
     else if (answer) state.heard(answer);

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readAddress, writeAddress } from "../src/address.js";
+
+const choices = {
+  data: { kind: "choice" },
+  depth: { kind: "whole" },
+  gain: { kind: "real" },
+  batch_norm: { kind: "flag" },
+};
+
+test("what is written is read again", () => {
+  const experiment = { data: "moons", depth: 3, gain: 1e-5, batch_norm: true };
+  const read = readAddress(writeAddress({ experiment, view: "lessons", lesson: "zeros & symmetry" }), choices);
+  assert.deepEqual(read, { experiment, view: "lessons", lesson: "zeros & symmetry" });
+});
+
+test("what is no number stays text, for the session to refuse in its own words", () => {
+  assert.deepEqual(readAddress("#depth=deep&gain=&batch_norm=perhaps", choices).experiment, {
+    depth: "deep",
+    gain: "",
+    batch_norm: "perhaps",
+  });
+});
+
+test("an empty address and one with other words are those of the first view", () => {
+  const first = { experiment: {}, view: "play", lesson: null };
+  assert.deepEqual(readAddress("", choices), first);
+  assert.deepEqual(readAddress("#view=nowhere&colour=red", choices), first);
+});
