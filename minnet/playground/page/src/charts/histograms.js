@@ -66,7 +66,8 @@ export function createHistograms(host, around, kind) {
       low = Math.min(low, Math.max(least, mean - FAR * sd));
       high = Math.max(high, Math.min(most, mean + FAR * sd));
     }
-    if (low < 0) [low, high] = [Math.min(low, -high), Math.max(high, -low)];
+    // Zero in the middle where both sides matter: not for a rectifier, nor for one that dips a little below.
+    if (low < -high / 3) [low, high] = [Math.min(low, -high), Math.max(high, -low)];
     return low < high ? [low, high] : [-1, 1];
   }
 

@@ -37,6 +37,10 @@ export function createCharts(host, { t, state, send }) {
     createRatio(grid, around),
   ];
   digits.figure.hidden = true;
+  // A lesson says where to look: state.emit("watch", ["backward", "gradient"]); null ends it.
+  const off = state.on("watch", (names) => {
+    for (const { figure, name } of [boundary, digits, ...charts]) figure.classList.toggle("chart-watched", Boolean(names?.includes(name)));
+  });
   let generation = null;
 
   return {
@@ -52,6 +56,7 @@ export function createCharts(host, { t, state, send }) {
       for (const chart of charts) chart.update(frame);
     },
     destroy() {
+      off?.();
       for (const chart of [boundary, digits, ...charts]) chart.destroy();
       theme.destroy();
       room.remove();

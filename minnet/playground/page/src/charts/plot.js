@@ -110,11 +110,13 @@ export function createPlot(host, { t, theme, link }, spec) {
       drawCursor();
     }
     // Words come after the pictures of all charts: the page is laid out anew for them, once.
-    queueMicrotask(() => tell(axes ? spec.read(inside(plot.cursor)) : "", inside(plot.cursor) !== null));
+    queueMicrotask(() => tell(axes));
   }
 
-  function tell(text, pointed) {
-    const said = spec.message?.() ?? "";
+  function tell(axes) {
+    const pointed = inside(plot.cursor) !== null;
+    const text = axes ? spec.read(inside(plot.cursor)) : "";
+    const said = spec.message?.() || (axes ? "" : t("charts.wait"));
     say(message, said);
     if (message.hidden === Boolean(said)) message.hidden = !said;
     say(readout, text);
@@ -309,6 +311,7 @@ export function createPlot(host, { t, theme, link }, spec) {
   const offs = [theme.on(soon), link?.on(soon)];
 
   return {
+    name: spec.name,
     draw,
     figure,
     canvas,

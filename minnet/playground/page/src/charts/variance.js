@@ -77,6 +77,7 @@ export function createVariance(host, around, direction) {
   /** How far it goes from one end of the network to the other. */
   function rest() {
     const found = [...of("measured")].map((v, i) => [v, i]).filter(([v]) => v > 0 && Number.isFinite(v));
+    if (!of("predicted").some(Number.isFinite)) return t("charts.variance.silent");
     if (found.length < 2) return "";
     const [first, last] = [found[0], found.at(-1)];
     const factor = direction === "forward" ? last[0] / first[0] : first[0] / last[0];
@@ -86,9 +87,10 @@ export function createVariance(host, around, direction) {
 
   function describe() {
     if (!frame) return "";
-    return frame.layers.map((_, i) => t(Number.isFinite(of("predicted")[i]) ? "charts.variance.describe" : "charts.variance.alone", {
+    const silent = frame.theory_stops ? [t("charts.variance.stops", { reason: frame.theory_stops })] : [];
+    return silent.concat(frame.layers.map((_, i) => t(Number.isFinite(of("predicted")[i]) ? "charts.variance.describe" : "charts.variance.alone", {
       layer: layerName(frame, i, t), measured: spoken(of("measured")[i]), predicted: spoken(of("predicted")[i]),
-    })).join("; ");
+    }))).join("; ");
   }
 
   return {
