@@ -131,14 +131,16 @@ def test_restart_and_another_seed(open_page, state_of, until):
 
 def test_a_link_gives_the_very_experiment(open_page, state_of, until):
     state = (
-        "#view=play&data=xor&n_samples=123&noise=0.07&depth=7&width=19&activation=softsign&init=orthogonal"
-        "&gain=1.37&bias=0.05&optimizer=rmsprop&learning_rate=0.0031&batch_size=17"
+        "#view=play&speed=30&data=xor&n_samples=123&noise=0.07&depth=7&width=19&activation=softsign"
+        "&init=orthogonal&gain=1.37&bias=0.05&optimizer=rmsprop&learning_rate=0.0031&batch_size=17"
         "&batch_norm=true&dropout=0.2&seed=42"
     )
     page = open_page(state)
     first = state_of(page)["experiment"]
     assert {name: str(value).lower() for name, value in first.items()} == {
-        name: values[0] for name, values in parse_qs(state[1:]).items() if name != "view"
+        name: values[0]
+        for name, values in parse_qs(state[1:]).items()
+        if name not in ("view", "speed")
     }
     page.get_by_role("button", name="Link").click()
     link, command = page.locator(".minnet-dialog pre").all_inner_texts()
@@ -152,6 +154,31 @@ def test_a_link_gives_the_very_experiment(open_page, state_of, until):
     other.evaluate("link => { location.href = link }", link)
     until(lambda: control(other, "width", ".minnet-value").input_value() == "19")
     assert state_of(other)["experiment"] == first
+
+
+def test_a_link_begins_at_the_beginning_with_its_speed(open_page, state_of, until):
+    state = "#data=moons&depth=2&speed="
+    page = open_page(state + "full")
+    until(lambda: steps(page) > 500)
+    for speed in (10, 45):
+        slow = open_page(state + str(speed))
+        assert state_of(slow)["speed"] == speed
+        assert steps(slow) < 500
+        assert slow.locator(".minnet-speed").input_value() == str(speed)
+    page.locator(".minnet-speed").select_option("full speed")
+    until(lambda: state_of(page)["speed"] is None)
+    until(lambda: in_address(page)["speed"] == "full")
+
+
+def test_diagnose_names_what_is_wrong_and_its_cure_acts(open_page, state_of, until, shoot):
+    page = open_page("#data=circles&activation=tanh&depth=3&width=8&init=zeros")
+    page.get_by_role("button", name="Diagnose").click()
+    cure = page.locator(".minnet-findings button").first
+    cure.wait_for()
+    shoot(page, "diagnose")
+    cure.click()
+    page.locator(".minnet-dialog").wait_for(state="detached")
+    until(lambda: state_of(page)["experiment"]["init"] != "zeros")
 
 
 def test_a_link_with_a_wrong_value_says_so_and_the_page_goes_on(open_page, until):

@@ -5,8 +5,9 @@ const VIEWS = ["play", "steps", "lessons", "paper"];
 /**
  * @param {string} hash with or without #
  * @param {Record<string, {kind: string}>} controls
- * @returns {{experiment: Record<string, any>, view: string, lesson: string | null}} what does not name a control is passed over;
- *     what a number should be and is none is left as text, for the server to refuse in its own words
+ * @returns {{experiment: Record<string, any>, speed: number | null | undefined, view: string, lesson: string | null}}
+ *     what does not name a control is passed over; what a number should be and is none is left as text, for the server
+ *     to refuse in its own words; speed: null is as fast as it goes, undefined that nothing is said of it
  */
 export function readAddress(hash, controls) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
@@ -18,12 +19,14 @@ export function readAddress(hash, controls) {
     else if (kind === "choice") experiment[name] = text;
   }
   const view = given.get("view");
-  return { experiment, view: VIEWS.includes(view) ? view : "play", lesson: given.get("lesson") };
+  const pace = Number(given.get("speed"));
+  const speed = given.get("speed") === "full" ? null : pace > 0 && Number.isFinite(pace) ? pace : undefined;
+  return { experiment, speed, view: VIEWS.includes(view) ? view : "play", lesson: given.get("lesson") };
 }
 
 /** All fields, not only those that differ from a default: a link means the same with the next version. */
-export function writeAddress({ experiment, view, lesson }) {
-  const given = new URLSearchParams({ view });
+export function writeAddress({ experiment, speed, view, lesson }) {
+  const given = new URLSearchParams({ view, speed: speed ?? "full" });
   if (lesson) given.set("lesson", lesson);
   for (const [name, value] of Object.entries(experiment)) given.set(name, String(value));
   return "#" + given.toString();

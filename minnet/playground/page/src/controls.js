@@ -12,8 +12,8 @@ const GROUPS = {
 };
 /** A tick where a value means something. */
 const MARKED = { gain: 1 };
-/** Steps per second; the last: as many as it takes. */
-const SPEEDS = [1, 10, 100, 1000, null];
+/** Steps per second; null: as many as it takes. */
+const SPEEDS = [1, 10, 30, 100, 300, 1000, 3000, null];
 const ICONS = {
   play: "M6 4L16 10L6 16Z",
   pause: "M6 4h3v12h-3ZM11 4h3v12h-3Z",
@@ -43,9 +43,10 @@ export function createControls(ctx) {
   const seed = button("new_seed", () => state.reseed());
   const speed = h(
     "select",
-    { class: "minnet-speed", "aria-label": t("controls.speed"), title: t("controls.speed"), onchange: () => state.setSpeed(SPEEDS[speed.selectedIndex]) },
-    ...SPEEDS.map((n) => h("option", {}, n === null ? t("controls.speed.full") : t("controls.speed.of", { n: n.toLocaleString() }))),
+    { class: "minnet-speed", "aria-label": t("controls.speed"), title: t("controls.speed"), onchange: () => state.setSpeed(speed.value === "" ? null : Number(speed.value)) },
   );
+  const pacing = (n) => h("option", { value: n ?? "" }, n === null ? t("controls.speed.full") : t("controls.speed.of", { n: n.toLocaleString() }));
+  speed.append(...SPEEDS.map(pacing));
   const counter = h("p", { class: "minnet-counter" });
   const pace = h("p", { class: "minnet-pace" });
   const message = h("p", { class: "minnet-error", role: "alert", hidden: true });
@@ -172,8 +173,13 @@ export function createControls(ctx) {
     all.setAttribute("aria-expanded", String(unfolded));
   }
 
+  function paced() {
+    // A link may have one of its own.
+    if (![...speed.options].some(({ value }) => value === String(state.speed ?? ""))) speed.prepend(pacing(state.speed));
+    speed.value = String(state.speed ?? "");
+  }
+
   function status() {
-    speed.selectedIndex = SPEEDS.indexOf(state.speed);
     const name = state.playing ? "pause" : "play";
     if (play.dataset.shows !== name) {
       play.dataset.shows = name;
@@ -210,9 +216,11 @@ export function createControls(ctx) {
   state.on("choices", build);
   state.on("experiment", refresh);
   state.on("status", status);
+  state.on("speed", paced);
   state.on("frame", count);
   state.on("error", fail);
   state.on("focus", () => ((unfolded = false), fold()));
   status();
+  paced();
   return { element };
 }

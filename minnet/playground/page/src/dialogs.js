@@ -10,11 +10,29 @@ export async function openProgram(ctx) {
   open(ctx, "page.program", [h("p", {}, ctx.t("page.program.lead")), text(ctx, answer.error ?? answer.program)]);
 }
 
-/** What `minnet.lab.diagnose` says of the network as it is now. */
+/** What `minnet.lab.diagnose` says of the experiment as it starts, with what cures it in reach. */
 export async function openDiagnosis(ctx) {
+  const { t } = ctx;
+  const found = h("div", { class: "minnet-findings", role: "status" }, h("p", {}, t("page.diagnose.looking")));
+  const dialog = open(ctx, "page.diagnose", [h("p", {}, t("page.diagnose.lead")), found]);
   const answer = await answered(ctx, "diagnose");
-  open(ctx, "page.diagnose", [h("p", {}, ctx.t("page.diagnose.lead")), text(ctx, answer.error ?? answer.text)]);
+  if (answer.error) found.replaceChildren(h("p", { class: "minnet-error" }, answer.error));
+  else if (!answer.findings.length) found.replaceChildren(h("p", {}, t("page.diagnose.none")));
+  else found.replaceChildren(...answer.findings.map(finding));
+
+  function finding({ sentence, advice, change }) {
+    const cure = () => (dialog.close(), ctx.state.change(change));
+    return h(
+      "article",
+      {},
+      h("p", {}, h("b", {}, sentence)),
+      h("p", {}, advice),
+      change && h("button", { type: "button", class: "minnet-button", onclick: cure }, t("page.diagnose.apply"), " ", h("code", {}, changes(change))),
+    );
+  }
 }
+
+const changes = (change) => Object.entries(change).map(([name, value]) => `${name} = ${value}`).join(", ");
 
 /** The link of this page, and the command for a machine that runs no server yet. */
 export function openLink(ctx) {
@@ -63,4 +81,5 @@ function open({ t, host }, title, contents) {
   );
   host.append(dialog);
   dialog.showModal();
+  return dialog;
 }

@@ -167,8 +167,15 @@ export function mount(root, transport, options = {}) {
       arrange();
       return;
     }
-    const { experiment, view, lesson } = readAddress(location.hash, state.choices);
-    if (Object.keys(experiment).length) await state.change(experiment);
+    const { experiment, speed, view, lesson } = readAddress(location.hash, state.choices);
+    if (speed !== undefined && speed !== state.speed) await state.setSpeed(speed);
+    if (Object.keys(experiment).length) {
+      // A link begins at the beginning, also where the session has this experiment already.
+      const { generation } = state;
+      const taken = await state.change(experiment);
+      if (taken && state.generation === generation) await state.reset();
+      if (taken && !state.playing) await state.play();
+    }
     state.setLesson(lesson);
     state.setView(view);
     arrange();
@@ -184,7 +191,7 @@ export function mount(root, transport, options = {}) {
       if (address !== location.hash) history.replaceState(null, "", address);
     }, 300);
   }
-  for (const event of ["experiment", "view", "lesson"]) state.on(event, write);
+  for (const event of ["experiment", "speed", "view", "lesson"]) state.on(event, write);
   const pasted = () => state.choices && open();
   if (options.page) window.addEventListener("hashchange", pasted);
 

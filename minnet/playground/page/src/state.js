@@ -1,7 +1,7 @@
 // The store: what the server said last, what the page shows, and the ways to change both.
 
 /**
- * Events: "choices", "experiment", "status" (playing, generation, version), "frame", "view", "lesson", "focus", "theme",
+ * Events: "choices", "experiment", "speed", "status" (playing, generation, version), "frame", "view", "lesson", "focus", "theme",
  * "connection" (true or false), "error" ({text, fields}).
  * @param {(message: object) => Promise<any>} send
  */
@@ -82,7 +82,10 @@ export function createState(send) {
         state.version = said.version;
       }
       if (said.playing !== undefined) state.playing = said.playing;
-      if (said.speed !== undefined) state.speed = said.speed;
+      if (said.speed !== undefined && said.speed !== state.speed) {
+        state.speed = said.speed;
+        state.emit("speed", state.speed);
+      }
       if (said.experiment) {
         confirmed = said.experiment;
         show({ ...confirmed, ...pending });

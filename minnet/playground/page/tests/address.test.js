@@ -11,8 +11,10 @@ const choices = {
 
 test("what is written is read again", () => {
   const experiment = { data: "moons", depth: 3, gain: 1e-5, batch_norm: true };
-  const read = readAddress(writeAddress({ experiment, view: "lessons", lesson: "zeros & symmetry" }), choices);
-  assert.deepEqual(read, { experiment, view: "lessons", lesson: "zeros & symmetry" });
+  for (const speed of [30, null]) {
+    const state = { experiment, speed, view: "lessons", lesson: "zeros & symmetry" };
+    assert.deepEqual(readAddress(writeAddress(state), choices), state);
+  }
 });
 
 test("what is no number stays text, for the session to refuse in its own words", () => {
@@ -24,7 +26,7 @@ test("what is no number stays text, for the session to refuse in its own words",
 });
 
 test("an empty address and one with other words are those of the first view", () => {
-  const first = { experiment: {}, view: "play", lesson: null };
+  const first = { experiment: {}, speed: undefined, view: "play", lesson: null };
   assert.deepEqual(readAddress("", choices), first);
-  assert.deepEqual(readAddress("#view=nowhere&colour=red", choices), first);
+  assert.deepEqual(readAddress("#view=nowhere&colour=red&speed=quick", choices), first);
 });
