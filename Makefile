@@ -24,7 +24,7 @@ PAPER_ARGS ?=
 BUILD_SOURCES := setup.py pyproject.toml \
     minnet/backends/formulas.py $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test test-all test-lowest engines paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs page page-check wheel bench bench-pipeline bench-tables dev clean
+.PHONY: help demo test test-all test-lowest engines paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs page page-modules page-check page-test wheel bench bench-pipeline bench-tables dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in about a minute once all is set up"
@@ -41,8 +41,9 @@ help:
 	@echo "make dev       install what lint, docs, wheels and the tests of ONNX need"
 	@echo "make lint      ruff, clang-format, mypy, directions of imports, types of what is public, lines of documents"
 	@echo "make docs      build the documentation into docs/_build/html"
-	@echo "make page      build the playground's page into minnet/playground/static; needs Node.js 20 or newer, which users do not"
-	@echo "make page-check  whether what is in minnet/playground/static is what its sources give"
+	@echo "make page      build the playground's page into minnet/playground/static; needs Node.js 18 or newer, which users do not"
+	@echo "make page-check  whether what is in minnet/playground/static is what its sources give; tests of these without a browser"
+	@echo "make page-test  the playground in a browser: needs Chromium; pictures are in build/screenshots"
 	@echo "make wheel     build sdist and wheel into dist/"
 	@echo "make bench     measure minnet beside its peers: writes benchmarks/RESULTS.md"
 	@echo "make bench-pipeline  time a grid search beside scikit-learn's MLP and skorch: writes benchmarks/PIPELINE.md"
@@ -54,7 +55,7 @@ demo: $(STAMPS)/run
 
 # What an optional package is missing for is skipped; after `make dev` it is tested.
 test: $(STAMPS)/run
-	MPLBACKEND=Agg $(BIN)/python -m pytest -m "not slow and not cluster" $(PARALLEL) $(PYTEST_ARGS)
+	MPLBACKEND=Agg $(BIN)/python -m pytest -m "not slow and not cluster and not browser" $(PARALLEL) $(PYTEST_ARGS)
 
 test-all: $(STAMPS)/run
 	MPLBACKEND=Agg $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
@@ -66,7 +67,7 @@ test-lowest: $(STAMPS)/run
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot,onnx]' onnxruntime skl2onnx
 	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba \
-	    $(LOWEST)/bin/python -m pytest -m "not slow and not cluster" -p no:cacheprovider $(PARALLEL) $(PYTEST_ARGS)
+	    $(LOWEST)/bin/python -m pytest -m "not slow and not cluster and not browser" -p no:cacheprovider $(PARALLEL) $(PYTEST_ARGS)
 
 # Ray and Spark are large, and Spark needs Java 17: what CI has no room for. ENGINES_TESTS='tests/scaling -k ray' for a part.
 ENGINES_TESTS ?= tests
@@ -152,12 +153,18 @@ docs: $(STAMPS)/dev
 
 PAGE := minnet/playground/page
 
-page: $(PAGE)/node_modules/.package-lock.json
+page-modules: $(PAGE)/node_modules/.package-lock.json
+
+page: page-modules
 	node $(PAGE)/build.mjs
 
-page-check: $(PAGE)/node_modules/.package-lock.json
+page-check: page-modules
 	rm -rf build/page && node $(PAGE)/build.mjs build/page
 	diff -rq --exclude=paper.json build/page minnet/playground/static || { echo "run make page, and commit what it builds"; exit 1; }
+	node --test $(PAGE)/tests/
+
+page-test: $(STAMPS)/dev
+	$(BIN)/python -m pytest -m browser $(PARALLEL) --dist loadfile tests/playground $(PYTEST_ARGS)
 
 $(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
 	npm ci --prefix $(PAGE) --ignore-scripts --no-audit --no-fund

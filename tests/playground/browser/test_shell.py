@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.dev]
+pytestmark = pytest.mark.browser
 
 TEXTS = json.loads(
     (Path(__file__).parents[3] / "minnet/playground/static/texts/en.json").read_text()
