@@ -1,8 +1,8 @@
 // The store: what the server said last, what the page shows, and the ways to change both.
 
 /**
- * Events: "choices", "experiment", "speed", "status" (playing, generation, version), "frame", "view", "lesson", "focus", "theme",
- * "connection" (true or false), "error" ({text, fields}).
+ * Events: "choices", "experiment", "speed", "status" (playing, generation, version), "frame", "view", "lesson",
+ * "figure", "focus", "theme", "connection" (true or false), "error" ({text, fields}).
  * @param {(message: object) => Promise<any>} send
  */
 export function createState(send) {
@@ -24,6 +24,7 @@ export function createState(send) {
     version: -1,
     view: "play",
     lesson: null,
+    figure: "2",
     focused: null,
     frame: null,
     connected: true,
@@ -67,6 +68,12 @@ export function createState(send) {
       if (lesson === state.lesson) return;
       state.lesson = lesson;
       state.emit("lesson", lesson);
+    },
+    /** Of the paper. */
+    setFigure(figure) {
+      if (figure === state.figure) return;
+      state.figure = figure;
+      state.emit("figure", figure);
     },
     /** Folds all controls but these; null: unfolds. */
     focus(names) {

@@ -13,11 +13,10 @@ const ANNOUNCED = 1000; // ms between two texts for screen readers
  * @param {import("../main.js").Context} ctx
  */
 export function createPaper(host, ctx) {
-  const { t } = ctx;
+  const { t, state } = ctx;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let numbers = null;
   let asked = false;
-  let number = "2";
   let panels = [];
   let moments = [0];
   let timer = 0;
@@ -67,15 +66,17 @@ export function createPaper(host, ctx) {
     body.hidden = false;
     for (const name of Object.keys(numbers.figures)) {
       tabs.append(
-        h("button", { type: "button", "data-figure": name, "aria-label": t("paper.figure", { n: name }), onclick: () => choose(name) }, name),
+        h("button", { type: "button", "data-figure": name, "aria-label": t("paper.figure", { n: name }), onclick: () => state.setFigure(name) }, name),
       );
     }
-    choose(number);
+    choose();
+    state.on("figure", choose);
   }
 
-  function choose(name) {
+  function choose() {
     pause();
-    number = name;
+    if (!Object.hasOwn(numbers.figures, state.figure)) state.figure = "2"; // of an address that somebody wrote
+    const name = state.figure;
     const figure = numbers.figures[name];
     for (const tab of tabs.children) {
       if (tab.dataset.figure === name) tab.setAttribute("aria-current", "true");
@@ -123,7 +124,7 @@ export function createPaper(host, ctx) {
     if (!update) return t("paper.begin");
     const [n, all] = [update, numbers.updates].map((value) => value.toLocaleString("en"));
     const share = Number(((100 * update) / numbers.updates).toPrecision(2));
-    const elsewhere = numbers.figures[number].panels.some((panel) => panel.kind === "errors" && panel.data !== "shapeset");
+    const elsewhere = numbers.figures[state.figure].panels.some((panel) => panel.kind === "errors" && panel.data !== "shapeset");
     return elsewhere ? t("paper.made", { n }) : t("paper.at", { n, share: `${share} %`, all });
   }
 
