@@ -1,5 +1,5 @@
 /** Histograms of all layers side by side on one axis: of activations, or of back-propagated gradients. */
-import { layerAxis, layerName } from "./layers.js";
+import { layerAxis, layerName, tellLayers } from "./layers.js";
 import { createPlot } from "./plot.js";
 import { linear, roundLinear, shown, spoken, steady } from "./scale.js";
 
@@ -181,9 +181,9 @@ export function createHistograms(host, around, kind) {
 
   function describe() {
     if (!frame) return "";
-    return frame.layers.map((_, i) => (known(i)
+    return tellLayers(count(), (i) => (known(i)
       ? t("charts.histogram.describe", { layer: layerName(frame, i, t), sd: spoken(figures(i).sd) })
-      : t("charts.unknown", { layer: layerName(frame, i, t) }))).join("; ");
+      : t("charts.unknown", { layer: layerName(frame, i, t) })));
   }
 
   return {

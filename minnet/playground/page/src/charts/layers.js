@@ -2,6 +2,8 @@
 import { places } from "./scale.js";
 
 const LETTER = 6.6; // px, the width of a tick's letter
+const GAP = 6; // px between two
+const SPOKEN = 12; // layers
 
 /** The name of a row: its number, or the word for the output. */
 export const layerName = (frame, i, t) => (frame.layers[i].name === "output" ? t("charts.output") : frame.layers[i].name);
@@ -10,18 +12,30 @@ export const layerName = (frame, i, t) => (frame.layers[i].name === "output" ? t
 export function layerAxis(frame, width, t) {
   const names = frame.layers.map((_, i) => layerName(frame, i, t));
   const n = names.length;
-  const longest = Math.max(...names.map((name) => name.length));
-  const room = LETTER * longest + 6;
-  const fit = (n * room) / Math.max(1, width);
-  const every = [1, 2, 5, 10, 20, 50].find((step) => step >= fit) ?? n;
   const last = n - 1;
+  const place = width / n; // of a layer
+  const touch = (i, j) => Math.abs(i - j) * place < (LETTER * (names[i].length + names[j].length)) / 2 + GAP;
+  const numbers = (LETTER * String(last).length + GAP) / place;
+  const every = [1, 2, 5, 10, 20, 50].find((step) => step >= numbers) ?? n;
   const xTicks = [];
   names.forEach((label, i) => {
     // The first and the last are always told; between them 10, 20, … that do not touch them.
-    const between = (i + 1) % every === 0 && last - i >= fit && (every === 1 || i >= fit);
+    const between = (i + 1) % every === 0 && !touch(i, last) && !touch(i, 0);
     if (i === 0 || i === last || between) xTicks.push({ value: i, label });
   });
   return { x: places(n), xTicks };
+}
+
+/**
+ * The layers for a screen reader: of many some, from the first to the last, so that one can listen to the end.
+ *
+ * @param {(i: number) => string} say
+ */
+export function tellLayers(n, say) {
+  const every = Math.ceil(n / SPOKEN);
+  const told = [];
+  for (let i = 0; i < n; i++) if (i % every === 0 || i === n - 1) told.push(say(i));
+  return told.join("; ");
 }
 
 /** The pixels of the layers. */

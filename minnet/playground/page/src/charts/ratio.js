@@ -1,5 +1,5 @@
 /** How much of itself each layer's weights change in the next step. */
-import { layerAxis, layerName, layerPixels } from "./layers.js";
+import { layerAxis, layerName, layerPixels, tellLayers } from "./layers.js";
 import { dots, line } from "./marks.js";
 import { createPlot } from "./plot.js";
 import { extremes, log, roundLog, shown, spoken, steady } from "./scale.js";
@@ -66,9 +66,9 @@ export function createRatio(host, around) {
 
   function describe() {
     if (!frame) return "";
-    return frame.layers.map((_, i) => (Number.isFinite(values()[i])
+    return tellLayers(count(), (i) => (Number.isFinite(values()[i])
       ? t("charts.ratio.read", { layer: layerName(frame, i, t), ratio: spoken(values()[i]) })
-      : t("charts.unknown", { layer: layerName(frame, i, t) }))).join("; ");
+      : t("charts.unknown", { layer: layerName(frame, i, t) })));
   }
 
   return {

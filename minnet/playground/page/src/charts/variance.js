@@ -1,5 +1,5 @@
 /** Variance by layer: measured dots on theory's curve, with the band that networks of this width have. */
-import { layerAxis, layerName, layerPixels } from "./layers.js";
+import { layerAxis, layerName, layerPixels, tellLayers } from "./layers.js";
 import { band, dots, line } from "./marks.js";
 import { createPlot } from "./plot.js";
 import { extremes, log, roundLog, shown, spoken, steady } from "./scale.js";
@@ -87,10 +87,10 @@ export function createVariance(host, around, direction) {
 
   function describe() {
     if (!frame) return "";
-    const silent = frame.theory_stops ? [t("charts.variance.stops", { reason: frame.theory_stops })] : [];
-    return silent.concat(frame.layers.map((_, i) => t(Number.isFinite(of("predicted")[i]) ? "charts.variance.describe" : "charts.variance.alone", {
+    const stops = frame.theory_stops ? `; ${t("charts.variance.stops", { reason: frame.theory_stops })}` : "";
+    return tellLayers(count(), (i) => t(Number.isFinite(of("predicted")[i]) ? "charts.variance.describe" : "charts.variance.alone", {
       layer: layerName(frame, i, t), measured: spoken(of("measured")[i]), predicted: spoken(of("predicted")[i]),
-    }))).join("; ");
+    })) + stops;
   }
 
   return {
