@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.dev]
+pytestmark = pytest.mark.browser
 
 PAPER = json.loads((Path(__file__).parents[3] / "minnet/playground/static/paper.json").read_text())
 FIGURES = list(PAPER["figures"])
@@ -91,7 +91,7 @@ def test_numbers_and_marks_are_those_of_the_curve(open_figure):
         moments = sorted({update for panel in panels for update in panel["updates"]})
         for place in (0, 7, 25):
             slide(page, place)
-            said = page.inner_text(".paper-bar output")
+            said = page.inner_text(".paper-told")
             assert said.startswith(f"{moments[place]:,} updates" if place else "Before training")
             for i, panel in enumerate(panels):
                 k = sum(update <= moments[place] for update in panel["updates"]) - 1
@@ -136,7 +136,7 @@ def test_it_plays_to_the_end_and_stops(open_figure, until):
     button.focus()
     page.keyboard.press("Enter")
     assert button.get_attribute("aria-label") == "Pause"
-    said = page.locator(".paper-bar output")
+    said = page.locator(".paper-told")
     seen = set()
     until(lambda: seen.add(said.inner_text()) or len(seen) > 5)
     page.keyboard.press("Enter")
@@ -158,7 +158,7 @@ def test_who_wants_less_motion_sees_two_moments_a_second(open_figure):
     seen = set()
     ends = time.monotonic() + 2
     while time.monotonic() < ends:
-        seen.add(page.inner_text(".paper-bar output"))
+        seen.add(page.inner_text(".paper-told"))
         time.sleep(0.02)
     assert 2 <= len(seen) <= 6
 

@@ -29,7 +29,7 @@ export function createPaper(host, ctx) {
   const note = h("p", { class: "paper-note" });
   const claims = h("ul", { class: "paper-claims", "aria-label": t("paper.claims") });
   const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": t("paper.updates"), oninput: moved });
-  const told = h("output", {});
+  const told = h("span", { class: "paper-told" });
   const button = h("button", { type: "button", class: "minnet-tool minnet-square", onclick: toggle });
   const bar = h("div", { class: "paper-bar" }, button, slider, told);
   const pictures = h("div", { class: "paper-panels" });
