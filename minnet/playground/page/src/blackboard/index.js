@@ -199,15 +199,15 @@ export function createBlackboard(host, ctx) {
       "div",
       { class: "bb-after" },
       h("p", {}, t("blackboard.after"), " ", h("b", {}, short(answer.loss)), ` → `, h("b", {}, `${short(answer.loss_after)} ${arrow}`)),
-      h("button", { type: "button", class: "minnet-primary", "data-go": "take", onclick: () => take(options.steps + 1) }, t("blackboard.take")),
-      options.steps ? h("button", { type: "button", class: "minnet-button", "data-go": "back", onclick: () => take(0) }, t("blackboard.back")) : null,
+      ctx.live ? h("button", { type: "button", class: "minnet-primary", "data-go": "take", onclick: () => take(answer.steps + 1) }, t("blackboard.take")) : null,
+      answer.steps ? h("button", { type: "button", class: "minnet-button", "data-go": "back", onclick: () => take(0) }, t("blackboard.back")) : null,
     );
   }
 
-  function take(steps) {
-    at = 0;
-    choose({ steps });
-    next.focus();
+  async function take(steps) {
+    options.steps = steps;
+    await ask();
+    board.sections.at(-1).querySelector("[data-go=take]").focus(); // it was drawn anew
   }
 
   /** What was computed up to a stage. */
@@ -288,6 +288,7 @@ export function createBlackboard(host, ctx) {
   /** How the element that is pointed at is computed, in numbers. */
   function tell(place, id, row, col, explain) {
     const told = place.querySelector(".bb-element");
+    told.classList.add("bb-told");
     const value = board.q[id][row][col];
     const name = id === "L" ? "L" : `${symbol(id)}[${row + 1}, ${col + 1}]`;
     const [first, second] = axesOf(id);
