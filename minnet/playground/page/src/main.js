@@ -104,10 +104,8 @@ export function mount(root, transport, options = {}) {
 
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-  const seen = () =>
-    document.hidden
-      ? new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }))
-      : null;
+  const seen = () => document.hidden && new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+  const next = (event) => new Promise((resolve) => { const off = state.on(event, () => (off(), resolve())); });
 
   async function run() {
     while (alive) {
@@ -126,6 +124,7 @@ export function mount(root, transport, options = {}) {
         await pause(RETRY);
       }
       if (calm.matches) await pause(500);
+      if (!SECTIONS[state.view].includes("charts")) await Promise.race([pause(1000), next("view")]);
     }
   }
 
