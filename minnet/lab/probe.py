@@ -118,8 +118,13 @@ def measure(
     n_jacobians: int = 0,
     passed: tuple[float, Array | None, list[Context]] | None = None,
     sharpness: bool = False,
+    reach: float = math.inf,
 ) -> Measurement:
-    """Return the measurement of a :class:`Subject`; ``passed`` is its :func:`one_pass`, if made before."""
+    """Return the measurement of a :class:`Subject`; ``passed`` is its :func:`one_pass`, if made before.
+
+    Histograms reach so many standard deviations to both sides of the mean, or to the smallest and largest
+    number. What is beyond counts in their densities, whose integral is then below 1.
+    """
     network = subject.network
     # A diverged network is measured as it is.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -140,6 +145,7 @@ def measure(
                 None if gradients is None else gradients[i],
                 ratios[i],
                 n_bins,
+                reach,
             )
             for i in rows
         ]
@@ -175,6 +181,7 @@ def _row(
     gradients: dict[str, Array] | None,
     update_ratio: float | None,
     n_bins: int,
+    reach: float,
 ) -> dict[Any, Any]:
     """Return all numbers of one layer, and by ("measured", name) what there was to be measured."""
     weight = getattr(layer, "W", None)
@@ -185,7 +192,7 @@ def _row(
     row: dict[Any, Any] = {}
     arrays = (ctx.Z, ctx.Y, dZ, dW, weight, getattr(layer, "b", None))
     for name, values in zip(_ARRAYS, arrays, strict=True):
-        row.update(_statistics(name, values, n_bins))
+        row.update(_statistics(name, values, n_bins, reach))
         row["measured", name] = values is not None and values.size > 0
     for name in ("W", "b"):  # their histograms are not kept
         del row[f"{name}_density"], row[f"{name}_edges"]
@@ -219,7 +226,9 @@ def _jacobians(subject: Subject, rows: list[int], n_samples: int) -> Iterator[di
         yield {key: value for key, value in found.items() if np.ndim(value) == 0}
 
 
-def _statistics(name: str, values: Array | None, n_bins: int = 1) -> dict[str, Any]:
+def _statistics(
+    name: str, values: Array | None, n_bins: int = 1, reach: float = math.inf
+) -> dict[str, Any]:
     """Return the statistics of some numbers and their histogram, NaN if there are none."""
     if values is None or not values.size:
         row: dict[str, Any] = dict.fromkeys(("mean", "sd", "rms", "max", *_PERCENTILES), math.nan)
@@ -240,6 +249,8 @@ def _statistics(name: str, values: Array | None, n_bins: int = 1) -> dict[str, A
         "max": max(abs(low), abs(high)),
         **{key: _percentile(ordered, percent) for key, percent in _PERCENTILES.items()},
     }
+    if math.isfinite(aside := reach * row["sd"]):
+        low, high = max(low, mean - aside), min(high, mean + aside)
     row["density"], row["edges"] = _histogram(ordered, low, high, n_bins)
     return {f"{name}_{statistic}": value for statistic, value in row.items()}
 
@@ -275,7 +286,7 @@ def _histogram(values: Array, low: float, high: float, n_bins: int) -> tuple[Arr
         low, high = low - half, high + half
     edges = np.linspace(low, high, n_bins + 1)
     places = np.searchsorted(values, edges)
-    places[-1] = values.size  # the last bin has both its ends
+    places[-1] = np.searchsorted(values, edges[-1], "right")  # the last bin has both its ends
     return np.diff(places) / (values.size * np.diff(edges)), edges
 
 

@@ -37,6 +37,7 @@ __all__ = ["GRID", "N_BINS", "N_DIGITS", "N_PROBED", "Framer", "decode", "encode
 
 N_PROBED = 256  # rows of the training data, the first ones, on which the layers are measured
 N_BINS = 40
+_REACH = 4.0  # standard deviations of the histograms: one number far out would make needles of all
 GRID = 40  # cells of the decision boundary along each side
 N_DIGITS = 24  # of the test data, the first ones, that are shown
 _MOST_HISTORY = 400
@@ -170,7 +171,7 @@ class Framer:
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             setting = self._set(snapshot)
             probed = Subject(network, snapshot.X[:N_PROBED], snapshot.T[:N_PROBED], None)
-            m = measure(probed, snapshot.step, N_BINS)
+            m = measure(probed, snapshot.step, N_BINS, reach=_REACH)
             rows, arrays = _by_layer(m, setting.prediction, _next_step(snapshot))
             arrays["history"] = _thinned(snapshot.history)
             on_plane = snapshot.X.shape[1] == 2
@@ -294,6 +295,7 @@ def _by_layer(
         density, edges = m.histogram(array)
         arrays[f"{name}_density"] = density[shown]
         arrays[f"{name}_range"] = edges[shown][:, [0, -1]]
+        arrays[f"{name}_sd"] = m[array, "sd"][shown]
     forward, backward = np.square(m["Z", "rms"]), np.square(m["dZ", "rms"])
     last = backward[shown[-2:][0]]  # relative to the last hidden layer
     arrays["forward_measured"] = forward[shown]

@@ -87,11 +87,18 @@ class TestLayers:
         for name, values in (("activation", Ys[1:]), ("gradient", dZs)):
             for row, numbers in enumerate(values):
                 low, high = arrays[f"{name}_range"][row]
-                assert_allclose([low, high], [numbers.min(), numbers.max()], rtol=1e-5)
-                expected, _ = np.histogram(numbers, 40, density=True)
+                sd = numbers.std()
+                assert arrays[f"{name}_sd"][row] == pytest.approx(sd, rel=1e-5)
+                ends = np.clip(numbers.mean() + [-4 * sd, 4 * sd], numbers.min(), numbers.max())
+                assert_allclose([low, high], ends, rtol=1e-5)
+                counts, _ = np.histogram(numbers, 40, range=(low, high))
+                expected = counts / numbers.size * 40 / (high - low)
                 # A number on an edge may fall on its other side.
                 moved = np.abs(arrays[f"{name}_density"][row] - expected).sum() * (high - low) / 40
                 assert moved < 4 / numbers.size + 1e-5
+                beyond = np.mean((numbers < low) | (numbers > high))
+                shares = arrays[f"{name}_density"][row].sum() * (high - low) / 40
+                assert shares == pytest.approx(1 - beyond, abs=4 / numbers.size)
 
     def test_theory_is_the_laboratorys(self):
         network = deep(4, 30, "relu", init="he")

@@ -156,6 +156,8 @@ export function createHistograms(host, around, kind) {
     const bins = frame.shapes[`${kind}_density`][1];
     const [low, high] = [ranges()[2 * i], ranges()[2 * i + 1]];
     const found = moments(frame.arrays[`${kind}_density`], i * bins, bins, low, high);
+    // What is far out is not in the histogram.
+    if (found.sd > 0) found.sd = frame.arrays[`${kind}_sd`]?.[i] ?? found.sd;
     // Numbers that are all alike come as one bin of many, with the number in the middle of them.
     return found.sd > 0 ? { low, high, ...found } : { low: found.mean, high: found.mean, ...found };
   }
