@@ -126,7 +126,7 @@ export function createBoundary(host, around) {
       p.top + (p.height * (row + 0.5)) / rows,
     ];
     g.strokeStyle = p.colours.ink;
-    g.lineWidth = 1.4;
+    g.lineWidth = 1.4 * p.pen;
     g.beginPath();
     for (let k = n === 2 ? 1 : 0; k < n; k++) {
       // Between a sure cell and a sure one of another class the logarithms still tell where the line is.
@@ -154,7 +154,7 @@ export function createBoundary(host, around) {
       own.rect(p.left, p.top, p.width, p.height);
       own.clip();
       const n = values.length / 3;
-      const r = n > 700 ? 1.6 : n > 300 ? 2 : 2.8;
+      const r = (n > 700 ? 1.6 : n > 300 ? 2 : 2.8) * Math.max(1, Math.min(2, p.width / 260));
       for (let i = n - 1; i >= 0; i--) {
         const [x, y, k] = [values[3 * i], values[3 * i + 1], values[3 * i + 2]];
         own.beginPath();

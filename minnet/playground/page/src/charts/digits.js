@@ -65,7 +65,8 @@ export function createDigits(host, around) {
     paint();
     const { colours } = p;
     const [w, h] = [p.width / columns, p.height / rows()];
-    const size = Math.min(w - 6, h - 31);
+    const bars = Math.max(8, 0.12 * h);
+    const size = Math.min(w - 6, h - 23 - bars);
     g.imageSmoothingEnabled = false;
     g.font = `600 ${Math.min(13, Math.max(10, size / 4))}px ${theme.font}`;
     g.textBaseline = "middle";
@@ -83,9 +84,9 @@ export function createDigits(host, around) {
       g.fillText(`${right ? "✓" : "✗"} ${best}`, x, y + size + 10);
       // Ten bars on a line, one a class: where the probability is.
       const bar = size / 10;
-      const foot = y + size + 25;
+      const foot = y + size + 17 + bars;
       for (let k = 0; k < 10; k++) {
-        const height = 8 * probability(i, k);
+        const height = bars * probability(i, k);
         if (height > 0.4) g.fillRect(x + k * bar, foot - height, bar - 0.5, height);
       }
       g.globalAlpha = 0.35;

@@ -36,11 +36,11 @@ export function createHistograms(host, around, kind) {
     name: kind,
     title: t(`charts.${kind}.title`),
     caption: t(`charts.${kind}.caption`),
-    axes(width) {
+    axes(width, tick) {
       if (!frame) return null;
       const [low, high] = reach();
       const y = axis(low, high, frame.generation);
-      return { ...layerAxis(frame, width, t), y, xLabel: t("charts.layer"), yLabel: t(`charts.${kind}.y`) };
+      return { ...layerAxis(frame, width, tick, t), y, xLabel: t("charts.layer"), yLabel: t(`charts.${kind}.y`) };
     },
     message() {
       if (!frame) return "";
@@ -76,7 +76,7 @@ export function createHistograms(host, around, kind) {
     const bins = frame.shapes[`${kind}_density`][1];
     const n = count();
     const column = p.width / n;
-    const half = Math.min(column * 0.46, 34);
+    const half = Math.min(column * 0.46, 60);
     const strips = column < NARROW;
     g.fillStyle = p.colours[kind];
     g.strokeStyle = p.colours.line;

@@ -23,7 +23,7 @@ export function createCharts(host, { t, state, send }) {
   host.append(room);
   const theme = createTheme(grid, state);
   const link = createLink();
-  const around = { t, theme, send, link };
+  const around = { t, theme, send, link, enlarge };
   // In the order of the grid: above each other stand the charts that tell of the same thing.
   const boundary = createBoundary(grid, around);
   const digits = createDigits(grid, around);
@@ -36,10 +36,26 @@ export function createCharts(host, { t, state, send }) {
     createVariance(grid, around, "backward"),
     createRatio(grid, around),
   ];
+  const all = [boundary, digits, ...charts];
   digits.figure.hidden = true;
+  let large = null; // the chart that is alone
+  enlarge(null);
+
+  /** One chart on all of the room, for a lecture hall; the same again, or Escape: all of them. */
+  function enlarge(name) {
+    large = name === large ? null : name;
+    grid.classList.toggle("charts-one", large !== null);
+    for (const chart of all) chart.setLarge(chart.name === large);
+  }
+
+  function escape(event) {
+    if (event.key === "Escape" && !event.defaultPrevented && large) enlarge(null);
+  }
+  room.addEventListener("keydown", escape);
+
   // A lesson says where to look: state.emit("watch", ["backward", "gradient"]); null ends it.
   const off = state.on("watch", (names) => {
-    for (const { figure, name } of [boundary, digits, ...charts]) figure.classList.toggle("chart-watched", Boolean(names?.includes(name)));
+    for (const { figure, name } of all) figure.classList.toggle("chart-watched", Boolean(names?.includes(name)));
   });
   let generation = null;
 
@@ -50,6 +66,7 @@ export function createCharts(host, { t, state, send }) {
         if (link.index !== null && link.index >= frame.layers.length) link.set(null);
       }
       const images = "digit_probabilities" in frame.arrays;
+      if (large === (images ? "boundary" : "digits")) enlarge(images ? "digits" : "boundary");
       digits.figure.hidden = !images;
       boundary.figure.hidden = images;
       (images ? digits : boundary).update(frame);
@@ -57,7 +74,7 @@ export function createCharts(host, { t, state, send }) {
     },
     destroy() {
       off?.();
-      for (const chart of [boundary, digits, ...charts]) chart.destroy();
+      for (const chart of all) chart.destroy();
       theme.destroy();
       room.remove();
     },

@@ -1,7 +1,7 @@
 /** What all charts of layers share: their axis, and the layers' names on it. */
 import { places } from "./scale.js";
 
-const LETTER = 6.6; // px, the width of a tick's letter
+const LETTER = 0.6; // of its height, the width of a tick's letter
 const GAP = 6; // px between two
 const SPOKEN = 12; // layers
 
@@ -9,13 +9,13 @@ const SPOKEN = 12; // layers
 export const layerName = (frame, i, t) => (frame.layers[i].name === "output" ? t("charts.output") : frame.layers[i].name);
 
 /** @returns {{ x: import("./scale.js").Scale, xTicks: { value: number, label: string }[] }} */
-export function layerAxis(frame, width, t) {
+export function layerAxis(frame, width, tick, t) {
   const names = frame.layers.map((_, i) => layerName(frame, i, t));
   const n = names.length;
   const last = n - 1;
   const place = width / n; // of a layer
-  const touch = (i, j) => Math.abs(i - j) * place < (LETTER * (names[i].length + names[j].length)) / 2 + GAP;
-  const numbers = (LETTER * String(last).length + GAP) / place;
+  const touch = (i, j) => Math.abs(i - j) * place < (LETTER * tick * (names[i].length + names[j].length)) / 2 + GAP;
+  const numbers = (LETTER * tick * String(last).length + GAP) / place;
   const every = [1, 2, 5, 10, 20, 50].find((step) => step >= numbers) ?? n;
   const xTicks = [];
   names.forEach((label, i) => {
@@ -37,6 +37,9 @@ export function tellLayers(n, say) {
   for (let i = 0; i < n; i++) if (i % every === 0 || i === n - 1) told.push(say(i));
   return told.join("; ");
 }
+
+/** How large a layer's dot is. */
+export const dotRadius = (plot, n) => Math.min(0.5 * plot.tick, Math.max(2, 0.13 * (plot.width / n)));
 
 /** The pixels of the layers. */
 export const layerPixels = (plot, n) => Float64Array.from({ length: n }, (_, i) => plot.x(i));

@@ -66,20 +66,20 @@ export function createLoss(host, around) {
     const n = rows();
     const xs = Float64Array.from({ length: n }, (_, i) => p.x(at(i, 0)));
     const column = (c) => Float64Array.from({ length: n }, (_, i) => p.y(at(i, c)));
-    line(g, [p.left, p.left + p.width], [best, best], { colour: p.colours.muted, width: 1.5, dash: [2, 3] });
+    line(g, [p.left, p.left + p.width], [best, best], { colour: p.colours.muted, width: 1.5 * p.pen, dash: [2 * p.pen, 3 * p.pen] });
     g.save();
     g.beginPath();
     g.rect(p.left, p.top - 2, p.width + 6, p.height + 4);
     g.clip();
-    line(g, xs, column(2), { colour: p.colours.ink, width: 1.5, dash: [7, 3] });
-    line(g, xs, column(1), { colour: p.colours.ink, width: 2.2 });
+    line(g, xs, column(2), { colour: p.colours.ink, width: 1.5 * p.pen, dash: [7 * p.pen, 3 * p.pen] });
+    line(g, xs, column(1), { colour: p.colours.ink, width: 2.2 * p.pen });
     g.restore();
     const shownRow = p.cursor ?? n - 1;
     if (n && shownRow < n && Number.isFinite(at(shownRow, 1))) {
       const [x, y] = [xs[shownRow], Math.max(p.top, p.y(at(shownRow, 1)))];
       g.fillStyle = p.colours.ink;
       g.beginPath();
-      g.arc(x, y, 4, 0, 2 * Math.PI);
+      g.arc(x, y, 4 * p.pen, 0, 2 * Math.PI);
       g.fill();
     }
     if (n && at(n - 1, 1) > p.scales.y.high) {

@@ -99,7 +99,7 @@ export function createPhase(host, around) {
 
   function edge(g, p) {
     const { edge: critical } = map;
-    const style = { colour: p.colours.prediction, width: 2.2, dash: [6, 4] };
+    const style = { colour: p.colours.prediction, width: 2.2 * p.pen, dash: [6 * p.pen, 4 * p.pen] };
     if (critical.length > 1) return line(g, critical.map(([w]) => p.x(w)), critical.map(([, b]) => p.y(b)), style);
     for (const [w, b] of critical) {
       // One point alone, as a rectifier has.
@@ -115,9 +115,9 @@ export function createPhase(host, around) {
     g.textAlign = "left";
     g.fillText(t("charts.phase.ordered"), p.left + 6, p.top + 6);
     g.fillStyle = p.colours.muted;
-    t("charts.phase.ordered2").split("\n").forEach((text, i) => g.fillText(text, p.left + 6, p.top + 20 + 13 * i));
+    t("charts.phase.ordered2").split("\n").forEach((text, i) => g.fillText(text, p.left + 6, p.top + 9 + (p.tick + 2) * (i + 1)));
     g.textAlign = "right";
-    t("charts.phase.chaotic2").split("\n").forEach((text, i) => g.fillText(text, p.left + p.width - 6, p.top + p.height * 0.6 + 14 + 13 * i));
+    t("charts.phase.chaotic2").split("\n").forEach((text, i) => g.fillText(text, p.left + p.width - 6, p.top + p.height * 0.6 + (p.tick + 2) * (i + 1)));
     g.fillStyle = p.colours.ink;
     g.fillText(t("charts.phase.chaotic"), p.left + p.width - 6, p.top + p.height * 0.6);
   }
@@ -146,14 +146,14 @@ export function createPhase(host, around) {
     };
     g.strokeStyle = p.colours.ink;
     g.lineWidth = 1.5;
-    if (start.length) put(middle(start), 5, p.colours.surface);
+    if (start.length) put(middle(start), 5 * p.pen, p.colours.surface);
     g.strokeStyle = p.colours.surface;
     g.lineWidth = 0.75;
     for (let i = 0; i < now.length; i += 2) put({ x: now[i], y: now[i + 1] }, 2.4, p.colours.muted);
     const here = middle(now);
     if (!Number.isFinite(here.x) || !Number.isFinite(here.y)) return;
     g.lineWidth = 2;
-    put(here, 6, p.colours.ink);
+    put(here, 6 * p.pen, p.colours.ink);
     const beyond = here.x > x.high || here.y > y.high;
     label(g, p, t(beyond ? "charts.phase.beyond" : "charts.phase.here"), ...pixels(here));
   }
@@ -161,7 +161,7 @@ export function createPhase(host, around) {
   function label(g, p, text, x, y) {
     g.font = `600 ${p.font}`;
     const room = g.measureText(text).width / 2 + 2;
-    const at = [Math.min(p.left + p.width - room, Math.max(p.left + room, x)), y - p.top < 28 ? y + 22 : y - 12];
+    const at = [Math.min(p.left + p.width - room, Math.max(p.left + room, x)), y - p.top < 28 * p.pen ? y + 22 * p.pen : y - 12 * p.pen];
     g.textAlign = "center";
     g.textBaseline = "alphabetic";
     g.lineWidth = 3;

@@ -1,10 +1,12 @@
 /**
  * The frame around each picture: heading, read-out, canvas with axes, caption; pointer, keyboard, size, theme.
  */
+import { h, icon } from "../dom.js";
 import { ticksOf } from "./scale.js";
 
-const TICK = 11; // px, the letters at the axes
-const [LEFT, RIGHT] = [40, 8]; // px beside the axes
+const RIGHT = 8; // px beside the axes
+const LARGER = "M12 3h5v5M17 3l-6 6M8 17H3v-5M3 17l6-6";
+const SMALLER = "M17 8h-5V3M12 8l5-5M3 12h5v5M8 12l-5 5";
 const ANNOUNCED = 1000; // ms between two texts for screen readers
 
 /**
@@ -35,8 +37,9 @@ export function createLink() {
  * @property {string} title
  * @property {string} caption  one or two sentences: what it is, and what to look at
  * @property {{ kind: string, text: string }[]} [legend]
- * @property {(width: number) => null | { x: import("./scale.js").Scale, y: import("./scale.js").Scale, xLabel?: string,
- *   yLabel?: string, xTicks?: { value: number, label: string }[] }} axes  for so many pixels; null: nothing to draw
+ * @property {(width: number, tick: number) => null | { x: import("./scale.js").Scale, y: import("./scale.js").Scale, xLabel?: string,
+ *   yLabel?: string, xTicks?: { value: number, label: string }[] }} axes  for so
+ *   many pixels and letters of that height; null: nothing to draw
  * @property {(g: CanvasRenderingContext2D, plot: any) => void} draw
  * @property {() => string} [message]  said over the picture; "" for nothing
  * @property {() => number} [count]  of things along x, for a cursor that steps from one to the next; without
@@ -52,12 +55,15 @@ export function createLink() {
 
 /**
  * @param {HTMLElement} host
- * @param {{ t: Function, theme: any, link?: any }} around
+ * @param {{ t: Function, theme: any, link?: any, enlarge?: (name: string) => void }} around  `enlarge` is told
+ *   when the chart shall be alone, or among the others again
  * @param {Spec} spec
  */
-export function createPlot(host, { t, theme, link }, spec) {
+export function createPlot(host, { t, theme, link, enlarge }, spec) {
   const figure = make("figure", `chart chart-${spec.name}`);
   make("h3", "", figure).textContent = spec.title;
+  const button = h("button", { class: "chart-button", type: "button", hidden: !enlarge, onclick: () => enlarge(spec.name) });
+  figure.append(button);
   const readout = make("span", "", make("div", "chart-readout", figure));
   const stage = make("div", "chart-stage", figure);
   const canvas = make("canvas", "", stage);
@@ -75,7 +81,7 @@ export function createPlot(host, { t, theme, link }, spec) {
   host.append(figure);
 
   const g = canvas.getContext("2d");
-  const plot = { left: 0, top: 0, width: 0, height: 0, x: null, y: null, colours: theme.colours, font: "", cursor: null };
+  const plot = { left: 0, top: 0, width: 0, height: 0, x: null, y: null, colours: theme.colours, font: "", tick: 11, pen: 1, cursor: null };
   let [wide, high, ratio] = [0, 0, 1];
   let announced = -Infinity;
   let later = 0;
@@ -95,11 +101,13 @@ export function createPlot(host, { t, theme, link }, spec) {
   function draw() {
     if (!wide || !high) return;
     if (ratio !== window.devicePixelRatio) fit();
-    const axes = spec.axes(wide - LEFT - RIGHT);
+    plot.tick = wide < 300 ? 11 : wide < 600 ? 13 : 16;
+    plot.pen = plot.tick / 11; // lines grow with the letters
+    const axes = spec.axes(wide - before() - RIGHT, plot.tick);
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     g.clearRect(0, 0, wide, high);
     plot.colours = theme.colours;
-    plot.font = `${TICK}px ${theme.font}`;
+    plot.font = `${plot.tick}px ${theme.font}`;
     plot.cursor = link ? (link.index === null ? null : link.index) : plot.cursor;
     if (axes) {
       place(axes);
@@ -128,8 +136,11 @@ export function createPlot(host, { t, theme, link }, spec) {
     return cursor === null || !spec.count ? cursor : cursor < spec.count() ? cursor : null;
   }
 
+  /** The room for the labels of the y axis. */
+  const before = () => Math.round(3.65 * plot.tick);
+
   function place({ x, y }) {
-    const [left, top, right, bottom] = spec.bare ? [1, 20, 1, 1] : [LEFT, 25, RIGHT, 32];
+    const [left, top, right, bottom] = spec.bare ? [1, 20, 1, 1] : [before(), 14 + plot.tick, RIGHT, 10 + 2 * plot.tick];
     let [width, height] = [wide - left - right, high - top - bottom];
     if (spec.square) width = height = Math.min(width, height);
     const start = left + Math.floor((wide - left - right - width) / 2);
@@ -145,7 +156,7 @@ export function createPlot(host, { t, theme, link }, spec) {
     g.fillStyle = colours.muted;
     g.strokeStyle = colours.line;
     g.lineWidth = 1;
-    const vertical = ticksOf(y, Math.max(2, Math.floor(height / 34)));
+    const vertical = ticksOf(y, Math.max(2, Math.floor(height / (3 * plot.tick))));
     g.textAlign = "right";
     g.textBaseline = "middle";
     g.beginPath();
@@ -156,8 +167,8 @@ export function createPlot(host, { t, theme, link }, spec) {
       g.fillText(label, left - 5, at);
     }
     g.stroke();
-    write([yLabel, vertical.unit].filter(Boolean).join("  "), left - 38, 7);
-    const horizontal = xTicks ? { ticks: xTicks, unit: "" } : ticksOf(x, Math.max(2, Math.floor(width / 64)));
+    write([yLabel, vertical.unit].filter(Boolean).join("  "), left - before() + 2, 2 + plot.tick / 2);
+    const horizontal = xTicks ? { ticks: xTicks, unit: "" } : ticksOf(x, Math.max(2, Math.floor(width / (6 * plot.tick))));
     g.textAlign = "center";
     g.textBaseline = "top";
     for (const { value, label } of horizontal.ticks) {
@@ -165,7 +176,7 @@ export function createPlot(host, { t, theme, link }, spec) {
       g.fillText(label, Math.min(plot.x(value), wide - half - 1), top + height + 5);
     }
     const title = [xLabel, horizontal.unit].filter(Boolean).join("  ");
-    write(title, left + (width - g.measureText(title.replaceAll("_", "")).width) / 2, top + height + 25);
+    write(title, left + (width - g.measureText(title.replaceAll("_", "")).width) / 2, top + height + 4 + 1.9 * plot.tick);
     note("ticksX", horizontal.ticks);
     note("ticksY", vertical.ticks);
   }
@@ -179,7 +190,7 @@ export function createPlot(host, { t, theme, link }, spec) {
       g.fillText(plain, at, y);
       at += g.measureText(plain).width;
       if (!index) continue;
-      g.font = plot.font.replace(/^\d+/, String(TICK - 2));
+      g.font = plot.font.replace(/^\d+/, String(plot.tick - 2));
       g.fillText(index, at, y + 3);
       at += g.measureText(index).width;
       g.font = plot.font;
@@ -315,6 +326,12 @@ export function createPlot(host, { t, theme, link }, spec) {
     draw,
     figure,
     canvas,
+    /** @param {boolean} large  whether it is alone now */
+    setLarge(large) {
+      figure.classList.toggle("chart-large", large);
+      button.replaceChildren(icon(large ? SMALLER : LARGER));
+      button.setAttribute("aria-label", t(large ? "charts.smaller" : "charts.larger", { title: spec.title }));
+    },
     /** Forget the thing pointed at: it is another one now. */
     forget: () => {
       if (!link) plot.cursor = null;

@@ -1,5 +1,5 @@
 /** How much of itself each layer's weights change in the next step. */
-import { layerAxis, layerName, layerPixels, tellLayers } from "./layers.js";
+import { dotRadius, layerAxis, layerName, layerPixels, tellLayers } from "./layers.js";
 import { dots, line } from "./marks.js";
 import { createPlot } from "./plot.js";
 import { extremes, log, roundLog, shown, spoken, steady } from "./scale.js";
@@ -18,11 +18,11 @@ export function createRatio(host, around) {
     title: t("charts.ratio.title"),
     caption: t("charts.ratio.caption"),
     legend: [{ kind: "dot-ink", text: t("charts.measured") }, { kind: "guide", text: t("charts.ratio.guide") }],
-    axes(width) {
+    axes(width, tick) {
       if (!frame) return null;
       const [low, high] = extremes([values(), [GUIDE / 10, GUIDE * 10]], true);
       const y = axis(low, high, frame.generation);
-      return { ...layerAxis(frame, width, t), y, xLabel: t("charts.layer"), yLabel: t("charts.ratio.y") };
+      return { ...layerAxis(frame, width, tick, t), y, xLabel: t("charts.layer"), yLabel: t("charts.ratio.y") };
     },
     message: () => (!frame || values().some(Number.isFinite) ? "" : t(frame.status === "diverged" ? "charts.none" : "charts.ratio.zero")),
     count,
@@ -35,11 +35,11 @@ export function createRatio(host, around) {
     const n = count();
     const xs = layerPixels(p, n);
     const ys = Float64Array.from(values(), p.y);
-    const radius = n > 40 ? 2 : n > 20 ? 2.6 : 4;
-    line(g, [p.left, p.left + p.width], [p.y(GUIDE), p.y(GUIDE)], { colour: p.colours.muted, width: 1.5, dash: [2, 3] });
+    const radius = dotRadius(p, n);
+    line(g, [p.left, p.left + p.width], [p.y(GUIDE), p.y(GUIDE)], { colour: p.colours.muted, width: 1.5 * p.pen, dash: [2 * p.pen, 3 * p.pen] });
     g.strokeStyle = p.colours.ink;
     g.globalAlpha = n > 20 ? 0.2 : 0.35;
-    g.lineWidth = n > 20 ? 1 : 1.5;
+    g.lineWidth = n > 20 ? 1 : 1.5 * p.pen;
     g.beginPath();
     for (let i = 0; i < n; i++) {
       if (!Number.isFinite(ys[i])) continue;

@@ -1,5 +1,5 @@
 /** Variance by layer: measured dots on theory's curve, with the band that networks of this width have. */
-import { layerAxis, layerName, layerPixels, tellLayers } from "./layers.js";
+import { dotRadius, layerAxis, layerName, layerPixels, tellLayers } from "./layers.js";
 import { band, dots, line } from "./marks.js";
 import { createPlot } from "./plot.js";
 import { extremes, log, roundLog, shown, spoken, steady } from "./scale.js";
@@ -23,12 +23,12 @@ export function createVariance(host, around, direction) {
       { kind: `dot-${colour}`, text: t("charts.measured") },
       { kind: "theory", text: t("charts.predicted") },
     ],
-    axes(width) {
+    axes(width, tick) {
       if (!frame) return null;
       // The band may be wide where theory is weak: what is measured and predicted must fit, not all of it.
       const [low, high] = extremes([of("measured"), of("predicted")], true) ?? [0.1, 10];
       const y = axis(low, high, frame.generation);
-      return { ...layerAxis(frame, width, t), y, xLabel: t("charts.layer"), yLabel: t(`charts.${direction}.y`) };
+      return { ...layerAxis(frame, width, tick, t), y, xLabel: t("charts.layer"), yLabel: t(`charts.${direction}.y`) };
     },
     message() {
       if (!frame) return "";
@@ -46,16 +46,16 @@ export function createVariance(host, around, direction) {
     const xs = layerPixels(p, n);
     const to = (what) => Float64Array.from(of(what), p.y);
     const edge = (what) => Float64Array.from(of(what), (v) => Math.min(p.y(v), p.top + p.height + 2));
-    const radius = n > 40 ? 2 : n > 20 ? 2.6 : 4;
+    const radius = dotRadius(p, n);
     g.save();
     g.beginPath();
     g.rect(p.left, p.top - 1, p.width, p.height + 2);
     g.clip();
     band(g, xs, edge("low"), edge("high"), p.colours.prediction);
-    line(g, xs, to("predicted"), { colour: p.colours.prediction, width: 2, dash: [6, 4] });
+    line(g, xs, to("predicted"), { colour: p.colours.prediction, width: 2 * p.pen, dash: [6 * p.pen, 4 * p.pen] });
     g.restore();
     if (n === 1 && Number.isFinite(of("predicted")[0])) {
-      line(g, [xs[0] - 12, xs[0] + 12], [p.y(of("predicted")[0]), p.y(of("predicted")[0])], { colour: p.colours.prediction, width: 2, dash: [6, 4] });
+      line(g, [xs[0] - 12, xs[0] + 12], [p.y(of("predicted")[0]), p.y(of("predicted")[0])], { colour: p.colours.prediction, width: 2 * p.pen, dash: [6 * p.pen, 4 * p.pen] });
     }
     dots(g, xs, to("measured"), p.top + p.height, { colour: p.colours[colour], radius, halo: p.colours.surface });
     if (p.cursor !== null && p.cursor < n) {
