@@ -44,7 +44,7 @@ export function createLoss(host, around) {
 
   /** Up to one and a half times the constant's loss, twice or three times if the curve is there. */
   function height() {
-    const best = frame.best_constant_loss;
+    const best = frame.best_constant_loss ?? 1;
     let largest = 0;
     for (let i = 0; i < rows(); i++) {
       for (const column of [1, 2]) if (Number.isFinite(at(i, column))) largest = Math.max(largest, at(i, column));
@@ -62,7 +62,7 @@ export function createLoss(host, around) {
   }
 
   function draw(g, p) {
-    const best = p.y(frame.best_constant_loss);
+    const best = p.y(frame.best_constant_loss ?? NaN); // a gap, where there is none
     const n = rows();
     const xs = Float64Array.from({ length: n }, (_, i) => p.x(at(i, 0)));
     const column = (c) => Float64Array.from({ length: n }, (_, i) => p.y(at(i, c)));
@@ -100,7 +100,7 @@ export function createLoss(host, around) {
     if (!frame || !rows()) return "";
     const row = rows() - 1;
     return t("charts.loss.describe", {
-      step: at(row, 0), train: spoken(at(row, 1)), test: spoken(at(row, 2)), constant: spoken(frame.best_constant_loss),
+      step: at(row, 0), train: spoken(at(row, 1)), test: spoken(at(row, 2)), constant: spoken(frame.best_constant_loss ?? NaN),
     });
   }
 
