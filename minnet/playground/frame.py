@@ -22,6 +22,7 @@ import numpy as np
 from minnet.backends import make_backend
 from minnet.common.blas import one_blas_thread
 from minnet.common.types import Array
+from minnet.lab.by_depth import by_depth, rows_by_depth
 from minnet.lab.measurement import Measurement
 from minnet.lab.phase import layer_sizes, shared_activation, start_sizes
 from minnet.lab.prediction import Prediction, predict_variances
@@ -40,7 +41,6 @@ N_BINS = 40
 _REACH = 4.0  # standard deviations of the histograms: one number far out would make needles of all
 GRID = 40  # cells of the decision boundary along each side
 N_DIGITS = 24  # of the test data, the first ones, that are shown
-_MOST_HISTORY = 400
 _SAID = (
     "generation", "version", "step", "epoch", "playing", "status", "message", "steps_per_second",
 )  # fmt: skip
@@ -53,7 +53,7 @@ def encode(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
     Parameters
     ----------
     header : dict
-        What JSON can hold. Numbers that are not finite become null.
+        What JSON can hold. A number that is not finite becomes null.
     arrays : dict of str to array-like
         Numbers of any shape. What float32 cannot hold becomes NaN.
 
@@ -78,7 +78,8 @@ def encode(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
         places[name] = [offset, list(numbers.shape)]
         parts.append(numbers.tobytes())
         offset += numbers.size
-    text = json.dumps(_finite({**header, "arrays": places}), allow_nan=False).encode()
+    values = {name: _finite(value) for name, value in header.items()}
+    text = json.dumps({**values, "arrays": places}, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     return struct.pack("<I", len(text)) + text + b"".join(parts)
 
@@ -112,13 +113,7 @@ def decode(frame: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def _finite(value: Any) -> Any:
-    """Return what JSON can hold: None for numbers that are not finite."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    if isinstance(value, np.generic):
-        value = value.item()
+    """Return what JSON can hold: None for a number that is not finite."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -172,8 +167,9 @@ class Framer:
             setting = self._set(snapshot)
             probed = Subject(network, snapshot.X[:N_PROBED], snapshot.T[:N_PROBED], None)
             m = measure(probed, snapshot.step, N_BINS, reach=_REACH)
-            rows, arrays = _by_layer(m, setting.prediction, _next_step(snapshot))
-            arrays["history"] = _thinned(snapshot.history)
+            rows = rows_by_depth(m)
+            arrays = _histograms(m, rows) | by_depth(m, setting.prediction, _next_step(snapshot))
+            arrays["history"] = snapshot.history
             on_plane = snapshot.X.shape[1] == 2
             if on_plane:
                 spent = time.perf_counter() - began
@@ -187,7 +183,7 @@ class Framer:
                 layer_sizes(network) if shared_activation(network) else np.empty((0, 2))
             )
             arrays["phase_start"] = setting.start
-        last = snapshot.history[-1] if len(snapshot.history) else [math.nan] * 4
+        last = [float(number) for number in snapshot.history[-1]]
         header = {name: getattr(snapshot, name) for name in _SAID} | {
             "experiment": snapshot.experiment.to_dict(),
             "loss": last[1],
@@ -195,7 +191,14 @@ class Framer:
             "test_error": last[3],
             "best_constant_loss": setting.best_constant,
             "theory_stops": setting.silent,
-            "layers": rows,
+            "layers": [
+                {
+                    "name": "output" if row == rows[-1] else str(number),
+                    "label": m.layers[row],
+                    "width": int(m.fan_out[row]),
+                }
+                for number, row in enumerate(rows, 1)
+            ],
             "n_parameters": sum(math.prod(row.shape) for row in network.parameter_table),
             "classes": [str(k) for k in range(network.sizes[-1])],
             "n_train": len(snapshot.X),
@@ -273,49 +276,15 @@ def _next_step(snapshot: Snapshot) -> dict[int, float | None]:
     }
 
 
-def _by_layer(
-    m: Measurement, prediction: Prediction | None, ratios: dict[int, float | None]
-) -> tuple[list[dict[str, Any]], dict[str, Array]]:
-    """Return the rows of the charts by layer, and their numbers.
-
-    Hidden layers and the output; of a Dense that is normalized above, its normalization.
-    """
-    end = len(m.index) - 1
-    shown = np.flatnonzero(m.hidden | (np.arange(end + 1) == end))
-    rows = [
-        {
-            "name": "output" if row == end else str(number),
-            "label": m.layers[row],
-            "width": int(m.fan_out[row]),
-        }
-        for number, row in enumerate(shown, 1)
-    ]
-    arrays: dict[str, Array] = {}
+def _histograms(m: Measurement, rows: Array) -> dict[str, Array]:
+    """Return the histograms of activations and of gradients."""
+    found = {}
     for name, array in (("activation", "Y"), ("gradient", "dZ")):
         density, edges = m.histogram(array)
-        arrays[f"{name}_density"] = density[shown]
-        arrays[f"{name}_range"] = edges[shown][:, [0, -1]]
-        arrays[f"{name}_sd"] = m[array, "sd"][shown]
-    forward, backward = np.square(m["Z", "rms"]), np.square(m["dZ", "rms"])
-    last = backward[shown[-2:][0]]  # relative to the last hidden layer
-    arrays["forward_measured"] = forward[shown]
-    arrays["backward_measured"] = backward[shown] / (last if last > 0 else math.nan)
-    for way in ("forward", "backward"):
-        silent = dict.fromkeys(("predicted", "low", "high"), np.full(len(shown), math.nan))
-        curves = prediction.at(m.index[shown])[way] if prediction else silent
-        arrays.update({f"{way}_{of}": values for of, values in curves.items()})
-    # The weights below a normalization are those of the layer that it stands for.
-    dense = [max(i for i in ratios if i <= place) for place in m.index[shown]]
-    arrays["update_ratio"] = np.array([ratios[i] for i in dense], dtype=float)
-    return rows, arrays
-
-
-def _thinned(history: Array) -> Array:
-    """Return at most so many points of a history, the first and the last among them."""
-    n = len(history)
-    if n <= _MOST_HISTORY:
-        return history
-    return history[np.linspace(0, n - 1, _MOST_HISTORY).round().astype(int)]
+        found[f"{name}_density"] = density[rows]
+        found[f"{name}_range"] = edges[rows][:, [0, -1]]
+        found[f"{name}_sd"] = m[array, "sd"][rows]
+    return found
 
 
 def _points(snapshot: Snapshot) -> Array:

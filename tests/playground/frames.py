@@ -42,7 +42,7 @@ def snapshot(network, X, T, optimizer=None, n_test=40, batch_size=32, **others):
         "status": "training",
         "message": "",
         "steps_per_second": None,
-        "history": np.zeros((0, 4), dtype=np.float32),
+        "history": np.zeros((1, 4), dtype=np.float32),
         "X": X[:-n_test],
         "T": T[:-n_test],
         "X_test": X[-n_test:],
