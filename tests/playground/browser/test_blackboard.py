@@ -290,6 +290,23 @@ def test_steps_are_taken_and_taken_back(board, until):
     assert number(page.locator(".bb-after b").first.inner_text()) == losses[0][0]
 
 
+def test_the_address_has_the_very_stage(board, until):
+    page = board("&board=2-4-2-1-3-dW2&activation=relu")
+    assert page.locator(".bb-stop[aria-current=step]").get_attribute("data-q") == "dW2"
+    assert matrix(page, "dW2").locator("small").inner_text().strip() == "4×4"
+    assert page.locator(".bb-setting").inner_text().endswith(" 3.")
+    page.locator("[data-choice=n_layers] select").select_option("1")
+    until(lambda: "board=2-4-1-1-0-dW2" in page.evaluate("location.hash"))
+    assert matrix(page, "dW2").locator("small").inner_text().strip() == "4×2"  # the same stage
+    page.click("[data-go=all]")
+    until(lambda: "board=2-4-1-1-0-all" in page.evaluate("location.hash"))
+    # What is none of the choices is passed over.
+    other = board("&board=9-1-3-nonsense-0-V7")
+    assert other.locator("[data-choice=n_samples] select").input_value() == "3"
+    assert other.locator(".bb-stop").count() == 26
+    assert other.locator(".bb-stop[aria-current=step]").get_attribute("data-q") == "X"
+
+
 def test_the_experiment_is_one_with_that_of_play(board, state_of, until):
     page = board()
     page.locator("[data-choice=activation] select").select_option("relu")

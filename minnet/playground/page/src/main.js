@@ -166,7 +166,7 @@ export function mount(root, transport, options = {}) {
       arrange();
       return;
     }
-    const { experiment, speed, view, lesson, figure } = readAddress(location.hash, state.choices);
+    const { experiment, speed, view, lesson, figure, board } = readAddress(location.hash, state.choices);
     if (speed !== undefined && speed !== state.speed) await state.setSpeed(speed);
     if (Object.keys(experiment).length) {
       // A link begins at the beginning, also where the session has this experiment already.
@@ -177,6 +177,7 @@ export function mount(root, transport, options = {}) {
     }
     state.setLesson(lesson);
     if (figure) state.setFigure(figure);
+    if (board) state.setBoard(board);
     state.setView(view);
     arrange();
   }
@@ -191,7 +192,7 @@ export function mount(root, transport, options = {}) {
       if (address !== location.hash) history.replaceState(null, "", address);
     }, 300);
   }
-  for (const event of ["experiment", "speed", "view", "lesson", "figure"]) state.on(event, write);
+  for (const event of ["experiment", "speed", "view", "lesson", "figure", "board"]) state.on(event, write);
   const pasted = () => state.choices && open();
   if (options.page) window.addEventListener("hashchange", pasted);
 

@@ -2,7 +2,7 @@
 
 /**
  * Events: "choices", "experiment", "speed", "status" (playing, generation, version), "frame", "view", "lesson",
- * "figure", "focus", "theme", "connection" (true or false), "error" ({text, fields}).
+ * "figure", "board", "focus", "theme", "connection" (true or false), "error" ({text, fields}).
  * @param {(message: object) => Promise<any>} send
  */
 export function createState(send) {
@@ -25,6 +25,7 @@ export function createState(send) {
     view: "play",
     lesson: null,
     figure: "2",
+    board: "",
     focused: null,
     frame: null,
     connected: true,
@@ -70,6 +71,12 @@ export function createState(send) {
       state.emit("lesson", lesson);
     },
     /** Of the paper. */
+    /** What the blackboard shows, as it stands in the address. */
+    setBoard(board) {
+      if (board === state.board) return;
+      state.board = board;
+      state.emit("board", board);
+    },
     setFigure(figure) {
       if (figure === state.figure) return;
       state.figure = figure;

@@ -1,10 +1,10 @@
 import "./blackboard.css";
 import { h } from "../dom.js";
-import { codeBlock } from "./code.js";
 import { light, lightsOf } from "./light.js";
-import { axesOf, matrix, quantity } from "./matrix.js";
+import { axesOf } from "./matrix.js";
 import { NOT_FINITE, short } from "./numbers.js";
 import { createPicture } from "./picture.js";
+import { stageSection, titleOf } from "./section.js";
 import { kindOf, quantities, stages, symbol } from "./stages.js";
 
 /** What can be chosen here, and what is at first; minnet.playground.blackboard has the same bounds. */
@@ -15,6 +15,7 @@ const CHOICES = {
   learning_rate: [0.01, 0.1, 0.5, 1, 2, 5, 10, 50],
 };
 const FIRST = { n_samples: 3, n_units: 3, n_layers: 1, learning_rate: 0.5, steps: 0 };
+const MOST_STEPS = 1000;
 
 /** Fields of the experiment that the small network has, too; the first of them can be changed here as well. */
 const SHARED = ["data", "activation", "init", "gain", "bias", "n_samples", "noise", "seed"];
@@ -33,6 +34,7 @@ export function createBlackboard(host, ctx) {
   /** @type {ReturnType<typeof makeBoard> | null} */
   let board = null;
   let at = 0;
+  let key = "X"; // of the stage
   let all = false;
   let sample = 0;
 
@@ -42,11 +44,11 @@ export function createBlackboard(host, ctx) {
     const select = h("select", { disabled: !ctx.live, onchange: () => act(select.value) }, ...values.map(([value, words]) => h("option", { value }, words)));
     return { select, element: h("label", { class: "bb-choice", "data-choice": name }, h("span", {}, label), select) };
   }
-  const own = Object.entries(CHOICES).map(([name, values]) => {
-    const { select, element } = choice(name, t(`blackboard.${name}`), values.map((value) => [String(value), String(value)]), (value) => choose({ [name]: Number(value), steps: 0 }));
-    select.value = String(options[name]);
-    return element;
-  });
+  const own = {};
+  for (const [name, values] of Object.entries(CHOICES)) {
+    own[name] = choice(name, t(`blackboard.${name}`), values.map((value) => [String(value), String(value)]), (value) => choose({ [name]: Number(value), steps: 0 }));
+    own[name].select.value = String(options[name]);
+  }
   const named = h("div", { class: "bb-bar" });
   const selects = {};
   function offer() {
@@ -77,7 +79,7 @@ export function createBlackboard(host, ctx) {
   const root = h(
     "div",
     { class: "bb", onkeydown: press, onpointerover: point, onpointerleave: settle, onfocusin: point, onfocusout: settle },
-    h("div", { class: "bb-bar bb-options" }, ...own, named),
+    h("div", { class: "bb-bar bb-options" }, ...Object.values(own).map(({ element }) => element), named),
     setting,
     message,
     h("div", { class: "bb-walk" }, previous, next, everything, rail),
@@ -87,6 +89,24 @@ export function createBlackboard(host, ctx) {
   host.append(root);
 
   // ---- what is asked for
+
+  /** What is shown, for the address: "3-3-1-0.5-0-dW2"; "all" for all stages at once. */
+  const inAddress = () => [...Object.values(options), all ? "all" : key].join("-");
+
+  /** The opposite; what is none of the choices is passed over. */
+  function recall(text) {
+    if (text === inAddress()) return;
+    const parts = text.split("-");
+    Object.keys(FIRST).forEach((name, i) => {
+      const value = Number(parts[i]);
+      if (CHOICES[name]?.includes(value) || (name === "steps" && Number.isInteger(value) && value >= 0 && value <= MOST_STEPS)) options[name] = value;
+    });
+    [key] = parts.slice(-1);
+    all = key === "all";
+    for (const name of Object.keys(CHOICES)) own[name].select.value = String(options[name]);
+    if (board) stand();
+    ask();
+  }
 
   function choose(changes) {
     options = { ...options, ...changes };
@@ -101,24 +121,19 @@ export function createBlackboard(host, ctx) {
     const settings = JSON.stringify(question);
     if (settings === asked) return;
     asked = settings;
-    let answer;
-    try {
-      answer = await ctx.send(question);
-    } catch {
-      answer = { error: t("blackboard.gone") };
-      if (asked === settings) asked = "";
-    }
-    if (asked !== settings && !answer.error) return; // there is a newer question
-    message.hidden = !answer.error;
-    message.textContent = answer.error ?? "";
-    if (!answer.error) draw(answer);
+    const answer = await ctx.send(question).catch(() => null);
+    if (asked !== settings) return; // there is a newer question
+    if (!answer) asked = "";
+    const error = answer ? answer.error : t("blackboard.gone");
+    message.hidden = !error;
+    message.textContent = error ?? "";
+    if (!error) draw(answer);
   }
 
   // ---- drawing
 
   function draw(answer) {
     board = makeBoard(answer);
-    at = Math.min(at, board.list.length - 1);
     sample = Math.min(sample, answer.X.length - 1);
     setting.textContent = [
       t("blackboard.setting", { gain: answer.gain, steps: answer.steps }),
@@ -129,6 +144,12 @@ export function createBlackboard(host, ctx) {
     written.replaceChildren(...board.sections);
     pictured.parentNode.style.setProperty("--picture", `${340 + 100 * (answer.layers.length - 1)}px`);
     rail.replaceChildren(...board.list.map(stopOf));
+    stand();
+  }
+
+  /** At the stage of that key; of another network, which has none, at the first. */
+  function stand() {
+    at = Math.max(0, board.list.findIndex((stage) => stage.key === key));
     arrange();
   }
 
@@ -140,7 +161,9 @@ export function createBlackboard(host, ctx) {
   function makeBoard(answer) {
     const list = stages(answer);
     const q = quantities(answer);
-    return { answer, list, q, picture: createPicture(answer, q, t), sections: list.map((stage, k) => section(stage, k, answer, q, list.length)) };
+    const place = (k) => t("blackboard.where", { n: k + 1, count: list.length, direction: t(`blackboard.direction.${list[k].direction}`) });
+    const sections = list.map((stage, k) => stageSection(stage, { k, place: place(k), answer, q, t, take: ctx.live ? take : null }));
+    return { answer, list, q, picture: createPicture(answer, q, t), sections };
   }
 
   const stopOf = (stage, k) =>
@@ -150,64 +173,12 @@ export function createBlackboard(host, ctx) {
       h("button", { type: "button", class: `bb-stop bb-${kindOf(stage.key)}`, "data-q": stage.key, onclick: () => go(k), "aria-label": `${title(stage)} ${symbolOf(stage)}` }, symbolOf(stage)),
     );
   const symbolOf = (stage) => ({ given: "X, T", update: "W, b" })[stage.kind] ?? symbol(stage.key);
-  const title = (stage) => t(`blackboard.${stage.kind}.title`, { layer: stage.layer });
-
-  function section(stage, k, answer, q, count) {
-    const explained = h("p", { class: "bb-element", role: "status" }, t("blackboard.hint"));
-    const values = {
-      data: t(`controls.data.${answer.data}`, {}, answer.data), n: answer.X.length, rate: answer.learning_rate,
-      loss: short(answer.loss), after: short(answer.loss_after),
-    };
-    return h(
-      "section",
-      { class: `bb-stage bb-${stage.direction}`, "data-stage": k, "aria-label": title(stage) },
-      h("p", { class: "bb-where" }, t("blackboard.where", { n: k + 1, count, direction: t(`blackboard.direction.${stage.direction}`) })),
-      h("h2", {}, title(stage)),
-      stage.kind === "given" ? null : h("p", { class: "bb-formula" }, ...formula(stage.equations)),
-      h("p", { class: "bb-text" }, t(`blackboard.${stage.kind}.text`, values)),
-      stage.kind === "update" ? after(answer) : null,
-      ...stage.equations.map((equation) => h("div", { class: "bb-equation" }, ...terms(equation, q))),
-      explained,
-      ...stage.code.map((code) => codeBlock(code, t)),
-    );
-  }
-
-  function formula(equations) {
-    const spaced = (text) => (text === ")" ? text : text.endsWith("(") ? ` ${text}` : ` ${text} `);
-    const line = (equation) => h("span", {}, ...equation.map((item) => (typeof item === "string" ? spaced(item) : quantity(item.id, item.transposed, 0))));
-    return equations.map(line);
-  }
-
-  /** Each matrix with the sign before it, so that a line breaks between them. */
-  function terms(equation, q) {
-    const found = [];
-    let before = [];
-    for (const item of equation) {
-      if (typeof item === "string" && item !== ")") before.push(h("span", { class: "bb-sign" }, item));
-      else if (item === ")") found.at(-1).append(h("span", { class: "bb-sign" }, item));
-      else {
-        found.push(h("div", { class: "bb-term" }, ...before, matrix(item.id, q[item.id], t, item.transposed)));
-        before = [];
-      }
-    }
-    return found;
-  }
-
-  function after(answer) {
-    const arrow = answer.loss_after < answer.loss ? "↓" : "↑";
-    return h(
-      "div",
-      { class: "bb-after" },
-      h("p", {}, t("blackboard.after"), " ", h("b", {}, short(answer.loss)), ` → `, h("b", {}, `${short(answer.loss_after)} ${arrow}`)),
-      ctx.live ? h("button", { type: "button", class: "minnet-primary", "data-go": "take", onclick: () => take(answer.steps + 1) }, t("blackboard.take")) : null,
-      answer.steps ? h("button", { type: "button", class: "minnet-button", "data-go": "back", onclick: () => take(0) }, t("blackboard.back")) : null,
-    );
-  }
+  const title = (stage) => titleOf(stage, t);
 
   async function take(steps) {
     options.steps = steps;
     await ask();
-    board.sections.at(-1).querySelector("[data-go=take]").focus(); // it was drawn anew
+    board.sections.at(-1).querySelector("[data-go=take]").focus(); // they were drawn anew
   }
 
   /** What was computed up to a stage. */
@@ -227,7 +198,8 @@ export function createBlackboard(host, ctx) {
     next.setAttribute("aria-disabled", String(all || at === board.list.length - 1));
     announced.textContent = all ? t("blackboard.all") : `${board.sections[at].querySelector(".bb-where").textContent}. ${title(board.list[at])}`;
     everything.setAttribute("aria-pressed", String(all));
-    root.classList.toggle("bb-all", all);
+    key = board.list[at].key;
+    state.setBoard(inAddress());
     settle();
   }
 
@@ -307,6 +279,8 @@ export function createBlackboard(host, ctx) {
 
   const forget = [
     state.on("choices", offer),
+    state.on("board", recall),
+    state.on("connection", ask),
     state.on("experiment", () => {
       follow();
       options.steps = 0;
@@ -314,6 +288,7 @@ export function createBlackboard(host, ctx) {
     }),
   ];
   if (state.choices) offer();
+  if (state.board) recall(state.board);
   return {
     update() {},
     show() {
