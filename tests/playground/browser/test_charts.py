@@ -10,7 +10,7 @@ import pytest
 
 from tests.playground.frames import decode
 
-pytestmark = [pytest.mark.browser, pytest.mark.dev]
+pytestmark = pytest.mark.browser
 
 SOURCES = Path(__file__).parents[3] / "minnet/playground/page/src/charts"
 BY_LAYER = ["activation", "gradient", "forward", "backward", "ratio"]
