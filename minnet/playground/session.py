@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Self
 
+import joblib
 import numpy as np
 
-from minnet.common.blas import one_blas_thread
 from minnet.common.checks import check_flag, check_real, check_whole
 from minnet.common.names import check_name
 from minnet.common.types import Array
@@ -34,7 +34,8 @@ __all__ = ["Session", "Snapshot"]
 
 _CHUNK = 0.02  # seconds that the thread trains before it listens again
 _PACE = 0.5  # seconds over which steps per second are counted
-_MOST_HISTORY = 400
+_IDLE = 60.0  # seconds after which a training that nobody looks at rests
+_ROWS = 32  # of the history, one for each so manieth of the steps before
 _MOST_WAITING = 2.0
 _MOST_STEPS = 10_000
 _KNOWN = {
@@ -66,7 +67,8 @@ class Snapshot:
     steps_per_second : float
         Of the last half second or so in which it trained.
     history : ndarray of float32, shape (n, 4)
-        Step, training loss since the row before, test loss and test error; at most 400 rows.
+        Step, training loss since the row before, test loss and test error: from step 0 on, row by row
+        some 3 % further.
     X, T, X_test, T_test : ndarray
         The same objects in a generation.
     """
@@ -102,7 +104,9 @@ class Session:
     budget : float, default=0.3
         Share of the time that may go into frames, above 0 and at most 1.
     playing : bool, default=True
-        Whether it trains at once.
+        Whether it trains as soon as somebody asks for a frame, and rests where nobody has for a minute.
+    speed : float or None, default=300.0
+        Steps per second; None means as many as it can.
 
     Examples
     --------
@@ -124,26 +128,30 @@ class Session:
     _counted_from: tuple[float, int] | None
 
     def __init__(
-        self, experiment: Experiment | None = None, budget: float = 0.3, playing: bool = True
+        self,
+        experiment: Experiment | None = None,
+        budget: float = 0.3,
+        playing: bool = True,
+        speed: float | None = 300.0,
     ) -> None:
         if not isinstance(experiment, Experiment | None):
             raise TypeError(f"experiment must be an Experiment or None, got {experiment!r:.200}")
         self._name = secrets.token_hex(8)
         self._budget = check_real("budget", budget, 0, 1, left=False)
         # What only the thread changes:
-        self._playing, self._speed = check_flag("playing", playing), None
+        self._playing, self._speed = check_flag("playing", playing), _checked_speed(speed)
         self._generation, self._version, self._steps_per_second = -1, 0, 0.0
         self._begin(experiment or Experiment())
         # What only the one who makes a frame changes:
         self._framing, self._framer = threading.Lock(), Framer()
         self._frame: tuple[tuple[int, int], bool, bytes] | None = None
-        self._history, self._history_of = np.empty((0, 4)), -1
         self._began_frame = self._next_frame = 0.0
         # What they share:
         self._inbox: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
         self._inbox, self._door, self._closed = queue.SimpleQueue(), threading.Lock(), False
         self._news = threading.Condition()
         self._hurry = True  # a control was moved since the last frame
+        self._asked = -math.inf  # when somebody wanted a frame last
         self._thread = threading.Thread(target=self._run, name="minnet playground", daemon=True)
         self._thread.start()
 
@@ -181,7 +189,7 @@ class Session:
 
     def _pause(self) -> float | None:
         """Return for how many seconds to listen before the next steps; None: until somebody speaks."""
-        if not self._trains():
+        if not self._trains() or (self._playing and time.monotonic() - self._asked > _IDLE):
             return None
         return max(0.0, self._due - time.perf_counter()) if self._speed and self._playing else 0.0
 
@@ -199,7 +207,9 @@ class Session:
         try:
             while now < ends and stepper.step < upto and not stepper.diverged:
                 fit = (ends - now) / self._seconds_a_step if self._seconds_a_step else 1
-                stepper.take(int(min(max(fit, 1), upto - stepper.step)))
+                stepper.take(int(min(max(fit, 1), min(upto, self._next_row) - stepper.step)))
+                if stepper.step == self._next_row or stepper.diverged:
+                    self._add_row()
                 now = time.perf_counter()
         except Exception as error:  # a page has no other way to learn of it
             self._failed = f"{type(error).__name__}: {error}"
@@ -210,6 +220,21 @@ class Session:
             self._steps_per_second = (stepper.step - step) / (now - since)
             self._counted_from = now, stepper.step
         self._version += 1
+
+    def _row(self, forget: bool) -> tuple[float, ...]:
+        """Return a row of the history for this moment."""
+        stepper, (X, T, X_test, T_test) = self._stepper, self._data
+        with np.errstate(all="ignore"):
+            loss = stepper.mean_loss(forget)
+            if not stepper.step:
+                loss = stepper.network.loss_.value(stepper.forward(X), T).mean()
+            Z = stepper.forward(X_test)
+            test_loss = stepper.network.loss_.value(Z, T_test).mean()
+        return stepper.step, loss, test_loss, (Z.argmax(axis=1) != T_test).mean()
+
+    def _add_row(self) -> None:
+        self._history.append(self._row(forget=True))
+        self._next_row = self._stepper.step + max(1, self._stepper.step // _ROWS)
 
     # ---- what messages want done, in the thread
 
@@ -223,9 +248,14 @@ class Session:
             network.params[...], network.state[...] = old.network.params, old.network.state
             if experiment.optimizer == self.experiment.optimizer:
                 optimizer.state, optimizer.step = old.optimizer.state, old.optimizer.step
-        self._stepper = Stepper(network, optimizer, X, T, experiment.batch_size, after=old)
+        # What frames and browser are to do needs a processor, too.
+        n_threads = max(1, joblib.cpu_count() - 1)
+        self._stepper = Stepper(network, optimizer, X, T, experiment.batch_size, old, n_threads)
         self.experiment, self._data, self._was_changed = experiment, data, goes_on
-        self._generation += not goes_on
+        if not goes_on:
+            self._generation += 1
+            self._history: list[tuple[float, ...]] = []
+            self._add_row()
         self._failed, self._until = "", 0
         self._due, self._seconds_a_step, self._counted_from = 0.0, 0.0, None
 
@@ -270,10 +300,7 @@ class Session:
         return self._changed()
 
     def _do_speed(self, message: Message) -> dict[str, Any]:
-        speed = message.get("steps_per_second")
-        if speed is not None:
-            speed = check_real("steps_per_second", speed, 0, 1e9, left=False)
-        self._speed, self._due = speed, 0.0
+        self._speed, self._due = _checked_speed(message.get("steps_per_second")), 0.0
         return self._changed()
 
     def _do_reset(self, message: Message) -> dict[str, Any]:
@@ -387,15 +414,19 @@ class Session:
         if points is not None:
             check_whole("points", points, 0)
         ends = time.monotonic() + check_real("wait", message.get("wait", 0), 0, _MOST_WAITING)
+        asked, self._asked = self._asked, time.monotonic()
+        if self._asked - asked > _IDLE:
+            self._tell(lambda: None)  # the thread may sleep
         if not self._wait(lambda: (self._generation, self._version) != after, ends):
             return {"none": True}
         with self._framing:
+            due = self._next_frame
             if self._frame is not None and not self._hurry:  # made for another page, maybe
                 key, has_points, frame = self._frame
-                fresh = self._trains() or key == (self._generation, self._version)
+                waits = self._trains() and time.monotonic() < due
+                fresh = waits or key == (self._generation, self._version)
                 if fresh and (after is None or key > after) and (has_points or points == key[0]):
                     return frame
-            due = self._next_frame
             if self._wait(lambda: self._hurry or not self._trains(), min(due, ends)) or due <= ends:
                 return self._make_frame(points)
             return {"none": True}
@@ -408,7 +439,7 @@ class Session:
 
     def _make_frame(self, points: int | None) -> bytes:
         self._hurry = False
-        snapshot = self._recorded(*self._tell(self._snapshot))
+        snapshot = self._tell(self._snapshot)
         has_points = points != snapshot.generation
         frame = self._framer.frame(snapshot, has_points)
         self._frame = (snapshot.generation, snapshot.version), has_points, frame
@@ -416,12 +447,16 @@ class Session:
         self._next_frame = now + (now - self._began_frame) * (1 / self._budget - 1)
         return frame
 
-    def _snapshot(self) -> tuple[Snapshot, float]:
-        """Return, in the thread, what there is now without a history, and the loss since the last time."""
+    def _snapshot(self) -> Snapshot:
+        """Return, in the thread, what there is now."""
         self._began_frame = time.monotonic()
         stepper, trains = self._stepper, self._trains()
-        status = "diverged" if stepper.diverged else "failed" if self._failed else "ok"
-        snapshot = Snapshot(
+        rows = self._history
+        if rows[-1][0] != stepper.step:
+            rows = [*rows, self._row(forget=False)]
+        with np.errstate(over="ignore"):
+            history = np.array(rows, dtype=np.float32)
+        return Snapshot(
             self.experiment,
             *copy.deepcopy((stepper.network, stepper.optimizer)),
             self._generation,
@@ -429,31 +464,16 @@ class Session:
             stepper.step,
             stepper.n_seen // len(self._data[0]),
             trains,
-            status,
+            "diverged" if stepper.diverged else "failed" if self._failed else "ok",
             stepper.diverged or self._failed,
             self._steps_per_second if trains else 0.0,
-            np.empty((0, 4), np.float32),
+            history,
             *self._data,
         )
-        return snapshot, stepper.mean_loss()
 
-    def _recorded(self, snapshot: Snapshot, loss: float) -> Snapshot:
-        """Return the snapshot with the history up to it."""
-        if self._history_of != snapshot.generation:
-            self._history, self._history_of = np.empty((0, 4)), snapshot.generation
-        if not len(self._history) or self._history[-1, 0] != snapshot.step:
-            network, T = snapshot.network, snapshot.T_test
-            with one_blas_thread(), np.errstate(all="ignore"):
-                if not snapshot.step:
-                    loss = network.objective(snapshot.X, snapshot.T)
-                Z = network.forward(snapshot.X_test)
-                test_loss = network.loss_.value(Z, T).mean()
-            row = snapshot.step, loss, test_loss, (Z.argmax(axis=1) != T).mean()
-            self._history = np.vstack([self._history, row])
-            if len(self._history) > _MOST_HISTORY:
-                self._history = np.vstack([self._history[:-1:2], row])
-        with np.errstate(over="ignore"):
-            return replace(snapshot, history=self._history.astype(np.float32))
+
+def _checked_speed(speed: Any) -> float | None:
+    return None if speed is None else check_real("steps_per_second", speed, 0, 1e9, left=False)
 
 
 def _do(future: Future[Any], function: Callable[[], Any]) -> None:

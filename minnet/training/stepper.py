@@ -6,7 +6,7 @@ import numpy as np
 
 from minnet.backends import Hyper, make_backend
 from minnet.common.buffers import all_finite
-from minnet.common.types import ArrayLike, Matrix
+from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.descend import shuffled_order
 from minnet.network import Network
 from minnet.optimizers import Optimizer
@@ -31,6 +31,8 @@ class Stepper:
     after : Stepper or None, default=None
         Counts go on from those of this one, which is left in the middle of an epoch, maybe: the next one
         begins.
+    n_threads : int or None, default=None
+        As a :class:`minnet.Trainer` takes it.
 
     Attributes
     ----------
@@ -65,6 +67,7 @@ class Stepper:
         T: ArrayLike,
         batch_size: int = 32,
         after: Stepper | None = None,
+        n_threads: int | None = None,
     ) -> None:
         self.network, self.optimizer, self.diverged = network, optimizer, ""
         self.step, self._before, self._n_orders = 0, 0, 0
@@ -72,7 +75,7 @@ class Stepper:
             self.step, self._before, self._n_orders = after.step, after.n_seen, after._n_orders
         self._X, self._T, _ = network.check_batch(X, T)
         self._cut = Cut(network, len(self._X), batch_size)
-        self._backend = make_backend("auto", network)
+        self._backend = make_backend("auto", network, n_threads)
         self._loss, self._n_rows = 0.0, 0
         self._begin_epoch()
 
@@ -118,8 +121,24 @@ class Stepper:
             self._before += len(self._X)
             self._begin_epoch()
 
-    def mean_loss(self) -> float:
-        """Return the mean loss of the rows trained on since the last call; NaN where there are none."""
+    def mean_loss(self, forget: bool = True) -> float:
+        """Return the mean loss of the rows trained on since the last call; NaN where there are none.
+
+        Parameters
+        ----------
+        forget : bool, default=True
+            Whether it counts as the last call for the next one.
+        """
         loss, n_rows = self._loss, self._n_rows
-        self._loss, self._n_rows = 0.0, 0
+        if forget:
+            self._loss, self._n_rows = 0.0, 0
         return loss / n_rows if n_rows else float("nan")
+
+    def forward(self, X: Matrix) -> Array:
+        """Return the logits of ``X``, by the code that trains.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        """
+        return self._backend.forward(X)

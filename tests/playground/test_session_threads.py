@@ -68,7 +68,7 @@ def test_frames_take_no_more_than_their_share():
             self.spent += time.monotonic() - began
             return struct.pack("<I", 0) + str(snapshot.version).encode()
 
-    with Session(SMALL, budget=0.25) as session:
+    with Session(SMALL, budget=0.25, speed=None) as session:
         session._framer = slow = Slow()
         began, after, made = time.monotonic(), None, 0
         while time.monotonic() - began < 1.5:
@@ -173,7 +173,7 @@ def test_many_threads_change_all_controls_at_once():
 
 def test_each_frame_is_of_one_moment():
     """The width of the layers and the setting beside them never differ, whenever a frame is made."""
-    with Session(SMALL, budget=1.0) as session:
+    with Session(SMALL, budget=1.0, speed=None) as session:
         changing = True
 
         def change():
@@ -201,6 +201,8 @@ def test_each_frame_is_of_one_moment():
 
 def test_slow_motion():
     with Session(SMALL) as session:
+        assert session.answer({"ask": "state"})["speed"] == 300
+        session.answer({"ask": "frame"})
         session.answer({"do": "speed", "steps_per_second": 50})
         session.answer({"do": "reset"})
         time.sleep(0.5)
@@ -211,16 +213,45 @@ def test_slow_motion():
         assert session.answer({"ask": "state"})["speed"] is None
 
 
-def test_the_history_stays_short():
+def test_the_history_begins_at_the_start_and_stays_short():
     with Session(Experiment(depth=1, width=2), playing=False) as session:
-        for _ in range(450):
-            session.answer({"do": "step"})
-            snapshot = session._recorded(*session._tell(session._snapshot))
-        history = snapshot.history
-        assert 200 <= len(history) <= 400
-        assert np.all(np.diff(history[:, 0]) > 0)
-        assert history[-1, 0] == 450
+        session.answer({"do": "step", "n": 10_000})  # nobody looks
+        history = session._tell(session._snapshot).history
+        steps = history[:, 0]
+        assert steps[0] == 0
+        assert steps[-1] == 10_000
+        assert 100 < len(steps) < 300
+        assert np.all(np.diff(steps) > 0)
+        assert np.all(np.diff(steps) <= 1 + steps[1:] / 32)
         assert np.isfinite(history).all()
+        # What is noted of a moment is what the network is at that moment.
+        network, (X, T, X_test, T_test) = session._stepper.network, session._data
+        error = (network.predict(X_test).argmax(axis=1) != T_test).mean()
+        assert history[-1, 2:] == pytest.approx([network.objective(X_test, T_test), error])
+        session.answer({"do": "step"})
+        assert session._tell(session._snapshot).history[-1, 0] == 10_001
+        session.answer({"do": "reset"})
+        first = session._tell(session._snapshot).history
+        assert first.shape == (1, 4)
+        assert first[0, 1] == pytest.approx(session._stepper.network.objective(X, T))
+
+
+def test_nobody_looks_nothing_burns():
+    with Session(SMALL, speed=None) as session:
+        time.sleep(0.2)
+        assert session._stepper.step == 0  # it begins before the learner's eyes
+        session.answer({"ask": "frame"})
+        while session._stepper.step < 100:
+            time.sleep(0.01)
+        session._asked -= 61  # a minute later
+        session.answer({"ask": "state"})
+        rests = session._stepper.step
+        time.sleep(0.2)
+        assert session._stepper.step == rests
+        assert session.answer({"ask": "state"})["playing"]
+        session.answer({"ask": "frame"})
+        while session._stepper.step == rests:
+            time.sleep(0.01)
 
 
 def test_a_loss_beyond_float32_is_no_warning():
