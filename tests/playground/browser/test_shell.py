@@ -291,7 +291,7 @@ def test_on_a_phone_nothing_overflows_and_controls_can_be_touched(open_page, sho
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         heights = page.evaluate(
             """() => [...document.querySelectorAll(".minnet-side :is(button, select, input)")]
-                .filter(e => e.type !== "checkbox").map(e => e.getBoundingClientRect().height)"""
+                .filter(e => e.type !== "checkbox" && e.checkVisibility()).map(e => e.getBoundingClientRect().height)"""
         )
         assert min(heights) >= 36
         shoot(page, f"phone_controls{'_dark' if dark else ''}")

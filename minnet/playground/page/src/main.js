@@ -36,7 +36,7 @@ const RETRY = 700; // ms between questions to a server that does not answer
  * Puts the page into `root`.
  * @param {HTMLElement} root
  * @param {Transport} transport
- * @param {{texts?: Record<string, string>, page?: boolean, theme?: "light" | "dark"}} [options] page: it is alone in
+ * @param {{texts?: Record<string, string>, page?: boolean}} [options] page: it is alone in
  *     its document, fills it, and may use the address
  */
 export function mount(root, transport, options = {}) {
@@ -47,7 +47,7 @@ export function mount(root, transport, options = {}) {
   const ctx = { t, state, send: (message) => transport.send(message), host, live: transport.live };
   let alive = true;
 
-  const theme = followTheme(host, state, options.theme);
+  const theme = followTheme(host, state, Boolean(options.page));
   const head = createHead(ctx, theme);
   const controls = createControls(ctx);
   const banner = h("p", { class: "minnet-banner", role: "status", hidden: true }, t("page.gone"), " ", h("code", {}, transport.command ?? ""));
@@ -59,7 +59,7 @@ export function mount(root, transport, options = {}) {
   }
   host.append(head.element, banner, h("div", { class: "minnet-body" }, controls.element, main));
   root.append(host);
-  if (!transport.live) createPlayer(main, transport, t);
+  if (!transport.live) createPlayer(controls.element, transport, t);
 
   const views = {
     charts: createCharts(hosts.charts, ctx),

@@ -54,7 +54,11 @@ export function createState(send) {
     play: () => act({ do: "play" }),
     pause: () => act({ do: "pause" }),
     step: (n = 1) => act({ do: "step", n }),
-    setSpeed: (steps) => act({ do: "speed", steps_per_second: steps }),
+    /** @param {number | null} steps per second; null: as fast as it goes */
+    async setSpeed(steps) {
+      const answer = await act({ do: "speed", steps_per_second: steps });
+      if (answer && !answer.error) state.heard({ speed: steps });
+    },
     /** From the same first weights. */
     reset: () => act({ do: "reset" }),
     /** From others, of a seed that can be said. */

@@ -158,6 +158,7 @@ export function createPlayer(host, player, t) {
     choice.selectedIndex = player.index;
     slider.max = String(player.length - 1);
     slider.value = String(player.position);
+    slider.style.setProperty("--part", String(player.position / Math.max(1, player.length - 1)));
     slider.setAttribute("aria-valuetext", t("recorded.frame", { n: player.position + 1, of: player.length }));
     text.textContent = player.recordings[player.index].text;
   };
