@@ -7,7 +7,7 @@ import numpy as np
 
 from minnet.common.types import Array
 from minnet.lab.measurement import Measurement
-from minnet.lab.prediction import Prediction
+from minnet.lab.prediction import Prediction, curves_at
 
 __all__ = ["by_depth", "rows_by_depth"]
 
@@ -51,7 +51,7 @@ def by_depth(
     }
     for way in ("forward", "backward"):
         silent = dict.fromkeys(("predicted", "low", "high"), np.full(len(rows), math.nan))
-        expected = prediction.at(places)[way] if prediction else silent
+        expected = curves_at(prediction, places)[way] if prediction else silent
         curves |= {f"{way}_{of}": values for of, values in expected.items()}
     # The weights below a normalization are those of the layer that it stands for.
     below = [max(place for place in ratios if place <= i) for i in places]

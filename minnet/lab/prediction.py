@@ -17,7 +17,7 @@ from minnet.layers import BatchNorm, Dense, Dropout, LayerNorm
 from minnet.network import Network
 from minnet.piecewise import PiecewiseLinear, n_encoded
 
-__all__ = ["Prediction", "predict_variances"]
+__all__ = ["Prediction", "curves_at", "predict_variances"]
 
 _KNOWN = (Dense, Dropout, BatchNorm, LayerNorm)  # themselves: a subclass may compute something else
 _MOST_ROWS = 256  # of X, whose inner products are taken
@@ -50,46 +50,6 @@ class Prediction(VarianceBand):
     index: np.ndarray
     reference: int
     stopped: str = ""
-
-    def at(self, places: ArrayLike, n_errors: float = 2.0) -> dict[str, dict[str, Array]]:
-        """Return curve and band of layers by their places in the network, NaN where nothing is known.
-
-        Parameters
-        ----------
-        places : array-like of int
-            In ``network.layers``.
-        n_errors : float, default=2.0
-            Half the width of the band, in standard errors.
-
-        Returns
-        -------
-        curves : dict of dict of ndarray of shape (n_places,)
-            ``"forward"`` and ``"backward"``, each with ``"predicted"``, ``"low"`` and ``"high"``.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from minnet import Dense, Network
-        >>> from minnet.lab.theory import predict_variances
-        >>> layers = [Dense(50, "relu"), Dense(50, "relu"), Dense(2)]
-        >>> network = Network(layers, init="he", bias_init="zeros").initialize(4, random_state=0)
-        >>> curves = predict_variances(network, np.ones((20, 4))).at([0, 1])
-        >>> curves["forward"]["predicted"], curves["backward"]["predicted"]
-        (array([2., 2.]), array([1., 1.]))
-        """
-        row_of = {place: row for row, place in enumerate(self.index)}
-        rows = [row_of.get(place, -1) for place in np.asarray(places)]
-        curves = {
-            "forward": (self.variances, *self.interval(n_errors)),
-            "backward": (self.gradient_variances, *self.gradient_interval(n_errors)),
-        }
-        return {
-            name: {
-                of: np.append(values, np.nan)[rows]
-                for of, values in zip(("predicted", "low", "high"), three, strict=True)
-            }
-            for name, three in curves.items()
-        }
 
     def _labels(self) -> list[str]:
         return [f"layers[{i}]" for i in self.index]
@@ -195,6 +155,39 @@ def predict_variances(model: Any, X: Matrix, y: ArrayLike | None = None) -> Pred
         reference,
         stopped,
     )
+
+
+def curves_at(
+    prediction: Prediction, places: ArrayLike, n_errors: float = 2.0
+) -> dict[str, dict[str, Array]]:
+    """Return curve and band of layers by their places in the network, NaN where nothing is known.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    places : array-like of int
+        In ``network.layers``.
+    n_errors : float, default=2.0
+        Half the width of the band, in standard errors.
+
+    Returns
+    -------
+    curves : dict of dict of ndarray of shape (n_places,)
+        ``"forward"`` and ``"backward"``, each with ``"predicted"``, ``"low"`` and ``"high"``.
+    """
+    row_of = {place: row for row, place in enumerate(prediction.index)}
+    rows = [row_of.get(place, -1) for place in np.asarray(places)]
+    curves = {
+        "forward": (prediction.variances, *prediction.interval(n_errors)),
+        "backward": (prediction.gradient_variances, *prediction.gradient_interval(n_errors)),
+    }
+    return {
+        way: {
+            of: np.append(values, np.nan)[rows]
+            for of, values in zip(("predicted", "low", "high"), three, strict=True)
+        }
+        for way, three in curves.items()
+    }
 
 
 def _as_in_training(network: Network, X: Matrix) -> Matrix:

@@ -18,7 +18,7 @@ from minnet.common.plotting import (
     tidy,
 )
 from minnet.common.types import Array, ArrayLike, Matrix
-from minnet.lab.prediction import predict_variances
+from minnet.lab.prediction import curves_at, predict_variances
 from minnet.lab.probe import one_pass
 from minnet.lab.rows import describe_rows, row_indices
 from minnet.lab.subject import Subject, subject_of
@@ -152,7 +152,7 @@ class VarianceByDepthDisplay:
         others = [_mean_squares(one)[2] for one in _redrawn(subject, n_networks - 1)]
         prediction = predict_variances(subject.network, subject.X)
         # A layer of a user has a point but no place on the line.
-        curves = prediction.at(places, n_errors)
+        curves = curves_at(prediction, places, n_errors)
         predicted, low, high = (
             {way: curves[way][of] for way in _DIRECTIONS} for of in ("predicted", "low", "high")
         )

@@ -1,0 +1,69 @@
+"""Measurement and theory side by side, layer by layer."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from minnet import SGD, BatchNorm, Dense, Dropout, Network
+from minnet.lab import probe
+from minnet.lab.by_depth import by_depth, rows_by_depth
+from minnet.lab.phase import layer_sizes, shared_activation, start_sizes
+from minnet.lab.prediction import curves_at
+from minnet.lab.theory import predict_variances
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 5))
+T = RNG.integers(0, 3, 60)
+
+
+def a_network(*layers, **options):
+    return Network([*layers, Dense(3)], **options).initialize(5, random_state=0)
+
+
+def test_a_normalization_stands_for_the_layer_below_it():
+    hidden = [Dense(8), BatchNorm(activation="tanh"), Dropout(0.5), Dense(8), BatchNorm("relu")]
+    network = a_network(*hidden)
+    m = probe(network, X, T, optimizer=SGD(0.1))
+    places = m.index[rows_by_depth(m)]
+    assert places.tolist() == [1, 4, 5]
+    ratios = {place: float(place + 1) for place in (0, 3, 5)}
+    curves = by_depth(m, predict_variances(network, X), ratios)
+    assert curves["update_ratio"].tolist() == [1, 4, 6]
+    rms = dict(zip(m.index, m["Z", "rms"], strict=True))
+    assert_allclose(curves["forward_measured"], [rms[i] ** 2 for i in places])
+    assert curves["backward_measured"][1] == 1
+
+
+def test_without_theory_its_curves_are_nan():
+    network = a_network(Dense(8, "tanh"), Dense(8, "tanh"))
+    m = probe(network, X, T)
+    curves = by_depth(m, None, {0: 0.5, 1: None, 2: 0.25})
+    assert np.isnan(curves["forward_predicted"]).all()
+    assert np.isnan(curves["backward_high"]).all()
+    assert_allclose(curves["update_ratio"], [0.5, np.nan, 0.25])
+
+
+def test_curves_are_found_by_place():
+    network = a_network(Dense(8, "tanh"), Dropout(0.1), Dense(8, "tanh"))
+    prediction = predict_variances(network, X)
+    curves = curves_at(prediction, [2, 1, 0])
+    assert_allclose(curves["forward"]["predicted"][[0, 2]], prediction.variances[[1, 0]])
+    assert np.isnan(curves["backward"]["low"][1])  # a Dropout has no row
+    low, _ = prediction.interval(1.0)
+    assert_allclose(curves_at(prediction, [0], 1.0)["forward"]["low"], low[:1])
+
+
+@pytest.mark.parametrize("init", ["glorot", "orthogonal", "lsuv", "edge_of_chaos"])
+def test_sizes_of_weights_at_the_start_are_those_that_were_drawn(init):
+    network = Network([Dense(150, "tanh") for _ in range(3)] + [Dense(3)], init=init)
+    network.initialize(5, random_state=0).adapt(X)
+    assert shared_activation(network).name == "tanh"
+    assert layer_sizes(network).shape == (2, 2)  # without the first layer and the output
+    assert_allclose(layer_sizes(network), start_sizes(network), rtol=0.02, atol=0.02)
+
+
+def test_who_has_no_place_in_the_phase_diagram():
+    assert shared_activation(a_network(Dense(8, "tanh"), Dense(8, "relu"))) is None
+    assert shared_activation(a_network(Dense(8), BatchNorm("tanh"))) is None
+    assert shared_activation(a_network()) is None
+    assert layer_sizes(a_network()).shape == start_sizes(a_network()).shape == (0, 2)
