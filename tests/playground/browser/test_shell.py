@@ -2,12 +2,17 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
+
+from minnet.playground.experiment import choices
+from minnet.playground.session import Session
 
 pytestmark = pytest.mark.browser
 
@@ -291,7 +296,8 @@ def test_on_a_phone_nothing_overflows_and_controls_can_be_touched(open_page, sho
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         heights = page.evaluate(
             """() => [...document.querySelectorAll(".minnet-side :is(button, select, input)")]
-                .filter(e => e.type !== "checkbox" && e.checkVisibility()).map(e => e.getBoundingClientRect().height)"""
+                .filter(e => e.type !== "checkbox" && e.checkVisibility())
+                .map(e => e.getBoundingClientRect().height)"""
         )
         assert min(heights) >= 36
         shoot(page, f"phone_controls{'_dark' if dark else ''}")
@@ -400,10 +406,27 @@ def test_a_network_that_diverges_is_said_and_the_page_stays_usable(open_page, un
     until(lambda: steps(page) > first)
 
 
-def test_every_choice_has_a_text(open_page):
-    """A translation is one file: no name comes from elsewhere."""
-    from minnet.playground.experiment import choices
+def test_a_translation_is_one_file(open_page, tmp_path, monkeypatch):
+    from minnet.playground import server
 
+    shutil.copytree(server.STATIC, tmp_path / "static")
+    translated = {"page.name": "Spielplatz", "controls.pause": "Anhalten"}
+    (tmp_path / "static/texts/de.json").write_text(json.dumps(translated))
+    monkeypatch.setattr(server, "STATIC", tmp_path / "static")
+    with Session() as session, server.Server(session) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        page = open_page("?lang=de", address=running.address)
+        assert page.title() == "minnet Spielplatz"
+        assert page.locator(".minnet-primary").inner_text() == "Anhalten"
+        assert page.get_by_role("button", name="Restart").is_visible(), "what it lacks is English"
+        assert page.evaluate("document.documentElement.lang") == "de"
+        running.shutdown()
+        thread.join()
+
+
+def test_every_choice_has_a_text():
+    """A translation is one file: no name comes from elsewhere."""
     for name, given in choices().items():
         assert f"controls.{name}" in TEXTS
         for value in given.get("values", []):

@@ -45,7 +45,7 @@ export function createControls(ctx) {
     "select",
     { class: "minnet-speed", "aria-label": t("controls.speed"), title: t("controls.speed"), onchange: () => state.setSpeed(speed.value === "" ? null : Number(speed.value)) },
   );
-  const pacing = (n) => h("option", { value: n ?? "" }, n === null ? t("controls.speed.full") : t("controls.speed.of", { n: n.toLocaleString() }));
+  const pacing = (n) => h("option", { value: n ?? "" }, n === null ? t("controls.speed.full") : t("controls.speed.of", { n: n.toLocaleString(ctx.host.lang) }));
   speed.append(...SPEEDS.map(pacing));
   const counter = h("p", { class: "minnet-counter" });
   const pace = h("p", { class: "minnet-pace" });
@@ -188,7 +188,7 @@ export function createControls(ctx) {
   }
 
   function count(frame) {
-    const whole = (value) => Math.round(value).toLocaleString();
+    const whole = (value) => Math.round(value).toLocaleString(ctx.host.lang);
     counter.replaceChildren(h("b", {}, whole(frame.step)), ` ${t("controls.steps")}`);
     const words = [t("controls.epoch", { n: whole(Math.floor(frame.epoch)) })];
     if (frame.playing && frame.steps_per_second) words.push(t("controls.speed.of", { n: whole(frame.steps_per_second) }));

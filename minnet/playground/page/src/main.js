@@ -59,6 +59,7 @@ export function mount(root, transport, options = {}) {
   }
   host.append(head.element, banner, h("div", { class: "minnet-body" }, controls.element, main));
   root.append(host);
+  if (options.page) document.title = `minnet ${t("page.name")}`;
   if (!transport.live) createPlayer(controls.element, transport, t);
 
   const views = {
