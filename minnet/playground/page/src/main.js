@@ -50,7 +50,7 @@ export function mount(root, transport, options = {}) {
   const theme = followTheme(host, state, Boolean(options.page));
   const head = createHead(ctx, theme);
   const controls = createControls(ctx);
-  const banner = h("p", { class: "minnet-banner", role: "status", hidden: true }, t("page.gone"), " ", h("code", {}, transport.command ?? ""));
+  const banner = h("p", { class: "minnet-banner", role: "alert", hidden: true }, t("page.gone"), " ", h("code", {}, transport.command ?? ""));
   const hosts = {};
   const main = h("main", { class: "minnet-main" });
   for (const name of ["lessons", "charts", "blackboard", "paper"]) {
