@@ -9,6 +9,7 @@ from frames import decode
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minnet.playground import frame
+from minnet.playground.blackboard import blackboard
 from minnet.playground.experiment import Experiment, choices
 from minnet.playground.recording import record
 from minnet.playground.session import Session
@@ -45,7 +46,9 @@ def test_the_file_has_what_a_page_needs(file):
         run[:2] for run in RUNS
     ]
     for run, (_, _, controls), frames in zip(header["recordings"], RUNS, runs, strict=True):
-        assert run["experiment"] == Experiment.from_dict(controls).to_dict()
+        experiment = Experiment.from_dict(controls)
+        assert run["experiment"] == experiment.to_dict()
+        assert run["blackboard"] == blackboard(experiment)
         assert [head["step"] for head, _ in frames] == STEPS
         assert ["points" in arrays for _, arrays in frames] == [True, False, False, False]
 

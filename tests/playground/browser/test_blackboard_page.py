@@ -2,6 +2,10 @@
 
 import math
 import re
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,7 @@ import pytest
 import minnet
 from minnet.playground.blackboard import blackboard
 from minnet.playground.experiment import Experiment
+from minnet.playground.recording import record
 
 pytestmark = [pytest.mark.browser, pytest.mark.dev]
 
@@ -316,6 +321,41 @@ def test_the_experiment_is_one_with_that_of_play(board, state_of, until):
     assert (numbers(matrix(page, "Y1")) >= 0).all()
     page.locator("[data-choice=data] select").select_option("digits")
     until(lambda: "64 inputs" in page.locator(".bb-setting").inner_text())
+
+
+def test_a_recorded_page_has_it_without_a_session(chromium, tmp_path, shoot):
+    """As the docs do: files that any server gives out."""
+    static = ROOT / "minnet/playground/static"
+    for name in ("playground.js", "playground.css"):
+        shutil.copy(static / name, tmp_path)
+    (tmp_path / "index.html").write_text(
+        '<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="playground.css">'
+        '<div data-minnet-playground data-recording="runs.bin" data-view="steps"></div>'
+        '<script type="module" src="playground.js"></script>'
+    )
+    controls = [
+        {"data": "moons", "depth": 2, "width": 8, "activation": name} for name in ("relu", "tanh")
+    ]
+    record(tmp_path / "runs.bin", [(one["activation"], "", one) for one in controls], [0, 10])
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = chromium.new_page(viewport={"width": 1100, "height": 900})
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        stage(page).wait_for()
+        page.locator(".bb-stop[data-q=Y1]").click()
+        exact = quantities(blackboard(Experiment.from_dict(controls[0])))
+        np.testing.assert_allclose(numbers(matrix(page, "Y1")), exact["Y1"], atol=0.005)
+        cell(page, "Y1", 0, 0).hover()
+        assert "relu(" in stage(page).locator(".bb-element").inner_text()
+        assert page.locator(".bb-options select:enabled").count() == 0
+        shoot(page, "recorded")
+        page.close()
+        server.shutdown()
 
 
 @pytest.mark.parametrize("dark", [False, True])

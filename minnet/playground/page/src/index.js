@@ -20,5 +20,5 @@ async function translation() {
 for (const root of document.querySelectorAll("[data-minnet-playground]")) {
   const { recording } = root.dataset;
   const transport = recording ? createRecorded(recording) : createHttp();
-  translation().then((texts) => mount(root, transport, { texts, page: !recording }));
+  translation().then((texts) => mount(root, transport, { texts, page: !recording, view: root.dataset.view }));
 }

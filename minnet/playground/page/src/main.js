@@ -36,8 +36,8 @@ const RETRY = 700; // ms between questions to a server that does not answer
  * Puts the page into `root`.
  * @param {HTMLElement} root
  * @param {Transport} transport
- * @param {{texts?: Record<string, string>, page?: boolean}} [options] page: it is alone in
- *     its document, fills it, and may use the address
+ * @param {{texts?: Record<string, string>, page?: boolean, view?: string}} [options] page: it is alone in
+ *     its document, fills it, and may use the address; else view: which it shows at first
  */
 export function mount(root, transport, options = {}) {
   const t = createTexts(options.texts);
@@ -164,6 +164,7 @@ export function mount(root, transport, options = {}) {
 
   async function open() {
     if (!options.page) {
+      if (options.view) state.setView(options.view);
       arrange();
       return;
     }
