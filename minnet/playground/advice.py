@@ -67,7 +67,7 @@ def advice(experiment: Experiment) -> dict[str, Any]:
     >>> from minnet.playground.experiment import Experiment
     >>> finding = advice(Experiment(depth=3, init="zeros"))["findings"][0]
     >>> finding["code"], finding["change"]
-    ('symmetric_units', {'init': 'auto', 'gain': 1.0, 'bias': 0.0})
+    ('symmetric_units', {'init': 'auto', 'gain': 1.0})
     """
     X, T, *_ = experiment.make_data()
     report = diagnose(estimator(experiment), X, T)

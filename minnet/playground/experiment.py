@@ -157,8 +157,8 @@ class Experiment:
     init: str = "glorot_uniform"
     gain: float = 1.0
     bias: float = 0.0
-    optimizer: str = "adam"
-    learning_rate: float = 0.003
+    optimizer: str = "sgd"
+    learning_rate: float = 0.1
     batch_size: int = 32
     batch_norm: bool = False
     dropout: float = 0.0

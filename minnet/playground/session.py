@@ -108,6 +108,13 @@ class Session:
     speed : float or None, default=300.0
         Steps per second; None means as many as it can.
 
+    Attributes
+    ----------
+    experiment : Experiment
+        The present one.
+    n_threads : int
+        That train.
+
     Examples
     --------
     >>> from minnet.playground.session import Session
@@ -136,6 +143,8 @@ class Session:
     ) -> None:
         if not isinstance(experiment, Experiment | None):
             raise TypeError(f"experiment must be an Experiment or None, got {experiment!r:.200}")
+        # What frames and browser are to do needs a processor, too.
+        self.n_threads = max(1, joblib.cpu_count() - 1)
         self._name = secrets.token_hex(8)
         self._budget = check_real("budget", budget, 0, 1, left=False)
         # What only the thread changes:
@@ -248,9 +257,9 @@ class Session:
             network.params[...], network.state[...] = old.network.params, old.network.state
             if experiment.optimizer == self.experiment.optimizer:
                 optimizer.state, optimizer.step = old.optimizer.state, old.optimizer.step
-        # What frames and browser are to do needs a processor, too.
-        n_threads = max(1, joblib.cpu_count() - 1)
-        self._stepper = Stepper(network, optimizer, X, T, experiment.batch_size, old, n_threads)
+        self._stepper = Stepper(
+            network, optimizer, X, T, experiment.batch_size, old, self.n_threads
+        )
         self.experiment, self._data, self._was_changed = experiment, data, goes_on
         if not goes_on:
             self._generation += 1
@@ -264,7 +273,8 @@ class Session:
 
     def _state(self) -> dict[str, Any]:
         known = {"session": self._name, "playing": self._playing, "speed": self._speed}
-        return known | self._keys() | {"experiment": self.experiment.to_dict()}
+        known |= self._keys() | {"step": self._stepper.step}
+        return known | {"experiment": self.experiment.to_dict()}
 
     def _changed(self) -> dict[str, Any]:
         self._version += 1
@@ -319,7 +329,7 @@ class Session:
         ===================================================== ==========================================
         ``{"ask": "choices"}``                                :func:`choices`
         ``{"ask": "state"}``                                  the session's random name, experiment,
-                                                              playing, speed, generation, version
+                                                              playing, speed, step, generation, version
         ``{"ask": "frame", "after", "wait", "points"}``       bytes of a frame newer than ``after``
                                                               (generation, version); ``{"none": True}`` if
                                                               none came in ``wait`` seconds (at most 2);

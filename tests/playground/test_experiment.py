@@ -147,7 +147,8 @@ def test_what_is_diagnosed_is_what_is_trained(fields):
     ],
 )
 def test_a_broken_experiment_is_cured_by_what_is_advised(fields, code, control):
-    broken = Experiment(**{"depth": 4, "width": 16} | fields)
+    usual = {"depth": 4, "width": 16, "optimizer": "adam", "learning_rate": 0.003}
+    broken = Experiment(**usual | fields)
     finding = advice(broken)["findings"][0]
     assert finding["code"] == code
     assert control in finding["change"]

@@ -61,8 +61,8 @@ def test_a_reset_begins_a_new_generation(session):
 
 def test_what_changes_the_weights_begins_anew_and_the_rest_does_not(session):
     for change, generation in (
-        ({"learning_rate": 0.1}, 0),
-        ({"batch_size": 7, "optimizer": "sgd", "dropout": 0.2}, 0),
+        ({"learning_rate": 0.2}, 0),
+        ({"batch_size": 7, "optimizer": "adam", "dropout": 0.2}, 0),
         ({"gain": 2.0}, 1),
         ({"gain": 2.0}, 1),  # nothing changes
         ({"gain": 1.0, "dropout": 0.0}, 2),
