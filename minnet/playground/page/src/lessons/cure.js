@@ -3,6 +3,7 @@ import { shown } from "../charts/scale.js";
 import { link } from "./parts.js";
 
 const DATA = ["data", "n_samples", "noise"];
+const IN_A_ROW = 3;
 
 /**
  * Networks that do not learn, to be cured by the controls; whether one is, is measured.
@@ -57,12 +58,19 @@ export function createCure({ t, state, send }, lesson, stage) {
     }
   }
 
-  /** The first step at which the loss was low enough; null if there is none. */
+  /**
+   * The step from which on the loss was low enough, in training and on the test points, for a few rows of the history:
+   * a lucky batch is no cure. null: there is none.
+   */
   function success({ arrays, shapes, best_constant_loss: best }) {
+    let since = null;
+    let low = 0;
     for (let row = 0; row < shapes.history[0]; row++) {
-      const [step, loss] = arrays.history.subarray(4 * row, 4 * row + 2);
+      const [step, loss, test] = arrays.history.subarray(4 * row, 4 * row + 3);
       if (step > steps) return null;
-      if (step > 0 && loss <= share * best) return step;
+      low = step > 0 && Math.max(loss, test) <= share * best ? low + 1 : 0;
+      if (low === 1) since = step;
+      if (low === IN_A_ROW) return since;
     }
     return null;
   }

@@ -32,14 +32,17 @@ export function createLessons(host, ctx) {
   const done = new Set();
   const buttons = new Map(LESSONS.map(({ id }, i) => [id, button(id, i)]));
   const room = h("div", { class: "lesson-room" });
-  host.append(h("nav", { class: "lesson-nav", "aria-label": t("lessons.all") }, ...buttons.values()), room);
+  const nav = h("nav", { class: "lesson-nav", "aria-label": t("lessons.all") }, ...buttons.values());
+  host.append(nav, room);
   let panel = null;
   let lesson = null;
   let covered = false;
-  let speedBefore = null;
+  let before = null;
   let shown = false;
   // What is still being set up when another is chosen has no say any more.
   let turn = 0;
+  // Until then frames are of what was there before.
+  let settled = false;
 
   function button(id, i) {
     const mark = h("span", { class: "lesson-number", "aria-hidden": "true" }, String(i + 1));
@@ -75,7 +78,9 @@ export function createLessons(host, ctx) {
     };
     const inTurn = async (...acts) => {
       const mine = ++turn;
+      settled = false;
       for (const act of acts) if (mine === turn) await act();
+      if (mine === turn) settled = true;
     };
     const set = (name) => () => (name === null ? null : state.change(experiment(name)));
     return {
@@ -96,6 +101,13 @@ export function createLessons(host, ctx) {
     };
   }
 
+  /** As fast as before, and as busy: a lesson may be left before its answer. */
+  async function leave({ speed, playing }) {
+    turn++;
+    await state.setSpeed(speed);
+    if (playing) await state.play();
+  }
+
   /** Which charts are framed and which covered, and the controls that matter. */
   function light() {
     const { look, cover = look, controls = null } = lesson;
@@ -104,6 +116,10 @@ export function createLessons(host, ctx) {
     const { dataset } = ctx.host;
     dataset.look = shown ? look.join(" ") : "";
     dataset.covered = shown && covered ? cover.join(" ") : "";
+    if (!shown) return;
+    // On a phone the lessons' names are a row to be pushed along.
+    const { offsetLeft, offsetWidth } = buttons.get(lesson.id);
+    nav.scrollLeft = offsetLeft + offsetWidth / 2 - nav.clientWidth / 2;
   }
   // A style sheet has no texts.
   ctx.host.style.setProperty("--covered", JSON.stringify(t("lessons.covered")));
@@ -112,24 +128,26 @@ export function createLessons(host, ctx) {
   const off = state.on("lesson", (id) => {
     if (id === null || id === lesson?.id) return;
     open(id);
+    settled = true;
     if (!Object.keys(readAddress(location.hash, state.choices).experiment).length) panel.begin();
   });
 
   return {
     /** @param {import("../frames.js").Frame} frame */
     update(frame) {
-      panel?.update(frame);
+      if (settled && frame.generation >= state.generation) panel.update(frame);
     },
     show() {
       shown = true;
-      speedBefore = state.speed;
+      before = { speed: state.speed, playing: state.playing };
+      settled = true;
       if (lesson) light();
       else begin(state.lesson);
     },
     hide() {
       shown = false;
-      if (lesson) light();
-      state.setSpeed(speedBefore);
+      light();
+      leave(before);
     },
     destroy() {
       off();
