@@ -99,6 +99,7 @@ export function createPicture(board, q, t) {
 
   const drawing = svg("svg", { viewBox: `0 0 ${size.width} ${size.height}`, role: "img" }, edges, units);
   drawing.style.minWidth = `${Math.round(0.66 * size.width)}px`; // smaller would not be readable: it scrolls
+  drawing.style.maxWidth = `${Math.round(1.1 * size.width)}px`;
 
   return {
     element: drawing,
