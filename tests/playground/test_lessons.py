@@ -162,10 +162,15 @@ def test_small_weights_leave_a_quarter_a_layer(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_large_weights_saturate_and_gradients_explode(seed):
-    m = Run(experiment("gain", "large", seed)).measure()
-    assert m["saturated"][4:20].mean() > 0.4
-    assert m["dZ", "rms"][0] > 100 * m["dZ", "rms"][19]
+def test_what_comes_back_is_as_the_text_says(seed):
+    starts = {
+        case: Run(experiment("gain", case, seed)).measure() for case in LESSONS["gain"]["cases"]
+    }
+    left = {case: (m["dZ", "rms"][0] / m["dZ", "rms"][19]) ** 2 for case, m in starts.items()}
+    assert 1e-13 < left["small"] < 1e-11
+    assert 0.03 < left["right"] < 0.5
+    assert left["large"] > 1e7
+    assert starts["large"]["saturated"][4:20].mean() > 0.4
 
 
 # ---- 3: Glorot on ReLU
@@ -261,6 +266,10 @@ def test_fifty_layers_learn_at_the_edge_alone(seed):
 
 
 # ---- 7: batch normalization
+
+
+def test_without_it_the_network_is_that_of_the_second_lesson():
+    assert experiment("batch_norm", "without") == experiment("gain", "large")
 
 
 @pytest.mark.parametrize("seed", SEEDS)

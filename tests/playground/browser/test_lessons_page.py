@@ -121,6 +121,9 @@ def test_glorot_on_relu_loses_half_a_layer(open_page, until):
     compare(page, "he")
     until(lambda: read(page, "relu")["theory"] == "1")
     assert number(read(page, "relu")["factor"]) == pytest.approx(1, abs=0.1)
+    page.locator(".lesson-next").click()
+    page.locator('.lesson[data-lesson="trap"]').wait_for()
+    assert page.locator(".lesson-reveal").is_disabled()
 
 
 def test_updates_are_level_while_gradients_vanish(open_page, until):

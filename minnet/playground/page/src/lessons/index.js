@@ -20,7 +20,8 @@ import { createQuestion } from "./question.js";
  *     the start alone; null: the experiment as it is
  * @property {(name: string) => Record<string, any>} experiment all fields of a case
  * @property {() => void} uncover
- * @property {() => void} done marks the lesson as done, and offers the next
+ * @property {() => void} done marks the lesson as done
+ * @property {() => HTMLElement | null} next a button for the lesson after this one, if there is one
  */
 
 /**
@@ -70,6 +71,12 @@ export function createLessons(host, ctx) {
     await panel.begin();
   }
 
+  /** From the end of one lesson to the beginning of the next. */
+  function follow(id) {
+    buttons.get(id).focus();
+    return begin(id);
+  }
+
   /** @returns {Stage} */
   function stageOf(lesson) {
     const experiment = (name) => {
@@ -97,6 +104,12 @@ export function createLessons(host, ctx) {
         const tab = buttons.get(lesson.id);
         tab.classList.add("lesson-done");
         tab.lastChild.append(h("span", { class: "lesson-unseen" }, ` ${t("lessons.done")}`));
+      },
+      next() {
+        const after = LESSONS[LESSONS.indexOf(lesson) + 1];
+        if (!after) return null;
+        const name = t(`lessons.${after.id}.name`);
+        return h("button", { type: "button", class: "minnet-button lesson-next", onclick: () => follow(after.id) }, t("lessons.next", { name }));
       },
     };
   }

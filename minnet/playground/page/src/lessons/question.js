@@ -29,7 +29,7 @@ export function createQuestion({ t, state }, lesson, stage) {
     h("p", {}, h("b", {}, t("lessons.look")), " ", text("look")),
     h("p", {}, h("b", {}, t("lessons.why")), " ", text("why"), " ", link(t, lesson)),
     now.element,
-    h("div", { class: "lesson-cases", role: "group", "aria-label": t("lessons.compare") }, h("b", {}, t("lessons.compare")), ...cases),
+    h("div", { class: "lesson-cases", role: "group", "aria-label": t("lessons.compare") }, h("b", {}, t("lessons.compare")), ...cases, stage.next()),
   );
   const element = h(
     "div",
