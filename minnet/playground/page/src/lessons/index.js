@@ -68,7 +68,7 @@ export function createLessons(host, ctx) {
 
   async function begin(id) {
     open(id);
-    await panel.begin();
+    if (state.choices) await panel.begin();
   }
 
   /** From the end of one lesson to the beginning of the next. */
@@ -167,5 +167,3 @@ export function createLessons(host, ctx) {
     },
   };
 }
-
-export { LESSONS };
