@@ -35,6 +35,9 @@ __all__ = ["Session", "Snapshot"]
 _CHUNK = 0.02  # seconds that the thread trains before it listens again
 _PACE = 0.5  # seconds over which steps per second are counted
 _IDLE = 60.0  # seconds after which a training that nobody looks at rests
+_LONGEST_PAUSE = (
+    5.0  # seconds between frames, whatever one took: the machine may have slept meanwhile
+)
 _ROWS = 32  # of the history, one for each so manieth of the steps before
 _MOST_WAITING = 2.0
 _MOST_STEPS = 10_000
@@ -454,7 +457,8 @@ class Session:
         frame = self._framer.frame(snapshot, has_points)
         self._frame = (snapshot.generation, snapshot.version), has_points, frame
         now = time.monotonic()
-        self._next_frame = now + (now - self._began_frame) * (1 / self._budget - 1)
+        pause = (now - self._began_frame) * (1 / self._budget - 1)
+        self._next_frame = now + min(pause, _LONGEST_PAUSE)
         return frame
 
     def _snapshot(self) -> Snapshot:

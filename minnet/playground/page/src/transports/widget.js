@@ -1,6 +1,7 @@
 import { mount } from "../main.js";
 
-const GONE = 20; // seconds without a word, after which a kernel that sends one every two seconds is gone
+/** A kernel says something every two seconds, and more rarely in a long cell: without a word for so long it is gone. */
+const GONE = { seconds: 15, gaps: 3 };
 const MOST_SECONDS = 120;
 
 /**
@@ -9,9 +10,25 @@ const MOST_SECONDS = 120;
  * @returns {() => void} called when the output goes
  */
 export function render({ model, el }) {
-  const transport = createWidget(model);
-  const page = mount(el, transport);
-  return () => page.destroy();
+  let page;
+  let drawing = requestAnimationFrame(begin);
+  function begin() {
+    // Notebooks draw first and put it into the document then; before that no colour is known.
+    if (el.isConnected) page = mount(el, createWidget(model), { theme: notebooksTheme() });
+    else drawing = requestAnimationFrame(begin);
+  }
+  return () => {
+    cancelAnimationFrame(drawing);
+    page?.destroy();
+  };
+}
+
+/** What JupyterLab and VS Code say of theirs, which need not be the system's. */
+function notebooksTheme() {
+  const { classList, dataset } = document.body;
+  if (dataset.jpThemeLight) return dataset.jpThemeLight === "true" ? "light" : "dark";
+  if (classList.contains("vscode-dark")) return "dark";
+  return classList.contains("vscode-light") ? "light" : undefined;
 }
 
 /**
@@ -21,17 +38,22 @@ export function render({ model, el }) {
  * @returns {import("../main.js").Transport}
  */
 export function createWidget(model) {
-  const page = crypto.randomUUID();
+  const page = String(Math.random()); // crypto's names are for https alone
   /** Messages without an answer yet. */
   const waiting = new Map();
   /** Frames that came and were not looked at: the newest, after one with a generation's points. */
   let frames = [];
   let wake = null;
-  let heard = performance.now();
   let sent = 0;
+  let heard = performance.now();
+  let gap = 0;
+  /** Since when the kernel owes a word. */
+  let asked = null;
 
   function receive(content, buffers) {
+    gap = performance.now() - (asked ?? heard);
     heard = performance.now();
+    asked = null;
     if (content.frame) {
       if (buffers?.length) frames = [...frames.filter((frame) => frame.first && !content.first), { first: content.first, bytes: copy(buffers[0]) }];
       wake?.();
@@ -44,6 +66,7 @@ export function createWidget(model) {
   async function nextFrame({ wait = 1, points }) {
     if (!frames.length) {
       model.send({ page, frame: points ?? null });
+      asked ??= performance.now();
       await new Promise((resolve) => {
         wake = resolve;
         setTimeout(resolve, 1000 * wait);
@@ -51,7 +74,7 @@ export function createWidget(model) {
       wake = null;
     }
     if (frames.length) return frames.shift().bytes;
-    if (performance.now() - heard > 1000 * GONE) throw new Error("the kernel is gone");
+    if (asked !== null && performance.now() - asked > Math.max(1000 * GONE.seconds, GONE.gaps * gap)) throw new Error("the kernel is gone");
     return { none: true };
   }
 

@@ -1,0 +1,156 @@
+"""The page in JupyterLab: a real notebook, its kernel and its front end."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import pytest
+
+pytestmark = [
+    pytest.mark.dev,
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not all(map(find_spec, ("jupyterlab", "nbformat", "anywidget", "ipykernel"))),
+        reason="needs JupyterLab, its kernel and anywidget",
+    ),
+]
+
+CELLS = [
+    "from minnet.playground import Playground\nplayground = Playground(depth=4, width=16)\nplayground",
+    "import time; time.sleep(8); print('slept')",
+    "playground.close()\n"
+    "import threading\n"
+    "print('left:', [t.name for t in threading.enumerate() if 'playground' in t.name])",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab of its own: ``lab("lab/tree/a.ipynb")`` is an address in it."""
+    import nbformat
+
+    tmp_path = tmp_path_factory.mktemp("lab")
+    (tmp_path / "files").mkdir()
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    for name in ("a.ipynb", "b.ipynb"):
+        nbformat.write(notebook, tmp_path / "files" / name)
+    own = {
+        name: str(tmp_path / name)
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    }
+    log = tmp_path / "log"
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+            "--port=0",
+            "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            f"--ServerApp.root_dir={tmp_path / 'files'}",
+            f"--LabApp.user_settings_dir={tmp_path / 'settings'}",
+            f"--LabApp.workspaces_dir={tmp_path / 'workspaces'}",
+        ],
+        stderr=log.open("w"), env=os.environ | own,
+    )  # fmt: skip
+    ends = time.monotonic() + 60
+    while not (found := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text())):
+        assert time.monotonic() < ends, log.read_text()
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.1)
+    yield lambda path: f"{found[1]}/{path}?token={found[2]}"
+    process.terminate()
+    process.wait(30)
+
+
+def run(page, i):
+    """Run a cell by the keyboard; before the kernel is connected the keys are lost."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(i)
+    for _ in range(30):
+        cell.locator(".cm-content").first.click()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_timeout(1000)
+        if cell.locator(".jp-InputPrompt").first.inner_text() != "[ ]:":
+            return
+    raise AssertionError("the cell did not run")
+
+
+def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
+    page = chromium.new_page(viewport={"width": 1440, "height": 1000})
+    hosts, errors = set(), []
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_default_timeout(60_000)
+    page.goto(lab("lab/tree/a.ipynb"))
+    run(page, 0)
+
+    def steps():
+        text = page.locator(".minnet-counter b").inner_text()
+        return int(re.sub(r"\D", "", text))
+
+    def pressed(name):
+        page.locator(f".minnet-primary[data-shows={name}]").click()
+
+    def shows(name):
+        page.locator(f".minnet-primary[data-shows={name}]").wait_for()
+
+    page.locator(".minnet-counter b").wait_for()
+    first = steps()
+    until(lambda: steps() > first)
+    shoot(page, "jupyterlab")
+    assert page.locator(".minnet canvas").count() > 3
+
+    # A control acts.
+    pressed("pause")
+    shows("play")
+    still = steps()
+    time.sleep(0.5)
+    assert steps() == still
+    pressed("play")
+    until(lambda: steps() > still)
+
+    # While a cell runs, frames keep coming; what is pressed then is done at its end at the latest.
+    run(page, 1)
+    page.get_by_text("[*]:").wait_for()
+    begun = steps()
+    until(lambda: steps() > begun)
+    seen = steps()
+    time.sleep(2)
+    assert steps() > seen
+    pressed("pause")
+    assert page.get_by_text("[*]:").is_visible()
+    page.get_by_text("slept", exact=True).wait_for()
+    shows("play")
+    still = steps()
+    time.sleep(0.5)
+    assert steps() == still
+    assert page.locator(".minnet-banner").is_hidden()
+
+    # Closing it takes the page away, and ends its threads.
+    run(page, 2)
+    page.get_by_text("left: []").wait_for()
+    assert page.locator(".minnet").count() == 0
+    assert hosts - {None} == {"127.0.0.1"}  # none: what an address has in itself
+    assert errors == []
+    page.close()
+
+
+def test_a_kernel_that_is_gone_is_said(lab, chromium, until):
+    page = chromium.new_page(viewport={"width": 1440, "height": 1000})
+    page.set_default_timeout(60_000)
+    page.goto(lab("lab/workspaces/b/tree/b.ipynb"))
+    run(page, 0)
+    page.locator(".minnet-counter b").wait_for()
+
+    def asked(method, path):
+        with urlopen(Request(lab(path), method=method), timeout=60) as answer:
+            return answer.read()
+
+    for kernel in json.loads(asked("GET", "api/kernels")):
+        asked("DELETE", f"api/kernels/{kernel['id']}")
+    page.locator(".minnet-banner").wait_for()
+    page.close()
