@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks import (
     ceilings,
+    default_fit,
     gemm,
     growth,
     imports,
@@ -30,7 +31,18 @@ from benchmarks.report import wrapped
 from benchmarks.runner import Options
 
 HERE = Path(__file__).parent
-SECTIONS = (ceilings, training, growth, threads, initialization, gemm, inference, imports, memory)
+SECTIONS = (
+    ceilings,
+    training,
+    default_fit,
+    growth,
+    threads,
+    initialization,
+    gemm,
+    inference,
+    imports,
+    memory,
+)
 ROWS = {name: run for section in SECTIONS for name, run in section.ROWS.items()}
 
 HOW = """

@@ -1,4 +1,4 @@
-"""What is trained: seven workloads, five ways to train each, and the arithmetic that a step needs."""
+"""What is trained: nine workloads, five ways to train each, and the arithmetic that a step needs."""
 
 from dataclasses import dataclass, replace
 
@@ -80,7 +80,7 @@ class Workload:
             from minnet.datasets import make_shapeset
 
             return make_shapeset(self.n_samples, start=epoch * self.n_samples, dtype=dtype)
-        if self.name == "digits":
+        if self.name.startswith("digits"):
             from sklearn.datasets import load_digits
 
             X, y = load_digits(return_X_y=True)
@@ -118,6 +118,8 @@ WORKLOADS = {
     for w in (
         Workload("tiny", 1_000, 20, (16, 16), 2, 16, "relu", 0.05, 5, 80),
         Workload("digits", 1_797, 64, (64,), 10, 32, "tanh", 0.1, 2.5, 40),
+        Workload("table", 20_000, 30, (100,), 3, 200, "relu", 0.05, 2),
+        Workload("digits-100", 1_797, 64, (100,), 10, 200, "relu", 0.05, 2),
         Workload("mnist-shaped", 60_000, 784, (256,), 10, 128, "relu", 0.05, 2.7, 3.8),
         Workload("paper", 2_000, 1024, (1000,) * 5, 9, 10, "tanh", 0.01, 4.5, 9),
         Workload("shapeset", 2_000, 1024, (1000,) * 5, 9, 10, "tanh", 0.01, 4, 0, endless=True),

@@ -31,13 +31,44 @@ INLINE real exponentials(const real *Z, real *P, ptrdiff_t n, real *largest) {
     return sum_of_lanes(sum);
 }
 
+/* The same of few classes, for M rows up to LOSS_ROWS: a vector has a class of several rows. */
+static void exponentials_of_few(ptrdiff_t M, const real *Z, real *P, ptrdiff_t ld, ptrdiff_t n,
+                                real *sums, real *largest) {
+    for (ptrdiff_t m = 0; m < M; m += LANES) {
+        const ptrdiff_t rows = M - m < LANES ? M - m : LANES;
+        real columns[FEW_CLASSES * LANES] = {0};
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            for (ptrdiff_t j = 0; j < n; j++) columns[j * LANES + i] = Z[(m + i) * ld + j];
+        }
+        vreal most = load(columns), sum = splat(0);
+        for (ptrdiff_t j = 1; j < n; j++) {
+            const vreal z = load(columns + j * LANES);
+            most = where(z > most, z, most);
+        }
+        for (ptrdiff_t j = 0; j < n; j++) {
+            const vreal e = exp_down(load(columns + j * LANES) - most);
+            store(columns + j * LANES, e);
+            sum = sum + e;
+        }
+        store(sums + m, sum);
+        store(largest + m, most);
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            for (ptrdiff_t j = 0; j < n; j++) P[(m + i) * ld + j] = columns[j * LANES + i];
+        }
+    }
+}
+
 /* Softmax of a row and its loss: dZ = factor (p - 1 of the class). */
 static void softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
                          const minnet_data *data, ptrdiff_t from, const real *factor,
                          double *losses) {
     real sums[LOSS_ROWS], largest[LOSS_ROWS], logs[LOSS_ROWS];
-    for (ptrdiff_t m = 0; m < M; m++)
-        sums[m] = exponentials(Z + m * ld, dZ + m * ld, n, largest + m);
+    if (n <= FEW_CLASSES) {
+        exponentials_of_few(M, Z, dZ, ld, n, sums, largest);
+    } else {
+        for (ptrdiff_t m = 0; m < M; m++)
+            sums[m] = exponentials(Z + m * ld, dZ + m * ld, n, largest + m);
+    }
     for (ptrdiff_t m = M; m % LANES; m++) sums[m] = 1;
     for (ptrdiff_t m = 0; m < M; m += LANES) {
         const vreal sum = load(sums + m);

@@ -1,10 +1,10 @@
 /* Products with many rows: C = A B, a panel of columns at a time.
  *
  * A panel is NR columns of B, up to BLOCK_K rows deep, packed one row after the other: a tile then
- * reads it from the first-level cache, and not each row from another page.  Beyond PACK_ROWS rows,
- * A is packed as well, MR rows side by side, and streams from the second-level cache (2 to 15% of
- * large products).  B may lie turned around: squares of vectors are transposed in registers on the
- * way into the panel.
+ * reads it from the first-level cache, and not each row from another page.  Beyond PACK_ROWS rows
+ * of PACK_DEPTH numbers, A is packed as well, MR rows side by side, and streams from the
+ * second-level cache (2 to 15% of large products).  B may lie turned around: squares of vectors are
+ * transposed in registers on the way into the panel.
  *
  * Threads split panels.  Every sum runs over k in one order, block by block, so that the bits do
  * not depend on the split.  C has room for whole vectors of columns.
@@ -132,7 +132,7 @@ static void product(ptrdiff_t M, ptrdiff_t K, const real *A, ptrdiff_t lda, cons
                     ptrdiff_t ldb, int turned, real *C, ptrdiff_t ldc, const minnet_finish *f,
                     real *scratch, ptrdiff_t n0, ptrdiff_t n1) {
     real *panel = scratch, *packed = scratch + PANEL_SIZE;
-    const int packs = M > PACK_ROWS;
+    const int packs = M > PACK_ROWS && K >= PACK_DEPTH;
     const ptrdiff_t rows_most = packs ? BLOCK_M : M, most = block_of(K);
     for (ptrdiff_t m0 = 0; m0 < M && n0 < n1; m0 += rows_most) {
         const ptrdiff_t m1 = M - m0 < rows_most ? M : m0 + rows_most;

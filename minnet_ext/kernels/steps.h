@@ -12,6 +12,7 @@
 #include "dense_layer.h"
 #include "dropout_layer.h"
 #include "losses.h"
+#include "narrow_layer.h"
 #include "norm_layer.h"
 #include "piecewise_layer.h"
 #include "row_norm_layer.h"
@@ -27,6 +28,7 @@ static void layer_forward(step_context *c, ptrdiff_t i) {
     case LAYER_DENSE:
         if (i == 0 && c->data->indptr) sparse_layer_forward(c);
         else if (above_pieces(c, i)) piecewise_dense_forward(c);
+        else if (is_narrow_layer(c, i)) narrow_layer_forward(c, i);
         else dense_layer_forward(c, i);
         break;
     case LAYER_DROPOUT: dropout_layer_forward(c, i); break;
@@ -43,6 +45,7 @@ static void layer_backward(step_context *c, ptrdiff_t i) {
     case LAYER_DENSE:
         if (i == 0 && c->data->indptr) sparse_layer_backward(c);
         else if (above_pieces(c, i)) piecewise_dense_backward(c);
+        else if (is_narrow_layer(c, i)) narrow_layer_backward(c, i);
         else dense_layer_backward(c, i);
         break;
     case LAYER_DROPOUT: dropout_layer_backward(c, i); break;
