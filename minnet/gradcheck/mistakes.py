@@ -84,22 +84,28 @@ def _of_layer(
     dX: Any = None
     with contextlib.suppress(Exception):  # the watch says which
         dX = cls.backward(layer, dY.copy(), fresh)
+    noise = 1e-10 * np.abs(dY * Y).sum()  # of a slope of their product, by its rounding
+
+    def slopes(name: str, most: int) -> tuple[Array, Array, float]:
+        array = X.copy() if name == "X" else getattr(layer, name)
+        given = array if name == "X" else X
+        return *differences(partial(_product, layer, ctx, given, dY), array, rng, most), noise
+
     with np.errstate(all="ignore"):
         candidates = dense_candidates(layer, X, Y, dY)
+    # A layer may give f(X W + b) here, and yet depend on W in another way, say by its norm.
+    if not all(_fits(candidates[name][0][1], *slopes(name, 10)) for name in candidates):
+        candidates = {}
     found = {}
     for name, fault in faults.items():
         gradient = dX if name == "X" else left(fresh, name)
         if not is_numbers(gradient):
             said = fault
-        elif candidates:
+        elif name in candidates:
             said = named(np.asarray(gradient), candidates[name], len(Y), "" if fault else _UNKNOWN)
         else:
-            array = X.copy() if name == "X" else getattr(layer, name)
-            given = array if name == "X" else X
-            value = partial(_product, layer, ctx, given, dY)
-            noise = 1e-10 * np.abs(dY * Y).sum()  # of a slope, by the rounding of that sum
-            some = differences(value, array, rng)
-            said = _named_of_some(np.asarray(gradient), *some, array.shape, len(Y), fault, noise)
+            due = X.shape if name == "X" else getattr(layer, name).shape
+            said = _named_of_some(np.asarray(gradient), due, fault, len(Y), *slopes(name, 200))
             if said and isinstance(Z := getattr(fresh, "Z", None), np.ndarray):
                 said = of_derivative(layer.activation, Z) or said
         if fault and said != fault:
@@ -119,26 +125,27 @@ def _product(layer: Layer, ctx: Context, X: Array, dY: Array) -> float:
     return float(np.sum(dY * _again(layer, ctx, X)[0]))
 
 
+def _fits(array: Array, chosen: Array, slopes: Array, noise: float) -> bool:
+    """Return whether those elements of an array that are known are right, but for noise."""
+    some = array.reshape(-1)[chosen]
+    return same(some, slopes) or bool(np.abs(some - slopes).max(initial=0.0) <= noise)
+
+
 def _named_of_some(
-    value: Array, chosen: Array, slopes: Array, due: Shape, n_samples: int, fault: str, noise: float
+    value: Array, due: Shape, fault: str, n_samples: int, chosen: Array, slopes: Array, noise: float
 ) -> str:
-    """Return what is wrong with a gradient of which some elements are known, but for noise."""
+    """Return what is wrong with a gradient of which some elements are known."""
 
     def fits(turned: Array) -> bool:
-        if turned.shape != due:
-            return False
-        some = turned.reshape(-1)[chosen]
-        return same(some, slopes) or bool(np.abs(some - slopes).max(initial=0.0) <= noise)
+        return turned.shape == due and _fits(turned, chosen, slopes, noise)
 
     if value.ndim and fits(value.sum(axis=0)) and not fits(value):
         return "is not summed over the rows"
     if fits(value.T) and not fits(value):
         return "is transposed"
-    if fault or fits(np.broadcast_to(value, due)):
+    if fault or fits(written := np.broadcast_to(value, due)):
         return ""
-    return named(
-        np.broadcast_to(value, due).reshape(-1)[chosen], [((), slopes)], n_samples, _UNKNOWN
-    )
+    return named(written.reshape(-1)[chosen], [((), slopes)], n_samples, _UNKNOWN)
 
 
 def _of_loss(network: Network, watch: Watch, last: Context, T: Array) -> str:

@@ -11,17 +11,17 @@ from minnet.common.types import Array
 
 __all__ = ["differences", "slope", "slopes_of_columns"]
 
-#: Elements of an array that are tried.
-_SOME = 200
 _STEP = 1e-4
 #: Share of the largest slope by which slopes may change over a step; at a kink they change by more.
 _BEND = 0.01
 
 
 def differences(
-    objective: Callable[[], float], array: Array, rng: np.random.Generator
+    objective: Callable[[], float], array: Array, rng: np.random.Generator, most: int = 200
 ) -> tuple[Array, Array]:
     """Return the positions of some elements of an array, and the derivatives of the objective by them.
+
+    Those next to a kink are left out, and of many elements ``most`` are tried.
 
     Examples
     --------
@@ -31,8 +31,8 @@ def differences(
     (array([0, 1]), array([2., 3.]))
     """
     chosen = np.arange(array.size)
-    if array.size > _SOME:
-        chosen = np.sort(rng.choice(chosen, _SOME, replace=False))
+    if array.size > most:
+        chosen = np.sort(rng.choice(chosen, most, replace=False))
     here, flat = objective(), array.reshape(-1)
     values = np.empty((4, len(chosen)))
     for j, k in enumerate(chosen):

@@ -324,6 +324,42 @@ def test_a_mistake_that_is_not_known_is_not_called_anything():
     assert notes == dict.fromkeys(["layers[0].W", "layers[0].b"], said)
 
 
+class Normalized(Dense):
+    """It gives f(X W + b) at the start, but W counts by its direction alone."""
+
+    def __init__(self, units, activation=None, init=None, mistake=""):
+        super().__init__(units, activation, init)
+        self.mistake = mistake
+
+    def forward(self, X, ctx):
+        self.__dict__.setdefault("norm_at_start", np.linalg.norm(self.W))
+        ctx.X, ctx.norm = X, np.linalg.norm(self.W)
+        ctx.V = self.W * (self.norm_at_start / ctx.norm)
+        ctx.Y = np.tanh(X @ ctx.V + self.b)
+        return ctx.Y
+
+    def backward(self, dY, ctx):
+        dZ = dY * (1 - ctx.Y**2)
+        dV, U = ctx.X.T @ dZ, self.W / ctx.norm
+        ctx.dW = (dV - U * np.sum(dV * U)) * (self.norm_at_start / ctx.norm)
+        if self.mistake == "plain":
+            ctx.dW = dV
+        ctx.db = dZ.sum(axis=0)
+        return dZ @ ctx.V.T
+
+
+def test_a_layer_that_only_looks_like_a_dense_one_is_not_judged_as_one():
+    X, T = data("log_loss")
+    assert check_gradients(network_with(Normalized(6, "tanh"), "between"), X, T).ok
+    layers = [Dense(6), Normalized(5, "tanh"), Student(5, "tanh", mistake="-dX"), Dense(K)]
+    notes = check_gradients(Network(layers).initialize(4, random_state=0), X, T).notes
+    down = "what comes down from layers[2] is wrong: its dX has the wrong sign"
+    assert notes["layers[1].W"] == notes["layers[0].W"] == down
+    layer = Normalized(6, "tanh", mistake="plain")
+    notes = check_gradients(network_with(layer, "between"), X, T).notes
+    assert notes == {"layers[1].W": "dW is not the derivative of what forward computes"}
+
+
 # ---- activations and losses
 
 
