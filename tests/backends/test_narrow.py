@@ -1,4 +1,4 @@
-"""Layers with few outputs, whose products have ways of their own: the shapes on both sides of where these begin."""
+"""Layers with few outputs have products of their own: the shapes on both sides of where these begin."""
 
 import itertools
 
