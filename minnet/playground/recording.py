@@ -1,8 +1,8 @@
 """Frames of trainings in one file, for pages without a kernel: page/src/transports/recorded.js plays it.
 
 The file is zipped. In it are the length of a header (four bytes, the lowest first), the header (JSON: the
-choices of all controls; of each recording its title, a text, the experiment, a step on the blackboard, and
-where each frame begins and how long it is), and the frames one after the other.
+choices of all controls; of each recording its title, a text, the experiment, a phase diagram, a step on
+the blackboard, and where each frame begins and how long it is), and the frames one after the other.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from minnet.common.types import Array
 from minnet.playground.blackboard import blackboard
 from minnet.playground.experiment import Experiment, choices
 from minnet.playground.frame import decode, encode
+from minnet.playground.phase import phase_map
 from minnet.playground.session import Session
 
 __all__ = ["record"]
@@ -71,8 +72,9 @@ def record(
             places.append([sum(map(len, parts)), len(frame)])
             parts.append(frame)
         head = {"title": title, "text": text, "experiment": experiment.to_dict(), "frames": places}
-        heads.append({**head, "blackboard": blackboard(experiment)})
-    header = json.dumps({"choices": choices(), "recordings": heads}).encode()
+        phase = phase_map(experiment.activation)
+        heads.append({**head, "phase": phase, "blackboard": blackboard(experiment)})
+    header = json.dumps({"choices": choices(), "recordings": heads}, allow_nan=False).encode()
     header += b" " * (-len(header) % 4)
     content = b"".join([len(header).to_bytes(4, "little"), header, *parts])
     with write_atomically(path) as file:

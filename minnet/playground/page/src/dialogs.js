@@ -37,9 +37,10 @@ const changes = (change) => Object.entries(change).map(([name, value]) => `${nam
 /** The link of this page, and the command for a machine that runs no server yet. */
 export function openLink(ctx) {
   const hash = writeAddress(ctx.state);
+  const alone = ctx.host.classList.contains("minnet-page"); // a notebook has an address of its own
   open(ctx, "page.link", [
-    h("p", {}, ctx.t("page.link.here")),
-    text(ctx, location.href.split("#")[0] + hash),
+    alone ? h("p", {}, ctx.t("page.link.here")) : null,
+    alone ? text(ctx, location.href.split("#")[0] + hash) : null,
     h("p", {}, ctx.t("page.link.elsewhere")),
     text(ctx, `python -m minnet.playground '${hash}'`),
   ]);

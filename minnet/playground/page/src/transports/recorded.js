@@ -53,7 +53,7 @@ export function createRecorded(address) {
       await player.ready;
       if (message.ask === "frame") return nextFrame(message);
       if (message.ask === "choices") return choices;
-      if (message.ask === "blackboard") return player.recordings[player.index].blackboard;
+      if (message.ask === "blackboard" || message.ask === "phase") return player.recordings[player.index][message.ask];
       if (message.ask === "paper") return (await fetch(new URL("paper.json", import.meta.url))).json();
       if (message.ask === "state") return { experiment: player.recordings[player.index].experiment, playing, ...keys };
       return act(message);
