@@ -2,14 +2,21 @@
 
 import json
 import re
+import shutil
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from minnet.playground.recording import record
+
 pytestmark = pytest.mark.browser
 
-PAPER = json.loads((Path(__file__).parents[3] / "minnet/playground/static/paper.json").read_text())
+STATIC = Path(__file__).parents[3] / "minnet/playground/static"
+PAPER = json.loads((STATIC / "paper.json").read_text())
 FIGURES = list(PAPER["figures"])
 OF_ONE_MOMENT = ("4", "5")
 
@@ -18,7 +25,6 @@ _HEIGHTS = """panel => {
     const ticks = [...panel.querySelectorAll(".axes .tick-y")].map(tick => Number(tick.getAttribute("y")));
     const [low, high] = [Math.max(...ticks), Math.min(...ticks)];
     return [...panel.querySelectorAll("svg[role=img] g:last-of-type > .dot")].map(dot => {
-        const box = dot.getBBox();
         const y = Number(dot.getAttribute("d").match(/M[^ ]+ ([^ a-z]+)/)[1]);
         return (low - y) / (low - high); }); }"""
 
@@ -190,3 +196,30 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(open_figure, shoot, dark):
             shoot(page, f"{number}_phone_{'dark' if dark else 'light'}")
     box = page.locator(".paper-bar button").bounding_box()
     assert min(box["width"], box["height"]) >= 32
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+def test_a_recorded_page_has_it_without_a_session(chromium, tmp_path):
+    for name in ("playground.js", "playground.css", "paper.json"):
+        shutil.copy(STATIC / name, tmp_path)
+    record(tmp_path / "runs.bin", [("one", "", {"depth": 1, "width": 2})], [0])
+    (tmp_path / "index.html").write_text(
+        '<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="playground.css">'
+        '<div data-minnet-playground data-recording="runs.bin" data-view="paper"></div>'
+        '<script type="module" src="playground.js"></script>'
+    )
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = chromium.new_page(viewport={"width": 1000, "height": 900})
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        page.locator(".paper-panel").first.wait_for()
+        show(page, "3")
+        slide(page, 5)
+        [panel, _] = PAPER["figures"]["3"]["panels"]
+        assert told(page) == pytest.approx(panel["values"]["Y_p98"][5], rel=0.06)
+        page.close()
+        server.shutdown()
