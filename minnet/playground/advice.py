@@ -13,6 +13,8 @@ from minnet.playground.experiment import Experiment
 
 __all__ = ["advice", "estimator"]
 
+_MOST_TRIED, _MOST_LOOKED_AT = 60_000, 500_000  # weights: what takes some seconds, not minutes
+_NOT_TRIED = "Cures are tried on networks of at most {:,} weights; this one has {:,}."
 _CALLED = {"learning_rate_init": "learning_rate", "hidden_layers": "depth"}
 
 
@@ -59,7 +61,12 @@ def advice(experiment: Experiment) -> dict[str, Any]:
     dict
         ``text``, all of it; ``findings``, a list of dict with ``code``, ``sentence``, ``advice`` and
         ``change``, the fields of the experiment that the remedy sets, None where there is no remedy or no
-        control for it.
+        control for it. Of more than 60,000 weights no remedy is tried.
+
+    Raises
+    ------
+    ValueError
+        If the network has more than 500,000 weights.
 
     Examples
     --------
@@ -69,18 +76,28 @@ def advice(experiment: Experiment) -> dict[str, Any]:
     >>> finding["code"], finding["change"]
     ('symmetric_units', {'init': 'auto', 'gain': 1.0})
     """
+    n = experiment.n_weights
+    if n > _MOST_LOOKED_AT:
+        most = f"at most {_MOST_LOOKED_AT:,} weights to be diagnosed while one waits"
+        raise ValueError(f"depth and width must give a network of {most}, got {n:,}")
     X, T, *_ = experiment.make_data()
     report = diagnose(estimator(experiment), X, T)
+    tried = n <= _MOST_TRIED
     findings = [
         {
             "code": one.code,
             "sentence": one.sentence,
-            "advice": one.advice,
-            "change": None if one.remedy is None else _change(experiment, one.remedy.changes),
+            "advice": one.advice if tried else "",
+            "change": _change(experiment, one.remedy.changes) if tried and one.remedy else None,
         }
         for one in report.findings
     ]
-    return {"text": str(report), "findings": findings}
+    if tried or not findings:
+        text = str(report)
+    else:
+        sentences = [f"{i}. {one['sentence']}" for i, one in enumerate(findings, 1)]
+        text = "\n".join([*sentences, _NOT_TRIED.format(_MOST_TRIED, n)])
+    return {"text": text, "findings": findings}
 
 
 def _change(experiment: Experiment, remedy: dict[str, Any]) -> dict[str, Any] | None:
