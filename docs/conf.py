@@ -34,6 +34,7 @@ extensions = [
     "glorot2010",  # the figures of the chapter on it
     "own_mathjax",
     "measured",  # the speed, of the first page
+    "playground",  # its recorded lessons
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates"]

@@ -4,7 +4,7 @@ import { createHttp } from "./transports/http.js";
 import { createRecorded } from "./transports/recorded.js";
 import { render } from "./transports/widget.js";
 
-export { mount };
+export { createRecorded, mount };
 export default { render };
 
 /** A translation lies beside the bundle: `?lang=de` asks for texts/de.json. */
