@@ -65,7 +65,7 @@ test-lowest: $(STAMPS)/run
 	rm -rf $(LOWEST) && $(PYTHON) -m venv $(LOWEST)
 	$(BIN)/python .ci/lowest.py > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot,onnx]' onnxruntime skl2onnx
+	    --constraint $(LOWEST)/lowest.txt '$(PACKAGE)[test,plot,onnx,notebook]' onnxruntime skl2onnx
 	MPLBACKEND=Agg NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba \
 	    $(LOWEST)/bin/python -m pytest -m "not slow and not cluster and not browser" -p no:cacheprovider $(PARALLEL) $(PYTEST_ARGS)
 

@@ -217,3 +217,33 @@ def test_a_wrong_control_is_refused_before_anything_runs():
         with pytest.raises(ValueError, match=sentence):
             Playground(**given)
     assert not [t for t in threading.enumerate() if t.name.startswith("minnet playground")]
+
+
+def test_a_page_that_was_not_heard_for_long_gets_few_frames():
+    pytest.importorskip("anywidget")
+    playground = Playground(depth=1, width=2)
+    sent = []
+    playground.widget.send = lambda content, buffers=None: sent.append(content)
+
+    def ask():
+        playground._receive(None, {"page": "a", "frame": 0}, [])
+
+    def until_more(n):
+        ends = time.monotonic() + 60
+        while len(sent) <= n and time.monotonic() < ends:
+            time.sleep(0.01)
+        assert len(sent) > n
+
+    try:
+        ask()
+        until_more(3)  # three of them unasked
+        with playground._changed:
+            playground._heard -= 3600
+        time.sleep(0.5)  # what was on its way
+        before = len(sent)
+        time.sleep(1)
+        assert len(sent) == before
+        ask()
+        until_more(before)
+    finally:
+        playground.close()

@@ -375,8 +375,8 @@ def test_a_killed_server_is_said_and_the_page_goes_on_with_its_experiment(
     server.kill()
     banner.wait_for()
     shoot(page, "gone")
-    assert f"--port {server.port} --token {server.token}" in banner.inner_text()
-    start_server("--port", str(server.port), "--token", server.token)
+    assert f"--port {server.port} --token={server.token}" in banner.inner_text()
+    start_server("--port", str(server.port), f"--token={server.token}")
     banner.wait_for(state="hidden")
     until(lambda: state_of(page)["experiment"]["gain"] == 1.5)
     assert state_of(page)["experiment"]["data"] == "moons"

@@ -13,7 +13,7 @@ export function createHttp() {
   return {
     live: true,
     /** What starts a server again that this page finds. */
-    command: `python -m minnet.playground --port ${page.port} --token ${token}`,
+    command: `python -m minnet.playground --port ${page.port} --token=${token}`,
     async send(message) {
       const answer = await fetch(new URL("answer", page), {
         method: "POST",
