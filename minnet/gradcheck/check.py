@@ -187,6 +187,7 @@ def check_gradients(
     ...         dZ = dY * self.activation.derivative(ctx.Z, ctx.Y)
     ...         ctx.dW, ctx.db = dZ.T @ ctx.X, dZ.sum(axis=0)
     ...         return dZ @ self.W.T
+    ...
     >>> net = Network([Mine(4, "tanh"), Dense(3)]).initialize(4, random_state=0)
     >>> result = check_gradients(net, np.eye(4) - 0.2, [0, 1, 2, 0])
     >>> result.notes
