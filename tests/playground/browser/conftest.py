@@ -26,6 +26,9 @@ _QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+# The browser reaches this machine alone: all passes with the network off. One foreign name leads here,
+# as a hostile name server could have it.
+_HOSTS = "--host-resolver-rules=MAP foreign.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 # A message to the page's session, from the page.
 _ASK = """async message => {
@@ -42,7 +45,9 @@ def chromium():
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET.split())
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*_QUIET.split(), _HOSTS]
+        )
         yield browser
         browser.close()
 
@@ -62,7 +67,8 @@ class RunningServer:
             text=True,
         )
         line = self.process.stdout.readline()
-        self.address = re.search(r"http://127\.0\.0\.1:\d+/\S*/", line)[0]
+        self.link = re.search(r"http://127\.0\.0\.1:\d+/\S*", line)[0]
+        self.address = self.link.split("#")[0]
         self.port = urlsplit(self.address).port
         self.token = urlsplit(self.address).path.strip("/")
 
@@ -96,7 +102,10 @@ def start_server():
 
 @pytest.fixture
 def open_page(chromium, server):
-    """Opens pages: ``open_page("#depth=3", width=390, dark=True)``; its first frame is drawn."""
+    """Opens pages: ``open_page("#depth=3", width=390, dark=True)``; its first frame is drawn.
+
+    ``script`` is run in the page before its own.
+    """
     contexts, errors, requests = [], [], []
 
     def open_one(
@@ -109,6 +118,7 @@ def open_page(chromium, server):
         calm=False,
         playing=True,
         wait=True,
+        script=None,
     ):
         context = chromium.new_context(
             viewport={"width": width, "height": height},
@@ -120,9 +130,14 @@ def open_page(chromium, server):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
+        if script:
+            page.add_init_script(script)
         page.on("pageerror", lambda error: errors.append(str(error)))
         # What the policy of the server's answers refuses comes here, too.
-        page.on("console", lambda message: "policy" in message.text and errors.append(message.text))
+        page.on(
+            "console",
+            lambda message: "policy" in message.text.lower() and errors.append(message.text),
+        )
         page.on("request", lambda request: requests.append(request.url))
         page.goto((address or server.address) + state)
         if playing is not None:  # another test may have left it as it likes

@@ -8,79 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.playground.frames import decode
+from tests.playground.browser.pictures import (
+    BY_LAYER,
+    CHARTS,
+    ask,
+    canvas,
+    colours,
+    frame_of,
+    number,
+    paused,
+    pixels,
+    readout,
+    ticks,
+)
 
 pytestmark = pytest.mark.browser
 
 SOURCES = Path(__file__).parents[3] / "minnet/playground/page/src/charts"
-BY_LAYER = ["activation", "gradient", "forward", "backward", "ratio"]
-CHARTS = ["boundary", *BY_LAYER, "loss", "phase"]
 SMALL = (
     "#data=moons&n_samples=100&depth=4&width=8&activation=tanh&init=glorot_uniform&gain=1&bias=0"
     "&optimizer=sgd&batch_norm=false&seed=0"
 )
-_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
-
-
-def number(text):
-    """The number that a label or a read-out has written: 0.02, 1.5·10⁻⁷, 10⁴."""
-    if found := re.fullmatch(r"(?:(−?[\d.]+)·)?10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", text):
-        mantissa, exponent = (part and part.translate(_PLAIN) for part in found.groups())
-        return float(mantissa or 1) * 10.0 ** int(exponent)
-    return float(text.translate(_PLAIN))
-
-
-def canvas(page, name):
-    return page.locator(f".chart-{name} canvas")
-
-
-def readout(page, name):
-    return page.inner_text(f".chart-{name} .chart-readout")
-
-
-def ticks(page, name, axis="y"):
-    return canvas(page, name).get_attribute(f"data-ticks-{axis}").split(" | ")
-
-
-def colours(page, name):
-    """How many different colours the picture has: one, if it is blank."""
-    return canvas(page, name).evaluate(
-        """canvas => {
-            const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-            return new Set(new Uint32Array(data.buffer)).size;
-        }"""
-    )
-
-
-def pixels(page, name):
-    return canvas(page, name).evaluate("canvas => canvas.toDataURL()")
-
-
-def ask(page, message):
-    """What the page's session answers."""
-    return page.evaluate(
-        """async (message) => {
-            const answer = await fetch("answer", {method: "POST",
-                headers: {"Content-Type": "application/json"}, body: JSON.stringify(message)});
-            if (!answer.headers.get("Content-Type").includes("octet-stream")) return answer.json();
-            const bytes = new Uint8Array(await answer.arrayBuffer());
-            return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-        }""",
-        message,
-    )
-
-
-def frame_of(page):
-    answer = ask(page, {"ask": "frame", "after": None, "wait": 2, "points": None})
-    return decode(base64.b64decode(answer))
-
-
-def paused(page, until):
-    """Pause the page's session, wait until it shows where it stopped, and return that frame."""
-    ask(page, {"do": "pause"})
-    header, arrays = frame_of(page)
-    until(lambda: readout(page, "loss").startswith(f"step {header['step']}:"))
-    return header, arrays
 
 
 @pytest.fixture

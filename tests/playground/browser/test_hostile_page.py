@@ -1,158 +1,237 @@
-"""A page of others, open in the same browser, that knows the server's address, its token even."""
+"""A page of somebody else, open in the same browser, tries all that a page can to reach the playground.
 
-import http.server
+Each way is first tried on a server that allows it, so that what does not reach the playground is refused,
+and not merely broken.
+"""
+
+import http.client
+import json
 import os
 import signal
 import threading
 import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import pytest
-from conftest import CHROMIUM
 
-from minnet.playground.server import Server
+from tests.playground.browser.pictures import assert_drawn
 
-pytestmark = [pytest.mark.browser, pytest.mark.dev]
+pytestmark = pytest.mark.browser
 
-#: Tries all that a page can send to another host; says what it got.
-ATTACK = """async target => {
-    const got = {};
-    const body = JSON.stringify({do: "pause"});
-    const tries = {
-        json: {method: "POST", body, headers: {"Content-Type": "application/json"}},
-        plain: {method: "POST", body, headers: {"Content-Type": "text/plain"}},
-        blind: {method: "POST", body, mode: "no-cors"},
-        beacon: {method: "POST", body, mode: "no-cors", keepalive: true, credentials: "include"},
-        read: {method: "GET"},
-    };
-    for (const [name, options] of Object.entries(tries)) {
-        try {
-            const answer = await fetch(target + (name === "read" ? "" : "answer"), options);
-            got[name] = answer.type === "opaque" ? "opaque" : [answer.status, await answer.text()];
-        } catch { got[name] = "refused"; }
-    }
-    const loaded = (tag, attribute, address) => new Promise(resolve => {
-        const element = document.createElement(tag);
-        element.onload = () => resolve("loaded");
-        element.onerror = () => resolve("refused");
-        element[attribute] = address;
-        document.body.append(element);
-    });
-    got.script = await loaded("script", "src", target + "playground.js");
-    got.image = await loaded("img", "src", target);
-    navigator.sendBeacon(target + "answer", new Blob([body], {type: "application/json"}));
-    const form = document.createElement("form");
-    Object.assign(form, {method: "post", action: target + "answer", enctype: "text/plain"});
-    form.target = "inside";
-    const field = document.createElement("input");
-    Object.assign(field, {name: '{"do": "pause", "x": "', value: '"}'});
-    form.append(field);
+EVIL = {"do": "change", "experiment": {"depth": 1, "data": "xor"}}
+
+# What a page can do with an address; each says "read" where it learned something of the answer.
+WAYS = """
+let body = "";
+const read = async (answer) =>
+    (answer.type !== "opaque" && (await answer.text()).length ? "read" : "not read");
+const loaded = (tag, attribute, url, more = {}) => new Promise((resolve) => {
+    const element = Object.assign(document.createElement(tag), more);
+    element.onload = () => resolve("read");
+    element.onerror = () => resolve("not read");
+    element[attribute] = url;
+    document.body.append(element);
+});
+const framed = (url) => new Promise((resolve) => {
     const frame = document.createElement("iframe");
-    frame.name = "inside";
-    document.body.append(frame, form);
+    window.addEventListener("message", ({source}) => source === frame.contentWindow && resolve("read"));
+    frame.onload = () => setTimeout(() => resolve("not read"), 300);
+    frame.src = url;
+    document.body.append(frame);
+});
+const posted = (url, enctype) => new Promise((resolve) => {
+    const frame = Object.assign(document.createElement("iframe"), {name: `answer${Math.random()}`});
+    document.body.append(frame);
+    const form = Object.assign(document.createElement("form"),
+        {action: url, method: "post", enctype, target: frame.name});
+    const plain = [body.slice(0, -1) + ',"x":"', '"}'];
+    const [name, value] = enctype === "text/plain" ? plain : ["message", body];
+    form.append(Object.assign(document.createElement("input"), {name, value}));
+    document.body.append(form);
+    frame.onload = () => setTimeout(() => resolve("sent"), 100);
     form.submit();
-    await new Promise(resolve => setTimeout(resolve, 500));
-    return got;
-}"""
+});
+const socket = (url) => new Promise((resolve) => {
+    const opened = new WebSocket(url.replace("http", "ws"));
+    opened.onopen = () => resolve("read");
+    opened.onerror = () => resolve("not read");
+});
+const events = (url) => new Promise((resolve) => {
+    const source = new EventSource(url);
+    source.onopen = () => resolve("read");
+    source.onerror = () => (source.close(), resolve("not read"));
+});
+const post = (page, more) => fetch(page + "answer", {method: "POST", body, ...more}).then(read);
+const ways = {
+    get: (page) => fetch(page + "index.html").then(read),
+    "get, not to be read": (page) => fetch(page + "index.html", {mode: "no-cors"}).then(read),
+    post: (page) => post(page, {headers: {"Content-Type": "application/json"}}),
+    "post, plain": (page) => post(page, {}),
+    "post, credentials": (page) => post(page, {credentials: "include"}),
+    "post, not to be read": (page) => post(page, {mode: "no-cors"}),
+    beacon: async (page) => (navigator.sendBeacon(page + "answer",
+        new Blob([body], {type: "text/plain"})), "sent"),
+    image: (page) => loaded("img", "src", page + "image.svg"),
+    script: (page) => loaded("script", "src", page + "playground.js", {type: "text/javascript"}),
+    module: (page) => loaded("script", "src", page + "playground.js", {type: "module"}),
+    style: (page) => loaded("link", "href", page + "playground.css", {rel: "stylesheet"}),
+    frame: (page) => framed(page + "index.html"),
+    "form, plain": (page) => posted(page + "answer", "text/plain"),
+    "form, encoded": (page) => posted(page + "answer", "application/x-www-form-urlencoded"),
+    socket, events,
+};
+window.attack = async ([page, message]) => {
+    const said = {};
+    body = JSON.stringify(message);
+    for (const [name, way] of Object.entries(ways)) said[name] = await way(page).catch(() => "refused");
+    await new Promise((resolve) => setTimeout(resolve, 300)); // what is on its way
+    return said;
+};
+"""
 
 
-class Noted:
-    """A session that notes whether anything came through."""
-
-    def __init__(self):
-        self.messages = []
-
-    def answer(self, message):
-        self.messages.append(message)
-        return {"none": True}
-
-
-class Page(http.server.BaseHTTPRequestHandler):
-    """The hostile page: it allows itself everything."""
+class Hostile(BaseHTTPRequestHandler):
+    """The other page at /, and a server that allows all elsewhere, and notes what reaches it."""
 
     def do_GET(self):
-        content = b"<!doctype html><title>A nice page</title><body>cats</body>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        kinds = {
+            "/": "text/html",
+            "svg": "image/svg+xml",
+            ".js": "text/javascript",
+            "css": "text/css",
+        }
+        kind = kinds.get(self.path[-3:] if self.path != "/" else "/", "text/html")
+        content = {
+            "/": f"<!doctype html><body><script>{WAYS}</script>",
+            "svg": '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>',
+        }
+        page = '<script>parent.postMessage("here", "*")</script>' if kind == "text/html" else "/**/"
+        self.reply(content.get("/" if self.path == "/" else self.path[-3:], page), kind)
 
-    def log_message(self, *args):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.arrived.append(body)
+        self.reply("taken", "text/plain")
+
+    def do_OPTIONS(self):
+        self.reply("", "text/plain")
+
+    def reply(self, content, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Access-Control-Allow-Origin", self.headers.get("Origin", "*"))
+        self.send_header("Access-Control-Allow-Credentials", "true")
+        self.send_header("Access-Control-Allow-Headers", "content-type")
+        self.end_headers()
+        self.wfile.write(content.encode())
+
+    def log_message(self, *_):
         pass
 
 
-@pytest.fixture
-def victim():
-    server = Server(Noted())
+@contextmanager
+def serving():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    server.daemon_threads, server.arrived = True, []
     threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-    yield server
+    yield server, f"http://127.0.0.1:{server.server_address[1]}/"
     server.shutdown()
     server.server_close()
 
 
 @pytest.fixture
-def hostile():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
+def hostile(chromium):
+    """The other page, and the server that allows all."""
+    with serving() as (_, home), serving() as (lax, allowed):
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(home)
+        yield page, lax, allowed
+        context.close()
 
 
-def test_a_page_of_another_origin_reaches_nothing(chromium, victim, hostile):
-    page = chromium.new_page()
-    page.goto(hostile)
-    got = page.evaluate(ATTACK, victim.address)
-    assert len(got) == 7
-    assert set(got.values()) == {"refused"}
-    assert victim.session.messages == []
-    # Nor is the page to be seen within another one, where a click could be stolen.
-    page.evaluate(
-        """address => {
-            const frame = document.createElement("iframe");
-            Object.assign(frame, {src: address, name: "framed"});
-            document.body.append(frame);
-        }""",
-        victim.address,
-    )
-    page.wait_for_timeout(500)
-    assert page.frame("framed").query_selector("[data-minnet-playground]") is None
-    assert victim.session.messages == []
-    page.close()
+def test_another_page_reaches_nothing_with_and_without_the_token(
+    open_page, until, server, state_of, hostile
+):
+    page = open_page("#data=moons&depth=3&width=8")
+    assert_drawn(page, until)
+    other, lax, allowed = hostile
+    said = other.evaluate("given => attack(given)", [allowed, EVIL])
+    could = {name for name, what in said.items() if what == "read"}
+    assert {
+        "get",
+        "post",
+        "post, credentials",
+        "image",
+        "script",
+        "module",
+        "style",
+        "frame",
+    } <= could
+    assert sum('"depth":1' in unquote(body) for body in lax.arrived) >= 7
+
+    before = state_of(page)
+    root = f"http://127.0.0.1:{server.port}/"
+    for address in (root + server.token + "/", root + "A" * len(server.token) + "/", root):
+        said = other.evaluate("given => attack(given)", [address, EVIL])
+        assert "read" not in said.values(), said
+        assert said["post"] == said["post, plain"] == said["get"] == "refused"
+    after = state_of(page)
+    assert after["experiment"] == before["experiment"]
+    assert after["generation"] == before["generation"]
+    # It is not that nothing answers any more.
+    assert_drawn(page, until)
 
 
-def test_a_name_of_others_that_leads_here_reaches_nothing(chromium, victim):
-    """DNS rebinding: the hostile page's own name has become 127.0.0.1, so it asks within its origin."""
-    browser = chromium.browser_type.launch(
-        executable_path=CHROMIUM,
-        args=["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP nice.example 127.0.0.1"],
-    )
-    page = browser.new_page()
-    answer = page.goto(victim.address.replace("127.0.0.1", "nice.example"))
+def test_a_name_bound_to_this_machine_by_others_opens_nothing(chromium, server):
+    """Rebinding: the browser believes that foreign.test is at 127.0.0.1."""
+    context = chromium.new_context()
+    page = context.new_page()
+    with serving() as (running, _):
+        port = running.server_address[1]
+        assert page.goto(f"http://foreign.test:{port}/").status == 200  # the name does lead here
+    answer = page.goto(f"http://foreign.test:{server.port}/{server.token}/")
     assert answer.status == 403
-    status = page.evaluate(
-        """async () => (await fetch("answer", {method: "POST", body: '{"do": "pause"}',
-                         headers: {"Content-Type": "application/json"}})).status"""
-    )
-    assert status == 403
-    assert victim.session.messages == []
-    browser.close()
-
-
-def test_the_page_itself_breaks_no_rule_of_its_policy(open_page, until):
-    said = []
-    page = open_page(wait=False)
-    page.on("console", lambda message: said.append(message.text))
-    page.reload()
+    assert page.locator(".minnet").count() == 0
+    asked = """async () => (await fetch("answer", {method: "POST", body: '{"do": "pause"}',
+        headers: {"Content-Type": "application/json"}})).status"""
+    assert page.evaluate(asked) == 403  # of its own origin, as the browser takes it
+    assert page.goto(server.address).status == 200
     page.locator(".minnet-counter b").wait_for()
-    for view in page.locator(".minnet-tab").all():
-        view.click()
-        page.wait_for_timeout(300)
-    for tool in page.locator(".minnet-head .minnet-tool").all()[:3]:
-        tool.click()
-        page.locator("dialog[open]").wait_for()
-        page.keyboard.press("Escape")
-    assert [text for text in said if "Content Security Policy" in text] == []
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "token"),
+    [
+        ("foreign.test", None, True),
+        (None, "http://foreign.test", True),
+        (None, "null", True),
+        (None, None, "A" * 22),
+        (None, None, ""),
+    ],
+)
+def test_what_the_command_serves_refuses_strangers(server, host, origin, token):
+    own = f"127.0.0.1:{server.port}"
+    folder = {True: f"/{server.token}", "": ""}.get(token, f"/{token}")
+
+    def post(host, origin, folder):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        headers = {"Content-Type": "application/json", "Host": host}
+        headers |= {"Origin": origin} if origin else {}
+        connection.request("POST", f"{folder}/answer", json.dumps({"ask": "state"}), headers)
+        answer = connection.getresponse()
+        status, said = answer.status, json.loads(answer.read())
+        connection.close()
+        return status, said
+
+    status, said = post(host or own, origin, folder)
+    assert status == 403
+    assert set(said) == {"error"}
+    assert post(own, f"http://{own}", f"/{server.token}")[0] == 200
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are halted otherwise there")

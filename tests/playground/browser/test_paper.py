@@ -138,7 +138,7 @@ def test_errors_are_those_of_the_table_at_that_moment(open_figure):
 def test_it_plays_to_the_end_and_stops(open_figure, until):
     page = open_figure("2")
     button = page.locator(".paper-bar button")
-    assert button.get_attribute("aria-label") == "Play"
+    assert button.get_attribute("aria-label") == "Replay the updates"
     button.focus()
     page.keyboard.press("Enter")
     assert button.get_attribute("aria-label") == "Pause"
@@ -150,12 +150,12 @@ def test_it_plays_to_the_end_and_stops(open_figure, until):
     time.sleep(0.4)
     assert said.inner_text() == stopped
     page.keyboard.press("Enter")
-    until(lambda: button.get_attribute("aria-label") == "Play", 20)
+    until(lambda: button.get_attribute("aria-label") == "Replay the updates", 20)
     assert said.inner_text().startswith("825,000 updates")
     button.click()
     page.get_by_role("button", name="Step by step").click()
     page.get_by_role("button", name="The paper").click()
-    assert button.get_attribute("aria-label") == "Play"  # another view has stopped it
+    assert button.get_attribute("aria-label") == "Replay the updates"  # another view has stopped it
 
 
 def test_who_wants_less_motion_sees_two_moments_a_second(open_figure):
