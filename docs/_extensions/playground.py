@@ -2,8 +2,9 @@
 
 ``.. playground:: gain`` trains networks of that lesson (minnet/playground/page/src/lessons/lessons.json)
 when the page is built: those that its content says something of, in a line for each, such as ``small: The
-signal fades.``. The option ``view`` is "play" or "steps", the blackboard. ``.. playground-lessons::`` has
-all lessons with the commands that open them, ``.. playground-controls::`` what can be chosen.
+signal fades.``. The option ``view`` is "play" or "steps", the blackboard. ``.. playground-paper::`` is
+the view of the paper, ``.. playground-lessons::`` has all lessons with the commands that open them,
+``.. playground-controls::`` what can be chosen.
 
 What was recorded is kept in docs/_build/playground, and recorded again when minnet or the lesson has
 changed; ``make clean`` forgets it. Beside it in the site is the front end as minnet/playground/static has
@@ -11,6 +12,7 @@ it, made a plain script: browsers load no modules, and fetch nothing, from pages
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -25,7 +27,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from minnet.playground.experiment import choices
+from minnet.playground.experiment import Experiment, choices
 from minnet.playground.recording import record
 from minnet.playground.server import STATIC
 
@@ -39,8 +41,7 @@ MARK = "recorded-playground"
 #: Which steps are recorded, by view: dense where a training begins, since that is where most happens.
 STEPS = {
     "play": [
-        0, 1, 2, 4, 7, 11, 16, 22, 30, 40, 52, 66, 82, 100, 122, 148, 178, 212, 252, 298, 350, 410, 480,
-        560,
+        0, 1, 2, 4, 8, 14, 22, 32, 44, 58, 74, 92, 112, 136, 164, 198, 238, 286, 340, 400, 470, 560,
     ],
     "steps": [0],
 }  # fmt: skip
@@ -59,12 +60,21 @@ class Recording(SphinxDirective):
         runs = _runs(lesson, dict(line.split(": ", 1) for line in self.content))
         if self.config.playground_records:
             _record(f"{lesson}-{view}", runs, STEPS[view], Path(self.env.srcdir) / FOLDER)
-        said = " ".join(f"{title}: {text}" for title, text, _ in runs)
-        place = (
-            f'<div class="{MARK}" data-recording="{lesson}-{view}" data-view="{view}">'
-            f"<p>Here is a recording, which JavaScript plays. {escape(said)}</p></div>"
-        )
-        return [nodes.raw("", place, format="html")]
+        return [_place(f"{lesson}-{view}", view, *(f"{title}: {text}" for title, text, _ in runs))]
+
+
+class Paper(SphinxDirective):
+    """Inserts the view of the paper, which needs no recording."""
+
+    def run(self):
+        return [_place("paper", "paper")]
+
+
+def _place(name, view, *said):
+    """Return where a recording is played."""
+    text = escape(" ".join(["Here is a recording, which JavaScript plays.", *said]))
+    div = f'<div class="{MARK}" data-recording="{name}" data-view="{view}"><p>{text}</p></div>'
+    return nodes.raw("", div, format="html")
 
 
 class Lessons(SphinxDirective):
@@ -144,9 +154,13 @@ def _record(name, runs, steps, folder):
     folder.mkdir(parents=True, exist_ok=True)
     recorded = folder / f"{name}.bin"
     record(recorded, runs, steps)
-    text = base64.b64encode(recorded.read_bytes()).decode()
-    script.write_text(f'// {key}\nminnetRecorded("{name}", "{text}");\n', "utf-8")
+    script.write_text(f"// {key}\n{_script(name, recorded.read_bytes())}", "utf-8")
     recorded.unlink()
+
+
+def _script(name, zipped):
+    """Return the script that gives a zipped file to recordings.js."""
+    return f'minnetRecorded("{name}", "{base64.b64encode(zipped).decode()}");\n'
 
 
 def plain_script(module):
@@ -174,6 +188,11 @@ def copy_files(app, exception):
     shutil.copyfile(STATIC / "playground.css", target / "playground.css")
     module = (STATIC / "playground.js").read_text("utf-8")
     (target / "playground.js").write_text(plain_script(module), "utf-8")
+    state = {"experiment": Experiment().to_dict(), "playing": False, "generation": 0, "version": 0}
+    paper = json.loads((STATIC / "paper.json").read_text("utf-8"))
+    answers = json.dumps({"choices": choices(), "state": state, "paper": paper}).encode()
+    script = _script("paper", gzip.compress(answers, mtime=0))
+    (target / "paper.js").write_text(script, "utf-8")
     for script in Path(app.srcdir, FOLDER).glob("*.js"):
         shutil.copyfile(script, target / script.name)
     size = sum(file.stat().st_size for file in target.iterdir())
@@ -195,6 +214,7 @@ def add_files(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.add_directive("playground", Recording)
+    app.add_directive("playground-paper", Paper)
     app.add_directive("playground-lessons", Lessons)
     app.add_directive("playground-controls", Controls)
     app.add_config_value("playground_records", True, "", bool)

@@ -4,12 +4,21 @@
   const folder = new URL("playground/", document.currentScript.src);
   const places = [...document.querySelectorAll(".recorded-playground")];
 
-  globalThis.minnetRecorded = (name, text) => {
+  globalThis.minnetRecorded = (name, zipped) => {
     const { createRecorded, mount } = globalThis.minnetPlayground;
     const place = places.find(({ dataset }) => dataset.recording === name);
+    const { view } = place.dataset;
+    const address = `data:application/gzip;base64,${zipped}`;
     place.replaceChildren();
-    mount(place, createRecorded(`data:application/octet-stream;base64,${text}`), { view: place.dataset.view });
+    mount(place, view === "paper" ? createPaper(address) : createRecorded(address), { view });
   };
+
+  /** A session of which only the paper can be asked: nothing is trained, so no frame ever comes. */
+  function createPaper(address) {
+    const answers = fetch(address).then(({ body }) => new Response(body.pipeThrough(new DecompressionStream("gzip"))).json());
+    const send = ({ ask }) => (ask === "frame" ? new Promise(() => {}) : answers.then((known) => known[ask]));
+    return { live: false, ready: answers, recordings: [], send, close() {} };
+  }
 
   const seen = new IntersectionObserver(
     (entries) => {

@@ -30,12 +30,12 @@ SCENES = [
 ]  # fmt: skip
 #: Milliseconds of a photograph, and of the last of a scene that trains.
 SHORT, LONG = 220, 2200
-WIDTH, HEIGHT = 1040, 600
+WIDTH, HEIGHT = 1064, 600
 STYLE = """
 .minnet .charts-grid { grid-template: repeat(2, 255px) / repeat(3, minmax(0, 1fr)) !important; }
 .minnet :is(.chart-phase, .chart-ratio, .chart-button) { display: none !important; }
 .minnet :is(figcaption, .minnet-tools) { display: none !important; }
-.minnet .minnet-side { width: 250px; overflow: hidden; }
+.minnet .minnet-side { width: 276px; overflow: hidden; }
 .minnet [data-group="data"] { display: none; }
 """
 

@@ -29,6 +29,8 @@ Two recordings
 
    glorot: A blackboard.
 
+.. playground-paper::
+
 .. playground-lessons::
 
 .. playground-controls::
@@ -85,7 +87,7 @@ def test_a_recording_is_played_when_it_is_seen(chromium, site, served, shoot, wh
     page.on("request", lambda request: requests.append(request.url))
     page.goto(f"{address}/deep/index.html")
 
-    first, second = page.locator(".recorded-playground").all()
+    first, second, third = page.locator(".recorded-playground").all()
     wait_for_loss(first, "0.1")
     first.get_by_role("combobox").select_option("All 0")
     first.get_by_text("They learn nothing.").wait_for()
@@ -96,6 +98,8 @@ def test_a_recording_is_played_when_it_is_seen(chromium, site, served, shoot, wh
     second.scroll_into_view_if_needed()
     second.get_by_role("button", name="Next", exact=True).click()
     second.locator(".bb-matrix:visible").first.wait_for()
+    third.scroll_into_view_if_needed()
+    third.get_by_text("Sigmoid: activations through training").first.wait_for()
     shoot(page, f"played_from_{where}")
 
     page.close()
