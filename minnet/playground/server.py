@@ -278,11 +278,9 @@ def serve(
 
     Examples
     --------
-    ::
-
-        from minnet.playground import serve
-
-        serve(data="spirals", depth=8, activation="tanh", init="orthogonal")
+    >>> from minnet.playground import serve
+    >>> serve(data="spirals", depth=8, init="orthogonal")  # doctest: +SKIP
+    The playground is at http://127.0.0.1:41329/XuZk7lmTzTgQTzD9T3fVKw/ until Ctrl-C.
     """
     fragment = _fragment(address)
     check_whole("port", port, 0, 65535)

@@ -60,11 +60,10 @@ class Playground:
 
     Examples
     --------
-    In a cell of a notebook::
+    The last line of a cell shows the page:
 
-        from minnet.playground import Playground
-
-        Playground(data="moons", depth=20, init="glorot", gain=1.5)
+    >>> from minnet.playground import Playground
+    >>> Playground(data="moons", depth=20, init="glorot", gain=1.5)  # doctest: +SKIP
     """
 
     @entry
