@@ -10,8 +10,11 @@ is answered: the learning rate, and pause and play.
 """
 
 import argparse
+import datetime
 import http.client
 import json
+import os
+import platform
 import statistics
 import struct
 import subprocess
@@ -19,10 +22,11 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.machine import describe, load
+from benchmarks.machine import cpu_name, load
 from minnet import Trainer
 from minnet.playground.experiment import Experiment
 from minnet.playground.server import Server
@@ -198,7 +202,9 @@ def main():
     if options.quick:
         return
     text = TEXT.format(
-        machine=describe("as many as the session takes, all but one", [], ("numpy", "scipy")),
+        date=datetime.date.today(),
+        machine=f"{cpu_name()}, {os.cpu_count()} CPUs",
+        versions=f"Python {platform.python_version()}, NumPy {metadata.version('numpy')}",
         load=f"{before:.1f}",
         budget=f"{BUDGET:.0%}",
         rounds=rounds,
@@ -212,16 +218,17 @@ TEXT = """\
 # What watching costs
 
 A session of the playground trains as fast as it can (`speed=None`; the page begins at 300 steps a
-second), on the spirals unless it says digits, in batches of 32. It is *watched* by another process, which
-asks for frame after frame over HTTP, as the page does, and draws nothing: a browser takes what it draws
-with from another processor, if there is one. Medians of {rounds} rounds of {seconds} s each, with and
-without the watching process in turns; *kept* is the median of the ratios within a round.
+second), on the spirals unless it says digits, in batches of 32, with all processors but one. It is
+*watched* by another process, which asks for frame after frame over HTTP, as the page does; what a browser
+draws is not in it. Medians of {rounds} rounds of {seconds:g} s each, with and without the watching process
+in turns; *kept* is the median of the ratios within a round.
 
 Frames may take {budget} of the time: the next one is not begun before that is kept, but after a moved
 control. *Control* is the time from a message (another learning rate, pause, play) to its answer, which
 comes when the training does what it asks.
 
-{machine}- Load of the machine in the minute before: {load}
+- {date}; {machine}; {versions}
+- Load of the machine in the minute before: {load}
 - `python -m benchmarks.playground`
 
 {table}
