@@ -8,13 +8,12 @@ from typing import Any
 
 from minnet.estimators import MinNetClassifier
 from minnet.initializers import get_initializer
-from minnet.lab import diagnose
+from minnet.lab import Remedy, diagnose
 from minnet.playground.experiment import Experiment
 
 __all__ = ["advice", "estimator"]
 
-_MOST_TRIED, _MOST_LOOKED_AT = 60_000, 500_000  # weights: what takes some seconds, not minutes
-_NOT_TRIED = "Cures are tried on networks of at most {:,} weights; this one has {:,}."
+_MOST_WEIGHTS = 100_000  # of more it takes minutes
 _CALLED = {"learning_rate_init": "learning_rate", "hidden_layers": "depth"}
 
 
@@ -60,13 +59,13 @@ def advice(experiment: Experiment) -> dict[str, Any]:
     -------
     dict
         ``text``, all of it; ``findings``, a list of dict with ``code``, ``sentence``, ``advice`` and
-        ``change``, the fields of the experiment that the remedy sets, None where there is no remedy or no
-        control for it. Of more than 60,000 weights no remedy is tried.
+        ``change``, the fields of the experiment that the remedy changes, None where there is no remedy
+        or no control for it.
 
     Raises
     ------
     ValueError
-        If the network has more than 500,000 weights.
+        If the network has more than 100,000 weights.
 
     Examples
     --------
@@ -74,49 +73,37 @@ def advice(experiment: Experiment) -> dict[str, Any]:
     >>> from minnet.playground.experiment import Experiment
     >>> finding = advice(Experiment(depth=3, init="zeros"))["findings"][0]
     >>> finding["code"], finding["change"]
-    ('symmetric_units', {'init': 'auto', 'gain': 1.0})
+    ('symmetric_units', {'init': 'auto'})
     """
-    n = experiment.n_weights
-    if n > _MOST_LOOKED_AT:
-        most = f"at most {_MOST_LOOKED_AT:,} weights to be diagnosed while one waits"
-        raise ValueError(f"depth and width must give a network of {most}, got {n:,}")
+    if experiment.n_weights > _MOST_WEIGHTS:
+        raise ValueError(
+            f"depth and width must give a network of at most {_MOST_WEIGHTS:,} weights to be diagnosed "
+            f"while one waits, got {experiment.n_weights:,}"
+        )
     X, T, *_ = experiment.make_data()
     report = diagnose(estimator(experiment), X, T)
-    tried = n <= _MOST_TRIED
-    findings = [
-        {
-            "code": one.code,
-            "sentence": one.sentence,
-            "advice": one.advice if tried else "",
-            "change": _change(experiment, one.remedy.changes) if tried and one.remedy else None,
-        }
-        for one in report.findings
-    ]
-    if tried or not findings:
-        text = str(report)
-    else:
-        sentences = [f"{i}. {one['sentence']}" for i, one in enumerate(findings, 1)]
-        text = "\n".join([*sentences, _NOT_TRIED.format(_MOST_TRIED, n)])
-    return {"text": text, "findings": findings}
+    findings = []
+    for one in report.findings:
+        told = {"code": one.code, "sentence": one.sentence, "advice": one.advice}
+        findings.append(told | {"change": _change(experiment, one.remedy)})
+    return {"text": str(report), "findings": findings}
 
 
-def _change(experiment: Experiment, remedy: dict[str, Any]) -> dict[str, Any] | None:
+def _change(experiment: Experiment, remedy: Remedy | None) -> dict[str, Any] | None:
     """Return the remedy as fields of the experiment; None if it is more than its controls can do."""
-    change: dict[str, Any] = {}
-    for name, value in remedy.items():
-        if name == "init":
-            spec = value if isinstance(value, dict) else {"name": value}
-            if not {"name", "gain"} >= spec.keys():
-                return None
-            if (called := spec["name"]) != "auto":
-                called = get_initializer(called).names[0]  # "glorot" is an alias
-            change |= {"init": called, "gain": spec.get("gain", 1.0)}
-        elif name == "bias_init" and value in ("auto", "zeros"):
-            change["bias"] = 0.0
-        else:
-            change[_CALLED.get(name, name)] = value
+    changes = {} if remedy is None else dict(remedy.changes)
+    init = changes.pop("init", None)
+    if init is not None:
+        spec = {"name": init, "gain": 1.0} if isinstance(init, str) else {"gain": 1.0} | init
+        changes |= {"gain": spec.pop("gain"), "init": spec.pop("name")} | spec
+        if changes["init"] != "auto":
+            changes["init"] = get_initializer(changes["init"]).names[0]  # "glorot" is an alias
+    if str(changes.get("bias_init")) in ("auto", "zeros"):
+        changes |= {"bias": 0.0}
+        del changes["bias_init"]
     try:
-        replace(experiment, **change)
+        cured = replace(experiment, **{_CALLED.get(name, name): changes[name] for name in changes})
     except (TypeError, ValueError):
         return None
-    return change
+    before = experiment.to_dict()
+    return {k: v for k, v in cured.to_dict().items() if v != before[k]} or None

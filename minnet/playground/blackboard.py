@@ -198,10 +198,7 @@ def blackboard(experiment: Experiment, options: Mapping[str, Any] = {}) -> dict[
     given = {"n_samples": 3, "n_units": 3, "n_layers": 1, "steps": 0} | dict(options)
     n_samples, n_units, n_layers, steps = (check_whole(k, given[k], *LIMITS[k]) for k in LIMITS)
     rate = check_real("learning_rate", given.get("learning_rate", 0.5), 0, 100)
-    fields = given.get("experiment", {})
-    if not isinstance(fields, Mapping):
-        raise ValueError(f"experiment must be a dictionary of its fields, got {fields!r:.200}")
-    experiment = Experiment.from_dict(experiment.to_dict() | dict(fields))
+    experiment = Experiment.from_dict(given.get("experiment", {}), experiment)
     data = "moons" if experiment.data == "digits" else experiment.data
     small = replace(
         experiment, data=data, depth=n_layers, width=n_units, batch_norm=False, dropout=0.0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, Self
 
 from minnet.activations import list_activations
-from minnet.common.checks import check_flag, check_real, check_whole
-from minnet.common.names import check_name, suggest
+from minnet.common.checks import check_whole
+from minnet.common.fields import fields, finite, flag, one_of, whole
+from minnet.common.names import check_name
 from minnet.common.types import Array
 from minnet.datasets.toy import CLASSES, MOST_SAMPLES, make_toy_data
 from minnet.initializers import (
@@ -48,25 +49,13 @@ _WITH_GAIN |= {
 }
 _WITHOUT_GAIN = ("edge_of_chaos", "zeros", "auto")
 
-_NAMES: dict[str, list[str]] = {
-    "data": list(CLASSES),
-    "activation": [name for name in list_activations() if name != "logistic"],  # it is the sigmoid
-    "init": [*_WITH_GAIN, *_WITHOUT_GAIN],
-    "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"],
+_NAMES: dict[str, tuple[str, ...]] = {
+    "data": tuple(CLASSES),
+    "activation": tuple(name for name in list_activations() if name != "logistic"),  # the sigmoid
+    "init": (*_WITH_GAIN, *_WITHOUT_GAIN),
+    "optimizer": ("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"),
 }
-# Lowest, highest, and whether a slider is logarithmic.
-_NUMBERS: dict[str, tuple[float, float, bool]] = {
-    "n_samples": (20, MOST_SAMPLES, False),
-    "noise": (0.0, 1.0, False),
-    "depth": (0, 60, False),
-    "width": (1, 512, True),
-    "gain": (0.05, 20.0, True),
-    "bias": (0.0, 2.0, False),
-    "learning_rate": (1e-5, 10.0, True),
-    "batch_size": (1, 512, True),
-    "dropout": (0.0, 0.9, False),
-    "seed": (0, 2**32 - 1, False),
-}
+_LOGARITHMIC = ("width", "gain", "learning_rate", "batch_size")  # sliders
 _PROGRAM = """\
 from minnet import {framework}
 from minnet.callbacks import Callback, StopTraining
@@ -148,36 +137,23 @@ class Experiment:
     [Dense(8, activation=Relu()), Dense(8, activation=Relu()), Dense(2, activation=Identity())]
     """
 
-    data: str = "spirals"
-    n_samples: int = 400
-    noise: float = 0.05
-    depth: int = 5
-    width: int = 32
-    activation: str = "tanh"
-    init: str = "glorot_uniform"
-    gain: float = 1.0
-    bias: float = 0.0
-    optimizer: str = "sgd"
-    learning_rate: float = 0.1
-    batch_size: int = 32
-    batch_norm: bool = False
-    dropout: float = 0.0
-    seed: int = 0
+    data: str = one_of(*_NAMES["data"], default="spirals")
+    n_samples: int = whole(20, MOST_SAMPLES, default=400)
+    noise: float = finite(0, 1, default=0.05)
+    depth: int = whole(0, 60, default=5)
+    width: int = whole(1, 512, default=32)
+    activation: str = one_of(*_NAMES["activation"], default="tanh")
+    init: str = one_of(*_NAMES["init"], default="glorot_uniform")
+    gain: float = finite(0.05, 20, default=1.0)
+    bias: float = finite(0, 2, default=0.0)
+    optimizer: str = one_of(*_NAMES["optimizer"], default="sgd")
+    learning_rate: float = finite(1e-5, 10, default=0.1)
+    batch_size: int = whole(1, 512, default=32)
+    batch_norm: bool = flag(default=False)
+    dropout: float = finite(0, 0.9, default=0.0)
+    seed: int = whole(0, 2**32 - 1, default=0)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            name, value = field.name, getattr(self, field.name)
-            if name in _NAMES:
-                check_name(name, value, _NAMES[name])
-                continue
-            low, high, _ = _NUMBERS.get(name, (0, 0, False))
-            if isinstance(field.default, bool):
-                value = check_flag(name, value)
-            elif isinstance(field.default, int):
-                value = check_whole(name, value, int(low), int(high))
-            else:
-                value = check_real(name, value, low, high)
-            object.__setattr__(self, name, value)  # 1 of JavaScript is 1.0 where that is meant
         if self.n_weights > _MOST_WEIGHTS:
             raise ValueError(
                 f"depth and width must give a network of at most {_MOST_WEIGHTS:,} weights, got "
@@ -186,13 +162,15 @@ class Experiment:
         check_batch_size(Network(self._layers()), self.batch_size)
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        """Make one from some fields by name; the others have their defaults.
+    def from_dict(cls, given: Any, others: Experiment | None = None) -> Self:
+        """Make one from some fields by name.
 
         Parameters
         ----------
         given : dict
             As :meth:`to_dict` returns it, or less.
+        others : Experiment or None, default=None
+            Where the other fields are taken from; None means the defaults.
 
         Returns
         -------
@@ -213,12 +191,9 @@ class Experiment:
         """
         if not isinstance(given, Mapping):
             raise ValueError(f"experiment must be a dictionary of its fields, got {given!r:.200}")
-        known = [field.name for field in fields(cls)]
         for name in given:
-            if name not in known:
-                what = "a dictionary with fields of an Experiment"
-                raise ValueError(suggest("experiment", name, known, what))
-        return cls(**given)
+            check_name("a field of experiment", name, fields(cls))
+        return cls(**({} if others is None else others.to_dict()) | dict(given))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields by name."""
@@ -332,15 +307,16 @@ def choices() -> dict[str, dict[str, Any]]:
     60
     """
     controls: dict[str, dict[str, Any]] = {}
-    for field in fields(Experiment):
-        name, control = field.name, {"kind": "flag", "default": field.default}
-        control["keeps_weights"] = name in KEEPS_WEIGHTS
-        if name in _NAMES:
+    for name, field in fields(Experiment).items():
+        kind = {bool: "flag", int: "whole", float: "real", str: "choice"}[type(field.default)]
+        controls[name] = {"kind": kind, "default": field.default}
+        controls[name]["keeps_weights"] = name in KEEPS_WEIGHTS
+        if kind == "choice":
             names = {value: value.replace("_", " ") for value in _NAMES[name]}
-            control |= {"kind": "choice", "values": list(names), "names": names}
-        elif name in _NUMBERS:
-            control["kind"] = "whole" if isinstance(field.default, int) else "real"
-            control |= dict(zip(("low", "high", "log"), _NUMBERS[name], strict=True))
-        controls[name] = control
+            controls[name] |= {"values": list(names), "names": names}
+        elif kind != "flag":
+            check: Any = field.check  # a partial function with its bounds
+            bounds = {bound: check.keywords[bound] for bound in ("low", "high")}
+            controls[name] |= bounds | {"log": name in _LOGARITHMIC}
     controls["init"]["heeds_gain"] = list(_WITH_GAIN)
     return controls

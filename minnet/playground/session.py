@@ -5,13 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import math
-import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, Self
 
@@ -21,6 +19,7 @@ import numpy as np
 from minnet.common.checks import check_flag, check_real, check_whole
 from minnet.common.names import check_name
 from minnet.common.types import Array
+from minnet.common.worker import Worker
 from minnet.network import Network
 from minnet.optimizers import Optimizer
 from minnet.playground.advice import advice
@@ -45,6 +44,8 @@ _KNOWN = {
     "ask": ("choices", "state", "frame", "program", "diagnose", "phase", "blackboard", "paper"),
     "do": ("change", "play", "pause", "speed", "step", "reset"),
 }
+
+_IN_THREAD = ("state", "program")  # of what is asked
 
 Message = Mapping[str, Any]
 
@@ -158,22 +159,13 @@ class Session:
         self._framing, self._framer = threading.Lock(), Framer()
         self._frame: tuple[tuple[int, int], bool, bytes] | None = None
         self._began_frame = self._next_frame = 0.0
-        # What they share:
-        self._inbox: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
-        self._inbox, self._door, self._closed = queue.SimpleQueue(), threading.Lock(), False
-        self._news = threading.Condition()
         self._hurry = True  # a control was moved since the last frame
         self._asked = -math.inf  # when somebody wanted a frame last
-        self._thread = threading.Thread(target=self._run, name="minnet playground", daemon=True)
-        self._thread.start()
+        self._worker = Worker(self._train, self._pause, "session")
 
     def close(self) -> None:
         """End the thread; every later message is answered with an error."""
-        with self._door:
-            if not self._closed:
-                self._closed = True
-                self._inbox.put(None)
-        self._thread.join()
+        self._worker.close()
 
     def __enter__(self) -> Self:
         return self
@@ -182,19 +174,6 @@ class Session:
         self.close()
 
     # ---- the thread
-
-    def _run(self) -> None:
-        work: Any = ()
-        while work is not None:
-            try:
-                work = self._inbox.get(timeout=self._pause())
-            except queue.Empty:
-                self._train()
-            else:
-                if work is not None:
-                    _do(*work)
-            with self._news:
-                self._news.notify_all()
 
     def _trains(self) -> bool:
         return self._playing or self._stepper.step < self._until
@@ -274,11 +253,6 @@ class Session:
     def _keys(self) -> dict[str, Any]:
         return {"generation": self._generation, "version": self._version}
 
-    def _state(self) -> dict[str, Any]:
-        known = {"session": self._name, "playing": self._playing, "speed": self._speed}
-        known |= self._keys() | {"step": self._stepper.step}
-        return known | {"experiment": self.experiment.to_dict()}
-
     def _changed(self) -> dict[str, Any]:
         self._version += 1
         self._hurry = True
@@ -286,15 +260,13 @@ class Session:
         return self._keys()
 
     def _do_change(self, message: Message) -> dict[str, Any]:
-        given, before = message.get("experiment"), self.experiment.to_dict()
-        if not isinstance(given, Mapping):
-            raise ValueError(f"experiment must be a dictionary of its fields, got {given!r:.200}")
-        experiment = Experiment.from_dict(before | dict(given))
+        before = self.experiment.to_dict()
+        experiment = Experiment.from_dict(message.get("experiment"), self.experiment)
         changed = {name for name, value in experiment.to_dict().items() if value != before[name]}
         if changed:
             self._begin(experiment, changed <= KEEPS_WEIGHTS and not self._stepper.diverged)
             self._changed()
-        return self._state()
+        return self._ask_state({})
 
     def _do_play(self, message: Message) -> dict[str, Any]:
         if self._stepper.diverged or self._failed:
@@ -318,8 +290,7 @@ class Session:
 
     def _do_reset(self, message: Message) -> dict[str, Any]:
         seed = message.get("seed")
-        seeded = {} if seed is None else {"seed": seed}
-        self._begin(Experiment.from_dict(self.experiment.to_dict() | seeded))
+        self._begin(replace(self.experiment, **{} if seed is None else {"seed": seed}))
         return self._changed()
 
     # ---- the door
@@ -365,43 +336,30 @@ class Session:
                 what = "a dictionary with 'ask' or 'do'"
                 raise ValueError(f"message must be {what}, got {message!r:.200}")
             kind = "ask" if "ask" in message else "do"
-            method = getattr(self, f"_{kind}_{check_name(kind, message[kind], _KNOWN[kind])}")
-            if kind == "ask" and not self._closed:
+            name = check_name(kind, message[kind], _KNOWN[kind])
+            method = getattr(self, f"_{kind}_{name}")
+            if kind == "ask" and name not in _IN_THREAD and not self._worker.closed:
                 return method(message)
-            answer = self._tell(lambda: method(message))
-            if message[kind] == "step":
-                with self._news:
-                    self._news.wait_for(lambda: self._closed or self._playing or not self._trains())
-                answer = self._tell(self._keys)
+            answer = self._worker.ask(lambda: method(message))
+            if name == "step":
+                self._worker.wait(lambda: self._playing or not self._trains())
+                answer = self._worker.ask(self._keys)
             return answer
         except (TypeError, ValueError) as error:
             return {"error": str(error)}
-
-    def _tell(self, function: Callable[[], Any]) -> Any:
-        """Have the thread call a function between two pieces of training; return what it returns."""
-        future: Future[Any] = Future()
-        with self._door:
-            if self._closed:
-                raise ValueError("the session must be open to be asked, and it was closed")
-            self._inbox.put((future, function))
-        return future.result()
 
     def _ask_choices(self, message: Message) -> dict[str, Any]:
         return choices()
 
     def _ask_state(self, message: Message) -> dict[str, Any]:
-        return self._tell(self._state)
+        known = {"session": self._name, "playing": self._playing, "speed": self._speed}
+        known |= self._keys() | {"step": self._stepper.step}
+        return known | {"experiment": self.experiment.to_dict()}
 
     def _ask_program(self, message: Message) -> dict[str, Any]:
-        return self._tell(self._program)
-
-    def _program(self) -> dict[str, Any]:
+        note = "# Something was changed on the way: this has the last setting throughout.\n"
         text = self.experiment.program(self._stepper.step)
-        if self._was_changed:
-            text = (
-                f"# Something was changed on the way: this has the last setting throughout.\n{text}"
-            )
-        return {"program": text}
+        return {"program": note * self._was_changed + text}
 
     def _ask_diagnose(self, message: Message) -> dict[str, Any]:
         return advice(self.experiment)
@@ -429,8 +387,8 @@ class Session:
         ends = time.monotonic() + check_real("wait", message.get("wait", 0), 0, _MOST_WAITING)
         asked, self._asked = self._asked, time.monotonic()
         if self._asked - asked > _IDLE:
-            self._tell(lambda: None)  # the thread may sleep
-        if not self._wait(lambda: (self._generation, self._version) != after, ends):
+            self._worker.ask(lambda: None)  # the thread may sleep
+        if not self._worker.wait(lambda: (self._generation, self._version) != after, ends):
             return {"none": True}
         with self._framing:
             due = self._next_frame
@@ -440,19 +398,16 @@ class Session:
                 fresh = waits or key == (self._generation, self._version)
                 if fresh and (after is None or key > after) and (has_points or points == key[0]):
                     return frame
-            if self._wait(lambda: self._hurry or not self._trains(), min(due, ends)) or due <= ends:
+            if (
+                self._worker.wait(lambda: self._hurry or not self._trains(), min(due, ends))
+                or due <= ends
+            ):
                 return self._make_frame(points)
             return {"none": True}
 
-    def _wait(self, condition: Callable[[], bool], ends: float) -> bool:
-        """Wait until something is so, at most up to a time; return whether it is."""
-        with self._news:
-            seconds = max(0.0, ends - time.monotonic())
-            return self._news.wait_for(lambda: self._closed or condition(), seconds)
-
     def _make_frame(self, points: int | None) -> bytes:
         self._hurry = False
-        snapshot = self._tell(self._snapshot)
+        snapshot = self._worker.ask(self._snapshot)
         has_points = points != snapshot.generation
         frame = self._framer.frame(snapshot, has_points)
         self._frame = (snapshot.generation, snapshot.version), has_points, frame
@@ -488,10 +443,3 @@ class Session:
 
 def _checked_speed(speed: Any) -> float | None:
     return None if speed is None else check_real("steps_per_second", speed, 0, 1e9, left=False)
-
-
-def _do(future: Future[Any], function: Callable[[], Any]) -> None:
-    try:
-        future.set_result(function())
-    except Exception as error:
-        future.set_exception(error)

@@ -163,11 +163,8 @@ def test_a_broken_experiment_is_cured_by_what_is_advised(fields, code, control):
     assert np.isfinite(losses[1])
 
 
-def test_of_a_large_network_nothing_is_tried():
-    large = advice(Experiment(depth=17, width=64, init="zeros"))
-    assert large["findings"][0]["code"] == "symmetric_units"
-    assert {(one["advice"], one["change"]) for one in large["findings"]} == {("", None)}
-    assert large["text"].startswith("1. 100% of the units")
-    assert "at most 60,000 weights; this one has 65,792" in large["text"]
-    with pytest.raises(ValueError, match="at most 500,000 weights to be diagnosed"):
+def test_a_large_network_is_not_diagnosed():
+    with pytest.raises(
+        ValueError, match="at most 100,000 weights to be diagnosed while one waits, got"
+    ):
         advice(Experiment(width=512))

@@ -112,7 +112,7 @@ def test_a_network_that_diverges_says_so_and_begins_anew_with_a_change(session):
 
 def test_the_thread_ends_when_the_session_is_closed():
     session = Session()
-    thread = session._thread
+    thread = session._worker._thread
     assert thread.is_alive()
     session.close()
     assert not thread.is_alive()

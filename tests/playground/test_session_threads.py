@@ -216,7 +216,7 @@ def test_slow_motion():
 def test_the_history_begins_at_the_start_and_stays_short():
     with Session(Experiment(depth=1, width=2), playing=False) as session:
         session.answer({"do": "step", "n": 10_000})  # nobody looks
-        history = session._tell(session._snapshot).history
+        history = session._worker.ask(session._snapshot).history
         steps = history[:, 0]
         assert steps[0] == 0
         assert steps[-1] == 10_000
@@ -229,9 +229,9 @@ def test_the_history_begins_at_the_start_and_stays_short():
         error = (network.predict(X_test).argmax(axis=1) != T_test).mean()
         assert history[-1, 2:] == pytest.approx([network.objective(X_test, T_test), error])
         session.answer({"do": "step"})
-        assert session._tell(session._snapshot).history[-1, 0] == 10_001
+        assert session._worker.ask(session._snapshot).history[-1, 0] == 10_001
         session.answer({"do": "reset"})
-        first = session._tell(session._snapshot).history
+        first = session._worker.ask(session._snapshot).history
         assert first.shape == (1, 4)
         assert first[0, 1] == pytest.approx(session._stepper.network.objective(X, T))
 
