@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from minnet.playground.experiment import Experiment
 __all__ = ["advice", "estimator"]
 
 _MOST_WEIGHTS = 100_000  # of more it takes minutes
+# One at a time: what short trainings warn of is held back for the whole process.
+_ALONE = threading.Lock()
 _CALLED = {"learning_rate_init": "learning_rate", "hidden_layers": "depth"}
 
 
@@ -81,7 +84,8 @@ def advice(experiment: Experiment) -> dict[str, Any]:
             f"while one waits, got {experiment.n_weights:,}"
         )
     X, T, *_ = experiment.make_data()
-    report = diagnose(estimator(experiment), X, T)
+    with _ALONE:
+        report = diagnose(estimator(experiment), X, T)
     findings = []
     for one in report.findings:
         told = {"code": one.code, "sentence": one.sentence, "advice": one.advice}

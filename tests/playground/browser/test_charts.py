@@ -76,18 +76,19 @@ def test_ticks_of_a_logarithmic_axis_are_positive_and_unlike(scales):
             )
 
 
-def test_ticks_of_a_linear_axis_say_what_they_stand_for(scales):
+@pytest.mark.parametrize("most", [2, 6])
+def test_ticks_of_a_linear_axis_say_what_they_stand_for(scales, most):
     rng = np.random.default_rng(0)
-    spans = [[-1, 1], [0, 3.5e-9], [-2e7, 5e6], [0.999, 1.001]]
+    spans = [[-1, 1], [-2.5, 2.5], [0, 4003], [0, 3.5e-9], [-2e7, 5e6], [0.999, 1.001]]
     for _ in range(200):
         low = rng.normal() * 10.0 ** rng.uniform(-12, 12)
         spans.append([low, low + 10.0 ** rng.uniform(-3, 3) * abs(low)])
     drawn = scales(
-        """spans => spans.map(([low, high]) => {
-            const [from, to] = scales.roundLinear(low, high);
-            return {from, to, ...scales.ticksOf(scales.linear(from, to), 6)};
+        """([spans, most]) => spans.map(([low, high], i) => {
+            const [from, to] = i % 2 ? scales.roundLinear(low, high) : [low, high];
+            return {from, to, ...scales.ticksOf(scales.linear(from, to), most)};
         })""",
-        spans,
+        [spans, most],
     )
     for (low, high), axis in zip(spans, drawn, strict=True):
         assert axis["from"] <= low + 1e-5 * (high - low)
@@ -203,6 +204,21 @@ def test_all_of_it_fits_on_one_screen_and_in_one_column_of_a_phone(open_page, sh
         assert box["height"] >= 200
     assert len(lefts) == 1
     shoot(page, "phone")
+
+
+def test_a_projector_of_1280_by_720_has_all_of_it(open_page, shoot):
+    page = open_page(f"{SMALL}&data=blobs", width=1280, height=720)
+    main = page.locator(".minnet-main")
+    assert main.evaluate("main => main.scrollHeight - main.clientHeight") <= 1
+    for name in CHARTS:
+        card = page.locator(f".chart-{name}").bounding_box()
+        assert card["y"] + card["height"] <= 720
+        legend = page.locator(f".chart-{name} .chart-legend")
+        if legend.count():
+            assert legend.bounding_box()["x"] > card["x"]
+        title = page.locator(f".chart-{name} h3")
+        assert title.bounding_box()["height"] < 25, "of one line"
+    shoot(page, "projector")
 
 
 def test_sixty_layers_stay_readable(open_page, shoot):

@@ -80,6 +80,8 @@ function open({ t, host }, title, contents) {
     { class: "minnet-dialog", "aria-label": t(title), onclose: () => dialog.remove(), onclick: (event) => event.target === dialog && dialog.close() },
     h("div", { class: "minnet-dialog-inside" }, h("div", { class: "minnet-dialog-head" }, h("h2", {}, t(title)), close), ...contents),
   );
+  // Who clicks twice, or has waited for an answer and asked for another, sees one.
+  host.querySelector(".minnet-dialog")?.close();
   host.append(dialog);
   dialog.showModal();
   return dialog;

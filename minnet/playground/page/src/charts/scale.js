@@ -147,7 +147,10 @@ function logTicks({ low, high }, most) {
 }
 
 function linearTicks({ low, high }, most) {
-  const step = niceStep(high - low, most);
+  const inside = (step) => Math.floor(high / step + 1e-6) - Math.ceil(low / step - 1e-6) + 1;
+  let step = niceStep(high - low, most);
+  // One tick alone is no axis: then rather one more than there is room for.
+  for (let n = most + 1; inside(step) < 2 && n < most + 4; n++) step = niceStep(high - low, n);
   const largest = Math.max(Math.abs(low), Math.abs(high));
   const power = Math.floor(Math.log10(largest));
   const exponent = power > 4 || power < -2 ? power : 0;
