@@ -34,9 +34,7 @@ __all__ = ["Session", "Snapshot"]
 _CHUNK = 0.02  # seconds that the thread trains before it listens again
 _PACE = 0.5  # seconds over which steps per second are counted
 _IDLE = 60.0  # seconds after which a training that nobody looks at rests
-_LONGEST_PAUSE = (
-    5.0  # seconds between frames, whatever one took: the machine may have slept meanwhile
-)
+_LONGEST_PAUSE = 5.0  # seconds between frames: the machine may have slept while one was made
 _ROWS = 32  # of the history, one for each so manieth of the steps before
 _MOST_WAITING = 2.0
 _MOST_STEPS = 10_000
@@ -134,8 +132,8 @@ class Session:
     _data: tuple[Array, ...]
     _until: int  # the step at which it stops where it does not play
     _speed: float | None
+    _hurry: bool  # a control was moved since the last frame
     _due: float  # when the next steps are to be taken, by the speed
-    _seconds_a_step: float
     _counted_from: tuple[float, int] | None
 
     def __init__(
@@ -152,14 +150,14 @@ class Session:
         self._name = secrets.token_hex(8)
         self._budget = check_real("budget", budget, 0, 1, left=False)
         # What only the thread changes:
-        self._playing, self._speed = check_flag("playing", playing), _checked_speed(speed)
+        self._playing, self._hurry = check_flag("playing", playing), True
         self._generation, self._version, self._steps_per_second = -1, 0, 0.0
         self._begin(experiment or Experiment())
+        self._do_speed({"steps_per_second": speed})
         # What only the one who makes a frame changes:
         self._framing, self._framer = threading.Lock(), Framer()
         self._frame: tuple[tuple[int, int], bool, bytes] | None = None
         self._began_frame = self._next_frame = 0.0
-        self._hurry = True  # a control was moved since the last frame
         self._asked = -math.inf  # when somebody wanted a frame last
         self._worker = Worker(self._train, self._pause, "session")
 
@@ -186,30 +184,24 @@ class Session:
 
     def _train(self) -> None:
         """Take steps for about 20 ms, or as many as the speed allows in that time."""
-        stepper = self._stepper
-        first, now = stepper.step, time.perf_counter()
-        since, step = self._counted_from = self._counted_from or (now, first)
-        began, ends, upto = now, now + _CHUNK, math.inf
+        stepper, now, upto = self._stepper, time.perf_counter(), self._next_row
+        since, step = self._counted_from = self._counted_from or (now, stepper.step)
         if not self._playing:
-            upto = self._until
+            upto = min(upto, self._until)
         elif self._speed:
-            upto = first + math.ceil(self._speed * _CHUNK)
-            self._due = max(self._due, now - _CHUNK) + (upto - first) / self._speed
+            upto = min(upto, stepper.step + math.ceil(self._speed * _CHUNK))
+            self._due = max(self._due, now - _CHUNK) + (upto - stepper.step) / self._speed
         try:
-            while now < ends and stepper.step < upto and not stepper.diverged:
-                fit = (ends - now) / self._seconds_a_step if self._seconds_a_step else 1
-                stepper.take(int(min(max(fit, 1), min(upto, self._next_row) - stepper.step)))
-                if stepper.step == self._next_row or stepper.diverged:
-                    self._add_row()
-                now = time.perf_counter()
+            stepper.take_for(_CHUNK, upto)
+            if stepper.step == self._next_row or stepper.diverged:
+                self._add_row()
         except Exception as error:  # a page has no other way to learn of it
             self._failed = f"{type(error).__name__}: {error}"
         if stepper.diverged or self._failed:
             self._playing, self._until = False, 0
-        self._seconds_a_step = (now - began) / max(1, stepper.step - first)
-        if now - since > _PACE:
-            self._steps_per_second = (stepper.step - step) / (now - since)
-            self._counted_from = now, stepper.step
+        if (passed := time.perf_counter() - since) > _PACE:
+            self._steps_per_second = (stepper.step - step) / passed
+            self._counted_from = since + passed, stepper.step
         self._version += 1
 
     def _row(self, forget: bool) -> tuple[float, ...]:
@@ -248,7 +240,7 @@ class Session:
             self._history: list[tuple[float, ...]] = []
             self._add_row()
         self._failed, self._until = "", 0
-        self._due, self._seconds_a_step, self._counted_from = 0.0, 0.0, None
+        self._due, self._counted_from = 0.0, None
 
     def _keys(self) -> dict[str, Any]:
         return {"generation": self._generation, "version": self._version}
@@ -285,7 +277,10 @@ class Session:
         return self._changed()
 
     def _do_speed(self, message: Message) -> dict[str, Any]:
-        self._speed, self._due = _checked_speed(message.get("steps_per_second")), 0.0
+        speed = message.get("steps_per_second")
+        if speed is not None:
+            speed = check_real("steps_per_second", speed, 0, 1e9, left=False)
+        self._speed, self._due = speed, 0.0
         return self._changed()
 
     def _do_reset(self, message: Message) -> dict[str, Any]:
@@ -439,7 +434,3 @@ class Session:
             history,
             *self._data,
         )
-
-
-def _checked_speed(speed: Any) -> float | None:
-    return None if speed is None else check_real("steps_per_second", speed, 0, 1e9, left=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 import numpy as np
 
 from minnet.backends import Hyper, make_backend
@@ -120,6 +123,22 @@ class Stepper:
         if self._start == self._cut.n_steps:
             self._before += len(self._X)
             self._begin_epoch()
+
+    def take_for(self, seconds: float, upto: float = math.inf) -> None:
+        """Take steps for about so long, one at least; no further where it diverges.
+
+        Parameters
+        ----------
+        seconds : float
+        upto : int or infinity
+            The step after which it ends in any case, above :attr:`step`.
+        """
+        began, first, n_steps = time.perf_counter(), self.step, 1.0
+        ends, now = began + seconds, began
+        while now < ends and self.step < upto and not self.diverged:
+            self.take(int(min(n_steps, upto - self.step)))
+            now = time.perf_counter()
+            n_steps = max(1.0, (ends - now) * (self.step - first) / (now - began))
 
     def mean_loss(self, forget: bool = True) -> float:
         """Return the mean loss of the rows trained on since the last call; NaN where there are none.

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,23 @@ def test_one_goes_on_where_another_was():
     second.take(1)
     assert (second.step, second.n_seen) == (4, 34)
     assert not np.array_equal(first._order, second._order)
+
+
+def test_steps_for_a_time():
+    stepper = made("plain", SGD(0.1), 10)
+    began = time.perf_counter()
+    stepper.take_for(0.05)
+    assert time.perf_counter() - began >= 0.05
+    first = stepper.step
+    assert first > 1
+    stepper.take_for(60, upto=first + 12)
+    assert stepper.step == first + 12
+    stepper.take_for(1e-9)
+    assert stepper.step == first + 13
+    other = made("plain", SGD(0.1), 10)
+    while other.step < stepper.step:
+        other.take(1)
+    np.testing.assert_array_equal(other.network.params, stepper.network.params)
 
 
 def test_numbers_that_are_no_longer_finite_are_said():
