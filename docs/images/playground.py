@@ -20,13 +20,13 @@ from minnet.playground.session import Session
 
 FILE = Path(__file__).with_suffix(".webp")
 EXPERIMENT = Experiment(
-    data="spirals", depth=15, width=32, optimizer="adam", learning_rate=0.001, batch_size=32
+    data="spirals", depth=15, width=32, optimizer="adam", learning_rate=0.0005, batch_size=32
 )
 #: Which gains, and the steps at which each is photographed.
 SCENES = [
-    (0.2, [0, 50, 100, 200, 400, 700, 1000, 1200]),
+    (0.2, [0, 50, 100, 200, 400, 800, 1200, 1500]),
     *((gain, [0]) for gain in (0.25, 0.35, 0.5, 0.7, 0.85)),
-    (1.0, [0, 25, 50, 100, 150, 200, 260, 340, 420, 500, 560, 620, 690, 760, 840, 920, 1200]),
+    (1.0, [0, 30, 70, 120, 190, 270, 360, 450, 540, 630, 720, 810, 900, 1000, 1100, 1300, 1500]),
 ]  # fmt: skip
 #: Milliseconds of a photograph, and of the last of a scene that trains.
 SHORT, LONG = 220, 2200
