@@ -31,6 +31,7 @@ EXTRAS = {
     "tqdm": "minnet-learn[progress]",
     "tensorboardX": "minnet-learn[tensorboard]",
     "torch": "minnet-learn[torch]",
+    "anywidget": "minnet-learn[notebook]",
 }
 OTHERS = {"polars", "pyarrow", "onnxruntime", "skl2onnx", "skops", "safetensors", "rich"}
 OTHERS |= {"keras", "skorch"}
