@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.contestants import CONTESTANTS
+from benchmarks.floors import floor
 from benchmarks.report import figure, table
 from benchmarks.runner import Worker, alternate
 from benchmarks.training import jobs_for
 from benchmarks.workloads import VARIANTS, growth
 
-__all__ = ["AXES", "ROWS", "floor", "render"]
+__all__ = ["AXES", "ROWS", "render"]
 
 AXES = {
     "batch": (1, 4, 16, 64, 256, 1024, 4096),
@@ -47,14 +48,6 @@ def _row(axis):
 ROWS = {f"growth-{axis}": _row(axis) for axis in AXES}
 
 
-def floor(workload, ceilings):
-    """Return the roofline: the time of a step's arithmetic, or of its weights' way from memory."""
-    bandwidth = ceilings["bandwidth"]
-    held = workload.weight_bytes() / 3
-    fitting = [rate for size, rate in bandwidth if size >= held] or [bandwidth[-1][1]]
-    return max(workload.flops / ceilings["float32"], workload.weight_bytes() / fitting[0])
-
-
 def render(results, ceilings):
     parts = []
     for axis, sizes in AXES.items():
@@ -74,5 +67,9 @@ def render(results, ceilings):
         parts.append(
             f"### {TITLES[axis]}\n\n![](results/growth-{axis}.png)\n\n{table(head, lines)}"
         )
-    text = "Median time of a step, plain SGD in float32, measured as above.\n\n"
+    text = (
+        "Median time of a step, plain SGD in float32, measured as above. *Roofline*: its arithmetic at "
+        "the peak of all threads, or the time in which its weights are moved, whichever is longer "
+        "(`floors.py`).\n\n"
+    )
     return "## Growth\n\n" + text + "\n".join(parts) if parts else ""

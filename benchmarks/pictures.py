@@ -4,6 +4,7 @@ import numpy as np
 
 from benchmarks import growth
 from benchmarks.contestants import CONTESTANTS
+from benchmarks.floors import floor
 from benchmarks.workloads import WORKLOADS
 from benchmarks.workloads import growth as workload_at
 
@@ -44,7 +45,7 @@ def _curves(axes, axis, points, ceilings):
         axes.plot(x, middle, "o-", color=COLOURS[name], label=name, markersize=4)
         axes.fill_between(x, low, high, color=COLOURS[name], alpha=0.2, linewidth=0)
     if "float32" in ceilings:
-        roof = [growth.floor(workload_at(axis, size), ceilings) for size in sizes]
+        roof = [floor(workload_at(axis, size), ceilings) for size in sizes]
         axes.plot(sizes, roof, "k--", linewidth=1, label="roofline")
     axes.set(xscale="log", yscale="log", xlabel=axis, ylabel="seconds a step")
     axes.set_xticks(sizes, [str(size) for size in sizes])

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.contestants import faster_threads
 from benchmarks.report import quartile_text, ratio_text, table, wrapped
-from benchmarks.runner import Job, Options, alternate, ratios
+from benchmarks.runner import Job, Options, alternate, dropped, ratios
 
 HERE = Path(__file__).parent
 PACKAGES = ("minnet-learn", "numpy", "scipy", "scikit-learn", "skorch", "torch")
@@ -221,8 +221,8 @@ def main():
     text = "\n".join(
         [
             "# A grid search over a pipeline\n",
-            machine.describe(options.threads, [], PACKAGES)
-            + f"- Load average before the run {load:.2f}, after it {machine.load():.2f}; it took "
+            machine.describe(options.threads, [], PACKAGES) + f"{dropped()}\n"
+            f"- Load average before the run {load:.2f}, after it {machine.load():.2f}; it took "
             f"{(time.perf_counter() - began) / 60:.0f} minutes\n"
             + HOW.format(candidates=candidates, folds=FOLDS, rounds=options.rounds),
             *sections,

@@ -28,7 +28,7 @@ from benchmarks import (
     training,
 )
 from benchmarks.report import wrapped
-from benchmarks.runner import Options
+from benchmarks.runner import Options, dropped
 
 HERE = Path(__file__).parent
 SECTIONS = (
@@ -53,9 +53,8 @@ bursts with lower and upper quartile; ratios are taken within a round, and the m
 these are given. *CPUs used by others* is the median over bursts of what all other processes of the machine
 used meanwhile: at more than a few hundredths, times are too high and ratios uncertain.
 
-Settings of BLAS and OpenMP libraries in the environment are dropped for the contestants. PyTorch has
-the number of threads, one or all, with which its step is faster. With two classes all networks have
-one logistic output.
+PyTorch has the number of threads, one or all, with which its step is faster. With two classes all
+networks have one logistic output.
 """
 
 
@@ -94,7 +93,7 @@ def report(results, options, seconds, load):
     how = HOW.format(seconds=options.seconds, rounds=options.rounds)
     parts = ["# Results\n", machine.describe(options.threads, best.get("blas", []))]
     parts.append(
-        f"- Load average before the run {load:.2f}, after it {machine.load():.2f}; it took "
+        f"{dropped()}\n- Load average before the run {load:.2f}, after it {machine.load():.2f}; it took "
         f"{seconds / 60:.0f} minutes\n{how}"
     )
     parts += [text for section in SECTIONS if (text := section.render(results, best))]

@@ -10,19 +10,36 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Job", "Options", "Worker", "alternate", "environment", "quartiles", "ratios"]
+__all__ = [
+    "Job",
+    "Options",
+    "Worker",
+    "alternate",
+    "dropped",
+    "environment",
+    "quartiles",
+    "ratios",
+    "without_settings",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # Installed packages come before the repository, so that the minnet that was installed is measured.
 _START = "import sys; sys.path.append({!r}); from benchmarks.worker import main; main()"
 
-# Settings of these libraries are the benchmark's to make.
+# Settings of these libraries are the benchmark's to make: with OPENBLAS_CORETYPE=Haswell, for one,
+# scikit-learn is slower than it is on the processor that is there.
 _PREFIXES = (
     "OPENBLAS_",
     "GOTO_",
+    "NVPL_",
     "MKL_",
     "BLIS_",
+    "VECLIB_",
+    "DNNL_",
+    "ONEDNN_",
+    "ATEN_",
+    "NPY_",
     "OMP_",
     "GOMP_",
     "KMP_",
@@ -54,9 +71,24 @@ class Job:
     python: str = sys.executable
 
 
+def without_settings():
+    """Return the environment without what would change how fast a library is."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(_PREFIXES)}
+
+
+def dropped():
+    """Return a line of a report: which settings were there, and are not in the contestants' processes."""
+    names = ", ".join(f"`{name}`" for name in sorted(os.environ) if name.startswith(_PREFIXES))
+    return (
+        "- Environment: `OPENBLAS_CORETYPE` and all other settings of BLAS, OpenMP, XLA and the like are "
+        "unset in every process that is timed, but for the number of threads; set outside were "
+        f"{names or 'none'}"
+    )
+
+
 def environment(threads):
     """Return the environment of a contestant's process."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith((*_PREFIXES, "PYTHON"))}
+    kept = {k: v for k, v in without_settings().items() if not k.startswith("PYTHON")}
     return kept | {"OMP_NUM_THREADS": str(threads), "JAX_PLATFORMS": "cpu"}
 
 

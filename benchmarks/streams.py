@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
+from benchmarks.runner import without_settings
 from minnet import MinNetClassifier
 from minnet.streams import BatchStream
 
@@ -57,8 +58,9 @@ def main():
             for way in WAYS:
                 command = [sys.executable, "-m", "benchmarks.streams", *sys.argv[1:]]
                 run = subprocess.run(
-                    [*command, "--one", way, path], check=True, capture_output=True
-                )
+                    [*command, "--one", way, path], check=True, capture_output=True,
+                    env=without_settings(),
+                )  # fmt: skip
                 found[way].append(json.loads(run.stdout))
     report(found, arguments.rows)
 

@@ -103,7 +103,8 @@ def render(results, ceilings):
         "are not in it (they are in *fit of one epoch*). PyTorch and JAX: an epoch's time by its steps. "
         "*Ratio*: best peer's time over minnet's, round by round: median (quartiles). *Of peak*: the "
         "step's multiplications and additions at the measured peak of "
-        f"{ceilings.get('text', 'this machine')}, over minnet's time.\n"
+        f"{ceilings.get('text', 'this machine')}, over minnet's time; all threads count, also where a "
+        "step is too small to share and minnet takes it on one.\n"
     )
     details = []
     for variant in VARIANTS.values():

@@ -57,6 +57,11 @@ class Workload:
         return -(-self.n_samples // self.batch)
 
     @property
+    def n_weights(self):
+        """Numbers in all weight matrices."""
+        return sum(a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
+
+    @property
     def flops(self):
         """Multiplications and additions of the products of a mean step: forward, dW and dX.
 

@@ -10,7 +10,6 @@ results/distributed.csv, the report to DISTRIBUTED.md, the picture to results/di
 import argparse
 import csv
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from benchmarks.distributed.rank import N_RANKS
 from benchmarks.distributed.report import CSV, REPORT, draw, render
 from benchmarks.machine import load
+from benchmarks.runner import without_settings
 from minnet.distributed import free_address
 
 LONGEST = 900  # seconds of a job
@@ -57,7 +57,7 @@ def measured(engine, *options):
             ["timeout", "-k", "5", str(LONGEST), *command],
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **SETTINGS},
+            env={**without_settings(), **SETTINGS},
         )
         for command in commands(engine, *options)
     ]
