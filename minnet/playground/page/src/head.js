@@ -35,7 +35,7 @@ export function createHead(ctx, theme) {
   const element = h(
     "header",
     { class: "minnet-head" },
-    h("h1", { class: "minnet-name" }, "minnet ", h("span", {}, t("page.name"))),
+    h(ctx.host.classList.contains("minnet-page") ? "h1" : "p", { class: "minnet-name" }, "minnet ", h("span", {}, t("page.name"))),
     ctx.live ? h("nav", { class: "minnet-tabs", "aria-label": t("page.views") }, ...tabs) : null,
     h(
       "div",

@@ -52,7 +52,7 @@ export function mount(root, transport, options = {}) {
   const controls = createControls(ctx);
   const banner = h("p", { class: "minnet-banner", role: "alert", hidden: true }, t("page.gone"), " ", h("code", {}, transport.command ?? ""));
   const hosts = {};
-  const main = h("main", { class: "minnet-main" });
+  const main = h(options.page ? "main" : "div", { class: "minnet-main" }); // a document has one
   for (const name of ["lessons", "charts", "blackboard", "paper"]) {
     hosts[name] = h("section", { class: `minnet-section minnet-${name}`, hidden: true, "aria-label": t(`page.section.${name}`) });
     main.append(hosts[name]);
