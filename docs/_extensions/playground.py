@@ -35,7 +35,7 @@ FOLDER = Path("_build") / "playground"
 LESSONS = STATIC.parent / "page" / "src" / "lessons" / "lessons.json"
 SCRIPTS = ("playground/playground.js", "recordings.js")
 
-MOST_BYTES = 1_600_000  # in the site: recordings and front end together
+MOST_BYTES = 2_000_000  # in the site: recordings and front end together; they have 1.57 million
 MARK = "recorded-playground"
 
 #: Which steps are recorded, by view: dense where a training begins, since that is where most happens.

@@ -9,8 +9,8 @@
  * Threads split panels.  Every sum runs over k in one order, block by block, so that the bits do
  * not depend on the split.  C has room for whole vectors of columns.
  *
- * One core of a Zen 5 whose peak is 237 Gflop/s (float32), by benchmarks/products.c: 221 for 128 x
- * 784 x 256, 211 for squares of 2048.
+ * One core of a Zen 5, whose peak is 274 Gflop/s in float32 (benchmarks/peak.c), by
+ * benchmarks/products.c: 221 for 128 x 784 x 256, 211 for squares of 2048.
  */
 #ifndef MINNET_PRODUCT_H
 #define MINNET_PRODUCT_H
