@@ -80,7 +80,10 @@ class Playground:
         self._after: list[int] | None = None
         self._asked, self._heard = False, 0.0
         self._changed, self._ended = threading.Condition(), False
-        threading.Thread(target=self._show, name="minnet playground frames", daemon=True).start()
+        self._frames = threading.Thread(
+            target=self._show, name="minnet playground frames", daemon=True
+        )
+        self._frames.start()
 
     @property
     def experiment(self) -> dict[str, Any]:
@@ -91,6 +94,7 @@ class Playground:
     def close(self) -> None:
         """End the training, and take the page away."""
         self.widget.close()
+        self._frames.join(10)  # seconds, in which it ends the frame that it is at
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return self.widget._repr_mimebundle_(**options)

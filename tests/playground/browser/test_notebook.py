@@ -113,6 +113,14 @@ def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
     pressed("play")
     until(lambda: steps() > still)
 
+    # Keys pressed in the page are not the notebook's, where b adds a cell.
+    for place in (".minnet-run button:nth-child(3)", ".chart-loss .chart-stage", "[type=range]"):
+        page.locator(f".minnet {place}").first.focus()
+        for key in "bb":
+            page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    assert page.locator(".jp-Notebook .jp-CodeCell").count() == len(CELLS)
+
     # While a cell runs, frames keep coming; what is pressed then is done at its end at the latest.
     run(page, 1)
     page.get_by_text("[*]:").wait_for()

@@ -43,6 +43,9 @@ export function mount(root, transport, options = {}) {
   const t = createTexts(options.texts);
   const state = createState((message) => transport.send(message));
   const host = h("div", { class: `minnet${options.page ? " minnet-page" : ""}${transport.live ? "" : " minnet-recorded"}`, lang: document.documentElement.lang || "en" });
+  // In a notebook, keys pressed here are not JupyterLab's, where d twice deletes the cell. It asks the element
+  // that has the focus, before any around it.
+  host.addEventListener("focusin", ({ target }) => target.setAttribute("data-lm-suppress-shortcuts", "true"));
   /** @type {Context} */
   const ctx = { t, state, send: (message) => transport.send(message), host, live: transport.live };
   let alive = true;
