@@ -159,7 +159,7 @@ class Session:
         self._frame: tuple[tuple[int, int], bool, bytes] | None = None
         self._began_frame = self._next_frame = 0.0
         self._asked = -math.inf  # when somebody wanted a frame last
-        self._worker = Worker(self._train, self._pause, "session")
+        self._worker = Worker(self._train, self._pause, "playground session")
 
     def close(self) -> None:
         """End the thread; every later message is answered with an error."""

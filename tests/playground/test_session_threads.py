@@ -305,7 +305,7 @@ def test_who_waits_when_a_session_is_closed_gets_an_answer():
     waiting.join(10)
     assert answers in (
         [{"none": True}],
-        [{"error": "the session must be open to be asked, and it was closed"}],
+        [{"error": "the playground session must be open to be asked, and it was closed"}],
     )
 
 

@@ -172,7 +172,7 @@ def test_a_notebook(notebook):
     assert any(first for _, _, first in notebook.frames[before:])
 
     # Closing it ends its threads.
-    assert notebook.run(THREADS) == ["['minnet playground', 'minnet playground frames']\n"]
+    assert notebook.run(THREADS) == ["['playground session', 'minnet playground frames']\n"]
     notebook.run("p.close()")
     assert not notebook.open
     assert notebook.run(THREADS) == ["[]\n"]
