@@ -119,9 +119,9 @@ sanitize: $(STAMPS)/run $(STAMPS)/cython
 # tests that compare the extension with NumPy: draws bit by bit, training and predictions up to rounding.
 CROSS ?= aarch64-linux-gnu
 EMULATOR ?= qemu-aarch64 -L /usr/$(CROSS)
-AARCH64_TESTS := tests/random/test_random.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_share.py
+AARCH64_TESTS := tests/random/test_random.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_share.py tests/backends/test_predictions.py
 AARCH64_ARGS ?= -q -p no:cacheprovider \
-    -k 'compiled or test_ext_kernels or (cython and test_all_pairs) or test_inference or (any_number_of_threads and nesterov) or (test_share and cython and (batch_norm or stop))'
+    -k 'compiled or test_ext_kernels or (cython and test_all_pairs) or test_inference or (any_number_of_threads and nesterov) or (test_share and cython and (batch_norm or stop)) or (test_predictions and cython)'
 
 aarch64-tools:
 	@for tool in $(CROSS)-gcc $(firstword $(EMULATOR)); do command -v $$tool > /dev/null || { \
