@@ -34,7 +34,7 @@ class Predictor:
     temperature : float or None
         What logits are divided by.
     finish : callable or None
-        What is made of the predictions.
+        What is made of the predictions of each network.
     classes : ndarray or None
         What the columns mean.
 
@@ -98,10 +98,13 @@ class Predictor:
         ValueError
             If it is no array of this shape and dtype.
         """
-        made = self._calls[0](X)
-        if len(self._calls) > 1:
-            made = mean([made, *(call(X) for call in self._calls[1:])])
-        return made if self._finish is None else self._finish(made)
+        made = self._made(self._calls[0], X)
+        if len(self._calls) == 1:
+            return made
+        return mean([made, *(self._made(call, X) for call in self._calls[1:])])
+
+    def _made(self, call: Callable[[Array], Array], X: Array) -> Array:
+        return call(X) if self._finish is None else self._finish(call(X))
 
     def _prepare(self) -> None:
         backends = [make_backend(self._backend, each, self._n_threads) for each in self._networks]

@@ -22,6 +22,7 @@ from minnet.layers import Layer
 from minnet.losses import Loss, get_loss
 from minnet.optimizers import Optimizer
 from minnet.schedules import Schedule
+from minnet.training.divergence import finite_predictions
 
 __all__ = ["MinNetRegressor"]
 
@@ -141,7 +142,13 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         ValueError
             If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
-        return self._predicted(X, then=lambda Y: self._fitted_targets().predictions(Y))
+
+        def made(network: Any, backend: Any, X: Matrix) -> Array:
+            # Of each network by itself: the mean over several is that of their predictions, to the bit.
+            return self._fitted_targets().decode(finite_predictions(network, backend, X))
+
+        Y = self._predicted(X, made)
+        return Y.ravel() if Y.shape[1] == 1 else Y
 
     def predictor(self) -> Predictor:
         """Return a function that predicts few rows in some microseconds.

@@ -59,7 +59,7 @@ def test_corrected_t_test_where_nothing_varies():
 def test_interval_is_that_of_scipy():
     values = np.exp(np.random.default_rng(0).normal(size=15))
     expected = stats.bootstrap((np.log(values),), np.mean, method="percentile", n_resamples=10_000,
-                               rng=np.random.default_rng(1)).confidence_interval  # fmt: skip
+                               random_state=np.random.default_rng(1)).confidence_interval  # fmt: skip
     np.testing.assert_allclose(np.log(analysis.interval(values)), expected, atol=0.03)
     assert analysis.interval([0.5, 0.5]) == pytest.approx((0.5, 0.5))
 

@@ -38,7 +38,8 @@ def executed(path, solved):
     client = nbclient.NotebookClient(
         notebook, timeout=900, resources={"metadata": {"path": str(FOLDER)}}
     )
-    client.execute(env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"})
+    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    client.execute(env=env | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"})
     return notebook
 
 

@@ -1,0 +1,1 @@
+"""Measurements of minnet beside its peers: README.md says how to take them."""
