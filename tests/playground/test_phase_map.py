@@ -15,6 +15,7 @@ def test_the_factor_is_that_of_mean_field_theory(activation):
     chi = np.array(found["slope"])
     assert chi.shape == (len(found["bias_sd"]), len(found["weight_sd"]))
     scales = np.array(found["depth_scale"], dtype=float)
+    scales[np.isnan(scales)] = np.inf  # null: at the edge itself, to the digits that are kept
     some = chi > 0  # there are weights
     assert np.allclose(np.exp(1 / scales[some]), np.maximum(chi[some], 1 / chi[some]), rtol=1e-2)
     for row in (5, 20, 40):
