@@ -145,10 +145,9 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
 
         def made(network: Any, backend: Any, X: Matrix) -> Array:
             # Of each network by itself: the mean over several is that of their predictions, to the bit.
-            return self._fitted_targets().decode(finite_predictions(network, backend, X))
+            return self._fitted_targets().predictions(finite_predictions(network, backend, X))
 
-        Y = self._predicted(X, made)
-        return Y.ravel() if Y.shape[1] == 1 else Y
+        return self._predicted(X, made)
 
     def predictor(self) -> Predictor:
         """Return a function that predicts few rows in some microseconds.

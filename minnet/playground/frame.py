@@ -15,7 +15,7 @@ import struct
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,10 +29,8 @@ from minnet.lab.prediction import Prediction, predict_variances
 from minnet.lab.probe import measure, update_ratios
 from minnet.lab.subject import Subject
 from minnet.network import Network
+from minnet.playground.snapshot import Snapshot
 from minnet.training.constant_answer import loss_of_constant
-
-if TYPE_CHECKING:
-    from minnet.playground.session import Snapshot
 
 __all__ = ["GRID", "N_BINS", "N_DIGITS", "N_PROBED", "Framer", "decode", "encode"]
 

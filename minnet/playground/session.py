@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from typing import Any, Self
 
@@ -20,16 +20,15 @@ from minnet.common.checks import check_flag, check_real, check_whole
 from minnet.common.names import check_name
 from minnet.common.types import Array
 from minnet.common.worker import Worker
-from minnet.network import Network
-from minnet.optimizers import Optimizer
 from minnet.playground.advice import advice
 from minnet.playground.blackboard import blackboard
 from minnet.playground.experiment import KEEPS_WEIGHTS, Experiment, choices
 from minnet.playground.frame import Framer
 from minnet.playground.phase import phase_map
+from minnet.playground.snapshot import Snapshot
 from minnet.training.stepper import Stepper
 
-__all__ = ["Session", "Snapshot"]
+__all__ = ["Session"]
 
 _CHUNK = 0.02  # seconds that the thread trains before it listens again
 _PACE = 0.5  # seconds over which steps per second are counted
@@ -46,51 +45,6 @@ _KNOWN = {
 _IN_THREAD = ("state", "program")  # of what is asked
 
 Message = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a session is at one moment: weights and setting of the same moment.
-
-    Attributes
-    ----------
-    experiment : Experiment
-    network, optimizer
-        Copies that nobody trains.
-    generation : int
-        Grows by a new start.
-    version : int
-        Grows by each change that shows, and never shrinks.
-    step, epoch : int
-    playing : bool
-    status : {"ok", "diverged", "failed"}
-    message : str
-        A sentence on a status that is not "ok".
-    steps_per_second : float
-        Of the last half second or so in which it trained.
-    history : ndarray of float32, shape (n, 4)
-        Step, training loss since the row before, test loss and test error: from step 0 on, row by row
-        some 3 % further.
-    X, T, X_test, T_test : ndarray
-        The same objects in a generation.
-    """
-
-    experiment: Experiment
-    network: Network
-    optimizer: Optimizer
-    generation: int
-    version: int
-    step: int
-    epoch: int
-    playing: bool
-    status: str
-    message: str
-    steps_per_second: float
-    history: Array
-    X: Array
-    T: Array
-    X_test: Array
-    T_test: Array
 
 
 class Session:

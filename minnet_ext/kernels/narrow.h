@@ -1,4 +1,4 @@
-/* Products of a dense layer with few outputs: fewer than half a vector.
+/* Products of a dense layer with few outputs: half a vector at most.
  *
  * Lanes lie along the inputs, of which there are many, and not along the outputs, where most of
  * them would be idle.  So W is turned around first, NARROW_SCRATCH numbers of scratch memory.  Each

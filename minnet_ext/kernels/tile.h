@@ -71,7 +71,7 @@
 
 /* ---- narrow.h */
 
-/* Up to so many outputs, lanes lie along the inputs: fewer than half of them would be at work along
+/* Up to so many outputs, lanes lie along the inputs: half of them at most would be at work along
  * the outputs. In vectors of 4 the lanes that are idle cost less than their sums at the end. */
 #if LANES == 16
 #define NARROW 8
