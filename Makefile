@@ -24,7 +24,7 @@ PAPER_ARGS ?=
 BUILD_SOURCES := setup.py pyproject.toml \
     minnet/backends/formulas.py $(wildcard minnet_ext/*.pyx minnet_ext/*.pxd minnet_ext/kernels/*)
 
-.PHONY: help demo test test-all test-lowest engines paper fuzz kernels sanitize aarch64 aarch64-tools coverage lint docs page page-modules page-check page-test wheel bench bench-pipeline bench-tables dev clean
+.PHONY: help demo test test-all test-lowest engines paper fuzz kernels sanitize aarch64 aarch64-tools aarch64-needs musl musl-tools musl-needs i686 i686-tools i686-needs coverage lint docs page page-modules page-check page-test wheel bench bench-pipeline bench-tables dev clean
 
 help:
 	@echo "make demo      run examples/demo_digits.py, the main job, in about a minute once all is set up"
@@ -37,6 +37,7 @@ help:
 	@echo "make kernels   compile in place what has changed in minnet_ext, for one CPU level: LEVEL=v4"
 	@echo "make sanitize  run the extension's tests under AddressSanitizer and UBSan, in a copy"
 	@echo "make aarch64   cross-compile the kernels for Linux on aarch64 and compare them with NumPy under qemu, in a minute"
+	@echo "make musl, make i686  the same of musl, and of x86 with 32 bits, which run by themselves"
 	@echo "make coverage  run all tests, measure how much of minnet/ they reach"
 	@echo "make dev       install what lint, docs, wheels and the tests of ONNX need"
 	@echo "make lint      ruff, clang-format, mypy, directions of imports, types of what is public, lines of documents"
@@ -115,24 +116,41 @@ sanitize: $(STAMPS)/run $(STAMPS)/cython
 	    $(SANITIZED) -W ignore tests/backends/fuzz_border.py --calls $(SANITIZE_CALLS) || exit 1; \
 	done
 
-# The kernels of another CPU, compiled as setup.py compiles them there, run by an emulator, call by call, under the
-# tests that compare the extension with NumPy: draws bit by bit, training and predictions up to rounding.
-CROSS ?= aarch64-linux-gnu
-EMULATOR ?= qemu-aarch64 -L /usr/$(CROSS)
-AARCH64_TESTS := tests/random/test_random.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_share.py tests/backends/test_predictions.py
-AARCH64_ARGS ?= -q -p no:cacheprovider \
+# The kernels of another CPU, C library or word size, compiled as setup.py compiles them there, run by themselves or by
+# an emulator, call by call, under the tests that compare the extension with NumPy: draws bit by bit, training and
+# predictions up to rounding. Of a target: what it needs, where this machine has no such thing; what runs it; its compiler.
+AARCH64_NEEDS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+AARCH64_RUNS := qemu-aarch64 -L /usr/aarch64-linux-gnu
+AARCH64_CC := aarch64-linux-gnu-gcc
+MUSL_NEEDS := musl-tools
+MUSL_CC := musl-gcc
+MUSL_WITH := MINNET_NO_OPENMP=1# Debian's library of OpenMP is glibc's
+I686_NEEDS = gcc-$$(gcc -dumpversion)-multilib# gcc-multilib itself cannot be beside a cross compiler
+I686_CC := gcc -m32 -idirafter /usr/include/x86_64-linux-gnu
+EMULATED_TESTS := tests/random/test_random.py tests/backends/test_ext_kernels.py tests/backends/test_parity.py tests/backends/test_share.py tests/backends/test_predictions.py
+EMULATED_ARGS ?= -q -p no:cacheprovider \
     -k 'compiled or test_ext_kernels or (cython and test_all_pairs) or test_inference or (any_number_of_threads and nesterov) or (test_share and cython and (batch_norm or stop)) or (test_predictions and cython)'
 
-aarch64-tools:
-	@for tool in $(CROSS)-gcc $(firstword $(EMULATOR)); do command -v $$tool > /dev/null || { \
-	    echo "make aarch64 needs $$tool. On Debian and Ubuntu:" \
-	         "apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"; exit 1; }; done
+aarch64 aarch64-tools aarch64-needs: NAME := AARCH64
+musl musl-tools musl-needs: NAME := MUSL
+i686 i686-tools i686-needs: NAME := I686
 
-aarch64: aarch64-tools $(STAMPS)/run $(STAMPS)/cython
-	$(BIN)/python tests/emulation/build.py $(CROSS) build/$(CROSS)
-	for level in baseline scalar; do \
-	    MINNET_CPU=$$level MINNET_EMULATED="$(EMULATOR) build/$(CROSS)/serve" PYTHONPATH=tests/emulation \
-	    $(BIN)/python -m pytest -p emulated $(AARCH64_TESTS) $(AARCH64_ARGS) || exit 1; \
+aarch64-needs musl-needs i686-needs:
+	@echo $($(NAME)_NEEDS)
+
+aarch64-tools musl-tools i686-tools:
+	@mkdir -p build && echo 'int main(void) { return 0; }' > build/$(NAME).c
+	@$($(NAME)_CC) build/$(NAME).c -o build/$(NAME) && $($(NAME)_RUNS) build/$(NAME) || { \
+	    echo "make $(@:-tools=) needs a compiler, $($(NAME)_CC), and what runs its programs. On Debian and Ubuntu:" \
+	         "apt-get install $($(NAME)_NEEDS)"; exit 1; }
+
+# Of the levels, those that this machine's CPU has: which is `baseline` and `scalar` of another.
+aarch64 musl i686: %: %-tools $(STAMPS)/run $(STAMPS)/cython
+	levels=$$($($(NAME)_WITH) $(BIN)/python tests/emulation/build.py build/$@ $($(NAME)_CC)) && \
+	here=$$($(BIN)/python -c 'import minnet_ext; print(*minnet_ext.cpu_levels)') && \
+	for level in $$levels; do case " $$here " in *" $$level "*) \
+	    MINNET_CPU=$$level MINNET_EMULATED="$($(NAME)_RUNS) build/$@/serve" PYTHONPATH=tests/emulation \
+	    $(BIN)/python -m pytest -p emulated $(EMULATED_TESTS) $(EMULATED_ARGS) || exit 1;; esac; \
 	done
 
 coverage: $(STAMPS)/run

@@ -19,7 +19,6 @@ import importlib.util
 import os
 import re
 import sys
-import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -71,9 +70,9 @@ class BuildKernels(build_ext):
         except (CCompilerError, ExecError, OSError) as error:
             raise SystemExit(NO_COMPILER.format(error=error)) from None
         self.add_openmp()
-        levels = self.levels()
+        levels, common = self.levels(), self.common_flags()
         for extension in self.extensions:
-            extension.extra_compile_args += self.common_flags()
+            extension.extra_compile_args += common
             extension.extra_link_args += SANITIZERS if SANITIZE else []
             extension.define_macros += [("MINNET_DEBUG", str(int(DEBUG)))]
             extension.define_macros += [(f"MINNET_HAVE_{level.upper()}", "1") for level in levels]
@@ -96,9 +95,12 @@ class BuildKernels(build_ext):
     def common_flags(self):
         if self.msvc:
             return ["/O2", "/std:c11"]
+        # The x87 unit, GCC's choice for 32 bits, rounds to 64 bits of fraction first.
+        x87 = not self.is_for("__x86_64__") and self.is_for("__i386__")
+        rounding = ["-msse2", "-mfpmath=sse"] if x87 else []
         if SANITIZE:
-            return ["-std=c11", "-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
-        return ["-std=c11", "-O0" if DEBUG else "-O3", "-g" if DEBUG else "-g0"]
+            return [*rounding, "-std=c11", "-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
+        return [*rounding, "-std=c11", "-O0" if DEBUG else "-O3", "-g" if DEBUG else "-g0"]
 
     def levels(self):
         """The CPU levels to compile, each with its flags."""
@@ -107,7 +109,7 @@ class BuildKernels(build_ext):
             return levels
         levels["baseline"] = []
         v3 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2"]
-        if is_x86_64() and self.works(
+        if self.is_for("__x86_64__") and self.works(
             'int main(void) { __builtin_cpu_init(); return __builtin_cpu_supports("avx2"); }', v3
         ):
             levels["v3"] = v3
@@ -121,8 +123,9 @@ class BuildKernels(build_ext):
 
     def compile_levels(self):
         """Compile what has changed, several units at a time; return the objects of all."""
+        common = self.common_flags()  # before the threads: a probe changes the folder
         units = [
-            (source, os.path.join(self.build_temp, level, width), defines, own + flags)
+            (source, os.path.join(self.build_temp, level, width), defines, common + own + flags)
             for level, flags in self.levels().items()
             for source, width, defines, own in self.units(level)
         ]
@@ -145,7 +148,6 @@ class BuildKernels(build_ext):
     def compile_unit(self, source, folder, macros, flags):
         """Compile one file unless it, the headers it includes and the flags are those of the object."""
         path = str(KERNELS / source)
-        flags = self.common_flags() + flags
         (object_file,) = self.compiler.object_filenames([path], output_dir=folder)
         stamp = Path(object_file + ".flags")
         newest = max(file.stat().st_mtime for file in included(KERNELS / source))
@@ -176,6 +178,14 @@ class BuildKernels(build_ext):
                     extension.libraries += libraries
                 return
         print("minnet: built without OpenMP, its draws will use one thread", file=sys.stderr)
+
+    def is_for(self, macro):
+        """Whether the compiler builds for the CPU of a macro, which the platform need not name.
+
+        On macOS it may build for two at once, and is then for neither.
+        """
+        refused = f"#ifndef {macro}\n#error not for {macro}: which is no fault\n#endif\n"
+        return self.works(refused + "int main(void) { return 0; }")
 
     def works(self, source, compile_args=(), link_args=(), libraries=()):
         try:
@@ -226,14 +236,6 @@ def write_table():
     ):
         if changed(file, text):
             file.write_text(text)
-
-
-def is_x86_64():
-    """Whether the build is for x86-64, which need not be the CPU of this machine."""
-    target = os.environ.get("ARCHFLAGS") or sysconfig.get_platform()
-    if "arm64" in target or "universal2" in target:
-        return False
-    return "x86_64" in target or "amd64" in target
 
 
 def extensions():

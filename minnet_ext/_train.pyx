@@ -27,8 +27,8 @@ cdef extern from "program.h" nogil:
 
 # Samples drawn before, of which two can be added.
 cdef int64_t MOST_POSITION = 2**62
-# Numbers in the buffers of a step, of which the bytes can be counted in 64 bits.
-cdef double MOST = 1e15
+# Numbers in the buffers of a step, of which the bytes can be counted in 64 bits; or in 32.
+cdef double MOST = 1e15 if sizeof(void *) == 8 else 2.0**26
 # Rows of a batch, and encoded numbers of a row, that a piecewise linear layer counts in 32 bits; and those
 # of a column, which are numbered in float32.
 cdef int64_t MOST_COUNTED = 2**31 - 1

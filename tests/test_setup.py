@@ -1,7 +1,9 @@
 """What setup.py tells a compiler that this machine does not have."""
 
 import importlib.util
-import sysconfig
+import platform
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,16 +12,21 @@ SETUP = Path(__file__).parents[1] / "setup.py"
 
 
 class Compiler:
-    """Notes what it is asked for and leaves empty objects."""
+    """Notes what it is asked for, leaves empty objects; it is for the CPU of a macro, or for several."""
 
-    def __init__(self, compiler_type):
-        self.compiler_type, self.calls = compiler_type, []
+    def __init__(self, compiler_type, macro, error):
+        self.compiler_type, self.macro, self.error = compiler_type, macro, error
+        self.calls = []
 
     def object_filenames(self, paths, output_dir):
         return [str(Path(output_dir, Path(path).name + ".obj")) for path in paths]
 
     def compile(self, paths, output_dir="", macros=(), extra_postargs=()):
         self.calls.append((Path(paths[0]).name, dict(macros), extra_postargs))
+        if Path(paths[0]).name == "probe.c":
+            wanted = re.findall("#ifndef (__.+__)", Path(paths[0]).read_text(encoding="utf-8"))
+            if wanted not in ([], [self.macro]):
+                raise self.error
         for file in self.object_filenames(paths, output_dir):
             Path(file).parent.mkdir(parents=True, exist_ok=True)
             Path(file).touch()
@@ -41,12 +48,13 @@ def setup(monkeypatch):
     return setup
 
 
-def objects(setup, compiler_type, folder):
+def objects(setup, compiler_type, folder, macro=None):
     """Compile the kernels with a stand-in; return its calls and the levels."""
     from setuptools import Distribution
 
     command = setup.BuildKernels(Distribution())
-    command.compiler, command.build_temp = Compiler(compiler_type), str(folder)
+    command.compiler = Compiler(compiler_type, macro, setup.CCompilerError)
+    command.build_temp = str(folder)
     command.msvc, command.extensions = compiler_type == "msvc", []
     command.add_openmp()
     command.compile_levels()
@@ -66,28 +74,40 @@ def test_microsofts_compiler_gets_c11_and_plain_c_for_every_object(setup, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("platform", "names"),
+    ("macro", "names"),
     [
-        ("linux-x86_64", ["scalar", "baseline", "v3", "v4"]),
-        ("macosx-15.0-x86_64", ["scalar", "baseline", "v3", "v4"]),
-        ("linux-aarch64", ["scalar", "baseline"]),
-        ("macosx-15.0-arm64", ["scalar", "baseline"]),
-        ("macosx-11.0-universal2", ["scalar", "baseline"]),
+        ("__x86_64__", ["scalar", "baseline", "v3", "v4"]),
+        ("__i386__", ["scalar", "baseline"]),
+        ("__aarch64__", ["scalar", "baseline"]),
+        (None, ["scalar", "baseline"]),  # macOS's for two CPUs at once
     ],
 )
-def test_the_target_decides_which_levels_there_are(platform, names, setup, monkeypatch, tmp_path):
-    monkeypatch.setattr(sysconfig, "get_platform", lambda: platform)
-    monkeypatch.delenv("ARCHFLAGS", raising=False)
-    calls, levels = objects(setup, "unix", tmp_path)
+def test_the_compilers_target_decides_which_levels_there_are(macro, names, setup, tmp_path):
+    calls, levels = objects(setup, "unix", tmp_path, macro)
     assert list(levels) == names
     assert len(calls) == 5 * len(names)
     for name, _, flags in calls:
         assert ("-ffp-contract=off" in flags) == (name == "draws.c")
+        assert ("-mfpmath=sse" in flags) == ("-msse2" in flags) == (macro == "__i386__")
         assert "-std=c11" in flags
 
 
-def test_flags_of_macos_decide_over_the_pythons_own(setup, monkeypatch):
-    monkeypatch.setattr(sysconfig, "get_platform", lambda: "macosx-11.0-universal2")
-    for flags, expected in (("-arch x86_64", True), ("-arch arm64", False)):
-        monkeypatch.setenv("ARCHFLAGS", flags)
-        assert setup.is_x86_64() == expected
+@pytest.mark.parametrize(
+    ("command", "macro"),
+    [("gcc", "__x86_64__"), ("gcc -m32", "__i386__"), ("musl-gcc", "__x86_64__")],
+)
+def test_a_compiler_is_asked_what_it_builds_for(command, macro, setup, capfd):
+    """As a Python of 32 bits on a kernel of 64, which calls its platform linux-x86_64."""
+    from setuptools import Distribution
+    from setuptools.command.build_ext import new_compiler
+
+    words = command.split()
+    if platform.machine() != "x86_64" or not shutil.which(words[0]):
+        pytest.skip(f"there is no {command} here")
+    kernels = setup.BuildKernels(Distribution())
+    kernels.compiler = new_compiler(compiler="unix")
+    kernels.compiler.set_executables(compiler=words, compiler_so=words, linker_exe=words)
+    if not kernels.works("int main(void) { return 0; }"):
+        pytest.skip(f"{command} links no programs here")
+    assert [name for name in ("__i386__", "__x86_64__") if kernels.is_for(name)] == [macro]
+    assert "which is no fault" in capfd.readouterr().err

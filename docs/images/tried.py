@@ -16,6 +16,7 @@ COLOURS = {
     "make test": "#1a7f37",
     "tests in part": "#8a6100",
     "emulated: bits of draws equal": "#0969da",
+    "run: bits of draws equal": "#0969da",
     "not tried": "#59636e",
 }
 DARK = "#32383f"

@@ -1,11 +1,10 @@
-"""Compile the kernels for another CPU, as setup.py would there, and the program that serves them.
+"""Compile the kernels with another compiler, as setup.py would, and the program that serves them.
 
-``python tests/emulation/build.py aarch64-linux-gnu build/aarch64`` takes the compiler
-aarch64-linux-gnu-gcc and writes build/aarch64/serve.
+``python tests/emulation/build.py build/aarch64 aarch64-linux-gnu-gcc`` writes build/aarch64/serve and the
+names of the CPU levels that it has. The compiler may be several words, as ``gcc -m32``.
 """
 
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
@@ -20,15 +19,14 @@ def load_setup():
     return setup
 
 
-def main(target, folder):
-    os.environ["_PYTHON_HOST_PLATFORM"] = f"linux-{target.partition('-')[0]}"
+def main(folder, *compiler):
     setup = load_setup()
     setup.write_table()
     command = setup.BuildKernels(Distribution())
     command.msvc, command.build_temp = False, folder
     command.compiler = new_compiler(compiler="unix")
-    gcc = f"{target}-gcc"
-    command.compiler.set_executables(compiler=gcc, compiler_so=gcc, linker_exe=gcc)
+    words = list(compiler)
+    command.compiler.set_executables(compiler=words, compiler_so=words, linker_exe=words)
     linked = Extension("serve", [])
     command.extensions = [linked]
     command.add_openmp()

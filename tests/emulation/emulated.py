@@ -1,9 +1,9 @@
-"""A plugin of pytest: kernels of another CPU, which an emulator runs, in place of the extension's.
+"""A plugin of pytest: kernels of another CPU, C library or word size, in place of the extension's.
 
-``MINNET_EMULATED`` is the command that runs what ``build.py`` has built, ``MINNET_CPU`` names the level of
-its kernels; `make aarch64` sets both. Random draws, training steps and predictions then go to that
-program, each call as an image of the memory that it reads and writes, so that the tests that compare the
-extension with NumPy compare these kernels with it.
+``MINNET_EMULATED`` is the command that runs what ``build.py`` has built, by an emulator where need be,
+``MINNET_CPU`` names the level of its kernels; `make aarch64`, `make musl` and `make i686` set both. Random
+draws, training steps and predictions then go to that program, each call as an image of the memory that it
+reads and writes, so that the tests that compare the extension with NumPy compare these kernels with it.
 """
 
 import atexit
@@ -28,29 +28,31 @@ COMMAND = shlex.split(os.environ["MINNET_EMULATED"])
 
 _UNKNOWN, _TO_BE_SUMMED = -2, -3  # of serve.c
 _HEADER = struct.Struct("<16s16s11q")  # minnet_call of serve.c
-_TYPES = {"int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "double": ctypes.c_double}
 
 
-def _structure(name):
-    """Return C's struct as a type of ctypes, of which a pointer is an offset."""
-    fields = [
-        (field, _TYPES.get(kind, ctypes.c_int64))
-        for kind, names, _ in formulas.STRUCTS[name]
-        for field in names.split()
-    ]
-    pointers = [
-        field
-        for kind, names, _ in formulas.STRUCTS[name]
-        for field in names.split()
-        if kind.endswith("*")
-    ]
-    return type(name, (ctypes.Structure,), {"_fields_": fields, "pointers": pointers})
+class Layout:
+    """C's structs as the program has them: how wide a pointer is, and where a 64-bit number may lie."""
 
+    def __init__(self, pointer, alignment):
+        self.types = {
+            "int64_t": ctypes.c_int64,
+            "uint64_t": ctypes.c_uint64,
+            "double": ctypes.c_double,
+        }
+        self.pointer = {4: ctypes.c_uint32, 8: ctypes.c_uint64}[pointer]
+        self.alignment = alignment
 
-Network, Data, Share, Hyper, Outputs = map(
-    _structure,
-    ("minnet_network", "minnet_data", "minnet_share", "minnet_hyper", "minnet_outputs"),
-)
+    def structure(self, name):
+        """Return a struct as a type of ctypes, of which a pointer is an offset."""
+        given = [
+            (field, kind) for kind, names, _ in formulas.STRUCTS[name] for field in names.split()
+        ]
+        members = {
+            "_pack_": self.alignment,
+            "_fields_": [(field, self.types.get(kind, self.pointer)) for field, kind in given],
+            "pointers": [field for field, kind in given if kind.endswith("*")],
+        }
+        return type(name, (ctypes.Structure,), members)
 
 
 class Draw(ctypes.Structure):
@@ -139,6 +141,11 @@ class Servers:
 
 
 _server = Servers()
+_LAYOUT = Layout(*(_server.call(asked, Image()) for asked in ("pointer", "alignment")))
+Network, Data, Share, Hyper, Outputs = map(
+    _LAYOUT.structure,
+    ("minnet_network", "minnet_data", "minnet_share", "minnet_hyper", "minnet_outputs"),
+)
 _BITS = {4: "f32", 8: "f64"}
 
 

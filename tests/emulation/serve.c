@@ -1,4 +1,4 @@
-/* Calls the kernels for another program, call by call: minnet's tests for a CPU that is emulated.
+/* Calls the kernels for another program, call by call: minnet's tests of what another compiler built.
  *
  * emulated.py writes a call to standard input: what is called, an image of the memory that it is
  * called with, and where pointers lie in it, as offsets. Back comes the image as the call left it; and
@@ -65,8 +65,10 @@ static int64_t train(minnet_train steps, size_t size, void *network, void *data,
 static int64_t answer(const minnet_call *call, char *memory) {
     const minnet_kernels *kernels = find_level(call->level);
     const int64_t *a = call->arguments;
-    if (!kernels) return UNKNOWN;
 #define IS(name) (!strcmp(call->function, #name))
+    if (IS(pointer)) return sizeof(void *);
+    if (IS(alignment)) return offsetof(struct { char first; int64_t number; }, number);
+    if (!kernels) return UNKNOWN;
 #define AT(i)    ((void *)(memory + a[i]))
 #define FILL(name)                                                                                 \
     if (IS(name)) {                                                                                \
@@ -106,9 +108,9 @@ int main(void) {
             return 1;
         }
         for (size_t i = 0; i < n_pointers; i++) {
-            int64_t offset;
-            memcpy(&offset, memory + places[i], sizeof offset);
-            const char *pointer = memory + offset;
+            uintptr_t pointer; /* of an address in 64 bits the low ones, where it has 32 */
+            memcpy(&pointer, memory + places[i], sizeof pointer);
+            pointer += (uintptr_t)memory;
             memcpy(memory + places[i], &pointer, sizeof pointer);
         }
         call.result = answer(&call, memory);
