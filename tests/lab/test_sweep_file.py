@@ -293,13 +293,13 @@ def printed(path, n_jobs, capsys):
     return capsys.readouterr().out.split()
 
 
-def begun(path, n_jobs, wait="0", before=()):
+def begun(path, n_jobs, halt="inf", before=()):
     command = [sys.executable, *before, str(SCRIPT), str(path), str(n_jobs)]
     # Into files: a pipe ends with the last process that could print, which may wait for work in vain.
     with path.with_suffix(".out").open("w") as out, path.with_suffix(".err").open("w") as err:
         return subprocess.Popen(
             command,
-            env={**os.environ, "WAIT": wait},
+            env={**os.environ, "HALT": halt},
             stdout=out,
             stderr=err,
             start_new_session=True,
@@ -333,7 +333,7 @@ def whole(path):
     ("number", "n_jobs"), [(signal.SIGKILL, 1), (signal.SIGKILL, 2), (signal.SIGINT, 2)]
 )
 def test_who_is_killed_in_the_middle_goes_on(number, n_jobs, path, tmp_path, capsys):
-    process = begun(path, n_jobs, wait="0.3")
+    process = begun(path, n_jobs, halt="5")
     while process.poll() is None and len(whole(path)) < 3:
         time.sleep(0.05)
     if number == signal.SIGINT:  # from a terminal it goes to all

@@ -77,6 +77,10 @@ class Notebook:
         while time.monotonic() < until:
             self.listen()
 
+    def until(self, condition):
+        while not condition():
+            self.listen()
+
     def send(self, **content):
         content = {
             "comm_id": self.comm,
@@ -115,7 +119,7 @@ THREADS = (
 
 
 @pytest.mark.slow
-def test_a_notebook(notebook):
+def test_a_notebook(notebook, tmp_path):
     shown = notebook.run(
         "from minnet.playground import Playground\np = Playground(depth=3, width=16)\np"
     )
@@ -127,9 +131,8 @@ def test_a_notebook(notebook):
 
     # A page comes, and asks for one frame after the other.
     notebook.send(frame=None)
-    until = time.monotonic() + 60
     seen = 0
-    while len(notebook.frames) < 10 and time.monotonic() < until:
+    while len(notebook.frames) < 10:
         notebook.listen()
         if len(notebook.frames) > seen:
             seen = len(notebook.frames)
@@ -144,37 +147,40 @@ def test_a_notebook(notebook):
     answer = notebook.ask({"do": "change", "experiment": {"width": 0}})
     assert answer["error"].startswith("width must be a whole number")
     notebook.ask({"do": "change", "experiment": {"width": 24}})
-    notebook.watch(2)
+    notebook.until(lambda: notebook.frames[-1][1]["experiment"]["width"] == 24)
     header = notebook.frames[-1][1]
-    assert header["experiment"]["width"] == 24
     assert notebook.run("print(p.experiment['width'])") == ["24\n"]
     assert next(f for _, h, f in notebook.frames if h["generation"] == header["generation"])
 
     # While a cell runs frames keep coming, though no answer does; what was said meanwhile is done then.
+    begun, wake = tmp_path / "begun", tmp_path / "wake"
+    cell = notebook.run(
+        f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\n"
+        f"while not pathlib.Path({str(wake)!r}).exists(): time.sleep(0.05)",
+        wait=False,
+    )
+    notebook.until(begun.exists)
     before = len(notebook.frames)
-    cell = notebook.run("import time; time.sleep(6)", wait=False)
-    time.sleep(0.3)
+    notebook.until(lambda: len(notebook.frames) > before + 3)
     notebook.send(id=999, message={"do": "pause"})
+    notebook.watch(0.5)
+    assert 999 not in notebook.answers
+    wake.touch()
     notebook.until_done(cell)
-    during = len(notebook.frames) - before
-    assert during > 0
-    notebook.watch(1)
-    assert 999 in notebook.answers
+    notebook.until(lambda: 999 in notebook.answers)
     notebook.send(frame=header["generation"])
-    notebook.watch(2)
-    assert notebook.frames[-1][1]["playing"] is False
+    notebook.until(lambda: notebook.frames[-1][1]["playing"] is False)
 
     # A second page gets what it needs, though nothing is new.
     before = len(notebook.frames)
     notebook.page = str(uuid.uuid4())
     notebook.send(frame=None)
-    notebook.watch(2)
-    assert any(first for _, _, first in notebook.frames[before:])
+    notebook.until(lambda: any(first for _, _, first in notebook.frames[before:]))
 
     # Closing it ends its threads.
     assert notebook.run(THREADS) == ["['playground session', 'minnet playground frames']\n"]
     notebook.run("p.close()")
-    assert not notebook.open
+    notebook.until(lambda: not notebook.open)
     assert notebook.run(THREADS) == ["[]\n"]
     notebook.run("p.close()")  # once more is nothing
 
@@ -184,7 +190,7 @@ def test_a_notebook(notebook):
 def test_a_restarted_kernel_leaves_no_thread(notebook):
     notebook.run("from minnet.playground import Playground\np = Playground()\np")
     notebook.send(frame=None)
-    notebook.watch(2)
+    notebook.until(lambda: len(notebook.frames) > 1)
     (pid,) = (int(text) for text in notebook.run("import os; print(os.getpid())"))
     notebook.manager.restart_kernel(now=False)
     notebook.client.wait_for_ready(timeout=120)
@@ -229,20 +235,18 @@ def test_a_page_that_was_not_heard_for_long_gets_few_frames():
         playground._receive(None, {"page": "a", "frame": 0}, [])
 
     def until_more(n):
-        ends = time.monotonic() + 60
-        while len(sent) <= n and time.monotonic() < ends:
+        while len(sent) <= n:
             time.sleep(0.01)
-        assert len(sent) > n
 
     try:
         ask()
         until_more(3)  # three of them unasked
         with playground._changed:
             playground._heard -= 3600
-        time.sleep(0.5)  # what was on its way
-        before = len(sent)
+            before = len(sent)
         time.sleep(1)
-        assert len(sent) == before
+        assert len(sent) <= before + 1  # what was on its way
+        before = len(sent)
         ask()
         until_more(before)
     finally:

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.playground.browser.pictures import PATIENCE
+
 if find_spec("playwright") is None:
     collect_ignore_glob = ["*.py"]
 
@@ -101,6 +103,22 @@ def start_server():
 
 
 @pytest.fixture
+def new_page(chromium):
+    """Opens pages without an address, which an error in them does not fail: ``new_page(viewport=...)``."""
+    pages = []
+
+    def open_one(**options):
+        page = chromium.new_page(**options)
+        page.set_default_timeout(1000 * PATIENCE)
+        pages.append(page)
+        return page
+
+    yield open_one
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture
 def open_page(chromium, server):
     """Opens pages: ``open_page("#depth=3", width=390, dark=True)``; its first frame is drawn.
 
@@ -129,7 +147,7 @@ def open_page(chromium, server):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(1000 * PATIENCE)
         if script:
             page.add_init_script(script)
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -180,10 +198,14 @@ def state_of():
 
 @pytest.fixture
 def until():
-    """Waits for something to become true, at most 10 seconds: ``until(lambda: counter() > 3)``."""
+    """Waits until something is as it must be: ``until(lambda: counter() > 3)``; returns what it then was.
 
-    def wait(condition, seconds=10):
-        ends = time.monotonic() + seconds
+    What changes by itself is asked for once in a condition, and used as it was returned: a second
+    question may have another answer.
+    """
+
+    def wait(condition):
+        ends = time.monotonic() + PATIENCE
         while not (value := condition()):
             assert time.monotonic() < ends, "it did not become true"
             time.sleep(0.03)

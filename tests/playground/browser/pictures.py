@@ -5,12 +5,14 @@ import re
 
 from tests.playground.frames import decode
 
+# Seconds until something must have come: against hangs only, as a machine may be slow and busy.
+PATIENCE = 90
 BY_LAYER = ["activation", "gradient", "forward", "backward", "ratio"]
 CHARTS = ["boundary", *BY_LAYER, "loss", "phase"]
 # Notes each frame that the page's own code is sent, and when; for `open_page(script=TAP)`.
 TAP = """(() => {
     const send = window.fetch;
-    const tap = (window.tap = {frames: [], waiting: new Set(), next(wanted, ms = 20000) {
+    const tap = (window.tap = {frames: [], waiting: new Set(), next(wanted, ms = 90000) {
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => reject(new Error("no such frame came")), ms);
             const look = (frame) => {
@@ -55,8 +57,14 @@ def readout(page, name):
     return page.inner_text(f".chart-{name} .chart-readout")
 
 
+def shown_step(page):
+    """The step that the picture of the loss says; -1 before it says one."""
+    found = re.match(r"step ([\d,]+):", readout(page, "loss"))
+    return int(found[1].replace(",", "")) if found else -1
+
+
 def ticks(page, name, axis="y"):
-    return canvas(page, name).get_attribute(f"data-ticks-{axis}").split(" | ")
+    return (canvas(page, name).get_attribute(f"data-ticks-{axis}") or "").split(" | ")
 
 
 def colours(page, name):
@@ -88,15 +96,23 @@ def ask(page, message):
 
 
 def frame_of(page):
-    answer = ask(page, {"ask": "frame", "after": None, "wait": 2, "points": None})
+    """The newest frame of the page's session."""
+    while isinstance(answer := ask(page, {"ask": "frame", "wait": 2}), dict):
+        assert answer == {"none": True}  # the next is not due yet
     return decode(base64.b64decode(answer))
+
+
+def stop_clock(page):
+    """The page's own clock stands still from now on, but for ``page.clock.run_for(milliseconds)``."""
+    page.clock.install()
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
 
 
 def paused(page, until):
     """Pause the page's session, wait until it shows where it stopped, and return that frame."""
     ask(page, {"do": "pause"})
     header, arrays = frame_of(page)
-    until(lambda: readout(page, "loss").startswith(f"step {header['step']}:"))
+    until(lambda: shown_step(page) == header["step"])
     return header, arrays
 
 

@@ -302,7 +302,8 @@ def test_the_address_has_the_very_stage(board, until):
     assert page.locator(".bb-setting").inner_text().endswith(" 3.")
     page.locator("[data-choice=n_layers] select").select_option("1")
     until(lambda: "board=2-4-1-1-0-dW2" in page.evaluate("location.hash"))
-    assert matrix(page, "dW2").locator("small").inner_text().strip() == "4×2"  # the same stage
+    until(lambda: matrix(page, "dW2").locator("small").inner_text().strip() == "4×2")
+    assert page.locator(".bb-stop[aria-current=step]").get_attribute("data-q") == "dW2"
     page.click("[data-go=all]")
     until(lambda: "board=2-4-1-1-0-all" in page.evaluate("location.hash"))
     # What is none of the choices is passed over.
@@ -323,7 +324,7 @@ def test_the_experiment_is_one_with_that_of_play(board, state_of, until):
     until(lambda: "64 inputs" in page.locator(".bb-setting").inner_text())
 
 
-def test_a_recorded_page_has_it_without_a_session(chromium, tmp_path, shoot):
+def test_a_recorded_page_has_it_without_a_session(new_page, tmp_path, shoot):
     """As the docs do: files that any server gives out."""
     static = ROOT / "minnet/playground/static"
     for name in ("playground.js", "playground.css"):
@@ -344,7 +345,7 @@ def test_a_recorded_page_has_it_without_a_session(chromium, tmp_path, shoot):
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = chromium.new_page(viewport={"width": 1100, "height": 900})
+        page = new_page(viewport={"width": 1100, "height": 900})
         page.goto(f"http://127.0.0.1:{server.server_port}/")
         stage(page).wait_for()
         page.locator(".bb-stop[data-q=Y1]").click()

@@ -7,10 +7,13 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
+
+from tests.playground.browser.pictures import PATIENCE
 
 pytestmark = [
     pytest.mark.dev,
@@ -23,7 +26,7 @@ pytestmark = [
 
 CELLS = [
     "from minnet.playground import Playground\nplayground = Playground(depth=4, width=16)\nplayground",
-    "import time; time.sleep(8); print('slept')",
+    "import os, time\nwhile not os.path.exists('wake'):\n    time.sleep(0.1)\nprint('slept')",
     "playground.close()\n"
     "import threading\n"
     "print('left:', [t.name for t in threading.enumerate() if 'playground' in t.name])",
@@ -32,7 +35,7 @@ CELLS = [
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A JupyterLab of its own: ``lab("lab/tree/a.ipynb")`` is an address in it."""
+    """A JupyterLab of its own: ``lab.link("lab/tree/a.ipynb")`` is an address in it."""
     import nbformat
 
     tmp_path = tmp_path_factory.mktemp("lab")
@@ -57,12 +60,14 @@ def lab(tmp_path_factory):
         ],
         stderr=log.open("w"), env=os.environ | own,
     )  # fmt: skip
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + PATIENCE
     while not (found := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text())):
         assert time.monotonic() < ends, log.read_text()
         assert process.poll() is None, log.read_text()
         time.sleep(0.1)
-    yield lambda path: f"{found[1]}/{path}?token={found[2]}"
+    yield SimpleNamespace(
+        link=lambda path: f"{found[1]}/{path}?token={found[2]}", folder=tmp_path / "files"
+    )
     process.terminate()
     process.wait(30)
 
@@ -84,13 +89,23 @@ def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
     hosts, errors = set(), []
     page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_default_timeout(60_000)
-    page.goto(lab("lab/tree/a.ipynb"))
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(lab.link("lab/tree/a.ipynb"))
     run(page, 0)
 
     def steps():
         text = page.locator(".minnet-counter b").inner_text()
         return int(re.sub(r"\D", "", text))
+
+    def at_rest():
+        """Wait until the counter stands still, and return where: the last frame may be on its way."""
+
+        def same_twice():
+            seen = steps()
+            page.wait_for_timeout(1000)
+            return seen == steps() and (seen,)
+
+        return until(same_twice)[0]
 
     def pressed(name):
         page.locator(f".minnet-primary[data-shows={name}]").click()
@@ -107,9 +122,7 @@ def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
     # A control acts.
     pressed("pause")
     shows("play")
-    still = steps()
-    time.sleep(0.5)
-    assert steps() == still
+    still = at_rest()
     pressed("play")
     until(lambda: steps() > still)
 
@@ -127,15 +140,13 @@ def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
     begun = steps()
     until(lambda: steps() > begun)
     seen = steps()
-    time.sleep(2)
-    assert steps() > seen
+    until(lambda: steps() > seen)
     pressed("pause")
     assert page.get_by_text("[*]:").is_visible()
+    (lab.folder / "wake").touch()
     page.get_by_text("slept", exact=True).wait_for()
     shows("play")
-    still = steps()
-    time.sleep(0.5)
-    assert steps() == still
+    at_rest()
     assert page.locator(".minnet-banner").is_hidden()
 
     # Closing it takes the page away, and ends its threads.
@@ -149,13 +160,13 @@ def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
 
 def test_a_kernel_that_is_gone_is_said(lab, chromium, until):
     page = chromium.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(60_000)
-    page.goto(lab("lab/workspaces/b/tree/b.ipynb"))
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(lab.link("lab/workspaces/b/tree/b.ipynb"))
     run(page, 0)
     page.locator(".minnet-counter b").wait_for()
 
     def asked(method, path):
-        with urlopen(Request(lab(path), method=method), timeout=60) as answer:
+        with urlopen(Request(lab.link(path), method=method), timeout=PATIENCE) as answer:
             return answer.read()
 
     for kernel in json.loads(asked("GET", "api/kernels")):

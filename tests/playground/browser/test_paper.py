@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import threading
-import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from minnet.playground.recording import record
+from tests.playground.browser.pictures import stop_clock
 
 pytestmark = pytest.mark.browser
 
@@ -137,20 +137,28 @@ def test_errors_are_those_of_the_table_at_that_moment(open_figure):
 
 def test_it_plays_to_the_end_and_stops(open_figure, until):
     page = open_figure("2")
+    stop_clock(page)
     button = page.locator(".paper-bar button")
     assert button.get_attribute("aria-label") == "Replay the updates"
     button.focus()
     page.keyboard.press("Enter")
     assert button.get_attribute("aria-label") == "Pause"
     said = page.locator(".paper-told")
-    seen = set()
-    until(lambda: seen.add(said.inner_text()) or len(seen) > 5)
+    seen = {said.inner_text()}
+    for _ in range(7):
+        page.clock.run_for(140)
+        seen.add(said.inner_text())
+    assert len(seen) == 8
     page.keyboard.press("Enter")
     stopped = said.inner_text()
-    time.sleep(0.4)
+    page.clock.run_for(1000)
     assert said.inner_text() == stopped
     page.keyboard.press("Enter")
-    until(lambda: button.get_attribute("aria-label") == "Replay the updates", 20)
+    until(
+        lambda: (
+            page.clock.run_for(500) or button.get_attribute("aria-label") == "Replay the updates"
+        )
+    )
     assert said.inner_text().startswith("825,000 updates")
     button.click()
     page.get_by_role("button", name="Step by step").click()
@@ -160,13 +168,13 @@ def test_it_plays_to_the_end_and_stops(open_figure, until):
 
 def test_who_wants_less_motion_sees_two_moments_a_second(open_figure):
     page = open_figure("3", calm=True)
+    stop_clock(page)
     page.locator(".paper-bar button").click()
-    seen = set()
-    ends = time.monotonic() + 2
-    while time.monotonic() < ends:
+    seen = {page.inner_text(".paper-told")}
+    for _ in range(20):
+        page.clock.run_for(100)
         seen.add(page.inner_text(".paper-told"))
-        time.sleep(0.02)
-    assert 2 <= len(seen) <= 6
+    assert len(seen) == 1 + 4
 
 
 def test_a_figure_is_in_the_address(open_figure, open_page, until):
@@ -203,7 +211,7 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def test_a_recorded_page_has_it_without_a_session(chromium, tmp_path):
+def test_a_recorded_page_has_it_without_a_session(new_page, tmp_path):
     for name in ("playground.js", "playground.css", "paper.json"):
         shutil.copy(STATIC / name, tmp_path)
     record(tmp_path / "runs.bin", [("one", "", {"depth": 1, "width": 2})], [0])
@@ -214,7 +222,7 @@ def test_a_recorded_page_has_it_without_a_session(chromium, tmp_path):
     )
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=tmp_path)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = chromium.new_page(viewport={"width": 1000, "height": 900})
+        page = new_page(viewport={"width": 1000, "height": 900})
         page.goto(f"http://127.0.0.1:{server.server_port}/")
         page.locator(".paper-panel").first.wait_for()
         show(page, "3")

@@ -78,10 +78,9 @@ def wait_for_loss(recording, beginning):
 
 
 @pytest.mark.parametrize("where", ["file", "server"])
-def test_a_recording_is_played_when_it_is_seen(chromium, site, served, shoot, where):
+def test_a_recording_is_played_when_it_is_seen(new_page, site, served, shoot, where):
     address = site.as_uri() if where == "file" else served
-    page = chromium.new_page(viewport={"width": 1000, "height": 800})
-    page.set_default_timeout(20_000)
+    page = new_page(viewport={"width": 1000, "height": 800})
     errors, requests = [], []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
