@@ -1,4 +1,4 @@
-"""Calls the compiled steps of the members of an ensemble: networks side by side, one thread each."""
+"""Calls the compiled epochs of one network, or of several side by side, one thread each."""
 
 import numpy as np
 
@@ -140,12 +140,15 @@ cdef int64_t point_to(task, minnet_member *m, list alive) except -1:
     if epochs < 1 or epochs > 2**40 // n_steps or task.hyper.rates.shape[0] < epochs * n_steps:
         refuse("rates")
     m.hyper.losses = doubles("losses", task.losses, epochs * n_steps, alive)
+    m.mean_losses = doubles("mean_losses", task.mean_losses, epochs, alive)
+    m.n_iter_no_change, m.tol = task.n_iter_no_change, task.tol
+    m.best_loss, m.no_improvement = task.best_loss, task.no_improvement
     m.shuffle, m.part, m.ordered = task.shuffle, task.part, task.ordered
     m.stream_code = task.stream_code
     m.order = NULL
     if task.order is not None:
         order = task.order
-        if order.shape[0] != n or n >= 2**32:
+        if order.shape[0] != n or n >= 2**32 or (m.shuffle and not 0 <= m.part <= 2**32 - epochs):
             refuse("order")
         if m.ordered == m.part and not within(&order[0], 0, n, m.held.n_samples):
             refuse("order")
@@ -173,6 +176,7 @@ cdef int64_t point_to(task, minnet_member *m, list alive) except -1:
     m.hyper.workspace, m.hyper.workspace_bytes = NULL, 0
     m.hyper.start = m.hyper.stop = 0
     m.hyper.batch_size = batch + m.long_step
+    m.hyper.n_threads = startable(max(1, task.n_threads))
     if program.itemsize == 4:  # with no workspace nothing is done but to say how much it takes
         needed = kernels.train_f32(&m.network, &m.data, &m.hyper, m.n_params)
     else:

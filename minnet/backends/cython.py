@@ -120,6 +120,11 @@ class CythonBackend:
         """Return the name of the backend whose code takes the steps."""
         return self.readable.name if self.readable.fell_back else self.name
 
+    @property
+    def steps_a_call(self) -> int:
+        """Return how many of the steps that were taken last fit into a call."""
+        return self._pace[1]
+
     def forward(self, X: Matrix) -> Array:
         """Return the logits of ``X``, a block of rows at a time."""
         network = self.network
@@ -163,7 +168,7 @@ class CythonBackend:
     def _infer(self, X: Matrix, n_outputs: int, *options: Any) -> tuple[Array, bool]:
         network, n_rows = self.network, X.shape[0]
         Y = np.empty((n_rows, n_outputs), dtype=network.dtype)
-        n_threads = self._threads(n_rows, X)
+        n_threads = self.threads(n_rows, X)
         read = as_read(X, checked=True)
         return Y, self.program.infer(network.params, network.state, read, Y, n_threads, *options)
 
@@ -201,7 +206,7 @@ class CythonBackend:
             lazy = np.zeros(1 + network.sizes[1])
         data = as_read(X), as_read(T, checked=True), as_read(weights), as_read(order)
         batch_size = hyper.batch_size if share is None else share.rows_of_step
-        n_threads = self._threads(batch_size, X, lazy is None, together)
+        n_threads = self.threads(batch_size, X, lazy is None, together)
         first, losses = start, np.empty(stop)
         steps, n_steps = self._pace
         if steps != (X.shape, batch_size, n_threads, plain):
@@ -265,7 +270,7 @@ class CythonBackend:
         part = np.zeros_like(grads)
         optimizer = SGD()
         optimizer.prepare(part)
-        n_threads = self._threads(min(together, n_samples), X, True, is_part)
+        n_threads = self.threads(min(together, n_samples), X, True, is_part)
         for first in range(0, n_samples, together):
             rows = slice(first, min(first + together, n_samples))
             n_rows = rows.stop - first
@@ -291,7 +296,7 @@ class CythonBackend:
             grads += part
         return loss, grads
 
-    def _threads(
+    def threads(
         self, batch_size: int, X: Matrix, passes: bool = False, together: bool = False
     ) -> int:
         """Return how many threads the steps are worth; ``passes``: they change all weights.

@@ -186,7 +186,15 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("double *", "scores held_losses", "OUT: one an epoch"),
         ("double", "best_score", "IN, OUT"),
         ("void *", "best_params best_state", "OUT: copies, if they are wanted"),
-        ("int64_t", "status taken", "OUT: 1 has diverged, 2 no memory; whether a thread has it"),
+        ("double *", "mean_losses", "OUT: one an epoch"),
+        ("int64_t", "n_iter_no_change", "so many epochs may not lower it by tol; -1: all may"),
+        ("double", "tol best_loss", "the smallest mean loss so far: IN, OUT"),
+        ("int64_t", "no_improvement", "epochs without one: IN, OUT"),
+        (
+            "int64_t",
+            "status taken",
+            "OUT: 1 has diverged, 2 no memory, 3 stalled; whether a thread has it",
+        ),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The compiled steps of several networks at the same time."""
+"""The compiled epochs of one network, or of several at the same time."""
 
 from __future__ import annotations
 
@@ -61,7 +61,11 @@ class Task:
     best : (params, state) or None
         Where copies of its best weights go.
     best_score : float
-    losses, scores, held_losses : ndarray of float64
+    n_threads : int
+        For the steps of one network alone.
+    n_iter_no_change, tol, best_loss, no_improvement
+        What ends the training of one whose loss stalls, as in :class:`minnet.Trainer`; -1: nothing does.
+    losses, mean_losses, scores, held_losses : ndarray of float64
         Of each step, and of each epoch.
     began, done : int
         The step at which it began; epochs that were completed.
@@ -89,6 +93,11 @@ class Task:
     scoring: Any
     best: tuple[Array, Array] | None
     best_score: float
+    n_threads: int = 1
+    n_iter_no_change: int = -1
+    tol: float = 0.0
+    best_loss: float = np.inf
+    no_improvement: int = 0
     done: int = 0
     status: int = 0
     stream_code: int = _SHUFFLE
@@ -104,6 +113,7 @@ class Task:
         n_epochs = self.n_epochs + (self.stop > 0)
         self.losses = np.zeros(n_epochs * self.n_steps)
         self.losses[: self.start] = self.losses_before  # an epoch's end looks at all of its losses
+        self.mean_losses = np.empty(n_epochs)
         self.scores, self.held_losses = np.full(n_epochs, np.nan), np.full(n_epochs, np.nan)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,9 +113,7 @@ class EarlyStopping:
         A schedule may answer a stall with a lower rate instead. With ``ends`` False that is all it does.
         """
         if not validated:
-            loss = self.loss_curve[-1]
-            self._count(loss <= self.best_loss - self.tol)
-            self.best_loss = min(self.best_loss, loss)
+            self.count_losses(self.loss_curve[-1:])
         if self.no_improvement_count <= self.n_iter_no_change:
             return False
         what = "Validation score" if validated else "Training loss"
@@ -136,6 +134,14 @@ class EarlyStopping:
         if self.verbose and leads():
             say(f"{message} Setting learning rate to {rate:f}")
         return False
+
+    def count_losses(self, losses: Sequence[float]) -> None:
+        """Count the epochs without improvement, of which these are the losses."""
+        best, count = self.best_loss, self.no_improvement_count
+        for loss in losses:
+            count = 0 if loss <= best - self.tol else count + 1
+            best = min(best, loss)
+        self.best_loss, self.no_improvement_count = best, count
 
     def is_finite(self) -> bool:
         """Return whether all parameters are finite."""

@@ -25,6 +25,7 @@ from minnet.training.call import Call
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.cut import check_batch_size, check_n_rows
 from minnet.training.divergence import training_divergence
+from minnet.training.epochs import EpochsAhead
 from minnet.training.growth import warn_if_grown
 from minnet.training.progress import Progress
 from minnet.training.ranks import Ranks
@@ -474,8 +475,11 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
             try:
                 if call.validation.decides and self.n_epochs and not resumed:
                     self.best_score = max(-np.inf, call.validate(self.network)[0])
+                ahead = EpochsAhead(self, call)
                 while run.stopped is None and run.n_epochs < max_epochs:
-                    self._run_epoch()
+                    if not ahead.take(max_epochs - run.n_epochs) and not self._run_epoch():
+                        break
+                    self._end_epoch()
                 if call.ranks is not None:
                     call.ranks.agree()
                 if run.stopped is None:
@@ -497,24 +501,29 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
 
     # ---- one epoch
 
-    def _run_epoch(self) -> None:
-        """Train for an epoch, or for what is left of one that is resumed."""
+    def _run_epoch(self) -> bool:
+        """Take the steps of an epoch, or what is left of one that is resumed; return False at the end."""
         call, run = self._call, self.run
         for callback in call.callbacks:
             callback.begin_epoch(self)
         with contextlib.closing(call.source.epoch(run)) as chunks:
-            if not self._take_steps(chunks):
-                if run.n_epochs == 0:
-                    raise no_rows(run.n_empty)
-                run.stopped = "end_of_stream"
-                return
-        reason = self._end_epoch()
+            if self._take_steps(chunks):
+                return True
+        if run.n_epochs == 0:
+            raise no_rows(run.n_empty)
+        run.stopped = "end_of_stream"
+        return False
+
+    def _end_epoch(self) -> None:
+        """Do what follows the steps of an epoch."""
+        call, run = self._call, self.run
+        reason = self._reason_to_stop()
         if call.ranks is not None:
             reason = call.ranks.end_epoch(self, reason)
         with call.interrupts.held():
             run.n_epochs, run.ending_epoch, run.stopped = run.n_epochs + 1, False, reason
 
-    def _end_epoch(self) -> str | None:
+    def _reason_to_stop(self) -> str | None:
         """Validate, count stalls, tell the callbacks; return the reason to stop, if there is one."""
         call = self._call
         diverged = training_divergence(self, call.source.X)

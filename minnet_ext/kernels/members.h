@@ -1,16 +1,20 @@
-/* Members of an ensemble: networks that take their steps side by side, each on one thread at a
- * time.
+/* Epochs of one network or of several, the members of an ensemble.
  *
- * A thread takes a few steps of the member that has the most before it and that nobody else has; so
- * five members keep two threads busy to the end. What a member does depends on it alone: which
- * thread takes its steps, and how many at a time, changes no bit. An epoch begins with its order
- * and ends with a look at whether all is finite, the score of the held rows, and a copy of the
- * weights if it is the best so far.
+ * Members take their steps side by side, each on one thread at a time. A thread takes a few steps
+ * of the member that has the most before it and that nobody else has; so five members keep two
+ * threads busy to the end. What a member does depends on it alone: which thread takes its steps,
+ * and how many at a time, changes no bit. An epoch begins with its order and ends with a look at
+ * whether all is finite, the score of the held rows, a copy of the weights if it is the best so
+ * far, and the count of epochs without a better loss, which may end the training.
+ *
+ * A network alone may have several threads for its steps. What an epoch of it costs beside them is
+ * its order and about 0.5 us.
  */
 #ifndef MINNET_MEMBERS_H
 #define MINNET_MEMBERS_H
 
 #include "infer.h"
+#include "order.h"
 #include "steps.h"
 
 #ifdef _OPENMP
@@ -19,60 +23,27 @@
 #define ONE_AT_A_TIME
 #endif
 
-enum member_status { MEMBER_FINE, MEMBER_DIVERGED, MEMBER_NO_MEMORY };
+enum member_status { MEMBER_FINE, MEMBER_DIVERGED, MEMBER_NO_MEMORY, MEMBER_STALLED };
 enum member_scoring { SCORING_NONE, SCORING_LOSS, SCORING_REFINEMENT };
 
 /* ---- the order of an epoch */
 
-#define DIGIT_BITS 11
-#define DIGITS     3
-#define DIGIT(pair, digit) \
-    ((size_t)((pair) >> (32 + (digit) * DIGIT_BITS)) & ((1u << DIGIT_BITS) - 1))
-
-/* Sorts n numbers by their upper 32 bits, equal ones as they lie; what is sorted is in `to`. */
-static void sort_by_words(uint64_t *from, uint64_t *to, size_t n) {
-    for (int digit = 0; digit < DIGITS; digit++) {
-        size_t places[1 << DIGIT_BITS] = {0};
-        size_t place = 0;
-        for (size_t i = 0; i < n; i++) places[DIGIT(from[i], digit)]++;
-        for (size_t d = 0; d < (1 << DIGIT_BITS); d++) {
-            const size_t count = places[d];
-            places[d] = place;
-            place += count;
-        }
-        for (size_t i = 0; i < n; i++) to[places[DIGIT(from[i], digit)]++] = from[i];
-        uint64_t *sorted = to;
-        to = from;
-        from = sorted;
-    }
-}
-
-/* The rows of the epoch that the member is in, as Stream.permutation shuffles them; -1: no memory.
- */
+/* The rows of the epoch that the member is in, as they lie or shuffled; -1: no memory. */
 static int put_in_order(minnet_member *m, minnet_fill words) {
     const size_t n = (size_t)m->data.n_samples;
     if (!m->order || m->ordered == m->part) return 0;
     m->ordered = m->part;
-    if (!m->shuffle) {
-        for (size_t i = 0; i < n; i++) m->order[i] = m->rows ? m->rows[i] : (int64_t)i;
-        return 0;
+    if (m->shuffle) {
+        const minnet_draw draw = {
+            {(uint32_t)m->hyper.key, (uint32_t)(m->hyper.key >> 32)},
+            {(uint32_t)m->part, (uint32_t)m->stream_code},
+            {0},
+        };
+        if (random_order(&draw, words, n, m->order)) return -1;
+    } else {
+        for (size_t i = 0; i < n; i++) m->order[i] = (int64_t)i;
     }
-    const minnet_draw draw = {
-        {(uint32_t)m->hyper.key, (uint32_t)(m->hyper.key >> 32)},
-        {(uint32_t)m->part, (uint32_t)m->stream_code},
-        {0},
-    };
-    uint64_t *pairs = malloc(2 * n * sizeof *pairs);
-    if (!pairs) return -1;
-    uint32_t *drawn = (uint32_t *)(pairs + n); /* until it is sorted */
-    words(&draw, 0, n, drawn);
-    for (size_t i = 0; i < n; i++) pairs[i] = ((uint64_t)drawn[i] << 32) | i;
-    sort_by_words(pairs, pairs + n, n);
-    for (size_t i = 0; i < n; i++) {
-        const int64_t at = (int64_t)(pairs[n + i] & 0xFFFFFFFFu);
-        m->order[i] = m->rows ? m->rows[at] : at;
-    }
-    free(pairs);
+    for (size_t i = 0; m->rows && i < n; i++) m->order[i] = m->rows[m->order[i]];
     return 0;
 }
 
@@ -206,16 +177,48 @@ static void keep_best(minnet_member *m, double score) {
     if (m->n_state) memcpy(m->best_state, m->network.state, (size_t)m->n_state * sizeof(real));
 }
 
+/* As NumPy sums contiguous numbers up, to the bit. */
+static double sum_by_pairs(const double *x, int64_t n) {
+    if (n > 128) {
+        const int64_t half = n / 2 - n / 2 % 8;
+        return sum_by_pairs(x, half) + sum_by_pairs(x + half, n - half);
+    }
+    if (n < 8) {
+        double sum = -0.0;
+        for (int64_t i = 0; i < n; i++) sum += x[i];
+        return sum;
+    }
+    double r[8];
+    int64_t i = 8;
+    for (int j = 0; j < 8; j++) r[j] = x[j];
+    for (; i < n - n % 8; i += 8) {
+        for (int j = 0; j < 8; j++) r[j] += x[i + j];
+    }
+    double sum = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
+    for (; i < n; i++) sum += x[i];
+    return sum;
+}
+
+/* Counts epochs without a better loss, as EarlyStopping of minnet/training/stopping.py does. */
+static void look_for_stall(minnet_member *m, double loss) {
+    m->no_improvement = loss <= m->best_loss - m->tol ? 0 : m->no_improvement + 1;
+    if (loss < m->best_loss) m->best_loss = loss;
+    if (m->no_improvement > m->n_iter_no_change) m->status = MEMBER_STALLED;
+}
+
 static void end_epoch(minnet_member *m) {
     const double *losses = m->hyper.losses + m->done * m->n_steps;
-    double sum = 0;
-    for (int64_t i = 0; i < m->n_steps; i++) sum += losses[i];
+    const double sum = sum_by_pairs(losses, m->n_steps);
+    m->mean_losses[m->done] = sum / (double)m->data.n_samples;
     if (!isfinite(sum) || !all_finite(m->network.params, (ptrdiff_t)m->n_params)) {
         m->status = MEMBER_DIVERGED;
     } else if (m->scoring != SCORING_NONE) {
         double *score = m->scores + m->done;
         if (score_held(m, score, m->held_losses + m->done)) m->status = MEMBER_NO_MEMORY;
         else if (*score > m->best_score) keep_best(m, *score);
+    }
+    if (m->status == MEMBER_FINE && m->n_iter_no_change >= 0) {
+        look_for_stall(m, m->mean_losses[m->done]);
     }
     m->at = 0;
     m->done++;

@@ -64,6 +64,8 @@ def test_what_fits_is_done():
         {"stop": 2},
         {"stop": -1},
         {"start": 2, "losses_before": np.zeros(2)},
+        {"part": 2**32 - 1},
+        {"part": -1},
         {"long_step": False},
         {"weights": np.ones(N - 1)},
         {"T": T[:-1]},
@@ -84,6 +86,7 @@ def test_what_does_not_fit_is_refused(wrong):
     ("name", "value"),
     [
         ("losses", np.zeros(5)),
+        ("mean_losses", np.zeros(0)),
         ("scores", np.zeros(2)),
         ("held_losses", np.zeros(0)),
         ("losses", np.zeros(12)[::2]),
