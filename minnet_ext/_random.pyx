@@ -13,6 +13,10 @@ from minnet_ext._runtime cimport effective_n_threads, kernels, minnet_draw, minn
 
 # Values that a thread takes at a time, some 30 microseconds; a draw of one piece needs no threads.
 cdef int64_t PIECE = 1 << 15
+# Bytes of a large page, of which the system clears all at the first touch: two threads that touch the same
+# one clear it twice, and wait. Where each has many of them to write, a thread takes whole ones.
+cdef int64_t PAGE = 1 << 21
+cdef int64_t MANY = 8
 
 
 cdef int run(
@@ -25,21 +29,22 @@ cdef int run(
     object n_threads,
 ) except -1:
     """Call `fill` for pieces of the draw; any cut gives the same values."""
-    cdef int64_t i, n_pieces = (n + PIECE - 1) // PIECE
+    cdef int64_t i, begin, end, step = PIECE, first = PIECE, n_pieces = (n + PIECE - 1) // PIECE
     cdef int threads = 1
     if n_pieces > 1:
         threads = startable(min(effective_n_threads(n_threads), n_pieces))
+    if n * <int64_t> size >= threads * MANY * PAGE:
+        step = PAGE // <int64_t> size
+        first = (PAGE - <int64_t> (<size_t> out % <size_t> PAGE)) // <int64_t> size
+        n_pieces = 1 + (n - first + step - 1) // step
     with nogil:
         if threads <= 1:
             fill(draw, start, n, out)
         else:
             for i in prange(n_pieces, num_threads=threads, schedule="dynamic"):
-                fill(
-                    draw,
-                    start + <uint64_t> (i * PIECE),
-                    min(PIECE, n - i * PIECE),
-                    out + i * PIECE * <int64_t> size,
-                )
+                begin = max(0, first + (i - 1) * step)
+                end = min(n, first + i * step)
+                fill(draw, start + <uint64_t> begin, end - begin, out + begin * <int64_t> size)
     return 0
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from minnet.common.checks import check_whole
 from minnet.common.fields import one_of
 from minnet.common.types import Array, Shape
@@ -15,6 +17,7 @@ from minnet.initializers.base import (
     DType,
     Fans,
     Initializer,
+    always_finite,
     check_number,
     finite_number,
     resolve_fans,
@@ -24,6 +27,9 @@ from minnet.random import Stream
 
 # The standard deviation of a standard normal variable cut at -2 and 2.
 TRUNCATED_STD = 0.87962566103423978
+
+# No draw is so many standard deviations from the mean.
+FARTHEST = 10
 
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
@@ -83,9 +89,15 @@ class Scaling(Initializer):
             fan = math.sqrt(fan_in * fan_out)
         return scale / fan
 
+    @always_finite
     def draw(self, shape: Shape, stream: Stream, dtype: DType, fans: Fans) -> Array:
         """Return values whose variance is the scale divided by the fan."""
         std = math.sqrt(self.variance(*resolve_fans(shape, fans)))
+        if std > np.finfo(dtype).max / FARTHEST:
+            raise ValueError(
+                f"{type(self).__name__} must give finite numbers in {dtype}, got a standard deviation of "
+                f"{std:g}"
+            )
         if self.distribution == "uniform":
             bound = math.sqrt(3.0) * std
             return stream.uniform(shape, -bound, bound, dtype)

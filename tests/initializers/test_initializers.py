@@ -345,3 +345,25 @@ def test_truncated_std_is_that_of_scipy():
 )
 def test_gain_table(activation, param, gain):
     assert calculate_gain(activation, param) == pytest.approx(gain, rel=1e-15)
+
+
+def test_a_scale_too_large_for_the_dtype():
+    with pytest.raises(
+        ValueError, match="VarianceScaling must give finite numbers in float32, got a st"
+    ):
+        VarianceScaling(1e76)((2, 3), dtype="float32")
+    assert np.isfinite(VarianceScaling(1e76)((2, 3), rng=0)).all()
+    largest = VarianceScaling(1e73, "fan_in", "normal")((1000, 1000), rng=0, dtype="float32")
+    assert np.isfinite(largest).all()
+
+
+def test_what_a_subclass_draws_is_looked_at():
+    class Broken(HeNormal):
+        def draw(self, shape, stream, dtype, fans):
+            return super().draw(shape, stream, dtype, fans) / 0.0
+
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="Broken must give finite numbers"),
+    ):
+        Broken()((2, 3), rng=0)

@@ -135,6 +135,25 @@ def test_numpy_and_compiled_code_agree_bit_for_bit(law, dtype, monkeypatch):
         assert values.tobytes() == expected.tobytes()
 
 
+@pytest.mark.skipif(minnet_random._ext is None, reason="installed without the extension")
+@pytest.mark.parametrize(("dtype", "skipped"), [("float32", 0), ("float32", 5), ("float64", 1)])
+def test_threads_that_take_large_pages_leave_none_out_and_write_no_more(dtype, skipped):
+    """From sixteen such pages on two threads take whole ones, wherever the array begins in the first."""
+    stream = Stream(5, "pages")
+    n = 9 * 2**22 // np.dtype(dtype).itemsize + 13
+    whole = np.zeros(n + 64, dtype)
+    for n_threads in (1, 2, 3):
+        part = np.full(n + 64, np.nan, dtype)
+        out = whole if n_threads == 1 else part
+        given = *stream.address, 0, out[skipped : skipped + n], 0.0, 1.0, -1.0, 1.0, n_threads
+        minnet_random._ext.fill_uniform(*given)
+        if n_threads > 1:
+            drawn = slice(skipped, skipped + n)
+            assert part[drawn].tobytes() == whole[drawn].tobytes()
+            assert np.isnan(part[:skipped]).all()
+            assert np.isnan(part[skipped + n :]).all()
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_normal_pairs_are_independent(dtype):
     z = Stream(5, "normal").normal((N // 2, 2), dtype=dtype).astype("float64")
