@@ -17,6 +17,8 @@ import warnings
 
 import numpy as np
 
+from benchmarks.runner import restart_without_settings
+
 __all__ = ["main", "measure"]
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -89,4 +91,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    restart_without_settings()
     main()

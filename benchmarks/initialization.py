@@ -100,7 +100,7 @@ def _row(law, n, goal):
 
 ROWS = {
     "initialization-glorot_uniform": _row("glorot_uniform", 4096, "≥ 6× torch.nn.init"),
-    "initialization-he_normal": _row("he_normal", 4096, "≥ 3.5× torch.nn.init"),
+    "initialization-he_normal": _row("he_normal", 4096, "≥ 4.5× torch.nn.init"),
     "initialization-orthogonal": _row("orthogonal", 1024, "> 1× torch.nn.init"),
 }
 

@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 
+from benchmarks.runner import restart_without_settings
 from minnet import Adam, Dense, Network, PiecewiseLinear
 from minnet.backends import Hyper, make_backend
 from minnet.piecewise import encode
@@ -84,4 +85,5 @@ def main():
 
 
 if __name__ == "__main__":
+    restart_without_settings()
     main()

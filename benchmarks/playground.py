@@ -27,6 +27,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.machine import cpu_name, load
+from benchmarks.runner import restart_without_settings
 from minnet import Trainer
 from minnet.playground.experiment import Experiment
 from minnet.playground.server import Server
@@ -236,4 +237,5 @@ comes when the training does what it asks.
 
 
 if __name__ == "__main__":
+    restart_without_settings()
     main()

@@ -11,6 +11,7 @@ import time
 import numpy as np
 from sklearn.datasets import load_digits
 
+from benchmarks.runner import restart_without_settings
 from minnet import MinNetClassifier
 from minnet.lab import Probe
 
@@ -66,4 +67,5 @@ def main():
 
 
 if __name__ == "__main__":
+    restart_without_settings()
     main()

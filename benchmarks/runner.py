@@ -19,6 +19,7 @@ __all__ = [
     "environment",
     "quartiles",
     "ratios",
+    "restart_without_settings",
     "without_settings",
 ]
 
@@ -74,6 +75,18 @@ class Job:
 def without_settings():
     """Return the environment without what would change how fast a library is."""
     return {k: v for k, v in os.environ.items() if not k.startswith(_PREFIXES)}
+
+
+def restart_without_settings():
+    """Start a script that times in its own process anew without them, where any are set.
+
+    The number of threads stays, which is the caller's to choose. Libraries read the others when they are
+    loaded: before a script could take them away.
+    """
+    threads = {k: v for k, v in os.environ.items() if k == "OMP_NUM_THREADS"}
+    kept = without_settings() | threads
+    if kept != dict(os.environ):
+        os.execve(sys.executable, sys.orig_argv, kept)
 
 
 def dropped():

@@ -16,6 +16,7 @@ import time
 import numpy as np
 
 from benchmarks.machine import load
+from benchmarks.runner import restart_without_settings
 from minnet import SGD, Dense, Network, Trainer, random
 from minnet.datasets import ShapesetStream, make_shapeset, shapeset
 
@@ -111,4 +112,5 @@ def main():
 
 
 if __name__ == "__main__":
+    restart_without_settings()
     main()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.runner import restart_without_settings
 from minnet import MinNetClassifier
 
 N_BATCHES, N_ROWS, N_FEATURES, N_EPOCHS = 20, 2000, 200, 3
@@ -101,4 +102,5 @@ def taken(call, *arguments):
 
 
 if __name__ == "__main__":
+    restart_without_settings()
     main()

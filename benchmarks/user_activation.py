@@ -17,6 +17,7 @@ import time
 import numpy as np
 
 import minnet
+from benchmarks.runner import restart_without_settings
 from minnet import SGD, Dense, Network, Trainer
 from minnet.activations import LeakyRelu
 
@@ -152,4 +153,5 @@ def main():
 
 
 if __name__ == "__main__":
+    restart_without_settings()
     main()

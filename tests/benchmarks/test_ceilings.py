@@ -1,5 +1,6 @@
 """The ceilings of benchmarks: the C programs compute what they say, floors are those of hand."""
 
+import os
 import platform
 import re
 import shutil
@@ -240,3 +241,16 @@ def test_settings_of_libraries_do_not_reach_what_is_timed(monkeypatch):
         assert name in runner.dropped()
     assert runner.environment(2)["OMP_NUM_THREADS"] == "2"
     assert runner.without_settings()["PATH"]
+
+
+def test_a_script_that_times_in_its_own_process_starts_anew_without_settings():
+    code = (
+        "import os; from benchmarks.runner import restart_without_settings; restart_without_settings(); "
+        "print(sorted(name for name in os.environ if name.startswith(('OPENBLAS', 'OMP'))))"
+    )
+    settings = {"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=runner.ROOT, env=os.environ | settings, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "['OMP_NUM_THREADS']\n"
