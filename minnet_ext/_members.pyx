@@ -3,8 +3,9 @@
 import numpy as np
 
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
-from minnet_ext._program cimport minnet_member
+from minnet_ext._program cimport minnet_hyper, minnet_member, minnet_network
 from minnet_ext._runtime cimport kernels, startable
 from minnet_ext._train cimport Program, refuse, within
 
@@ -108,6 +109,46 @@ cdef class Members:
         return 0
 
 
+cdef int point_to_held(Program program, rows, minnet_member *m, list alive) except -1:
+    """Let a member's struct point to rows (minnet.backends.members.HeldRows) that are not of its data."""
+    cdef minnet_network network
+    cdef minnet_hyper hyper
+    alive.append(program.point(
+        rows.loss, 0.0, rows.params, rows.state, rows.X, rows.T, rows.weights, rows.hyper, rows.optimizer,
+        &network, &m.held, &hyper
+    ))
+    if m.held.indptr != NULL or m.held.t_indptr != NULL or m.held.n_samples < 1 or not rows.weight_sum > 0:
+        refuse("held rows")
+    m.held.weight_sum = rows.weight_sum
+    m.held_link, m.held_threads = rows.link, startable(max(1, rows.n_threads))
+    return 0
+
+
+def score(rows):
+    """Return score and mean loss of minnet.backends.members.HeldRows, for its network as it is now."""
+    cdef Program program = rows.program
+    cdef minnet_member m
+    cdef minnet_hyper hyper
+    cdef double score = 0, loss = 0
+    cdef int status
+    cdef list alive = []
+    memset(&m, 0, sizeof(m))
+    point_to_held(program, rows, &m, alive)
+    alive.append(program.point(
+        rows.loss, 0.0, rows.params, rows.state, rows.X, rows.T, rows.weights, rows.hyper, rows.optimizer,
+        &m.network, &m.data, &hyper
+    ))
+    m.scoring = 3
+    with nogil:
+        if program.itemsize == 4:
+            status = kernels.score_f32(&m, &score, &loss)
+        else:
+            status = kernels.score_f64(&m, &score, &loss)
+    if status != 0:
+        raise MemoryError("no memory for the buffers of a forward pass")
+    return score, loss
+
+
 cdef int64_t point_to(task, minnet_member *m, list alive) except -1:
     """Let a member's struct point to its data; return the bytes that its steps need for themselves."""
     cdef Program program = task.program
@@ -160,13 +201,20 @@ cdef int64_t point_to(task, minnet_member *m, list alive) except -1:
     m.best_score = task.best_score
     m.best_params = m.best_state = NULL
     m.scores = m.held_losses = NULL
-    if m.scoring != 0:
+    m.held_threads = 1
+    m.score_decides = task.score_decides
+    if m.scoring == 3:
+        if task.held_rows is None:
+            refuse("held rows")
+        point_to_held(program, task.held_rows, m, alive)
+    elif m.scoring != 0:
         if m.held.order == NULL or m.scoring not in (1, 2) or not task.held_weight > 0:
             refuse("held")
         if m.scoring == 2 and m.network.loss not in (LOSS_SOFTMAX_CROSS_ENTROPY,
                                                      LOSS_SIGMOID_CROSS_ENTROPY):
             refuse("scoring")
         m.held.n_samples, m.held.weight_sum = task.held.shape[0], task.held_weight
+    if m.scoring != 0:
         m.scores = doubles("scores", task.scores, epochs, alive)
         m.held_losses = doubles("held_losses", task.held_losses, epochs, alive)
         if task.best is not None:

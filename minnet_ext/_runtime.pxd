@@ -42,6 +42,10 @@ cdef extern from "table.h" nogil:
         int64_t n_threads
     ) noexcept nogil
 
+    ctypedef int (*minnet_score)(
+        minnet_member *member, double *score, double *loss
+    ) noexcept nogil
+
     ctypedef struct minnet_kernels:
         const char *name
         minnet_fill words
@@ -59,6 +63,8 @@ cdef extern from "table.h" nogil:
         minnet_gemm gemm_f64
         minnet_advance members_f32
         minnet_advance members_f64
+        minnet_score score_f32
+        minnet_score score_f64
 
 
 cdef const minnet_kernels *kernels

@@ -182,7 +182,8 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "n_steps long_step", "of an epoch; whether the last takes one row more"),
         ("int64_t", "at done", "IN, OUT: steps made of the epoch; epochs completed"),
         ("int64_t", "n_epochs stop", "where to go: so many epochs, and steps of the next one"),
-        ("int64_t", "scoring", "of held rows: none, loss, refinement"),
+        ("int64_t", "scoring", "of held rows: none, loss, refinement, accuracy"),
+        ("int64_t", "held_link held_threads", "what becomes of their logits; who computes them"),
         ("double *", "scores held_losses", "OUT: one an epoch"),
         ("double", "best_score", "IN, OUT"),
         ("void *", "best_params best_state", "OUT: copies, if they are wanted"),
@@ -190,6 +191,7 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "n_iter_no_change", "so many epochs may not lower it by tol; -1: all may"),
         ("double", "tol best_loss", "the smallest mean loss so far: IN, OUT"),
         ("int64_t", "no_improvement", "epochs without one: IN, OUT"),
+        ("int64_t", "score_decides", "whether it is the score that has to be better by tol"),
         (
             "int64_t",
             "status taken",

@@ -11,20 +11,74 @@ import numpy as np
 from scipy import sparse
 
 from minnet.backends import formulas
-from minnet.backends.cython import CythonBackend, as_read, threads_worth
+from minnet.backends.cython import LINKS, CythonBackend, as_read, threads_worth
 from minnet.backends.hyper import Hyper
 from minnet.backends.program import lower_loss, lower_optimizer
 from minnet.common.types import Array, Matrix
+from minnet.losses import is_own
+from minnet.optimizers import SGD
 from minnet_ext import _members, effective_n_threads
 
 __all__ = ["CompiledMembers", "Task"]
 
-_SCORINGS = (None, "loss", "refinement")  # by their codes in members.h
+_SCORINGS = (None, "loss", "refinement", "accuracy")  # by their codes in members.h
 _SHUFFLE = zlib.crc32(b"shuffle")  # the stream of the order, as in minnet.descend
 
 # So many times a thread looks for the member to go on with: what it waits for the others at the end of a
 # call is less than one part in as many.
 _TURNS_OF_A_THREAD = 32
+
+
+class HeldRows:
+    """Rows that a classifier's network is scored on by compiled code, which are not trained on.
+
+    Parameters
+    ----------
+    backend : CythonBackend
+        Of the network.
+    X, T, weights
+        As :meth:`minnet.Network.check_batch` returns them: not sparse.
+    """
+
+    def __init__(self, backend: CythonBackend, X: Array, T: Array, weights: Array | None) -> None:
+        self.backend, self.program = backend, backend.program
+        network, n = backend.network, X.shape[0]
+        self.params, self.state = network.params, network.state
+        backend.border.check_batch(X, T, weights)
+        self.X, self.T, self.weights = X, as_read(T, checked=True), as_read(weights)
+        self.weight_sum = float(n if weights is None else weights.sum())
+        self.link = LINKS[network.loss_.output]
+        self.loss = lower_loss(network.loss_)
+        self.n_threads = backend.threads(n, X)
+        nothing = SGD()
+        nothing.prepare(network.params)
+        self.hyper = Hyper(n, np.zeros(1), nothing, n, self.weight_sum)
+        self.optimizer = lower_optimizer(nothing)
+
+    @staticmethod
+    def can_take(backend: Any, X: Matrix, T: Matrix, weights: Array | None) -> bool:
+        """Return whether rows can be scored so: by their classes, or by whether each column is right."""
+        network = backend.network
+        return (
+            isinstance(X, np.ndarray)
+            and isinstance(T, np.ndarray)
+            and X.dtype == network.dtype
+            and (weights is None or weights.sum() > 0)
+            and is_own(network.loss_)
+            and network.loss_.output in ("softmax", "logistic")
+            and lower_loss(network.loss_) is not None
+        )
+
+    def score(self) -> tuple[float, float] | None:
+        """Return the share of rows that are right, NaN where logits are not finite, and the mean loss.
+
+        None where the network is not compiled as it is now.
+        """
+        if not self.backend.is_ready():
+            return None
+        self.program = self.backend.program
+        found: tuple[float, float] = _members.score(self)
+        return found
 
 
 @dataclass
@@ -58,6 +112,10 @@ class Task:
         the next one. ``start`` is then the step at which it is.
     scoring : str or None
         None where it has no held rows.
+    held_rows : HeldRows or None
+        For "accuracy", in the place of ``held``.
+    score_decides : bool
+        Whether a stall is one of the score, not of the loss.
     best : (params, state) or None
         Where copies of its best weights go.
     best_score : float
@@ -93,6 +151,8 @@ class Task:
     scoring: Any
     best: tuple[Array, Array] | None
     best_score: float
+    held_rows: HeldRows | None = None
+    score_decides: bool = False
     n_threads: int = 1
     n_iter_no_change: int = -1
     tol: float = 0.0

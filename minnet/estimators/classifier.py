@@ -439,6 +439,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             )
         return self.loss
 
+    _scored_by_accuracy = True  # in validation, without a scorer
+
     def _outcome(self, Y: Array, T: Array) -> Array:
         if T.ndim == 1:
             return Y.argmax(axis=1) == T

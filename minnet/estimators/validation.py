@@ -65,6 +65,8 @@ class ValidationSet:
         self.estimator = estimator
         self.X, self.T, self.weights = data.X, data.T, data.weights
         self._backend: Any = None
+        #: Where compiled code scores them.
+        self.held_rows: Any = None
         parts = zip(*of_ranks(lambda: (data.T, data.weights)), strict=True)
         self.T_of_ranks, self.weights_of_ranks = map(joined, parts)
         if _has_scorer(estimator):
@@ -77,6 +79,10 @@ class ValidationSet:
         estimator = self.estimator
         if self._backend is None:
             self._backend = make_backend(estimator.backend, network, estimator.n_threads)
+            self.held_rows = self._compiled()
+        scored = None if self.held_rows is None else self.held_rows.score()
+        if scored is not None:
+            return scored
         parts = of_ranks(lambda: self._outcomes(network))
         values, outcomes, finite = zip(*parts, strict=True)
         of_rows = joined(values).astype(np.float64, copy=False)
@@ -93,6 +99,18 @@ class ValidationSet:
             of_set = dense(self.T_of_ranks), network.loss_.output, self.weights_of_ranks
             return -refined_loss(joined(outcomes), *of_set)[0], loss
         return of_ranks(lambda: self._score(network) if leads() else np.nan)[0], loss
+
+    def _compiled(self) -> Any:
+        """Return the rows as compiled code scores them, which knows the accuracy; None if it cannot."""
+        estimator, backend = self.estimator, self._backend
+        accuracy = estimator.scoring is None and getattr(estimator, "_scored_by_accuracy", False)
+        if backend.name != "cython" or not accuracy or in_use() is not None:
+            return None
+        # Imported where used: minnet_ext may not be there.
+        from minnet.backends.members import HeldRows
+
+        rows = self.X, self.T, self.weights
+        return HeldRows(backend, *rows) if HeldRows.can_take(backend, *rows) else None
 
     def _outcomes(self, network: Network) -> tuple[Array, Array | None, bool]:
         """Return of each row the loss and what the score needs; and whether all are finite."""
@@ -112,7 +130,7 @@ class ValidationSet:
     def anew(self) -> ValidationSet:
         """Return the same set for another network."""
         other = copy.copy(self)
-        other._backend = None
+        other._backend = other.held_rows = None
         return other
 
     def temperature(self, network: Network) -> float:

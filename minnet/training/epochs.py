@@ -38,8 +38,8 @@ _FORESEEN = (Adaptive, Constant, Cosine, FlatThenCosine, InvScaling, StepDecay)
 class EpochsAhead:
     """Takes the epochs of one call of a trainer, several at a time, with the bits of one at a time.
 
-    It does so where nobody wants to be asked between two epochs: no callback, validation, other process or
-    schedule of the user's own.
+    It does so where nobody wants to be asked between two epochs: no callback, validation that is not
+    compiled, other process or schedule of the user's own.
 
     Parameters
     ----------
@@ -53,7 +53,6 @@ class EpochsAhead:
         self._allowed = (
             not call.callbacks
             and not trainer.verbose
-            and call.validation.function is None
             and call.ranks is None
             and call.source.X is not None
             and call.source.sizes is None
@@ -73,6 +72,8 @@ class EpochsAhead:
         """
         trainer, call = self._trainer, self._call
         if not self._allowed or call.first_loss is None:
+            return False
+        if call.validation.function is not None and self._held_rows() is None:
             return False
         backend = trainer._make_runner()
         cut = Cut(trainer.network, call.source.X.shape[0], trainer.batch_size)
@@ -94,6 +95,10 @@ class EpochsAhead:
             pace = max(1e-7, (time.perf_counter() - began) / (task.done * cut.n_steps))
             self._steps_a_call = max(1, int(_SECONDS_A_CALL / pace))
         return True
+
+    def _held_rows(self) -> Any:
+        """Return the rows that compiled code can score as the validation does; None if there are none."""
+        return getattr(self._call.validation.function, "held_rows", None)
 
     def _can_take(self, backend: Any) -> bool:
         """Return whether the steps are compiled, as things are now."""
@@ -144,6 +149,7 @@ class EpochsAhead:
         from minnet.backends.members import Task
 
         trainer, call, optimizer = self._trainer, self._call, self._trainer.optimizer
+        held_rows = self._held_rows()
         X, T, weights = call.source.data
         n_samples = cut.n_samples
         long_step = cut.n_steps < -(-n_samples // cut.batch_size)
@@ -183,9 +189,11 @@ class EpochsAhead:
             start=0,
             n_epochs=n_epochs,
             stop=0,
-            scoring=None,
-            best=None,
-            best_score=-np.inf,
+            scoring=None if held_rows is None else "accuracy",
+            held_rows=held_rows,
+            best=trainer.run.best,
+            best_score=trainer.best_score,
+            score_decides=call.validation.decides,
             n_threads=backend.threads(cut.batch_size, X),
             n_iter_no_change=int(trainer.n_iter_no_change) if a_stall_counts else -1,
             tol=trainer.tol,
@@ -200,7 +208,13 @@ class EpochsAhead:
             return
         losses = task.mean_losses[:done].tolist()
         trainer.loss_curve.extend(losses)
-        trainer.count_losses(losses[:-1])
+        if task.held_rows is not None:
+            scores = task.scores[: done - 1].tolist()
+            trainer.validation_scores.extend(scores)
+            trainer.validation_loss_curve.extend(task.held_losses[: done - 1].tolist())
+            trainer.count_scores(scores, task.score_decides)
+        if not task.score_decides:
+            trainer.count_losses(losses[:-1])
         trainer.n_epochs += done
         trainer.n_steps += done * cut.n_steps
         trainer.n_parts += done

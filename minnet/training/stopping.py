@@ -143,6 +143,16 @@ class EarlyStopping:
             best = min(best, loss)
         self.best_loss, self.no_improvement_count = best, count
 
+    def count_scores(self, scores: Sequence[float], decide: bool) -> None:
+        """Note the best score; where scores decide, count the epochs without improvement."""
+        best, count = self.best_score, self.no_improvement_count
+        for score in scores:
+            count = 0 if score > -np.inf and score >= best + self.tol else count + 1
+            best = score if score > best else best
+        self.best_score = best
+        if decide:
+            self.no_improvement_count = count
+
     def is_finite(self) -> bool:
         """Return whether all parameters are finite."""
         return all_finite(self.network.params)
@@ -180,20 +190,14 @@ class EarlyStopping:
         self.validation_scores[-1], self.validation_loss_curve[-1] = score, loss
         if self.verbose > 1 and leads():
             print(f"Validation score: {score:f}")
-        if decides:
-            self._count(score > -np.inf and score >= self.best_score + self.tol)
         is_best = score > self.best_score
-        if is_best:
-            self.best_score = score
+        self.count_scores([score], decides)
         if is_best and decides:
             self.run.best = self._copy_weights()
 
     def _note(self, score: float, loss: float) -> None:
         self.validation_scores.append(score)
         self.validation_loss_curve.append(loss)
-
-    def _count(self, improved: bool) -> None:
-        self.no_improvement_count = 0 if improved else self.no_improvement_count + 1
 
     def _copy_weights(self) -> tuple[Array, Array]:
         return self.network.params.copy(), self.network.state.copy()

@@ -33,6 +33,8 @@ int OF_LEVEL(gemm_f64)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t,
                        void *, int64_t);
 void OF_LEVEL(members_f32)(minnet_member *, int64_t, int64_t, char *, int64_t, int64_t);
 void OF_LEVEL(members_f64)(minnet_member *, int64_t, int64_t, char *, int64_t, int64_t);
+int OF_LEVEL(score_f32)(minnet_member *, double *, double *);
+int OF_LEVEL(score_f64)(minnet_member *, double *, double *);
 void OF_LEVEL(refine)(const minnet_logits *, double *, double *); /* by both widths */
 
 #endif

@@ -21,4 +21,6 @@ const minnet_kernels OF_LEVEL(kernels) = {
     .gemm_f64 = OF_LEVEL(gemm_f64),
     .members_f32 = OF_LEVEL(members_f32),
     .members_f64 = OF_LEVEL(members_f64),
+    .score_f32 = OF_LEVEL(score_f32),
+    .score_f64 = OF_LEVEL(score_f64),
 };

@@ -24,7 +24,7 @@
 #endif
 
 enum member_status { MEMBER_FINE, MEMBER_DIVERGED, MEMBER_NO_MEMORY, MEMBER_STALLED };
-enum member_scoring { SCORING_NONE, SCORING_LOSS, SCORING_REFINEMENT };
+enum member_scoring { SCORING_NONE, SCORING_LOSS, SCORING_REFINEMENT, SCORING_ACCURACY };
 
 /* ---- the order of an epoch */
 
@@ -109,6 +109,36 @@ static double mean_loss(const minnet_member *m, const real *Z, ptrdiff_t n, ptrd
     return sum / m->held.weight_sum;
 }
 
+/* Whether a row with predictions Y is in the right class, or right in all of its columns. */
+static int is_right(const minnet_data *held, ptrdiff_t i, const real *Y, ptrdiff_t n_out) {
+    if (held->classes) {
+        real found = 1;
+        const ptrdiff_t class_ = class_of(held, i, n_out, &found);
+        ptrdiff_t most = 0;
+        for (ptrdiff_t j = 1; j < n_out; j++) most = Y[j] > Y[most] ? j : most;
+        return found == 1 && most == class_;
+    }
+    for (ptrdiff_t j = 0; j < n_out; j++) {
+        if ((Y[j] > (real)0.5) != (target(held, data_row(held, i), j) > (real)0.5)) return 0;
+    }
+    return 1;
+}
+
+/* The share of n rows, with finite logits Z, that are right. */
+static double accuracy(const minnet_member *m, const real *Z, ptrdiff_t n, ptrdiff_t n_out,
+                       real *padded_row) {
+    const minnet_outputs outputs = {.n_threads = 1, .link = m->held_link, .temperature = 1};
+    double sum = 0;
+    memset(padded_row, 0, (size_t)padded(n_out) * sizeof(real));
+    for (ptrdiff_t i = 0; i < n; i++) {
+        memcpy(padded_row, Z + i * n_out, (size_t)n_out * sizeof(real));
+        link_row(&outputs, padded_row, n_out);
+        const double w = m->held.weights ? m->held.weights[data_row(&m->held, i)] : 1;
+        if (is_right(&m->held, i, padded_row, n_out)) sum += w;
+    }
+    return sum / m->held.weight_sum;
+}
+
 /* Logits and targets of n rows as `refine` takes them; whether all targets are there. */
 static int lay_out_logits(const minnet_member *m, const real *Z, ptrdiff_t n, minnet_logits *z,
                           double *to) {
@@ -146,20 +176,25 @@ static int score_held(minnet_member *m, double *score, double *loss) {
     const ptrdiff_t n_out = (ptrdiff_t)m->network.layers[m->network.n_layers - 1].n_out;
     const ptrdiff_t ld = (n + ROW_UNIT - 1) / ROW_UNIT * ROW_UNIT;
     const size_t of_rows = (size_t)(n * n_out + 2 * LOSS_ROWS * padded(n_out)) * sizeof(real);
-    const size_t of_logits = (size_t)((2 * n_out + 2) * ld) * sizeof(double);
+    const int refines = m->scoring == SCORING_REFINEMENT;
+    const size_t of_logits = refines ? (size_t)((2 * n_out + 2) * ld) * sizeof(double) : 0;
     char *memory = malloc(of_logits + of_rows);
     if (!memory) return -1;
     real *Z = (real *)(memory + of_logits);
     *score = *loss = NAN;
-    minnet_outputs logits = {.n_threads = 1, .link = LINK_IDENTITY, .temperature = 1};
+    minnet_outputs logits = {.n_threads = m->held_threads, .link = LINK_IDENTITY, .temperature = 1};
     if (infer(&m->network, &m->held, &logits, Z)) {
         free(memory);
         return -1;
     }
-    if (all_finite(Z, n * n_out) && m->scoring == SCORING_LOSS) {
+    const int finite = all_finite(Z, n * n_out);
+    if (m->scoring == SCORING_ACCURACY) {
+        *loss = mean_loss(m, Z, n, n_out, Z + n * n_out);
+        if (finite) *score = accuracy(m, Z, n, n_out, Z + n * n_out);
+    } else if (finite && !refines) {
         *loss = mean_loss(m, Z, n, n_out, Z + n * n_out);
         *score = -*loss;
-    } else if (all_finite(Z, n * n_out)) {
+    } else if (finite) {
         minnet_logits z = {.n_out = n_out, .ld = ld};
         if (lay_out_logits(m, Z, n, &z, (double *)memory)) {
             OF_LEVEL(refine)(&z, score, loss);
@@ -199,26 +234,33 @@ static double sum_by_pairs(const double *x, int64_t n) {
     return sum;
 }
 
-/* Counts epochs without a better loss, as EarlyStopping of minnet/training/stopping.py does. */
-static void look_for_stall(minnet_member *m, double loss) {
-    m->no_improvement = loss <= m->best_loss - m->tol ? 0 : m->no_improvement + 1;
-    if (loss < m->best_loss) m->best_loss = loss;
-    if (m->no_improvement > m->n_iter_no_change) m->status = MEMBER_STALLED;
+/* Counts epochs without a better loss or score, as EarlyStopping of minnet/training/stopping.py. */
+static void look_for_stall(minnet_member *m, double loss, double score) {
+    const double enough = m->best_score + m->tol;
+    const int better =
+        m->score_decides ? score > -INFINITY && score >= enough : loss <= m->best_loss - m->tol;
+    m->no_improvement = better ? 0 : m->no_improvement + 1;
+    if (!m->score_decides && loss < m->best_loss) m->best_loss = loss;
+    if (m->n_iter_no_change >= 0 && m->no_improvement > m->n_iter_no_change) {
+        m->status = MEMBER_STALLED;
+    }
 }
 
 static void end_epoch(minnet_member *m) {
     const double *losses = m->hyper.losses + m->done * m->n_steps;
     const double sum = sum_by_pairs(losses, m->n_steps);
-    m->mean_losses[m->done] = sum / (double)m->data.n_samples;
+    const double loss = sum / (double)m->data.n_samples;
+    double score = NAN;
+    m->mean_losses[m->done] = loss;
     if (!isfinite(sum) || !all_finite(m->network.params, (ptrdiff_t)m->n_params)) {
         m->status = MEMBER_DIVERGED;
-    } else if (m->scoring != SCORING_NONE) {
-        double *score = m->scores + m->done;
-        if (score_held(m, score, m->held_losses + m->done)) m->status = MEMBER_NO_MEMORY;
-        else if (*score > m->best_score) keep_best(m, *score);
+    } else if (m->scoring != SCORING_NONE && score_held(m, &score, m->held_losses + m->done)) {
+        m->status = MEMBER_NO_MEMORY;
     }
-    if (m->status == MEMBER_FINE && m->n_iter_no_change >= 0) {
-        look_for_stall(m, m->mean_losses[m->done]);
+    if (m->status == MEMBER_FINE) {
+        look_for_stall(m, loss, score);
+        if (m->scoring != SCORING_NONE) m->scores[m->done] = score;
+        if (score > m->best_score) keep_best(m, score);
     }
     m->at = 0;
     m->done++;

@@ -43,6 +43,9 @@ typedef int (*minnet_gemm)(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const void *A,
 typedef void (*minnet_advance)(minnet_member *members, int64_t n, int64_t most, char *memory,
                                int64_t bytes, int64_t n_threads);
 
+/* Score and mean loss of a member's held rows; returns as minnet_infer. */
+typedef int (*minnet_score)(minnet_member *member, double *score, double *loss);
+
 /* Logits to be refined: output j of row i at j * ld + i, in rows of whole vectors. */
 typedef struct {
     ptrdiff_t n_out, ld;
@@ -61,6 +64,7 @@ typedef struct {
     minnet_infer infer_f32, infer_f64;
     minnet_gemm gemm_f32, gemm_f64;
     minnet_advance members_f32, members_f64;
+    minnet_score score_f32, score_f64;
 } minnet_kernels;
 
 extern const minnet_kernels minnet_kernels_scalar;

@@ -24,6 +24,10 @@ void ENTRY(members)(minnet_member *members, int64_t n, int64_t most, char *memor
                     OF_LEVEL(words));
 }
 
+int ENTRY(score)(minnet_member *member, double *score, double *loss) {
+    return score_held(member, score, loss);
+}
+
 #if REAL_BITS == 64
 void OF_LEVEL(refine)(const minnet_logits *logits, double *refined, double *plain) {
     refine(logits, refined, plain);

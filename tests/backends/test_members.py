@@ -10,7 +10,7 @@ if "cython" not in list_backends():
     pytest.skip("needs the extension", allow_module_level=True)
 
 from minnet.backends.cython import CythonBackend
-from minnet.backends.members import CompiledMembers, Task
+from minnet.backends.members import CompiledMembers, HeldRows, Task
 from minnet_ext import _members
 
 N = 21
@@ -94,6 +94,7 @@ def test_what_does_not_fit_is_refused(wrong):
         ("state", np.zeros(8)),
         ("best", (np.zeros(8), np.zeros(8))),
         ("scoring", 3),
+        ("scoring", 4),
         ("scoring", -1),
     ],
 )
@@ -102,6 +103,41 @@ def test_arrays_that_do_not_fit_are_refused(name, value):
     setattr(task, name, value)
     with pytest.raises(ValueError, match=r".+"):
         _members.Members().advance([task], 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X", X[:, :2]),
+        ("X", X[:-1]),
+        ("X", X.astype("float32")),
+        ("T", T[:-1]),
+        ("weights", np.ones(N - 1)),
+        ("weight_sum", 0.0),
+        ("weight_sum", np.nan),
+        ("params", np.zeros(8)),
+        ("state", np.zeros(8)),
+    ],
+)
+def test_held_rows_that_do_not_fit_are_refused(name, value):
+    rows = HeldRows(a_task().backend, X, T, None)
+    score, loss = rows.score()
+    assert 0 <= score <= 1
+    assert loss > 0
+    setattr(rows, name, value)
+    with pytest.raises(ValueError, match=r".+"):
+        _members.score(rows)
+    task = a_task(scoring="accuracy", held_rows=rows, rows=None, held=None)
+    with pytest.raises(ValueError, match=r".+"):
+        _members.Members().advance([task], 1, 1)
+
+
+def test_a_class_that_no_output_has_is_not_right():
+    rows = HeldRows(a_task().backend, X, T, None)
+    rows.T = np.full(N, 7)
+    score, loss = rows.score()
+    assert score == 0
+    assert np.isnan(loss)
 
 
 def test_members_must_be_of_their_own():
