@@ -18,6 +18,7 @@ MINNET_SANITIZE=1
 import importlib.util
 import os
 import re
+import shlex
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CCompilerError, ExecError
+from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 PURE = os.environ.get("MINNET_PURE", "0") not in ("", "0")
 DEBUG = os.environ.get("MINNET_DEBUG", "0") not in ("", "0")
@@ -67,7 +68,7 @@ class BuildKernels(build_ext):
         self.msvc = self.compiler.compiler_type == "msvc"
         try:
             self.try_link("int main(void) { return 0; }")
-        except (CCompilerError, ExecError, OSError) as error:
+        except (CCompilerError, ExecError, PlatformError, OSError) as error:
             raise SystemExit(NO_COMPILER.format(error=error)) from None
         self.add_openmp()
         levels, common = self.levels(), self.common_flags()
@@ -108,18 +109,16 @@ class BuildKernels(build_ext):
         if self.msvc:
             return levels
         levels["baseline"] = []
+        # On Windows GCC spills wider vectors to where the stack is not aligned for them (its bug 54412).
+        if self.compiler.compiler_type in ("mingw32", "cygwin"):
+            return only_asked_for(levels)
         v3 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2"]
         if self.is_for("__x86_64__") and self.works(
             'int main(void) { __builtin_cpu_init(); return __builtin_cpu_supports("avx2"); }', v3
         ):
             levels["v3"] = v3
             levels["v4"] = [*v3, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]
-        unknown = set(LEVELS) - set(levels)
-        if unknown:
-            raise SystemExit(
-                f"MINNET_LEVELS must be of {', '.join(levels)} with this compiler, got {LEVELS}"
-            )
-        return {name: levels[name] for name in levels if name in ("scalar", *(LEVELS or levels))}
+        return only_asked_for(levels)
 
     def compile_levels(self):
         """Compile what has changed, several units at a time; return the objects of all."""
@@ -203,11 +202,26 @@ class BuildKernels(build_ext):
             os.chdir(folder)
             try:
                 objects = self.compiler.compile(["probe.c"], extra_postargs=list(compile_args))
+                # Setuptools gives LDFLAGS to shared libraries alone: where libomp is, on macOS.
+                folders = [] if self.msvc else shlex.split(os.environ.get("LDFLAGS", ""))
                 self.compiler.link_executable(
-                    objects, "probe", libraries=list(libraries), extra_postargs=list(link_args)
+                    objects,
+                    "probe",
+                    libraries=list(libraries),
+                    extra_preargs=folders,
+                    extra_postargs=list(link_args),
                 )
             finally:
                 os.chdir(here)
+
+
+def only_asked_for(levels):
+    """Return the levels of MINNET_LEVELS, if it is set, and "scalar"."""
+    if set(LEVELS) - set(levels):
+        raise SystemExit(
+            f"MINNET_LEVELS must be of {', '.join(levels)} with this compiler, got {LEVELS}"
+        )
+    return {name: levels[name] for name in levels if name in ("scalar", *(LEVELS or levels))}
 
 
 def changed(stamp, text):

@@ -4,6 +4,7 @@ import importlib.util
 import platform
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -92,22 +93,49 @@ def test_the_compilers_target_decides_which_levels_there_are(macro, names, setup
         assert "-std=c11" in flags
 
 
+def test_gcc_for_windows_gets_no_vectors_wider_than_its_stack_is_aligned_for(setup, tmp_path):
+    calls, levels = objects(setup, "mingw32", tmp_path, "__x86_64__")
+    assert list(levels) == ["scalar", "baseline"]
+    assert not any(flag.startswith("-mavx") for *_, flags in calls for flag in flags)
+
+
+def unix_compiler(setup, words):
+    """Return the command with a compiler, or skip the test where it makes no programs."""
+    from setuptools import Distribution
+    from setuptools.command.build_ext import new_compiler
+
+    kernels = setup.BuildKernels(Distribution())
+    kernels.msvc, kernels.compiler = False, new_compiler(compiler="unix")
+    kernels.compiler.set_executables(compiler=words, compiler_so=words, linker_exe=words)
+    if not shutil.which(words[0]) or not kernels.works("int main(void) { return 0; }"):
+        pytest.skip(f"{words} makes no programs here")
+    return kernels
+
+
+def test_probes_look_for_libraries_in_the_folders_of_ldflags(setup, tmp_path, monkeypatch):
+    """As that of libomp, which Homebrew puts where no linker looks."""
+    kernels = unix_compiler(setup, ["cc"])
+    archiver = shutil.which("ar")
+    if not archiver:
+        pytest.skip("there is no ar here")
+    (tmp_path / "f.c").write_text("int f(void) { return 0; }\n")
+    subprocess.run(["cc", "-c", "f.c"], cwd=tmp_path, check=True)
+    subprocess.run([archiver, "rcs", "libfarther.a", "f.o"], cwd=tmp_path, check=True)
+    source = "int f(void);\nint main(void) { return f(); }"
+    monkeypatch.delenv("LDFLAGS", raising=False)
+    assert not kernels.works(source, libraries=["farther"])
+    monkeypatch.setenv("LDFLAGS", f"-L'{tmp_path}'")
+    assert kernels.works(source, libraries=["farther"])
+
+
 @pytest.mark.parametrize(
     ("command", "macro"),
     [("gcc", "__x86_64__"), ("gcc -m32", "__i386__"), ("musl-gcc", "__x86_64__")],
 )
 def test_a_compiler_is_asked_what_it_builds_for(command, macro, setup, capfd):
     """As a Python of 32 bits on a kernel of 64, which calls its platform linux-x86_64."""
-    from setuptools import Distribution
-    from setuptools.command.build_ext import new_compiler
-
-    words = command.split()
-    if platform.machine() != "x86_64" or not shutil.which(words[0]):
-        pytest.skip(f"there is no {command} here")
-    kernels = setup.BuildKernels(Distribution())
-    kernels.compiler = new_compiler(compiler="unix")
-    kernels.compiler.set_executables(compiler=words, compiler_so=words, linker_exe=words)
-    if not kernels.works("int main(void) { return 0; }"):
-        pytest.skip(f"{command} links no programs here")
+    if platform.machine() != "x86_64":
+        pytest.skip("compilers of other processors are for them")
+    kernels = unix_compiler(setup, command.split())
     assert [name for name in ("__i386__", "__x86_64__") if kernels.is_for(name)] == [macro]
     assert "which is no fault" in capfd.readouterr().err

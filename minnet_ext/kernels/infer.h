@@ -104,7 +104,7 @@ static int infer(const minnet_network *net, const minnet_data *data, minnet_outp
             c.from = block * rows;
             c.M = n_rows - c.from < rows ? n_rows - c.from : rows;
             if (!infer_block(&c, outputs, to)) {
-#pragma omp atomic write
+#pragma omp critical(minnet_infer) /* Microsoft's OpenMP has no atomic write */
                 outputs->not_finite = 1;
             }
         }
