@@ -5,14 +5,14 @@ import re
 
 from tests.playground.frames import decode
 
-# Seconds until something must have come: against hangs only, as a machine may be slow and busy.
-PATIENCE = 90
+# Seconds until something must have come: against hangs only, as a machine may be slow, or stand still.
+PATIENCE = 300
 BY_LAYER = ["activation", "gradient", "forward", "backward", "ratio"]
 CHARTS = ["boundary", *BY_LAYER, "loss", "phase"]
 # Notes each frame that the page's own code is sent, and when; for `open_page(script=TAP)`.
 TAP = """(() => {
     const send = window.fetch;
-    const tap = (window.tap = {frames: [], waiting: new Set(), next(wanted, ms = 90000) {
+    const tap = (window.tap = {frames: [], waiting: new Set(), next(wanted, ms = 300000) {
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => reject(new Error("no such frame came")), ms);
             const look = (frame) => {

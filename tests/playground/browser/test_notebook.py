@@ -72,26 +72,35 @@ def lab(tmp_path_factory):
     process.wait(30)
 
 
-def run(page, i):
+@pytest.fixture
+def screen(new_page):
+    """A page that agrees to whatever JupyterLab asks, as on a slow machine it does."""
+    page = new_page(viewport={"width": 1440, "height": 1000})
+    dialog = page.locator(".jp-Dialog")
+    page.add_locator_handler(dialog, lambda: dialog.locator(".jp-mod-accept").first.click())
+    return page
+
+
+def run(page, i, until):
     """Run a cell by the keyboard; before the kernel is connected the keys are lost."""
     cell = page.locator(".jp-Notebook .jp-CodeCell").nth(i)
-    for _ in range(30):
+
+    def has_run():
         cell.locator(".cm-content").first.click()
         page.keyboard.press("Control+Enter")
         page.wait_for_timeout(1000)
-        if cell.locator(".jp-InputPrompt").first.inner_text() != "[ ]:":
-            return
-    raise AssertionError("the cell did not run")
+        return cell.locator(".jp-InputPrompt").first.inner_text() != "[ ]:"
+
+    until(has_run)
 
 
-def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
-    page = chromium.new_page(viewport={"width": 1440, "height": 1000})
+def test_a_notebook_in_jupyterlab(lab, screen, shoot, until):
+    page = screen
     hosts, errors = set(), []
     page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_default_timeout(1000 * PATIENCE)
     page.goto(lab.link("lab/tree/a.ipynb"))
-    run(page, 0)
+    run(page, 0, until)
 
     def steps():
         text = page.locator(".minnet-counter b").inner_text()
@@ -135,7 +144,7 @@ def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == len(CELLS)
 
     # While a cell runs, frames keep coming; what is pressed then is done at its end at the latest.
-    run(page, 1)
+    run(page, 1, until)
     page.get_by_text("[*]:").wait_for()
     begun = steps()
     until(lambda: steps() > begun)
@@ -150,7 +159,7 @@ def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
     assert page.locator(".minnet-banner").is_hidden()
 
     # Closing it takes the page away, and ends its threads.
-    run(page, 2)
+    run(page, 2, until)
     page.get_by_text("left: []").wait_for()
     assert page.locator(".minnet").count() == 0
     assert hosts - {None} == {"127.0.0.1"}  # none: what an address has in itself
@@ -158,11 +167,10 @@ def test_a_notebook_in_jupyterlab(lab, chromium, shoot, until):
     page.close()
 
 
-def test_a_kernel_that_is_gone_is_said(lab, chromium, until):
-    page = chromium.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(1000 * PATIENCE)
+def test_a_kernel_that_is_gone_is_said(lab, screen, until):
+    page = screen
     page.goto(lab.link("lab/workspaces/b/tree/b.ipynb"))
-    run(page, 0)
+    run(page, 0, until)
     page.locator(".minnet-counter b").wait_for()
 
     def asked(method, path):
