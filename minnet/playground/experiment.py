@@ -27,7 +27,7 @@ from minnet.network import Network
 from minnet.optimizers import SGD, Optimizer, get_optimizer
 from minnet.training.cut import check_batch_size
 
-__all__ = ["KEEPS_WEIGHTS", "Experiment", "choices"]
+__all__ = ["KEEPS_WEIGHTS", "Experiment", "FieldsError", "choices"]
 
 #: What changes without a new start.
 KEEPS_WEIGHTS = frozenset({"learning_rate", "batch_size", "optimizer", "dropout"})
@@ -83,6 +83,23 @@ trainer.fit(X, T, max_epochs={n_steps} + 1, keep="last", callbacks=[Stop()])
 error = (network.predict(X_test).argmax(axis=1) != T_test).mean()
 print(f"test error {{error:.1%}}")
 """
+
+
+class FieldsError(ValueError):
+    """Fields of an experiment that cannot be what was given.
+
+    Parameters
+    ----------
+    sentences : dict of str to str
+        What is said of each, by its name.
+    """
+
+    def __init__(self, sentences: dict[str, str]) -> None:
+        super().__init__(sentences)
+        self.sentences = sentences
+
+    def __str__(self) -> str:
+        return "; ".join(self.sentences.values())
 
 
 @dataclass(frozen=True)
@@ -179,7 +196,9 @@ class Experiment:
         Raises
         ------
         ValueError
-            If there is no such field, or one cannot be what is given.
+            If there is no such field.
+        FieldsError
+            If some cannot be what is given.
 
         Examples
         --------
@@ -187,12 +206,20 @@ class Experiment:
         >>> Experiment.from_dict({"depth": 100})
         Traceback (most recent call last):
             ...
-        ValueError: depth must be a whole number of at least 0 and at most 60, got 100
+        minnet.playground.experiment.FieldsError: depth must be a whole number of at least 0 and at most \
+60, got 100
         """
         if not isinstance(given, Mapping):
             raise ValueError(f"experiment must be a dictionary of its fields, got {given!r:.200}")
-        for name in given:
-            check_name("a field of experiment", name, fields(cls))
+        known, wrong = fields(cls), {}
+        for name, value in given.items():
+            check_name("a field of experiment", name, known)
+            try:
+                known[name].check(name, value)
+            except (TypeError, ValueError) as error:
+                wrong[name] = str(error)
+        if wrong:
+            raise FieldsError(wrong)
         return cls(**({} if others is None else others.to_dict()) | dict(given))
 
     def to_dict(self) -> dict[str, Any]:

@@ -62,6 +62,27 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+#: What somebody sees whose address has another token: that of a server that has ended, most of the time.
+_WRONG_ADDRESS = """<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>minnet playground: another address</title>
+  </head>
+  <body>
+    <h1>The playground has another address</h1>
+    <p>Each start of <code>python -m minnet.playground</code> has an address of its own, with a secret
+    token in it. This is not the one of the server that runs here: open the one that its terminal has
+    printed.</p>
+    <p>To see the experiment of this address, give all of it to a new start:
+    <code>python -m minnet.playground 'ADDRESS'</code></p>
+    <p>With <code>--port</code> and <code>--token</code> the address stays the same from start to start.</p>
+  </body>
+</html>
+"""
+
 _log = logging.getLogger("minnet")
 
 
@@ -152,6 +173,14 @@ class _Handler(BaseHTTPRequestHandler):
             why = "no other page may ask here"
         elif not (path and hmac.compare_digest(path[1].encode(), self.server.token.encode())):
             why = "the address must be the one that was printed, with the token of this server"
+            if self.command == "GET" and "text/html" in self.headers.get("Accept", ""):
+                self._send(
+                    _WRONG_ADDRESS.encode(),
+                    _TYPES[".html"],
+                    {"Connection": "close"},
+                    HTTPStatus.FORBIDDEN,
+                )
+                return False
         else:
             self.name = path[2] and path[2][1:]  # None: the folder without its slash
             return True

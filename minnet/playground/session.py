@@ -22,7 +22,7 @@ from minnet.common.types import Array
 from minnet.common.worker import Worker
 from minnet.playground.advice import advice
 from minnet.playground.blackboard import blackboard
-from minnet.playground.experiment import KEEPS_WEIGHTS, Experiment, choices
+from minnet.playground.experiment import KEEPS_WEIGHTS, Experiment, FieldsError, choices
 from minnet.playground.frame import Framer
 from minnet.playground.phase import phase_map
 from minnet.playground.snapshot import Snapshot
@@ -74,11 +74,11 @@ class Session:
     Examples
     --------
     >>> from minnet.playground.session import Session
-    >>> with Session(playing=False) as session:
+    >>> with Session(playing=False) as session:  # doctest: +ELLIPSIS
     ...     session.answer({"do": "step", "n": 3})["generation"]
     ...     session.answer({"do": "change", "experiment": {"depth": 99}})
     0
-    {'error': 'depth must be a whole number of at least 0 and at most 60, got 99'}
+    {'error': 'depth must be a whole number of at least 0 and at most 60, got 99', 'fields': {...}}
     """
 
     experiment: Experiment
@@ -270,7 +270,8 @@ class Session:
         ``{"do": "reset", "seed": None}``                     the same; with another seed, if one is given
         ===================================================== ==========================================
 
-        What is wrong with a message is said as ``{"error": sentence}``, and nothing is changed.
+        What is wrong with a message is said as ``{"error": sentence}``, and nothing is changed; where it
+        is wrong with fields of an experiment, ``"fields"`` has what is said of each.
 
         Parameters
         ----------
@@ -294,6 +295,8 @@ class Session:
                 self._worker.wait(lambda: self._playing or not self._trains())
                 answer = self._worker.ask(self._keys)
             return answer
+        except FieldsError as error:
+            return {"error": str(error), "fields": error.sentences}
         except (TypeError, ValueError) as error:
             return {"error": str(error)}
 

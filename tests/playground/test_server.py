@@ -57,7 +57,7 @@ def server():
 
 def ask(server, path, *, method="GET", body=None, headers=(), token=TOKEN):
     """Return status, headers and content of the answer to one request."""
-    connection = http.client.HTTPConnection(HOST, server.server_address[1], timeout=60)
+    connection = http.client.HTTPConnection(HOST, server.server_address[1], timeout=600)
     try:
         connection.request(method, f"/{token}/{path}" if token else path, body, dict(headers))
         answer = connection.getresponse()
@@ -73,7 +73,7 @@ def post(server, message, headers=(), path="answer", **options):
 
 def spoken(server, *lines, body=b""):
     """Return all that is sent back to a request as it is written, until the server hangs up."""
-    with socket.create_connection(server.server_address, timeout=60) as connection:
+    with socket.create_connection(server.server_address, timeout=600) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         connection.shutdown(socket.SHUT_WR)
         received = b""
@@ -121,7 +121,7 @@ def test_messages_are_answered_as_json_and_as_bytes(server):
 
 
 def test_one_connection_serves_many_messages(server):
-    connection = http.client.HTTPConnection(HOST, server.server_address[1], timeout=60)
+    connection = http.client.HTTPConnection(HOST, server.server_address[1], timeout=600)
     for i in range(20):
         connection.request("POST", f"/{TOKEN}/answer", json.dumps({"ask": i}), JSON)
         assert json.load(connection.getresponse()) == {"said": {"ask": i}}
@@ -164,6 +164,18 @@ def test_a_foreign_host_is_refused(server, host):
         assert answer[0] == 403
         assert set(json.loads(answer[2])) == {"error"}
     assert server.session.messages == []
+
+
+def test_a_browser_with_another_token_is_told_what_to_do(server):
+    takes = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    status, headers, page = ask(server, "", headers=takes, token="A" * len(TOKEN))
+    assert (status, headers["Content-Type"]) == (403, "text/html; charset=utf-8")
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert b"open the one that its terminal has printed" in " ".join(page.decode().split()).encode()
+    assert TOKEN.encode() not in page
+    # Whoever is of another page learns nothing of it.
+    for more in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        assert ask(server, "", headers=takes | more)[1]["Content-Type"] == "application/json"
 
 
 def test_no_host_and_two_hosts_are_refused(server):
@@ -406,7 +418,7 @@ def test_the_command_serves_a_training_until_ctrl_c(tmp_path):
     with command("--no-browser", link, cwd=tmp_path) as process:
         address, port, token = told(process)
         assert address == f"http://127.0.0.1:{port}/{token}/#view=play&depth=7&activation=relu"
-        connection = http.client.HTTPConnection(HOST, port, timeout=60)
+        connection = http.client.HTTPConnection(HOST, port, timeout=600)
 
         def answered(message):
             connection.request("POST", f"/{token}/answer", json.dumps(message), JSON)
@@ -428,7 +440,7 @@ def test_the_command_serves_a_training_until_ctrl_c(tmp_path):
         asks.start()  # what waits for an answer holds nothing up
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
     assert (process.returncode, out, err) == (0, "\nThe playground has ended.\n", "")
 
 
@@ -438,7 +450,7 @@ def test_the_command_says_in_one_line_what_it_cannot_do(server):
         (["somewhere"], "address must be that of a page"),
     ):
         with command("--no-browser", *arguments) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=600)
         assert (process.returncode, out) == (1, "")
         assert err.startswith(f"python -m minnet.playground: {sentence}")
         assert err.count("\n") == 1
@@ -455,11 +467,11 @@ def test_the_command_opens_a_browser_at_the_address(tmp_path):
         "--token", "a-token-of-mine", env=os.environ | {"BROWSER": str(browser)}
     ) as process:
         address, _, token = told(process)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 600
         while not (tmp_path / "opened").exists() and time.monotonic() < until:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     assert (tmp_path / "opened").read_text() == address + "\n"
     assert token == "a-token-of-mine"
 

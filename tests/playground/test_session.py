@@ -75,7 +75,20 @@ def test_what_changes_the_weights_begins_anew_and_the_rest_does_not(session):
 def test_a_wrong_change_changes_nothing(session):
     before = ask(session, "state")
     answer = do(session, "change", experiment={"width": 8, "depth": -1})
-    assert answer == {"error": "depth must be a whole number of at least 0 and at most 60, got -1"}
+    sentence = "depth must be a whole number of at least 0 and at most 60, got -1"
+    assert answer == {"error": sentence, "fields": {"depth": sentence}}
+    assert ask(session, "state") == before
+
+
+def test_all_that_is_wrong_with_a_change_is_said(session):
+    before = ask(session, "state")
+    wrong = {"depth": 600, "width": 8, "activation": "tan", "noise": "much"}
+    answer = do(session, "change", experiment=wrong)
+    assert list(answer["fields"]) == ["depth", "activation", "noise"]
+    for name, sentence in answer["fields"].items():
+        assert sentence.startswith(f"{name} must be")
+        assert f"got {wrong[name]!r}" in sentence
+    assert answer["error"] == "; ".join(answer["fields"].values())
     assert ask(session, "state") == before
 
 
@@ -142,7 +155,7 @@ def test_the_thread_ends_when_the_session_is_closed():
 def test_a_wrong_message_is_answered_with_a_sentence(session, message):
     before = ask(session, "state")
     answer = session.answer(message)
-    assert list(answer) == ["error"]
+    assert "error" in answer
     assert len(answer["error"].split()) > 4
     assert ask(session, "state") == before
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -210,6 +211,53 @@ def test_a_link_with_a_wrong_value_says_so_and_the_page_goes_on(open_page, until
     error.get_by_text("got 600").wait_for()
     first = steps(page)
     until(lambda: steps(page) != first)
+
+
+def test_a_link_with_two_wrong_values_has_a_sentence_at_each(open_page, shoot):
+    page = open_page("#data=moons&depth=600&activation=tan&width=8")
+    for name, got in (("depth", "got 600"), ("activation", "got 'tan'")):
+        page.locator(f'[data-control="{name}"] [role="alert"]').get_by_text(got).wait_for()
+    invalid = page.locator("[aria-invalid]").evaluate_all(
+        "all => all.map(e => e.closest('[data-control]').dataset.control)"
+    )
+    assert sorted(invalid) == ["activation", "depth"]
+    shoot(page, "two_wrong")
+
+
+def test_headings_are_in_order(open_page):
+    page = open_page("#data=moons")
+    for view in ("play", "steps", "lessons", "paper"):
+        page.evaluate("view => { location.hash = `#view=${view}`; }", view)
+        page.locator(f'.minnet[data-view="{view}"] {FILLED[view]}').first.wait_for()
+        levels = page.locator("h1, h2, h3, h4, h5, h6").evaluate_all(
+            "all => all.filter(e => e.checkVisibility()).map(e => Number(e.tagName[1]))"
+        )
+        assert levels[0] == 1, view
+        assert levels.count(1) == 1, view
+        assert all(level <= before + 1 for before, level in pairwise(levels)), (view, levels)
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (844, 390), (667, 375)])
+def test_small_screens_have_all_of_the_head_and_room_for_a_picture(
+    open_page, until, shoot, width, height
+):
+    page = open_page("#data=moons&view=play", width=width, height=height)
+    assert_drawn(page, until)
+    ends = page.locator(".minnet-tab, .minnet-tools button").evaluate_all(
+        "all => all.map(e => [e.getBoundingClientRect().right, e.scrollWidth - e.clientWidth])"
+    )
+    assert len(ends) == 8
+    for right, hidden in ends:
+        assert right <= width
+        assert hidden <= 0
+    tabs = page.locator(".minnet-tabs")
+    assert tabs.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    room = page.locator(".minnet-main").evaluate("e => e.clientHeight")
+    chart = page.locator(".chart-loss").bounding_box()
+    assert chart["height"] <= room
+    assert chart["height"] >= 200
+    shoot(page, f"small_{width}")
 
 
 def test_the_program_is_python_that_runs(open_page, shoot):

@@ -203,14 +203,17 @@ export function createControls(ctx) {
       control.error.hidden = true;
       for (const input of control.inputs) input.removeAttribute("aria-invalid");
     }
-    const at = error?.fields.map((name) => controls.get(name)).find(Boolean);
-    if (at) {
-      at.error.textContent = error.text;
+    let said = false;
+    for (const [name, text] of Object.entries(error?.fields ?? {})) {
+      const at = controls.get(name);
+      if (!at) continue;
+      at.error.textContent = text;
       at.error.hidden = false;
       at.inputs[0].setAttribute("aria-invalid", "true");
+      said = true;
     }
-    message.hidden = !error || Boolean(at);
-    if (error && !at) message.textContent = error.text;
+    message.hidden = !error || said;
+    if (error && !said) message.textContent = error.text;
   }
 
   state.on("choices", build);

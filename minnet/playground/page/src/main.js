@@ -60,6 +60,8 @@ export function mount(root, transport, options = {}) {
     hosts[name] = h("section", { class: `minnet-section minnet-${name}`, hidden: true, "aria-label": t(`page.section.${name}`) });
     main.append(hosts[name]);
   }
+  // The other views have headings of their own between the page's and those of their parts.
+  hosts.charts.append(h("h2", { class: "minnet-unseen" }, t("page.section.charts")));
   host.append(head.element, banner, h("div", { class: "minnet-body" }, controls.element, main));
   root.append(host);
   if (options.page) document.title = `minnet ${t("page.name")}`;

@@ -2,7 +2,8 @@
 
 /**
  * Events: "choices", "experiment", "speed", "status" (playing, generation, version), "frame", "view", "lesson",
- * "figure", "board", "focus", "theme", "connection" (true or false), "error" ({text, fields}).
+ * "figure", "board", "focus", "theme", "connection" (true or false), "error" ({text, fields: what is
+ * said of which}).
  * @param {(message: object) => Promise<any>} send
  */
 export function createState(send) {
@@ -128,6 +129,9 @@ export function createState(send) {
     state.emit("experiment", experiment);
   }
 
+  /** What is wrong with one change is wrong with its field. */
+  const ofOne = (sent, text) => (Object.keys(sent).length === 1 ? { [Object.keys(sent)[0]]: text } : {});
+
   async function deliver() {
     let taken = true;
     while (Object.keys(pending).length) {
@@ -140,7 +144,7 @@ export function createState(send) {
         state.emit("error", null);
         state.heard(answer);
       } else {
-        if (answer) state.emit("error", { text: answer.error, fields: answer.field ? [answer.field] : Object.keys(sent) });
+        if (answer) state.emit("error", { text: answer.error, fields: answer.fields ?? ofOne(sent, answer.error) });
         show({ ...confirmed, ...pending });
       }
     }
@@ -151,7 +155,7 @@ export function createState(send) {
   async function act(message) {
     while (sending) await sending;
     const answer = await ask(message);
-    if (answer?.error) state.emit("error", { text: answer.error, fields: [] });
+    if (answer?.error) state.emit("error", { text: answer.error, fields: {} });
     else if (answer) state.heard(answer);
     return answer;
   }

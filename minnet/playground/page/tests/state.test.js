@@ -65,7 +65,7 @@ test("what is refused goes back to what was, and the sentence says at which cont
   other.asked[0].refuse("depth must be at most 60, got 99");
   assert.equal(await change, false);
   assert.equal(state.experiment.depth, 2);
-  assert.deepEqual(told, [{ text: "depth must be at most 60, got 99", fields: ["depth"] }]);
+  assert.deepEqual(told, [{ text: "depth must be at most 60, got 99", fields: { depth: "depth must be at most 60, got 99" } }]);
 });
 
 test("what was said before the last answer is old: it changes nothing", () => {

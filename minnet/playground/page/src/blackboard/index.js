@@ -73,7 +73,7 @@ export function createBlackboard(host, ctx) {
   const next = button("next", () => go(at + 1));
   const everything = h("button", { type: "button", class: "minnet-button", "data-go": "all", "aria-pressed": "false", onclick: () => showAll(!all) }, t("blackboard.all"));
   const rail = h("ol", { class: "bb-rail", "aria-label": t("blackboard.stages") });
-  const announced = h("p", { class: "bb-hidden", role: "status" }); // for those who do not see that it is another stage
+  const announced = h("p", { class: "minnet-unseen", role: "status" }); // for those who do not see that it is another stage
   const pictured = h("div", { class: "bb-picture" });
   const written = h("div", { class: "bb-written" });
   const root = h(

@@ -68,7 +68,7 @@ export function matrix(id, values, t, transposed = false) {
   const table = h(
     "table",
     { onkeydown: walk },
-    h("caption", { class: "bb-hidden" }, caption),
+    h("caption", { class: "minnet-unseen" }, caption),
     h("thead", {}, h("tr", {}, h("td", { class: "bb-corner" }), ...range(m).map((c) => head(across, c, "col")))),
     h("tbody", {}, ...range(n).map((r) => h("tr", {}, head(down, r, "row"), ...range(m).map((c) => cell(r, c))))),
   );

@@ -71,7 +71,7 @@ export function createPlot(host, { t, theme, link, enlarge }, spec) {
   for (const { kind, text } of spec.legend ?? []) make("span", `key key-${kind}`, legend).textContent = text;
   const message = make("p", "chart-message", stage);
   make("figcaption", "", figure).textContent = spec.caption;
-  const live = make("span", "chart-live", figure);
+  const live = make("span", "chart-live minnet-unseen", figure);
   live.setAttribute("aria-live", "polite");
   stage.tabIndex = 0;
   stage.setAttribute("role", "group");

@@ -103,7 +103,7 @@ export function createLessons(host, ctx) {
         done.add(lesson.id);
         const tab = buttons.get(lesson.id);
         tab.classList.add("lesson-done");
-        tab.lastChild.append(h("span", { class: "lesson-unseen" }, ` ${t("lessons.done")}`));
+        tab.lastChild.append(h("span", { class: "minnet-unseen" }, ` ${t("lessons.done")}`));
       },
       next() {
         const after = LESSONS[LESSONS.indexOf(lesson) + 1];

@@ -35,7 +35,7 @@ export function createQuestion({ t, state }, lesson, stage) {
     "div",
     { class: "lesson", "data-lesson": lesson.id },
     h("h2", {}, text("question")),
-    h("fieldset", { class: "lesson-options" }, h("legend", { class: "lesson-unseen" }, t("lessons.predict")), ...options.map(({ label }) => label)),
+    h("fieldset", { class: "lesson-options" }, h("legend", { class: "minnet-unseen" }, t("lessons.predict")), ...options.map(({ label }) => label)),
     h("div", { class: "lesson-act" }, reveal, hint),
     answer,
   );
