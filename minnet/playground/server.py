@@ -78,7 +78,7 @@ _WRONG_ADDRESS = """<!doctype html>
     printed.</p>
     <p>To see the experiment of this address, give all of it to a new start:
     <code>python -m minnet.playground 'ADDRESS'</code></p>
-    <p>With <code>--port</code> and <code>--token</code> the address stays the same from start to start.</p>
+    <p>With <code>--port</code> and <code>--token</code> it stays the same from start to start.</p>
   </body>
 </html>
 """
