@@ -48,7 +48,7 @@ int main(int count, char **given) {
                 for (ptrdiff_t k = 0; k < K && what > 0; k += some) {
                     const ptrdiff_t k1 = k + some < K ? k + some : K;
                     if (what != 2) dense_backward(M, N, dZ, lz, W, dX, lx, &backward, scratch, k, k1);
-                    if (what != 1) dense_update(&step, M, N, X, lx, dZ, lz, W, NULL, NULL, NULL, k, k1);
+                    if (what != 1) dense_update(&step, M, N, X, lx, dZ, lz, W, NULL, NULL, NULL, k, k1, N);
                 }
             }
             const double seconds = (now() - began) / times;

@@ -192,6 +192,20 @@ static void activate(const minnet_layer *layer, const real *Z, real *Y, ptrdiff_
     }
 }
 
+/* Z += bias, then Y = f(Z): a rectifier's in one pass. */
+INLINE void activate_with_bias(const minnet_layer *layer, const real *bias, real *Z, real *Y,
+                               ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t n) {
+    const int relu = layer->activation == ACT_RELU && Y == Z;
+    for (ptrdiff_t j = 0; j < n; j += LANES) {
+        const vreal b = load_part(bias + j, n - j), zero = splat(0);
+        for (ptrdiff_t m = 0; m < rows; m++) {
+            const vreal z = load(Z + m * ld + j) + b;
+            store(Z + m * ld + j, relu ? where(z <= zero, zero, z) : z);
+        }
+    }
+    if (!relu) activate(layer, Z, Y, ld, rows, n);
+}
+
 INLINE vreal gelu_derivative(vreal z) {
     z = where(z > (real)40, splat(40), z);
     z = where(z < (real)-40, splat(-40), z);

@@ -59,13 +59,13 @@ static void dense_backward(ptrdiff_t M, ptrdiff_t N, const real *dZ, ptrdiff_t l
     finish(f, dX, ldx, 0, M, k0, k1 - k0);
 }
 
-/* Up to MR rows of W from k on, and up to NR columns from n on, take a step with X^T dZ; see
- * dense_update. */
+/* Up to MR rows of W from k on, and up to NR of the columns from n to ne, take a step with X^T dZ;
+ * see dense_update. */
 INLINE void update_tile(const minnet_step *s, int plain, ptrdiff_t M, ptrdiff_t N, const real *X,
                         ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
-                        real *G, ptrdiff_t k, int rows, ptrdiff_t n) {
+                        real *G, ptrdiff_t k, int rows, ptrdiff_t n, ptrdiff_t ne) {
     const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
-    const ptrdiff_t width = N - n < NR ? N - n : NR, at = k * N + n;
+    const ptrdiff_t width = ne - n < NR ? ne - n : NR, at = k * N + n;
     real sums[MR * NR];
     if ((plain || G) &&
         (width == NR || width == LANES)) { /* W += -rate X^T dZ, in the tile itself */
@@ -90,18 +90,18 @@ INLINE void update_tile(const minnet_step *s, int plain, ptrdiff_t M, ptrdiff_t 
     }
 }
 
-/* Rows [k0, k1) of W take a step with X^T dZ; or the gradient goes to G.
+/* Rows [k0, k1) of the first n1 columns of W take a step with X^T dZ; or the gradient goes to G.
  *
  * Few rows of a batch: along the rows of W, as they lie in memory. Many: in blocks of W for which
  * the columns of X and of dZ stay in the second-level cache. */
 static void dense_update(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, const real *X,
                          ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
-                         real *G, ptrdiff_t k0, ptrdiff_t k1) {
+                         real *G, ptrdiff_t k0, ptrdiff_t k1, ptrdiff_t n1) {
     const int plain = !G && !V && s->optimizer == OPTIMIZER_SGD && s->clip_value == INFINITY;
     ptrdiff_t held = 0; /* columns of W done with dZ in registers */
     if (plain && M <= HELD_ROWS) {
         const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
-        held = N / (HELD * LANES) * (HELD * LANES);
+        held = n1 / (HELD * LANES) * (HELD * LANES);
         for (ptrdiff_t k = k0; k < k1; k += NR) {
             const ptrdiff_t rows = k1 - k < NR ? k1 - k : NR;
             real x[NR * HELD_ROWS];
@@ -114,11 +114,11 @@ static void dense_update(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, const r
         }
     }
     const ptrdiff_t high = M > PACK_ROWS ? UPDATE_ROWS : MR,
-                    wide = M > PACK_ROWS ? UPDATE_COLUMNS : N;
+                    wide = M > PACK_ROWS ? UPDATE_COLUMNS : n1;
     for (ptrdiff_t kb = k0; kb < k1; kb += high) {
         const ptrdiff_t ke = k1 - kb < high ? k1 : kb + high;
-        for (ptrdiff_t nb = held; nb < N; nb += wide) {
-            const ptrdiff_t ne = N - nb < wide ? N : nb + wide;
+        for (ptrdiff_t nb = held; nb < n1; nb += wide) {
+            const ptrdiff_t ne = n1 - nb < wide ? n1 : nb + wide;
             for (ptrdiff_t k = kb; k < ke; k += MR) {
                 const int rows = ke - k < MR ? (int)(ke - k) : MR;
                 for (ptrdiff_t n = nb; n < ne; n += NR) {
@@ -127,7 +127,7 @@ static void dense_update(const minnet_step *s, ptrdiff_t M, ptrdiff_t N, const r
                         PREFETCH(W + (k + k1 - k0 + i) * N + n);
                         PREFETCH(W + (k + k1 - k0 + i) * N + n + LANES);
                     }
-                    update_tile(s, plain, M, N, X, ldx, dZ, ldz, W, V, Mo, G, k, rows, n);
+                    update_tile(s, plain, M, N, X, ldx, dZ, ldz, W, V, Mo, G, k, rows, n, ne);
                 }
             }
         }

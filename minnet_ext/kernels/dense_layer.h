@@ -1,8 +1,12 @@
-/* A dense layer in a step: Y = f(X W + b). */
+/* A dense layer in a step: Y = f(X W + b).
+ *
+ * Its last columns, if they are few beyond whole vectors, are narrow.h's: 4 of 100, which would
+ * take a tile of 16. */
 #ifndef MINNET_DENSE_LAYER_H
 #define MINNET_DENSE_LAYER_H
 
 #include "dense.h"
+#include "narrow.h"
 #include "squares.h"
 #include "workspace.h"
 
@@ -33,10 +37,17 @@ static void step_of_vector(const step_context *c, const minnet_layer *layer, con
 /* Gradient of a bias: the sums of columns [n0, n1) of dZ. */
 static void column_sums(ptrdiff_t M, const real *dZ, ptrdiff_t ld, real *sums, ptrdiff_t n0,
                         ptrdiff_t n1) {
-    for (ptrdiff_t n = n0; n < n1; n += LANES) {
-        vreal sum = splat(0);
-        for (ptrdiff_t m = 0; m < M; m++) sum = sum + load(dZ + m * ld + n);
-        store(sums + n - n0, sum);
+    for (ptrdiff_t n = n0; n < n1; n += ROW_UNIT) { /* of rows that are whole units */
+        vreal sum[ROW_UNIT / LANES];
+        UNROLLED
+        for (int v = 0; v < ROW_UNIT / LANES; v++) sum[v] = splat(0);
+        for (ptrdiff_t m = 0; m < M; m++) {
+            const real *d = dZ + m * ld + n;
+            UNROLLED
+            for (int v = 0; v < ROW_UNIT / LANES; v++) sum[v] = sum[v] + load(d + v * LANES);
+        }
+        UNROLLED
+        for (int v = 0; v < ROW_UNIT / LANES; v++) store(sums + n - n0 + v * LANES, sum[v]);
     }
 }
 
@@ -56,15 +67,20 @@ static void dense_layer_forward(step_context *c, ptrdiff_t i) {
     const minnet_finish finish = {layer, params_at(c, layer->bias), out->Z, out->Y, out->ld};
     ptrdiff_t begin, end;
     share(N, NR, c->t, c->T, &begin, &end);
-    dense_forward(c->M, K, N, in->Y, in->ld, params_at(c, layer->weight), out->Z, out->ld, &finish,
-                  c->scratch, begin, end);
+    const real *W = params_at(c, layer->weight);
+    const ptrdiff_t edge = narrow_edge(K, N), whole = end < N - edge ? end : N - edge;
+    dense_forward(c->M, K, N, in->Y, in->ld, W, out->Z, out->ld, &finish, c->scratch, begin, whole);
+    if (whole < end) {
+        narrow_forward(whole, edge, K, in->Y, in->ld, W, N, out->Z, out->ld, &finish, c->scratch, 0,
+                       c->M);
+    }
 }
 
 static void dense_layer_backward(step_context *c, ptrdiff_t i) {
     const minnet_layer *layer = &c->net->layers[i];
     const layer_buffers *in = &c->w->at[i], *out = &c->w->at[i + 1];
     const ptrdiff_t M = c->M, K = (ptrdiff_t)layer->n_in, N = (ptrdiff_t)layer->n_out;
-    const ptrdiff_t w = (ptrdiff_t)layer->weight;
+    const ptrdiff_t edge = narrow_edge(K, N), w = (ptrdiff_t)layer->weight;
     const minnet_step step = step_of(c, layer, 1, c->l2);
     real *W = params_at(c, w), *G = state_at(c->w->grads, w);
     real *V = state_at(c->hyper->V, w), *Mo = state_at(c->hyper->M, w);
@@ -82,7 +98,11 @@ static void dense_layer_backward(step_context *c, ptrdiff_t i) {
             dense_backward(M, N, out->d, out->ld, W, in->d, in->ld, &finish, c->scratch, k, k1);
         }
         if (layer->trainable) {
-            dense_update(&step, M, N, in->Y, in->ld, out->d, out->ld, W, V, Mo, G, k, k1);
+            dense_update(&step, M, N, in->Y, in->ld, out->d, out->ld, W, V, Mo, G, k, k1, N - edge);
+        }
+        if (layer->trainable && edge > 0) {
+            narrow_update(N - edge, edge, &step, M, in->Y, in->ld, out->d, out->ld, W, N, V, Mo, G,
+                          k, k1);
         }
     }
     if (c->l2 != 0) c->n_squares += (K + NR - 1) / NR;

@@ -31,44 +31,13 @@ INLINE real exponentials(const real *Z, real *P, ptrdiff_t n, real *largest) {
     return sum_of_lanes(sum);
 }
 
-/* The same of few classes, for M rows up to LOSS_ROWS: a vector has a class of several rows. */
-static void exponentials_of_few(ptrdiff_t M, const real *Z, real *P, ptrdiff_t ld, ptrdiff_t n,
-                                real *sums, real *largest) {
-    for (ptrdiff_t m = 0; m < M; m += LANES) {
-        const ptrdiff_t rows = M - m < LANES ? M - m : LANES;
-        real columns[FEW_CLASSES * LANES] = {0};
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            for (ptrdiff_t j = 0; j < n; j++) columns[j * LANES + i] = Z[(m + i) * ld + j];
-        }
-        vreal most = load(columns), sum = splat(0);
-        for (ptrdiff_t j = 1; j < n; j++) {
-            const vreal z = load(columns + j * LANES);
-            most = where(z > most, z, most);
-        }
-        for (ptrdiff_t j = 0; j < n; j++) {
-            const vreal e = exp_down(load(columns + j * LANES) - most);
-            store(columns + j * LANES, e);
-            sum = sum + e;
-        }
-        store(sums + m, sum);
-        store(largest + m, most);
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            for (ptrdiff_t j = 0; j < n; j++) P[(m + i) * ld + j] = columns[j * LANES + i];
-        }
-    }
-}
-
 /* Softmax of a row and its loss: dZ = factor (p - 1 of the class). */
 static void softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
                          const minnet_data *data, ptrdiff_t from, const real *factor,
                          double *losses) {
     real sums[LOSS_ROWS], largest[LOSS_ROWS], logs[LOSS_ROWS];
-    if (n <= FEW_CLASSES) {
-        exponentials_of_few(M, Z, dZ, ld, n, sums, largest);
-    } else {
-        for (ptrdiff_t m = 0; m < M; m++)
-            sums[m] = exponentials(Z + m * ld, dZ + m * ld, n, largest + m);
-    }
+    for (ptrdiff_t m = 0; m < M; m++)
+        sums[m] = exponentials(Z + m * ld, dZ + m * ld, n, largest + m);
     for (ptrdiff_t m = M; m % LANES; m++) sums[m] = 1;
     for (ptrdiff_t m = 0; m < M; m += LANES) {
         const vreal sum = load(sums + m);
@@ -85,6 +54,42 @@ static void softmax_rows(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptr
          * lacks */
         losses[m] = f * ((double)logs[m] + (double)(largest[m] - Z[m * ld + class_]));
     }
+}
+
+/* The same of few classes, up to LANES rows: a vector has a class of all of them. */
+static void softmax_of_few(ptrdiff_t M, const real *Z, real *dZ, ptrdiff_t ld, ptrdiff_t n,
+                           const minnet_data *data, ptrdiff_t from, const real *factor,
+                           double *losses) {
+    real columns[FEW_CLASSES * LANES] = {0}, f[LANES] = {0}, logs[LANES], ahead[LANES];
+    sint classes[LANES] = {0};
+    for (ptrdiff_t m = 0; m < M; m++) {
+        f[m] = factor[m];
+        classes[m] = (sint)class_of(data, from + m, n, f + m);
+    }
+    vint class_;
+    memcpy(&class_, classes, sizeof class_);
+    transpose(M, n, Z, ld, columns, LANES);
+    const vreal scale = load(f);
+    vreal most = load(columns), own = most, sum = splat(0);
+    for (ptrdiff_t j = 1; j < n; j++) {
+        const vreal z = load(columns + j * LANES);
+        most = where(z > most, z, most);
+        own = where(class_ == (sint)j, z, own);
+    }
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const vreal e = exp_down(load(columns + j * LANES) - most);
+        store(columns + j * LANES, e);
+        sum = sum + e;
+    }
+    const vreal inverse = splat(1) / sum;
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const vreal p = load(columns + j * LANES) * inverse;
+        store(columns + j * LANES, where(class_ == (sint)j, p - (real)1, p) * scale);
+    }
+    transpose(n, M, columns, LANES, dZ, ld);
+    store(logs, where(sum == sum, vlog(sum), sum));
+    store(ahead, most - own);
+    for (ptrdiff_t m = 0; m < M; m++) losses[m] = f[m] * ((double)logs[m] + (double)ahead[m]);
 }
 
 /* Squared error of a softmax. */
@@ -172,7 +177,13 @@ static void loss_rows(int64_t loss, double parameter, ptrdiff_t M, const real *Z
                       const real *targets, const real *factor, double *losses) {
     for (ptrdiff_t m = 0; m < M; m += LOSS_ROWS) {
         const ptrdiff_t some = M - m < LOSS_ROWS ? M - m : LOSS_ROWS, at = m * ld;
-        if (loss == LOSS_SOFTMAX_CROSS_ENTROPY) {
+        if (loss == LOSS_SOFTMAX_CROSS_ENTROPY && n <= FEW_CLASSES) {
+            for (ptrdiff_t i = 0; i < some; i += LANES) {
+                softmax_of_few(some - i < LANES ? some - i : LANES, Z + at + i * ld,
+                               dZ + at + i * ld, ld, n, data, from + m + i, factor + m + i,
+                               losses + m + i);
+            }
+        } else if (loss == LOSS_SOFTMAX_CROSS_ENTROPY) {
             softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m, losses + m);
         } else if (loss == LOSS_SQUARED_ERROR_SOFTMAX) {
             squared_softmax_rows(some, Z + at, dZ + at, ld, n, data, from + m, factor + m,

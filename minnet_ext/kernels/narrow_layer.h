@@ -19,8 +19,9 @@ static void narrow_layer_forward(step_context *c, ptrdiff_t i) {
     const minnet_finish finish = {layer, params_at(c, layer->bias), out->Z, out->Y, out->ld};
     ptrdiff_t begin, end;
     share(c->M, 1, c->t, c->T, &begin, &end);
-    narrow_forward((ptrdiff_t)layer->n_out, (ptrdiff_t)layer->n_in, in->Y, in->ld,
-                   params_at(c, layer->weight), out->Z, out->ld, &finish, c->scratch, begin, end);
+    const ptrdiff_t N = (ptrdiff_t)layer->n_out;
+    narrow_forward(0, N, (ptrdiff_t)layer->n_in, in->Y, in->ld, params_at(c, layer->weight), N,
+                   out->Z, out->ld, &finish, c->scratch, begin, end);
 }
 
 static void narrow_layer_backward(step_context *c, ptrdiff_t i) {
@@ -44,7 +45,7 @@ static void narrow_layer_backward(step_context *c, ptrdiff_t i) {
                         end);
     }
     if (!layer->trainable) return;
-    narrow_update(N, &step, c->M, in->Y, in->ld, out->d, out->ld, W, state_at(c->hyper->V, w),
+    narrow_update(0, N, &step, c->M, in->Y, in->ld, out->d, out->ld, W, N, state_at(c->hyper->V, w),
                   state_at(c->hyper->M, w), state_at(c->w->grads, w), begin, end);
 }
 

@@ -41,13 +41,7 @@ INLINE void finish(const minnet_finish *f, real *C, ptrdiff_t ldc, ptrdiff_t m0,
         differentiate(f->layer, f->Z + at, f->Y + at, f->ld, C, ldc, rows, width);
         return;
     }
-    for (ptrdiff_t j = 0; j < width; j += LANES) {
-        const vreal bias = load_part(f->bias + n + j, width - j);
-        for (ptrdiff_t m = 0; m < rows; m++) {
-            store(C + m * ldc + j, load(C + m * ldc + j) + bias);
-        }
-    }
-    activate(f->layer, C, f->Y + at, ldc, rows, width);
+    activate_with_bias(f->layer, f->bias + n, C, f->Y + at, ldc, rows, width);
 }
 
 /* panel[k][j] = B[k * ldb + j] for j < width, 0 beyond. */
@@ -62,22 +56,6 @@ static NOINLINE void pack_straight(const real *B, ptrdiff_t ldb, ptrdiff_t depth
         }
         for (int j = 0; j < width; j += LANES)
             store(panel + k * NR + j, load_part(b + j, width - j));
-    }
-}
-
-/* Turns a square of vectors around: zipping row i with row i + LANES / 2, log2(LANES) times. */
-INLINE void turn(vreal *v) {
-    vreal w[LANES];
-    UNROLLED
-    for (int round = 1; round < LANES; round *= 2) {
-        UNROLLED
-        for (int i = 0; i < LANES / 2; i++) {
-            const vuint a = (vuint)to_bits(v[i]), b = (vuint)to_bits(v[i + LANES / 2]);
-            w[2 * i] = from_bits((vint)zip_low(a, b));
-            w[2 * i + 1] = from_bits((vint)zip_high(a, b));
-        }
-        UNROLLED
-        for (int i = 0; i < LANES; i++) v[i] = w[i];
     }
 }
 
@@ -151,8 +129,8 @@ static void product(ptrdiff_t M, ptrdiff_t K, const real *A, ptrdiff_t lda, cons
                     const real *a = packs ? packed + (m - m0) * depth : A + m * lda + k;
                     tile(rows, width, depth, a, packs ? 1 : lda, packs ? MR : 1, panel, NR, 0,
                          C + m * ldc + n, ldc, k == 0 ? TILE_STORE : TILE_UPDATE, 1, 1);
+                    if (f && k + depth == K) finish(f, C, ldc, m, m + rows, n, width);
                 }
-                if (f && k + depth == K) finish(f, C, ldc, m0, m1, n, width);
             }
         }
     }

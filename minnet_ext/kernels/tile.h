@@ -71,10 +71,11 @@
 
 /* ---- narrow.h */
 
-/* Up to so many outputs, lanes lie along the inputs: half of them at most would be at work along
- * the outputs. In vectors of 4 the lanes that are idle cost less than their sums at the end. */
-#if LANES == 16
-#define NARROW 8
+/* Up to so many outputs, lanes lie along the inputs: along the outputs a quarter of them or more
+ * would be idle, or the other way around of two vectors. In vectors of 4 the lanes that are idle
+ * cost less than their sums at the end. */
+#if VBYTES == 64
+#define NARROW 12
 #elif LANES == 8
 #define NARROW 4
 #else
@@ -102,7 +103,7 @@
 /* ---- the rest */
 
 #define LOSS_ROWS     32   /* rows whose sums wait for their logarithms together */
-#define FEW_CLASSES   8    /* so many or fewer: a softmax takes its exponentials across rows */
+#define FEW_CLASSES   16   /* so many or fewer: a softmax takes its exponentials across rows */
 #define SQUARES_PIECE 4096 /* squares added up in `real` before they are added to a double */
 #define USER_NUMBERS  512  /* in a call of a user's activation, at most */
 #define USER_GROUP    64   /* a multiple of what a compiler takes at a time */

@@ -46,8 +46,8 @@ typedef uint64_t usint;
 #else
 #define VBYTES 16
 #endif
-#define LANES      (VBYTES * 8 / REAL_BITS)
-#define WORD_LANES (VBYTES / 8)
+#define LANES            (VBYTES * 8 / REAL_BITS)
+#define WORD_LANES       (VBYTES / 8)
 
 typedef real vreal __attribute__((vector_size(VBYTES)));
 typedef sint vint __attribute__((vector_size(VBYTES)));
@@ -57,22 +57,31 @@ typedef uint64_t vu64 __attribute__((vector_size(VBYTES)));
 
 /* Lanes of two vectors of n: those of even and odd number, and the first and second half of both
  * zipped. */
-#define EVEN_16    0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define ODD_16     1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#define LOW_16     0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH_16    8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define EVEN_8     0, 2, 4, 6, 8, 10, 12, 14
-#define ODD_8      1, 3, 5, 7, 9, 11, 13, 15
-#define LOW_8      0, 8, 1, 9, 2, 10, 3, 11
-#define HIGH_8     4, 12, 5, 13, 6, 14, 7, 15
-#define EVEN_4     0, 2, 4, 6
-#define ODD_4      1, 3, 5, 7
-#define LOW_4      0, 4, 1, 5
-#define HIGH_4     2, 6, 3, 7
-#define EVEN_2     0, 2
-#define ODD_2      1, 3
-#define LOW_2      0, 2
-#define HIGH_2     1, 3
+#define EVEN_16          0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD_16           1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define LOW_16           0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH_16          8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define EVEN_8           0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_8            1, 3, 5, 7, 9, 11, 13, 15
+#define LOW_8            0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_8           4, 12, 5, 13, 6, 14, 7, 15
+#define EVEN_4           0, 2, 4, 6
+#define ODD_4            1, 3, 5, 7
+#define LOW_4            0, 4, 1, 5
+#define HIGH_4           2, 6, 3, 7
+#define EVEN_2           0, 2
+#define ODD_2            1, 3
+#define LOW_2            0, 2
+#define HIGH_2           1, 3
+/* Lanes of two vectors of n, for all lanes l: l where its bit s is 0, of the second where it is 1;
+ * and the same of l with the other bit. */
+#define OWN(l, s, n)     ((l) & (s) ? (n) + (l) : (l))
+#define OTHER(l, s, n)   ((l) & (s) ? (n) + (l) - (s) : (l) + (s))
+#define ALL_2(F, s)      F(0, s, 2), F(1, s, 2)
+#define ALL_4(F, s)      F(0, s, 4), F(1, s, 4), F(2, s, 4), F(3, s, 4)
+#define FOUR(F, l, s, n) F(l, s, n), F(l + 1, s, n), F(l + 2, s, n), F(l + 3, s, n)
+#define ALL_8(F, s)      FOUR(F, 0, s, 8), FOUR(F, 4, s, 8)
+#define ALL_16(F, s)     FOUR(F, 0, s, 16), FOUR(F, 4, s, 16), FOUR(F, 8, s, 16), FOUR(F, 12, s, 16)
 #ifdef __clang__
 #define SHUFFLE(index, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
@@ -114,6 +123,12 @@ INLINE vuint odd(vuint a, vuint b) { return SHUFFLE(vint, a, b, LANES_OF(ODD)); 
 /* the first and second half of a0, b0, a1, b1, ... */
 INLINE vuint zip_low(vuint a, vuint b) { return SHUFFLE(vint, a, b, LANES_OF(LOW)); }
 INLINE vuint zip_high(vuint a, vuint b) { return SHUFFLE(vint, a, b, LANES_OF(HIGH)); }
+/* a and b with lanes s away from each other added up: lane l of a where bit s of l is 0, of b else.
+ */
+#define ADD_LANES(s, a, b)                                                                         \
+    (from_bits((vint)SHUFFLE(vint, (vuint)to_bits(a), (vuint)to_bits(b), LANES_OF(ALL)(OWN, s))) + \
+     from_bits(                                                                                    \
+         (vint)SHUFFLE(vint, (vuint)to_bits(a), (vuint)to_bits(b), LANES_OF(ALL)(OTHER, s))))
 
 INLINE vu64 splat_words(uint64_t x) { return x - (vu64){0}; }
 INLINE vu64 zip_low_words(vu64 a, vu64 b) { return SHUFFLE(vi64, a, b, WORDS_OF(LOW)); }

@@ -1,4 +1,4 @@
-"""Layers with few outputs have products of their own: the shapes on both sides of where these begin."""
+"""Few outputs, and the last few of many, have products of their own: the shapes on both sides of these."""
 
 import itertools
 
@@ -14,7 +14,9 @@ if "cython" not in list_backends():
 TOLERANCE = {"float32": 3e-5, "float64": 1e-12}
 #: Widths below, at and above whole vectors and groups of them; and beyond what has room to be turned.
 WIDTHS = [1, 7, 8, 15, 16, 17, 31, 33, 64, 65, 100, 129, 1536, 1537, 5000]
-OUTPUTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 16]
+OUTPUTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16]
+#: Widths whose last outputs are beyond whole vectors: few of them, or many; and whole vectors.
+EDGES = [17, 20, 24, 25, 28, 34, 50, 64, 100, 104]
 
 
 def problem(n_features, width, n_outputs, dtype, loss=None, n_rows=53, activation="tanh"):
@@ -58,6 +60,19 @@ def test_a_narrow_layer_at_the_bottom(n_outputs, dtype):
         close(backend.loss_and_grad(X, T)[1], network.loss_and_grad(X, T)[1], dtype)
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("width", EDGES)
+def test_the_last_columns_of_a_wide_layer(width, dtype):
+    for n_features in (15, 16, 37, 130, 800):
+        network, X, T = problem(n_features, width, 3, dtype)
+        backend = make_backend("cython", network)
+        close(backend.forward(X), network.forward(X), dtype)
+        close(backend.loss_and_grad(X, T)[1], network.loss_and_grad(X, T)[1], dtype)
+        whole = backend.forward(X)
+        for n_rows in (1, 2, 23, 25):
+            np.testing.assert_array_equal(backend.forward(X[:n_rows]), whole[:n_rows])
+
+
 def train(problem, optimizer, backend, n_threads=1, batch_size=20, **options):
     network, X, T = problem
     trainer = Trainer(
@@ -81,7 +96,7 @@ def train(problem, optimizer, backend, n_threads=1, batch_size=20, **options):
     ids=["sgd", "momentum", "adam", "clip_norm", "clip_value"],
 )
 def test_trainings(optimizer, options, dtype):
-    for width, n_outputs in itertools.product((16, 33, 100), (1, 3, 4, 5, 8)):
+    for width, n_outputs in itertools.product((16, 33, 100), (1, 3, 5, 8, 10, 12)):
         made = [
             train(problem(5, width, n_outputs, dtype), optimizer, backend, **options)
             for backend in ("numpy", "cython")
@@ -91,8 +106,20 @@ def test_trainings(optimizer, options, dtype):
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("optimizer", [SGD(0.05), Adam(0.01)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("batch_size", [5, 53])
+def test_trainings_of_wide_layers_with_an_edge(batch_size, optimizer, dtype):
+    for width in (20, 50, 104):
+        made = [
+            train(problem(37, width, 10, dtype), optimizer, backend, batch_size=batch_size)
+            for backend in ("numpy", "cython")
+        ]
+        close(made[1], made[0], dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("optimizer", [SGD(0.05), Adam(0.01)], ids=["sgd", "adam"])
 def test_bits_do_not_depend_on_threads(optimizer, dtype):
-    for width, n_outputs in itertools.product((32, 100, 200), (1, 3, 4, 5, 8)):
+    for width, n_outputs in itertools.product((32, 100, 200), (1, 3, 5, 8, 10, 12)):
         one, *others = (
             train(problem(300, width, n_outputs, dtype, n_rows=900), optimizer, "cython", n, 300)
             for n in (1, 2, 3)
@@ -113,7 +140,7 @@ def test_a_row_alone_is_predicted_as_among_others(n_outputs, dtype):
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("n_classes", [2, 3, 8, 9, 17])
+@pytest.mark.parametrize("n_classes", [2, 3, 8, 9, 16, 17])
 @pytest.mark.parametrize("n_rows", [1, 15, 16, 17, 33])
 def test_softmax_of_logits_that_no_exponential_holds(n_classes, n_rows, dtype):
     network, X, T = problem(5, 20, n_classes, dtype, loss="log_loss", n_rows=n_rows)
@@ -125,7 +152,7 @@ def test_softmax_of_logits_that_no_exponential_holds(n_classes, n_rows, dtype):
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("n_classes", [2, 3, 8, 9])
+@pytest.mark.parametrize("n_classes", [2, 3, 8, 10, 17])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_loss_that_is_not_finite_is_seen(n_classes, value, dtype):
     for column in range(n_classes):
