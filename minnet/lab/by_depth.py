@@ -1,5 +1,6 @@
 """What was measured beside what theory expects, layer by layer: the rows that are compared by depth."""
 
+import copy
 import math
 from collections.abc import Mapping
 
@@ -8,8 +9,12 @@ import numpy as np
 from minnet.common.types import Array
 from minnet.lab.measurement import Measurement
 from minnet.lab.prediction import Prediction, curves_at
+from minnet.lab.probe import update_ratios
+from minnet.lab.subject import Subject
+from minnet.network import Network
+from minnet.optimizers import Optimizer
 
-__all__ = ["by_depth", "rows_by_depth"]
+__all__ = ["by_depth", "histograms_by_depth", "next_ratios", "rows_by_depth"]
 
 
 def rows_by_depth(m: Measurement) -> Array:
@@ -19,6 +24,37 @@ def rows_by_depth(m: Measurement) -> Array:
     """
     last = len(m.index) - 1
     return np.flatnonzero(m.hidden | (np.arange(last + 1) == last))
+
+
+def histograms_by_depth(m: Measurement) -> dict[str, Array]:
+    """Return histograms over :func:`rows_by_depth`, of activations and of gradients by pre-activations.
+
+    Returns
+    -------
+    found : dict of ndarray
+        For ``activation`` and ``gradient`` each ``_density``, of shape (n_rows, n_bins); ``_range``, of
+        shape (n_rows, 2), where the bins begin and end; and ``_sd``, of shape (n_rows,).
+    """
+    rows, found = rows_by_depth(m), {}
+    for name, array in (("activation", "Y"), ("gradient", "dZ")):
+        density, edges = m.histogram(array)
+        found[f"{name}_density"] = density[rows]
+        found[f"{name}_range"] = edges[rows][:, [0, -1]]
+        found[f"{name}_sd"] = m[array, "sd"][rows]
+    return found
+
+
+def next_ratios(
+    network: Network, optimizer: Optimizer, X: Array, T: Array
+) -> dict[int, float | None]:
+    """Return the update ratios of the layers with weights, by place, of a step on these rows.
+
+    What the step would be is found by taking it with a copy of the optimizer: network and optimizer stay
+    as they are.
+    """
+    subject = Subject(network, X, T, None, copy.deepcopy(optimizer))
+    ratios = update_ratios(subject, network.forward_backward(X, T)[1])
+    return {i: ratios[i] for i, layer in enumerate(network.layers) if layer.fully_connected}
 
 
 def by_depth(

@@ -8,7 +8,6 @@ that is predicted from a setting stands beside the weights of that setting.
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import struct
@@ -22,11 +21,10 @@ import numpy as np
 from minnet.backends import make_backend
 from minnet.common.blas import one_blas_thread
 from minnet.common.types import Array
-from minnet.lab.by_depth import by_depth, rows_by_depth
-from minnet.lab.measurement import Measurement
+from minnet.lab.by_depth import by_depth, histograms_by_depth, next_ratios, rows_by_depth
 from minnet.lab.phase import layer_sizes, shared_activation, start_sizes
 from minnet.lab.prediction import Prediction, predict_variances
-from minnet.lab.probe import measure, update_ratios
+from minnet.lab.probe import measure
 from minnet.lab.subject import Subject
 from minnet.network import Network
 from minnet.playground.snapshot import Snapshot
@@ -166,7 +164,10 @@ class Framer:
             probed = Subject(network, snapshot.X[:N_PROBED], snapshot.T[:N_PROBED], None)
             m = measure(probed, snapshot.step, N_BINS, reach=_REACH)
             rows = rows_by_depth(m)
-            arrays = _histograms(m, rows) | by_depth(m, setting.prediction, _next_step(snapshot))
+            # The gradient of more rows than a batch's would be less noisy, and shorter.
+            n = snapshot.experiment.batch_size
+            ratios = next_ratios(network, snapshot.optimizer, snapshot.X[:n], snapshot.T[:n])
+            arrays = histograms_by_depth(m) | by_depth(m, setting.prediction, ratios)
             arrays["history"] = snapshot.history
             on_plane = snapshot.X.shape[1] == 2
             if on_plane:
@@ -256,33 +257,6 @@ class Framer:
         self._boundary = snapshot.generation, snapshot.step, shares
         self._boundary_cost, self._owed = time.perf_counter() - began, 0.0
         return snapshot.step, shares
-
-
-def _next_step(snapshot: Snapshot) -> dict[int, float | None]:
-    """Return the next step's size beside that of the weights, by place of the layer, on a batch's rows.
-
-    The gradient of more rows would be less noisy, and shorter.
-    """
-    n = snapshot.experiment.batch_size
-    # What the step would be is found by taking it, with a copy of the optimizer.
-    subject = Subject(
-        snapshot.network, snapshot.X[:n], snapshot.T[:n], None, copy.deepcopy(snapshot.optimizer)
-    )
-    ratios = update_ratios(subject, subject.network.forward_backward(subject.X, subject.T)[1])
-    return {
-        i: ratios[i] for i, layer in enumerate(snapshot.network.layers) if layer.fully_connected
-    }
-
-
-def _histograms(m: Measurement, rows: Array) -> dict[str, Array]:
-    """Return the histograms of activations and of gradients."""
-    found = {}
-    for name, array in (("activation", "Y"), ("gradient", "dZ")):
-        density, edges = m.histogram(array)
-        found[f"{name}_density"] = density[rows]
-        found[f"{name}_range"] = edges[rows][:, [0, -1]]
-        found[f"{name}_sd"] = m[array, "sd"][rows]
-    return found
 
 
 def _points(snapshot: Snapshot) -> Array:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from minnet import SGD, BatchNorm, Dense, Dropout, Network
 from minnet.lab import probe
-from minnet.lab.by_depth import by_depth, rows_by_depth
+from minnet.lab.by_depth import by_depth, histograms_by_depth, next_ratios, rows_by_depth
 from minnet.lab.phase import layer_sizes, shared_activation, start_sizes
 from minnet.lab.prediction import curves_at
 from minnet.lab.theory import predict_variances
@@ -41,6 +41,33 @@ def test_without_theory_its_curves_are_nan():
     assert np.isnan(curves["forward_predicted"]).all()
     assert np.isnan(curves["backward_high"]).all()
     assert_allclose(curves["update_ratio"], [0.5, np.nan, 0.25])
+
+
+def test_ratios_of_the_next_step_leave_all_as_it_is():
+    network = a_network(Dense(8, "tanh"), Dropout(0.0), Dense(8))
+    optimizer = SGD(0.1, momentum=0.9)
+    optimizer.prepare(network.params)
+    before = network.params.copy(), optimizer.state.copy()
+    found = next_ratios(network, optimizer, X, T)
+    assert_array_equal(network.params, before[0])
+    assert_array_equal(optimizer.state, before[1])
+    gradients = network.views(network.loss_and_grad(X, T)[1])
+    norm = np.linalg.norm
+    expected = {
+        i: 0.1 * norm(gradients[i]["W"]) / norm(network.layers[i].W) for i in (0, 2, 3)
+    }  # from rest, momentum takes the gradient's own step
+    assert found == pytest.approx(expected)
+
+
+def test_histograms_are_of_the_compared_rows():
+    network = a_network(Dense(8), BatchNorm(activation="tanh"), Dropout(0.5))
+    m = probe(network, X, T)
+    found = histograms_by_depth(m)
+    for name, array in (("activation", "Y"), ("gradient", "dZ")):
+        density, (low, high) = found[f"{name}_density"], found[f"{name}_range"].T
+        assert len(density) == 2  # the normalization, and the output
+        assert_allclose(density.sum(axis=1) * (high - low) / density.shape[1], 1)
+        assert_allclose(found[f"{name}_sd"], m[array, "sd"][[1, -1]])
 
 
 def test_curves_are_found_by_place():
