@@ -36,7 +36,7 @@ int main(int count, char **given) {
     const minnet_finish forward = {&layer, b, Z, Z, lz}, backward = {&layer, NULL, X, X, lx};
     const minnet_step step = {.clip_value = INFINITY, .rate = 1e-6, .decay = 1, .l2 = 1e-9};
     const double flops = 2.0 * (double)M * (double)K * (double)N;
-    const ptrdiff_t some = M > PACK_ROWS ? K : M > FEW_ROWS ? 4 * NR : NR; /* as dense_layer.h does */
+    const ptrdiff_t some = rows_together(1, M, N, K); /* as dense_layer.h does */
     const int times = (int)(2e8 / flops) + 3;
     const char *names[] = {"forward", "dX", "update", "dX and update"};
     double least[4] = {INFINITY, INFINITY, INFINITY, INFINITY};
@@ -47,8 +47,8 @@ int main(int count, char **given) {
                 if (what == 0) dense_forward(M, K, N, X, lx, W, Z, lz, &forward, scratch, 0, N);
                 for (ptrdiff_t k = 0; k < K && what > 0; k += some) {
                     const ptrdiff_t k1 = k + some < K ? k + some : K;
-                    if (what != 2) dense_backward(M, N, dZ, lz, W, dX, lx, &backward, scratch, k, k1);
-                    if (what != 1) dense_update(&step, M, N, X, lx, dZ, lz, W, NULL, NULL, NULL, k, k1, N);
+                    if (what != 2) dense_backward(1, M, N, dZ, lz, W, dX, lx, &backward, scratch, k, k1);
+                    if (what != 1) dense_update(&step, 0, M, N, X, lx, dZ, lz, W, NULL, NULL, NULL, k, k1, N);
                 }
             }
             const double seconds = (now() - began) / times;

@@ -88,17 +88,20 @@ static void dense_layer_backward(step_context *c, ptrdiff_t i) {
     share(N, NR, c->t, c->T, &begin, &end);
     step_of_bias(c, i, begin, end);
     share(K, NR, c->t, c->T, &begin, &end);
-    /* a block's rows of W are still in a cache when they are updated */
-    const ptrdiff_t some = M > PACK_ROWS ? end - begin : M > FEW_ROWS ? 4 * NR : NR;
+    const int plain = is_plain(&step, V, G);
+    const ptrdiff_t some = rows_together(plain, M, N, end - begin);
     for (ptrdiff_t k = begin; k < end; k += some) {
         const ptrdiff_t k1 = k + some < end ? k + some : end;
         if (c->l2 != 0) row_squares(W, N, c->w->partial + c->n_squares, k, k1);
         if (i > 0) {
             const minnet_finish finish = {layer - 1, NULL, in->Z, in->Y, in->ld};
-            dense_backward(M, N, out->d, out->ld, W, in->d, in->ld, &finish, c->scratch, k, k1);
+            dense_backward(plain, M, N, out->d, out->ld, W, in->d, in->ld, &finish, c->scratch, k,
+                           k1);
         }
         if (layer->trainable) {
-            dense_update(&step, M, N, in->Y, in->ld, out->d, out->ld, W, V, Mo, G, k, k1, N - edge);
+            const ptrdiff_t ahead = c->w->is_far && M >= FAR_ROWS && k1 < end ? some : 0;
+            dense_update(&step, ahead, M, N, in->Y, in->ld, out->d, out->ld, W, V, Mo, G, k, k1,
+                         N - edge);
         }
         if (layer->trainable && edge > 0) {
             narrow_update(N - edge, edge, &step, M, in->Y, in->ld, out->d, out->ld, W, N, V, Mo, G,

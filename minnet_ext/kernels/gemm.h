@@ -137,9 +137,10 @@ INLINE void tile(int rows, ptrdiff_t width, ptrdiff_t n, const real *a, ptrdiff_
 
 /* An update of few rows of X and dZ: W = keep W + scale X^T dZ for n rows of W and HELD vectors of
  * columns. Its dZ stays in registers, so that each weight is read and written once and nothing else
- * is but the numbers of X: x[r * HELD_ROWS + m], packed. */
-INLINE void held_of(const int rows, ptrdiff_t n, const real *x, const real *dZ, ptrdiff_t ldz,
-                    real *W, ptrdiff_t ldw, real keep, real scale) {
+ * is but the numbers of X: x[r * HELD_ROWS + m], packed. Where `ahead` is not 0, the weights so far
+ * ahead are fetched. */
+INLINE void held_of(const int rows, const int fetches, ptrdiff_t n, const real *x, const real *dZ,
+                    ptrdiff_t ldz, real *W, ptrdiff_t ldw, ptrdiff_t ahead, real keep, real scale) {
     vreal d[HELD_ROWS][HELD];
     UNROLLED
     for (int m = 0; m < rows; m++) {
@@ -152,7 +153,10 @@ INLINE void held_of(const int rows, ptrdiff_t n, const real *x, const real *dZ, 
     for (; n > 0; n--, x += HELD_ROWS, W += ldw) {
         vreal w[HELD];
         UNROLLED
-        for (int v = 0; v < HELD; v++) w[v] = load(W + v * LANES) * keep;
+        for (int v = 0; v < HELD; v++) {
+            w[v] = load(W + v * LANES) * keep;
+            if (fetches) PREFETCH(W + ahead + v * LANES);
+        }
         UNROLLED
         for (int m = 0; m < rows; m++) {
             vreal xm = splat(x[m]);
@@ -166,25 +170,36 @@ INLINE void held_of(const int rows, ptrdiff_t n, const real *x, const real *dZ, 
 }
 
 static NOINLINE void update_held(int rows, ptrdiff_t n, const real *x, const real *dZ,
-                                 ptrdiff_t ldz, real *W, ptrdiff_t ldw, real keep, real scale) {
+                                 ptrdiff_t ldz, real *W, ptrdiff_t ldw, ptrdiff_t ahead, real keep,
+                                 real scale) {
+    if (ahead) {
+        switch (rows) { /* from FAR_ROWS on */
+        case 8: held_of(8, 1, n, x, dZ, ldz, W, ldw, ahead, keep, scale); return;
+        case 9: held_of(9, 1, n, x, dZ, ldz, W, ldw, ahead, keep, scale); return;
+        case 10: held_of(10, 1, n, x, dZ, ldz, W, ldw, ahead, keep, scale); return;
+        case 11: held_of(11, 1, n, x, dZ, ldz, W, ldw, ahead, keep, scale); return;
+        case 12: held_of(12, 1, n, x, dZ, ldz, W, ldw, ahead, keep, scale); return;
+        }
+    }
     switch (rows) {
-    case 1: held_of(1, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 2: held_of(2, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 3: held_of(3, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 4: held_of(4, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 5: held_of(5, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 6: held_of(6, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 7: held_of(7, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 8: held_of(8, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 9: held_of(9, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 10: held_of(10, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 11: held_of(11, n, x, dZ, ldz, W, ldw, keep, scale); break;
-    case 12: held_of(12, n, x, dZ, ldz, W, ldw, keep, scale); break;
+    case 1: held_of(1, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 2: held_of(2, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 3: held_of(3, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 4: held_of(4, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 5: held_of(5, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 6: held_of(6, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 7: held_of(7, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 8: held_of(8, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 9: held_of(9, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 10: held_of(10, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 11: held_of(11, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
+    case 12: held_of(12, 0, n, x, dZ, ldz, W, ldw, 0, keep, scale); break;
     }
 }
 
 /* out[i * DOT_B + j] = the product of rows a[i] and b[j], n numbers long; room for DOTS numbers. */
-static NOINLINE void dots(ptrdiff_t n, const real *const *a, const real *const *b, real *out) {
+INLINE void dots_of(const int rows, ptrdiff_t n, const real *const *a, const real *const *b,
+                    real *out) {
     vreal sum[DOTS];
     UNROLLED
     for (int i = 0; i < DOTS; i++) sum[i] = splat(0);
@@ -197,7 +212,7 @@ static NOINLINE void dots(ptrdiff_t n, const real *const *a, const real *const *
             IN_REGISTER(y[j]);
         }
         UNROLLED
-        for (int i = 0; i < DOT_A; i++) {
+        for (int i = 0; i < rows; i++) {
             vreal x = load(a[i] + k);
             IN_REGISTER(x);
             UNROLLED
@@ -206,7 +221,7 @@ static NOINLINE void dots(ptrdiff_t n, const real *const *a, const real *const *
     }
     if (k < n) {
         UNROLLED
-        for (int i = 0; i < DOT_A; i++) {
+        for (int i = 0; i < rows; i++) {
             const vreal x = load_part(a[i] + k, n - k);
             UNROLLED
             for (int j = 0; j < DOT_B; j++) {
@@ -215,7 +230,19 @@ static NOINLINE void dots(ptrdiff_t n, const real *const *a, const real *const *
         }
     }
     UNROLLED
-    for (int i = 0; i < DOTS; i += LANES) store(out + i, sums_of_lanes(sum + i));
+    for (int i = 0; i < rows * DOT_B; i += LANES) store(out + i, sums_of_lanes(sum + i));
+}
+static NOINLINE void dots(int rows, ptrdiff_t n, const real *const *a, const real *const *b,
+                          real *out) {
+    switch (rows) {
+    case 1: dots_of(1, n, a, b, out); break;
+    case 2: dots_of(2, n, a, b, out); break;
+#if DOT_A == 5
+    case 3: dots_of(3, n, a, b, out); break;
+    case 4: dots_of(4, n, a, b, out); break;
+    case 5: dots_of(5, n, a, b, out); break;
+#endif
+    }
 }
 
 #endif

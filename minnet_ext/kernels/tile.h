@@ -21,8 +21,8 @@
 #endif
 #define NR (2 * LANES)
 
-/* Products of rows with rows: DOT_A of A with DOT_B of B at a time, so many sums fit into
- * registers. */
+/* Products of rows with rows: up to DOT_A of A (the cases of the switch in `dots`) with DOT_B of B
+ * at a time, so many sums fit into registers. */
 #if VBYTES == 64
 #define DOT_A 5
 #define DOT_B 3
@@ -41,6 +41,20 @@
 #else
 #define HELD 1
 #endif
+#define HELD_DEPTH (3 * NR) /* rows of W that they take at a time, at most: 2% over NR */
+
+/* The first-level cache: bytes of dZ of few rows that stay in it, the bytes after which addresses
+ * fall on the same place, and how many lines of one place it keeps at the same time. */
+#define NEAR_BYTES (24 << 10)
+#define SAME_PLACE 4096
+#define WAYS       12
+
+/* They fetch the next rows of W where a thread has more than FAR_BYTES of weights, from a batch of
+ * FAR_ROWS on: 7 to 12% of a step of paper's network (benchmarks/workloads.py) on one thread, 2 to
+ * 4% on two. With weights in the second-level cache it costs 1 to 5%, and with fewer rows, which
+ * wait for memory anyway, 1 to 4%. */
+#define FAR_BYTES (4 << 20)
+#define FAR_ROWS  8
 
 /* ---- the blocks of product.h and dense.h */
 
@@ -61,6 +75,10 @@
  */
 #define UPDATE_ROWS    (8 * MR)
 #define UPDATE_COLUMNS (4 * NR)
+
+/* Updates of few rows: of W so many bytes at most, in steps of NR rows up to HELD_DEPTH, which dX
+ * has just read: they are still in the second-level cache. */
+#define FEW_BYTES (400 << 10)
 
 /* Predicted together by one thread: so many rows that packing W is 5% of it. */
 #define INFERENCE_ROWS 192
@@ -110,6 +128,7 @@
 #define ROW_UNIT      32   /* rows of buffers are multiples of it, so that tiles need no edge */
 
 _Static_assert(MR == 6 || MR == 12, "the switch in tile_rows has these cases");
+_Static_assert(DOT_A == 5 || DOT_A == 2, "the switch in dots has these cases");
 _Static_assert(FEW_ROWS <= PACK_ROWS, "a batch that is packed is not one of few rows");
 _Static_assert(BLOCK_M % MR == 0 && UPDATE_ROWS % MR == 0, "blocks of rows are whole tiles");
 _Static_assert(UPDATE_COLUMNS % NR == 0 && ROW_UNIT % NR == 0, "blocks of columns are whole tiles");

@@ -55,6 +55,7 @@ typedef struct {
     real *grads;       /* the whole gradient, where it is wanted or clipped by its norm; or NULL */
     real *scratch;     /* scratch_size numbers a thread */
     ptrdiff_t scratch_size;
+    int is_far; /* whether a thread has more weights than stay in a cache near to it: see tile.h */
     double *row_loss,
         *partial;  /* the loss of each row; sums of squares of pieces of the parameters */
     int32_t *slot; /* sparse rows, exact steps: see sparse_layer.h; or NULL */
@@ -231,6 +232,7 @@ static size_t lay_out(workspace *w, char *base, const minnet_network *net, const
     lay_out_sorted(&w->sorted, a, net, batch);
     w->scratch_size = product_scratch(net, batch) + 4 * w->widest;
     w->scratch = TAKE((ptrdiff_t)hyper->n_threads * w->scratch_size, real);
+    w->is_far = n_params / (ptrdiff_t)hyper->n_threads > FAR_BYTES / (ptrdiff_t)sizeof(real);
     w->row_loss = TAKE(batch, double);
     ptrdiff_t n_partial = n_params / SQUARES_PIECE + 1;
     for (ptrdiff_t i = 0; i < (ptrdiff_t)net->n_layers; i++) {
