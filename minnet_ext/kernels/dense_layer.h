@@ -60,18 +60,56 @@ static void step_of_bias(const step_context *c, ptrdiff_t i, ptrdiff_t begin, pt
     step_of_vector(c, layer, c->sums, (ptrdiff_t)layer->bias + begin, end - begin);
 }
 
+/* Z = X W of few rows, by blocks of rows of W: a thread takes those that it updates, as far as that
+ * can be, and finds them in its own cache. Where two cores do not share their last cache, a step of
+ * the paper's network takes 1.2 to 1.3 times as long without it, as long as on one thread; where
+ * they do, 0.98. The sums of each block lie in `parts` and are added up in the order of one thread:
+ * the same bits. */
+static void forward_by_blocks(step_context *c, const minnet_layer *layer, const layer_buffers *in,
+                              const layer_buffers *out) {
+    const ptrdiff_t K = (ptrdiff_t)layer->n_in, N = (ptrdiff_t)layer->n_out, M = c->M;
+    const ptrdiff_t most = block_of(K), strips = (N + NR - 1) / NR, size = M * out->ld;
+    const real *W = params_at(c, layer->weight);
+    real *parts = c->w->parts;
+    ptrdiff_t begin, end;
+    share((K + most - 1) / most * strips, 1, c->t, c->T, &begin, &end);
+    for (ptrdiff_t next; begin < end; begin = next) {
+        const ptrdiff_t block = begin / strips, k = block * most, first = block * strips;
+        const ptrdiff_t depth = K - k < most ? K - k : most;
+        next = first + strips < end ? first + strips : end;
+        const ptrdiff_t n1 = (next - first) * NR < N ? (next - first) * NR : N;
+        dense_forward(M, depth, N, in->Y + k, in->ld, W + k * N, parts + block * size, out->ld,
+                      NULL, c->scratch, (begin - first) * NR, n1);
+    }
+    wait_for_all(c);
+    share(N, NR, c->t, c->T, &begin, &end);
+    for (ptrdiff_t m = 0; m < M; m++) {
+        for (ptrdiff_t n = begin; n < end; n += LANES) {
+            const real *part = parts + m * out->ld + n;
+            vreal sum = load(part);
+            for (ptrdiff_t k = most; k < K; k += most) sum = sum + load(part += size);
+            store(out->Z + m * out->ld + n, sum);
+        }
+    }
+}
+
 static void dense_layer_forward(step_context *c, ptrdiff_t i) {
     const minnet_layer *layer = &c->net->layers[i];
     const layer_buffers *in = &c->w->at[i], *out = &c->w->at[i + 1];
     const ptrdiff_t K = (ptrdiff_t)layer->n_in, N = (ptrdiff_t)layer->n_out;
-    const minnet_finish finish = {layer, params_at(c, layer->bias), out->Z, out->Y, out->ld};
+    const minnet_finish then = {layer, params_at(c, layer->bias), out->Z, out->Y, out->ld};
     ptrdiff_t begin, end;
     share(N, NR, c->t, c->T, &begin, &end);
+    if (c->w->parts && c->T > 1 && c->M <= FEW_ROWS && K > BLOCK_K) {
+        forward_by_blocks(c, layer, in, out);
+        if (begin < end) finish(&then, out->Z, out->ld, 0, c->M, begin, end - begin);
+        return;
+    }
     const real *W = params_at(c, layer->weight);
     const ptrdiff_t edge = narrow_edge(K, N), whole = end < N - edge ? end : N - edge;
-    dense_forward(c->M, K, N, in->Y, in->ld, W, out->Z, out->ld, &finish, c->scratch, begin, whole);
+    dense_forward(c->M, K, N, in->Y, in->ld, W, out->Z, out->ld, &then, c->scratch, begin, whole);
     if (whole < end) {
-        narrow_forward(whole, edge, K, in->Y, in->ld, W, N, out->Z, out->ld, &finish, c->scratch, 0,
+        narrow_forward(whole, edge, K, in->Y, in->ld, W, N, out->Z, out->ld, &then, c->scratch, 0,
                        c->M);
     }
 }

@@ -49,10 +49,11 @@
 #define SAME_PLACE 4096
 #define WAYS       12
 
-/* They fetch the next rows of W where a thread has more than FAR_BYTES of weights, from a batch of
- * FAR_ROWS on: 7 to 12% of a step of paper's network (benchmarks/workloads.py) on one thread, 2 to
- * 4% on two. With weights in the second-level cache it costs 1 to 5%, and with fewer rows, which
- * wait for memory anyway, 1 to 4%. */
+/* And fetch the next ones where there are more than FAR_BYTES of weights, from a batch of FAR_ROWS
+ * on, if there is one thread: 7 to 12% of a step of the paper's network (benchmarks/workloads.py).
+ * With weights in the second-level cache that costs 1 to 5%, with fewer rows, which wait for memory
+ * anyway, 1 to 4%. With two threads it gains 4% where both cores have one last cache, and costs 8%
+ * where each has its own. */
 #define FAR_BYTES (4 << 20)
 #define FAR_ROWS  8
 

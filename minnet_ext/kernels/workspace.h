@@ -55,7 +55,8 @@ typedef struct {
     real *grads;       /* the whole gradient, where it is wanted or clipped by its norm; or NULL */
     real *scratch;     /* scratch_size numbers a thread */
     ptrdiff_t scratch_size;
-    int is_far; /* whether a thread has more weights than stay in a cache near to it: see tile.h */
+    int is_far;  /* whether the next rows of W are fetched in an update: see tile.h */
+    real *parts; /* of few rows and several threads: see forward_by_blocks; or NULL */
     double *row_loss,
         *partial;  /* the loss of each row; sums of squares of pieces of the parameters */
     int32_t *slot; /* sparse rows, exact steps: see sparse_layer.h; or NULL */
@@ -213,6 +214,18 @@ INLINE ptrdiff_t product_scratch(const minnet_network *net, ptrdiff_t batch) {
     return piecewise;
 }
 
+/* Numbers of the sums of all blocks of a layer, the largest of them. */
+static ptrdiff_t most_parts(const minnet_network *net, const minnet_data *data, ptrdiff_t batch) {
+    ptrdiff_t most = 0;
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)net->n_layers; i++) {
+        const ptrdiff_t blocks = ((ptrdiff_t)net->layers[i].n_in + BLOCK_K - 1) / BLOCK_K;
+        const ptrdiff_t size = blocks * batch * row_length(net, data, i + 1);
+        const int dense = net->layers[i].kind == LAYER_DENSE && !(i == 0 && data->indptr);
+        if (dense && size > most) most = size;
+    }
+    return most;
+}
+
 /* Where what is in a block of memory at `base`; returns how many bytes that takes. NULL: only the
  * latter. */
 static size_t lay_out(workspace *w, char *base, const minnet_network *net, const minnet_data *data,
@@ -232,7 +245,11 @@ static size_t lay_out(workspace *w, char *base, const minnet_network *net, const
     lay_out_sorted(&w->sorted, a, net, batch);
     w->scratch_size = product_scratch(net, batch) + 4 * w->widest;
     w->scratch = TAKE((ptrdiff_t)hyper->n_threads * w->scratch_size, real);
-    w->is_far = n_params / (ptrdiff_t)hyper->n_threads > FAR_BYTES / (ptrdiff_t)sizeof(real);
+    w->is_far = hyper->n_threads == 1 && n_params > FAR_BYTES / (ptrdiff_t)sizeof(real);
+    w->parts = NULL;
+    if (hyper->n_threads > 1 && batch <= FEW_ROWS) {
+        w->parts = TAKE(most_parts(net, data, batch), real);
+    }
     w->row_loss = TAKE(batch, double);
     ptrdiff_t n_partial = n_params / SQUARES_PIECE + 1;
     for (ptrdiff_t i = 0; i < (ptrdiff_t)net->n_layers; i++) {
