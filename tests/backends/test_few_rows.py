@@ -41,7 +41,9 @@ SIZES = [(385, 300, 9), (900, 256, 40), (769, 1024, 512, 3), (400, 33, 1100, 12)
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize(
-    "optimizer", [SGD(0.01), SGD(0.01, momentum=0.9), Adam(0.001)], ids=["sgd", "momentum", "adam"]
+    "optimizer",
+    [SGD(0.01), SGD(0.01, momentum=0.9), Adam(0.001, epsilon=0.01)],
+    ids=["sgd", "momentum", "adam"],
 )
 def test_threads_change_no_bit_of_what_numpy_computes(optimizer, sizes, dtype):
     for batch_size in (1, 4, 6, 8, 11, 12, 13, 24):
