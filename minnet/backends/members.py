@@ -15,6 +15,7 @@ from minnet.backends.cython import LINKS, CythonBackend, as_read, threads_worth
 from minnet.backends.hyper import Hyper
 from minnet.backends.program import lower_loss, lower_optimizer
 from minnet.common.types import Array, Matrix
+from minnet.links import dense
 from minnet.losses import is_own
 from minnet.optimizers import SGD
 from minnet_ext import _members, effective_n_threads
@@ -37,15 +38,15 @@ class HeldRows:
     backend : CythonBackend
         Of the network.
     X, T, weights
-        As :meth:`minnet.Network.check_batch` returns them: not sparse.
+        As :meth:`minnet.Network.check_batch` returns them; targets are classes or one column.
     """
 
-    def __init__(self, backend: CythonBackend, X: Array, T: Array, weights: Array | None) -> None:
+    def __init__(self, backend: CythonBackend, X: Array, T: Matrix, weights: Array | None) -> None:
         self.backend, self.program = backend, backend.program
         network, n = backend.network, X.shape[0]
         self.params, self.state = network.params, network.state
         backend.border.check_batch(X, T, weights)
-        self.X, self.T, self.weights = X, as_read(T, checked=True), as_read(weights)
+        self.X, self.T, self.weights = X, as_read(dense(T), checked=True), as_read(weights)
         self.weight_sum = float(n if weights is None else weights.sum())
         self.link = LINKS[network.loss_.output]
         self.loss = lower_loss(network.loss_)
@@ -57,11 +58,12 @@ class HeldRows:
 
     @staticmethod
     def can_take(backend: Any, X: Matrix, T: Matrix, weights: Array | None) -> bool:
-        """Return whether rows can be scored so: by their classes, or by whether each column is right."""
+        """Return whether rows can be scored so."""
         network = backend.network
         return (
-            isinstance(X, np.ndarray)
-            and isinstance(T, np.ndarray)
+            backend.is_ready()
+            and isinstance(X, np.ndarray)
+            and T.shape[1:] in ((), (1,))  # several columns may be sparse, and are never made dense
             and X.dtype == network.dtype
             and (weights is None or weights.sum() > 0)
             and is_own(network.loss_)

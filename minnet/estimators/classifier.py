@@ -439,7 +439,12 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             )
         return self.loss
 
-    _scored_by_accuracy = True  # in validation, without a scorer
+    @property
+    def _scored_by_accuracy(self) -> bool:
+        """Whether a validation set has the score that is here, and not one of a subclass."""
+        cls, here = type(self), MinNetClassifier
+        own = cls._outcome, cls._validation_score
+        return own == (here._outcome, here._validation_score)
 
     def _outcome(self, Y: Array, T: Array) -> Array:
         if T.ndim == 1:

@@ -104,7 +104,9 @@ class ValidationSet:
         """Return the rows as compiled code scores them, which knows the accuracy; None if it cannot."""
         estimator, backend = self.estimator, self._backend
         accuracy = estimator.scoring is None and getattr(estimator, "_scored_by_accuracy", False)
-        if backend.name != "cython" or not accuracy or in_use() is not None:
+        communicator = in_use()
+        alone = communicator is None or communicator.size == 1
+        if backend.name != "cython" or not accuracy or not alone:
             return None
         # Imported where used: minnet_ext may not be there.
         from minnet.backends.members import HeldRows
