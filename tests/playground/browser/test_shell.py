@@ -421,34 +421,30 @@ def test_text_has_contrast(open_page, dark):
 def test_reduced_motion_is_two_frames_a_second(open_page, until, calm):
     page = open_page("#data=circles" + SLOW, calm=calm)
     stop_clock(page)
-    asked = []
+    page.evaluate(
+        """() => {
+            const send = window.fetch;
+            window.asked = []; // when, by the page's clock
+            window.fetch = (url, options) => {
+                if (options?.body?.includes('"frame"')) window.asked.push(performance.now());
+                return send(url, options);
+            };
+        }"""
+    )
 
-    def note(request):
-        if '"frame"' in (request.post_data or ""):
-            asked.append(request)
+    def five(milliseconds):
+        """Let so much time pass for the page; return when it asked for frames, if it did so five times."""
+        if milliseconds:
+            page.clock.run_for(milliseconds)
+        asked = page.evaluate("window.asked")
+        return asked if len(asked) >= 5 else None
 
-    page.on("request", note)
-    if not calm:  # one after the other, without a pause
-        until(lambda: page.wait_for_timeout(10) or len(asked) >= 6)
-        return
-
-    def wait_for_the_next():
-        """Let 50 ms after 50 ms pass for the page until it asks again; return how many have."""
-        before, passed = len(asked), 0
-
-        def asks():
-            nonlocal passed
-            passed += 50
-            page.clock.run_for(50)
-            page.wait_for_timeout(20)
-            return len(asked) > before
-
-        until(asks)
-        return passed
-
-    wait_for_the_next()
-    for _ in range(3):
-        assert wait_for_the_next() >= 500
+    if calm:
+        asked = until(lambda: five(50))
+        assert min(later - first for first, later in pairwise(asked)) >= 490
+    else:  # one after the other, without a pause
+        asked = until(lambda: five(0))
+        assert len(set(asked)) == 1
 
 
 def test_a_second_page_follows_the_first(open_page, until):
