@@ -37,17 +37,17 @@ static void step_of_vector(const step_context *c, const minnet_layer *layer, con
 /* Gradient of a bias: the sums of columns [n0, n1) of dZ. */
 static void column_sums(ptrdiff_t M, const real *dZ, ptrdiff_t ld, real *sums, ptrdiff_t n0,
                         ptrdiff_t n1) {
-    for (ptrdiff_t n = n0; n < n1; n += ROW_UNIT) { /* of rows that are whole units */
-        vreal sum[ROW_UNIT / LANES];
+    for (ptrdiff_t n = n0; n < n1; n += NR) { /* in rows of whole tiles */
+        vreal sum[NR / LANES];
         UNROLLED
-        for (int v = 0; v < ROW_UNIT / LANES; v++) sum[v] = splat(0);
+        for (int v = 0; v < NR / LANES; v++) sum[v] = splat(0);
         for (ptrdiff_t m = 0; m < M; m++) {
             const real *d = dZ + m * ld + n;
             UNROLLED
-            for (int v = 0; v < ROW_UNIT / LANES; v++) sum[v] = sum[v] + load(d + v * LANES);
+            for (int v = 0; v < NR / LANES; v++) sum[v] = sum[v] + load(d + v * LANES);
         }
         UNROLLED
-        for (int v = 0; v < ROW_UNIT / LANES; v++) store(sums + n - n0 + v * LANES, sum[v]);
+        for (int v = 0; v < NR / LANES; v++) store(sums + n - n0 + v * LANES, sum[v]);
     }
 }
 
