@@ -136,7 +136,13 @@ class EarlyStopping:
         return False
 
     def count_losses(self, losses: Sequence[float]) -> None:
-        """Count the epochs without improvement, of which these are the losses."""
+        """Count the epochs without improvement.
+
+        Parameters
+        ----------
+        losses : sequence of float
+            Of the epochs, each the mean objective.
+        """
         best, count = self.best_loss, self.no_improvement_count
         for loss in losses:
             count = 0 if loss <= best - self.tol else count + 1
@@ -144,7 +150,15 @@ class EarlyStopping:
         self.best_loss, self.no_improvement_count = best, count
 
     def count_scores(self, scores: Sequence[float], decide: bool) -> None:
-        """Note the best score; where scores decide, count the epochs without improvement."""
+        """Note the best score; where scores decide, count the epochs without improvement.
+
+        Parameters
+        ----------
+        scores : sequence of float
+            Of the epochs.
+        decide : bool
+            Whether they decide.
+        """
         best, count = self.best_score, self.no_improvement_count
         for score in scores:
             count = 0 if score > -np.inf and score >= best + self.tol else count + 1
