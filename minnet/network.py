@@ -193,7 +193,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         -------
         ndarray of shape (n_samples, n_outputs), or list of ndarray
         """
-        Y = self.check_X(X)
+        Y = X if self._fits(X) else self.check_X(X)
         if return_all is not False:
             check_flag("return_all", return_all)
         outputs: list[Array] = []

@@ -260,7 +260,7 @@ cdef class Program:
         """
         cdef minnet_outputs outputs
         outputs.n_threads, outputs.link, outputs.pair = n_threads, link, pair
-        outputs.temperature, outputs.not_finite = temperature, 0
+        outputs.temperature, outputs.check_inputs, outputs.not_finite = temperature, 0, 0
         if pair and self.n_out != 1:
             refuse("pair")
         if self.itemsize == 4:

@@ -107,6 +107,7 @@ class CythonBackend:
             columns, pieces = lower_columns(vars(network.layers[0])["columns"], network.dtype)
             # What a step of the Dense above costs: a look at each column, and the change of its weights.
             self.products[:2] = 0, int(4 * table["n_in"][0] * table["n_out"][1])
+        self.multiplications = float(sum(self.products))
         self.program = _train.Program(table, *sizes, network.key, columns, pieces)
 
     def is_ready(self) -> bool:
@@ -147,6 +148,31 @@ class CythonBackend:
         n_outputs = 2 if pair else network.sizes[-1]
         return self._infer(network.check_X(X), n_outputs, link, pair, temperature or 1.0)
 
+    def predict_plain(
+        self, X: Any, pair: bool, temperature: float | None, most_bytes: int
+    ) -> Array | None:
+        """Return predictions of an array in a single look at it; None where one asks :meth:`predict`.
+
+        See :meth:`minnet.backends.numpy.NumpyBackend.predict_plain`.
+        """
+        network = self.network
+        loss = network.loss_
+        link = LINKS.get(loss.output) if is_own(loss) else None
+        if link is None or not self.is_ready():
+            return None
+        return _predictor.predict_plain(
+            self.program,
+            network.params,
+            network.state,
+            X,
+            most_bytes,
+            self.n_threads,
+            self.multiplications,
+            link,
+            pair,
+            temperature or 1.0,
+        )
+
     def predictor(self, pair: bool, temperature: float | None) -> Any:
         """Return a function that predicts, of its own numbers and without checks; see :meth:`predict`."""
         network = self.network
@@ -157,8 +183,8 @@ class CythonBackend:
             self.program,
             network.params,
             network.state,
-            effective_n_threads(self.n_threads),
-            sum(self.products),
+            self.n_threads,
+            self.multiplications,
             link,
             pair,
             temperature or 1.0,

@@ -164,7 +164,8 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "link", "what becomes of the logits"),
         ("int64_t", "pair", "of one logit z two numbers: what becomes of -z, and of z"),
         ("double", "temperature", "that the logits are divided by before"),
-        ("int64_t", "not_finite", "OUT: whether a logit is NaN or infinite"),
+        ("int64_t", "check_inputs", "whether to look for NaN and infinity among the inputs, too"),
+        ("int64_t", "not_finite", "OUT: whether a logit is NaN or infinite, or an input"),
     ),
     "minnet_member": (
         ("minnet_network", "network", ""),

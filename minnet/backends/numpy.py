@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -89,6 +90,24 @@ class NumpyBackend:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             return self.predictions(self.forward(X), pair, temperature)
+
+    def predict_plain(
+        self, X: Any, pair: bool, temperature: float | None, most_bytes: int
+    ) -> Array | None:
+        """Return predictions in a single compiled look at ``X``; None where that is not possible.
+
+        Then :meth:`predict` is to be asked, of an array that was checked. There is none to be had here.
+
+        Parameters
+        ----------
+        X : object
+            Nobody has looked at it.
+        pair, temperature
+            See :meth:`predict`.
+        most_bytes : int
+            That the logits may take.
+        """
+        return None
 
     def predictor(self, pair: bool, temperature: float | None) -> Callable[[Array], Array]:
         """Return a function that predicts, without a look at what comes out; see :meth:`predict`."""

@@ -29,6 +29,16 @@ class BatchChecks:
     loss_: Any
     _check_initialized: Callable[[], None]
 
+    def _fits(self, X: Any) -> bool:
+        """Return whether X is what :meth:`check_X` returns of it: a look that costs less than a row."""
+        self._check_initialized()
+        return (
+            type(X) is np.ndarray
+            and X.dtype == self.dtype
+            and X.ndim == 2
+            and X.shape[1] == self.sizes[0]
+        )
+
     @entry
     def check_X(self, X: Matrix) -> Matrix:
         """Return X in the network's dtype, or say what is wrong with its shape.

@@ -72,7 +72,7 @@ class FlatParameters:
         if not hasattr(self, "params"):
             raise ValueError("the network has no parameters yet: call initialize(n_features) first")
         bound = ["_arrays" in vars(layer) for layer in self.layers]
-        if len(bound) != len(self._n_state_arrays) or not all(bound):
+        if len(bound) != len(self._n_state_arrays) or False in bound:
             raise ValueError(
                 "the layers of the network are not those that it was initialized with: call "
                 "initialize(n_features), or make a new Network of them"

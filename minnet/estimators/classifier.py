@@ -243,6 +243,9 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         ValueError
             If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
+        P = self._at_once(X)
+        if P is not None:
+            return self._labels.decode(P)
         return self._predicted(X, then=lambda P: self._labels.decode(P))
 
     def predict_proba(self, X: Matrix) -> Array:
@@ -263,6 +266,12 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         ValueError
             If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
+        fitted = vars(self)
+        labels = fitted.get("_labels")
+        if labels is not None and len(labels.classes) > 1:
+            P = self._at_once(X, labels.kind == "binary", fitted.get("temperature_"))
+            if P is not None:
+                return P
         return self._of_each_class(X, finite_predictions, 1.0)
 
     def predict_log_proba(self, X: Matrix) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ import sklearn
 
 from minnet._version import __version__
 from minnet.backends import make_backend
-from minnet.common.types import Estimator
+from minnet.common.types import Array, Estimator
 from minnet.estimators.data import Features
 from minnet.estimators.targets import Labels, Numbers
 from minnet.network import Network
@@ -135,39 +134,33 @@ class Fitted:
 
 
 class BackendCache:
-    """Makes a backend when it is first asked for, and again when what it was made of has changed.
+    """Makes a backend when it is first asked for, and again for another network, or another buffer of it.
 
-    To make one takes longer than to predict one row. Copies and pickles start without.
+    To make one takes longer than to predict one row. A backend notices by itself what else has changed of
+    its network (:class:`minnet.backends.border.Border`). Copies and pickles start without.
     """
 
     def __init__(self) -> None:
-        self._made: tuple[list[Any], Any] | None = None
+        self._made: tuple[Any, str, Array] | None = None
 
     def get(self, name: str, network: Network, n_threads: int | None) -> Any:
         """Return the backend ``name`` for ``network``."""
-        parts = _parts(name, network, n_threads)
         made = self._made  # read once: other threads may predict too
-        if made is None or not _same(made[0], parts):
-            made = self._made = parts, make_backend(name, network, n_threads)
-        return made[1]
+        if made is not None:
+            backend, of_name, params = made
+            if (
+                backend.network is network
+                and getattr(network, "params", None) is params
+                and of_name == name
+                and backend.n_threads is n_threads
+            ):
+                return backend
+        backend = make_backend(name, network, n_threads)
+        self._made = backend, name, network.params
+        return backend
 
     def __reduce__(self) -> tuple[type[BackendCache], tuple[()]]:
         return BackendCache, ()
-
-
-def _same(parts: list[Any], others: list[Any]) -> bool:
-    """Return whether the parts are the very same objects: fast, and right for arrays too."""
-    return len(parts) == len(others) and all(map(operator.is_, parts, others))
-
-
-def _parts(name: str, network: Network, n_threads: int | None) -> list[Any]:
-    """Return all that may change of what a backend reads of its network when it is made."""
-    parts = [name, n_threads, network, network.loss_]
-    for layer in network.layers:
-        parts += vars(layer).values()
-        if layer.activation is not None:
-            parts += vars(layer.activation).values()
-    return parts
 
 
 def fit_info(

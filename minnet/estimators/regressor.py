@@ -142,6 +142,9 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         ValueError
             If ``X`` does not fit, or if an output of the network for it is NaN or infinite.
         """
+        Y = self._at_once(X)
+        if Y is not None:
+            return self._fitted_targets().predictions(Y)
 
         def made(network: Any, backend: Any, X: Matrix) -> Array:
             # Of each network by itself: the mean over several is that of their predictions, to the bit.

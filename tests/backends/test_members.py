@@ -44,6 +44,20 @@ def test_what_fits_is_done():
         assert task.best_score == task.scores[:2].max()
 
 
+def test_each_scores_all_of_its_held_rows_whoever_is_beside_it():
+    many = np.random.default_rng(1).normal(size=(700, 3))  # several blocks of a prediction
+    given = {
+        "X": many, "T": (many[:, 0] > 0).astype(np.int64), "held": np.arange(700), "held_weight": 700.0,
+    }  # fmt: skip
+    beside, alone = [a_task(seed, **given) for seed in range(3)], []
+    CompiledMembers(3).take(beside)
+    for seed in range(3):
+        alone.append(a_task(seed, **given))
+        CompiledMembers(1).take(alone[-1:])
+    for one, other in zip(beside, alone, strict=True):
+        np.testing.assert_array_equal(one.scores, other.scores)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -86,6 +86,31 @@ def test_a_row_alone_is_predicted_as_among_others(dtype, link):
         np.testing.assert_array_equal(make_backend("auto", net, n_threads).predict(X)[0], whole)
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("units", [(40,), (3, 40), (129, 9)])
+def test_of_many_rows_weights_are_packed_once(dtype, units):
+    # Sums of more terms than a panel is deep; layers of few outputs below and above others.
+    net = Network([*(Dense(n, "relu") for n in units), Dense(10)]).initialize(
+        800, random_state=0, dtype=dtype
+    )
+    X = np.random.default_rng(0).normal(size=(600, 800)).astype(dtype)
+    backend = make_backend("auto", net, 1)
+    whole, _ = backend.predict(X)
+    alone = [backend.predict(X[i : i + 1])[0][0] for i in range(len(X))]
+    np.testing.assert_array_equal(whole, alone)
+    np.testing.assert_allclose(whole, make_backend("numpy", net).predict(X)[0], 1e-4, 1e-5)
+    for n_rows in (192, 193, 194, 400):
+        np.testing.assert_array_equal(backend.predict(X[:n_rows])[0], whole[:n_rows])
+    room = np.empty(X.nbytes + 1, np.int8)[1:].view(dtype).reshape(X.shape)
+    room[...] = X
+    wide = np.repeat(X, 2, axis=1)
+    for other in (room, np.asfortranarray(X), wide[:, ::2], X[::-1][::-1], wide[:, :800] * 0 + X):
+        for n_threads in (1, 2, 3):
+            made = make_backend("auto", net, n_threads).predict(other)[0]
+            np.testing.assert_array_equal(made, whole)
+    np.testing.assert_array_equal(backend.predict(X[::-3])[0], whole[::-3])
+
+
 class Shifted(SquaredError):  # noqa: N818  # a loss, no exception
     """Predicts one more than the logits: a loss of a user's, which no kernel knows."""
 
