@@ -69,7 +69,7 @@ def lab(tmp_path_factory):
         link=lambda path: f"{found[1]}/{path}?token={found[2]}", folder=tmp_path / "files"
     )
     process.terminate()
-    process.wait(30)
+    process.wait(PATIENCE)
 
 
 @pytest.fixture
