@@ -34,6 +34,9 @@ NO_OPENMP = os.environ.get("MINNET_NO_OPENMP", "0") not in ("", "0")
 LEVELS = [name for name in os.environ.get("MINNET_LEVELS", "").split(",") if name]
 SANITIZE = os.environ.get("MINNET_SANITIZE", "0") not in ("", "0")
 
+# The instruction for products in bfloat16, which not every CPU of the level v4 has.
+BF16 = ["-mavx512bf16"]
+
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 PACKAGES = ["minnet", "minnet.*"] + ([] if PURE else ["minnet_ext"])
@@ -106,6 +109,7 @@ class BuildKernels(build_ext):
     def levels(self):
         """The CPU levels to compile, each with its flags."""
         levels = {"scalar": ["-DMINNET_SCALAR"]}
+        self.bf16 = False
         if self.msvc:
             return levels
         levels["baseline"] = []
@@ -118,6 +122,7 @@ class BuildKernels(build_ext):
         ):
             levels["v3"] = v3
             levels["v4"] = [*v3, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]
+            self.bf16 = self.works("int main(void) { return 0; }", [*levels["v4"], *BF16])
         return only_asked_for(levels)
 
     def compile_levels(self):
@@ -140,8 +145,13 @@ class BuildKernels(build_ext):
         name = ("MINNET_LEVEL", level)
         for bits in ("32", "64"):
             width = [name, ("REAL_BITS", bits)]
-            yield "training.c", bits, width, [*loose, *fast, *self.openmp]
+            known = [("MINNET_HAVE_BF16", "1")] if level == "v4" and self.bf16 else []
+            yield "training.c", bits, width + known, [*loose, *fast, *self.openmp]
             yield "draws.c", bits, width, loose + strict
+        single = [name, ("REAL_BITS", "32")]
+        yield "bf16.c", "32", single, [*loose, *strict]
+        if level == "v4" and self.bf16:
+            yield "bf16.c", "bf16", [*single, ("MINNET_BF16", "1")], [*loose, *strict, *BF16]
         yield "level.c", "", [name], []
 
     def compile_unit(self, source, folder, macros, flags):

@@ -100,6 +100,8 @@ class PiecewiseLinear(Layer):
            [4. , 1. , 1.5, 0. , 0. ]])
     """
 
+    encodes = True
+
     columns: list[Any] = checked(_check_columns)
 
     code_dropout: float = real(0, 1)

@@ -22,7 +22,7 @@ cdef extern from "program.h" nogil:
     int LAYER_DENSE, LAYER_DROPOUT, LAYER_BATCH_NORM, LAYER_SPLIT, LAYER_ADD, LAYER_LAYER_NORM
     int LAYER_PIECEWISE_LINEAR
     int LOSS_SOFTMAX_CROSS_ENTROPY, LOSS_SQUARED_ERROR_SOFTMAX
-    int OPTIMIZER_ADAM, OPTIMIZER_RMSPROP
+    int OPTIMIZER_ADAM, OPTIMIZER_RMSPROP, PRECISION_BF16_EMULATED
     int ACT_USER
 
 # Samples drawn before, of which two can be added.
@@ -121,8 +121,7 @@ cdef class Program:
         self.workspace = np.zeros(1, dtype=np.int8)
         self.point_to_columns(columns, pieces)
         self.n_in = width = self.layers[0].n_in
-        self.n_first = self.layers[0].n_out
-        self.widths = width
+        self.n_first, self.widths = self.layers[0].n_out, width
         for i in range(self.n_layers):
             layer = &self.layers[i]
             good = layer.n_in == width and width > 0 and layer.n_out > 0
@@ -152,7 +151,8 @@ cdef class Program:
             if layer.kind == LAYER_BATCH_NORM:
                 good &= reaches(layer.mean, 1, width, n_state, align)
                 good &= reaches(layer.variance, 1, width, n_state, align)
-            good &= 0 <= layer.rate < 1
+            good &= 0 <= layer.rate < 1 and (layer.precision == 0 or itemsize == 4)
+            good &= 0 <= layer.precision <= (PRECISION_BF16_EMULATED if layer.kind == LAYER_DENSE else 0)
             good &= layer.activation != ACT_USER or (layer.value != 0 and layer.slope != 0)
             if not good:
                 refuse(f"layers[{i}] of its table reaches out of the parameters")

@@ -66,7 +66,8 @@ def objects(setup, compiler_type, folder, macro=None):
 def test_microsofts_compiler_gets_c11_and_plain_c_for_every_object(setup, tmp_path):
     calls, levels = objects(setup, "msvc", tmp_path)
     assert list(levels) == ["scalar"]
-    assert sorted(name for name, *_ in calls) == [*["draws.c"] * 2, "level.c", *["training.c"] * 2]
+    names = ["bf16.c", *["draws.c"] * 2, "level.c", *["training.c"] * 2]
+    assert sorted(name for name, *_ in calls) == names
     for name, macros, flags in calls:
         assert {"/O2", "/std:c11"} <= set(flags)
         assert set(flags) <= {"/O2", "/std:c11", "/openmp", "-DMINNET_SCALAR"}  # none of GCC's own
@@ -86,9 +87,10 @@ def test_microsofts_compiler_gets_c11_and_plain_c_for_every_object(setup, tmp_pa
 def test_the_compilers_target_decides_which_levels_there_are(macro, names, setup, tmp_path):
     calls, levels = objects(setup, "unix", tmp_path, macro)
     assert list(levels) == names
-    assert len(calls) == 5 * len(names)
-    for name, _, flags in calls:
-        assert ("-ffp-contract=off" in flags) == (name == "draws.c")
+    assert len(calls) == 6 * len(names) + ("v4" in names)
+    for name, macros, flags in calls:
+        assert ("-ffp-contract=off" in flags) == (name in ("draws.c", "bf16.c"))
+        assert ("-mavx512bf16" in flags) == ("MINNET_BF16" in macros)
         assert ("-mfpmath=sse" in flags) == ("-msse2" in flags) == (macro == "__i386__")
         assert "-std=c11" in flags
 

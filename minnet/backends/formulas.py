@@ -16,6 +16,7 @@ __all__ = [
     "LINKS",
     "LOSSES",
     "OPTIMIZERS",
+    "PRECISIONS",
     "STRUCTS",
     "c_header",
     "digest",
@@ -60,6 +61,10 @@ LINKS = ("identity", "softmax", "logistic", "exp")
 #: By ``Optimizer.compiled``: the rows of its ``state``, by the names that the kernels give them.
 OPTIMIZERS = {"sgd": ("V",), "adam": ("M", "V"), "rmsprop": ("V", "M")}
 
+#: Of the products of a dense layer: the network's own; bfloat16, by the CPU's instruction where it has
+#: one; and bfloat16 without it, for tests.
+PRECISIONS = ("own", "bf16", "bf16_emulated")
+
 #: C's structs: lines of type, names, comment.
 STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "minnet_column": (
@@ -75,6 +80,7 @@ STRUCTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("int64_t", "partner", "of a split its add, and of an add its split; -1: there is none"),
         ("int64_t", "mean variance", "offsets in the layer state of BatchNorm's averages"),
         ("int64_t", "trainable", ""),
+        ("int64_t", "precision", "of the products of a dense layer"),
         ("int64_t", "needs_Z", "whether the activation's derivative reads Z"),
         ("int64_t", "value slope", "addresses of a user's activation (user.h); 0 where none is"),
         ("int64_t", "columns pieces", "addresses of what is made of columns (piecewise.h), or 0"),
@@ -207,6 +213,7 @@ _ENUMS = (
     ("loss_kind", "LOSS", LOSSES),
     ("link_kind", "LINK", LINKS),
     ("optimizer_kind", "OPTIMIZER", tuple(OPTIMIZERS)),
+    ("precision", "PRECISION", PRECISIONS),
 )
 
 

@@ -70,6 +70,8 @@ class NumbaBackend(NumpyBackend):
         if hyper.clip_norm is not None:
             raise CannotLowerError("clip_norm is given")
         layers, _ = lower(network, kinds=(Dense,))
+        if layers["precision"].any():
+            raise CannotLowerError(f"precision is {network.precision!r}")
         from minnet.backends._numba_losses import loss_loop
         from minnet.user_activations.loops import loops_of
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from minnet import activations, losses
 from minnet.backends import formulas
+from minnet.common.bf16 import bf16_product
 from minnet.common.buffers import offset_in
 from minnet.common.scale import at_least_normal
 from minnet.common.types import Array, DTypeLike
@@ -70,6 +71,8 @@ _MOST_OF_COLUMN = 2**24 - 2
 
 #: The code of an activation made by :func:`minnet.activation`.
 USER = formulas.ACTIVATIONS.index("user")
+
+_BF16 = formulas.PRECISIONS.index("bf16")
 
 _OPTIMIZER_CODES = {name: code for code, name in enumerate(formulas.OPTIMIZERS)}
 
@@ -156,6 +159,7 @@ def lower(
             raise CannotLowerError(f"layers[{i}] has the activation {activation!r}")
         if layer.fully_connected:
             row["weight"], row["bias"] = offsets[i, "W"], offsets[i, "b"]
+            row["precision"] = _BF16 if layer.product is bf16_product else 0
             if layer.bias_lr_factor is not None:
                 row["bias_lr_factor"] = layer.bias_lr_factor
             if layer.decay_factor is not None:

@@ -35,6 +35,7 @@ class FlatParameters:
     params: Array
     state: Array
     parameter_table: list[Any]
+    precision: str | None
 
     def views(self, flat: Array) -> list[dict[str, Array]]:
         """Return for each layer a dict of views into ``flat``, a vector of the parameters' layout."""
@@ -45,6 +46,8 @@ class FlatParameters:
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Return a copy that computes in ``dtype``, with the same parameters rounded to it.
+
+        A copy in float64 is exact: it has no ``precision``.
 
         Parameters
         ----------
@@ -65,6 +68,7 @@ class FlatParameters:
         for old, new in zip(self.parameter_table, table, strict=True):
             params[new.slice] = self.params[old.slice]
         other.dtype, other.parameter_table = dtype, table
+        other.precision = None
         other._bind(params, self._states())
         return other
 

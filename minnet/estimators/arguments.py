@@ -113,6 +113,7 @@ CONSTRAINTS: dict[str, Any] = {
     "backend": [Names("auto", *list_backends())],
     "n_threads": [Interval(Integral, 1, MOST_THREADS, closed="both"), None],
     "preset": [Names("tables"), None],
+    "precision": [Names("bf16"), None],
 }
 
 

@@ -212,6 +212,10 @@ class BaseMinNet(
         the best weights stay, and ``n_networks``. It is for ``fit`` and ``initialize``: ``partial_fit``
         and ``fit_stream``, which do not know how many rows there are, are not there.
         :ref:`The migration page <preset-tables>` has what it is worth.
+    precision : {"bf16"} or None, default=None
+        "bf16": dense layers of at least 16 inputs and units multiply what is rounded to bfloat16, and sum
+        up in float32; all else is float32, whatever ``X`` is. Wide layers are faster then on some
+        processors, see :doc:`/precision`; not for "lbfgs". None: float32 where ``X`` is, else float64.
 
     Attributes
     ----------
@@ -291,6 +295,7 @@ class BaseMinNet(
     backend: str
     n_threads: int | None
     preset: str | None
+    precision: str | None
 
     n_features_in_: int
     feature_names_in_: Array

@@ -152,6 +152,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         backend: str = "auto",
         n_threads: int | None = None,
         preset: str | None = None,
+        precision: str | None = None,
     ) -> None:
         self._store(locals())
 

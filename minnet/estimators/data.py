@@ -231,8 +231,9 @@ def check_inputs(
     known : Features or None
         What ``X`` must have; None where this is learned from it.
     """
+    dtypes = dtypes_of(X) if getattr(estimator, "precision", None) is None else DTYPES[1:]
     plain = _plain(X, known)
-    if plain is not None and _is_plain_target(y, len(plain)):
+    if plain is not None and plain.dtype in dtypes and _is_plain_target(y, len(plain)):
         return plain, y, known or Features(plain.shape[1])
     stand_in = _stand_in(estimator, known)
     X, y = validate(
@@ -241,7 +242,7 @@ def check_inputs(
         as_targets(estimator, y),
         multi_output=True,
         y_numeric=not hasattr(estimator, "predict_proba"),
-        dtype=dtypes_of(X),
+        dtype=dtypes,
         reset=known is None,
     )
     names = vars(stand_in).get("feature_names_in_")

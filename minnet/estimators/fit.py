@@ -78,8 +78,20 @@ def described_network(estimator: Estimator, data: Data) -> Network:
     check_initializers(estimator)
     layers = build_layers(estimator, data.targets.n_outputs)
     loss = estimator._loss(data.targets)
-    network = Network(layers, loss, estimator.init, estimator.bias_init, estimator.alpha)
+    network = Network(
+        layers,
+        loss,
+        estimator.init,
+        estimator.bias_init,
+        estimator.alpha,
+        estimator.precision,
+    )
     if estimator.solver == "lbfgs":
+        if estimator.precision is not None:
+            raise ValueError(
+                "precision must be None for solver='lbfgs', whose line search compares losses to more "
+                f"digits, got {estimator.precision!r}"
+            )
         for layer in network.layers:
             if layer.differs_in_training:
                 raise ValueError(
@@ -325,6 +337,12 @@ class Fit:
         if layers != fitted:
             raise ValueError(
                 f"the architecture must stay as it was fitted, {fitted}, got {layers}: set "
+                "warm_start=False and call fit to start anew"
+            )
+        precision = estimator.network_.precision
+        if precision != estimator.precision:
+            raise ValueError(
+                f"precision must stay as it was fitted, {precision!r}, got {estimator.precision!r}: set "
                 "warm_start=False and call fit to start anew"
             )
         return estimator.network_

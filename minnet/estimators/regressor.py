@@ -122,6 +122,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
         backend: str = "auto",
         n_threads: int | None = None,
         preset: str | None = None,
+        precision: str | None = None,
     ) -> None:
         self._store(locals())
 

@@ -63,6 +63,7 @@ def describe_network(
             for i, layer in enumerate(network.layers)
         ],
         **{name: encoder.encode(getattr(network, name), name) for name in _OPTIONS},
+        **({} if network.precision is None else {"precision": network.precision}),
         "initialized": _describe_arrays(network, encoder, prefix)
         if hasattr(network, "params")
         else None,
@@ -112,6 +113,8 @@ def restore_network(
         for i, layer in enumerate(record.items("layers"))
     ]
     options = {name: decoder.decode(record.take(name), f"{where}.{name}") for name in _OPTIONS}
+    if "precision" in record:  # files of before have none
+        options["precision"] = record.read("precision", one_of("bf16"))
     network = Network(layers, **options)
     check_initializers(network)
     arrays = record.optional_record("initialized")
@@ -220,6 +223,10 @@ def _restore_arrays(network: Network, record: Record, decoder: Decoder, prefix: 
     params = aligned_zeros(offset, dtype)
     for row, array in zip(table, arrays, strict=True):
         params[row.slice] = array.ravel()
+    if network.precision is not None and dtype != np.float32:
+        raise ValueError(
+            f"{record.where}.dtype must be 'float32' with precision, got {dtype.name!r}"
+        )
     network.key, network.sizes, network.dtype = key, sizes, dtype
     network.loss_, network.init_ = get_loss(network.loss, sizes[-1]), init
     network.parameter_table = table

@@ -58,7 +58,7 @@ def check_networks(networks: Any) -> list[Network]:
             )
         if any(network is other for other in networks[:i]):
             raise ValueError(f"networks[{i}] must be another network than those before it")
-        for name in ("layers", "sizes", "dtype", "loss_", "alpha"):
+        for name in ("layers", "sizes", "dtype", "loss_", "alpha", "precision"):
             one, other = getattr(networks[0], name), getattr(network, name)
             if one != other:
                 raise ValueError(

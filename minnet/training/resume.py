@@ -53,6 +53,8 @@ def told_of_trainer(trainer: Any, call: Call) -> dict[str, str]:
         "random_state": network.key,
         "the optimizer": type(optimizer).__name__,
     }
+    if network.precision is not None:  # files of before have none
+        told["precision"] = network.precision
     told |= {f"{name} of the optimizer": value for name, value in constants.items()}
     told["learning_rate"] = trainer.schedule
     if trainer.schedule.over(1) is not trainer.schedule:

@@ -198,7 +198,8 @@ def _foot(network: Network, rows: list[LayerRow]) -> list[str]:
         if state:
             parts.append(f"{state:,} running statistics")
         n_bytes = (n + state) * network.dtype.itemsize
-        parts.append(f"{network.dtype.name} ({_bytes(n_bytes)})")
+        products = "" if network.precision is None else f", products in {network.precision}"
+        parts.append(f"{network.dtype.name}{products} ({_bytes(n_bytes)})")
     else:
         parts.append("not initialized")
     loss = getattr(network, "loss_", None) or get_loss(network.loss, rows[-1].units or 1)

@@ -32,7 +32,7 @@ static int has_panels(const step_context *c, ptrdiff_t i) {
     if (c->net->layers[i].kind != LAYER_DENSE || (i == 0 && c->data->indptr)) return 0;
     if (narrow_edge((ptrdiff_t)c->net->layers[i].n_in, (ptrdiff_t)c->net->layers[i].n_out))
         return 0;
-    return !above_pieces(c, i) && !is_narrow_layer(c, i);
+    return !above_pieces(c, i) && !is_bf16_layer(c, i) && !is_narrow_layer(c, i);
 }
 
 /* Numbers in the panels of a layer. */
@@ -70,6 +70,11 @@ static void panels_forward(ptrdiff_t M, ptrdiff_t K, ptrdiff_t N, const real *X,
 
 /* ---- a block of rows */
 
+/* What layers whose products are in bfloat16 make of the rows of a block. */
+INLINE ptrdiff_t bf16_pairs(const minnet_network *net, ptrdiff_t rows) {
+    return (widest_of_bf16(net) + 1) / 2 * BF16_ROWS(rows);
+}
+
 /* What all blocks have in common. */
 typedef struct {
     const minnet_network *net;
@@ -91,6 +96,7 @@ static void lay_out_inference(const inference *job, arena *a, workspace *w) {
     real *spare = take(a, size, sizeof(real)), *inverse = take(a, job->widest, sizeof(real));
     real *kept = take(a, most_skips(net) * size, sizeof(real));
     w->scratch = take(a, product_scratch(net, job->rows), sizeof(real));
+    w->pairs = take(a, bf16_pairs(net, job->rows), sizeof(uint32_t));
     w->at = take(a, L + 1, sizeof(layer_buffers));
     lay_out_sorted(&w->sorted, a, net, job->rows);
     if (!w->at) return;

@@ -8,6 +8,7 @@
 #ifndef MINNET_STEPS_H
 #define MINNET_STEPS_H
 
+#include "bf16_layer.h"
 #include "clip.h"
 #include "dense_layer.h"
 #include "dropout_layer.h"
@@ -28,6 +29,7 @@ static void layer_forward(step_context *c, ptrdiff_t i) {
     case LAYER_DENSE:
         if (i == 0 && c->data->indptr) sparse_layer_forward(c);
         else if (above_pieces(c, i)) piecewise_dense_forward(c);
+        else if (is_bf16_layer(c, i)) bf16_layer_forward(c, i);
         else if (is_narrow_layer(c, i)) narrow_layer_forward(c, i);
         else dense_layer_forward(c, i);
         break;
@@ -45,6 +47,7 @@ static void layer_backward(step_context *c, ptrdiff_t i) {
     case LAYER_DENSE:
         if (i == 0 && c->data->indptr) sparse_layer_backward(c);
         else if (above_pieces(c, i)) piecewise_dense_backward(c);
+        else if (is_bf16_layer(c, i)) bf16_layer_backward(c, i);
         else if (is_narrow_layer(c, i)) narrow_layer_backward(c, i);
         else dense_layer_backward(c, i);
         break;

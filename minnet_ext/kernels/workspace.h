@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "bf16.h"
 #include "data.h"
 #include "table.h"
 #include "threads.h"
@@ -53,7 +54,9 @@ typedef struct {
     real *factor, *p;  /* of each row: see `weigh` */
     real *targets;     /* sparse targets: those of the batch, row by row; or NULL */
     real *grads;       /* the whole gradient, where it is wanted or clipped by its norm; or NULL */
-    real *scratch;     /* scratch_size numbers a thread */
+    uint32_t *pairs,   /* of the batch under a layer whose products are in bfloat16, */
+        *gradient_pairs; /* and of dZ: see bf16_layer.h */
+    real *scratch;       /* scratch_size numbers a thread */
     ptrdiff_t scratch_size;
     int is_far;  /* whether the next rows of W are fetched in an update: see tile.h */
     real *parts; /* of few rows and several threads: see forward_by_blocks; or NULL */
@@ -207,11 +210,25 @@ static void lay_out_sorted(sorted_rows *sorted, arena *a, const minnet_network *
     sorted->drawn = layer->rate > 0 ? TAKE(batch * sorted->n_codes, float) : NULL;
 }
 
+/* The inputs and outputs, at most, of layers whose products are in bfloat16; 0 without any. */
+INLINE ptrdiff_t widest_of_bf16(const minnet_network *net) {
+    ptrdiff_t widest = 0;
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)net->n_layers; i++) {
+        const minnet_layer *layer = &net->layers[i];
+        if (layer->precision == PRECISION_OWN) continue;
+        if ((ptrdiff_t)layer->n_in > widest) widest = (ptrdiff_t)layer->n_in;
+        if ((ptrdiff_t)layer->n_out > widest) widest = (ptrdiff_t)layer->n_out;
+    }
+    return widest;
+}
+
 /* Numbers of scratch memory that a thread takes for the products of a batch. */
 INLINE ptrdiff_t product_scratch(const minnet_network *net, ptrdiff_t batch) {
-    const ptrdiff_t dense = PRODUCT_SCRATCH(batch), piecewise = PIECEWISE_SCRATCH(batch);
-    if (net->layers[0].kind != LAYER_PIECEWISE_LINEAR || piecewise < dense) return dense;
-    return piecewise;
+    const ptrdiff_t piecewise = PIECEWISE_SCRATCH(batch), bf16 = BF16_SCRATCH(batch);
+    ptrdiff_t most = PRODUCT_SCRATCH(batch);
+    if (net->layers[0].kind == LAYER_PIECEWISE_LINEAR && piecewise > most) most = piecewise;
+    if (widest_of_bf16(net) > 0 && bf16 > most) most = bf16;
+    return most;
 }
 
 /* Numbers of the sums of all blocks of a layer, the largest of them. */
@@ -243,6 +260,9 @@ static size_t lay_out(workspace *w, char *base, const minnet_network *net, const
     w->grads = shared ? hyper->share->numbers : hyper->gradient;
     if (!w->grads && hyper->clip_norm < INFINITY) w->grads = TAKE(padded(n_params), real);
     lay_out_sorted(&w->sorted, a, net, batch);
+    const ptrdiff_t of_bf16 = widest_of_bf16(net);
+    w->pairs = TAKE((of_bf16 + 1) / 2 * BF16_ROWS(batch), uint32_t);
+    w->gradient_pairs = TAKE((batch + 1) / 2 * padded(of_bf16), uint32_t);
     w->scratch_size = product_scratch(net, batch) + 4 * w->widest;
     w->scratch = TAKE((ptrdiff_t)hyper->n_threads * w->scratch_size, real);
     w->is_far = hyper->n_threads == 1 && n_params > FAR_BYTES / (ptrdiff_t)sizeof(real);

@@ -95,6 +95,7 @@ VALUES = {
     "keep": [("last", {"tol": 10, "n_iter_no_change": 1})],
     "n_networks": [(2, {}), (2, {"keep": "last"})],
     "preset": [("tables", {})],
+    "precision": [("bf16", {}), ("bf16", {"hidden_layer_sizes": (20, 16)})],
     "scoring": [("loss", {}), (lambda estimator, X, y, sample_weight=None: 0.5, {})],
 }  # fmt: skip
 

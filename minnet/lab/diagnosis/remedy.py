@@ -217,7 +217,9 @@ def _changed_network(network: Network, changes: dict[str, Any]) -> Network:
     if "output_activation" in changes and isinstance(output, Softmax):
         fewer, last = fewer | _fewer_initializers(network, [*kept, output], kept), []
     layers = [*_changed_layers(kept, changes), *_changed_layers(last, changes, output=True)]
-    options = {name: getattr(network, name) for name in ("init", "bias_init", "alpha")} | fewer
+    options = {
+        name: getattr(network, name) for name in ("init", "bias_init", "alpha", "precision")
+    } | fewer
     new = Network(
         layers, network.loss, **{name: changes.get(name, options[name]) for name in options}
     )
