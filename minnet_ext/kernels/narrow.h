@@ -126,7 +126,10 @@ INLINE void narrow_backward_of(const int N, const int V, ptrdiff_t M, const real
         real *to = dX + m * ldx;
         vreal sum[NARROW_VECTORS];
         UNROLLED
-        for (int v = 0; v < V; v++) sum[v] = splat(d[0]) * w[v];
+        for (int v = 0; v < V; v++) {
+            sum[v] = splat(d[0]) * w[v];
+            ROUNDED(sum[v]); /* or the copy for half the vectors fuses another of the products */
+        }
         UNROLLED
         for (int j = 1; j < N; j++) {
             vreal a = splat(d[j]);

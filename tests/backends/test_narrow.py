@@ -119,7 +119,7 @@ def test_trainings_of_wide_layers_with_an_edge(batch_size, optimizer, dtype):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("optimizer", [SGD(0.05), Adam(0.01)], ids=["sgd", "adam"])
 def test_bits_do_not_depend_on_threads(optimizer, dtype):
-    for width, n_outputs in itertools.product((32, 100, 200), (1, 3, 5, 8, 10, 12)):
+    for width, n_outputs in itertools.product((32, 100, 200, 300), (1, 2, 3, 5, 8, 10, 12)):
         one, *others = (
             train(problem(300, width, n_outputs, dtype, n_rows=900), optimizer, "cython", n, 300)
             for n in (1, 2, 3)
