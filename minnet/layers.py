@@ -23,7 +23,6 @@ A layer of your own says which parameters it has and computes with them:
 (8,)
 """
 
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -304,10 +303,6 @@ class Dense(Layer):
     W: Array
     b: Array
 
-    #: How two matrices are multiplied: ``X @ W``; a network may have set :func:`bf16_product` of
-    #: ``minnet/common/bf16.py``.
-    product: Callable[[Any, Array], Array] = staticmethod(operator.matmul)
-
     units: int = whole()
     activation: Activation = _own_or_taken()
     trainable: bool = flag()
@@ -346,14 +341,14 @@ class Dense(Layer):
         }
 
     def forward(self, X: Array, ctx: Any) -> Array:
-        Z = self.product(X, self.W) + self.b
+        Z = X @ self.W + self.b
         ctx.X, ctx.Z, ctx.Y = X, Z, self.activation(Z)
         return ctx.Y
 
     def backward(self, dY: Array, ctx: Any) -> Any:
         dZ = dY * self.activation.derivative(ctx.Z, ctx.Y)
-        ctx.dZ, ctx.dW, ctx.db = dZ, self.product(ctx.X.T, dZ), dZ.sum(axis=0)
-        return self.product(dZ, self.W.T) if ctx.needs_dX else None
+        ctx.dZ, ctx.dW, ctx.db = dZ, ctx.X.T @ dZ, dZ.sum(axis=0)
+        return dZ @ self.W.T if ctx.needs_dX else None
 
 
 class Dropout(Layer):

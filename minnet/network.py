@@ -10,7 +10,7 @@ import numpy as np
 
 from minnet.activations import Identity
 from minnet.common.batch_checks import BatchChecks
-from minnet.common.bf16 import are_in_bf16, bf16_product
+from minnet.common.bf16 import are_in_bf16, keep_products, round_products
 from minnet.common.checks import as_numbers, check_dtype, check_flag, check_real, check_whole
 from minnet.common.displayed import Displayed
 from minnet.common.entry import KnownKeywords, entry
@@ -21,7 +21,7 @@ from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.curvature import HessianProduct
 from minnet.initializers.of_network import InitializerSupport
 from minnet.initializers.parameters import draw_parameters
-from minnet.layers import Context, Layer, is_open
+from minnet.layers import Context, Dense, Layer, is_open
 from minnet.links import dense
 from minnet.losses import Loss, get_loss
 from minnet.parameter_table import ParameterRow
@@ -201,9 +201,9 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         super()._bind(params, states)
         in_bf16 = self.precision is not None and self.dtype == np.float32
         for layer, rounds in zip(self.layers, are_in_bf16(self.layers, self.sizes), strict=True):
-            vars(layer).pop("product", None)
-            if rounds and in_bf16:
-                layer.product = bf16_product
+            keep_products(layer)
+            if rounds and in_bf16 and type(layer).forward is Dense.forward:
+                round_products(layer)
 
     # ---- forward and backward
 

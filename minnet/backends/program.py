@@ -12,7 +12,7 @@ import numpy as np
 
 from minnet import activations, losses
 from minnet.backends import formulas
-from minnet.common.bf16 import bf16_product
+from minnet.common.bf16 import rounds_products
 from minnet.common.buffers import offset_in
 from minnet.common.scale import at_least_normal
 from minnet.common.types import Array, DTypeLike
@@ -159,7 +159,7 @@ def lower(
             raise CannotLowerError(f"layers[{i}] has the activation {activation!r}")
         if layer.fully_connected:
             row["weight"], row["bias"] = offsets[i, "W"], offsets[i, "b"]
-            row["precision"] = _BF16 if layer.product is bf16_product else 0
+            row["precision"] = _BF16 if rounds_products(layer) else 0
             if layer.bias_lr_factor is not None:
                 row["bias_lr_factor"] = layer.bias_lr_factor
             if layer.decay_factor is not None:

@@ -2,19 +2,28 @@
 
 What ``precision="bf16"`` of a :class:`minnet.Network` computes in its dense layers. This is its meaning,
 for the readable backend; the compiled one (``minnet_ext/kernels/bf16.c``) adds the same products in an
-order of its own.
+order of its own. The formulas are those of :class:`minnet.Dense`, which is left as one reads it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minnet.common.types import Array, Matrix
 
-__all__ = ["FEW", "are_in_bf16", "bf16_product", "to_bf16"]
+__all__ = [
+    "FEW",
+    "are_in_bf16",
+    "bf16_product",
+    "keep_products",
+    "round_products",
+    "rounds_products",
+    "to_bf16",
+]
 
 #: A layer with fewer inputs or outputs is computed in float32: there is next to nothing to gain.
 FEW = 16
@@ -27,8 +36,8 @@ def to_bf16(X: Array) -> Array:
 
     Examples
     --------
-    >>> to_bf16(np.array([1.0, 1.003, 1.005, 3e38, 1e-39], np.float32)).tolist()
-    [1.0, 1.0, 1.0078125, 2.9909262857324054e+38, 0.0]
+    >>> to_bf16(np.array([1.0, 1.003, 1.005, -2.02, 1e-39], np.float32)).tolist()
+    [1.0, 1.0, 1.0078125, -2.015625, 0.0]
     """
     bits = np.ascontiguousarray(X, np.float32).view(np.uint32)
     rounded = (bits + (0x7FFF + (bits >> 16 & 1))) & np.uint32(0xFFFF0000)
@@ -48,6 +57,36 @@ def bf16_product(A: Matrix, B: Array) -> Array:
     if not isinstance(A, np.ndarray):
         return A @ B
     return to_bf16(A) @ to_bf16(B)
+
+
+def round_products(layer: Any) -> None:
+    """Let a dense layer compute its three products in bfloat16, and all else as it does."""
+    layer.forward = partial(_forward, layer)
+    layer.backward = partial(_backward, layer)
+
+
+def keep_products(layer: Any) -> None:
+    """Let a layer compute as its class says."""
+    for name in ("forward", "backward"):
+        vars(layer).pop(name, None)
+
+
+def rounds_products(layer: Any) -> bool:
+    """Return whether a layer computes its products in bfloat16."""
+    return "backward" in vars(layer)
+
+
+def _forward(layer: Any, X: Matrix, ctx: Any) -> Array:
+    Z = bf16_product(X, layer.W) + layer.b
+    ctx.X, ctx.Z, ctx.Y = X, Z, layer.activation(Z)
+    Y: Array = ctx.Y
+    return Y
+
+
+def _backward(layer: Any, dY: Array, ctx: Any) -> Any:
+    dZ = dY * layer.activation.derivative(ctx.Z, ctx.Y)
+    ctx.dZ, ctx.dW, ctx.db = dZ, bf16_product(ctx.X.T, dZ), dZ.sum(axis=0)
+    return bf16_product(dZ, layer.W.T) if ctx.needs_dX else None
 
 
 def are_in_bf16(layers: Sequence[Any], sizes: Sequence[int]) -> list[bool]:

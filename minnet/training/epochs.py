@@ -212,9 +212,9 @@ class EpochsAhead:
             scores = task.scores[: done - 1].tolist()
             trainer.validation_scores.extend(scores)
             trainer.validation_loss_curve.extend(task.held_losses[: done - 1].tolist())
-            trainer.count_scores(scores, task.score_decides)
+            trainer._count_scores(scores, task.score_decides)
         if not task.score_decides:
-            trainer.count_losses(losses[:-1])
+            trainer._count_losses(losses[:-1])
         trainer.n_epochs += done
         trainer.n_steps += done * cut.n_steps
         trainer.n_parts += done

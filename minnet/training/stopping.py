@@ -113,7 +113,7 @@ class EarlyStopping:
         A schedule may answer a stall with a lower rate instead. With ``ends`` False that is all it does.
         """
         if not validated:
-            self.count_losses(self.loss_curve[-1:])
+            self._count_losses(self.loss_curve[-1:])
         if self.no_improvement_count <= self.n_iter_no_change:
             return False
         what = "Validation score" if validated else "Training loss"
@@ -135,7 +135,7 @@ class EarlyStopping:
             say(f"{message} Setting learning rate to {rate:f}")
         return False
 
-    def count_losses(self, losses: Sequence[float]) -> None:
+    def _count_losses(self, losses: Sequence[float]) -> None:
         """Count the epochs without improvement.
 
         Parameters
@@ -149,7 +149,7 @@ class EarlyStopping:
             best = min(best, loss)
         self.best_loss, self.no_improvement_count = best, count
 
-    def count_scores(self, scores: Sequence[float], decide: bool) -> None:
+    def _count_scores(self, scores: Sequence[float], decide: bool) -> None:
         """Note the best score; where scores decide, count the epochs without improvement.
 
         Parameters
@@ -205,7 +205,7 @@ class EarlyStopping:
         if self.verbose > 1 and leads():
             print(f"Validation score: {score:f}")
         is_best = score > self.best_score
-        self.count_scores([score], decides)
+        self._count_scores([score], decides)
         if is_best and decides:
             self.run.best = self._copy_weights()
 
