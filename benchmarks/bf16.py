@@ -221,8 +221,8 @@ def accuracy(path, n_seeds, n_steps):
         "",
         "## The paper's networks",
         "",
-        f"1024-(1000 × 5)-9, tanh, plain SGD at 0.02 in batches of 10, {n_steps} steps on Shapeset-3x2,",
-        "errors on 3000 other images.",
+        f"1024-(1000 × 5)-9, tanh, plain SGD at 0.02 in batches of 10, {n_steps:,} steps on Shapeset-3x2,",
+        f"errors on 3,000 other images, {min(n_seeds, 3)} seeds.",
         "",
         "| initialization | error | change |",
         "| --- | --- | --- |",
@@ -245,7 +245,7 @@ def main():
     speed.add_argument("--no-torch", action="store_true")
     learned = commands.add_parser("accuracy")
     learned.add_argument("--seeds", type=int, default=5)
-    learned.add_argument("--steps", type=int, default=2000)
+    learned.add_argument("--steps", type=int, default=20_000, help="of the paper's networks")
     learned.add_argument("--to", type=Path, default=Path("benchmarks/BF16.md"))
     options = parser.parse_args()
     if options.command == "accuracy":

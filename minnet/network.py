@@ -202,7 +202,8 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         in_bf16 = self.precision is not None and self.dtype == np.float32
         for layer, rounds in zip(self.layers, are_in_bf16(self.layers, self.sizes), strict=True):
             keep_products(layer)
-            if rounds and in_bf16 and type(layer).forward is Dense.forward:
+            of_class = type(layer).forward, type(layer).backward
+            if rounds and in_bf16 and of_class == (Dense.forward, Dense.backward):
                 round_products(layer)
 
     # ---- forward and backward

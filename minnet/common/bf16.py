@@ -59,21 +59,26 @@ def bf16_product(A: Matrix, B: Array) -> Array:
     return to_bf16(A) @ to_bf16(B)
 
 
+class _Rounding(partial[Any]):
+    """A layer's way forward or back with products in bfloat16: told from what others put there."""
+
+
 def round_products(layer: Any) -> None:
     """Let a dense layer compute its three products in bfloat16, and all else as it does."""
-    layer.forward = partial(_forward, layer)
-    layer.backward = partial(_backward, layer)
+    layer.forward = _Rounding(_forward, layer)
+    layer.backward = _Rounding(_backward, layer)
 
 
 def keep_products(layer: Any) -> None:
     """Let a layer compute as its class says."""
     for name in ("forward", "backward"):
-        vars(layer).pop(name, None)
+        if isinstance(vars(layer).get(name), _Rounding):
+            del vars(layer)[name]
 
 
 def rounds_products(layer: Any) -> bool:
     """Return whether a layer computes its products in bfloat16."""
-    return "backward" in vars(layer)
+    return isinstance(vars(layer).get("backward"), _Rounding)
 
 
 def _forward(layer: Any, X: Matrix, ctx: Any) -> Array:

@@ -55,7 +55,9 @@ def describe_network(
         A layer that the file knows already: null stands for it, where it is the first one.
     """
     check_network(network)
-    first = network.layers[0]
+    first, precision = network.layers[0], network.precision
+    if hasattr(network, "params") and network.dtype != np.float32:
+        precision = None  # set since, for the next `initialize`
     known = encoding is not None and isinstance(first, PiecewiseLinear) and _same(first, encoding)
     return {
         "layers": [
@@ -63,7 +65,7 @@ def describe_network(
             for i, layer in enumerate(network.layers)
         ],
         **{name: encoder.encode(getattr(network, name), name) for name in _OPTIONS},
-        **({} if network.precision is None else {"precision": network.precision}),
+        **({} if precision is None else {"precision": precision}),
         "initialized": _describe_arrays(network, encoder, prefix)
         if hasattr(network, "params")
         else None,

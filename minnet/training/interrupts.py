@@ -129,16 +129,21 @@ class InterruptsOfRanks(Interrupts):
 
 
 class _Held:
-    """The block: entered three times an epoch, so no generator."""
+    """The block, or one within another: entered three times an epoch, so no generator."""
 
     def __init__(self, interrupts: Interrupts) -> None:
         self._interrupts = interrupts
+        self._depth = 0
 
     def __enter__(self) -> None:
+        self._depth += 1
         self._interrupts._holding = True
 
     def __exit__(self, *error: object) -> None:
         interrupts = self._interrupts
+        self._depth -= 1
+        if self._depth:
+            return
         interrupts._holding = False
         if interrupts.came:
             interrupts.came = False

@@ -477,9 +477,16 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
                     self.best_score = max(-np.inf, call.validate(self.network)[0])
                 ahead = EpochsAhead(self, call)
                 while run.stopped is None and run.n_epochs < max_epochs:
-                    if not ahead.take(max_epochs - run.n_epochs) and not self._run_epoch():
-                        break
-                    self._end_epoch()
+                    # Held back over both: compiled code has scored the last epoch, and kept it if it is
+                    # the best one.
+                    with call.interrupts.held():
+                        taken = ahead.take(max_epochs - run.n_epochs)
+                        if taken:
+                            self._end_epoch()
+                    if not taken:
+                        if not self._run_epoch():
+                            break
+                        self._end_epoch()
                 if call.ranks is not None:
                     call.ranks.agree()
                 if run.stopped is None:

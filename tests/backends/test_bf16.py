@@ -9,6 +9,7 @@ from scipy import sparse
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, LayerNorm, Network, Residual, RMSProp
 from minnet.backends import Hyper, formulas, make_backend
 from minnet.common.bf16 import to_bf16
+from minnet.persistence import load_model, save_model
 
 pytest.importorskip("minnet_ext")
 
@@ -214,6 +215,53 @@ def test_a_row_alone_is_predicted_as_among_others():
     together = backend.forward(X)
     for rows in ([0], [499], [3, 4, 5], range(190, 320)):
         np.testing.assert_array_equal(backend.forward(X[rows]), together[list(rows)])
+
+
+class Still(Dense):
+    """Its weights get no gradient."""
+
+    def backward(self, dY, ctx):
+        dX = super().backward(dY, ctx)
+        ctx.dW, ctx.db = 0 * ctx.dW, 0 * ctx.db
+        return dX
+
+
+@pytest.mark.parametrize("precision", [None, "bf16"])
+def test_a_layer_of_ones_own_keeps_its_way_back(precision):
+    network = Network([Still(32, "relu"), Dense(20)], "squared_error", precision=precision)
+    network.initialize(20, random_state=0, dtype="float32")
+    X, T = data(network, 30)
+    of_layers = network.views(network.loss_and_grad(X, T)[1])
+    assert not of_layers[0]["W"].any()
+    assert of_layers[1]["W"].any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_put_on_a_layer_is_not_taken_for_it(dtype):
+    network = Network([Dense(32, "relu"), Dense(20)], "squared_error")
+    network.initialize(20, random_state=0, dtype=dtype)
+    layer, seen = network.layers[0], []
+    own = layer.backward
+
+    def spy(dY, ctx):
+        seen.append(dY)
+        return own(dY, ctx)
+
+    layer.backward = spy
+    X, T = data(network, 30)
+    X, T = X.astype(dtype), T.astype(dtype)
+    compiled = make_backend("cython", network).forward(X)
+    np.testing.assert_allclose(compiled, network.forward(X), rtol=1e-5, atol=1e-5)
+    network.initialize(20, random_state=0, dtype=dtype)
+    network.loss_and_grad(X, T)
+    assert len(seen) == 1
+
+
+def test_a_precision_for_the_next_start_can_be_saved(tmp_path):
+    network = Network([Dense(32), Dense(20)], "squared_error").initialize(20, random_state=0)
+    network.precision = "bf16"
+    save_model(network, tmp_path / "network")
+    np.testing.assert_array_equal(load_model(tmp_path / "network").params, network.params)
 
 
 def test_layers_of_all_kinds_beside_it():

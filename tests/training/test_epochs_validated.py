@@ -1,5 +1,6 @@
 """Epochs validated by compiled code, several in one call: their scores, and the bits of one at a time."""
 
+import signal
 from itertools import product
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.datasets import make_classification, make_multilabel_classification
 
 from minnet import BatchNorm, Dense, Dropout, MinNetClassifier, MinNetRegressor
 from minnet.backends import list_backends
+from minnet.backends.members import CompiledMembers
 from minnet.callbacks import History
 from minnet.estimators.validation import ValidationSet
 from minnet.losses import SquaredError
@@ -215,3 +217,40 @@ def test_divergence_comes_back_to_the_best(keep, monkeypatch, calls):
         assert said[0] == said[1]
         assert "non-finite" in said[0]
     assert calls
+
+
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("at_call", [1, 2])
+def test_ctrl_c_in_a_call_leaves_its_last_epoch_whole(monkeypatch, validated, at_call):
+    monkeypatch.setattr("minnet.backends.cython.CythonBackend.steps_a_call", 60)
+    monkeypatch.setattr(epochs, "_SECONDS_A_CALL", 1e-4)
+    X, y = LABELS["classes"]
+    n_calls, take = [], CompiledMembers.take
+
+    def pressed(self, tasks):
+        take(self, tasks)
+        n_calls.append(tasks[0].done)
+        if len(n_calls) == at_call:
+            monkeypatch.setattr("minnet.training.interrupts._last_heard", -1e9)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(CompiledMembers, "take", pressed)
+    model = MinNetClassifier(
+        (5,), random_state=0, max_iter=10**5, n_iter_no_change=10**6, batch_size=16,
+        learning_rate_init=0.003, early_stopping=validated,
+    )  # fmt: skip
+    given = {"X_val": X[100:], "y_val": y[100:]} if validated else {}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.warns(UserWarning, match="interrupted by user"):
+            model.fit(X[:100], y[:100], **given)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(n_calls) == at_call
+    assert len(model.loss_curve_) == model.n_iter_
+    if validated:
+        assert len(model.validation_scores_) == model.n_iter_
+        assert model.best_validation_score_ == max(model.validation_scores_)
+        assert model.best_validation_score_ == pytest.approx(model.score(X[100:], y[100:]))
+    else:
+        assert model.best_loss_ == min(model.loss_curve_)
