@@ -62,7 +62,12 @@ cdef class Members:
         Each notes in ``done``, ``start``, ``ordered``, ``best_score`` and ``status`` how far it came.
         """
         cdef Program program
-        if self.busy or any((<Program> task.program).busy for task in tasks):
+        cdef bint busy = self.busy
+        # No generator: Cython 3 lets it keep a program, with its workspace, for ever.
+        for task in tasks:
+            program = task.program
+            busy |= program.busy
+        if busy:
             refuse("it takes steps in another thread")
         if len({id(task.params) for task in tasks}) < len(tasks):
             refuse("two members have the same parameters")
@@ -82,11 +87,13 @@ cdef class Members:
         cdef int64_t n = len(tasks), i, bytes = 0, needed
         cdef signed char[::1] memory = np.zeros(n * sizeof(minnet_member), dtype=np.int8)
         cdef minnet_member *members = <minnet_member *> &memory[0]
-        cdef int64_t itemsize = (<Program> tasks[0].program).itemsize
+        cdef Program program = tasks[0].program
+        cdef int64_t itemsize = program.itemsize
         cdef list alive = []
         cdef char *own
         for i in range(n):
-            if (<Program> tasks[i].program).itemsize != itemsize:
+            program = tasks[i].program
+            if program.itemsize != itemsize:
                 refuse("members of two dtypes")
             needed = point_to(tasks[i], &members[i], alive)
             bytes = max(bytes, needed)
