@@ -135,7 +135,7 @@ enter(
     0.9,
     {
         "tanh 100 layers, LeCun": lambda: digits(
-            deep(100, "tanh", init="lecun", max_iter=30, learning_rate_init=0.001)
+            deep(100, "tanh", init="lecun", max_iter=30, learning_rate_init=0.0003)
         ),
         "relu 100 layers of 100, He": lambda: digits(deep(100, width=100, init="he", max_iter=30)),
     },
