@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.paired import versions
+from benchmarks.runner import restart_without_settings
 from benchmarks.workloads import WORKLOADS
 
 SHAPES = ("paper", "mnist-shaped", "wide")
@@ -257,4 +258,5 @@ def main():
 
 
 if __name__ == "__main__":
+    restart_without_settings()
     main()

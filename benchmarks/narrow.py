@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python -m benchmarks.narrow
 
 In turns with another checkout (``PYTHONPATH=../other``) it compares two versions: the log of NOTES.md has
-what came. Settings of BLAS in the environment are to be unset.
+what came. Settings of BLAS in the environment are dropped.
 """
 
 import time
@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 
+from benchmarks.runner import restart_without_settings
 from minnet import SGD, Adam, Dense, MinNetClassifier, Network
 from minnet.backends import make_backend
 from minnet.backends.hyper import Hyper
@@ -80,4 +81,5 @@ def main():
 
 
 if __name__ == "__main__":
+    restart_without_settings()
     main()

@@ -77,16 +77,19 @@ def without_settings():
     return {k: v for k, v in os.environ.items() if not k.startswith(_PREFIXES)}
 
 
+_STARTED_ANEW = "MINNET_STARTED_ANEW"
+
+
 def restart_without_settings():
     """Start a script that times in its own process anew without them, where any are set.
 
     The number of threads stays, which is the caller's to choose. Libraries read the others when they are
-    loaded: before a script could take them away.
+    loaded: before a script could take them away. Once: scikit-learn sets some when it is loaded.
     """
     threads = {k: v for k, v in os.environ.items() if k == "OMP_NUM_THREADS"}
     kept = without_settings() | threads
-    if kept != dict(os.environ):
-        os.execve(sys.executable, sys.orig_argv, kept)
+    if kept != dict(os.environ) and _STARTED_ANEW not in os.environ:
+        os.execve(sys.executable, sys.orig_argv, kept | {_STARTED_ANEW: "1"})
 
 
 def dropped():

@@ -120,10 +120,7 @@ class EpochsAhead:
         """
         trainer, optimizer, n_steps = self._trainer, self._trainer.optimizer, cut.n_steps
         rate, initial, seen = optimizer.learning_rate, trainer.initial_rate, trainer.n_seen
-        if type(trainer.schedule) in (
-            Adaptive,
-            Constant,
-        ):  # as in the epoch by itself that was before
+        if type(trainer.schedule) in (Adaptive, Constant):  # as in the epoch by itself before
             return np.full(n_epochs * n_steps, rate, dtype=np.float64), [rate] * n_epochs
         decay = trainer.weight_decay + optimizer.decoupled_weight_decay
         step = made = trainer.n_steps_before + optimizer.step

@@ -36,6 +36,7 @@ from minnet.training import epochs
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.skipif("cython" not in list_backends(), reason="needs the extension"),
+    pytest.mark.usefixtures("at_any_pace"),
 ]
 
 OPTIMIZERS = [
@@ -80,26 +81,6 @@ RECORDS = [
     "no_improvement_count",
     "validation_scores",
 ]
-
-
-@pytest.fixture(autouse=True)
-def at_any_pace(monkeypatch):
-    """Let as many epochs be taken at once on a slow machine as on a fast one."""
-    monkeypatch.setattr(epochs, "_SECONDS_A_CALL", 1e6)
-    monkeypatch.setattr("minnet.backends.cython.CythonBackend.steps_a_call", 10**6)
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """How many epochs each compiled call completed."""
-    found, note = [], epochs.EpochsAhead._note
-
-    def noting(self, task, *args):
-        found.append(task.done)
-        note(self, task, *args)
-
-    monkeypatch.setattr(epochs.EpochsAhead, "_note", noting)
-    return found
 
 
 def at_a_time(n_steps, monkeypatch):

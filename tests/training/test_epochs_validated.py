@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:.* has no effect with keep="),
     pytest.mark.skipif("cython" not in list_backends(), reason="needs the extension"),
+    pytest.mark.usefixtures("at_any_pace"),
 ]
 
 PLAIN = {"n_samples": 160, "n_features": 6, "random_state": 0}
@@ -44,26 +45,6 @@ ARGUMENTS = [
     {"tol": 0.5, "n_iter_no_change": 3, "clip_norm": 0.5, "shuffle": False},
 ]
 SETS = ["set aside", "given", "weighted"]
-
-
-@pytest.fixture(autouse=True)
-def at_any_pace(monkeypatch):
-    """Let as many epochs be taken at once on a slow machine as on a fast one."""
-    monkeypatch.setattr(epochs, "_SECONDS_A_CALL", 1e6)
-    monkeypatch.setattr("minnet.backends.cython.CythonBackend.steps_a_call", 10**6)
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """How many epochs each compiled call completed."""
-    found, note = [], epochs.EpochsAhead._note
-
-    def noting(self, task, *args):
-        found.append(task.done)
-        note(self, task, *args)
-
-    monkeypatch.setattr(epochs.EpochsAhead, "_note", noting)
-    return found
 
 
 def fitted(labels, arguments, of_set, dtype="float64", callbacks=(), times=1):
