@@ -247,7 +247,8 @@ def test_settings_of_libraries_do_not_reach_what_is_timed(monkeypatch):
 
 def test_a_script_that_times_in_its_own_process_starts_anew_without_settings():
     code = (
-        "import os, sklearn; from benchmarks.runner import restart_without_settings; restart_without_settings(); "
+        "import os, sklearn; from benchmarks.runner import restart_without_settings; "
+        "restart_without_settings(); "
         "print(sorted(name for name in os.environ if name.startswith(('OPENBLAS', 'OMP'))))"
     )
     settings = {"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "1"}
