@@ -39,6 +39,7 @@ def stack(name, activation):
     top = Dense(N_OUTPUTS)
     return {
         "dense": [Dense(9, activation), Dense(6, activation), top],
+        "wide": [Dense(160, activation), Dense(129, activation), top],
         "activated_top": [Dense(8, "tanh"), Dense(N_OUTPUTS, activation)],
         "lr_factor": [
             Dense(9, activation, lr_factor=0.5, bias_lr_factor=1.5, decay_factor=2.0),

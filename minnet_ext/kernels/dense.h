@@ -43,6 +43,7 @@ static void dense_backward(int plain, ptrdiff_t M, ptrdiff_t N, const real *dZ, 
         product(M, N, dZ, ldz, W, N, 1, dX, ldx, f, scratch, k0, k1);
         return;
     }
+    if (M == 0) return; /* a process may have no row of a batch */
     /* Few rows: turning W around would cost more than the product. The rows of dZ that are at work
      * stay in the first-level cache; if that has no room for all, W comes once for each part of
      * them from the second-level cache: 3 to 4% of a step. */

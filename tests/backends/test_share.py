@@ -227,6 +227,15 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch_size", [2, N_ROWS])
+def test_a_process_without_rows_of_wide_layers(batch_size, dtype, backend, all_threads):
+    one = PLAIN | {"layers": "wide", "batch_size": batch_size, "dtype": dtype}
+    for n_threads in (1, 2):
+        compare(one, (0, 9, 17), backend, n_threads)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("mode", ["fused", "clip_norm"])
 def test_sparse_rows(backend, optimizer, mode):
