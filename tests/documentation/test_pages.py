@@ -14,6 +14,7 @@ import importlib.util
 import io
 import re
 import sys
+import tomllib
 import types
 import warnings
 
@@ -265,3 +266,13 @@ def _is_module(name):
     if name.startswith(("minnet", "benchmarks", "examples")):
         return file.with_suffix(".py").exists() or (file / "__main__.py").exists()
     return importlib.util.find_spec(name) is not None
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.rst"])
+def test_who_installs_reads_of_every_extra(name):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for_developers = {"test", "docs", "engines", "all-engines", "dev"}
+    text = (ROOT / name).read_text(encoding="utf-8")
+    listed = text[text.index("pip install '.[plot]'") :].partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", listed))
+    assert project["optional-dependencies"].keys() - for_developers <= named
