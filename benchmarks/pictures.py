@@ -28,7 +28,7 @@ def draw(results, ceilings, folder):
             figure.savefig(folder / f"growth-{axis}.png", dpi=150)
             plt.close(figure)
     if any(f"training-{name}" in results for name in WORKLOADS):
-        figure, axes = plt.subplots(figsize=(8, 4.4), layout="constrained")
+        figure, axes = plt.subplots(figsize=(11, 4.4), layout="constrained")
         _bars(axes, results)
         figure.savefig(folder / "training.png", dpi=150)
         plt.close(figure)

@@ -17,8 +17,9 @@ import numpy as np
 
 from benchmarks.machine import load
 from benchmarks.runner import restart_without_settings
-from minnet import SGD, Dense, Network, Trainer, random
+from minnet import SGD, Dense, Network, Trainer
 from minnet.datasets import ShapesetStream, make_shapeset, shapeset
+from minnet.random import streams
 
 BATCH = 10
 
@@ -47,8 +48,8 @@ def making(options):
             results[f"compiled, {dtype}"] = rates(
                 make, options.piece, options.seconds, options.rounds
             )
-    compiled = shapeset._ext, random._ext
-    shapeset._ext = random._ext = None
+    compiled = shapeset._ext, streams._ext
+    shapeset._ext = streams._ext = None
     try:
         results["NumPy, float32"] = rates(
             lambda n, start: make_shapeset(n, start=start),
@@ -57,7 +58,7 @@ def making(options):
             options.rounds,
         )
     finally:
-        shapeset._ext, random._ext = compiled
+        shapeset._ext, streams._ext = compiled
     for name, (best, median) in results.items():
         print(f"{name:18} {best:>11,.0f} images/s on one core (median {median:,.0f})")
     return next(iter(results.values()))[1]
