@@ -105,6 +105,15 @@ def test_targets_that_no_input_explains(kind, form):
     assert "no_input_explains" not in codes(known)
 
 
+def test_few_rows_of_a_class_do_not_tell_that_no_input_explains_it():
+    rng = np.random.default_rng(3)
+    y = (rng.random(6000) < 1 / 200).astype(int)
+    rows = rng.normal(size=(6000, 6))
+    rows[:, 0] += 1.5 * y
+    clf = MinNetClassifier((30,), max_iter=20, random_state=0).fit(rows, y)
+    assert codes(diagnose(clf, rows, y))[0] == "one_class"
+
+
 @pytest.mark.parametrize("kind", ["binary", "number", *slow("classes", "labels", "numbers")])
 def test_equal_rows_with_different_targets(kind):
     rows = np.repeat(X[:8], 50, axis=0)

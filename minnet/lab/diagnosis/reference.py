@@ -22,6 +22,7 @@ _MOST_COLUMNS = 2000  # of inputs and of targets together, that are worth a seco
 _FOLDS = 3
 _TREES = 40
 _NOTHING = 0.98
+_FEWEST_OTHERS = 20  # rows with another answer than most, from which anything can be learned
 _SHRUNK = np.linspace(0.0, 1.0, 21)
 
 
@@ -41,6 +42,8 @@ class Reference:
         What it predicts of each while it is not trained on it: probabilities, or numbers.
     unweighted : float
         The outcome where each row counts the same: large weights of few rows hide what can be told.
+    n_others : int
+        Rows of another class than the commonest; all rows where there are no classes, or several labels.
     """
 
     name: str
@@ -48,11 +51,12 @@ class Reference:
     rows: Array
     mean: Array
     unweighted: float
+    n_others: int
 
     @property
     def explains_nothing(self) -> bool:
-        """Whether it is no better than chance makes it."""
-        return min(self.outcome, self.unweighted) > _NOTHING
+        """Whether it is no better than chance makes it; of too few rows of a class nobody can tell."""
+        return self.n_others >= _FEWEST_OTHERS and min(self.outcome, self.unweighted) > _NOTHING
 
 
 def reference_of(subject: Subject) -> Reference | None:
@@ -87,7 +91,17 @@ def reference_of(subject: Subject) -> Reference | None:
         return None
     name, outcome, mean = min(found, key=lambda one: one[1])
     unweighted = min((one[1] for one in others), default=outcome)
-    return Reference(name, outcome, _rows(subject), mean, unweighted)
+    return Reference(name, outcome, _rows(subject), mean, unweighted, _n_others(subject, T))
+
+
+def _n_others(subject: Subject, T: Array) -> int:
+    """Return how many rows have another class than the commonest; all where there are no classes."""
+    if subject.network.loss_.output == "softmax":
+        return int(len(T) - np.bincount(T).max())
+    if not _is_binary(subject):
+        return len(T)
+    ones = int((T > 0.5).sum())
+    return min(ones, len(T) - ones)
 
 
 def _all_of(
