@@ -10,11 +10,11 @@ import numpy as np
 
 from minnet.activations import Identity
 from minnet.common.batch_checks import BatchChecks
-from minnet.common.bf16 import are_in_bf16, keep_products, round_products
+from minnet.common.bf16 import are_in_bf16, round_products
 from minnet.common.checks import as_numbers, check_dtype, check_flag, check_real, check_whole
 from minnet.common.displayed import Displayed
 from minnet.common.entry import KnownKeywords, entry
-from minnet.common.fields import one_of, optional, real
+from minnet.common.fields import Field, one_of, optional, real
 from minnet.common.flat_parameters import Arrays, FlatParameters
 from minnet.common.part import Part
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState, Shape
@@ -34,6 +34,28 @@ __all__ = ["Network"]
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Precision(Field):
+    """What products are computed in; a network that has its parameters takes it over at once."""
+
+    def __set__(self, network: Any, value: Any) -> None:
+        if (
+            isinstance(value, str)
+            and value == "bf16"
+            and getattr(network, "dtype", 0) == np.float64
+        ):
+            raise ValueError(
+                f"precision must be None for a network of float64 parameters, got {value!r}: its "
+                "astype('float32') is a copy that takes it"
+            )
+        super().__set__(network, value)
+        if network._is_bound():
+            network._round_products()
+
+
+def _precision() -> Any:
+    return _Precision(optional(one_of("bf16")).check)
 
 
 class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownKeywords):
@@ -69,7 +91,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         operands rounded to bfloat16, and sum up in float32. Parameters, gradients and everything else are
         float32. On processors with an instruction for it that is up to twice as fast for wide layers; see
         :doc:`/precision`. A first layer computes a CSR matrix in float32. None: the network's own dtype.
-        It is taken over by the next ``initialize``.
+        Set later, it holds from then on; a network of float64 parameters refuses "bf16".
 
     Attributes
     ----------
@@ -101,7 +123,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
     """
 
     alpha: float = real(0)
-    precision: str | None = optional(one_of("bf16"))
+    precision: str | None = _precision()
     layers: list[Layer]
     key: int
     loss_: Loss
@@ -199,12 +221,15 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
 
     def _bind(self, params: Array, states: Arrays) -> None:
         super()._bind(params, states)
-        in_bf16 = self.precision is not None and self.dtype == np.float32
-        for layer, rounds in zip(self.layers, are_in_bf16(self.layers, self.sizes), strict=True):
-            keep_products(layer)
+        self._round_products()
+
+    def _round_products(self) -> None:
+        """Let the layers multiply as ``precision`` says."""
+        in_bf16 = are_in_bf16(self.layers, self.sizes)
+        for layer, rounds in zip(self.layers, in_bf16, strict=True):
             of_class = type(layer).forward, type(layer).backward
-            if rounds and in_bf16 and of_class == (Dense.forward, Dense.backward):
-                round_products(layer)
+            is_dense = of_class == (Dense.forward, Dense.backward)
+            round_products(layer, self.precision is not None and rounds and is_dense)
 
     # ---- forward and backward
 

@@ -19,6 +19,7 @@ from scipy import sparse
 from minnet.activations import Activation
 from minnet.backends.hyper import Hyper
 from minnet.backends.share import Share
+from minnet.common.bf16 import rounds_products
 from minnet.common.buffers import ParameterViews, offset_in
 from minnet.common.checks import check_sparse
 from minnet.common.types import Array, Matrix
@@ -290,7 +291,8 @@ class Border:
         n_changes = ParameterViews.n_changes
         numbers = [get() for get in self._numbers_of]
         seen = [
-            [getattr(layer, name, None) for name in _WATCHED] + [_columns_of(layer)]
+            [getattr(layer, name, None) for name in _WATCHED]
+            + [_columns_of(layer), rounds_products(layer)]
             for layer in self._layers
         ]
         if (seen, numbers, table) == (self._seen, self._numbers, self._rows):

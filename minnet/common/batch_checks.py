@@ -28,12 +28,13 @@ class BatchChecks:
     dtype: np.dtype[Any]
     loss_: Any
     _check_initialized: Callable[[], None]
+    _is_bound: Callable[[], bool]
 
     def _fits(self, X: Any) -> bool:
         """Return whether X is what :meth:`check_X` returns of it: a look that costs less than a row."""
-        self._check_initialized()
         return (
-            type(X) is np.ndarray
+            self._is_bound()
+            and type(X) is np.ndarray
             and X.dtype == self.dtype
             and X.ndim == 2
             and X.shape[1] == self.sizes[0]

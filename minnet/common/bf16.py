@@ -19,7 +19,6 @@ __all__ = [
     "FEW",
     "are_in_bf16",
     "bf16_product",
-    "keep_products",
     "round_products",
     "rounds_products",
     "to_bf16",
@@ -63,17 +62,18 @@ class _Rounding(partial[Any]):
     """A layer's way forward or back with products in bfloat16: told from what others put there."""
 
 
-def round_products(layer: Any) -> None:
-    """Let a dense layer compute its three products in bfloat16, and all else as it does."""
-    layer.forward = _Rounding(_forward, layer)
-    layer.backward = _Rounding(_backward, layer)
+def round_products(layer: Any, rounds: bool) -> None:
+    """Let a dense layer compute its three products in bfloat16, or again as its class does.
 
-
-def keep_products(layer: Any) -> None:
-    """Let a layer compute as its class says."""
-    for name in ("forward", "backward"):
-        if isinstance(vars(layer).get(name), _Rounding):
-            del vars(layer)[name]
+    What others have put on it stays, and is then what computes.
+    """
+    here = [name for name in ("forward", "backward") if name in vars(layer)]
+    if rounds and not here:
+        layer.forward = _Rounding(_forward, layer)
+        layer.backward = _Rounding(_backward, layer)
+    for name in here:
+        if not rounds and isinstance(vars(layer)[name], _Rounding):
+            delattr(layer, name)
 
 
 def rounds_products(layer: Any) -> bool:

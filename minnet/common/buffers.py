@@ -65,7 +65,8 @@ class ParameterViews:
     Attributes
     ----------
     n_changes : int
-        How often attributes of bound layers were set: who has compiled layers looks at them again.
+        How often attributes of bound layers were set or taken away: who has compiled layers looks at
+        them again.
     """
 
     n_changes = 0
@@ -88,3 +89,8 @@ class ParameterViews:
             super().__setattr__(name, value)
             if "_arrays" in self.__dict__:
                 ParameterViews.n_changes += 1
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if "_arrays" in self.__dict__:
+            ParameterViews.n_changes += 1

@@ -72,11 +72,15 @@ class FlatParameters:
         other._bind(params, self._states())
         return other
 
+    def _is_bound(self) -> bool:
+        """Return whether it has parameters, and the layers are those that have views of them."""
+        bound = ["_arrays" in vars(layer) for layer in self.layers]
+        return hasattr(self, "params") and len(bound) == len(self._n_state_arrays) and all(bound)
+
     def _check_initialized(self) -> None:
         if not hasattr(self, "params"):
             raise ValueError("the network has no parameters yet: call initialize(n_features) first")
-        bound = ["_arrays" in vars(layer) for layer in self.layers]
-        if len(bound) != len(self._n_state_arrays) or False in bound:
+        if not self._is_bound():
             raise ValueError(
                 "the layers of the network are not those that it was initialized with: call "
                 "initialize(n_features), or make a new Network of them"

@@ -56,8 +56,6 @@ def describe_network(
     """
     check_network(network)
     first, precision = network.layers[0], network.precision
-    if hasattr(network, "params") and network.dtype != np.float32:
-        precision = None  # set since, for the next `initialize`
     known = encoding is not None and isinstance(first, PiecewiseLinear) and _same(first, encoding)
     return {
         "layers": [

@@ -9,7 +9,6 @@ from scipy import sparse
 from minnet import SGD, Adam, BatchNorm, Dense, Dropout, LayerNorm, Network, Residual, RMSProp
 from minnet.backends import Hyper, formulas, make_backend
 from minnet.common.bf16 import to_bf16
-from minnet.persistence import load_model, save_model
 
 pytest.importorskip("minnet_ext")
 
@@ -255,13 +254,6 @@ def test_what_is_put_on_a_layer_is_not_taken_for_it(dtype):
     network.initialize(20, random_state=0, dtype=dtype)
     network.loss_and_grad(X, T)
     assert len(seen) == 1
-
-
-def test_a_precision_for_the_next_start_can_be_saved(tmp_path):
-    network = Network([Dense(32), Dense(20)], "squared_error").initialize(20, random_state=0)
-    network.precision = "bf16"
-    save_model(network, tmp_path / "network")
-    np.testing.assert_array_equal(load_model(tmp_path / "network").params, network.params)
 
 
 def test_layers_of_all_kinds_beside_it():
