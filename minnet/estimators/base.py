@@ -330,7 +330,7 @@ class BaseMinNet(
     def _loss(self, targets: Any) -> str | Loss:
         """Return the loss for ``Network``."""
 
-    def _outcome(self, Y: Array, T: Array) -> Array:
+    def _outcome(self, targets: Any, Y: Array, T: Array) -> Array:
         """Return what the score needs of some rows of predictions: the predictions, unless it is less."""
         return Y
 

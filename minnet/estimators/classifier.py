@@ -313,7 +313,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         pair = labels is not None and labels.kind == "binary"
 
         def made(network: Any, backend: Any, X: Matrix) -> Array:
-            if pair and len(self.classes_) == 1:
+            if labels is not None and labels.certain:
                 return np.full_like(finite_logits(network, backend, X), certain)
             return function(network, backend, X, pair, temperature)
 
@@ -339,13 +339,12 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         array([0, 0])
         """
         check_is_fitted(self, "network_")
-        binary = self._labels.kind == "binary"
-        certain = binary and len(self.classes_) == 1
+        certain = self._labels.certain
         return Predictor(
             self.networks_,
             self.backend,
             self.n_threads,
-            pair=binary and not certain,
+            pair=self._labels.kind == "binary" and not certain,
             temperature=getattr(self, "temperature_", None),
             finish=partial(np.full_like, fill_value=1) if certain else None,
             classes=self.classes_,
@@ -456,10 +455,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         own = cls._outcome, cls._validation_score
         return own == (here._outcome, here._validation_score)
 
-    def _outcome(self, Y: Array, T: Array) -> Array:
-        if T.ndim == 1:
-            return Y.argmax(axis=1) == T
-        return ((Y > 0.5) == (T > 0.5)).all(axis=1)
+    def _outcome(self, targets: Labels, Y: Array, T: Array) -> Array:
+        return targets.right(Y, T)
 
     def _validation_score(self, Y: Array, T: Matrix, sample_weight: Array | None) -> float:
         return np.average(Y, weights=sample_weight)  # of the rows that are right in all columns

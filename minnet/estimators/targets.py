@@ -184,6 +184,11 @@ class Labels:
         return {"_labels": self, "classes_": self.classes}
 
     @property
+    def certain(self) -> bool:
+        """Return whether there is a single class, which is the answer whatever the network says."""
+        return self.kind == "binary" and len(self.classes) == 1
+
+    @property
     def n_outputs(self) -> int:
         """Return how many outputs the network has."""
         return 1 if self.kind == "binary" else len(self.classes)
@@ -221,9 +226,17 @@ class Labels:
                 if self.sparse
                 else (P > 0.5).astype(np.int64)
             )
-        if len(self.classes) == 1:
+        if self.certain:
             return np.repeat(self.classes, len(P))
         return self.classes[(P[:, 0] > 0.5).astype(np.intp)]
+
+    def right(self, P: Array, T: Array) -> Array:
+        """Return in which rows what :meth:`decode` makes of probabilities is right, in all columns."""
+        if self.kind == "multiclass":
+            return P.argmax(axis=1) == T
+        if self.certain:
+            return np.ones(len(P), dtype=bool)
+        return ((P > 0.5) == (T > 0.5)).all(axis=1)
 
     def weights(
         self,

@@ -32,7 +32,7 @@ from minnet.estimators.data import (
     validate_weight,
 )
 from minnet.estimators.plain import for_metrics
-from minnet.estimators.targets import columns
+from minnet.estimators.targets import Labels, columns
 from minnet.links import dense
 from minnet.network import Network
 from minnet.random import Stream
@@ -63,7 +63,7 @@ class ValidationSet:
 
     def __init__(self, estimator: Estimator, data: Data) -> None:
         self.estimator = estimator
-        self.X, self.T, self.weights = data.X, data.T, data.weights
+        self.X, self.T, self.weights, self.targets = data.X, data.T, data.weights, data.targets
         self._backend: Any = None
         #: Where compiled code scores them.
         self.held_rows: Any = None
@@ -104,6 +104,8 @@ class ValidationSet:
         """Return the rows as compiled code scores them, which knows the accuracy; None if it cannot."""
         estimator, backend = self.estimator, self._backend
         accuracy = estimator.scoring is None and getattr(estimator, "_scored_by_accuracy", False)
+        if isinstance(self.targets, Labels) and self.targets.certain:
+            return None  # which are right, whatever the logits
         communicator = in_use()
         alone = communicator is None or communicator.size == 1
         if backend.name != "cython" or not accuracy or not alone:
@@ -124,7 +126,7 @@ class ValidationSet:
             Y = network.loss_.predict(Z)
             finite = finite and bool(np.isfinite(Z).all() and np.isfinite(Y).all())
             if scoring is None:
-                outcomes.append(self.estimator._outcome(Y, T))
+                outcomes.append(self.estimator._outcome(self.targets, Y, T))
             elif scoring == "refinement":
                 outcomes.append(Z)
         return joined(values), joined(outcomes), finite

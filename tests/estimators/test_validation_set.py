@@ -343,3 +343,46 @@ def test_a_single_row_is_enough_for_the_accuracy():
         warnings.simplefilter("ignore", ConvergenceWarning)
         est = fit(MinNetClassifier, Y, slice(60, 61), early_stopping=True)
     assert set(est.validation_scores_) <= {0.0, 1.0}
+
+
+# ---- a single class, which is predicted whatever the network says
+
+
+def _held(clf, y, **also):
+    return clf.fit(X[TRAIN], y[TRAIN], X_val=XV, y_val=y[HELD], **also)
+
+
+ONE = {"zeros": np.zeros(90, int), "text": np.full(90, "all"), "column": np.full((90, 1), 7)}
+CALLS = {
+    "given": _held,
+    "weighted": lambda clf, y: _held(clf, y, sample_weight_val=np.linspace(0, 1, 30)),
+    "set aside": lambda clf, y: clf.set_params(early_stopping=True).fit(X, y),
+    "kept best": lambda clf, y: _held(clf.set_params(keep="best"), y),
+    "fit_stream": lambda clf, y: clf.fit_stream(
+        [(X[TRAIN], y[TRAIN])] * 2, 3, classes=np.unique(y), X_val=XV, y_val=y[HELD]
+    ),
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("form", ONE)
+def test_the_score_of_one_class_is_the_accuracy_of_predict(form, call, backend):
+    y = ONE[form]
+    clf = MinNetClassifier(**SMALL | {"learning_rate_init": 1e-4}, backend=backend)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "A column-vector y was passed")
+        CALLS[call](clf, y)
+    assert (clf.predict(XV) == y.ravel()[HELD]).all()
+    assert set(clf.validation_scores_) == {1.0}
+    assert clf.score(XV, y[HELD]) == 1.0
+    # Not so for the network alone, which says 0.5 and more of the class that there is not.
+    assert (clf.network_.predict(XV) > 0.5).any()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_one_class_of_two_declared_is_scored_as_predicted(backend):
+    clf, y = MinNetClassifier(**SMALL | {"learning_rate_init": 1e-4}, backend=backend), ONE["zeros"]
+    clf.fit_stream([(X[TRAIN], y[TRAIN])], classes=[0, 1], X_val=XV, y_val=y[HELD])
+    assert clf.validation_scores_ == [clf.score(XV, y[HELD])]
+    assert clf.score(XV, y[HELD]) < 1
