@@ -1,4 +1,4 @@
-"""Inference: one row, and ten thousand."""
+"""Inference: probabilities of one row, of a thousand and of ten thousand, and the class of one row."""
 
 import warnings
 
@@ -11,9 +11,11 @@ from benchmarks.runner import Job
 __all__ = ["ROWS", "prepare", "render"]
 
 CASES = {
-    # features, hidden, classes, rows asked for at a time
-    "digits": (64, (64,), 10, 1),
-    "mnist-shaped": (784, (256,), 10, 10_000),
+    # features, hidden, classes, rows asked for at a time, what is asked for
+    "one": (64, (64,), 10, 1, "probabilities"),
+    "predict": (64, (64,), 10, 1, "classes"),
+    "thousand": (64, (64,), 10, 1_000, "probabilities"),
+    "many": (784, (256,), 10, 10_000, "probabilities"),
 }
 
 
@@ -31,7 +33,7 @@ def _fitted(kind, n_features, hidden, n_classes):
         return Classifier(hidden, max_iter=2, random_state=0).fit(X, y)
 
 
-def _torch(model, X, threads):
+def _torch(model, X, threads, classes):
     import torch
     from torch import nn
 
@@ -42,16 +44,17 @@ def _torch(model, X, threads):
         with torch.no_grad():
             layers[-2].weight.copy_(torch.from_numpy(W.T.copy()))
             layers[-2].bias.copy_(torch.from_numpy(b))
-    network = nn.Sequential(*layers[:-1], nn.Softmax(dim=1))
+    network = nn.Sequential(*layers[:-1], *(() if classes else (nn.Softmax(dim=1),)))
 
     def call():
         with torch.inference_mode():
-            return network(torch.from_numpy(X)).numpy()
+            Y = network(torch.from_numpy(X))
+            return (Y.argmax(dim=1) if classes else Y).numpy()
 
     return call
 
 
-def _onnxruntime(model, X, threads):
+def _onnxruntime(model, X, threads, classes):
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
@@ -61,14 +64,15 @@ def _onnxruntime(model, X, threads):
         nodes.append(helper.make_node("Gemm", [last, f"W{i}", f"b{i}"], [f"z{i}"]))
         nodes.append(helper.make_node("Relu", [f"z{i}"], [f"y{i}"]))
         last = f"y{i}"
-    nodes[-1] = helper.make_node("Softmax", [f"z{i}"], ["p"], axis=1)
-    shape = [None, X.shape[1]], [None, model.coefs_[-1].shape[1]]
-    graph = helper.make_graph(
-        nodes, "network",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape[0])],
-        [helper.make_tensor_value_info("p", TensorProto.FLOAT, shape[1])],
-        constants,
-    )  # fmt: skip
+    if classes:
+        nodes[-1] = helper.make_node("ArgMax", [f"z{i}"], ["p"], axis=1, keepdims=0)
+        output = helper.make_tensor_value_info("p", TensorProto.INT64, [None])
+    else:
+        nodes[-1] = helper.make_node("Softmax", [f"z{i}"], ["p"], axis=1)
+        shape = [None, model.coefs_[-1].shape[1]]
+        output = helper.make_tensor_value_info("p", TensorProto.FLOAT, shape)
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, X.shape[1]])
+    graph = helper.make_graph(nodes, "network", [x], [output], constants)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -79,12 +83,13 @@ def _onnxruntime(model, X, threads):
 
 
 def prepare(contestant, case, threads):
-    n_features, hidden, n_classes, n_rows = CASES[case]
-    kind = contestant.split(",")[0]
+    n_features, hidden, n_classes, n_rows, asked = CASES[case]
+    kind, classes = contestant.split(",")[0], asked == "classes"
     model = _fitted("minnet" if kind == "minnet" else "sklearn", n_features, hidden, n_classes)
     rng = np.random.default_rng(1)
     X = rng.standard_normal((n_rows, n_features), dtype=np.float32)
-    expected = model.predict_proba(X)
+    of_model = model.predict if classes else model.predict_proba
+    expected = of_model(X)
     if contestant == "minnet, network.forward":
         expected = np.log(np.maximum(expected, 1e-30))
         expected -= expected.max(axis=1, keepdims=True)
@@ -103,9 +108,10 @@ def prepare(contestant, case, threads):
         got = call()
     else:
         make = {"PyTorch": _torch, "onnxruntime": _onnxruntime}.get(kind)
-        call = make(model, X, threads) if make else lambda: model.predict_proba(X)
+        call = make(model, X, threads, classes) if make else lambda: of_model(X)
         got = call()
-    if got.dtype != np.float32 or not np.allclose(got, expected, atol=1e-4):
+    wanted = np.int64 if classes else np.float32
+    if got.dtype != wanted or not np.allclose(got, expected, atol=1e-4):
         raise RuntimeError("the predictions differ")
     return repeated(call), {}
 
@@ -121,25 +127,29 @@ def _row(case, names, title, goal):
     return row(jobs, title, goal)
 
 
+PEERS = ["scikit-learn", "PyTorch", "onnxruntime"]
 ROWS = {
     "inference-one": _row(
-        "digits",
-        ["minnet", "scikit-learn", "PyTorch", "onnxruntime", "minnet, network.forward",
-         "minnet, predictor"],
+        "one", ["minnet", *PEERS, "minnet, network.forward", "minnet, predictor"],
         "one row of 64 → 64 → 10",
         "`predict_proba` ≤ 9 µs, `network.forward` ≤ 4 µs, `predictor` ≤ 3 µs",
     ),
+    "inference-predict": _row(
+        "predict", ["minnet", *PEERS], "the class of one row of 64 → 64 → 10", ""
+    ),
+    "inference-thousand": _row(
+        "thousand", ["minnet", *PEERS, "minnet, predictor"], "1,000 rows of 64 → 64 → 10", ""
+    ),
     "inference-many": _row(
-        "mnist-shaped", ["minnet", "scikit-learn", "PyTorch", "onnxruntime"],
-        "10,000 rows of 784 → 256 → 10", "≥ 1.3× the best",
+        "many", ["minnet", *PEERS], "10,000 rows of 784 → 256 → 10", "≥ 1.3× the best"
     ),
 }  # fmt: skip
 
 
 def render(results, ceilings):
     text = (
-        "float32 in, probabilities out: `predict_proba` of minnet and scikit-learn, which check their "
-        "input; minnet's `predictor()`, PyTorch under `inference_mode`, onnxruntime with the same weights "
-        "in one session, which do not."
+        "float32 in, probabilities out, or the class: `predict_proba` and `predict` of minnet and "
+        "scikit-learn, which check their input; minnet's `predictor()`, PyTorch under `inference_mode`, "
+        "onnxruntime with the same weights in one session, which do not."
     )
     return render_rows("Inference", text, ROWS, results)
