@@ -26,7 +26,7 @@ __all__ = [
 ROOT = Path(__file__).resolve().parents[1]
 
 # Installed packages come before the repository, so that the minnet that was installed is measured.
-_START = "import sys; sys.path.append({!r}); from benchmarks.worker import main; main()"
+_START = "import sys; sys.path.append({!r}); from benchmarks.worker import main; {}; main()"
 
 # Settings of these libraries are the benchmark's to make: with OPENBLAS_CORETYPE=Haswell, for one,
 # scikit-learn is slower than it is on the processor that is there.
@@ -70,6 +70,7 @@ class Job:
     arguments: dict
     threads: int | None = None  # None: those of the options
     python: str = sys.executable
+    checkout: str | None = None  # whose minnet it has; None: that of the interpreter
 
 
 def without_settings():
@@ -111,10 +112,12 @@ def environment(threads):
 class Worker:
     """A process of benchmarks/worker.py; used by ``with``."""
 
-    def __init__(self, name, threads, cpus=None, python=sys.executable):
+    def __init__(self, name, threads, cpus=None, python=sys.executable, checkout=None):
         self.name = name
+        # The benchmarks are those of here, which are loaded by then.
+        first = f"sys.path.insert(0, {checkout!r})" if checkout else "pass"
         self._process = subprocess.Popen(
-            [python, "-P", "-c", _START.format(str(ROOT))],
+            [python, "-P", "-c", _START.format(str(ROOT), first)],
             env=environment(threads), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             preexec_fn=lambda: _pin(cpus or threads),
         )  # fmt: skip
@@ -181,7 +184,9 @@ def alternate(jobs, options, workers=None):
     made = workers is None
     if made:
         workers = {
-            job.name: Worker(job.name, job.threads or options.threads, options.threads, job.python)
+            job.name: Worker(
+                job.name, job.threads or options.threads, options.threads, job.python, job.checkout
+            )
             for job in jobs
         }
     try:
