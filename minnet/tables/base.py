@@ -86,8 +86,8 @@ class BaseTabular(
     backend : {"auto", "cython", "numba", "numpy"}, default="auto"
         What runs the training; "auto" takes the first of them that is installed.
     n_threads : int or None, default=None
-        Threads over the members; None takes as many as there are. The bits of the result do not depend on
-        it on the backend "cython".
+        Threads over the members, or over the steps of a single one; None takes as many as there are. The
+        bits of the result do not depend on it on the backend "cython".
 
     Attributes
     ----------
@@ -328,7 +328,7 @@ class BaseTabular(
         networks, temperature = fitted["networks_"], fitted["temperature_"]
         try:
             with self._named():
-                Z = inputs_of(fitted["encoder_"], X)
+                Z = inputs_of(fitted["encoder_"], X, type(self).__name__)
         except (TypeError, ValueError) as error:
             shorten(error)
             raise

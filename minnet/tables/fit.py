@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
 import time
 import warnings
@@ -51,8 +53,24 @@ _STANDARD_ERRORS, _STANDARD_ERRORS_EARLY = 2.0, 1.0
 _OF_MEAN = 0.7
 
 
-def inputs_of(encoder: TableEncoder, X: Any) -> Array:
-    """Return what networks get of a table: zeros where none of its columns says anything."""
+@functools.cache
+def _called(name: str) -> type[TableEncoder]:
+    return type(name, (TableEncoder,), {})
+
+
+def inputs_of(encoder: TableEncoder, X: Any, name: str) -> Array:
+    """Return what networks get of a table: zeros where none of its columns says anything.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+        Fitted.
+    X : data frame or array-like
+    name : str
+        What warnings and errors call the encoder: the class of which it is a part.
+    """
+    encoder = copy.copy(encoder)
+    encoder.__class__ = _called(name)
     if encoder.columns_:
         with config_context(transform_output="default"):  # networks take no frames
             return encoder.transform(X)
@@ -83,6 +101,7 @@ class TabularFit:
         self.began = time.perf_counter()
         self.estimator, self.X, self.y, self.sample_weight = estimator, X, y, sample_weight
         self.held = held
+        self._encoded_by: dict[int | None, tuple[TableEncoder, Any]] = {}
 
     def run(self) -> None:
         """Fit the estimator."""
@@ -114,13 +133,12 @@ class TabularFit:
         check_consistent_length(self.X, y)
         if self.sample_weight is not None:
             self.sample_weight = validate_weight(self.sample_weight, self.X)
+            _check_total(self.sample_weight, "")
         self.targets, self.T = estimator._learn_targets(y, self.sample_weight)
-        self.weights = estimator._total_weight(self.targets, self.T, self.sample_weight)
-        if self.weights is not None and not 0 < self.weights.sum() < np.inf:
-            raise ValueError(
-                "sample_weight must have a finite sum above 0, got "
-                f"{self.weights.sum():g}, with the weights of classes"
-            )
+        with np.errstate(over="ignore"):
+            self.weights = estimator._total_weight(self.targets, self.T, self.sample_weight)
+        if self.weights is not None:
+            _check_total(self.weights, ", with the weights of classes")
 
     def _checked(self, y: Any, name: str) -> Any:
         """Return targets of any form as an array."""
@@ -128,14 +146,15 @@ class TabularFit:
         numeric = not estimator._of_classes
         y = as_targets(estimator, y, name)
         try:
-            return _check_y(y, multi_output=True, y_numeric=numeric, estimator=estimator)
+            with np.errstate(over="ignore", invalid="ignore"):  # of the sum that tells it is finite
+                return _check_y(y, multi_output=True, y_numeric=numeric, estimator=estimator)
         except OverflowError as error:
             raise ValueError(f"{name} must be numbers that a float can hold: {error}") from None
 
     def _choose_recipe(self) -> None:
         try:
             n_columns = _num_features(self.X)
-        except (IndexError, TypeError, ValueError):  # the encoder will say what is wrong
+        except (LookupError, TypeError, ValueError):  # the encoder will say what is wrong
             n_columns = 1
         recipe = recipe_for(len(self.rows), self.estimator.quality, n_columns)
         self.recipe = recipe.with_given(**self.estimator._given_recipe())
@@ -161,18 +180,27 @@ class TabularFit:
             raise ValueError("sample_weight_val must not be all 0, with the weights of classes")
 
     def _encoded(self, bins: int | None) -> tuple[TableEncoder, Any]:
-        """Return a fitted encoder, and the data, with those of the user's validation set at their end."""
+        """Return a fitted encoder, and the data, with those of the user's validation set at their end.
+
+        All networks with so many pieces share them.
+        """
+        if bins not in self._encoded_by:
+            self._encoded_by[bins] = self._newly_encoded(bins)
+        return self._encoded_by[bins]
+
+    def _newly_encoded(self, bins: int | None) -> tuple[TableEncoder, Any]:
         estimator = self.estimator
+        name = type(estimator).__name__
         encoder = TableEncoder(
             bins=bins, categorical_features=estimator.categorical_features, output="structured"
         )
         with estimator._named():
             encoder.fit(self.X, sample_weight=self.sample_weight)
-            Z = inputs_of(encoder, self.X)
+            Z = inputs_of(encoder, self.X, name)
         if self.T_val is None:
             return encoder, (Z, self.T, self.weights)
         with estimator._named("X_val"):
-            Z_val = inputs_of(encoder, self.held[0])
+            Z_val = inputs_of(encoder, self.held[0], name)
         weights = self.weights
         if weights is not None or self.weights_val is not None:
             weights = np.concatenate([_or_ones(weights, Z), _or_ones(self.weights_val, Z_val)])
@@ -335,8 +363,10 @@ class TabularFit:
     def y_range(self) -> tuple[Array, Array]:
         """Return the least and the largest of the numbers to be predicted, in each column."""
         T = self.T[self.rows]
-        numbers = T if self.estimator._of_classes else self.targets.decode(T.astype(np.float64))
-        return numbers.min(axis=0), numbers.max(axis=0)
+        if not self.estimator._of_classes:
+            with np.errstate(over="ignore"):  # of the largest that there are, rounded up
+                T = np.nan_to_num(self.targets.decode(T.astype(np.float64)))
+        return T.min(axis=0), T.max(axis=0)
 
     def _held_out(self, fitted: dict[str, Any], members: Members, n_rows: int) -> dict[str, Any]:
         """Return what is learned of the rows that members were not trained on: temperature and scores."""
@@ -362,6 +392,13 @@ class TabularFit:
         known = np.isfinite(outputs).all(axis=1)
         of_rows = None if weights is None else weights[known]
         return found | estimator._oof_attributes(fitted, outputs, T, known, of_rows)
+
+
+def _check_total(weights: Array, of_what: str) -> None:
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(f"sample_weight must have a finite sum above 0, got {total:g}{of_what}")
 
 
 def _has_pieces(ensemble: _Ensemble) -> bool:

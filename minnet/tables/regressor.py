@@ -96,7 +96,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         """
         check_is_fitted(self, "networks_")
         numbers = Numbers(self.n_outputs_, self.target_mean_, self.target_scale_)
-        Y = np.clip(numbers.decode(self._mean_of_members(X, np.asarray)), *self.target_range_)
+        Y = _within(self.target_range_, numbers, self._mean_of_members(X, np.asarray))
         return Y.ravel() if Y.shape[1] == 1 else Y
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -146,7 +146,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         weights: Array | None,
     ) -> dict[str, Any]:
         numbers = Numbers(T.shape[1], fitted["target_mean_"], fitted["target_scale_"])
-        Y = np.clip(numbers.decode(outputs), *fitted["target_range_"])
+        Y = _within(fitted["target_range_"], numbers, outputs)
         # In units of the standard deviation, in which no square overflows.
         score = np.nan
         if known.sum() > 1:
@@ -161,3 +161,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _within(ends: tuple[Array, Array], numbers: Numbers, outputs: Array) -> Array:
+    """Return outputs in the units of the targets, as far as these went."""
+    with np.errstate(over="ignore"):
+        return np.clip(numbers.decode(outputs), *ends)

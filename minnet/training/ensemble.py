@@ -51,8 +51,8 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
     number of threads. On it the steps of all networks are one compiled call, in which each thread takes
     the steps of one network at a time: without waiting for each other, two threads train five small
     networks almost twice as fast as one, where the steps of a single one have too little in them to be
-    split. More threads than networks have nothing to do. Other backends, sparse rows and parts that
-    cannot be compiled train one network after the other.
+    split so well. More threads than networks have nothing to do, but those of a single network share its
+    steps. Other backends, sparse rows and parts that cannot be compiled train one network after the other.
 
     Parameters
     ----------
@@ -85,7 +85,8 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
         What runs the training; "auto" takes the first that is installed.
     n_threads : int or None, default=None
         Threads, of which each trains a network; None takes as many as the machine has, at most one a
-        network. Where networks are trained in turn it is that of :class:`minnet.Trainer`.
+        network. Of a single network, and where networks are trained in turn, it is that of
+        :class:`minnet.Trainer`.
     verbose : bool or int, default=False
         As for :class:`minnet.Trainer`.
 

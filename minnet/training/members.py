@@ -121,6 +121,9 @@ class MembersTogether:
                 if cut is None or cut[i] > member.start
             ]
             tasks = [self._task(member, epochs, stop, work) for member, stop in to_go]
+            if len(tasks) == 1:  # threads have nothing else to do than to share its steps
+                task, backend = tasks[0][0], self._backends[id(to_go[0][0].network)]
+                task.n_threads = backend.threads(task.hyper.batch_size, work.X)
             n_steps = sum(task.left for task, _ in tasks)
             began = time.perf_counter()
             try:

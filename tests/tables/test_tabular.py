@@ -250,6 +250,21 @@ def test_numbers_stay_as_they_are_where_that_is_better_by_more_than_chance(estim
     assert fitted.recipe_.bins == (None if says == "a line" else 32)
 
 
+@pytest.mark.parametrize("enough_rows", [10, 500])
+def test_networks_on_as_many_pieces_share_what_the_table_became(enough_rows, monkeypatch):
+    X, values = table()
+    monkeypatch.setattr("minnet.tables.fit._ENOUGH_ROWS", enough_rows)
+    usual, fitted = TableEncoder.fit, []
+
+    def fit(self, *args, **kwargs):
+        fitted.append(self.bins)
+        return usual(self, *args, **kwargs)
+
+    monkeypatch.setattr(TableEncoder, "fit", fit)
+    TabularRegressor(**SMALL).fit(X, values)
+    assert fitted == [32, None]
+
+
 @pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, lambda X: X.tolist()])
 def test_many_columns_have_fewer_pieces_each(form):
     X = np.random.default_rng(0).normal(size=(60, 50))

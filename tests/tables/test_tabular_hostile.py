@@ -6,11 +6,19 @@ import threading
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.metrics import accuracy_score
 
-from minnet import Dense, EnsembleTrainer, Network, TabularClassifier, TabularRegressor
+from minnet import (
+    Dense,
+    EnsembleTrainer,
+    Network,
+    TableEncoder,
+    TabularClassifier,
+    TabularRegressor,
+)
 from minnet.callbacks import Checkpoint
 from minnet.tables.members import Members
 
@@ -306,3 +314,42 @@ def test_errors_of_a_validation_set_name_it(estimator, y_val):
     X = numbers()
     with pytest.raises(ValueError, match="y_val"):
         estimator(**SMALL).fit(X, np.arange(100) % 2, X_val=X, y_val=y_val)
+
+
+@pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
+def test_warnings_and_errors_name_the_estimator_that_the_user_called(estimator):
+    X = pd.DataFrame(numbers(), columns=["a", "b"])
+    model = estimator(**SMALL, n_members=2, bins=8).fit(X, np.arange(100) % 2)
+    name = estimator.__name__
+    with pytest.warns(UserWarning, match=f"feature names, but {name} was fitted with") as caught:
+        model.predict(X.to_numpy())
+    assert len(caught) == 1
+    with (
+        pytest.warns(UserWarning, match=f"feature names, but {name} was fitted with"),
+        pytest.raises(ValueError, match=f"X has 1 features, but {name} is expecting 2"),
+    ):
+        model.predict(X.to_numpy()[:, :1])
+    assert type(model.encoder_) is TableEncoder
+
+
+@pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
+@pytest.mark.parametrize("X", [{"a": [1.0, 2.0], "b": [3.0, 4.0]}, {0: 1, 1: 2}, {1, 2}], ids=str)
+def test_what_has_a_length_alone_is_no_table(estimator, X):
+    with pytest.raises((TypeError, ValueError)):
+        estimator(**SMALL).fit(X, [0, 1])
+
+
+def test_the_largest_numbers_as_targets_give_no_warning():
+    largest = np.finfo(float).max
+    X, sign = numbers(), np.where(np.arange(100) % 2, 1, -1)
+    model = TabularRegressor(**SMALL, n_members=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(model.fit(X, sign * largest).predict(1e9 * X)).all()
+        assert np.isfinite(model.target_range_).all()
+        with pytest.raises(ValueError, match="y must be finite in float32"):
+            model.fit(X, np.where(np.arange(100) < 30, largest, -largest))
+        with pytest.raises(
+            ValueError, match="sample_weight must have a finite sum above 0, got inf"
+        ):
+            model.fit(X, sign, sample_weight=np.full(100, largest))

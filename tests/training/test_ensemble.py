@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from ensembles import (
+    HELD,
     LAYERS,
     OPTIMIZERS,
     OPTIONS,
@@ -110,6 +111,32 @@ def test_neither_threads_nor_cuts_change_a_bit(layers, n_threads, seconds, monke
     assert one.loss_curves == other.loss_curves
     assert one.validation_scores_of == other.validation_scores_of
     assert one.best_epochs == other.best_epochs
+
+
+@needs_kernels
+@pytest.mark.parametrize("layers", LAYERS)
+def test_threads_share_the_steps_of_a_network_that_is_alone(layers, monkeypatch):
+    monkeypatch.setattr("minnet.backends.cython.threads_worth", lambda products: 3)
+    usual, tasks, trained = members.MembersTogether._task, [], []
+
+    def seen(self, *args):
+        found = usual(self, *args)
+        tasks.append(found[0])
+        return found
+
+    monkeypatch.setattr(members.MembersTogether, "_task", seen)
+    for n_threads in (1, 3):
+        net = networks(layers, dtype="float32")[0]
+        options = {"scoring": "refinement", "batch_size": 7, "n_threads": n_threads}
+        ensemble = EnsembleTrainer([net], "adam", **options)
+        ensemble.fit(X, Y, rows=ROWS[:1], held=HELD[:1], max_epochs=5)
+        assert {task.n_threads for task in tasks} == {n_threads}
+        tasks.clear()
+        trained.append((net, ensemble.loss_curves, ensemble.validation_scores_of))
+    assert_same([trained[0][0]], [trained[1][0]])
+    assert trained[0][1:] == trained[1][1:]
+    EnsembleTrainer(networks(layers), "adam", n_threads=3).fit(X, Y, max_epochs=2)
+    assert {task.n_threads for task in tasks} == {1}
 
 
 @needs_kernels
