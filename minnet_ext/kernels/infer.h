@@ -117,10 +117,10 @@ static void lay_out_inference(const inference *job, arena *a, workspace *w) {
     }
 }
 
-/* Whether rows of the data are rows of numbers, one beside the other. */
+/* Whether rows of the data, as they lie, are rows of numbers, one beside the other. */
 static int has_whole_rows(const minnet_data *data) {
     const int64_t size = sizeof(real);
-    return data->column_stride == size && data->row_stride % size == 0 &&
+    return !data->order && data->column_stride == size && data->row_stride % size == 0 &&
            (uintptr_t)data->X % sizeof(real) == 0;
 }
 

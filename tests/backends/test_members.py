@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minnet import Adam, BatchNorm, Dense, Network
+from minnet import SGD, Adam, BatchNorm, Dense, Network
 from minnet.backends import Hyper, list_backends
 
 if "cython" not in list_backends():
@@ -56,6 +56,28 @@ def test_each_scores_all_of_its_held_rows_whoever_is_beside_it():
         CompiledMembers(1).take(alone[-1:])
     for one, other in zip(beside, alone, strict=True):
         np.testing.assert_array_equal(one.scores, other.scores)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_held", [1, 192, 193, 500])
+@pytest.mark.parametrize("n_units", [3, 64])
+def test_held_rows_are_those_that_are_named(n_units, n_held, dtype):
+    rng = np.random.default_rng(1)
+    many = rng.normal(size=(700, 20)).astype(dtype)
+    network = Network([Dense(n_units, "tanh"), Dense(2)]).initialize(
+        20, random_state=0, dtype=dtype
+    )
+    classes, held = (many[:, 0] > 0).astype(np.int64), rng.permutation(700)[:n_held]
+    optimizer = SGD()
+    optimizer.prepare(network.params)
+    task = a_task(
+        backend=CythonBackend(network), hyper=Hyper(700, np.full(1, 0.1), optimizer, 700, 700.0), X=many,
+        T=classes, rows=None, held=held, held_weight=float(n_held), order=np.zeros(700, np.int64),
+        n_steps=1, long_step=False, n_epochs=1, stop=0, best=None,
+    )  # fmt: skip
+    CompiledMembers(1).take([task])
+    own = network.predict(many[held])[np.arange(n_held), classes[held]]
+    np.testing.assert_allclose(task.scores, np.log(own).mean(), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
