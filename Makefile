@@ -74,7 +74,8 @@ test-lowest: $(STAMPS)/run
 ENGINES_TESTS ?= tests
 
 engines: $(ENGINES)/stamps/run
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg PATH="$(CURDIR)/$(ENGINES)/bin:$$PATH" \
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg \
+	    PATH="$(CURDIR)/$(ENGINES)/bin:$$PATH:$$(echo /usr/lib/postgresql/*/bin)" \
 	    $(ENGINES)/bin/python -m pytest -m cluster -p no:cacheprovider $(ENGINES_TESTS) $(PYTEST_ARGS)
 
 # In at most half an hour on two cores. What was trained is not trained again.

@@ -9,8 +9,9 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from minnet.common.jobs import one_at_a_time
 from minnet.common.types import Array
 
 __all__ = [
@@ -22,6 +23,13 @@ _Fact = TypeVar("_Fact")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _in_use: ContextVar[Communicator | None] = ContextVar("minnet_communicator", default=None)
+
+
+class _Said(NamedTuple):
+    """What a rank says in an exchange, or that it cannot take part: an error, in words."""
+
+    succeeded: bool
+    fact: bytes  # pickled
 
 
 class Communicator(ABC):
@@ -92,7 +100,8 @@ def together(communicator: Communicator) -> Iterator[Communicator]:
     """Let the fits in a block be those of several processes, each with a shard of the rows.
 
     All ranks call the same methods in it, in one order: the others wait for one that leaves a fit out.
-    Threads and processes that are started in the block, such as those of ``n_jobs``, are outside of it.
+    Threads and processes that are started in the block are outside of it. What scikit-learn would have
+    several of them do, by ``n_jobs``, is done one after the other in the block, with a warning.
 
     Parameters
     ----------
@@ -109,7 +118,8 @@ def together(communicator: Communicator) -> Iterator[Communicator]:
         raise RuntimeError("together must not be entered within another block of it")
     before = _in_use.set(communicator)
     try:
-        yield communicator
+        with one_at_a_time(warns=communicator.rank == 0):
+            yield communicator
     except BaseException as error:
         communicator.left(error)
         raise
@@ -157,12 +167,12 @@ def exchange(communicator: Communicator, function: Callable[[], _Fact]) -> list[
     ------
     RuntimeError
         Where the function raised on another rank: what it raised, in words. On that rank it is raised
-        itself.
+        itself. Or where another rank has called something else.
     """
     with _block(communicator):
         error = None
         try:
-            said = True, pickle.dumps(function())
+            said = _Said(True, pickle.dumps(function()))
         except BaseException as raised:
             if communicator.all_know:  # an exchange within failed
                 raise
@@ -174,13 +184,11 @@ def exchange(communicator: Communicator, function: Callable[[], _Fact]) -> list[
             if error is None:
                 raise
             raise error from lost
-        failed = [rank for rank, (succeeded, _) in enumerate(everyone) if not succeeded]
-        if not failed:
-            return [pickle.loads(fact) for _, fact in everyone]
+        complaint = _complaint(everyone)
+        if complaint is None:
+            return [pickle.loads(one.fact) for one in everyone]
         communicator.all_know = True
-        if error is not None:
-            raise error
-        raise RuntimeError(f"rank {failed[0]} failed: {everyone[failed[0]][1].decode()}")
+        raise RuntimeError(complaint) if error is None else error
 
 
 @contextlib.contextmanager
@@ -265,7 +273,17 @@ def _end(communicator: Communicator) -> None:
     communicator.abort()
 
 
-def _failure(error: BaseException) -> tuple[bool, bytes]:
+def _complaint(everyone: list[Any]) -> str | None:
+    """Return what is wrong with what all have said, in words."""
+    for rank, one in enumerate(everyone):
+        if not isinstance(one, _Said):
+            order = "all ranks must make the same calls in the same order"
+            return f"{order}, got another one on rank {rank}"
+    failed = next((rank for rank, one in enumerate(everyone) if not one.succeeded), None)
+    return None if failed is None else f"rank {failed} failed: {everyone[failed].fact.decode()}"
+
+
+def _failure(error: BaseException) -> _Said:
     """Return what a rank says of an error."""
     text = "".join(traceback.format_exception_only(error)).strip()
-    return False, text.encode(errors="replace")
+    return _Said(False, text.encode(errors="replace"))

@@ -53,14 +53,14 @@ def sums():
     report([one for of_rank in ranks.gather(wrong) for one in of_rank])
 
 
-def waits(fails):
+def waits(fails, by="sum", timeout=None):
     """Wait for the last rank, which fails."""
-    ranks.sum(np.ones(3))
+    those = MPI(timeout=timeout)
+    those.sum(np.ones(3))
     if LAST:
         time.sleep(0.2)
         fails()
-    ranks.sum(np.ones(3))
-    ranks.gather(None)
+    those.sum(np.ones(3)) if by == "sum" else those.gather(None)
 
 
 def _raises():
@@ -82,6 +82,10 @@ def _aborts():
         _raises()
     except KeyError:
         ranks.abort()
+
+
+def _stops():
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _interrupts_itself():
@@ -155,6 +159,9 @@ DO = {
     "ends": lambda: waits(lambda: os._exit(3)),
     "is killed": lambda: waits(lambda: os.kill(os.getpid(), signal.SIGKILL)),
     "waits for ever": lambda: waits(lambda: time.sleep(1000)),
+    "is stopped": lambda: waits(_stops, timeout=2),
+    "is stopped, and waited for to speak": lambda: waits(_stops, by="gather", timeout=2),
+    "does something else": lambda: waits(lambda: time.sleep(1000), timeout=2),
 }
 
 if __name__ == "__main__":

@@ -95,3 +95,18 @@ def test_what_cannot_be_pickled_is_an_error_on_all():
     got = outcomes(2, lambda c: exchange(c, lambda: (lambda: c) if c.rank else 0))
     assert "rank 1 failed" in str(got[0])
     assert not isinstance(got[1], list)
+
+
+@pytest.mark.parametrize("thing", [None, "done", (True, b"done"), ["done"], 3], ids=repr)
+def test_a_rank_that_calls_something_else_is_a_sentence_on_the_others(thing):
+    def calls(communicator):
+        if communicator.rank == 1:
+            return communicator.gather(thing)[1]
+        with fail_together(communicator):
+            return exchange(communicator, lambda: communicator.rank)
+
+    got = outcomes(3, calls)
+    assert got[1] == thing
+    for rank in 0, 2:
+        assert type(got[rank]) is RuntimeError
+        assert "same calls in the same order, got another one on rank 1" in str(got[rank])

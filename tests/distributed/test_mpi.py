@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -94,6 +95,17 @@ def test_a_rank_that_fails_ends_the_job(how, said):
     assert seconds < 60, "it was ended by the timeout"
 
 
+@pytest.mark.parametrize(
+    "how", ["is stopped", "is stopped, and waited for to speak", "does something else"]
+)
+def test_a_rank_that_does_not_come_ends_the_job_by_the_timeout(how):
+    status, _, errors, _ = run(2, how)
+    assert status not in (0, 124, 137), "it was ended from outside"
+    said = r"\nTimeoutError: rank 0 of 2 has waited for another one for 2 seconds \(timeout\): "
+    assert re.search(said, errors), errors
+    assert "in waits" in errors, "where it has waited"
+
+
 def test_ctrl_c_ends_the_job():
     with start(2, "waits for ever") as job:
         time.sleep(5)
@@ -158,3 +170,9 @@ def test_the_checkpoint_of_rank_0_takes_a_lost_job_up_again(tmp_path, how):
 def test_comm_must_be_a_communicator_of_mpi4py():
     with pytest.raises(TypeError, match=r"comm must be an mpi4py\.MPI\.Intracomm or None, got 3"):
         MPI(3)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), 1e300, "60"])
+def test_a_timeout_is_a_number_of_seconds(timeout):
+    with pytest.raises(ValueError, match="timeout must be above 0 and at most"):
+        MPI(timeout=timeout)

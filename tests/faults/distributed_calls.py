@@ -25,5 +25,5 @@ DISTRIBUTED_CALLS = {
     "together": _together,
     "free_address": _new(free_address, towards="127.0.0.1"),
     "Gloo": _gloo,
-    "MPI": _new(distributed.MPI, comm=None),
+    "MPI": _new(distributed.MPI, comm=None, timeout=60.0),
 }
