@@ -540,6 +540,17 @@ def test_all_remedies_together_bring_nothing_new():
     assert {f.code for f in again.findings} < {f.code for f in report.findings}
 
 
+def test_what_has_gone_with_the_first_remedy_needs_none():
+    """The rate that large counts bear is too low for scaled ones."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 4, 800)
+    counts = rng.poisson(300 * rng.gamma(0.3, size=(4, 200))[group]).astype(float)
+    model = MinNetClassifier((50,), solver="sgd", learning_rate_init=0.1, random_state=0)
+    report = diagnose(model, sparse.csr_matrix(counts), group)
+    assert [f.code for f in report.findings] == ["unscaled_inputs", "learning_rate_too_high"]
+    assert repr(report.apply(all=True)) == repr(report.apply())
+
+
 # ---- networks
 
 

@@ -130,13 +130,18 @@ class Proof:
         trial = self._trial(remedy, operations=_OPERATIONS)
         return 0.0 if trial is None else trial.outcome
 
-    def together(self, remedies: list[Remedy]) -> Remedy:
-        """Return remedies as one, without those with which something new would be found."""
+    def together(self, remedies: list[tuple[str, Remedy]]) -> Remedy:
+        """Return remedies as one, each with what it is for.
+
+        Those are left out with which something new would be found, and those for what has gone with the
+        remedies before them: the rate that large inputs bear is too low when they are scaled.
+        """
         with self._lock, _silently():
             self._reduce()
-            both = remedies[0]
-            for remedy in remedies[1:]:
-                if both.changes.keys() & remedy.changes.keys():
+            both = remedies[0][1]
+            for code, remedy in remedies[1:]:
+                gone = code in self.before and code not in self._codes_with(both)
+                if gone or both.changes.keys() & remedy.changes.keys():
                     continue
                 words = ", ".join(filter(None, [both.text, remedy.text]))
                 more = Remedy(both.changes | remedy.changes, words)

@@ -106,7 +106,9 @@ class Report(Shown):
     outcome: str = ""
     _model: Any = field(default=None, compare=False)
     _finish: Callable[[Any], Any] | None = field(default=None, compare=False)
-    _combine: Callable[[list[Remedy]], Remedy] | None = field(default=None, compare=False)
+    _combine: Callable[[list[tuple[str, Remedy]]], Remedy] | None = field(
+        default=None, compare=False
+    )
 
     @cached_property
     def _remedies(self) -> tuple[Remedy, Remedy] | None:
@@ -116,10 +118,11 @@ class Report(Shown):
             return vars(self)["_remedies"]
         for finding in self.remarks:
             finding._proven  # noqa: B018  # computed
-        remedies = [finding.remedy for finding in self.findings if finding.remedy is not None]
+        remedies = [(one.code, one.remedy) for one in self.findings if one.remedy is not None]
         found = None
         if remedies:
-            found = remedies[0], remedies[0] if combine is None else combine(remedies)
+            first = remedies[0][1]
+            found = first, first if combine is None else combine(remedies)
         vars(self).update(_remedies=found, _combine=None)  # with which the data go
         return found
 
@@ -133,8 +136,8 @@ class Report(Shown):
         Parameters
         ----------
         all : bool, default=False
-            The remedies of all findings together, without those with which something new would be found;
-            of two that change the same the first.
+            The remedies of all findings together, without those with which something new would be found,
+            and those for what has gone with the ones before; of two that change the same the first.
 
         Returns
         -------
