@@ -276,7 +276,8 @@ class TabularFit:
     def _trained_after_pilots(self) -> _Ensemble:
         """Return the ensemble of that kind of which one member was better after a part of the epochs.
 
-        Where Ctrl-C ends the first training, or comes between two, that member is what there is.
+        Where Ctrl-C ends the first training, comes between two, or in the first epoch of all members, that
+        member is what there is.
         """
         recipe = self.recipe
         short = recipe._replace(n_members=1, max_iter=max(1, round(_OF_EPOCHS * recipe.max_iter)))
@@ -289,9 +290,8 @@ class TabularFit:
             return pieces
         better = plain if _is_better(plain, pieces, _STANDARD_ERRORS_EARLY) else pieces
         whole = self._or_interrupted(lambda: self._members(better[1].recipe.bins, recipe))
-        if whole is None:
-            return better
-        whole = self._trained_whole(whole)
+        if whole is None or not self._trained_whole(whole)[1].trainer.n_epochs:
+            return better  # which has been trained
         # Members on pieces may have ended too soon, together, by a score that stood still.
         ended_well = better is plain or not whole[1].is_complete
         if ended_well or not _is_better(plain, whole, _STANDARD_ERRORS_EARLY):

@@ -18,7 +18,10 @@ from minnet.training.step_timer import StepTimer
 __all__ = ["EndAt", "EndStall", "epochs_in_time"]
 
 #: Steps that are timed, after a first one, and the share of the time that a training is planned for.
-_STEPS, _PLANNED = 10, 0.85
+_STEPS, _PLANNED = 10, 0.8
+
+#: The steps that are timed take this share of the time of their call at least.
+_OF_TAKEN = 0.2
 
 #: What it takes to score a row, of what it takes to train on it.
 _SCORED = 0.35
@@ -46,15 +49,20 @@ def epochs_in_time(
         By ``time.perf_counter()``.
     """
     n_trained, n_held = (sum(map(len, parts)) for parts in (trained, held or []))
-    copies, seconds = copy.deepcopy(networks), 0.0
-    for n_steps in (1, _STEPS):
+    # What is made once for a training takes longer than a few steps: it comes before the clock, and what
+    # every call takes beside its steps is what the faster of two with a step each takes.
+    trainer = new_trainer(copy.deepcopy(networks))
+    timed = []
+    for n_steps in (1, 1, _STEPS):
         few = [part[: n_steps * batch_size] for part in trained]
         scored = None if held is None else [part[:1] for part in held]
         began = time.perf_counter()
-        new_trainer(copies).fit(
-            *data, rows=few, held=scored, max_epochs=1, callbacks=[_RaiseInterrupt()]
-        )
-        seconds = (time.perf_counter() - began) / sum(map(len, few))
+        trainer.fit(*data, rows=few, held=scored, max_epochs=1, callbacks=[_RaiseInterrupt()])
+        timed.append((time.perf_counter() - began, sum(map(len, few))))
+    (alone, n_alone), (taken, n_rows) = min(timed[:2]), timed[2]
+    seconds = taken / n_rows
+    if n_rows > n_alone:
+        seconds = max((taken - alone) / (n_rows - n_alone), _OF_TAKEN * seconds)
     of_epoch = seconds * (n_trained + _SCORED * n_held)
     n_epochs = _PLANNED * (end - time.perf_counter()) / of_epoch
     return max(1, int(min(n_epochs, LARGEST_SIZE)))

@@ -4,6 +4,7 @@ import copy
 import signal
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from minnet import (
 )
 from minnet.callbacks import Checkpoint
 from minnet.tables.members import Members
+from minnet.tables.pace import epochs_in_time
 
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 4, "batch_size": 32, "random_state": 0}
 
@@ -51,7 +53,7 @@ def ctrl_c():
         (10, "encoding", 1, 1, 32),
         (10, "training", 1, 1, 32),
         (10, "encoding", 2, 1, None),
-        (10, "training", 2, 5, None),
+        (10, "training", 2, 1, None),
         # All members on pieces, three of them on plain columns, then all.
         (100, "training", 0, 5, 32),
         (100, "encoding", 1, 5, 32),
@@ -156,6 +158,25 @@ def test_ctrl_c_while_steps_are_timed_ends_the_fit(ctrl_c, monkeypatch):
         model.fit(numbers(), np.arange(100))
     assert vars(model).keys() == before.keys()
     assert model.networks_ is before["networks_"]
+
+
+@pytest.mark.parametrize("n_rows", [1000, 10])
+def test_a_time_limit_is_for_steps_and_not_for_what_comes_once(monkeypatch, n_rows):
+    now, beside = [0.0], iter([9.0, 0.5, 0.5])
+
+    class Trainer:
+        def __init__(self, networks):
+            now[0] += 50.0
+
+        def fit(self, X, T, sample_weight, rows, held, max_epochs, callbacks):
+            now[0] += next(beside) + 1e-2 * max_epochs * sum(map(len, rows))
+
+    monkeypatch.setattr("minnet.tables.pace.time", SimpleNamespace(perf_counter=lambda: now[0]))
+    rows = [np.arange(n_rows), np.arange(n_rows)]
+    n_epochs = epochs_in_time(Trainer, [], (None, None, None), rows, None, 10, end=500.0)
+    # Of a single step nobody can tell what it takes of its call.
+    of_epoch = 20.0 if n_rows > 10 else 0.7
+    assert n_epochs == int(0.8 * (500 - now[0]) / of_epoch)
 
 
 @pytest.mark.parametrize("n_members", [1, 3])
