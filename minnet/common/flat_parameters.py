@@ -75,7 +75,11 @@ class FlatParameters:
     def _is_bound(self) -> bool:
         """Return whether it has parameters, and the layers are those that have views of them."""
         bound = ["_arrays" in vars(layer) for layer in self.layers]
-        return hasattr(self, "params") and len(bound) == len(self._n_state_arrays) and all(bound)
+        return (
+            hasattr(self, "params")
+            and len(bound) == len(self._n_state_arrays)
+            and False not in bound
+        )
 
     def _check_initialized(self) -> None:
         if not hasattr(self, "params"):
