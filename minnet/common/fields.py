@@ -172,11 +172,7 @@ def flag(**options: Any) -> Any:
 
 def one_of(*choices: str, **options: Any) -> Any:
     """Return the field of a few names; the closest one is suggested."""
-
-    def check(name: str, value: Any) -> Any:
-        return check_name(name, value, choices)
-
-    return Field(check, **options)
+    return Field(functools.partial(check_name, options=choices), **options)
 
 
 def optional(field: Field, **options: Any) -> Any:

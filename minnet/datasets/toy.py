@@ -25,7 +25,9 @@ _CENTERS = [[1, 1], [-1, 1], [-1, -1], [1, -1]]
 
 
 @entry
-def make_toy_data(name: str, n_samples: int = 400, noise: float = 0.05) -> tuple[Array, ...]:
+def make_toy_data(
+    name: str, n_samples: int = 400, noise: float = 0.05
+) -> tuple[Array, Array, Array, Array]:
     """Make a small classification, the same each time: five in the plane, or scikit-learn's digits.
 
     Parameters

@@ -3,18 +3,19 @@
 import copy
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from minnet.common.types import Array
 from minnet.lab.measurement import Measurement
 from minnet.lab.prediction import Prediction, curves_at
-from minnet.lab.probe import update_ratios
+from minnet.lab.probe import measure, update_ratios
 from minnet.lab.subject import Subject
 from minnet.network import Network
 from minnet.optimizers import Optimizer
 
-__all__ = ["by_depth", "histograms_by_depth", "next_ratios", "rows_by_depth"]
+__all__ = ["by_depth", "histograms_by_depth", "network_by_depth", "next_ratios", "rows_by_depth"]
 
 
 def rows_by_depth(m: Measurement) -> Array:
@@ -93,3 +94,57 @@ def by_depth(
     below = [max(place for place in ratios if place <= i) for i in places]
     curves["update_ratio"] = np.array([ratios[place] for place in below], dtype=float)
     return curves
+
+
+def network_by_depth(
+    network: Network,
+    X: Array,
+    T: Array,
+    prediction: Prediction | None,
+    ratios: Mapping[int, float | None],
+    n_bins: int = 40,
+    reach: float = 4.0,
+) -> tuple[list[dict[str, Any]], dict[str, Array]]:
+    """Return what is compared by depth: the layers of a network, and histograms and curves over them.
+
+    Parameters
+    ----------
+    network : Network
+    X, T : ndarray
+        The rows on which it is measured, in a pass as in training.
+    prediction, ratios
+        As :func:`by_depth` takes them.
+    n_bins : int, default=40
+    reach : float, default=4.0
+        Of the histograms, to both sides, in standard deviations: one number far out would make needles of
+        all others.
+
+    Returns
+    -------
+    layers : list of dict
+        ``name``, the number from 1 on or "output", ``label`` and ``width``, for each of
+        :func:`rows_by_depth`.
+    arrays : dict of ndarray
+        What :func:`histograms_by_depth` and :func:`by_depth` return.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet import SGD, Dense, Network
+    >>> from minnet.lab.by_depth import network_by_depth, next_ratios
+    >>> from minnet.lab.theory import predict_variances
+    >>> X, T = np.random.default_rng(0).normal(size=(100, 8)), np.arange(100) % 3
+    >>> net = Network([Dense(20, "tanh"), Dense(3)]).initialize(8, random_state=0)
+    >>> ratios = next_ratios(net, SGD(0.1), X, T)
+    >>> layers, arrays = network_by_depth(net, X, T, predict_variances(net, X), ratios)
+    >>> [layer["name"] for layer in layers], arrays["forward_measured"].shape
+    (['1', 'output'], (2,))
+    """
+    m = measure(Subject(network, X, T, None), 0, n_bins, reach=reach)
+    rows = rows_by_depth(m)
+    names = [*map(str, range(1, len(rows))), "output"]
+    layers = [
+        {"name": name, "label": m.layers[row], "width": int(m.fan_out[row])}
+        for name, row in zip(names, rows, strict=True)
+    ]
+    return layers, histograms_by_depth(m) | by_depth(m, prediction, ratios)

@@ -6,11 +6,13 @@ import numpy as np
 
 from minnet.activations import Activation, Identity
 from minnet.common.types import Array
-from minnet.initializers.mean_field import mean_square, mean_square_slope
+from minnet.initializers.mean_field import find_critical_point, mean_square, mean_square_slope
 from minnet.lab.weights import law_of_layer
 from minnet.network import Network
 
-__all__ = ["gradient_factors", "layer_sizes", "shared_activation", "start_sizes", "unit_of"]
+__all__ = [
+    "edge_of_chaos", "gradient_factors", "layer_sizes", "shared_activation", "start_sizes", "unit_of",
+]  # fmt: skip
 
 _N_VARIANCES = 240
 
@@ -53,6 +55,32 @@ def gradient_factors(activation: Activation, sigma_w: Array, sigma_b: Array) -> 
     return chi
 
 
+def edge_of_chaos(activation: Activation, sigma_b: Array) -> Array:
+    r"""Return the points at which :math:`\chi_1` is 1 at a stable variance.
+
+    Parameters
+    ----------
+    activation : Activation
+    sigma_b : ndarray of shape (n_b,)
+
+    Returns
+    -------
+    edge : ndarray of shape (n_points, 2)
+        Pairs of :math:`\sigma_w` and :math:`\sigma_b`, without those of ``sigma_b`` that have none: a ReLU
+        has one at 0 only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minnet.activations import get_activation
+    >>> from minnet.lab.phase import edge_of_chaos
+    >>> edge_of_chaos(get_activation("relu"), np.array([0.0, 0.5])).round(3)
+    array([[1.414, 0.   ]])
+    """
+    found = [(find_critical_point(activation, b * b), b) for b in sigma_b]
+    return np.array([(np.sqrt(point[0]), b) for point, b in found if point]).reshape(-1, 2)
+
+
 def shared_activation(network: Network) -> Activation | None:
     """Return the activation of all hidden layers; None for a network that has no place in the diagram.
 
@@ -72,6 +100,7 @@ def layer_sizes(network: Network) -> Array:
     Returns
     -------
     sizes : ndarray of shape (n_layers, 2)
+        Of no layer where the network has no place in the diagram: see :func:`shared_activation`.
     """
     layers = [network.layers[i] for i in _compared(network)]
     sizes = [
@@ -96,7 +125,7 @@ def _hidden(network: Network) -> list[int]:
 
 
 def _compared(network: Network) -> list[int]:
-    hidden = _hidden(network)
+    hidden = _hidden(network) if shared_activation(network) is not None else []
     return hidden[1:] or hidden
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.plain import plain_numbers
 from minnet.common.types import Array
 from minnet.descend import descend
 from minnet.layers import Dense
@@ -85,11 +86,6 @@ def _code(network: Network) -> dict[str, Any]:
     }
 
 
-def _numbers(array: Any) -> Any:
-    """Return nested lists, with None for what is not finite: JSON has no NaN."""
-    return np.asarray(np.where(np.isfinite(array), array, None)).tolist()
-
-
 @np.errstate(over="ignore", invalid="ignore")  # what has diverged is shown as such
 def step(network: Network, X: Array, T: Array, learning_rate: float) -> dict[str, Any]:
     """Return every matrix of one step of gradient descent, and the code lines; the network stays as it is.
@@ -138,15 +134,15 @@ def step(network: Network, X: Array, T: Array, learning_rate: float) -> dict[str
         dY = layer.backward(dY, ctx)  # again, for what contexts do not keep
         arrays |= {"dZ": ctx.dZ, "dW": ctx.dW, "db": ctx.db}
         arrays |= {"W_after": changed.W, "b_after": changed.b}
-        shown = {name: _numbers(array) for name, array in arrays.items()}
+        shown = {name: plain_numbers(array) for name, array in arrays.items()}
         layers.insert(0, {"activation": layer.activation.name} | shown)
     return {
-        "X": _numbers(X),
+        "X": plain_numbers(X),
         "T": T.tolist(),
-        "P": _numbers(network.loss_.predict(Z)),
-        "losses": _numbers(network.loss_.value(Z, T)),
-        "loss": _numbers(loss),
-        "loss_after": _numbers(after.objective(X, T)),
+        "P": plain_numbers(network.loss_.predict(Z)),
+        "losses": plain_numbers(network.loss_.value(Z, T)),
+        "loss": plain_numbers(loss),
+        "loss_after": plain_numbers(after.objective(X, T)),
         "learning_rate": learning_rate,
         "layers": layers,
         "code": _code(network),

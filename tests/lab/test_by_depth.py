@@ -6,7 +6,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minnet import SGD, BatchNorm, Dense, Dropout, Network
 from minnet.lab import probe
-from minnet.lab.by_depth import by_depth, histograms_by_depth, next_ratios, rows_by_depth
+from minnet.lab.by_depth import (
+    by_depth,
+    histograms_by_depth,
+    network_by_depth,
+    next_ratios,
+    rows_by_depth,
+)
 from minnet.lab.phase import layer_sizes, shared_activation, start_sizes
 from minnet.lab.prediction import curves_at
 from minnet.lab.theory import predict_variances
@@ -70,6 +76,21 @@ def test_histograms_are_of_the_compared_rows():
         assert_allclose(found[f"{name}_sd"], m[array, "sd"][[1, -1]])
 
 
+def test_all_of_a_network_is_what_a_probe_finds():
+    network = a_network(Dense(8), BatchNorm(activation="tanh"), Dropout(0.0), Dense(7, "relu"))
+    m = probe(network, X, T)
+    ratios = next_ratios(network, SGD(0.1), X, T)
+    prediction = predict_variances(network, X)
+    layers, arrays = network_by_depth(network, X, T, prediction, ratios, n_bins=9, reach=np.inf)
+    assert [layer["name"] for layer in layers] == ["1", "2", "output"]
+    assert [layer["label"] for layer in layers] == [m.layers[row] for row in rows_by_depth(m)]
+    assert [layer["width"] for layer in layers] == [8, 7, 3]
+    for name, values in by_depth(m, prediction, ratios).items():
+        assert_array_equal(arrays[name], values)
+    assert arrays["activation_density"].shape == (3, 9)
+    assert_array_equal(arrays["gradient_sd"], histograms_by_depth(m)["gradient_sd"])
+
+
 def test_curves_are_found_by_place():
     network = a_network(Dense(8, "tanh"), Dropout(0.1), Dense(8, "tanh"))
     prediction = predict_variances(network, X)
@@ -93,4 +114,6 @@ def test_who_has_no_place_in_the_phase_diagram():
     assert shared_activation(a_network(Dense(8, "tanh"), Dense(8, "relu"))) is None
     assert shared_activation(a_network(Dense(8), BatchNorm("tanh"))) is None
     assert shared_activation(a_network()) is None
-    assert layer_sizes(a_network()).shape == start_sizes(a_network()).shape == (0, 2)
+    apart = a_network(Dense(8, "tanh"), Dense(8, "relu")), a_network(Dense(8), BatchNorm("tanh"))
+    for network in (a_network(), *apart):
+        assert layer_sizes(network).shape == start_sizes(network).shape == (0, 2)
