@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.machine import cpu_name, load
 from benchmarks.runner import restart_without_settings
-from minnet import Trainer
+from minnet import Trainer, __version__
 from minnet.playground.experiment import Experiment
 from minnet.playground.server import Server
 from minnet.playground.session import Session
@@ -205,14 +205,15 @@ def main():
     text = TEXT.format(
         date=datetime.date.today(),
         machine=f"{cpu_name()}, {os.cpu_count()} CPUs",
-        versions=f"Python {platform.python_version()}, NumPy {metadata.version('numpy')}",
+        versions=f"Python {platform.python_version()}, NumPy {metadata.version('numpy')}, "
+        f"minnet {__version__}",
         load=f"{before:.1f}",
         budget=f"{BUDGET:.0%}",
         rounds=rounds,
         seconds=options.seconds,
         table="\n".join(lines),
     )
-    (HERE / "PLAYGROUND.md").write_text(text)
+    (HERE / "PLAYGROUND.md").write_text(text, "utf-8")
 
 
 TEXT = """\

@@ -14,10 +14,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : list of str or None, default=None
         Those of the command; None takes them from the command line.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m minnet.playground",
-        description="Open a page in the browser on which one sees a network learn, or not.",
-    )
+    about = "Open a page in the browser on which one sees a network learn, or not."
+    parser = argparse.ArgumentParser(prog="python -m minnet.playground", description=about)
     parser.add_argument(
         "address",
         nargs="?",

@@ -1,7 +1,5 @@
 """What :func:`minnet.lab.diagnose` says of an experiment, and which controls its remedies turn."""
 
-from __future__ import annotations
-
 import functools
 import threading
 from dataclasses import replace
@@ -98,10 +96,10 @@ def _change(experiment: Experiment, remedy: Remedy | None) -> dict[str, Any] | N
     changes = {} if remedy is None else dict(remedy.changes)
     init = changes.pop("init", None)
     if init is not None:
-        spec = {"name": init, "gain": 1.0} if isinstance(init, str) else {"gain": 1.0} | init
-        changes |= {"gain": spec.pop("gain"), "init": spec.pop("name")} | spec
-        if changes["init"] != "auto":
-            changes["init"] = get_initializer(changes["init"]).names[0]  # "glorot" is an alias
+        changes |= {"gain": 1.0} | ({"name": init} if isinstance(init, str) else init)
+        name = changes.pop("name")
+        # It may be an alias, such as "glorot".
+        changes["init"] = name if name == "auto" else get_initializer(name).names[0]
     if str(changes.get("bias_init")) in ("auto", "zeros"):
         changes |= {"bias": 0.0}
         del changes["bias_init"]
@@ -109,5 +107,4 @@ def _change(experiment: Experiment, remedy: Remedy | None) -> dict[str, Any] | N
         cured = replace(experiment, **{_CALLED.get(name, name): changes[name] for name in changes})
     except (TypeError, ValueError):
         return None
-    before = experiment.to_dict()
-    return {k: v for k, v in cured.to_dict().items() if v != before[k]} or None
+    return cured.changes_from(experiment) or None

@@ -61,21 +61,19 @@ def blackboard(experiment: Experiment, options: Mapping[str, Any] = {}) -> dict[
     given = {"n_samples": 3, "n_units": 3, "n_layers": 1, "steps": 0} | dict(options)
     n_samples, n_units, n_layers, steps = (check_whole(k, given[k], *LIMITS[k]) for k in LIMITS)
     rate = check_real("learning_rate", given.get("learning_rate", 0.5), 0, 100)
-    experiment = Experiment.from_dict(given.get("experiment", {}), experiment)
-    data = "moons" if experiment.data == "digits" else experiment.data
-    small = replace(
-        experiment, data=data, depth=n_layers, width=n_units, batch_norm=False, dropout=0.0
-    )
+    chosen = Experiment.from_dict(given.get("experiment", {}), experiment)
+    data = "moons" if chosen.data == "digits" else chosen.data
+    size: dict[str, Any] = {"depth": n_layers, "width": n_units}
+    small = replace(chosen, data=data, **size, batch_norm=False, dropout=0.0)
     X, T, *_ = small.make_data()
     network = small.network(X)
-    nth = [
-        np.count_nonzero(T[:i] == T[i]) for i in range(len(T))
-    ]  # of its class: each has its turn
+    # Each class has its turn.
+    nth = [np.count_nonzero(T[:i] == T[i]) for i in range(len(T))]
     rows = np.lexsort((T, nth))[:n_samples]
     X, T = X[rows], T[rows]
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(steps):
             grads = network.loss_and_grad(X, T)[1]
             SGD(rate).update(network.params, grads, rate)
-    chosen = {"data": data, "init": experiment.init, "gain": experiment.gain, "steps": steps}
-    return step(network, X, T, rate) | chosen
+    told = {"data": data, "init": chosen.init, "gain": chosen.gain, "steps": steps}
+    return step(network, X, T, rate) | told

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any
 
 from minnet.activations import list_activations
 from minnet.common.checks import check_whole
@@ -14,14 +13,7 @@ from minnet.common.fields import fields, finite, flag, one_of, whole
 from minnet.common.names import check_name
 from minnet.common.types import Array
 from minnet.datasets.toy import CLASSES, MOST_SAMPLES, make_toy_data
-from minnet.initializers import (
-    Constant,
-    EdgeOfChaos,
-    Initializer,
-    Normal,
-    VarianceScaling,
-    get_initializer,
-)
+from minnet.initializers import Constant, EdgeOfChaos, Normal, VarianceScaling, get_initializer
 from minnet.layers import BatchNorm, Dense, Dropout, Layer
 from minnet.network import Network
 from minnet.optimizers import SGD, Optimizer, get_optimizer
@@ -34,28 +26,14 @@ KEEPS_WEIGHTS = frozenset({"learning_rate", "batch_size", "optimizer", "dropout"
 
 _MOST_WEIGHTS = 4_000_000  # of more a step would take too long to be interrupted after it
 
-# What an initializer is with a gain, and which do not heed one.
-_WITH_GAIN: dict[str, Callable[[float], Initializer]] = {
-    name: partial(lambda name, gain: get_initializer({"name": name, "gain": gain}), name)
-    for name in (
-        "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "orthogonal",
-        "lsuv",
-    )
-}  # fmt: skip
-_WITH_GAIN |= {
-    "standard": lambda gain: VarianceScaling(gain**2 / 3, "fan_in", "uniform"),
-    "normal": lambda gain: Normal(0.0, 0.01 * gain),
-    "constant": lambda gain: Constant(0.1 * gain),
-}
-_WITHOUT_GAIN = ("edge_of_chaos", "zeros", "auto")
-
-_NAMES: dict[str, tuple[str, ...]] = {
-    "data": tuple(CLASSES),
-    "activation": tuple(name for name in list_activations() if name != "logistic"),  # the sigmoid
-    "init": (*_WITH_GAIN, *_WITHOUT_GAIN),
-    "optimizer": ("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"),
-}
+_HEED_GAIN = (
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "orthogonal", "lsuv",
+    "standard", "normal", "constant",
+)  # fmt: skip
+_ACTIVATIONS = [name for name in list_activations() if name != "logistic"]  # the sigmoid
+_OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop")
 _LOGARITHMIC = ("width", "gain", "learning_rate", "batch_size")  # sliders
+_KINDS = {bool: "flag", int: "whole", float: "real", str: "choice"}  # of controls
 _PROGRAM = """\
 from minnet import {framework}
 from minnet.callbacks import Callback, StopTraining
@@ -95,11 +73,8 @@ class FieldsError(ValueError):
     """
 
     def __init__(self, sentences: dict[str, str]) -> None:
-        super().__init__(sentences)
+        super().__init__("; ".join(sentences.values()))
         self.sentences = sentences
-
-    def __str__(self) -> str:
-        return "; ".join(self.sentences.values())
 
 
 @dataclass(frozen=True)
@@ -154,16 +129,16 @@ class Experiment:
     [Dense(8, activation=Relu()), Dense(8, activation=Relu()), Dense(2, activation=Identity())]
     """
 
-    data: str = one_of(*_NAMES["data"], default="spirals")
+    data: str = one_of(*CLASSES, default="spirals")
     n_samples: int = whole(20, MOST_SAMPLES, default=400)
     noise: float = finite(0, 1, default=0.05)
     depth: int = whole(0, 60, default=5)
     width: int = whole(1, 512, default=32)
-    activation: str = one_of(*_NAMES["activation"], default="tanh")
-    init: str = one_of(*_NAMES["init"], default="glorot_uniform")
+    activation: str = one_of(*_ACTIVATIONS, default="tanh")
+    init: str = one_of(*_HEED_GAIN, "edge_of_chaos", "zeros", "auto", default="glorot_uniform")
     gain: float = finite(0.05, 20, default=1.0)
     bias: float = finite(0, 2, default=0.0)
-    optimizer: str = one_of(*_NAMES["optimizer"], default="sgd")
+    optimizer: str = one_of(*_OPTIMIZERS, default="sgd")
     learning_rate: float = finite(1e-5, 10, default=0.1)
     batch_size: int = whole(1, 512, default=32)
     batch_norm: bool = flag(default=False)
@@ -179,7 +154,7 @@ class Experiment:
         check_batch_size(Network(self._layers()), self.batch_size)
 
     @classmethod
-    def from_dict(cls, given: Any, others: Experiment | None = None) -> Self:
+    def from_dict(cls, given: Any, others: Experiment | None = None) -> Experiment:
         """Make one from some fields by name.
 
         Parameters
@@ -220,11 +195,16 @@ class Experiment:
                 wrong[name] = str(error)
         if wrong:
             raise FieldsError(wrong)
-        return cls(**({} if others is None else others.to_dict()) | dict(given))
+        return replace(others or cls(), **given)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields by name."""
         return asdict(self)
+
+    def changes_from(self, other: Experiment) -> dict[str, Any]:
+        """Return the fields by name in which it is unlike another one."""
+        before = other.to_dict()
+        return {name: value for name, value in self.to_dict().items() if value != before[name]}
 
     @property
     def n_weights(self) -> int:
@@ -234,7 +214,7 @@ class Experiment:
 
     # ---- what it makes
 
-    def make_data(self) -> tuple[Array, ...]:
+    def make_data(self) -> tuple[Array, Array, Array, Array]:
         """Return ``X, T, X_test, T_test``; see :func:`minnet.datasets.make_toy_data`."""
         return make_toy_data(self.data, self.n_samples, self.noise)
 
@@ -246,14 +226,20 @@ class Experiment:
             hidden.append(Dropout(self.dropout))
         return hidden * self.depth + [Dense(CLASSES[self.data])]
 
-    def initializers(self) -> tuple[Initializer | str, Initializer | str]:
+    def initializers(self) -> tuple[Any, Any]:
         """Return what weights and biases are drawn by, as a network takes ``init`` and ``bias_init``."""
         bias_init = Normal(0.0, self.bias) if self.bias else "zeros"
         if self.init == "edge_of_chaos":
             return EdgeOfChaos(bias_variance=self.bias**2), bias_init
-        if self.init in _WITHOUT_GAIN or (self.gain == 1 and self.init != "constant"):
+        if self.init == "constant":
+            return Constant(0.1 * self.gain), bias_init
+        if self.gain == 1 or self.init not in _HEED_GAIN:
             return self.init, bias_init
-        return _WITH_GAIN[self.init](self.gain), bias_init
+        if self.init == "standard":
+            return VarianceScaling(self.gain**2 / 3, "fan_in", "uniform"), bias_init
+        if self.init == "normal":
+            return Normal(0.0, 0.01 * self.gain), bias_init
+        return get_initializer({"name": self.init, "gain": self.gain}), bias_init
 
     def network(self, X: Array | None = None) -> Network:
         """Return the network with its initial weights.
@@ -335,15 +321,15 @@ def choices() -> dict[str, dict[str, Any]]:
     """
     controls: dict[str, dict[str, Any]] = {}
     for name, field in fields(Experiment).items():
-        kind = {bool: "flag", int: "whole", float: "real", str: "choice"}[type(field.default)]
-        controls[name] = {"kind": kind, "default": field.default}
-        controls[name]["keeps_weights"] = name in KEEPS_WEIGHTS
-        if kind == "choice":
-            names = {value: value.replace("_", " ") for value in _NAMES[name]}
-            controls[name] |= {"values": list(names), "names": names}
-        elif kind != "flag":
-            check: Any = field.check  # a partial function with its bounds
-            bounds = {bound: check.keywords[bound] for bound in ("low", "high")}
-            controls[name] |= bounds | {"log": name in _LOGARITHMIC}
-    controls["init"]["heeds_gain"] = list(_WITH_GAIN)
+        allowed: Any = field.check  # a partial function, with what is allowed
+        about = {"kind": _KINDS[type(field.default)], "default": field.default}
+        about["keeps_weights"] = name in KEEPS_WEIGHTS
+        if about["kind"] == "choice":
+            values = allowed.keywords["options"]
+            about |= {"values": [*values], "names": {v: v.replace("_", " ") for v in values}}
+        elif about["kind"] != "flag":
+            about |= {bound: allowed.keywords[bound] for bound in ("low", "high")}
+            about["log"] = name in _LOGARITHMIC
+        controls[name] = about
+    controls["init"]["heeds_gain"] = list(_HEED_GAIN)
     return controls

@@ -6,8 +6,6 @@ is, and its shape, says ``header["arrays"]``. Everything in a frame is of the sa
 that is predicted from a setting stands beside the weights of that setting.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import struct
@@ -18,25 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from minnet.backends import make_backend
 from minnet.common.blas import one_blas_thread
 from minnet.common.types import Array
-from minnet.lab.by_depth import by_depth, histograms_by_depth, next_ratios, rows_by_depth
-from minnet.lab.phase import layer_sizes, shared_activation, start_sizes
+from minnet.lab.by_depth import network_by_depth, next_ratios
+from minnet.lab.phase import layer_sizes, start_sizes
+from minnet.lab.plane import predictions_on_square
 from minnet.lab.prediction import Prediction, predict_variances
-from minnet.lab.probe import measure
-from minnet.lab.subject import Subject
 from minnet.network import Network
-from minnet.playground.snapshot import Snapshot
+from minnet.optimizers import Optimizer
+from minnet.playground.experiment import Experiment
 from minnet.training.constant_answer import loss_of_constant
 
-__all__ = ["GRID", "N_BINS", "N_DIGITS", "N_PROBED", "Framer", "decode", "encode"]
+__all__ = ["N_PROBED", "Framer", "Snapshot", "decode", "encode", "pack"]
 
 N_PROBED = 256  # rows of the training data, the first ones, on which the layers are measured
-N_BINS = 40
-_REACH = 4.0  # standard deviations of the histograms: one number far out would make needles of all
-GRID = 40  # cells of the decision boundary along each side
-N_DIGITS = 24  # of the test data, the first ones, that are shown
+_N_BINS = 40
+_GRID = 40  # cells of the decision boundary along each side
+_N_DIGITS = 24  # of the test data, the first ones, that are shown
 _SAID = (
     "generation", "version", "step", "epoch", "playing", "status", "message", "steps_per_second",
 )  # fmt: skip
@@ -74,10 +70,29 @@ def encode(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
         places[name] = [offset, list(numbers.shape)]
         parts.append(numbers.tobytes())
         offset += numbers.size
-    values = {name: _finite(value) for name, value in header.items()}
-    text = json.dumps({**values, "arrays": places}, allow_nan=False).encode()
+    finite = json.loads(json.dumps(header), parse_constant=lambda name: None)
+    return pack({**finite, "arrays": places}, b"".join(parts))
+
+
+def pack(header: Mapping[str, Any], content: bytes) -> bytes:
+    r"""Return the length of a header, the header, and what it is about.
+
+    Parameters
+    ----------
+    header : dict
+        What JSON can hold.
+    content : bytes
+        Begins at a multiple of four.
+
+    Examples
+    --------
+    >>> from minnet.playground.frame import pack
+    >>> pack({"of": "abc"}, b"abc")
+    b'\x10\x00\x00\x00{"of": "abc"}   abc'
+    """
+    text = json.dumps(header, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
-    return struct.pack("<I", len(text)) + text + b"".join(parts)
+    return struct.pack("<I", len(text)) + text + content
 
 
 def decode(frame: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -108,22 +123,49 @@ def decode(frame: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     }
 
 
-def _finite(value: Any) -> Any:
-    """Return what JSON can hold: None for a number that is not finite."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+@dataclass(frozen=True)
+class Snapshot:
+    """What a session hands to whoever draws it: weights and setting of one moment.
 
+    Attributes
+    ----------
+    experiment : Experiment
+    network, optimizer
+        Copies that nobody trains.
+    X, T, X_test, T_test : ndarray
+        The same objects in a generation.
+    generation : int
+        Grows by a new start.
+    version : int
+        Grows by each change that shows, and never shrinks.
+    step, epoch : int
+    playing : bool
+    status : {"ok", "diverged", "failed"}
+    message : str
+        A sentence on a status that is not "ok".
+    steps_per_second : float
+        Of the last half second or so in which it trained.
+    history : ndarray of float32, shape (n, 4)
+        Step, training loss since the row before, test loss and test error: from step 0 on, row by row
+        some 3 % further.
+    """
 
-@dataclass
-class _Setting:
-    """What stays the same in all frames of a generation, as long as nothing changes that theory knows."""
-
+    experiment: Experiment
+    network: Network
+    optimizer: Optimizer
+    X: Array
+    T: Array
+    X_test: Array
+    T_test: Array
     generation: int
-    dropout: float
-    prediction: Prediction | None
-    silent: str  # why theory knows nothing, of some layers or of all
-    best_constant: float | None
-    start: Array
-    extent: float
+    version: int
+    step: int
+    epoch: int
+    playing: bool
+    status: str
+    message: str
+    steps_per_second: float
+    history: Array
 
 
 class Framer:
@@ -138,7 +180,7 @@ class Framer:
     """
 
     def __init__(self) -> None:
-        self._setting: _Setting | None = None
+        self._theory: tuple[Any, Prediction | None, str, Array] | None = None
         self._boundary: tuple[int, int, Array] | None = None  # generation, step
         self._boundary_cost = self._owed = 0.0
 
@@ -156,87 +198,66 @@ class Framer:
         -------
         bytes
         """
-        began = time.perf_counter()
-        network: Network = snapshot.network
+        began, network, X, T = time.perf_counter(), snapshot.network, snapshot.X, snapshot.T
+        drawn_at, extent = snapshot.step, None
         # A network that diverges is shown as it is.
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            setting = self._set(snapshot)
-            probed = Subject(network, snapshot.X[:N_PROBED], snapshot.T[:N_PROBED], None)
-            m = measure(probed, snapshot.step, N_BINS, reach=_REACH)
-            rows = rows_by_depth(m)
+            prediction, silent, start = self._expected(snapshot)
             # The gradient of more rows than a batch's would be less noisy, and shorter.
-            n = snapshot.experiment.batch_size
-            ratios = next_ratios(network, snapshot.optimizer, snapshot.X[:n], snapshot.T[:n])
-            arrays = histograms_by_depth(m) | by_depth(m, setting.prediction, ratios)
-            arrays["history"] = snapshot.history
-            on_plane = snapshot.X.shape[1] == 2
-            if on_plane:
-                spent = time.perf_counter() - began
-                drawn_at, arrays["boundary"] = self._draw(snapshot, setting, spent)
-                if with_points:
-                    arrays["points"] = _points(snapshot)
-            else:
-                drawn_at = snapshot.step
-                arrays.update(_digits(snapshot, with_points))
-            arrays["phase_points"] = (
-                layer_sizes(network) if shared_activation(network) else np.empty((0, 2))
+            some, batch = slice(N_PROBED), slice(snapshot.experiment.batch_size)
+            ratios = next_ratios(network, snapshot.optimizer, X[batch], T[batch])
+            layers, arrays = network_by_depth(
+                network, X[some], T[some], prediction, ratios, _N_BINS
             )
-            arrays["phase_start"] = setting.start
-        last = [float(number) for number in snapshot.history[-1]]
-        header = {name: getattr(snapshot, name) for name in _SAID} | {
+            arrays |= {"phase_points": layer_sizes(network), "phase_start": start}
+            arrays["history"] = snapshot.history
+            if X.shape[1] == 2:
+                extent = _MARGIN * float(max(np.abs(X).max(), np.abs(snapshot.X_test).max()))
+                spent = time.perf_counter() - began
+                drawn_at, arrays["boundary"] = self._draw(snapshot, extent, spent)
+                if with_points:  # x, y and class, those of the training first
+                    parts = (X, T), (snapshot.X_test, snapshot.T_test)
+                    arrays["points"] = np.vstack([np.column_stack(part) for part in parts])
+            else:
+                digits = snapshot.X_test[:_N_DIGITS]
+                arrays["digit_probabilities"] = network.predict(digits)
+                arrays["digit_classes"] = snapshot.T_test[:_N_DIGITS]
+                if with_points:  # from 0 to 1
+                    arrays["digit_images"] = (digits - digits.min()) / np.ptp(digits)
+        losses = zip(("loss", "test_loss", "test_error"), snapshot.history[-1, 1:], strict=True)
+        header = {
+            **{name: getattr(snapshot, name) for name in _SAID},
+            **{name: float(loss) for name, loss in losses},
             "experiment": snapshot.experiment.to_dict(),
-            "loss": last[1],
-            "test_loss": last[2],
-            "test_error": last[3],
-            "best_constant_loss": setting.best_constant,
-            "theory_stops": setting.silent,
-            "layers": [
-                {
-                    "name": "output" if row == rows[-1] else str(number),
-                    "label": m.layers[row],
-                    "width": int(m.fan_out[row]),
-                }
-                for number, row in enumerate(rows, 1)
-            ],
+            "best_constant_loss": loss_of_constant(network, T, None),
+            "theory_stops": silent,
+            "layers": layers,
             "n_parameters": sum(math.prod(row.shape) for row in network.parameter_table),
             "classes": [str(k) for k in range(network.sizes[-1])],
-            "n_train": len(snapshot.X),
-            "extent": setting.extent if on_plane else None,
+            "n_train": len(X),
+            "extent": extent,
             "boundary_step": drawn_at,
             "cost_ms": 1e3 * (time.perf_counter() - began),
         }
         return encode(header, arrays)
 
-    def _set(self, snapshot: Snapshot) -> _Setting:
-        """Return what the frames of a generation share, and find it where it is not known."""
-        known, dropout = self._setting, snapshot.experiment.dropout
-        if known is not None and (known.generation, known.dropout) == (
-            snapshot.generation,
-            dropout,
-        ):
-            return known
-        network: Network = snapshot.network
-        if any(hasattr(one, "adapt") for one in network.init_.values()):
-            # Theory takes the weights that are there for those of the start.
-            network = snapshot.experiment.network(snapshot.X)
-        try:
-            prediction = predict_variances(network, snapshot.X[:N_PROBED])
-            silent = prediction.stopped
-        except ValueError as error:  # of no layer there is a theory
-            prediction, silent = None, str(error)
-        here = shared_activation(network) is not None
-        self._setting = _Setting(
-            snapshot.generation,
-            dropout,
-            prediction,
-            silent,
-            loss_of_constant(network, snapshot.T, None),
-            start_sizes(network) if here else np.empty((0, 2)),
-            _MARGIN * float(max(np.abs(snapshot.X).max(), np.abs(snapshot.X_test).max())),
-        )
-        return self._setting
+    def _expected(self, snapshot: Snapshot) -> tuple[Prediction | None, str, Array]:
+        """Return what theory knows: its curves, why there are none of some layers, the start's sizes."""
+        key = snapshot.generation, snapshot.experiment.dropout
+        if self._theory is None or self._theory[0] != key:
+            network, prediction = snapshot.network, None
+            if any(hasattr(one, "adapt") for one in network.init_.values()):
+                # Theory takes the weights that are there for those of the start.
+                network = snapshot.experiment.network(snapshot.X)
+            try:
+                prediction = predict_variances(network, snapshot.X[:N_PROBED])
+                silent = prediction.stopped
+            except ValueError as error:  # it knows none of the layers
+                silent = str(error)
+            self._theory = key, prediction, silent, start_sizes(network)
+        return self._theory[1:]
 
-    def _draw(self, snapshot: Snapshot, setting: _Setting, spent: float) -> tuple[int, Array]:
+    def _draw(self, snapshot: Snapshot, extent: float, spent: float) -> tuple[int, Array]:
         """Return the decision boundary, and of which step it is.
 
         Of a large network it costs more than all else in a frame. Then it stays what it was, in some of
@@ -245,36 +266,10 @@ class Framer:
         known = self._boundary
         self._owed += spent
         waits = snapshot.playing and self._owed < self._boundary_cost
-        same = known is not None and known[0] == snapshot.generation
-        if known is not None and same and (waits or known[1] == snapshot.step):
+        if known and known[0] == snapshot.generation and (waits or known[1] == snapshot.step):
             return known[1:]
         began = time.perf_counter()
-        network: Network = snapshot.network
-        centres = setting.extent * ((2 * np.arange(GRID) + 1) / GRID - 1)
-        x, y = np.meshgrid(centres, centres[::-1])  # the first row is the top one
-        logits = make_backend("auto", network, 1).forward(np.column_stack([x.ravel(), y.ravel()]))
-        shares = network.loss_.predict(logits).T.reshape(-1, GRID, GRID)
+        shares = predictions_on_square(snapshot.network, extent, _GRID)
         self._boundary = snapshot.generation, snapshot.step, shares
         self._boundary_cost, self._owed = time.perf_counter() - began, 0.0
         return snapshot.step, shares
-
-
-def _points(snapshot: Snapshot) -> Array:
-    """Return the data as rows of x, y and class, those of the training first."""
-    X, T = (
-        np.concatenate(parts)
-        for parts in ((snapshot.X, snapshot.X_test), (snapshot.T, snapshot.T_test))
-    )
-    return np.column_stack([X, T])
-
-
-def _digits(snapshot: Snapshot, with_images: bool) -> dict[str, Array]:
-    """Return some of the digits that were not trained on, and what the network makes of them."""
-    X = snapshot.X_test[:N_DIGITS]
-    found = {
-        "digit_probabilities": snapshot.network.predict(X),
-        "digit_classes": snapshot.T_test[:N_DIGITS],
-    }
-    if with_images:  # from 0 to 1
-        found["digit_images"] = (X - X.min()) / (X.max() - X.min())
-    return found

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from minnet.activations import get_activation
-from minnet.common.types import ArrayLike
-from minnet.initializers.mean_field import find_critical_point
-from minnet.lab.phase import gradient_factors, unit_of
+from minnet.common.plain import plain_numbers
+from minnet.lab.phase import edge_of_chaos, gradient_factors, unit_of
 
 __all__ = ["phase_map"]
 
@@ -44,24 +43,16 @@ def phase_map(activation: str) -> dict[str, Any]:
     function = get_activation(activation)
     unit = unit_of(function)
     sigma_w, sigma_b = np.linspace(0, _MOST_W * unit, _N_W), np.linspace(0, _MOST_B * unit, _N_B)
-    edge = []
-    for b in np.linspace(0, sigma_b[-1], _N_CRITICAL):
-        found = find_critical_point(function, b * b)
-        if found is not None and np.sqrt(found[0]) <= sigma_w[-1]:
-            edge.append(_rounded([np.sqrt(found[0]), b]))
+    edge = edge_of_chaos(function, np.linspace(0, sigma_b[-1], _N_CRITICAL))
     chi = gradient_factors(function, sigma_w, sigma_b)
     with np.errstate(divide="ignore"):
         scales = 1 / np.abs(np.log(chi))
-    return {
-        "activation": activation,
-        "weight_sd": _rounded(sigma_w),
-        "bias_sd": _rounded(sigma_b),
-        "slope": [_rounded(row) for row in chi],
-        "depth_scale": [_rounded(row) for row in scales],
-        "edge": edge,
+    arrays = {
+        "weight_sd": sigma_w,
+        "bias_sd": sigma_b,
+        "slope": chi,
+        "depth_scale": scales,
+        "edge": edge[edge[:, 0] <= sigma_w[-1]],
     }
-
-
-def _rounded(values: ArrayLike) -> list[float | None]:
-    """Return numbers as JSON has them: with some digits, and None for infinity."""
-    return [float(f"{v:.{_DIGITS}g}") if np.isfinite(v) else None for v in np.asarray(values)]
+    plain = {name: plain_numbers(values, _DIGITS) for name, values in arrays.items()}
+    return {"activation": activation} | plain

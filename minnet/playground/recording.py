@@ -5,10 +5,7 @@ choices of all controls; of each recording its title, a text, the experiment, a 
 the blackboard, and where each frame begins and how long it is), and the frames one after the other.
 """
 
-from __future__ import annotations
-
 import gzip
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -20,7 +17,7 @@ from minnet.common.checks import check_whole
 from minnet.common.types import Array
 from minnet.playground.blackboard import blackboard
 from minnet.playground.experiment import Experiment, choices
-from minnet.playground.frame import decode, encode
+from minnet.playground.frame import decode, encode, pack
 from minnet.playground.phase import phase_map
 from minnet.playground.session import Session
 
@@ -76,9 +73,7 @@ def record(
         head = {"title": title, "text": text, "experiment": experiment.to_dict(), "frames": places}
         phase = phase_map(experiment.activation)
         heads.append({**head, "phase": phase, "blackboard": blackboard(experiment)})
-    header = json.dumps({"choices": choices(), "recordings": heads}, allow_nan=False).encode()
-    header += b" " * (-len(header) % 4)
-    content = b"".join([len(header).to_bytes(4, "little"), header, *parts])
+    content = pack({"choices": choices(), "recordings": heads}, b"".join(parts))
     with write_atomically(path) as file:
         file.write(gzip.compress(content, mtime=0))
 
@@ -109,7 +104,5 @@ def _frames(experiment: Experiment, steps: Sequence[int]) -> Iterator[bytes]:
 
 def _rounded(values: Array, n_bits: int) -> Array:
     """Return float32 numbers rounded to so many bits, the others zero."""
-    rest = 24 - n_bits
-    bits = values.astype(np.float32).view(np.uint32) + np.uint32(1 << (rest - 1))
-    rounded = (bits >> np.uint32(rest) << np.uint32(rest)).view(np.float32)
-    return np.where(np.isfinite(values), rounded, values)
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.rint(mantissa * 2**n_bits), exponent - n_bits)

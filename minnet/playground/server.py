@@ -7,8 +7,7 @@ has no token is refused before anything of it is read. Files are those of a fixe
 are JSON of a bounded size, and :class:`~minnet.playground.session.Session` checks what they say.
 """
 
-from __future__ import annotations
-
+import contextlib
 import errno
 import gzip
 import hmac
@@ -21,7 +20,7 @@ import socketserver
 import sys
 import threading
 import webbrowser
-from functools import cached_property
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -63,25 +62,9 @@ _HEADERS = {
 }
 
 #: What somebody sees whose address has another token: that of a server that has ended, most of the time.
-_WRONG_ADDRESS = """<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>minnet playground: another address</title>
-  </head>
-  <body>
-    <h1>The playground has another address</h1>
-    <p>Each start of <code>python -m minnet.playground</code> has an address of its own, with a secret
-    token in it. This is not the one of the server that runs here: open the one that its terminal has
-    printed.</p>
-    <p>To see the experiment of this address, give all of it to a new start:
-    <code>python -m minnet.playground 'ADDRESS'</code></p>
-    <p>With <code>--port</code> and <code>--token</code> it stays the same from start to start.</p>
-  </body>
-</html>
-"""
+_WRONG_ADDRESS = "elsewhere.html"
+
+_NO_PORT = {errno.EADDRINUSE: "is in use", errno.EACCES: "needs more permissions"}
 
 _log = logging.getLogger("minnet")
 
@@ -112,23 +95,15 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, session: Any, port: int = 0, token: str | None = None) -> None:
         self.session = session
         self.token = secrets.token_urlsafe(16) if token is None else token
-        self.files = {
-            file.relative_to(STATIC).as_posix(): _File(file)
-            for file in STATIC.rglob("*")
-            if file.suffix in _TYPES
-        }
-        if "index.html" not in self.files:
-            raise FileNotFoundError(
-                f"the page must be built first, by `make page`: {STATIC} is empty"
-            )
+        files = [file for file in STATIC.rglob("*") if file.suffix in _TYPES]
+        self.files = {file.relative_to(STATIC).as_posix(): file.read_bytes() for file in files}
         try:
             super().__init__((HOST, port), _Handler)
         except OSError as error:
-            if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                why = "is in use" if error.errno == errno.EADDRINUSE else "needs more permissions"
-                sentence = f"port {port} {why}: take another, or 0 for any that is free"
-                raise OSError(sentence) from None
-            raise
+            if error.errno not in _NO_PORT:
+                raise
+            why = f"port {port} {_NO_PORT[error.errno]}"
+            raise OSError(f"{why}: take another, or 0 for any that is free") from None
 
     @property
     def address(self) -> str:
@@ -139,17 +114,6 @@ class Server(socketserver.ThreadingTCPServer):
         """Keep quiet of browsers that hang up; note everything else."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             _log.exception("a request of the playground's page failed")
-
-
-class _File:
-    """One file of the page, as it was when the server began."""
-
-    def __init__(self, path: Path) -> None:
-        self.content, self.type = path.read_bytes(), _TYPES[path.suffix]
-
-    @cached_property
-    def zipped(self) -> bytes:
-        return gzip.compress(self.content, mtime=0)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -168,39 +132,35 @@ class _Handler(BaseHTTPRequestHandler):
         hosts, origins = self.headers.get_all("Host", []), self.headers.get_all("Origin", [])
         path = re.fullmatch(r"/([^/?]*)(/[^?]*)?(\?.*)?", self.path)
         if len(hosts) != 1 or not re.fullmatch(r"(127\.0\.0\.1|localhost)(:\d{1,5})?", hosts[0]):
-            why = f"the address must be one of {HOST}"
+            self.send_error(HTTPStatus.FORBIDDEN, f"the address must be one of {HOST}")
         elif any(origin != f"http://{hosts[0]}" for origin in origins):
-            why = "no other page may ask here"
-        elif not (path and hmac.compare_digest(path[1].encode(), self.server.token.encode())):
-            why = "the address must be the one that was printed, with the token of this server"
-            if self.command == "GET" and "text/html" in self.headers.get("Accept", ""):
-                self._send(
-                    _WRONG_ADDRESS.encode(),
-                    _TYPES[".html"],
-                    {"Connection": "close"},
-                    HTTPStatus.FORBIDDEN,
-                )
-                return False
-        else:
+            self.send_error(HTTPStatus.FORBIDDEN, "no other page may ask here")
+        elif path and hmac.compare_digest(path[1].encode(), self.server.token.encode()):
             self.name = path[2] and path[2][1:]  # None: the folder without its slash
             return True
-        self.send_error(HTTPStatus.FORBIDDEN, why)
+        elif self.command == "GET" and "text/html" in self.headers.get("Accept", ""):
+            page = self.server.files[_WRONG_ADDRESS]
+            self._send(page, ".html", HTTPStatus.FORBIDDEN, {"Connection": "close"})
+        else:
+            why = "the address must be the one that was printed, with the token of this server"
+            self.send_error(HTTPStatus.FORBIDDEN, why)
         return False
 
     def do_GET(self) -> None:
         """Send a file of the list."""
-        file = self.server.files.get(self.name or "index.html")
+        name = self.name or "index.html"
         if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
             self.send_error(HTTPStatus.BAD_REQUEST, "a request for a file has no content")
         elif self.name is None:  # relative addresses need it
             location = {"Location": f"/{self.server.token}/"}
-            self._send(b"", _TYPES[".html"], location, HTTPStatus.PERMANENT_REDIRECT)
-        elif file is None:
+            self._send(b"", ".html", HTTPStatus.PERMANENT_REDIRECT, location)
+        elif name not in self.server.files:
             self.send_error(HTTPStatus.NOT_FOUND, "there is no such file")
         elif "gzip" in self.headers.get("Accept-Encoding", ""):
-            self._send(file.zipped, file.type, {"Content-Encoding": "gzip"})
+            zipped = gzip.compress(self.server.files[name], mtime=0)
+            self._send(zipped, Path(name).suffix, headers={"Content-Encoding": "gzip"})
         else:
-            self._send(file.content, file.type)
+            self._send(self.server.files[name], Path(name).suffix)
 
     def do_POST(self) -> None:
         """Send what the session answers to a message."""
@@ -220,11 +180,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(int(lengths[0]))
 
     def _answer(self, length: int) -> None:
-        body = self.rfile.read(length)
-        try:
+        body, message = self.rfile.read(length), None
+        with contextlib.suppress(ValueError, RecursionError):
             message = json.loads(body) if len(body) == length else None
-        except (ValueError, RecursionError):
-            message = None
         if not isinstance(message, dict):
             self.send_error(HTTPStatus.BAD_REQUEST, "a message must be one JSON object")
             return
@@ -232,35 +190,33 @@ class _Handler(BaseHTTPRequestHandler):
             answer = self.server.session.answer(message)
         except Exception:
             _log.exception("the playground has no answer to %.200r", message)
-            self.send_error(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "minnet failed: its terminal says how"
-            )
-            return
-        if isinstance(answer, bytes):
-            self._send(answer, "application/octet-stream")
+            sentence = "minnet failed: its terminal says how"
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
         else:
-            self._send(json.dumps(answer, allow_nan=False).encode(), _TYPES[".json"])
+            self._send(answer)
 
     def _send(
         self,
-        content: bytes,
-        kind: str,
-        headers: dict[str, str] | None = None,
+        content: bytes | dict[str, Any],
+        suffix: str = "",
         status: int = HTTPStatus.OK,
+        headers: Mapping[str, str] = {},
     ) -> None:
-        self.send_response(status)
+        """Send the content of a file, the bytes of a frame, or a dict as JSON."""
+        if isinstance(content, dict):
+            content, suffix = json.dumps(content, allow_nan=False).encode(), ".json"
+        kind = _TYPES.get(suffix, "application/octet-stream")
         own = {"Content-Type": kind, "Content-Length": str(len(content))}
-        for name, value in (own | _HEADERS | (headers or {})).items():
+        self.send_response(status)
+        for name, value in {**own, **_HEADERS, **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Send one sentence as JSON; what else the request had is not read."""
-        sentence = message or HTTPStatus(code).phrase
-        self._send(
-            json.dumps({"error": sentence}).encode(), _TYPES[".json"], {"Connection": "close"}, code
-        )
+        sentence = {"error": message or HTTPStatus(code).phrase}
+        self._send(sentence, status=code, headers={"Connection": "close"})
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the address has the token."""

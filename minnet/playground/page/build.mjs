@@ -28,5 +28,5 @@ await build({
   define: { ENGLISH: JSON.stringify(texts) },
   logLevel: "warning",
 });
-await copyFile(resolve(here, "src/index.html"), resolve(out, "index.html"));
+for (const name of ["index.html", "elsewhere.html"]) await copyFile(resolve(here, "src", name), resolve(out, name));
 await writeFile(resolve(out, "texts/en.json"), JSON.stringify(texts, null, 2) + "\n");
