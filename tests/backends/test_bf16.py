@@ -64,7 +64,7 @@ def backend_of(network, how):
     if kind == "numpy":
         return make_backend("numpy", network, 1)
     backend = make_backend("cython", network, threads)
-    backend._threads = lambda *args, **options: threads  # whatever the steps are worth
+    backend.threads = lambda *args, **options: threads  # whatever the steps are worth
     assert backend.is_ready()
     if kind == "emulated":
         backend.program = emulated(backend)
