@@ -37,7 +37,10 @@ SANITIZE = os.environ.get("MINNET_SANITIZE", "0") not in ("", "0")
 # The instruction for products in bfloat16, which not every CPU of the level v4 has.
 BF16 = ["-mavx512bf16"]
 
-SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+SANITIZERS = [
+    "-fsanitize=address,undefined,float-cast-overflow",
+    "-fno-sanitize-recover=undefined,float-cast-overflow",
+]
 
 PACKAGES = ["minnet", "minnet.*"] + ([] if PURE else ["minnet_ext"])
 PACKAGE_DATA = {

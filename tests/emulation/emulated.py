@@ -1,9 +1,10 @@
 """A plugin of pytest: kernels of another CPU, C library or word size, in place of the extension's.
 
 ``MINNET_EMULATED`` is the command that runs what ``build.py`` has built, by an emulator where need be,
-``MINNET_CPU`` names the level of its kernels; `make aarch64`, `make musl` and `make i686` set both. Random
-draws, training steps and predictions then go to that program, each call as an image of the memory that it
-reads and writes, so that the tests that compare the extension with NumPy compare these kernels with it.
+``MINNET_CPU`` names the level of its kernels; `make aarch64`, `make musl`, `make i686` and `make asan` set
+both. Random draws, training steps and predictions then go to that program, each call as an image of the
+memory that it reads and writes, so that the tests that compare the extension with NumPy compare these
+kernels with it.
 """
 
 import atexit
@@ -27,7 +28,7 @@ LEVEL = os.environ.get("MINNET_CPU") or "scalar"
 COMMAND = shlex.split(os.environ["MINNET_EMULATED"])
 
 _UNKNOWN, _TO_BE_SUMMED = -2, -3  # of serve.c
-_HEADER = struct.Struct("<16s16s11q")  # minnet_call of serve.c
+_HEADER = struct.Struct("<16s16s12q")  # minnet_call of serve.c
 
 
 class Layout:
@@ -65,7 +66,7 @@ class Draw(ctypes.Structure):
 
 
 class Image:
-    """The memory of a call: arrays with their gaps and alignment, at offsets from 64 on."""
+    """The memory of a call: arrays with their alignment, at offsets from 64 on, and gaps between them."""
 
     def __init__(self):
         self.size, self.parts, self.places, self.alive = 64, [], [], []
@@ -75,7 +76,7 @@ class Image:
         if array is None:
             return 0
         low, high = np.lib.array_utils.byte_bounds(array)
-        begin = -(-self.size // 64) * 64 + low % 64
+        begin = -(-self.size // 64) * 64 + 64 + low % 64
         self.size = begin + high - low
         self.parts.append((begin, low, high - low, out))
         self.alive.append(array)
@@ -105,12 +106,14 @@ class Server:
             memory[begin : begin + size] = ctypes.string_at(low, size)
         numbers = [*arguments, *(0,) * (8 - len(arguments))]
         names = LEVEL.encode(), function.encode()
-        header = _HEADER.pack(*names, len(memory), len(image.places), *numbers, 0)
-        places = np.array(image.places, np.int64).tobytes()
+        sizes = len(memory), len(image.places), len(image.parts)
+        header = _HEADER.pack(*names, *sizes, *numbers, 0)
+        arrays = [number for begin, _, size, _ in image.parts for number in (begin, size)]
+        places = np.array([*image.places, *arrays], np.int64).tobytes()
         self.process.stdin.write(header + places + memory)
         self.process.stdin.flush()
         while (header := self.answer())[-1] == _TO_BE_SUMMED:
-            self.process.stdin.write(sum_up(*header[4:7], self.process.stdout))
+            self.process.stdin.write(sum_up(*header[5:8], self.process.stdout))
             self.process.stdin.flush()
         result = header[-1]
         assert result != _UNKNOWN, f"{COMMAND} has no {function} of the level {LEVEL}"

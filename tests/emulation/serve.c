@@ -1,17 +1,29 @@
 /* Calls the kernels for another program, call by call: minnet's tests of what another compiler built.
  *
  * emulated.py writes a call to standard input: what is called, an image of the memory that it is
- * called with, and where pointers lie in it, as offsets. Back comes the image as the call left it; and
- * before it, where several processes take steps together, numbers that they are to sum up.
+ * called with, where pointers lie in it, as offsets, and where its arrays lie, each with its bytes.
+ * Back comes the image as the call left it; and before it, where several processes take steps
+ * together, numbers that they are to sum up. Under AddressSanitizer what lies between the arrays is
+ * not to be touched.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "dispatch.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define CLOSE(begin, size) ASAN_POISON_MEMORY_REGION(begin, size)
+#define OPEN(begin, size)  ASAN_UNPOISON_MEMORY_REGION(begin, size)
+#else
+#define CLOSE(begin, size) ((void)(begin))
+#define OPEN(begin, size)  ((void)(begin))
+#endif
+
 typedef struct {
     char level[16], function[16];
-    int64_t size, n_pointers, arguments[8], result; /* size: of the image; a multiple of 64 */
+    int64_t size, n_pointers, n_arrays; /* size: of the image; a multiple of 64 */
+    int64_t arguments[8], result;
 } minnet_call;
 
 static const minnet_kernels *find_level(const char *name) {
@@ -101,9 +113,10 @@ int main(void) {
     minnet_call call;
     while (fread(&call, sizeof call, 1, stdin) == 1) {
         const size_t n_pointers = (size_t)call.n_pointers, size = (size_t)call.size;
-        int64_t *places = malloc((n_pointers + 1) * sizeof *places);
+        const size_t n_arrays = (size_t)call.n_arrays, n_places = n_pointers + 2 * n_arrays;
+        int64_t *places = malloc((n_places + 1) * sizeof *places), *arrays = places + n_pointers;
         char *memory = aligned_alloc(64, size);
-        if (!places || !memory || fread(places, sizeof *places, n_pointers, stdin) != n_pointers ||
+        if (!places || !memory || fread(places, sizeof *places, n_places, stdin) != n_places ||
             fread(memory, 1, size, stdin) != size) {
             return 1;
         }
@@ -113,7 +126,12 @@ int main(void) {
             pointer += (uintptr_t)memory;
             memcpy(memory + places[i], &pointer, sizeof pointer);
         }
+        CLOSE(memory, size);
+        for (size_t i = 0; i < n_arrays; i++) {
+            OPEN(memory + arrays[2 * i], (size_t)arrays[2 * i + 1]);
+        }
         call.result = answer(&call, memory);
+        OPEN(memory, size);
         fwrite(&call, sizeof call, 1, stdout);
         fwrite(memory, 1, size, stdout);
         fflush(stdout);
