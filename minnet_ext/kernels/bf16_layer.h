@@ -136,10 +136,7 @@ static void bf16_update(const step_context *c, const minnet_bf16 *bf16, const mi
             for (ptrdiff_t k = kb; k < ke; k += MR) {
                 const int rows = ke - k < MR ? (int)(ke - k) : MR;
                 const ptrdiff_t at = k * N + n;
-                for (int i = 0; i < rows; i++) {
-                    PREFETCH_TO_WRITE(W + at + i * N);
-                    PREFETCH_TO_WRITE(W + at + i * N + width - 1);
-                }
+                fetch_for_update(rows, N, W + at, V ? V + at : NULL, Mo ? Mo + at : NULL);
                 bf16->tile(rows, width, pairs, strip + (k - kb) * pairs,
                            c->w->gradient_pairs + n * pairs, sums);
                 bf16_update_tile(s, sums, rows, width, N, W + at, V ? V + at : NULL,

@@ -2,8 +2,9 @@
 #ifndef MINNET_DATA_H
 #define MINNET_DATA_H
 
+#include "compiler.h"
 #include "program.h"
-#include "vec.h"
+#include "tile.h"
 
 /* Row i of an epoch. */
 INLINE int64_t data_row(const minnet_data *data, ptrdiff_t i) {
@@ -53,6 +54,15 @@ INLINE void gather(const minnet_data *data, int64_t row, real *to, ptrdiff_t n) 
     } else {
         for (ptrdiff_t j = 0; j < n; j++) memcpy(to + j, x + j * data->column_stride, sizeof(real));
     }
+}
+
+/* A long row comes nearer, where its numbers lie one beside the other. Rows in random order come
+ * from memory, and what a processor fetches by itself begins anew at each. */
+INLINE void fetch_row(const minnet_data *data, int64_t row, ptrdiff_t n) {
+    const char *x = data->X + row * data->row_stride;
+    const ptrdiff_t bytes = n * (ptrdiff_t)sizeof(real);
+    if (data->column_stride != (int64_t)sizeof(real) || bytes < GATHER_BYTES) return;
+    for (ptrdiff_t i = 0; i < bytes; i += 64) PREFETCH(x + i);
 }
 
 /* What the loss of each row of a batch is multiplied with, and its share p in the batch's weights.

@@ -72,9 +72,10 @@ static void dense_backward(int plain, ptrdiff_t M, ptrdiff_t N, const real *dZ, 
 
 /* Up to MR rows of W from k on, and up to NR of the columns from n to ne, take a step with X^T dZ;
  * see dense_update. */
-INLINE void update_tile(const minnet_step *s, int plain, ptrdiff_t M, ptrdiff_t N, const real *X,
-                        ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W, real *V, real *Mo,
-                        real *G, ptrdiff_t k, int rows, ptrdiff_t n, ptrdiff_t ne) {
+INLINE void update_tile(const minnet_step *s, int plain, int far, ptrdiff_t M, ptrdiff_t N,
+                        const real *X, ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W,
+                        real *V, real *Mo, real *G, ptrdiff_t k, int rows, ptrdiff_t n,
+                        ptrdiff_t ne) {
     const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
     const ptrdiff_t width = ne - n < NR ? ne - n : NR, at = k * N + n;
     real sums[MR * NR];
@@ -84,6 +85,7 @@ INLINE void update_tile(const minnet_step *s, int plain, ptrdiff_t M, ptrdiff_t 
              plain ? TILE_UPDATE : TILE_STORE, keep, scale);
         return;
     }
+    if (far) fetch_for_update(rows, N, W + at, V ? V + at : NULL, Mo ? Mo + at : NULL);
     tile(rows, width, M, X + k, 1, ldx, dZ + n, ldz, 0, sums, NR, TILE_STORE, 0, 0);
     for (int i = 0; i < rows; i++) {
         for (int j = 0; j < width; j += LANES) {
@@ -129,12 +131,12 @@ INLINE ptrdiff_t held_depth(ptrdiff_t N) {
 /* Rows [k0, k1) of the first n1 columns of W take a step with X^T dZ; or the gradient goes to G.
  *
  * Few rows of a batch: along the rows of W, as they lie in memory. Many: in blocks of W for which
- * the columns of X and of dZ stay in the second-level cache. `ahead`: the rows of W so many further
- * are fetched, if that is not 0. */
+ * the columns of X and of dZ stay in the second-level cache. `ahead`, if not 0: of few
+ * rows, the rows of W so many further are fetched; of many, what a tile is to change. */
 static void dense_update(const minnet_step *s, ptrdiff_t ahead, ptrdiff_t M, ptrdiff_t N,
                          const real *X, ptrdiff_t ldx, const real *dZ, ptrdiff_t ldz, real *W,
                          real *V, real *Mo, real *G, ptrdiff_t k0, ptrdiff_t k1, ptrdiff_t n1) {
-    const int plain = is_plain(s, V, G);
+    const int plain = is_plain(s, V, G), far = ahead != 0 && M > FEW_ROWS;
     ptrdiff_t held = 0; /* columns of W done with dZ in registers */
     if (plain && M <= HELD_ROWS) {
         const real keep = (real)(s->decay - s->rate * s->l2), scale = (real)-s->rate;
@@ -165,7 +167,7 @@ static void dense_update(const minnet_step *s, ptrdiff_t ahead, ptrdiff_t M, ptr
                         PREFETCH(W + (k + k1 - k0 + i) * N + n);
                         PREFETCH(W + (k + k1 - k0 + i) * N + n + LANES);
                     }
-                    update_tile(s, plain, M, N, X, ldx, dZ, ldz, W, V, Mo, G, k, rows, n, ne);
+                    update_tile(s, plain, far, M, N, X, ldx, dZ, ldz, W, V, Mo, G, k, rows, n, ne);
                 }
             }
         }

@@ -137,7 +137,9 @@ static void dense_layer_backward(step_context *c, ptrdiff_t i) {
                            k1);
         }
         if (layer->trainable) {
-            const ptrdiff_t ahead = c->w->is_far && M >= FAR_ROWS && k1 < end ? some : 0;
+            const int is_far =
+                M > FEW_ROWS ? K * N >= FAR_NUMBERS : c->w->is_far && M >= FAR_ROWS && k1 < end;
+            const ptrdiff_t ahead = is_far ? some : 0;
             dense_update(&step, ahead, M, N, in->Y, in->ld, out->d, out->ld, W, V, Mo, G, k, k1,
                          N - edge);
         }

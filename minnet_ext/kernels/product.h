@@ -104,6 +104,12 @@ static NOINLINE void pack_rows(const real *A, ptrdiff_t lda, ptrdiff_t rows, ptr
     }
 }
 
+/* Rows of A that are packed at a time: as equal blocks as can be, since B is packed for each. */
+INLINE ptrdiff_t rows_of_block(ptrdiff_t M) {
+    const ptrdiff_t blocks = (M + BLOCK_M - 1) / BLOCK_M;
+    return ((M + blocks - 1) / blocks + MR - 1) / MR * MR;
+}
+
 /* Columns [n0, n1) of C = A B, or of C = A B^T (turned), M x K x N; then what `f` says, if not
  * NULL. */
 static void product(ptrdiff_t M, ptrdiff_t K, const real *A, ptrdiff_t lda, const real *B,
@@ -111,7 +117,7 @@ static void product(ptrdiff_t M, ptrdiff_t K, const real *A, ptrdiff_t lda, cons
                     real *scratch, ptrdiff_t n0, ptrdiff_t n1) {
     real *panel = scratch, *packed = scratch + PANEL_SIZE;
     const int packs = M > PACK_ROWS && K >= PACK_DEPTH;
-    const ptrdiff_t rows_most = packs ? BLOCK_M : M, most = block_of(K);
+    const ptrdiff_t rows_most = packs ? rows_of_block(M) : M, most = block_of(K);
     for (ptrdiff_t m0 = 0; m0 < M && n0 < n1; m0 += rows_most) {
         const ptrdiff_t m1 = M - m0 < rows_most ? M : m0 + rows_most;
         for (ptrdiff_t k = 0; k < K; k += most) {

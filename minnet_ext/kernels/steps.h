@@ -107,13 +107,16 @@ static void weigh_batch(const step_context *c, int64_t step, ptrdiff_t *weighed)
 static void gather_batch(step_context *c) {
     const minnet_data *data = c->data;
     workspace *w = c->w;
+    const ptrdiff_t n_in = (ptrdiff_t)c->net->layers[0].n_in;
     const ptrdiff_t n_out = (ptrdiff_t)c->net->layers[c->net->n_layers - 1].n_out;
     ptrdiff_t begin, end;
     share(c->M, 1, c->t, c->T, &begin, &end);
     for (ptrdiff_t m = begin; m < end; m++) {
         const int64_t row = data_row(data, c->from + m);
         if (!data->indptr) {
-            gather(data, row, w->at[0].Y + m * w->at[0].ld, (ptrdiff_t)c->net->layers[0].n_in);
+            if (m + GATHER_AHEAD < end)
+                fetch_row(data, data_row(data, c->from + m + GATHER_AHEAD), n_in);
+            gather(data, row, w->at[0].Y + m * w->at[0].ld, n_in);
         }
         if (w->targets) scatter_target(data, row, w->targets + m * n_out, n_out);
     }

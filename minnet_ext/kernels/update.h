@@ -6,6 +6,7 @@
 
 #include "lanes.h"
 #include "program.h"
+#include "tile.h"
 
 /* What a step does to each parameter: constants of the step, the same for all. */
 typedef struct {
@@ -58,7 +59,19 @@ INLINE void update_vector(const minnet_step *s, vreal g, real *W, real *V, real 
     store_part(W, w * (real)s->decay - rounded(step, splat((real)s->rate)), n);
 }
 
-/* The same for a run of any length; V and M may be NULL where the optimizer does not use them. */
+/* What the steps of `rows` rows of W, and up to NR columns, will read, comes nearer. */
+INLINE void fetch_for_update(int rows, ptrdiff_t ld, const real *W, const real *V, const real *M) {
+    for (ptrdiff_t i = 0; i < rows * ld; i += ld) {
+        PREFETCH_TO_WRITE(W + i);
+        PREFETCH_TO_WRITE(W + i + LANES);
+        if (V) PREFETCH_TO_WRITE(V + i);
+        if (V) PREFETCH_TO_WRITE(V + i + LANES);
+        if (M) PREFETCH_TO_WRITE(M + i);
+        if (M) PREFETCH_TO_WRITE(M + i + LANES);
+    }
+}
+
+/* A step of a run of any length; V and M may be NULL where the optimizer does not use them. */
 static void update_run(const minnet_step *s, const real *g, real *W, real *V, real *M,
                        ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i += LANES) {

@@ -1,4 +1,4 @@
-"""Steps of few rows through wide layers: by blocks of W on several threads, as NumPy takes them."""
+"""Steps through wide layers as NumPy takes them: of few rows, by blocks of W, and of many."""
 
 import numpy as np
 import pytest
@@ -66,3 +66,15 @@ def test_weights_that_are_fetched_in_advance(alpha, batch_size):
     ]
     np.testing.assert_array_equal(made[0], made[1])
     np.testing.assert_allclose(made[0], made[2], rtol=0, atol=TOLERANCE["float32"])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("batch_size", [25, 130, 200, 530])
+@pytest.mark.parametrize("optimizer", [SGD(0.01), Adam(0.001, epsilon=0.01)], ids=["sgd", "adam"])
+def test_many_rows_in_one_block_and_in_several(optimizer, batch_size, dtype):
+    sizes = 390, 343, 201, 350, 5
+    expected = trained(sizes, batch_size, optimizer, dtype, "numpy")
+    one, *others = (trained(sizes, batch_size, optimizer, dtype, n_threads=n) for n in (1, 2, 3))
+    np.testing.assert_allclose(one, expected, rtol=0, atol=TOLERANCE[dtype])
+    for other in others:
+        np.testing.assert_array_equal(other, one)
