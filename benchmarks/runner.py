@@ -25,8 +25,12 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Installed packages come before the repository, so that the minnet that was installed is measured.
-_START = "import sys; sys.path.append({!r}); from benchmarks.worker import main; {}; main()"
+# Installed packages come before the repository, so that the minnet that was installed is measured;
+# but not for `benchmarks`, as there are packages that install one of their own.
+_START = (
+    "import sys; sys.path.insert(0, {!r}); from benchmarks.worker import main; "
+    "sys.path.append(sys.path.pop(0)); {}; main()"
+)
 
 # Settings of these libraries are the benchmark's to make: with OPENBLAS_CORETYPE=Haswell, for one,
 # scikit-learn is slower than it is on the processor that is there.

@@ -373,12 +373,14 @@ def test_it_listens_on_no_other_address(server):
     ],
 )  # fmt: skip
 def test_what_serve_cannot_do_is_said_in_one_sentence(given, error, sentence):
+    before = set(threading.enumerate())
     with pytest.raises(error, match=sentence) as caught:
         serve(**{"open_browser": False, **given})
     assert "\n" not in str(caught.value)
     frames = [entry for entry in caught.traceback if "/minnet/" in str(entry.path)]
     assert len(frames) <= 4
-    assert not [t for t in threading.enumerate() if t.name.startswith("minnet playground")]
+    new = set(threading.enumerate()) - before
+    assert not [thread for thread in new if thread.name.startswith("minnet playground")]
 
 
 def test_a_port_in_use_is_said_in_one_sentence(server):

@@ -215,6 +215,7 @@ def test_a_wrong_control_is_refused_before_anything_runs():
     pytest.importorskip("anywidget")
     import threading
 
+    before = set(threading.enumerate())
     for given, sentence in (
         ({"depth": -1}, "depth must be a whole number"),
         ({"budget": 2}, "budget must be"),
@@ -222,7 +223,8 @@ def test_a_wrong_control_is_refused_before_anything_runs():
     ):
         with pytest.raises(ValueError, match=sentence):
             Playground(**given)
-    assert not [t for t in threading.enumerate() if t.name.startswith("minnet playground")]
+    new = set(threading.enumerate()) - before
+    assert not [thread for thread in new if thread.name.startswith("minnet playground")]
 
 
 def test_a_page_that_was_not_heard_for_long_gets_few_frames():
