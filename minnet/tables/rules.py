@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from minnet.common.checks import check_whole
+from minnet.common.entry import entry
+from minnet.common.names import check_name
 from minnet.estimators.preset import pace_for
 
 __all__ = ["QUALITIES", "Recipe", "recipe_for"]
@@ -67,6 +70,7 @@ _MANY_CODES = 10
 _PIECES, _FEWEST_BINS, _MOST_BINS = 800, 8, 32
 
 
+@entry
 def recipe_for(n_rows: int, quality: str = "balanced", n_columns: int = 1) -> Recipe:
     """Return the recipe for a table.
 
@@ -83,6 +87,12 @@ def recipe_for(n_rows: int, quality: str = "balanced", n_columns: int = 1) -> Re
     -------
     Recipe
 
+    Raises
+    ------
+    ValueError
+        If ``n_rows`` is no whole number of at least 1, ``n_columns`` none of at least 0, or ``quality`` is
+        none of these.
+
     Examples
     --------
     >>> from minnet.tables import recipe_for
@@ -93,10 +103,11 @@ def recipe_for(n_rows: int, quality: str = "balanced", n_columns: int = 1) -> Re
     >>> [recipe_for(1000, n_columns=n_columns).bins for n_columns in (10, 50, 2000)]
     [32, 16, 8]
     """
-    pace = pace_for(n_rows)
+    pace = pace_for(check_whole("n_rows", n_rows))
+    of_each = _PIECES // max(1, check_whole("n_columns", n_columns, 0))
     return Recipe(
-        n_members={"fast": 1, "balanced": 5, "best": 10}[quality],
-        bins=max(_FEWEST_BINS, min(_MOST_BINS, _PIECES // max(1, n_columns))),
+        n_members={"fast": 1, "balanced": 5, "best": 10}[check_name("quality", quality, QUALITIES)],
+        bins=max(_FEWEST_BINS, min(_MOST_BINS, of_each)),
         hidden_layer_sizes=(192, 192),
         dropout=pace.dropout,
         code_dropout=code_dropout_for(0),

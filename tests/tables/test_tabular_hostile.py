@@ -1,6 +1,7 @@
 """The estimators for tables where something comes in between: Ctrl-C, other threads, extreme numbers."""
 
 import copy
+import re
 import signal
 import threading
 import warnings
@@ -21,6 +22,7 @@ from minnet import (
     TabularRegressor,
 )
 from minnet.callbacks import Checkpoint
+from minnet.tables import recipe_for
 from minnet.tables.members import Members
 from minnet.tables.pace import epochs_in_time
 
@@ -374,3 +376,18 @@ def test_the_largest_numbers_as_targets_give_no_warning():
             ValueError, match="sample_weight must have a finite sum above 0, got inf"
         ):
             model.fit(X, sign, sample_weight=np.full(100, largest))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"n_rows": -0.5}, "n_rows must be a whole number of at least 1, got -0.5"),
+        ({"n_rows": 0}, "n_rows must be a whole number of at least 1, got 0"),
+        ({"n_columns": -1}, "n_columns must be a whole number of at least 0, got -1"),
+        ({"quality": "slow"}, "quality must be 'fast', 'balanced' or 'best', got 'slow'"),
+        ({"quality": ["best"]}, "quality must be 'fast', 'balanced' or 'best', got ['best']"),
+    ],
+)  # fmt: skip
+def test_a_recipe_for_what_cannot_be_is_refused(given, sentence):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        recipe_for(**{"n_rows": 1000, **given})
