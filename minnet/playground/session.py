@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import joblib
 
-from minnet.common.checks import check_real, check_whole
+from minnet.common.checks import check_flag, check_real, check_whole
 from minnet.common.names import check_name
 from minnet.common.types import Array
 from minnet.common.worker import Worker
@@ -98,13 +98,17 @@ class Session:
         playing: bool = True,
         speed: float | None = 300.0,
     ) -> None:
+        if not isinstance(experiment, Experiment | None):
+            raise TypeError(f"experiment must be an Experiment or None, got {experiment!r:.200}")
         # What frames and browser are to do needs a processor, too.
         self.n_threads = max(1, joblib.cpu_count() - 1)
         self._name = secrets.token_hex(8)
         self._budget = check_real("budget", budget, 0, 1, left=False)
         # What only the thread changes:
         self._generation, self._version, self._steps_per_second = -1, 0, 0.0
-        self._until = math.inf if playing else 0  # the step at which it stops
+        self._until = (
+            math.inf if check_flag("playing", playing) else 0
+        )  # the step at which it stops
         self._begin(experiment or Experiment())
         self._do_speed({"steps_per_second": speed})
         self._changed()

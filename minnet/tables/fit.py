@@ -55,6 +55,7 @@ _OF_MEAN = 0.7
 
 @functools.cache
 def _called(name: str) -> type[TableEncoder]:
+    """Return the encoder's class under another name: scikit-learn's warnings and errors say it."""
     return type(name, (TableEncoder,), {})
 
 
@@ -69,7 +70,7 @@ def inputs_of(encoder: TableEncoder, X: Any, name: str) -> Array:
     name : str
         What warnings and errors call the encoder: the class of which it is a part.
     """
-    encoder = copy.copy(encoder)
+    encoder = copy.copy(encoder)  # a class made here could not be pickled with the estimator
     encoder.__class__ = _called(name)
     if encoder.columns_:
         with config_context(transform_output="default"):  # networks take no frames

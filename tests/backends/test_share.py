@@ -251,25 +251,24 @@ def test_sparse_rows(backend, optimizer, mode):
 @pytest.mark.parametrize("mode", ["fused", "clip_norm"])
 def test_one_process_takes_steps_of_any_length(backend, layers, mode):
     one = PLAIN | {"layers": layers, "mode": mode}
-    for sparse_rows in (False, True) if layers == "dense" else (False,):
-        cuts = cuts_of(one, (9, 17))
-        expected = trained(one | {"sparse": sparse_rows}, (26,), cuts, backend=backend)
-        network, X, T, weights = problem(one)
-        optimizer, runner, losses = prepared(one, network), compiled(backend, network), []
-        for epoch, cut in enumerate(cuts):
-            bounds = np.concatenate([[0], np.cumsum(cut.lengths)])
-            share = Share(bounds, bounds[:-1], cut.lengths)
-            hyper = hyper_of(one, optimizer, 26, weights, epoch, share)
-            losses.append(runner.train_steps(X, T, weights, cut.order, 0, len(cut.lengths), hyper))
-        mine = (
-            network.params,
-            network.state,
-            optimizer.state,
-            optimizer.step,
-            np.concatenate(losses),
-        )
-        for ours, theirs in zip(mine, expected, strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+    cuts = cuts_of(one, (9, 17))
+    expected = trained(one, (26,), cuts, backend=backend)
+    network, X, T, weights = problem(one)
+    optimizer, runner, losses = prepared(one, network), compiled(backend, network), []
+    for epoch, cut in enumerate(cuts):
+        bounds = np.concatenate([[0], np.cumsum(cut.lengths)])
+        share = Share(bounds, bounds[:-1], cut.lengths)
+        hyper = hyper_of(one, optimizer, 26, weights, epoch, share)
+        losses.append(runner.train_steps(X, T, weights, cut.order, 0, len(cut.lengths), hyper))
+    mine = (
+        network.params,
+        network.state,
+        optimizer.state,
+        optimizer.step,
+        np.concatenate(losses),
+    )
+    for ours, theirs in zip(mine, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 # ---- what comes in between

@@ -125,6 +125,27 @@ def test_a_network_that_diverges_says_so_and_begins_anew_with_a_change(session):
     assert (frame["status"], frame["step"], np.isfinite(frame["loss"])) == ("ok", 10, True)
 
 
+@pytest.mark.parametrize(
+    ("given", "error", "sentence"),
+    [
+        ({"experiment": 3}, TypeError, "experiment must be an Experiment or None, got 3"),
+        (
+            {"experiment": {"depth": 3}},
+            TypeError,
+            "experiment must be an Experiment or None, got {",
+        ),
+        ({"playing": "no"}, ValueError, "playing must be True or False, got 'no'"),
+        ({"budget": 0}, ValueError, "budget must be"),
+        ({"speed": -1}, ValueError, "steps_per_second must be"),
+    ],
+)
+def test_what_a_session_cannot_be_given_is_refused(given, error, sentence):
+    before = set(threading.enumerate())
+    with pytest.raises(error, match=sentence):
+        Session(**given)
+    assert not set(threading.enumerate()) - before
+
+
 def test_the_thread_ends_when_the_session_is_closed():
     session = Session()
     thread = session._worker._thread
