@@ -225,6 +225,30 @@ def test_steps_that_lead_nowhere(code, model, fitted):
     assert after > before + 0.1
 
 
+@pytest.mark.filterwarnings("ignore:X is far from unit scale")
+@pytest.mark.parametrize("fitted", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("too_much_l2", {"alpha": 1e4}),
+        ("clipped", {"solver": "sgd", "clip_norm": 1e-5, "learning_rate_init": 0.1}),
+    ],
+)
+def test_what_holds_weights_down_does_not_hide_inputs_that_are_not_scaled(code, change, fitted):
+    wine = load_wine(return_X_y=True)
+    model = classifier((50,), max_iter=100, **change)
+    report = diagnose(model.fit(*wine) if fitted else model, *wine)
+    finding = next(one for one in report.findings if one.code == code)
+    assert "root mean square of" in finding.sentence
+    mended = report.apply(all=True)
+    assert mended.named_steps.keys() == {"standardscaler", "minnetclassifier"}
+    assert not diagnose(mended, *wine)
+    assert score(mended, *wine) > 0.95
+    once = report.apply()  # what is left is said of it
+    twice = report_again.apply() if (report_again := diagnose(once, *wine)) else once
+    assert score(twice, *wine) > 0.95
+
+
 @pytest.mark.parametrize(
     "change",
     [

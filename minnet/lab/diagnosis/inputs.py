@@ -152,7 +152,7 @@ class _Scale(NamedTuple):
     of_data=True,
 )
 def _unscaled_inputs(case: Case) -> Found | None:
-    scale = None if case.failed or case.encodes else _unusual_scale(case.X)
+    scale = None if case.failed or case.encodes else unusual_scale(case.X)
     if scale is None:
         return None
     beyond = are_beyond_squares(case.X)  # then there is no variance to scale by
@@ -261,7 +261,7 @@ def _columns(columns: Array) -> str:
     return f"Columns {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
-def _unusual_scale(X: Matrix) -> _Scale | None:
+def unusual_scale(X: Matrix) -> _Scale | None:
     """Return what is unusual of the scale of inputs."""
     columns, whole = root_mean_squares(X)
     column, largest = int(columns.argmax()), float(columns.max())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
+from minnet.lab.diagnosis.inputs import scaled_inputs, unusual_scale
 from minnet.lab.diagnosis.planned import (
     Plan,
     compared,
@@ -14,6 +17,7 @@ from minnet.lab.diagnosis.planned import (
     planned_training,
 )
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.trial import Trial
 
 _ALPHA = 1e-4  # that of the estimators
 _L2 = 0.003  # its share of a weight that a step of gradient descent at rate 1 takes away
@@ -91,21 +95,44 @@ def _without(
     own = planned_training(case)
     if own is None or not falls_short(case, own):
         return None
-    other = planned_training(case, remedy)
-    if other is None:
-        return None
     if own.outcome < _NO_BETTER:
         sentence += (
             f" The training ends at {own.outcome:.2g} times the loss of the best constant answer."
         )
     else:
         sentence += " The training ends no better than the best constant answer."
-    if not goes_further(own, other):  # it may be too short, besides
-        own, other = case.trial(_STEPS), case.trial(_STEPS, remedy)
-        if own is None or other is None or not goes_further(own, other):
-            return None
-    advice = compared(case, remedy, own, other)
-    return Found(None, figure, threshold, sentence, [remedy], advice, tried=True)
+    for train in (planned_training, _short_training):  # it may be too short, besides
+        helps = _what_helps(case, remedy, train)
+        if helps is not None:
+            best, also, own, other = helps
+            advice = compared(case, best, own, other)
+            return Found(None, figure, threshold, sentence + also, [best], advice, tried=True)
+    return None
+
+
+def _short_training(case: Case, remedy: Remedy | None = None) -> Trial | None:
+    return case.trial(_STEPS, remedy)
+
+
+def _what_helps(
+    case: Case, remedy: Remedy, train: Callable[..., Trial | None]
+) -> tuple[Remedy, str, Trial, Trial] | None:
+    """Return what goes further, what else is to be said, and the trainings without it and with it.
+
+    What holds the weights down hides what inputs of an unusual scale do: then both have to be mended.
+    """
+    own, other = train(case), train(case, remedy)
+    if own is None or other is None:
+        return None
+    alone = goes_further(own, other)
+    scale = None if case.estimator is None or case.encodes else unusual_scale(case.X)
+    if scale is not None:
+        with_one = other if alone else train(case, scaled_inputs(case))
+        both = scaled_inputs(case, **remedy.changes)
+        with_both = train(case, both)
+        if with_one is not None and with_both is not None and goes_further(with_one, with_both):
+            return both, f" {scale.sentence}", own, with_both
+    return (remedy, "", own, other) if alone else None
 
 
 def _gradients(case: Case, strength: float) -> tuple[float, float]:

@@ -141,10 +141,13 @@ class Proof:
             both = remedies[0][1]
             for code, remedy in remedies[1:]:
                 gone = code in self.before and code not in self._codes_with(both)
-                if gone or both.changes.keys() & remedy.changes.keys():
+                there = both.changes.keys() & remedy.changes.keys()
+                if gone or any(repr(both.changes[k]) != repr(remedy.changes[k]) for k in there):
                     continue
-                words = ", ".join(filter(None, [both.text, remedy.text]))
-                more = Remedy(both.changes | remedy.changes, words)
+                own = {k: value for k, value in remedy.changes.items() if k not in there}
+                words = remedy.words if not there else ""
+                words = ", ".join(filter(None, [both.text, Remedy(own, words).text]))
+                more = Remedy(both.changes | own, words)
                 made = self._with(more)
                 if made is not None and made.codes <= self._codes_with(both):
                     both = more
