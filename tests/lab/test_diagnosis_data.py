@@ -283,6 +283,24 @@ def test_a_link_twice(output, loss, n_outputs, found):
     assert codes(report) == (["output_range"] if found else [])
 
 
+@pytest.mark.parametrize("output", ["relu", "softplus", "elu", "leaky_relu"])
+def test_classes_whose_output_a_rectifier_cuts_off(output):
+    inputs = DIGITS / 16
+    net = Network([Dense(32, "relu"), Dense(10, output)]).initialize(64, random_state=0)
+    report = diagnose(net, inputs, DIGIT, optimizer="adam")
+    if output != "relu":  # with a slope everywhere
+        assert not report, str(report)
+        return
+    assert codes(report) == ["output_range"], str(report)
+    accuracies = []
+    for trained in (net, report.apply()):
+        Trainer(trained, "adam").fit(inputs, DIGIT, max_epochs=20)
+        accuracies.append((trained.forward(inputs).argmax(axis=1) == DIGIT).mean())
+    assert accuracies[0] < 0.8 < 0.95 < accuracies[1]
+    after = diagnose(net, inputs, DIGIT, optimizer="adam")
+    assert "output_range" in [one.code for one in (*after.findings, *after.remarks)]
+
+
 # ---- answers at the start
 
 

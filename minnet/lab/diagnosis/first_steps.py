@@ -62,6 +62,11 @@ class FirstSteps:
         self._trials: dict[str, tuple[Patient, Trial] | None] = {}
         self._of_other_numbers = False
 
+    def trained(self) -> Any:
+        """Return the model as it is after the first steps; None where that cannot be."""
+        tried = self._tried(_ANEW if self.patient.estimator is None else None)
+        return None if tried is None else tried[1].model
+
     def loss(self, remedy: Remedy | None = None) -> float:
         """Return the loss over that of the best constant answer; NaN if it is not known."""
         tried = self._tried(remedy)

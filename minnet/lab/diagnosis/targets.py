@@ -12,11 +12,14 @@ from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.inputs import are_beyond_squares
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.wording import as_advice, in_words
 from minnet.links import dense
 from minnet.training.constant_answer import loss_of_answer
 
 _OUT_OF_REACH = 0.1  # of the best constant's loss
 _SOME_ROWS = 20
+_CUT_OFF = 0.5  # of the rows of a class, by a rectifier
+_WORSE = 1.2  # times the loss without it
 
 # Losses of numbers, times that of the best constant.
 _OF_ZEROS = 5.0
@@ -38,7 +41,9 @@ _NO_SOFTMAX = Remedy(
 
 
 @finding(
-    "the least loss of what the last layer's activation lets through, over that of the best constant: 0.1"
+    "the least loss of what the last layer's activation lets through, over that of the best constant: "
+    "0.1; or the share of the rows of a class that its own output, cut off by a rectifier, does not learn "
+    "from after the first steps: 0.5, if they are worse than without it"
 )
 def _output_range(case: Case) -> Found | None:
     i, activation = _of_output(case)
@@ -52,7 +57,7 @@ def _output_range(case: Case) -> Found | None:
     answers = np.clip(_best_logits(loss.output, T, case.network.sizes[-1]), low, high)
     share = loss_of_answers(loss, answers, T, case.subject.weights) / best
     if not share > _OUT_OF_REACH:
-        return None
+        return None if twice else _cut_off(case, i, activation, low)
     bounds = " and ".join(
         f"{word} {bound:.3g}"
         for word, bound in (("at least", low), ("at most", high))
@@ -162,6 +167,33 @@ def _of_output(case: Case) -> tuple[int, Any]:
     i = max(i for i, layer in enumerate(layers) if not layer.only_in_training)
     activation = getattr(layers[i], "activation", None)
     return i, None if isinstance(activation, Identity) else activation
+
+
+def _cut_off(case: Case, i: int, activation: Any, low: float) -> Found | None:
+    """Return a finding if the output of a class stays where a rectifier has no slope."""
+    steps, T = case.first_steps, case.subject.T
+    trained = case.network if case.fitted else steps.trained()
+    if case.network.loss_.output != "softmax" or trained is None:
+        return None
+    at_it = trained.forward(case.X) == low
+    shares = [at_it[k == T, k].mean() if (k == T).any() else 0 for k in range(at_it.shape[1])]
+    worst = int(np.argmax(shares))
+    if not shares[worst] > _CUT_OFF:
+        return None
+    before, after = steps.loss(Remedy({})), steps.loss(_LINEAR)
+    if not before > _WORSE * after:
+        return None
+    when = "" if case.fitted else f"after {steps.n_steps} steps of training "
+    sentence = (
+        f"The {type(activation).__name__.lower()} of the last layer cuts off what is below {low:.3g}, and "
+        f"has no slope there: {when}the output of class {worst} is cut off on {shares[worst]:.0%} of its "
+        "rows, from which it then does not learn."
+    )
+    advice = (
+        f"{as_advice(case.patient.words(_LINEAR))}: after {steps.n_steps} steps the loss of other rows is "
+        f"{after:.2g} times that of the best constant answer, and {in_words(before)} with it."
+    )
+    return Found(i, float(shares[worst]), _CUT_OFF, sentence, [_LINEAR], advice, tried=True)
 
 
 def _are_shares(case: Case) -> bool:
