@@ -37,8 +37,8 @@ from minnet.piecewise import PiecewiseLinear
 
 __all__ = [
     "Data", "Features", "as_targets", "check_X", "check_data", "check_for_loss", "check_inputs",
-    "dtypes_of", "in_memory", "level_of_user", "rows_of", "validate", "validate_weight", "warn_of_scale",
-    "with_targets",
+    "dtypes_of", "in_memory", "level_of_user", "rows_of", "stand_in", "validate", "validate_weight",
+    "warn_of_scale", "with_targets",
 ]  # fmt: skip
 
 #: Those that are taken as they are; all others become the first.
@@ -235,9 +235,9 @@ def check_inputs(
     plain = _plain(X, known)
     if plain is not None and plain.dtype in dtypes and _is_plain_target(y, len(plain)):
         return plain, y, known or Features(plain.shape[1])
-    stand_in = _stand_in(estimator, known)
+    learned = stand_in(estimator, known)
     X, y = validate(
-        stand_in,
+        learned,
         X,
         as_targets(estimator, y),
         multi_output=True,
@@ -245,8 +245,8 @@ def check_inputs(
         dtype=dtypes,
         reset=known is None,
     )
-    names = vars(stand_in).get("feature_names_in_")
-    return X, y, known or Features(stand_in.n_features_in_, names)
+    names = vars(learned).get("feature_names_in_")
+    return X, y, known or Features(learned.n_features_in_, names)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -258,7 +258,7 @@ def check_X(
     if plain is not None and (dtype is None or plain.dtype == dtype):
         return plain
     dtypes = dtypes_of(X) if dtype is None else dtype
-    return validate(_stand_in(estimator, known), X, dtype=dtypes, reset=False)
+    return validate(stand_in(estimator, known), X, dtype=dtypes, reset=False)
 
 
 def rows_of(values: Any, rows: Array) -> Any:
@@ -277,15 +277,15 @@ def rows_of(values: Any, rows: Array) -> Any:
     return _safe_indexing(values if chooses else np.asarray(values), rows)
 
 
-def _stand_in(estimator: Estimator, known: Features | None) -> Estimator:
+def stand_in(estimator: Estimator, known: Features | None) -> Estimator:
     """Return a copy that scikit-learn's checks read, and leave on it what they learn."""
-    stand_in = copy.copy(estimator)
-    stand_in.__dict__.pop("feature_names_in_", None)
+    copied = copy.copy(estimator)
+    copied.__dict__.pop("feature_names_in_", None)
     if known is not None:
-        stand_in.n_features_in_ = known.n
+        copied.n_features_in_ = known.n
         if known.names is not None:
-            stand_in.feature_names_in_ = known.names
-    return stand_in
+            copied.feature_names_in_ = known.names
+    return copied
 
 
 def _plain(X: Any, known: Features | None) -> Array | None:

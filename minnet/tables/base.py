@@ -327,8 +327,7 @@ class BaseTabular(
         fitted = vars(self)  # which a fit in another thread replaces as a whole
         networks, temperature = fitted["networks_"], fitted["temperature_"]
         try:
-            with self._named():
-                Z = inputs_of(fitted["encoder_"], X, type(self).__name__)
+            Z = inputs_of(fitted["encoder_"], X, self)
         except (TypeError, ValueError) as error:
             shorten(error)
             raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import math
 import time
 import warnings
@@ -11,13 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn import config_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_y, _num_features, _num_samples, check_consistent_length
 
 from minnet._version import __version__
 from minnet.common.callers import level_of_user, within_a_search
-from minnet.common.sklearn_versions import validate_data
 from minnet.common.types import Array, Estimator
 from minnet.estimators.data import as_targets, validate_weight
 from minnet.estimators.fitted import BackendCache, fit_info
@@ -53,13 +49,7 @@ _STANDARD_ERRORS, _STANDARD_ERRORS_EARLY = 2.0, 1.0
 _OF_MEAN = 0.7
 
 
-@functools.cache
-def _called(name: str) -> type[TableEncoder]:
-    """Return the encoder's class under another name: scikit-learn's warnings and errors say it."""
-    return type(name, (TableEncoder,), {})
-
-
-def inputs_of(encoder: TableEncoder, X: Any, name: str) -> Array:
+def inputs_of(encoder: TableEncoder, X: Any, estimator: Estimator) -> Array:
     """Return what networks get of a table: zeros where none of its columns says anything.
 
     Parameters
@@ -67,16 +57,13 @@ def inputs_of(encoder: TableEncoder, X: Any, name: str) -> Array:
     encoder : TableEncoder
         Fitted.
     X : data frame or array-like
-    name : str
-        What warnings and errors call the encoder: the class of which it is a part.
+    estimator : TabularClassifier or TabularRegressor
+        What warnings and errors name.
     """
-    encoder = copy.copy(encoder)  # a class made here could not be pickled with the estimator
-    encoder.__class__ = _called(name)
+    table = encoder._read(X, estimator)
     if encoder.columns_:
-        with config_context(transform_output="default"):  # networks take no frames
-            return encoder.transform(X)
-    validate_data(encoder, X, reset=False, skip_check_array=True)
-    return np.zeros((_num_samples(X), 1), np.float32)
+        return encoder._structured(table)
+    return np.zeros((table.n_rows, 1), np.float32)
 
 
 class TabularFit:
@@ -191,17 +178,16 @@ class TabularFit:
 
     def _newly_encoded(self, bins: int | None) -> tuple[TableEncoder, Any]:
         estimator = self.estimator
-        name = type(estimator).__name__
         encoder = TableEncoder(
             bins=bins, categorical_features=estimator.categorical_features, output="structured"
         )
         with estimator._named():
             encoder.fit(self.X, sample_weight=self.sample_weight)
-            Z = inputs_of(encoder, self.X, name)
+            Z = inputs_of(encoder, self.X, estimator)
         if self.T_val is None:
             return encoder, (Z, self.T, self.weights)
         with estimator._named("X_val"):
-            Z_val = inputs_of(encoder, self.held[0], name)
+            Z_val = inputs_of(encoder, self.held[0], estimator)
         weights = self.weights
         if weights is not None or self.weights_val is not None:
             weights = np.concatenate([_or_ones(weights, Z), _or_ones(self.weights_val, Z_val)])

@@ -6,9 +6,10 @@ value by value.
 
 from __future__ import annotations
 
+import functools
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from importlib.util import find_spec
 from numbers import Integral, Real
@@ -23,7 +24,7 @@ from minnet.common.frames import is_pandas_frame, is_polars_frame
 from minnet.common.types import Array
 from minnet.estimators.data import in_memory
 
-__all__ = ["WHOLE_TABLES", "Table", "read_table"]
+__all__ = ["WHOLE_TABLES", "Table", "blocks", "read_table"]
 
 #: What is to be said of collections of Dask.
 WHOLE_TABLES = "compute() it first if that is what you want"
@@ -37,6 +38,12 @@ _KINDS = {
     "b": "boolean", "i": "number", "u": "number", "f": "number", "U": "text", "S": "text", "T": "text",
     "O": "object",
 }  # fmt: skip
+
+#: Kinds of dtypes in NumPy that float64 takes.
+_REAL = "biuf"
+
+#: Rows that are encoded at a time: their numbers stay in the processor's cache.
+_BLOCK = 1024
 
 #: For fewer, a library's own search for distinct values takes longer to begin than Python's to end.
 _FEW_ROWS = 100
@@ -110,6 +117,28 @@ class Table(ABC):
             raise ValueError(
                 f"{self.column(i)} must be numbers that a float can hold: {error}"
             ) from None
+
+    def blocks_of_numbers(self, columns: list[int]) -> Iterator[tuple[slice, Array]]:
+        """Yield some rows after the other, and what columns of numbers have there, in float64."""
+        all_at_once = self._is_of_numbers()
+        read = [] if all_at_once else [self.numbers(i) for i in columns]
+        for rows in blocks(self.n_rows):
+            if all_at_once:
+                block = np.ascontiguousarray(self._block(rows), np.float64)
+                yield rows, block if len(columns) == self.n_columns else block[:, columns]
+                continue
+            block = np.empty((rows.stop - rows.start, len(columns)))
+            for k, column in enumerate(read):
+                block[:, k] = column[rows]
+            yield rows, block
+
+    def _is_of_numbers(self) -> bool:
+        """Return whether all columns are numbers or booleans, and ``_block`` reads them."""
+        return False
+
+    def _block(self, rows: slice) -> Array:
+        """Return rows as an array of any real dtype, NaN where a number is missing."""
+        raise NotImplementedError
 
     def categories(self, i: int) -> tuple[list[Any], Array]:
         """Return the distinct values of a column, and where among them each row's is.
@@ -196,6 +225,11 @@ def distinct(values: list[Any]) -> tuple[list[Any], Array]:
     return list(index), np.array(codes, dtype=np.intp)
 
 
+def blocks(n_rows: int) -> Iterator[slice]:
+    """Yield slices of some rows each, one after the other, that together are all of them."""
+    return (slice(start, min(start + _BLOCK, n_rows)) for start in range(0, n_rows, _BLOCK))
+
+
 class _Matrix(Table):
     """An array of numbers, or of Python's objects."""
 
@@ -212,8 +246,14 @@ class _Matrix(Table):
     def _numbers(self, i: int) -> Array:
         return self.X[:, i]
 
+    def _is_of_numbers(self) -> bool:
+        return self.X.dtype.kind in _REAL
+
+    def _block(self, rows: slice) -> Array:
+        return self.X[rows]
+
     def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
-        if self.X.dtype.kind not in "biuf":
+        if self.X.dtype.kind not in _REAL:
             return super()._distinct(i)
         values, codes = np.unique(self.X[:, i], return_inverse=True)
         return values.tolist(), codes
@@ -229,6 +269,9 @@ class _Sparse(_Matrix):
     def _numbers(self, i: int) -> Array:
         return self.X[:, [i]].toarray().ravel()
 
+    def _is_of_numbers(self) -> bool:
+        return False  # as a block, rows would be looked for in every column
+
     def objects(self, i: int) -> list[Any]:
         return self._numbers(i).tolist()
 
@@ -243,11 +286,15 @@ class _Pandas(Table):
     def __init__(self, X: Any) -> None:
         self.X = X
         self.n_rows, self.n_columns = X.shape
-        self.names = list(X.columns)
-        self._columns = [column for _, column in X.items()]
+        self.names = X.columns.tolist()
+        self._dtypes = list(X.dtypes)
+
+    @functools.cached_property
+    def _columns(self) -> list[Any]:
+        return [column for _, column in self.X.items()]
 
     def kind(self, i: int) -> str:
-        dtype = self._columns[i].dtype
+        dtype = self._dtypes[i]
         if isinstance(dtype, np.dtype) and dtype.kind in _KINDS:
             return _KINDS[dtype.kind]
         name = str(dtype)
@@ -255,7 +302,7 @@ class _Pandas(Table):
             return "category"
         if name == "str" or name.startswith(("string", "large_string", "binary")):
             return "text"
-        if dtype.kind in "biuf" or name.startswith(("decimal", "null[")):
+        if dtype.kind in _REAL or name.startswith(("decimal", "null[")):
             return "boolean" if dtype.kind == "b" else "number"
         raise _unknown(self, i, name)
 
@@ -267,6 +314,12 @@ class _Pandas(Table):
         if isinstance(column.dtype, np.dtype):
             return column.to_numpy()
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def _is_of_numbers(self) -> bool:
+        return all(isinstance(of, np.dtype) and of.kind in _REAL for of in set(self._dtypes))
+
+    def _block(self, rows: slice) -> Array:
+        return self.X.iloc[rows].to_numpy(np.float64)
 
     def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
         column = self._columns[i]
@@ -370,8 +423,8 @@ def read_table(X: Any, estimator: Any) -> Table:
         raise ValueError(
             f"X must have columns of different names, got {again!r} {names.count(again)} times"
         )
-    shape = table.n_rows, table.n_columns
-    check_array(np.broadcast_to(0.0, shape), ensure_all_finite=False, estimator=estimator)
+    if 0 in (table.n_rows, table.n_columns):
+        check_array(np.empty((table.n_rows, table.n_columns)), estimator=estimator)
     return table
 
 

@@ -165,6 +165,37 @@ def test_a_row_without_anything(fitted, name):
     np.testing.assert_array_equal(fitted["polars"].transform(X), expected)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_numbers_of_all_dtypes_and_more_rows_than_are_encoded_at_a_time(missing):
+    rng, n = np.random.default_rng(0), 2500
+    X = pd.DataFrame({
+        "f8": rng.normal(size=n), "one": np.ones(n), "i8": rng.integers(-5, 2**62, n),
+        "f4": rng.normal(size=n).astype("f4"), "u1": rng.integers(0, 200, n).astype("u1"),
+        "b": rng.random(n) < 0.3,
+    })  # fmt: skip
+    if missing:
+        X.loc[::7, ["f8", "f4"]] = np.nan
+    parts = []
+    for name, x in X.drop(columns="one").astype(float).items():
+        low, center, high = np.nanquantile(x, [0.25, 0.5, 0.75], method="averaged_inverted_cdf")
+        s = (x - center) / (high - low)
+        parts.append(np.nan_to_num(s / np.sqrt(1 + (s / 3) ** 2)))
+        if missing and name.startswith("f"):
+            parts.append(np.isnan(x))
+    options = {"bins": None, "categorical_features": None, "output": "structured"}
+    encoder = TableEncoder(**options).fit(X)
+    Z = encoder.transform(X)
+    np.testing.assert_allclose(Z, np.transpose(parts), rtol=1e-6, atol=1e-7)
+    for other in (X.astype(object), pl.from_pandas(X), pa.Table.from_pandas(X)):
+        np.testing.assert_array_equal(encoder.transform(other), Z)
+    np.testing.assert_array_equal(encoder.transform(X[1000:1200]), Z[1000:1200])
+    as_one = TableEncoder(**options, dtype="float64").fit(X.to_numpy(float))
+    of_frame = TableEncoder(**options, dtype="float64").fit(X)
+    for order in "CF":
+        A = X.to_numpy(float).astype(float, order=order)
+        np.testing.assert_array_equal(as_one.transform(A), of_frame.transform(X))
+
+
 @pytest.mark.parametrize("kind", ["csr", "csc", "coo"])
 @pytest.mark.parametrize("output", ["encoded", "structured", "sparse"])
 def test_sparse_matrices_are_numbers(kind, output):
