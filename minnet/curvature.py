@@ -36,7 +36,7 @@ from scipy import sparse
 from minnet.activations import Activation
 from minnet.common.checks import as_numbers, check_real
 from minnet.common.entry import KnownKeywords
-from minnet.common.flat_parameters import FlatParameters
+from minnet.common.flat_parameters import check_is_network
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.losses import Loss
 from minnet.parameter_table import ParameterRow
@@ -107,8 +107,7 @@ class HessianProduct(KnownKeywords):
         weight_sum: float | None = None,
         position: int = 0,
     ) -> None:
-        if not isinstance(network, FlatParameters):
-            raise TypeError(f"network must be a Network, got {network!r:.200}")
+        check_is_network("network", network)
         if n_samples is not None:
             n_samples = check_real("n_samples", n_samples, low=0, left=False)
         if weight_sum is not None:

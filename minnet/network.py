@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.activations import Identity
+from minnet.common.attributes import KnownAttributes
 from minnet.common.batch_checks import BatchChecks
 from minnet.common.bf16 import are_in_bf16, round_products
 from minnet.common.checks import as_numbers, check_dtype, check_flag, check_real, check_whole
@@ -58,7 +59,55 @@ def _precision() -> Any:
     return _Precision(optional(one_of("bf16")).check)
 
 
-class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownKeywords):
+class _Loss(Field):
+    """What is minimized; a network that has its parameters takes it over at once."""
+
+    def __set__(self, network: Any, value: Any) -> None:
+        if network._is_bound():
+            network.loss_ = _loss_of(value, network.sizes[-1])
+        super().__set__(network, value)
+
+
+def _loss() -> Any:
+    def check(name: str, value: Any) -> Any:
+        get_loss(value, n_outputs=1)
+        return value
+
+    return _Loss(check)
+
+
+def _loss_of(spec: str | Loss, n_outputs: int) -> Loss:
+    """Return the loss of so many outputs, or say what is wrong with it."""
+    loss = get_loss(spec, n_outputs)
+    if loss.output == "softmax" and n_outputs < 2:
+        raise ValueError(
+            f"loss must not be {spec!r} for a last layer of 1 unit, whose softmax is always "
+            "1: take 'sigmoid_cross_entropy', or 2 units"
+        )
+    return loss
+
+
+_TRAINED = "Trainer(network).fit(X, T) trains it, or MinNetClassifier(layers=[...]).fit(X, y)"
+_PREDICTED = "predict returns probabilities; a MinNetClassifier has labels and scores"
+_ARRAYS = "layers[i].W and layers[i].b are the arrays of a layer, params is all of them"
+_NOT_YET = "call initialize(n_features) first"
+
+#: Names that other libraries have, and what is there later.
+_ELSEWHERE = (
+    dict.fromkeys(("fit", "partial_fit", "train", "compile", "step"), _TRAINED)
+    | dict.fromkeys(("predict_proba", "score", "evaluate", "decision_function"), _PREDICTED)
+    | dict.fromkeys(("W", "b", "weights", "biases", "coefs_", "intercepts_", "parameters"), _ARRAYS)
+    | dict.fromkeys(("backward", "grad", "gradients"), "loss_and_grad returns the gradient")
+    | {"save": "minnet.save_model(network, path) saves it"}
+    | dict.fromkeys(
+        ("params", "state", "parameter_table", "init_", "loss_", "key", "sizes", "dtype"), _NOT_YET
+    )
+)
+
+
+class Network(
+    FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownAttributes, KnownKeywords
+):
     r"""Layers in a row and a loss on the output of the last.
 
     The objective of a batch of :math:`B` samples out of a fit of :math:`N` samples with weights
@@ -76,7 +125,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         Copied, so that a network owns its layers. The output layer is among them. One that names no
         activation is linear. Of a :class:`minnet.Residual` block the network has the parts.
     loss : str or Loss, default="log_loss"
-        See :func:`minnet.losses.get_loss`.
+        See :func:`minnet.losses.get_loss`. Set later, it holds from then on.
     init : str, dict, Initializer, array, callable or list, default="auto"
         For the weight matrices whose layer names no initializer of its own. A list has one entry per
         weight matrix, the output's included, None where the layer names its own. "auto" picks by
@@ -97,7 +146,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
     ----------
     params : ndarray
         All parameters, flat, 64-byte aligned; ``layers[i].W`` and ``layers[i].b`` are views of it.
-        Arrays start at multiples of 64 bytes, and the gaps are 0.
+        Arrays start at multiples of 64 bytes, and the gaps are 0. Assigning copies in.
     state : ndarray
         What layers keep but do not train (running averages), likewise.
     parameter_table : list of ParameterRow
@@ -124,6 +173,8 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
 
     alpha: float = real(0)
     precision: str | None = _precision()
+    loss: str | Loss = _loss()
+    _elsewhere = _ELSEWHERE
     layers: list[Layer]
     key: int
     loss_: Loss
@@ -142,7 +193,6 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         if not layers:
             raise ValueError("layers must have at least one layer, got an empty list")
         skips(layers)
-        get_loss(loss, n_outputs=1)
         self.layers = [layer.copy() for layer in layers]
         self._make_linear()
         self.loss = loss
@@ -206,12 +256,7 @@ class Network(FlatParameters, InitializerSupport, BatchChecks, Displayed, KnownK
         for layer in self.layers:
             sizes.append(int(layer.output_size(sizes[-1])))
         check_skips(self.layers, sizes)
-        loss = get_loss(self.loss, sizes[-1])
-        if loss.output == "softmax" and sizes[-1] < 2:
-            raise ValueError(
-                f"loss must not be {self.loss!r} for a last layer of 1 unit, whose softmax is always "
-                "1: take 'sigmoid_cross_entropy', or 2 units"
-            )
+        loss = _loss_of(self.loss, sizes[-1])
         table, initializers, params = draw_parameters(self, sizes, key, dtype)
         states = [layer.state(n) for layer, n in zip(self.layers, sizes, strict=False)]
         self.key, self.sizes, self.dtype = key, sizes, dtype

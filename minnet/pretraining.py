@@ -11,6 +11,7 @@ from minnet.common.buffers import all_finite
 from minnet.common.checks import check_verbose, check_whole, is_real
 from minnet.common.communicator import refuse_together
 from minnet.common.entry import entry
+from minnet.common.flat_parameters import check_is_network
 from minnet.common.names import check_name
 from minnet.common.types import Array, Matrix, RandomState
 from minnet.layers import Context, Dense, Dropout, Layer
@@ -179,15 +180,14 @@ def pretrain(
             H = layer.forward(H, Context())
         below = layers
     network.params[...], network.state[...] = trained.params, trained.state
-    network.reconstruction_losses = curves  # type: ignore[attr-defined]
+    network.reconstruction_losses = curves
     return network
 
 
 def _check_arguments(
     network: Any, corruption: float, loss: Any, n_epochs: int, verbose: Any
 ) -> None:
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network, got {network!r}")
+    check_is_network("network", network)
     if sum(layer.fully_connected for layer in network.layers) < 2:
         kinds = ", ".join(type(layer).__name__ for layer in network.layers)
         raise ValueError(

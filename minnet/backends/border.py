@@ -22,6 +22,7 @@ from minnet.backends.share import Share
 from minnet.common.bf16 import rounds_products
 from minnet.common.buffers import ParameterViews, offset_in
 from minnet.common.checks import check_sparse
+from minnet.common.flat_parameters import check_is_network
 from minnet.common.types import Array, Matrix
 from minnet.layers import Layer
 from minnet.losses import Loss
@@ -79,8 +80,7 @@ class Border:
     """
 
     def __init__(self, network: Network) -> None:
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network, got {network!r:.200}")
+        check_is_network("network", network)
         network._check_initialized()
         self.network = network
         self.version = 0

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.attributes import KnownAttributes
 from minnet.common.types import Array, DTypeLike
 
 __all__ = ["ParameterViews", "aligned_zeros", "all_finite", "next_aligned", "offset_in"]
@@ -59,7 +60,7 @@ def all_finite(X: Array) -> bool:
         return bool(np.isfinite(X.sum()) or np.isfinite(X).all())
 
 
-class ParameterViews:
+class ParameterViews(KnownAttributes):
     """Mixin of a layer: its parameters and state are views of arrays that a network owns.
 
     Attributes
@@ -70,6 +71,9 @@ class ParameterViews:
     """
 
     n_changes = 0
+    _elsewhere = dict.fromkeys(
+        ("W", "b"), "call initialize of the network, which has a copy of the layer"
+    )
 
     def bind(self, arrays: Mapping[str, Array]) -> None:
         """Make the network's arrays, by name, attributes of this layer."""

@@ -10,13 +10,15 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.common.buffers import aligned_zeros, next_aligned
-from minnet.common.checks import check_dtype
+from minnet.common.checks import as_numbers, check_dtype
 from minnet.common.types import Array, DTypeLike
 
-__all__ = ["FlatParameters"]
+__all__ = ["FlatParameters", "check_is_network"]
 
 #: Arrays by name, for each layer.
 Arrays = Sequence[Mapping[str, Array]]
+
+_NOT_YET = "the network has no parameters yet: call initialize(n_features) first"
 
 
 class FlatParameters:
@@ -37,8 +39,33 @@ class FlatParameters:
     parameter_table: list[Any]
     precision: str | None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Assigning all copies into the buffer, of which the layers have views.
+        if name not in ("params", "state") or name not in self.__dict__:
+            super().__setattr__(name, value)
+            return
+        buffer = self.__dict__[name]
+        value = as_numbers(name, value, buffer.dtype)
+        if value.shape != buffer.shape:
+            raise ValueError(f"{name} must have shape {buffer.shape}, got {value.shape}")
+        buffer[...] = value
+
     def views(self, flat: Array) -> list[dict[str, Array]]:
-        """Return for each layer a dict of views into ``flat``, a vector of the parameters' layout."""
+        """Return for each layer a dict of views into ``flat``, a vector of the parameters' layout.
+
+        Raises
+        ------
+        ValueError
+            If it is no array of the shape of ``params``, or there are none yet.
+        """
+        if not hasattr(self, "params"):
+            raise ValueError(_NOT_YET)
+        if not isinstance(flat, np.ndarray) or flat.shape != self.params.shape:
+            of_shape = f"n array of shape {flat.shape}" if isinstance(flat, np.ndarray) else ""
+            raise ValueError(
+                f"flat must be an array of shape {self.params.shape}, that of params, got a"
+                f"{of_shape or ' ' + type(flat).__name__}"
+            )
         views: list[dict[str, Array]] = [{} for _ in self.layers]
         for row in self.parameter_table:
             views[row.layer][row.name] = flat[row.slice].reshape(row.shape)
@@ -83,7 +110,7 @@ class FlatParameters:
 
     def _check_initialized(self) -> None:
         if not hasattr(self, "params"):
-            raise ValueError("the network has no parameters yet: call initialize(n_features) first")
+            raise ValueError(_NOT_YET)
         if not self._is_bound():
             raise ValueError(
                 "the layers of the network are not those that it was initialized with: call "
@@ -92,9 +119,8 @@ class FlatParameters:
 
     def _bind(self, params: Array, states: Arrays) -> None:
         """Take ``params`` and make layer attributes views of it and of the flat state."""
-        self.params = params
         n_state = sum(next_aligned(a.size, self.dtype) for s in states for a in s.values())
-        self.state = aligned_zeros(n_state, self.dtype)
+        self.__dict__.update(params=params, state=aligned_zeros(n_state, self.dtype))
         offset = 0
         for layer, parameters, arrays in zip(self.layers, self.views(params), states, strict=True):
             views = {}
@@ -130,3 +156,13 @@ class FlatParameters:
             aligned = aligned_zeros(params.size, self.dtype)
             aligned[...] = params
             self._bind(aligned, states)
+
+
+def check_is_network(name: str, value: Any) -> None:
+    """Raise if a value is no network, and say where it has one."""
+    if isinstance(value, FlatParameters):
+        return
+    places = ("network_", "network")
+    place = next((p for p in places if isinstance(getattr(value, p, None), FlatParameters)), None)
+    end = "" if place is None else f": its {place} is one"
+    raise TypeError(f"{name} must be a Network, got {value!r:.200}{end}")

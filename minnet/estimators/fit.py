@@ -23,7 +23,6 @@ from minnet.estimators.fitted import Fitted, fit_info
 from minnet.estimators.solvers import new_trainer, run_lbfgs, trainer_options, warn_of_changes
 from minnet.estimators.target_scale import warn_of_target_scale
 from minnet.estimators.validation import ValidationSet, check_held, keeps_best, split
-from minnet.losses import get_loss
 from minnet.network import Network
 from minnet.random.streams import draw_key, draw_on
 from minnet.training import Trainer
@@ -360,7 +359,6 @@ class Fit:
                 )
         network.alpha = self.estimator.alpha
         network.loss = self.estimator._loss(data.targets)
-        network.loss_ = get_loss(network.loss, network.sizes[-1])
 
     def trainer(self, network: Network, n_samples: int) -> Trainer:
         """Return a trainer; after a warm start the records of the last one go on."""

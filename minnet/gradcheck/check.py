@@ -8,6 +8,7 @@ import numpy as np
 from minnet.common import html
 from minnet.common.checks import check_real, check_whole
 from minnet.common.entry import entry
+from minnet.common.flat_parameters import check_is_network
 from minnet.common.shown import Shown, text_table, wrapped
 from minnet.common.types import Array, ArrayLike, Matrix
 from minnet.gradcheck.differences import central_difference, rounding, wide_difference
@@ -26,7 +27,7 @@ def __dir__() -> list[str]:
 
 @dataclass(repr=False)
 class GradientCheck(Shown):
-    r"""Result of :func:`check_gradients`; it prints as a table.
+    r"""Result of :func:`check_gradients`; it prints as a table, and is true where it is ``ok``.
 
     Attributes
     ----------
@@ -61,6 +62,9 @@ class GradientCheck(Shown):
     def ok(self) -> bool:
         """Return whether every array could be told, and every error is below the tolerance."""
         return all(error < self.tolerance for error in self.errors.values())
+
+    def __bool__(self) -> bool:
+        return self.ok
 
     def _rows(self) -> list[list[Any]]:
         return [
@@ -197,8 +201,7 @@ def check_gradients(
     tolerance = check_real("tolerance", tolerance, low=0)
     if max_elements is not None:
         max_elements = check_whole("max_elements", max_elements)
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network, got {network!r:.200}")
+    check_is_network("network", network)
     network = network.astype("float64")
     X, T, sample_weight = network.check_batch(X, T, sample_weight)
     if not isinstance(rng, np.random.Generator):

@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet.common.callers import level_of_user
 from minnet.common.fields import real
-from minnet.common.flat_parameters import FlatParameters
+from minnet.common.flat_parameters import check_is_network
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
 from minnet.initializers.named_scalings import GlorotUniform
@@ -195,8 +195,7 @@ def gradient_quotient(network: Any, X: Any, T: Any, sample_weight: Any = None) -
     >>> round(gradient_quotient(net, np.eye(3) + 1, [[9.0], [8.0], [7.0]]), 4)
     0.0
     """
-    if not isinstance(network, FlatParameters):
-        raise TypeError(f"network must be a Network, got {network!r:.200}")
+    check_is_network("network", network)
     return _quotient(network, X, T, sample_weight).value
 
 

@@ -139,7 +139,7 @@ def _of_torch(model: Any, X: Any, y: Any, sample_weight: Any, optimizer: Any, lo
     else:
         X, T, weights = _batch(network, X, source.targets(y), as_array(sample_weight))
         weights = source.criterion.weights(T, weights)
-        network.loss = network.loss_ = source.criterion.of_batch(T)
+        network.loss = source.criterion.of_batch(T)
     if not is_torch_optimizer(optimizer):
         return Subject(network, X, T, weights, _given(optimizer), source=source)
     own = source.optimizer(X.shape[0] if weights is None else float(weights.sum()))

@@ -8,6 +8,7 @@ from typing import Any
 
 from minnet.activations import Identity, Sigmoid
 from minnet.common.entry import entry
+from minnet.common.flat_parameters import check_is_network
 from minnet.common.scale import at_least_normal
 from minnet.common.types import Array
 from minnet.layers import BatchNorm, Dense, Dropout, Layer, LayerNorm
@@ -61,8 +62,7 @@ def torch_from_network(network: Network, like: Any = None) -> Any:
       (2): Linear(in_features=8, out_features=3, bias=True)
     )
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network, got {network!r:.200}")
+    check_is_network("network", network)
     if like is not None and not is_torch_model(like):
         raise TypeError(f"like must be None or a torch.nn.Sequential, got {like!r:.200}")
     network._check_initialized()

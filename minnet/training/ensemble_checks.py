@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.common.flat_parameters import check_is_network
 from minnet.common.types import Array
 from minnet.network import Network
 from minnet.training.member import Member
@@ -50,8 +51,7 @@ def check_networks(networks: Any) -> list[Network]:
     if not isinstance(networks, list | tuple) or not networks:
         raise TypeError(f"networks must be a list of Network, got {networks!r:.200}")
     for i, network in enumerate(networks):
-        if not isinstance(network, Network):
-            raise TypeError(f"networks[{i}] must be a Network, got {network!r:.200}")
+        check_is_network(f"networks[{i}]", network)
         if not hasattr(network, "params"):
             raise ValueError(
                 f"networks[{i}] must be initialized: call initialize(n_features) first"

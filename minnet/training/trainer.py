@@ -17,6 +17,7 @@ from minnet.common.checks import check_verbose, check_whole
 from minnet.common.communicator import in_use, leads, on_all_ranks, refuse_together
 from minnet.common.entry import KnownKeywords, entry
 from minnet.common.fields import checked, count, finite, flag, number, optional, real, whole
+from minnet.common.flat_parameters import check_is_network
 from minnet.common.types import ArrayLike, Matrix
 from minnet.network import Network
 from minnet.optimizers import Optimizer, get_optimizer
@@ -144,8 +145,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         n_threads: int | None = None,
         verbose: int = False,
     ) -> None:
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network, got {network!r:.200}")
+        check_is_network("network", network)
         if not hasattr(network, "params"):
             raise ValueError("network must be initialized: call initialize(n_features) first")
         self.network = network
