@@ -110,7 +110,7 @@ def _outliers(case: Case) -> Found | None:
     X = case.X
     if sparse.issparse(X) or X.shape[0] < FEWEST_ROWS or case.fitted or case.encodes:
         return None
-    bulk, whole = _spreads(X)
+    bulk, whole = spreads(X)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.where((bulk > 1e-12 * whole) & (whole > 0), bulk / whole, 1.0)
     ruled = np.flatnonzero(shares < _RULED)
@@ -230,7 +230,7 @@ def are_beyond_squares(values: Matrix) -> bool:
     return bool(size > 0 and not _SQUARABLE[0] < size < _SQUARABLE[1])
 
 
-def _spreads(X: Array) -> tuple[Array, Array]:
+def spreads(X: Array) -> tuple[Array, Array]:
     """Return the standard deviation of each column, of most rows and of all."""
     X = X[:: -(-X.shape[0] // _ENOUGH_ROWS)].astype(np.float64)
     distances = np.abs(X - np.median(X, axis=0))

@@ -53,7 +53,7 @@ def _labels_contradict(case: Case) -> Found | None:
 @finding(
     "after a fit that learned little: the loss of trees and of a linear model on rows they were not "
     "trained on, over that of the best answer that is the same for all: 0.98",
-    unless=("rows_alike", "labels_contradict", "other_rows", "class_weights"),
+    unless=("rows_alike", "labels_contradict", "other_rows", "class_weights", "outlying_targets"),
     after_fit=True,
 )
 def _no_input_explains(case: Case) -> Found | None:

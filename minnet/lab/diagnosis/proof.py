@@ -38,7 +38,8 @@ _LOWER = 0.98  # times the loss, of a remedy whose finding goes away
 _LEARNS_WELL = 0.5  # the same
 _NOT_LEARNED = 0.95  # times that of the best constant
 _OF_PLAN = {"too_few_steps", "learning_rate_too_low"}  # not looked for where more is wrong
-_OF_DATA = {"scaler", "scale_targets", "shuffle", "bias_init"}  # the last is where targets lie
+#: What changes what is found in the data: biases are where targets lie, a loss how far off they may.
+_OF_DATA = {"scaler", "scale_targets", "shuffle", "bias_init", "loss"}
 
 
 @dataclass(frozen=True)

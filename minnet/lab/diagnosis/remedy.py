@@ -78,8 +78,8 @@ class Remedy:
         return change_in_words(self.changes, self.words, None)
 
     def _of_network(self, of_torch: bool = False) -> Remedy:
-        """Return the part of it that a Network has itself; the L2 term is of the optimizer in PyTorch."""
-        own = {"init", "bias_init", *_OF_LAYERS} | (set() if of_torch else {"alpha"})
+        """Return the part of it that a Network has itself; PyTorch has L2 and the loss elsewhere."""
+        own = {"init", "bias_init", *_OF_LAYERS} | (set() if of_torch else {"alpha", "loss"})
         return Remedy({name: value for name, value in self.changes.items() if name in own})
 
     def apply(self, model: Any) -> Any:
@@ -221,7 +221,9 @@ def _changed_network(network: Network, changes: dict[str, Any]) -> Network:
         name: getattr(network, name) for name in ("init", "bias_init", "alpha", "precision")
     } | fewer
     new = Network(
-        layers, network.loss, **{name: changes.get(name, options[name]) for name in options}
+        layers,
+        changes.get("loss", network.loss),
+        **{name: changes.get(name, options[name]) for name in options},
     )
     if hasattr(network, "params"):
         new.initialize(network.sizes[0], random_state=_Key(network.key), dtype=network.dtype)

@@ -11,6 +11,7 @@ from minnet.common.types import Array
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.inputs import are_beyond_squares
+from minnet.lab.diagnosis.outlying_targets import outlying
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.wording import as_advice, in_words
 from minnet.links import dense
@@ -89,7 +90,7 @@ class _Scale(NamedTuple):
     "for numbers: the sd of the targets: over 10, below 0.1; of one output over another's: 10; or their "
     "mean in standard deviations: 2 (with a Poisson loss: the loss over that of the best constant: 5, if "
     "answers of 0 have such a loss). Each where first steps are worse than with scaled targets",
-    unless=("exploding_forward", "targets_alike"),
+    unless=("exploding_forward", "targets_alike", "outlying_targets"),
 )
 def _unscaled_targets(case: Case) -> Found | None:
     loss = case.network.loss_
@@ -245,6 +246,7 @@ def _link(loss: Any) -> str:
 def _unusual_scale(case: Case) -> _Scale | None:
     """Return what is unusual of the scale of targets that are numbers of any size."""
     T = dense(case.subject.T).astype(np.float64)
+    T = T[~outlying(T)[0].any(axis=1)]  # few of them may have nearly all of the variance
     unit = float(np.abs(T).max()) or 1.0  # so that no square overflows, or is 0
     mean, sd = unit * (T / unit).mean(axis=0), unit * (T / unit).std(axis=0)
     varying = np.flatnonzero(sd > 1e-14 * np.abs(mean))

@@ -147,6 +147,8 @@ def _for_torch(name: str, value: Any) -> str | None:
         return f"{_ACTIVATIONS_IN_TORCH.get(value, value)} in the hidden layers"
     if name == "alpha":
         return f"weight_decay={quoted(value)} of the optimizer" if value == 0 else None
+    if name == "loss":
+        return f"torch.nn.HuberLoss(delta={getattr(value, 'delta', 1):g})"
     return "requires_grad=True for all parameters" if name == "trainable" else None
 
 
