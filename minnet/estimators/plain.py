@@ -354,7 +354,7 @@ class _Numbers(_Reader):
             try:
                 float(text)
             except ValueError as error:
-                cure = ": MinNetClassifier is for classes" if self.name.startswith("y") else ""
+                cure = ": classes are for a classifier" if self.name.startswith("y") else ""
                 got = f"strings, such as {text!r:.60} ({error!s:.100})"
                 raise self._refused(got, where + cure) from None
 

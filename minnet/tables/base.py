@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -117,7 +116,7 @@ class BaseTabular(
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "quality": [Names(*QUALITIES)],
-        "categorical_features": "no_validation",  # the encoder knows more
+        "categorical_features": TableEncoder._parameter_constraints["categorical_features"],
         "time_limit": [_POSITIVE, None],
         "n_members": [_WHOLE, _AUTO],
         "bins": [Between(Integral, 1, 255, closed="both"), _AUTO, None],
@@ -306,18 +305,6 @@ class BaseTabular(
             if not (name.endswith("_") and not name.startswith("_"))
         }
         self.__dict__ = kept | fitted
-
-    @contextlib.contextmanager
-    def _named(self, argument: str = "") -> Iterator[None]:
-        """Let errors of the encoder speak of this estimator."""
-        try:
-            yield
-        except (TypeError, ValueError) as error:
-            text = str(error).replace(TableEncoder.__name__, type(self).__name__)
-            text = text.replace("X ", f"{argument} ", 1) if argument else text
-            if text == str(error):
-                raise
-            raise type(error)(text) from None
 
     # ---- prediction
 

@@ -178,8 +178,12 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
         refuse_together("TableEncoder.fit", "it learns from the rows of one process")
         self._validate_params()
         check_dtype(self.dtype)
-        table = read_table(X, self)
-        known = stand_in(self, None)
+        return self._fit(X, sample_weight, self)
+
+    def _fit(self, X: Matrix, sample_weight: ArrayLike | None, estimator: Estimator) -> Self:
+        """Learn from a table, with arguments that are right; errors name ``estimator``."""
+        table = read_table(X, estimator)
+        known = stand_in(estimator, None)
         validate_data(known, table.X, reset=True, skip_check_array=True)
         rows, weight = _weighted_rows(sample_weight, table.n_rows)
         is_categorical = check_categorical_features(self.categorical_features, table)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -118,6 +120,8 @@ class TabularFit:
                 f"{type(estimator).__name__} requires y to be passed, but the target y is None"
             )
         y = self._checked(self.y, "y")
+        with naming("X"):
+            _num_samples(self.X)
         check_consistent_length(self.X, y)
         if self.sample_weight is not None:
             self.sample_weight = validate_weight(self.sample_weight, self.X)
@@ -155,17 +159,23 @@ class TabularFit:
             return
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val must be given together")
+        with naming("X_val"):
+            _num_samples(X_val)
         with naming("y_val"):
             y_val = self._checked(y_val, "y_val")
             check_consistent_length(X_val, y_val)
             self.T_val = estimator._held_targets(self.targets, y_val)
         if sample_weight_val is not None:
-            sample_weight_val = validate_weight(sample_weight_val, X_val, "sample_weight_val")
-        self.weights_val = estimator._total_weight(
-            self.targets, self.T_val, sample_weight_val, self.T
-        )
-        if self.weights_val is not None and not self.weights_val.any():
-            raise ValueError("sample_weight_val must not be all 0, with the weights of classes")
+            with naming("sample_weight_val"):
+                sample_weight_val = validate_weight(sample_weight_val, X_val, "sample_weight_val")
+        with np.errstate(over="ignore"):
+            self.weights_val = estimator._total_weight(
+                self.targets, self.T_val, sample_weight_val, self.T
+            )
+        if self.weights_val is not None:
+            weighted = getattr(estimator, "class_weight", None) is not None
+            of_what = ", with the weights of classes" if weighted else ""
+            _check_total(self.weights_val, of_what, "sample_weight_val")
 
     def _encoded(self, bins: int | None) -> tuple[TableEncoder, Any]:
         """Return a fitted encoder, and the data, with those of the user's validation set at their end.
@@ -181,12 +191,11 @@ class TabularFit:
         encoder = TableEncoder(
             bins=bins, categorical_features=estimator.categorical_features, output="structured"
         )
-        with estimator._named():
-            encoder.fit(self.X, sample_weight=self.sample_weight)
-            Z = inputs_of(encoder, self.X, estimator)
+        encoder._fit(self.X, self.sample_weight, estimator)
+        Z = inputs_of(encoder, self.X, estimator)
         if self.T_val is None:
             return encoder, (Z, self.T, self.weights)
-        with estimator._named("X_val"):
+        with _of_validation_set():
             Z_val = inputs_of(encoder, self.held[0], estimator)
         weights = self.weights
         if weights is not None or self.weights_val is not None:
@@ -381,11 +390,22 @@ class TabularFit:
         return found | estimator._oof_attributes(fitted, outputs, T, known, of_rows)
 
 
-def _check_total(weights: Array, of_what: str) -> None:
+@contextlib.contextmanager
+def _of_validation_set() -> Iterator[None]:
+    """Let errors about a table speak of that of the validation set."""
+    with naming("X_val"):
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(re.sub(r"\bX(?= (must|has) )", "X_val", str(error))) from None
+
+
+def _check_total(weights: Array, of_what: str, name: str = "sample_weight") -> None:
     with np.errstate(over="ignore"):
         total = weights.sum()
     if not 0 < total < np.inf:
-        raise ValueError(f"sample_weight must have a finite sum above 0, got {total:g}{of_what}")
+        raise ValueError(f"{name} must have a finite sum above 0, got {total:g}{of_what}")
 
 
 def _has_pieces(ensemble: _Ensemble) -> bool:

@@ -56,7 +56,8 @@ def test_strings_in_X(cls, form, call):
 @pytest.mark.parametrize("kind", [list, np.array, pd.Series, pl.Series])
 def test_strings_in_y_of_a_regressor(kind):
     with pytest.raises(
-        ValueError, match=r"^y must be numbers, got strings, such as 'a' .*Classifier"
+        ValueError,
+        match=r"^y must be numbers, got strings, such as 'a' .*: classes are for a classifier$",
     ):
         MinNetRegressor().fit(NUMBERS, kind(["a", "b", "a", "b"]))
     MinNetRegressor(max_iter=1).fit(NUMBERS, kind(["1", "2", "1", "2"]))  # as scikit-learn does

@@ -254,13 +254,13 @@ def test_numbers_stay_as_they_are_where_that_is_better_by_more_than_chance(estim
 def test_networks_on_as_many_pieces_share_what_the_table_became(enough_rows, monkeypatch):
     X, values = table()
     monkeypatch.setattr("minnet.tables.fit._ENOUGH_ROWS", enough_rows)
-    usual, fitted = TableEncoder.fit, []
+    usual, fitted = TableEncoder._fit, []
 
     def fit(self, *args, **kwargs):
         fitted.append(self.bins)
         return usual(self, *args, **kwargs)
 
-    monkeypatch.setattr(TableEncoder, "fit", fit)
+    monkeypatch.setattr(TableEncoder, "_fit", fit)
     TabularRegressor(**SMALL).fit(X, values)
     assert fitted == [32, None]
 

@@ -268,7 +268,9 @@ def test_a_validation_set_in_which_no_row_counts_is_refused(weights):
     X = numbers()
     y = np.repeat([0, 1], 50)
     model = TabularClassifier(**SMALL, class_weight={0: 0.0, 1: 1.0})
-    with pytest.raises(ValueError, match="sample_weight_val must not be all 0, with the weights"):
+    with pytest.raises(
+        ValueError, match="sample_weight_val must have a finite sum above 0, got 0, with"
+    ):
         model.fit(X, y, X_val=X[:50], y_val=y[:50], sample_weight_val=weights)
 
 
@@ -337,6 +339,45 @@ def test_errors_of_a_validation_set_name_it(estimator, y_val):
     X = numbers()
     with pytest.raises(ValueError, match="y_val"):
         estimator(**SMALL).fit(X, np.arange(100) % 2, X_val=X, y_val=y_val)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("X", None), ("X", 3), ("X", iter([1, 2])), ("X_val", 3), ("X_val", np.array(3.0)),
+        ("X_val", pd.DataFrame({"a": np.zeros(100), "c": np.zeros(100)})),
+        ("X_val", pd.DataFrame({"a": ["x"] * 100, "b": np.zeros(100)})),
+        ("X_val", pd.DataFrame({"a": np.zeros(100)})[[]]),
+        ("sample_weight_val", np.full(100, np.nan)), ("sample_weight_val", np.full(100, -1.0)),
+        ("sample_weight_val", np.ones(99)), ("sample_weight_val", np.zeros(100)),
+        ("sample_weight_val", np.full(100, 1e308)), ("sample_weight_val", "abc"),
+        ("categorical_features", 3), ("categorical_features", "no"), ("categorical_features", ["c"]),
+    ],
+)  # fmt: skip
+def test_errors_name_the_argument(estimator, argument, value):
+    X = pd.DataFrame(numbers(), columns=["a", "b"])
+    given = {"X": X, "y": np.arange(100) % 2, "X_val": X, "y_val": np.arange(100) % 2}
+    given = {**given, argument: value}
+    model = estimator(**SMALL, categorical_features=given.pop("categorical_features", None))
+    with pytest.raises((TypeError, ValueError), match=rf"\b{argument}\b") as caught:
+        model.fit(**given)
+    assert "TableEncoder" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["y", "y_val"])
+def test_a_regressor_sends_those_with_labels_to_a_classifier(name):
+    given = {
+        "X_val": numbers(),
+        "y": np.arange(100),
+        "y_val": np.arange(100),
+        name: ["a", "b"] * 50,
+    }
+    with pytest.raises(
+        ValueError, match=f"^{name} must be numbers, .* classes are for a classifier$"
+    ):
+        TabularRegressor(**SMALL).fit(numbers(), **given)
 
 
 @pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
