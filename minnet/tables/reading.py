@@ -323,9 +323,15 @@ class _Pandas(Table):
 
     def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
         column = self._columns[i]
-        if column.dtype == "category" and len(column.array.categories) <= self.n_rows:
-            return column.array.categories.tolist(), column.array.codes
-        if self.n_rows < _FEW_ROWS:
+        few = self.n_rows < _FEW_ROWS
+        if column.dtype == "category":
+            categories, codes = column.array.categories, column.array.codes
+            if len(categories) <= self.n_rows:
+                return categories.tolist(), codes
+            if few:
+                used, places = distinct(codes.tolist())
+                return [None if code < 0 else categories[code] for code in used], places
+        if few:
             return super()._distinct(i)
         codes, values = sys.modules["pandas"].factorize(column)
         return values.tolist(), codes

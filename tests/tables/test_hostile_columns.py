@@ -129,6 +129,25 @@ def test_values_are_told_apart_as_in_python(values, other, expected):
     assert codes(values, other) == expected
 
 
+@pytest.mark.parametrize(
+    "categories",
+    [["a", "", "nan", "b"], [1, 0, 2**60, -1], [0.5, 1.0, np.inf, -2.0], [True, False],
+     pd.interval_range(0, 4), pd.date_range("2020", periods=4), ["a", 1, 2.5, "b"]],
+    ids=str,
+)  # fmt: skip
+def test_few_rows_with_many_categories_are_the_same_as_among_others(categories):
+    codes = np.random.default_rng(0).integers(-1, len(categories), 40)
+    X = pd.DataFrame({"a": pd.Categorical.from_codes(codes, categories)})
+    encoder = TableEncoder(output="structured").fit(X)
+    Z = encoder.transform(X)
+    assert len(np.unique(Z)) == len(categories) + 1
+    for rows in (slice(1), slice(3, 4), slice(7, 9), slice(30, 33)):
+        np.testing.assert_array_equal(encoder.transform(X[rows]), Z[rows])
+    np.testing.assert_array_equal(
+        encoder.transform(X[codes < 0][:1]), [[0 if len(categories) == 2 else -1]]
+    )
+
+
 def test_named_columns_may_have_anything_that_can_be_told_apart():
     dates = pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-02", None, "2026-01-03"])
     X = pd.DataFrame({"a": dates, "b": [1.5, 2.5, 1.5, np.inf, np.nan]})
