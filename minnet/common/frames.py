@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = [
     "is_dask_array", "is_dask_collection", "is_dask_frame", "is_frame_or_column", "is_pandas_frame",
-    "is_polars_frame", "is_pyarrow_data",
+    "is_polars_frame", "is_polars_lazy_frame", "is_pyarrow_data",
 ]  # fmt: skip
 
 
@@ -19,6 +19,11 @@ def is_pandas_frame(value: Any) -> bool:
 def is_polars_frame(value: Any) -> bool:
     """Return whether a value is a DataFrame of polars."""
     return _is_of(value, "polars", "DataFrame")
+
+
+def is_polars_lazy_frame(value: Any) -> bool:
+    """Return whether a value is a LazyFrame of polars, which has no numbers yet."""
+    return _is_of(value, "polars", "LazyFrame")
 
 
 def is_pyarrow_data(value: Any) -> bool:

@@ -6,16 +6,21 @@ To NumPy a date is nanoseconds, "1" is 1 and the numbers under a mask are number
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set, ValuesView
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from minnet.common.frames import is_pandas_frame, is_polars_frame, is_pyarrow_data
+from minnet.common.frames import (
+    is_pandas_frame,
+    is_polars_frame,
+    is_polars_lazy_frame,
+    is_pyarrow_data,
+)
 from minnet.common.types import Array
 
-__all__ = ["check_numeric"]
+__all__ = ["check_array_like", "check_numeric"]
 
 #: What there is besides numbers: by the kind of an array's dtype, and by the type of a Python object.
 _KINDS = {"M": "dates", "m": "durations", "c": "complex numbers"} | dict.fromkeys("UST", "strings")
@@ -52,7 +57,7 @@ _CURE_OF_TEXTS = (
 def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
     """Raise if something in an array-like or a data frame is known to be no real number.
 
-    What is no array-like, or an object of an unknown kind, is left to those who make an array of it.
+    Objects of an unknown kind are left to those who make an array of them.
 
     Parameters
     ----------
@@ -67,7 +72,9 @@ def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
     ValueError
         For dates, times, durations, periods, intervals, complex numbers, strings, sequences, dictionaries
         in the place of rows, masked elements, pandas.NA among Python's objects and structured arrays: with
-        the name or number of the column.
+        the name or number of the column; and for vectors that are not stacked.
+    TypeError
+        For iterators, sets, dictionaries and frames that are computed later.
 
     Examples
     --------
@@ -86,9 +93,37 @@ def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
         _check_mask(name, value)
     for where, column in _suspects(name, value, n_axes):
         what, example = _non_numbers(column)
-        # Of sequences in no column NumPy says that they are ragged, and of a dictionary in one what it is.
-        if what is not None and what != ("dictionaries" if where else "sequences"):
+        if what == "sequences" and not where:
+            if len({np.shape(row) for row in column}) > 1:  # NumPy says that they are ragged
+                continue
+            raise ValueError(
+                f"{name} must be real numbers, got sequences: numpy.stack({name}) makes rows of them"
+            )
+        # Of a dictionary in a column NumPy says what it is.
+        if what is not None and not (what == "dictionaries" and where):
             raise ValueError(_sentence(name, what, where, example))
+
+
+def check_array_like(name: str, value: Any) -> None:
+    """Raise for what has elements and is no array, and say how to make one of it.
+
+    Examples
+    --------
+    >>> check_array_like("y", (label for label in "ab"))
+    Traceback (most recent call last):
+        ...
+    TypeError: y must be an array-like, got a generator: make a list of it
+    """
+    if is_polars_lazy_frame(value):
+        cure = "its collect() makes a data frame"
+    elif isinstance(value, Iterator | Set | ValuesView):
+        cure = "make a list of it"
+    elif isinstance(value, Mapping):
+        as_columns = name.startswith("X")
+        cure = "pandas.DataFrame makes columns of it" if as_columns else "make a list of its values"
+    else:
+        return
+    raise TypeError(f"{name} must be an array-like, got a {type(value).__name__}: {cure}")
 
 
 def _check_sparse(name: str, X: Any) -> None:
@@ -126,6 +161,8 @@ def _suspects(name: str, value: Any, n_axes: int | None) -> Iterator[tuple[str, 
             yield f" in column {label!r}", np.asarray(value.column(i))
         return
     array = _as_array(value)
+    if array.ndim == 0:
+        check_array_like(name, value)
     if array.dtype.names:
         raise ValueError(
             f"{name} must be real numbers, got a structured array with the fields "

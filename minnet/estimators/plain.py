@@ -20,6 +20,7 @@ from sklearn.utils.validation import _num_samples
 
 from minnet.common.checks import is_real
 from minnet.common.entry import entry
+from minnet.common.numeric import check_array_like
 from minnet.common.types import Array
 
 __all__ = ["as_labels", "as_numbers", "as_weights", "for_metrics"]
@@ -204,6 +205,7 @@ class _Reader(ABC):
             return self._of_column(values)
         if isinstance(values, Sequence):
             return self._of_sequence(values)
+        check_array_like(self.name, values)
         return values
 
     def _of_frame(self, values: Any, columns: dict[Any, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,9 +11,10 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import column_or_1d
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
+from minnet.common.callers import level_of_user
 from minnet.common.ranks import joined, mean_of_ranks, of_ranks, sum_of_ranks
 from minnet.common.types import Array, DTypeLike, Matrix
 
@@ -388,7 +390,7 @@ class Numbers:
 def in_a_row(y: Any) -> Any:
     """Return labels in a single column as a vector."""
     if y.ndim == 2 and y.shape[1] == 1:
-        return column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
+        return _as_vector(y.toarray() if sparse.issparse(y) else y)
     return y
 
 
@@ -397,5 +399,16 @@ def by_columns(y: Any) -> Array:
     if sparse.issparse(y):
         raise TypeError(f"y must be a dense array of numbers, got {type(y).__name__}")
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+        y = _as_vector(y)
     return y[:, np.newaxis] if y.ndim == 1 else y
+
+
+def _as_vector(y: Array) -> Array:
+    """Return a column as a vector, with scikit-learn's warning at the user's line."""
+    warnings.warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
+        "(n_samples, ), for example using ravel().",
+        DataConversionWarning,
+        stacklevel=level_of_user(),
+    )
+    return y.ravel()

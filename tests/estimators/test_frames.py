@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import DataConversionWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from versions import knows_columns, since
@@ -245,3 +246,22 @@ def test_pipeline_of_frames(library):
     assert list(pipe[-1].feature_names_in_) == NAMES
     expected = make_pipeline(StandardScaler(), classifier()).fit(X, LABELS)
     np.testing.assert_array_equal(pipe.predict(FRAMES[library]), expected.predict(X))
+
+
+@pytest.mark.parametrize("column", [lambda y: y[:, np.newaxis], lambda y: pd.DataFrame({"y": y})])
+@pytest.mark.parametrize("cls", [MinNetClassifier, MinNetRegressor])
+def test_the_warning_of_a_column_points_at_the_call(cls, column):
+    X, y = np.eye(12), np.arange(12) % 2
+    est = cls(hidden_layer_sizes=(2,), max_iter=1, random_state=0)
+    calls = [
+        lambda: est.fit(X, column(y)),
+        lambda: est.partial_fit(X, column(y)),
+        lambda: est.initialize(X, column(y)),
+        lambda: est.fit(X, y, X_val=X, y_val=column(y)),
+    ]
+    for call in calls:
+        with pytest.warns(DataConversionWarning, match="A column-vector y was passed") as caught:
+            call()
+        told = [warning for warning in caught if warning.category is DataConversionWarning]
+        assert {warning.filename for warning in told} == {__file__}
+    assert est.predict(X).shape == (12,)
