@@ -203,6 +203,34 @@ def test_rare_classes_that_nothing_tells_or_that_are_answered_are_no_alarm():
     assert not diagnose(weighted, rows, y)
 
 
+def one_in_1000(n, distance, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 1000 == 0
+    rows = rng.normal(size=(n, 6)) + distance * y[:, None] * np.array([1, 1, 1, 0, 0, 0])
+    return rows, np.where(y, "rare", "usual")
+
+
+def test_all_rows_of_a_class_are_asked_of_it():
+    """Of 40000 rows 5000 are looked at; 5 of the 40 would not tell."""
+    rows, y = one_in_1000(40_000, 1.3)
+    model = model_for("binary", max_iter=5, learning_rate_init=0.001).fit(rows, y)
+    report = diagnose(model, rows, y)
+    assert codes(report) == ["one_class"], str(report)
+    assert report.findings[0].sentence.startswith("Of the 40 rows (of 40000) of class rare none")
+    assert "Its price is the share of right answers" in report.findings[0].advice
+    others = one_in_1000(40_000, 1.3, seed=1)
+    assert balanced_accuracy(model, *others) < 0.6
+    assert balanced_accuracy(report.apply().fit(rows, y), *others) > 0.75
+
+
+def test_a_class_of_so_few_rows_that_nobody_can_tell():
+    rows, y = one_in_1000(10_000, 0.0)
+    model = model_for("binary", max_iter=5, learning_rate_init=0.001).fit(rows, y)
+    (finding,) = diagnose(model, rows, y).findings
+    assert finding.remedy is None
+    assert finding.advice.startswith("Only 10 of 10000 rows have another class than the commonest")
+
+
 # ---- rows held out
 
 

@@ -66,7 +66,6 @@ NOT_YET = {
     "several causes at once: L2 and dropout": "changes are tried one at a time",
     "several causes at once: L2 and dropout, fitted": "changes are tried one at a time",
     "learning rate too high: a Network, SGD at 10, fitted": "nothing tells the rate",
-    "answers one class: 1 in 100, sgd at .1, fitted": "20 rows are too few to tell by",
     "batch normalization, too deep: 30 layers, a Network, fitted": "silent",
     "narrow and deep: relu, 50 layers of 10": "fewer layers help, but not enough",
     "weights too large: normal 10, logistic": "the advice helps, but not enough",

@@ -40,14 +40,17 @@ class Case:
     Parameters
     ----------
     patient : Patient
+    whole : Patient or None
+        With all rows, where the patient has some of them.
     """
 
     subject: Subject
     m: Measurement
     gradient: Array
 
-    def __init__(self, patient: Patient) -> None:
+    def __init__(self, patient: Patient, whole: Patient | None = None) -> None:
         self.patient = patient
+        self.whole = patient if whole is None else whole
         self.subject = patient.subject()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             passed = one_pass(self.subject)

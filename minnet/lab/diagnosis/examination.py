@@ -138,14 +138,14 @@ def diagnose(
             f"train must be True, False or a number of seconds of at least 0, got {train!r:.200}"
         )
     held_out = None if X_val is None else (X_val, y_val)
-    patient = Patient(model, X, y, sample_weight, optimizer, held_out, loss)
+    whole = patient = Patient(model, X, y, sample_weight, optimizer, held_out, loss)
     if patient.n_rows > _MOST_ROWS:
         patient = patient.of_rows(_MOST_ROWS)
     if seconds and patient.estimator is None and patient.optimizer is None:
         raise ValueError(
             "train needs optimizer=: how this model is trained is not known without it"
         )
-    case = Case(patient)
+    case = Case(patient, whole)
     found = examine(case)
     before = patient.anew() if case.failed else patient.at_start()
     start = examine(Case(before)) if case.failed else found

@@ -206,6 +206,14 @@ def _learned_little(case: Case) -> Found | None:
 
 def _not_known_why(case: Case, sentence: str, threshold: float) -> Found:
     """Return a finding that says what was tried of the settings."""
+    if case.reference is not None and case.reference.too_few:
+        labels = np.asarray(case.whole.y)
+        n_others = len(labels) - np.unique(labels, return_counts=True)[1].max()
+        advice = (
+            f"Only {n_others} of {len(labels)} rows have another class than the commonest: too few to "
+            "tell whether they can be told, and what would help. Give more of them."
+        )
+        return Found(None, case.outcome, threshold, sentence, advice=advice)
     trial = case.trial(_STEPS)
     if trial is not None and trial.outcome < case.outcome / _LONGER:
         advice = (

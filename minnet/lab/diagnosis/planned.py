@@ -99,7 +99,8 @@ def falls_short(case: Case, trial: Trial) -> bool:
     """Return whether a training learns less than it could; not so where nobody could learn anything."""
     if case.best is None or not case.best > 0 or not case.falls_short(trial.outcome):
         return False
-    return case.reference is None or not case.reference.explains_nothing
+    known = case.reference
+    return known is None or not (known.explains_nothing or known.too_few)
 
 
 def goes_further(own: Trial, other: Trial | None) -> bool:

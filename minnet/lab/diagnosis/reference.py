@@ -23,6 +23,7 @@ _FOLDS = 3
 _TREES = 40
 _NOTHING = 0.98
 _FEWEST_OTHERS = 20  # rows with another answer than most, from which anything can be learned
+_RARE = 0.02  # of the rows
 _SHRUNK = np.linspace(0.0, 1.0, 21)
 
 
@@ -52,6 +53,11 @@ class Reference:
     mean: Array
     unweighted: float
     n_others: int
+
+    @property
+    def too_few(self) -> bool:
+        """Whether nearly all rows have one class: what a training makes of others is then chance."""
+        return self.n_others < min(_FEWEST_OTHERS, _RARE * len(self.rows))
 
     @property
     def explains_nothing(self) -> bool:
