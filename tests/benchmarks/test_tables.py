@@ -24,6 +24,7 @@ def fit_of(table, model, split, loss, task="class", **more):
         "task": task,
     }
     made |= {"log_loss": "", "error": "", "auc": "", "rmse": "", "cpu": 2.0, "predict_cpu": 0.01}
+    made |= {"predict_one_cpu": 0.002}
     made |= {
         "n_train": 75,
         "n_test": 25,
