@@ -52,9 +52,9 @@ said below comes from that file.
   have; of minnet only `Tabular` is ranked, and not `5xHGB`.
 - **Time**: one fit a process, one process at a time, CPU seconds of `fit` on one thread (imports and a
   first fit on 200 made rows come before the clock). `predict_proba` or `predict` of the test part
-  likewise, the mean of many calls; of its first row alone where that was measured. Others used the machine meanwhile: CPU seconds are less sensitive to
-  that than wall seconds, but not free of it (of two threads on one core each does less). Where others kept
-  most CPUs busy, read ratios, not seconds.
+  likewise, the mean of many calls; of its first row alone where that was measured. Others used the
+  machine meanwhile: CPU seconds are less sensitive to that than wall seconds, but not free of it (of two
+  threads on one core each does less). Where others kept most CPUs busy, read ratios, not seconds.
 - **Failures**: a fit that raised, or took more CPU seconds than the limit, is in the file too; it is last
   in its table's ranking, is in no ratio, and is listed at the end.
 """

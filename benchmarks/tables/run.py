@@ -31,7 +31,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "tables.csv"
 KEY = ("table", "model", "split", "threads")
 COLUMNS = (
     *KEY, "status", "log_loss", "error", "auc", "rmse", "cpu", "wall", "predict_cpu", "predict_wall",
-    "predict_one_cpu", "peak_mb", "others", "task", "n_train", "n_test", "n_columns", "n_classes", "version", "machine",
+    "predict_one_cpu", "peak_mb", "others", "task", "n_train", "n_test", "n_columns", "n_classes",
+    "version", "machine",
 )  # fmt: skip
 
 # Installed packages come before the repository, so that the minnet that was installed is measured.
