@@ -171,10 +171,14 @@ class FunctionOfStep(Schedule):
         self.function = function
 
     def rates(self, current: float, initial: float, step: int, n_steps: int, n_seen: int) -> Array:
-        rates = np.array([self.function(i) for i in range(step, step + n_steps)], dtype=np.float64)
+        given = [self.function(i) for i in range(step, step + n_steps)]
+        try:
+            rates = np.array(given, dtype=np.float64)
+        except (TypeError, ValueError):  # no numbers, or several of them in some steps
+            rates = np.empty(0)
         if rates.shape != (n_steps,) or not (np.isfinite(rates).all() and (rates >= 0).all()):
             raise ValueError(
-                f"learning_rate must return a finite number of at least 0, got {rates.tolist()} "
+                f"learning_rate must return a finite number of at least 0, got {given!r:.200} "
                 f"from step {step}"
             )
         return rates

@@ -416,7 +416,7 @@ def test_a_users_function_of_the_step():
     np.testing.assert_allclose(schedule.rates(9.0, 9.0, 2, 3, 0), [1 / 3, 1 / 4, 1 / 5])
 
 
-@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, None, [0.1]], ids=str)
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, None, [0.1], "a", 1j], ids=str)
 def test_a_users_function_must_return_a_rate(value):
     with pytest.raises(ValueError, match="learning_rate must return a finite number of at least 0"):
         get_schedule(lambda step: value).rates(1, 1, 0, 2, 0)

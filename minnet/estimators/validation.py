@@ -171,7 +171,7 @@ class ValidationSet:
         try:
             with apart():
                 score = self._scorer(fitted, X, y, **weights)
-        except AttributeError as error:
+        except (AttributeError, TypeError, ValueError) as error:
             if not isinstance(self.estimator.scoring, str):
                 raise
             given = self.estimator.scoring

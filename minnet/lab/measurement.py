@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -209,6 +209,9 @@ class Measurement(Shown):
 
     def __getitem__(self, key: str | tuple[str, ...]) -> Array:
         return _find(self._values, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
 
     def keys(self) -> list[str]:
         """Return the names of all arrays, such as "Y_sd"."""
@@ -500,7 +503,7 @@ def _not_ours(path: str | os.PathLike[str]) -> str:
 
 
 def _find(values: dict[str, Array], key: str | tuple[str, ...]) -> Array:
-    name = key if isinstance(key, str) else "_".join(key)
-    if name not in values:
+    name = "_".join(map(str, key)) if isinstance(key, tuple) else key
+    if not isinstance(name, str) or name not in values:
         raise KeyError(f"{key!r}: it may be one of {', '.join(values)}")
     return values[name]

@@ -222,11 +222,22 @@ def test_a_scorer_that_fails_leaves_everything(scoring, error, message, fitted):
         np.testing.assert_array_equal(est.network_.params, params)
 
 
-def test_a_scorer_for_classifiers_does_not_fit_a_regressor():
+@pytest.mark.parametrize(
+    ("cls", "y", "scoring", "message"),
+    [
+        (MinNetRegressor, R, "roc_auc", "MinNetReg"),
+        (MinNetRegressor, R, "accuracy", "continuous is not supported"),
+        (MinNetClassifier, Y, "f1", "Target is multiclass"),
+        (MinNetClassifier, Y, "roc_auc", "multi_class must be"),
+        (MinNetClassifier, np.where(Y > 0, "yes", "no"), "f1", "pos_label=1 is not a valid label"),
+        (MinNetClassifier, np.where(Y > 0, "yes", "no"), "r2", ""),
+    ],
+)
+def test_a_scorer_that_does_not_fit_the_estimator_or_its_targets(cls, y, scoring, message):
     with pytest.raises(
-        ValueError, match="scoring must fit the estimator, got 'roc_auc': MinNetReg"
+        ValueError, match=f"scoring must fit the estimator, got '{scoring}': .*{message}"
     ):
-        fit(MinNetRegressor, R, scoring="roc_auc")
+        fit(cls, y, scoring=scoring)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

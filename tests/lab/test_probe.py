@@ -193,8 +193,13 @@ class TestRows:
         assert [len(values) for values in jacobians(network, X).layers] == [4, 4, 4]
 
     def test_unknown_names_list_those_that_exist(self):
-        with pytest.raises(KeyError, match="dZ_rms"):
-            probe(a_network(), X, T)["dz", "rms"]
+        m = probe(a_network(), X, T)
+        for key in (("dz", "rms"), "dz", 0, ("Z", 0), None, slice(None)):
+            with pytest.raises(KeyError, match="dZ_rms"):
+                m[key]
+        assert list(m) == m.keys()
+        assert "dZ_rms" in m
+        assert "dz" not in m
 
 
 class TestModels:
