@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_y, _num_features, _num_samples, chec
 
 from minnet._version import __version__
 from minnet.common.callers import level_of_user, within_a_search
+from minnet.common.numeric import check_array_like
 from minnet.common.types import Array, Estimator
 from minnet.estimators.data import as_targets, validate_weight
 from minnet.estimators.fitted import BackendCache, fit_info
@@ -120,8 +121,7 @@ class TabularFit:
                 f"{type(estimator).__name__} requires y to be passed, but the target y is None"
             )
         y = self._checked(self.y, "y")
-        with naming("X"):
-            _num_samples(self.X)
+        _check_rows("X", self.X)
         check_consistent_length(self.X, y)
         if self.sample_weight is not None:
             self.sample_weight = validate_weight(self.sample_weight, self.X)
@@ -159,8 +159,7 @@ class TabularFit:
             return
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val must be given together")
-        with naming("X_val"):
-            _num_samples(X_val)
+        _check_rows("X_val", X_val)
         with naming("y_val"):
             y_val = self._checked(y_val, "y_val")
             check_consistent_length(X_val, y_val)
@@ -399,6 +398,13 @@ def _of_validation_set() -> Iterator[None]:
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(re.sub(r"\bX(?= (must|has) )", "X_val", str(error))) from None
+
+
+def _check_rows(name: str, X: Any) -> None:
+    """Raise for what has no rows to be counted."""
+    check_array_like(name, X)
+    with naming(name):
+        _num_samples(X)
 
 
 def _check_total(weights: Array, of_what: str, name: str = "sample_weight") -> None:

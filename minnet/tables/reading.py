@@ -21,6 +21,7 @@ from sklearn.utils import check_array
 
 from minnet.common.checks import check_sparse
 from minnet.common.frames import is_pandas_frame, is_polars_frame
+from minnet.common.numeric import check_array_like
 from minnet.common.types import Array
 from minnet.estimators.data import in_memory
 
@@ -466,6 +467,8 @@ def _of_array(X: Any, estimator: Any) -> Table:
         X = values
     elif isinstance(X, list | tuple):
         X = _of_list(X)
+    else:
+        check_array_like("X", X)
     dtype = getattr(X, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "MmV":
         raise TypeError(

@@ -208,6 +208,13 @@ def test_sparse_matrices_are_numbers(kind, output):
     assert abs(encoder.transform(dense) - expected).sum() == 0
 
 
+def test_a_lazy_frame_is_to_be_collected():
+    with pytest.raises(
+        TypeError, match=r"^X must be .* got a LazyFrame: its collect\(\) makes a data"
+    ):
+        TableEncoder().fit(pl.LazyFrame({"a": [1.0, 2.0]}))
+
+
 # ---- which columns are categories: as in HistGradientBoosting
 
 

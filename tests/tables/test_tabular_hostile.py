@@ -346,7 +346,7 @@ def test_errors_of_a_validation_set_name_it(estimator, y_val):
 @pytest.mark.parametrize(
     ("argument", "value"),
     [
-        ("X", None), ("X", 3), ("X", iter([1, 2])), ("X_val", 3), ("X_val", np.array(3.0)),
+        ("X", None), ("X", 3), ("X_val", 3), ("X_val", np.array(3.0)),
         ("X_val", pd.DataFrame({"a": np.zeros(100), "c": np.zeros(100)})),
         ("X_val", pd.DataFrame({"a": ["x"] * 100, "b": np.zeros(100)})),
         ("X_val", pd.DataFrame({"a": np.zeros(100)})[[]]),
@@ -397,10 +397,24 @@ def test_warnings_and_errors_name_the_estimator_that_the_user_called(estimator):
 
 
 @pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
-@pytest.mark.parametrize("X", [{"a": [1.0, 2.0], "b": [3.0, 4.0]}, {0: 1, 1: 2}, {1, 2}], ids=str)
-def test_what_has_a_length_alone_is_no_table(estimator, X):
-    with pytest.raises((TypeError, ValueError)):
-        estimator(**SMALL).fit(X, [0, 1])
+@pytest.mark.parametrize(
+    ("X", "said"),
+    [
+        ({"a": [1.0, 2.0], "b": [3.0, 4.0]}, "got a dict: pandas.DataFrame makes columns of it"),
+        ({1, 2}, "got a set: make a list of it"),
+        (iter([[1.0], [2.0]]), "got a list_iterator: make a list of it"),
+    ],
+    ids=["dict", "set", "iterator"],
+)
+def test_what_has_no_rows_is_no_table(estimator, X, said):
+    model = estimator(**SMALL)
+    with pytest.raises(TypeError, match=f"^X must be an array-like, {said}$"):
+        model.fit(X, [0, 1])
+    model.fit(numbers(), np.arange(100) % 2)
+    with pytest.raises(TypeError, match=f"^X must be an array-like, {said}$"):
+        model.predict(X)
+    with pytest.raises(TypeError, match=f"^X_val must be an array-like, {said}$"):
+        model.fit(numbers(), np.arange(100) % 2, X_val=X, y_val=[0, 1])
 
 
 def test_the_largest_numbers_as_targets_give_no_warning():
