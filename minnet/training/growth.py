@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from minnet.common.callers import level_of_user
 from minnet.common.communicator import leads
-from minnet.common.types import Array
+from minnet.common.types import Array, Matrix
 from minnet.network import Network
-from minnet.training.call import Call
+from minnet.optimizers import Optimizer
 from minnet.training.constant_answer import loss_of_constant
 
 __all__ = ["check_decay", "warn_if_grown"]
@@ -41,39 +40,44 @@ def check_decay(network: Network, rates: Array, decay: float) -> None:
         )
 
 
-def warn_if_grown(trainer: Any, call: Call, loss: float) -> None:
-    """Warn where a call of a trainer leaves a loss that has grown.
+def warn_if_grown(
+    network: Network,
+    optimizer: Optimizer,
+    weight_decay: float,
+    *,
+    loss: float,
+    first_loss: float,
+    best_loss: float,
+    targets: tuple[Matrix, Array | None],
+) -> None:
+    """Warn where a training leaves a loss that has grown.
 
     It must be ten times what it was in the best epoch and above what it was at the first step of the call,
     since data may change between calls, and ten times that of the best constant answer. ``loss`` is that
-    of the weights that are kept.
+    of the weights that are kept; ``targets`` are those of the last steps, and their weights.
     """
-    if call.first_loss is None or call.targets is None or not np.isfinite(loss) or not leads():
+    if not np.isfinite(loss) or not loss > first_loss or not leads():
         return
-    if not loss > call.first_loss:
-        return
-    # Not noted where a score decides, or where epochs are run one by one.
-    best = trainer.best_loss if trainer.best_loss < np.inf else min(trainer.loss_curve)
-    least = best if best < call.first_loss else call.first_loss
+    least = best_loss if best_loss < first_loss else first_loss
     if not loss > _FACTOR * least:
         return
-    T, weights = call.targets
+    T, weights = targets
     if not T.shape[0]:  # of several processes one may have no rows
         return
-    step = -(-T.shape[0] // max(1, min(_N_ROWS, _N_NUMBERS // trainer.network.sizes[-1])))
+    step = -(-T.shape[0] // max(1, min(_N_ROWS, _N_NUMBERS // network.sizes[-1])))
     some = None if weights is None else weights[::step]
     if some is not None and not some.any():
         return
     with np.errstate(over="ignore"):
-        constant = loss_of_constant(trainer.network, T[::step], some)
+        constant = loss_of_constant(network, T[::step], some)
     if constant is not None and not loss > _FACTOR * constant:
         return
     answer = "" if constant is None else f", where one answer for all rows has {constant:.2g}"
-    decay = trainer.weight_decay + trainer.optimizer.decoupled_weight_decay
+    decay = weight_decay + optimizer.decoupled_weight_decay
     or_decay = f" or weight_decay ({decay:g})" if decay else ""
     warnings.warn(
         f"The loss has grown from {least:.2g} to {loss:.2g}{answer}: the steps are too large. Lower the "
-        f"learning rate ({trainer.optimizer.learning_rate:g}){or_decay}, or set clip_norm.",
+        f"learning rate ({optimizer.learning_rate:g}){or_decay}, or set clip_norm.",
         ConvergenceWarning,
         stacklevel=level_of_user(),
     )

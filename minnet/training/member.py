@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -245,16 +244,16 @@ class Member:
         loss = self.loss_curve[epoch - 1] if epoch else np.nan
         if self.first_loss is None or not loss > self.first_loss:
             return
-        trainer = SimpleNamespace(
-            network=self.network,
-            optimizer=self.optimizer,
-            weight_decay=work.weight_decay,
+        rows = slice(None) if self.rows is None else self.rows
+        warn_if_grown(
+            self.network,
+            self.optimizer,
+            work.weight_decay,
+            loss=loss,
+            first_loss=self.first_loss,
             best_loss=float(np.nanmin(self.loss_curve)),
+            targets=(work.T[rows], None if work.weights is None else work.weights[rows]),
         )
-        call: Any = SimpleNamespace(
-            first_loss=self.first_loss, targets=self.data(work, self.rows)[1:]
-        )
-        warn_if_grown(trainer, call, loss)
 
     def keep(self) -> None:
         """Keep a copy of the weights."""

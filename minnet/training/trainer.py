@@ -356,7 +356,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
             self._take_steps(source.epoch(self.run))
             if call.ranks is not None:
                 call.ranks.end_epoch(self, None)
-            warn_if_grown(self, call, self.loss_curve[-1])
+            self._warn_if_grown(self.loss_curve[-1])
 
     def set_options(self, **options: Any) -> None:
         """Set options of ``__init__`` anew, all or none: ``batch_size``, ``tol``, ``verbose`` ...
@@ -445,7 +445,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
                 raise
             run = self.run
             self._warn_if_none_was_best(run)
-            warn_if_grown(self, call, self.loss_of_kept_weights())
+            self._warn_if_grown(self.loss_of_kept_weights())
             self.restore_best_weights()
             return run.stopped
 
@@ -505,6 +505,23 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
                 if leads():
                     said = str(interrupt) or "Training interrupted by user."
                     warnings.warn(said, stacklevel=level_of_user())
+
+    def _warn_if_grown(self, loss: float) -> None:
+        """Warn where the loss of the weights that are kept has grown in this call."""
+        call = self._call
+        if call.first_loss is None or call.targets is None:
+            return
+        # The best one is not noted where a score decides, or where epochs are run one by one.
+        best = self.best_loss if self.best_loss < np.inf else min(self.loss_curve, default=np.inf)
+        warn_if_grown(
+            self.network,
+            self.optimizer,
+            self.weight_decay,
+            loss=loss,
+            first_loss=call.first_loss,
+            best_loss=best,
+            targets=call.targets,
+        )
 
     # ---- one epoch
 
