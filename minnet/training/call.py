@@ -1,16 +1,23 @@
-"""What one call of a trainer was given."""
+"""One call of a trainer: what it was given, whom it tells how far it is, and what may end it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from minnet.common.callers import level_of_user
+from minnet.common.communicator import leads
 from minnet.common.types import Array, Matrix
-from minnet.training.callback import Callback, as_callback
+from minnet.training.callback import Callback, StopTraining, as_callback
 from minnet.training.interrupts import Interrupts
 from minnet.training.run import Run
 
-__all__ = ["Call"]
+__all__ = ["Call", "OneCallAtATime"]
 
 
 class Call:
@@ -83,3 +90,71 @@ class Call:
     def steps_before(self, run: Run) -> int:
         """Return how many of them are before the present part."""
         return (run.n_epochs * self.source.parts_per_epoch + run.part) * self.n_steps_of_part
+
+    # ---- what callbacks are told, and what may end the training
+
+    @contextlib.contextmanager
+    def watched(self, trainer: Any) -> Iterator[None]:
+        """Tell the callbacks at the end of a block that the training has ended, or was aborted."""
+        try:
+            yield
+            for callback in self.callbacks:
+                callback.end(trainer)
+            if self.ranks is not None:
+                self.ranks.agree()
+        except BaseException:
+            for callback in self.callbacks:
+                callback.abort(trainer)
+            raise
+
+    def begin(self, trainer: Any) -> None:
+        """Tell the callbacks that a training begins; first those that may resume another one."""
+        for callback in sorted(self.callbacks, key=lambda callback: not callback.resumes):
+            callback.begin(trainer)
+
+    def begin_epoch(self, trainer: Any) -> None:
+        """Tell the callbacks that an epoch begins."""
+        for callback in self.callbacks:
+            callback.begin_epoch(trainer)
+
+    def end_epoch(self, trainer: Any) -> bool:
+        """Tell the callbacks that an epoch has ended; return whether one of them ends the training."""
+        answers = [callback.end_epoch(trainer) for callback in self.callbacks]
+        return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
+
+    def stop(self, run: Run, cause: StopTraining | KeyboardInterrupt) -> None:
+        """Note what has ended a training, and warn of it; raise it where it is to end more than that."""
+        if isinstance(cause, StopTraining):
+            ends_more = self.ranks is not None and not self.ranks.stopped
+            reason, said = "callback", "Training ended by a callback."
+        else:
+            ends_more = self.interrupts.end_all
+            reason, said = "interrupted", "Training interrupted by user."
+        if ends_more:
+            raise cause
+        run.stopped = reason
+        if leads():
+            warnings.warn(str(cause) or said, stacklevel=level_of_user())
+
+
+class OneCallAtATime:
+    """Mixin of a trainer: a call from a callback or another thread is refused while one is made."""
+
+    run: Any
+    _call: Any
+    _busy: threading.Lock
+
+    @contextlib.contextmanager
+    def _alone(self, call: Call) -> Iterator[Call]:
+        """Keep other calls out until this one has ended."""
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                f"this {type(self).__name__} must not be in training already when it is told to train, "
+                "got a call from a callback or another thread: let it end first, or make another one"
+            )
+        try:
+            self._call = call
+            yield call
+        finally:
+            self.run = self._call = None
+            self._busy.release()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +23,7 @@ from minnet.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from minnet.network import Network
 from minnet.optimizers import Optimizer, get_optimizer
 from minnet.schedules import Adaptive, Schedule, get_schedule
-from minnet.training.call import Call
+from minnet.training.call import Call, OneCallAtATime
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.cut import check_batch_size, check_n_rows
 from minnet.training.divergence import divergence
@@ -44,7 +43,7 @@ __all__ = ["EnsembleTrainer"]
 _STEPS_AT_ONCE = 2**15
 
 
-class EnsembleTrainer(EnsembleRecords, KnownKeywords):
+class EnsembleTrainer(OneCallAtATime, EnsembleRecords, KnownKeywords):
     """Trains several networks of one architecture at the same time, each on rows of its own.
 
     Each gets the same bits as from a :class:`minnet.Trainer` of its own, on the backend "cython" for any
@@ -290,32 +289,11 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
             if self.verbose == 1:
                 n_rows = sum(member.n_rows for member in self.members)
                 call.callbacks.append(Progress(max_epochs, call.source.X, n_rows))
-            try:
+            with call.watched(self):
                 self._begin(call, work)
                 self._train_until_stopped(call, work, max_epochs)
-                for callback in call.callbacks:
-                    callback.end(self)
-            except BaseException:
-                for callback in call.callbacks:
-                    callback.abort(self)
-                raise
             self._end(call, work)
         return self
-
-    @contextlib.contextmanager
-    def _alone(self, call: Call) -> Iterator[None]:
-        """Keep other calls out until this one has ended."""
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError(
-                "an EnsembleTrainer must not be in training already when it is told to train, got a call "
-                "from a callback or another thread: let it end first, or make another one"
-            )
-        try:
-            self._call = call
-            yield
-        finally:
-            self.run = self._call = None
-            self._busy.release()
 
     def _begin_members(self, call: Call, rows: Any, held: Any) -> Work:
         """Give each member its rows, or say what is wrong with them."""
@@ -375,8 +353,7 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
             call.validation = Told(self.members, self.scoring, self.keep, self.joint)
             run.told = told_of(self, call)
             run.fingerprint = fingerprint(run.told)
-        for callback in sorted(call.callbacks, key=lambda c: not c.resumes):
-            callback.begin(self)
+        call.begin(self)
 
     def resume(self, saved: Any) -> None:
         """Go on with the training that another trainer was in, in the place of the one that begins.
@@ -416,16 +393,8 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
                     self._run_epochs(call, work, max_epochs - run.n_epochs)
                 if run.stopped is None:
                     run.stopped = "max_epochs"
-            except StopTraining as stop:
-                run.stopped = "callback"
-                said = str(stop) or "Training ended by a callback."
-                warnings.warn(said, stacklevel=level_of_user())
-            except KeyboardInterrupt as interrupt:
-                if call.interrupts.end_all:
-                    raise
-                run.stopped = "interrupted"
-                said = str(interrupt) or "Training interrupted by user."
-                warnings.warn(said, stacklevel=level_of_user())
+            except (StopTraining, KeyboardInterrupt) as cause:
+                call.stop(run, cause)
 
     # ---- one epoch, or several if nobody looks at each
 
@@ -434,8 +403,7 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
         run, runner = self.run, self._make_runner()
         # One that is an epoch ahead, where Ctrl-C came before the others had it, waits for them.
         active = [m for m in self.members if not m.diverged and len(m.loss_curve) <= self.n_epochs]
-        for callback in call.callbacks:
-            callback.begin_epoch(self)
+        call.begin_epoch(self)
         if call.callbacks or self.joint or self.verbose:
             n_epochs = 1
         longest = max(member.cut.n_steps for member in active)
@@ -474,8 +442,7 @@ class EnsembleTrainer(EnsembleRecords, KnownKeywords):
             self._end_diverged(member, call.source.X)
         if diverged and (self.joint or len(diverged) == len(active)):
             return "diverged"
-        answers = [callback.end_epoch(self) for callback in call.callbacks]
-        return "callback" if any(isinstance(a, bool | np.bool_) and a for a in answers) else None
+        return "callback" if call.end_epoch(self) else None
 
     def _end_diverged(self, member: Member, X: Matrix) -> None:
         """Let a member that has diverged return to its best weights; raise where it has none."""

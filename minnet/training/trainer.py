@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -22,7 +22,7 @@ from minnet.common.types import ArrayLike, Matrix
 from minnet.network import Network
 from minnet.optimizers import Optimizer, get_optimizer
 from minnet.schedules import Schedule, get_schedule
-from minnet.training.call import Call
+from minnet.training.call import Call, OneCallAtATime
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.cut import check_batch_size, check_n_rows
 from minnet.training.divergence import training_divergence
@@ -40,7 +40,7 @@ from minnet.training.stopping import EarlyStopping, Validation
 __all__ = ["Trainer"]
 
 
-class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
+class Trainer(OneCallAtATime, ShownTrainer, Steps, EarlyStopping, KnownKeywords):
     """Trains a network, epoch by epoch; a later call goes on where the last one stopped.
 
     Parameters
@@ -411,38 +411,15 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         check_n_rows(self.network, batch[0], batch[2])
         return batch
 
-    @contextlib.contextmanager
-    def _alone(self, call: Call) -> Iterator[Call]:
-        """Keep other calls out until this one has ended."""
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError(
-                "a Trainer must not be in training already when it is told to train, got a call from a "
-                "callback or another thread: let it end first, or make another Trainer"
-            )
-        try:
-            self._call = call
-            yield call
-        finally:
-            self.run = self._call = None
-            self._busy.release()
-
     def _train(self, call: Call, max_epochs: int) -> str:
         """Train epoch after epoch; return why training ended."""
         if self.verbose == 1 and leads():
             n_rows = None if call.ranks is None else call.ranks.n_samples
             call.add([Progress(max_epochs, call.source.X, n_rows)])
         with self._alone(call):
-            try:
+            with call.watched(self):
                 resumed = self._begin()
                 self._train_until_stopped(max_epochs, resumed)
-                for callback in call.callbacks:
-                    callback.end(self)
-                if call.ranks is not None:
-                    call.ranks.agree()
-            except BaseException:
-                for callback in call.callbacks:
-                    callback.abort(self)
-                raise
             run = self.run
             self._warn_if_none_was_best(run)
             self._warn_if_grown(self.loss_of_kept_weights())
@@ -462,8 +439,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         if resumes:
             run.told = told_of(self, call)
             run.fingerprint = fingerprint(run.told)
-        for callback in sorted(call.callbacks, key=lambda c: not c.resumes):
-            callback.begin(self)
+        call.begin(self)
         if ranks is not None:
             ranks.take_over(self, resumed=self.run is not run)
         return self.run is not run
@@ -491,20 +467,8 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
                     call.ranks.agree()
                 if run.stopped is None:
                     run.stopped = "max_epochs"
-            except StopTraining as stop:
-                if call.ranks is not None and not call.ranks.stopped:
-                    raise
-                run.stopped = "callback"
-                if leads():
-                    said = str(stop) or "Training ended by a callback."
-                    warnings.warn(said, stacklevel=level_of_user())
-            except KeyboardInterrupt as interrupt:
-                if call.interrupts.end_all:
-                    raise
-                run.stopped = "interrupted"
-                if leads():
-                    said = str(interrupt) or "Training interrupted by user."
-                    warnings.warn(said, stacklevel=level_of_user())
+            except (StopTraining, KeyboardInterrupt) as cause:
+                call.stop(run, cause)
 
     def _warn_if_grown(self, loss: float) -> None:
         """Warn where the loss of the weights that are kept has grown in this call."""
@@ -528,8 +492,7 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
     def _run_epoch(self) -> bool:
         """Take the steps of an epoch, or what is left of one that is resumed; return False at the end."""
         call, run = self._call, self.run
-        for callback in call.callbacks:
-            callback.begin_epoch(self)
+        call.begin_epoch(self)
         with contextlib.closing(call.source.epoch(run)) as chunks:
             if self._take_steps(chunks):
                 return True
@@ -566,10 +529,10 @@ class Trainer(ShownTrainer, Steps, EarlyStopping, KnownKeywords):
         if call.validation.function is not None:
             self._validate(call)
         stalled = self.check_stall(call.validation.decides, call.validation.stall_ends)
-        answers = [callback.end_epoch(self) for callback in call.callbacks]
+        ended = call.end_epoch(self)
         if stalled:
             return "stalled"
-        return "callback" if any(isinstance(a, bool | np.bool_) and a for a in answers) else None
+        return "callback" if ended else None
 
     def raise_if_diverged(self, X: Matrix | None = None) -> None:
         """Raise the ValueError of divergence if a parameter or the last loss is NaN or infinite.

@@ -159,7 +159,7 @@ def test_a_backend_that_is_set_anew_is_used():
 # ---- one call at a time
 
 
-SENTENCE = "a Trainer must not be in training already"
+SENTENCE = "this Trainer must not be in training already"
 
 
 @pytest.mark.parametrize("when", ["begin", "begin_epoch", "at_step", "end_epoch"])
