@@ -27,7 +27,9 @@ from minnet.layers import Layer
 from minnet.optimizers import Optimizer
 from minnet.schedules import Schedule, schedule_named
 
-__all__ = ["CONSTRAINTS", "SOLVERS", "Between", "Names", "check_arguments", "defaults_of"]
+__all__ = [
+    "CONSTRAINTS", "SOLVERS", "Between", "Names", "check_arguments", "defaults_of", "is_default",
+]  # fmt: skip
 
 SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 
@@ -132,6 +134,11 @@ def defaults_of(cls: type) -> dict[str, Any]:
         elif parameter.kind is not parameter.VAR_POSITIONAL:
             own[parameter.name] = parameter.default
     return of_base | own
+
+
+def is_default(value: Any, default: Any) -> bool:
+    """Return whether an argument is at its default; NumPy 2.0 cannot compare a text with a number."""
+    return isinstance(value, str) == isinstance(default, str) and np.array_equal(value, default)
 
 
 def check_arguments(estimator: Estimator) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from minnet.common.communicator import leads
 from minnet.common.configurable import parameters
 from minnet.common.types import Estimator
 from minnet.estimators.architecture import given_layers, output_layer, taking_activation
-from minnet.estimators.arguments import defaults_of
+from minnet.estimators.arguments import defaults_of, is_default
 from minnet.layers import Layer
 from minnet.optimizers import Optimizer
 from minnet.schedules import FunctionOfStep, Schedule
@@ -219,16 +219,11 @@ def check_effects(
         for condition in EFFECTS[name]:
             if not condition.holds(estimator, held):
                 default = defaults_of(estimator.__class__)[name]
-                if not _same(value, default):
+                if not is_default(value, default):
                     _tell(condition, name, value, default, _shown(condition, estimator))
                 break
     for name, layer in _layers_by_name(estimator):
         _check_layer(estimator, name, layer)
-
-
-def _same(value: Any, default: Any) -> bool:
-    """Return whether an argument is at its default; NumPy 2.0 cannot compare a text with a number."""
-    return isinstance(value, str) == isinstance(default, str) and np.array_equal(value, default)
 
 
 def _layers_by_name(estimator: Estimator) -> list[tuple[str, Layer]]:

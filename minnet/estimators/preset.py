@@ -8,14 +8,12 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self, TypeVar
 
-import numpy as np
-
 from minnet.common.checks import check_whole
 from minnet.common.communicator import in_use, on_all_ranks
 from minnet.common.names import check_name
 from minnet.common.types import Estimator
 from minnet.estimators.agreement import agree_on_preset, size_of
-from minnet.estimators.arguments import defaults_of
+from minnet.estimators.arguments import defaults_of, is_default
 from minnet.layers import Dense, Dropout, Layer
 from minnet.losses import get_loss
 from minnet.ntk import ntk
@@ -145,7 +143,7 @@ class PresetMixin:
         defaults = defaults_of(type(self))  # type: ignore[arg-type]
         for name in arguments:
             value, default = getattr(self, name), defaults[name]
-            if not _same(value, default):
+            if not is_default(value, default):
                 raise ValueError(
                     f"{name} must be left at its default {default!r} where preset={self.preset!r} sets "
                     f"it, got {value!r:.200}: written_out(n_samples, n_features) returns a copy in which "
@@ -153,11 +151,6 @@ class PresetMixin:
                 )
         written.__dict__.update(arguments, preset=None)
         return written
-
-
-def _same(value: Any, default: Any) -> bool:
-    """Return whether an argument is at its default; NumPy 2.0 cannot compare a text with a number."""
-    return isinstance(value, str) == isinstance(default, str) and np.array_equal(value, default)
 
 
 def by_preset(method: _Method) -> _Method:
