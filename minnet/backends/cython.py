@@ -141,8 +141,8 @@ class CythonBackend:
         See :meth:`minnet.backends.numpy.NumpyBackend.predict`.
         """
         network = self.network
-        link = LINKS.get(network.loss_.output) if is_own(network.loss_) else None
-        if link is None or not self.is_ready():
+        link = self._link()
+        if link is None:
             with np.errstate(over="ignore", invalid="ignore"):
                 return self.readable.predictions(self.forward(X), pair, temperature)
         n_outputs = 2 if pair else network.sizes[-1]
@@ -156,9 +156,8 @@ class CythonBackend:
         See :meth:`minnet.backends.numpy.NumpyBackend.predict_plain`.
         """
         network = self.network
-        loss = network.loss_
-        link = LINKS.get(loss.output) if is_own(loss) else None
-        if link is None or not self.is_ready():
+        link = self._link()
+        if link is None:
             return None
         return _predictor.predict_plain(
             self.program,
@@ -176,8 +175,8 @@ class CythonBackend:
     def predictor(self, pair: bool, temperature: float | None) -> Any:
         """Return a function that predicts, of its own numbers and without checks; see :meth:`predict`."""
         network = self.network
-        link = LINKS.get(network.loss_.output) if is_own(network.loss_) else None
-        if link is None or not self.is_ready():
+        link = self._link()
+        if link is None:
             return self.readable.predictor(pair, temperature)
         return _predictor.Predictor(
             self.program,
@@ -190,6 +189,11 @@ class CythonBackend:
             temperature or 1.0,
             self._functions,
         )
+
+    def _link(self) -> int | None:
+        """Return the code of what becomes of logits; None where compiled code cannot predict."""
+        loss = self.network.loss_
+        return LINKS.get(loss.output) if is_own(loss) and self.is_ready() else None
 
     def _infer(self, X: Matrix, n_outputs: int, *options: Any) -> tuple[Array, bool]:
         network, n_rows = self.network, X.shape[0]

@@ -137,22 +137,22 @@ class Task:
     X: Any
     T: Any
     weights: Any
-    rows: Array | None
-    held: Array | None
-    held_weight: float
-    order: Array | None
-    ordered: int
     shuffle: bool
     part: int
-    losses_before: Array
     n_steps: int
     long_step: bool
-    start: int
     n_epochs: int
-    stop: int
-    scoring: Any
-    best: tuple[Array, Array] | None
-    best_score: float
+    start: int = 0
+    stop: int = 0
+    rows: Array | None = None
+    held: Array | None = None
+    held_weight: float = 0.0
+    order: Array | None = None
+    ordered: int = -1
+    losses_before: Array | Sequence[float] = ()
+    scoring: Any = None
+    best: tuple[Array, Array] | None = None
+    best_score: float = -np.inf
     held_rows: HeldRows | None = None
     score_decides: bool = False
     n_threads: int = 1

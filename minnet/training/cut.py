@@ -65,6 +65,8 @@ class Cut:
     Attributes
     ----------
     n_samples, batch_size, n_steps : int
+    long_step : bool
+        Whether the last step takes one row more.
 
     Examples
     --------
@@ -79,8 +81,8 @@ class Cut:
         self.batch_size = min(batch_size, n_samples)
         self.n_samples = n_samples
         self.n_steps = -(-n_samples // self.batch_size)
-        self._long = n_samples % self.batch_size == 1 and _takes_statistics(network) is not None
-        self.n_steps -= self._long
+        self.long_step = n_samples % self.batch_size == 1 and _takes_statistics(network) is not None
+        self.n_steps -= self.long_step
 
     @property
     def bounds(self) -> Array:
@@ -94,7 +96,7 @@ class Cut:
     ) -> tuple[Array | None, int, int, Hyper]:
         """Return the same as a backend's ``train_steps`` takes it, up to the longer step or that alone."""
         last = self.n_steps - 1
-        if not self._long or stop <= last or hyper.share is not None:
+        if not self.long_step or stop <= last or hyper.share is not None:
             return order, start, stop, hyper
         if start < last:
             return order, start, last, hyper

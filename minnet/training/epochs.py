@@ -149,8 +149,7 @@ class EpochsAhead:
         held_rows = self._held_rows()
         X, T, weights = call.source.data
         n_samples = cut.n_samples
-        long_step = cut.n_steps < -(-n_samples // cut.batch_size)
-        if self._order is None and (trainer.shuffle or long_step):
+        if self._order is None and (trainer.shuffle or cut.long_step):
             self._order = np.empty(n_samples, dtype=np.int64)
         hyper = Hyper(
             batch_size=cut.batch_size,
@@ -173,19 +172,12 @@ class EpochsAhead:
             X=X,
             T=T,
             weights=weights,
-            rows=None,
-            held=None,
-            held_weight=0.0,
             order=self._order,
-            ordered=-1,
             shuffle=trainer.shuffle,
             part=trainer.n_parts,
-            losses_before=np.empty(0),
             n_steps=cut.n_steps,
-            long_step=long_step,
-            start=0,
+            long_step=cut.long_step,
             n_epochs=n_epochs,
-            stop=0,
             scoring=None if held_rows is None else "accuracy",
             held_rows=held_rows,
             best=trainer.run.best,

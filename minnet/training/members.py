@@ -163,9 +163,8 @@ class MembersTogether:
 
         hyper, after = member.hyper(work, n_epochs + (stop > 0))
         cut, key = member.cut, id(member.network)
-        long_step = cut.n_steps < -(-member.n_rows // cut.batch_size)
         order, ordered = self._orders.get(key, (None, -1))
-        if not (work.shuffle or member.rows is not None or long_step):
+        if not (work.shuffle or member.rows is not None or cut.long_step):
             order = None
         elif order is None or len(order) != member.n_rows:
             order, ordered = np.empty(member.n_rows, dtype=np.int64), -1
@@ -186,7 +185,7 @@ class MembersTogether:
             part=member.n_parts,
             losses_before=np.concatenate([np.empty(0), *member.losses]),
             n_steps=cut.n_steps,
-            long_step=long_step,
+            long_step=cut.long_step,
             start=member.start,
             n_epochs=n_epochs,
             stop=stop,
