@@ -1,11 +1,10 @@
 """Taking weights over from another network."""
 
-from numbers import Integral
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
 
-from minnet.common.checks import NO_NUMBERS
+from minnet.common.checks import is_integer
 from minnet.common.types import Array
 from minnet.network import Network
 from minnet.pytorch.recognition import is_torch_model
@@ -121,7 +120,7 @@ def _pairs(layers: Any, n_here: int, n_there: int) -> list[tuple[int, int]]:
                 f"{n_there}, got None"
             )
         layers = n_here
-    if _is_whole(layers):
+    if is_integer(layers):
         if not 0 <= layers <= min(n_here, n_there):
             raise ValueError(f"layers must be from 0 to {min(n_here, n_there)}, got {layers}")
         return [(i, i) for i in range(layers)]
@@ -134,16 +133,12 @@ def _pairs(layers: Any, n_here: int, n_there: int) -> list[tuple[int, int]]:
     found = []
     for i, j in pairs:
         for k, n, name in ((i, n_here, "target"), (j, n_there, "source")):
-            if not _is_whole(k) or not -n <= k < n:
+            if not is_integer(k) or not -n <= k < n:
                 raise ValueError(
                     f"layers must have numbers from {-n} to {n - 1} for {name}, got {k!r}"
                 )
         found.append((i % n_here, j % n_there))
     return found
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, NO_NUMBERS)
 
 
 def _shapes(arrays: dict[str, Array]) -> str:

@@ -40,10 +40,14 @@ def is_finite_real(value: Any) -> bool:
     return is_real(value) and math.isfinite(value)
 
 
+def is_integer(value: Any) -> bool:
+    """Say whether value is a whole number, of any sign and size."""
+    return isinstance(value, Integral) and not isinstance(value, NO_NUMBERS)
+
+
 def is_whole(value: Any, low: int = 1, high: int = LARGEST_SIZE) -> bool:
     """Say whether value is a whole number of at least ``low`` that an array's size can be."""
-    whole = isinstance(value, Integral) and not isinstance(value, NO_NUMBERS)
-    return whole and low <= value <= high
+    return is_integer(value) and low <= value <= high
 
 
 def check_whole(name: str, value: Any, low: int = 1, high: int = LARGEST_SIZE) -> int:

@@ -6,14 +6,13 @@ import itertools
 import re
 import warnings
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from minnet.activations import Identity, Sigmoid, get_activation
 from minnet.common.callers import level_of_user
-from minnet.common.checks import NO_NUMBERS
+from minnet.common.checks import is_integer
 from minnet.common.names import suggest
 from minnet.common.types import Estimator
 from minnet.initializers import get_initializer
@@ -42,7 +41,7 @@ def hidden_sizes(hidden_layer_sizes: Any) -> list[int]:
     """
     sizes = hidden_layer_sizes
     sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
-    if not all(isinstance(n, Integral) and not isinstance(n, NO_NUMBERS) for n in sizes):
+    if not all(is_integer(n) for n in sizes):
         hint = ": did you mean layers=?" if any(isinstance(n, Layer) for n in sizes) else "."
         raise ValueError(f"hidden_layer_sizes must be whole numbers, got {sizes!r:.200}{hint}")
     if any(n <= 0 for n in sizes):
@@ -81,9 +80,8 @@ def build_layers(estimator: Estimator, n_outputs: int) -> list[Layer]:
         return [*_hidden_layers(estimator), output]
     layers = [layer.copy() if is_open(layer) else layer for layer in given_layers(estimator)]
     for layer in taking_activation(layers):
-        layer.activation = get_activation(
-            estimator.activation
-        )  # a user's own layer may keep it as it is
+        # A user's own layer may keep it as it is.
+        layer.activation = get_activation(estimator.activation)
     for layer in filter(is_open, layers):
         layer.activation = Identity()
     return [*layers, output]
@@ -230,7 +228,7 @@ def position_of(layers: Sequence[Layer], layer: int | str) -> int:
             )
         return int(found[1])
     hidden = hidden_layers(layers)
-    if not isinstance(layer, Integral) or isinstance(layer, NO_NUMBERS):
+    if not is_integer(layer):
         raise ValueError(
             f"layer must be a whole number or a name such as 'layers[0]', got {layer!r}"
         )

@@ -32,7 +32,6 @@ References
 from __future__ import annotations
 
 import math
-import numbers
 import operator
 import secrets
 import threading
@@ -46,7 +45,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from minnet.common.checks import NO_NUMBERS, check_dtype, is_real, is_whole
+from minnet.common.checks import check_dtype, is_integer, is_real, is_whole
 from minnet.common.types import Array
 from minnet.random.elementary import cos_sin, log, ndtri
 
@@ -458,7 +457,7 @@ def as_stream(rng: Any, name: str = "initializer", index: int = 0) -> Stream:
         return rng
     if rng is None:
         return Stream(secrets.randbits(64), name, index)
-    if isinstance(rng, numbers.Integral) and not isinstance(rng, NO_NUMBERS):
+    if is_integer(rng):
         return Stream(_integer("rng", rng, 1 << 64), name, index)
     if isinstance(rng, (np.random.Generator, np.random.RandomState)):
         return Stream(int.from_bytes(rng.bytes(8), "little"), name, index)
