@@ -275,9 +275,8 @@ class _Fit:
         except ValueError:
             return  # it is diverging: the last good checkpoint stays
         model: Any = trainer
-        if self.estimator is not None and isinstance(
-            trainer, Trainer
-        ):  # an ensemble is kept itself
+        # An ensemble is kept itself.
+        if self.estimator is not None and isinstance(trainer, Trainer):
             model = self.estimator._as_fitted(trainer.network, trainer.run.n_epochs, trainer)
         try:
             save_model(model, self.path)

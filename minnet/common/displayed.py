@@ -29,8 +29,9 @@ class Displayed(InNotebooks):
         if len(shown_layers) > _MOST_LAYERS:
             left_out = f"<{len(shown_layers) - 2 * _AT_ENDS} more>"
             shown_layers = [*shown_layers[:_AT_ENDS], left_out, *shown_layers[-_AT_ENDS:]]
-        defaults = {"loss": "log_loss", "init": "auto", "bias_init": "auto", "alpha": 0.0}
-        defaults |= {"precision": None}
+        defaults: dict[str, Any] = {
+            "loss": "log_loss", "init": "auto", "bias_init": "auto", "alpha": 0.0, "precision": None,
+        }  # fmt: skip
         options = [
             f"{name}={shown(getattr(self, name))}"
             for name, default in defaults.items()

@@ -17,9 +17,8 @@ def import_extra(module: str, sentence: str) -> Any:
     ImportError: this needs a package: pip install 'minnet-learn[all]'
     """
     try:
-        importlib.import_module(
-            module.partition(".")[0]
-        )  # the package may be blocked, a part cached
+        # The package may be blocked, and a part of it cached.
+        importlib.import_module(module.partition(".")[0])
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(sentence) from error

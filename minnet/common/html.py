@@ -34,6 +34,7 @@ _MOST_NUMBERS = 8  # rows and columns of a matrix that is shown in numbers
 _MOST_PIXELS = 64, 2304  # of a heat map: in a row or column, and in all
 _LOWEST = 12  # pixels of the screen, of a heat map with one row
 _MOST_POINTS = 100  # of a curve
+_DIGITS = 4  # of numbers in a table
 _LONG, _LONGEST = 40, 120  # characters of a cell that is broken into lines, and that is cut
 
 # Okabe & Ito's vermilion and blue, for numbers above and below 0.
@@ -110,7 +111,6 @@ def table(
     heads: Sequence[str],
     rows: Sequence[Sequence[Any]],
     left: Sequence[int] = (0,),
-    digits: int = 4,
     curves: Sequence[Sequence[float] | Array | None] = (),
 ) -> str:
     """Return a table.
@@ -122,8 +122,6 @@ def table(
         Text, numbers, None. From the middle of many some are left out.
     left : sequence of int
         Columns of words; the others stand to the right.
-    digits : int
-        Of numbers.
     curves : list of array-like or None
         A curve for each column, in a first line.
 
@@ -146,7 +144,7 @@ def table(
                 text = f"… {len(rows) - _MOST_ROWS:,} rows left out"
                 lines.append(f'<td class="minnet-left" colspan="{len(heads)}">{text}</td>')
             continue
-        cells = [_short(number(value, digits)) for value in row]
+        cells = [_short(number(value, _DIGITS)) for value in row]
         lines.append("".join(_cell(cell, j in left) for j, cell in enumerate(cells)))
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f"<table><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table>"
@@ -331,9 +329,8 @@ def _png(shades: Array) -> bytes:
     colours = [_BELOW if step < 0 else _ABOVE for step in steps] + [(128, 128, 128)]
     opacity = [*np.rint(np.abs(steps) * (255 / _N_SHADES)).astype(int).tolist(), 128]
     n_rows, n_columns = shades.shape
-    lines = np.hstack(
-        [np.zeros((n_rows, 1), np.uint8), shades]
-    )  # each line begins with its filter, none
+    # Each line begins with its filter, none.
+    lines = np.hstack([np.zeros((n_rows, 1), np.uint8), shades])
     pieces = [
         (b"IHDR", struct.pack(">IIBBBBB", n_columns, n_rows, 8, 3, 0, 0, 0)),
         (b"PLTE", bytes(np.ravel(colours).tolist())),

@@ -46,11 +46,8 @@ class Worker:
     ) -> None:
         self._work, self._pause, self._name, self.closed = work, pause, name, False
         self._inbox: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
-        self._inbox, self._door, self._news = (
-            queue.SimpleQueue(),
-            threading.Lock(),
-            threading.Condition(),
-        )
+        self._inbox = queue.SimpleQueue()
+        self._door, self._news = threading.Lock(), threading.Condition()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 

@@ -107,9 +107,8 @@ def _futures(collection: Any) -> list[Any]:
     """Return the parts of a collection that is being computed, in their order."""
     from distributed import futures_of
 
-    return sorted(
-        futures_of(collection), key=lambda future: future.key[1]
-    )  # (name, number of the part)
+    # Keys are (name, number of the part).
+    return sorted(futures_of(collection), key=lambda future: future.key[1])
 
 
 def _n_rows(part: Any) -> int:

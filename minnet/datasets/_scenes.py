@@ -58,7 +58,7 @@ def _corners(n: int) -> Array:
     return 0.5 * _cos_sin(4 * t + 2 + n, 4 * n)
 
 
-def _exponential(n: int = 14) -> Array:
+def _exponential(n: int) -> Array:
     """Return the coefficients of 2**f, f from -1/2 to 1/2: Taylor's, less than 1e-17 off."""
     powers = [1.0]
     for _ in range(n - 1):
@@ -70,7 +70,7 @@ _TURNS = _cos_sin(np.arange(_N_TURNS), _N_TURNS)
 _CORNERS = np.stack([_corners(n) for n in _N_CORNERS])
 #: Area of a polygon beside that of the ellipse around it, n sin(2 pi / n) / (2 pi), times 2 pi.
 _FULLNESS = np.array([n * _cos_sin(1, n)[0, 1] for n in _N_CORNERS])
-_EXPONENTIAL = _exponential()
+_EXPONENTIAL = _exponential(14)
 #: The first rotation has the whole numbers of steps between -pi/n and pi/n.
 _STEPS = np.array([2 * ((_N_TURNS - 1) // (2 * n)) + 1 for n in _N_CORNERS])
 

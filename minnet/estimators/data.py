@@ -37,8 +37,8 @@ from minnet.piecewise import PiecewiseLinear
 
 __all__ = [
     "Data", "Features", "as_targets", "check_X", "check_data", "check_for_loss", "check_inputs",
-    "dtypes_of", "in_memory", "level_of_user", "rows_of", "stand_in", "validate", "validate_weight",
-    "warn_of_scale", "with_targets",
+    "dtypes_of", "in_memory", "rows_of", "stand_in", "validate", "validate_weight", "warn_of_scale",
+    "with_targets",
 ]  # fmt: skip
 
 #: Those that are taken as they are; all others become the first.
@@ -172,9 +172,8 @@ def in_memory(given: tuple[Any, ...], names: tuple[str, ...], instead: str) -> t
     if not lazy:
         return given
     first = given[names.index(lazy[0])]
-    known = (
-        is_dask_array(first) and first.nbytes >= 0
-    )  # it is NaN where chunks are of unknown sizes
+    # It is NaN where chunks are of unknown sizes.
+    known = is_dask_array(first) and first.nbytes >= 0
     size = f" of {first.nbytes / 1e6:,.3g} MB" if known else ""
     warnings.warn(
         f"{lazy[0]} is a collection of Dask{size}, which is computed and kept in the memory of this "
@@ -418,9 +417,8 @@ def warn_of_scale(X: Matrix, first: Layer) -> None:
         X = X.tocsc()[:, numbers] if sparse.issparse(X) else X[:, numbers]
     if not sparse.issparse(X):
         largest = max(X.max(), -X.min())
-        if (
-            _SMALL * X.size**0.5 <= largest <= _LARGE
-        ):  # then both root mean squares are within bounds
+        # Then both root mean squares are within bounds.
+        if _SMALL * X.size**0.5 <= largest <= _LARGE:
             return
     columns, whole = root_mean_squares(X)
     # One digit: the fits of a search have nearly the same rows, and shall not say it in many words.

@@ -118,9 +118,8 @@ def _parts(value: Any) -> dict[str, Any]:
 
 def _changed(value: Any, changes: dict[str, Any], where: str) -> Any:
     """Return an object like another one, but for changes of its parts."""
-    if hasattr(value, "set_params") and not isinstance(
-        value, type
-    ):  # an estimator, as in scikit-learn
+    # An estimator, as in scikit-learn.
+    if hasattr(value, "set_params") and not isinstance(value, type):
         return value.set_params(**changes)
     parts = _parts(value)
     if not parts:

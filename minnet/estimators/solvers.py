@@ -143,7 +143,6 @@ def run_lbfgs(
     options = {name: getattr(estimator, name) for name in names}
     n_iter, loss = minimize_lbfgs(network, X, T, weights, **options)
     backend = make_backend(estimator.backend, network, estimator.n_threads)
-    ran = (
-        "numpy" if backend.name == "numba" else backend.name_in_use
-    )  # which has it computed by NumPy
+    # That of Numba leaves gradients to NumPy.
+    ran = "numpy" if backend.name == "numba" else backend.name_in_use
     return n_iter, loss, ran

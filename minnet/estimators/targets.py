@@ -100,9 +100,8 @@ class Labels:
             classes = np.unique(y)
             if len(classes) < len(y) // 2:  # otherwise scikit-learn may warn
                 return cls._single(classes)
-        if sparse.issparse(
-            y
-        ):  # scikit-learn takes other numbers in it for a single column of labels
+        # scikit-learn takes other numbers in a sparse one for a single column of labels.
+        if sparse.issparse(y):
             check_indicator(y, name)
         check_classification_targets(y)
         target = type_of_target(y, input_name=name)

@@ -11,6 +11,7 @@ import numpy as np
 from minnet._version import __version__
 from minnet.common.atomic import write_atomically
 from minnet.common.entry import entry
+from minnet.common.extras import import_extra
 from minnet.common.types import DTypeLike
 from minnet.export.description import Description, describe_model
 from minnet.export.onnx_operators import Operators, add_classifier, add_predictions, onnx_classes
@@ -122,7 +123,7 @@ def to_onnx(
         raise ValueError(
             f"model must have less than 2 GiB of parameters for ONNX, got {size} bytes"
         )
-    onnx = _onnx()
+    onnx = import_extra("onnx", "to_onnx needs onnx: pip install 'minnet-learn[onnx]'")
     newest = onnx.defs.onnx_opset_version()
     if type(opset) is not int or not OPSETS[0] <= opset <= newest:
         raise ValueError(
@@ -189,14 +190,6 @@ def layer_arrays(layer):
     """Return the arrays of a layer that its forward pass reads."""
     names = ("W", "b", "gamma", "beta", "running_mean", "running_var", "s")
     return [getattr(layer, name) for name in names if hasattr(layer, name)]
-
-
-def _onnx():
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError("to_onnx needs onnx: pip install 'minnet-learn[onnx]'") from error
-    return onnx
 
 
 class _Graph(Operators):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.common.extras import import_extra
 from minnet.estimators import MinNetClassifier, MinNetRegressor, MinNetTransformer
 from minnet.export.description import describe_model
 from minnet.export.onnx_model import OPSETS
@@ -47,12 +48,9 @@ def register_skl2onnx() -> None:
     >>> from minnet.export import register_skl2onnx
     >>> register_skl2onnx()  # doctest: +SKIP
     """
-    try:
-        import skl2onnx
-    except ImportError as error:
-        raise ImportError(
-            "register_skl2onnx needs skl2onnx: pip install 'minnet-learn[onnx]' skl2onnx"
-        ) from error
+    skl2onnx = import_extra(
+        "skl2onnx", "register_skl2onnx needs skl2onnx: pip install 'minnet-learn[onnx]' skl2onnx"
+    )
     for cls, convert in (
         (MinNetClassifier, _convert_classifier),
         (TabularClassifier, _convert_table_classifier),

@@ -161,9 +161,8 @@ def materialize(
     """
     initializer = get_initializer(spec, name)
     try:
-        asked = (
-            {} if layout is None else {"layout": layout}
-        )  # a subclass may have a call without it
+        # A subclass may have a call without it.
+        asked = {} if layout is None else {"layout": layout}
         values = initializer(shape, rng=rng, dtype=dtype, fans=fans, **asked)
     except Exception as error:
         if type(error) is not ValueError:  # a user's own class of error is caught by its name

@@ -9,6 +9,7 @@ estimator            estimators as records, and back
 table_encoder        encoders of tables as records, and back
 tabular              estimators for tables as records, and back
 trainings            networks and trainers as records, and back
+ensembles            trainers of ensembles as records, and back
 numbers              what numbers may be together, when a model is written and when it is read
 schema               the fields of a class (:mod:`minnet.common.fields`) as a record, and back
 values               arguments and configurations by their types as JSON, and back

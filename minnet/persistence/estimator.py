@@ -185,9 +185,8 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
         "fit_info": checked(check_info),
     }
     if stored is not None:
-        fitted.trainer = trainings.restore_trainer(
-            stored, network, decoder, warn=False
-        )  # once is enough
+        # A missing backend was warned of with the arguments.
+        fitted.trainer = trainings.restore_trainer(stored, network, decoder, warn=False)
         wanted |= {"early_stopping": flag(), "validated": flag()}
     else:
         wanted["loss"] = finite()

@@ -14,6 +14,7 @@ __all__ = ["Record", "count_items", "parse_json", "shorten", "too_large", "wrong
 _LARGEST = 2**64  # random keys have 64 bits; nothing here is larger
 _MOST_DIGITS = 21  # with the sign
 _MOST_ITEMS = 125_000
+_LONGEST = 60  # characters of a value in a sentence
 
 
 def parse_json(text: str) -> Any:
@@ -91,12 +92,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def shorten(value: Any, limit: int = 60) -> str:
+def shorten(value: Any) -> str:
     """Return how a value from a file is shown in a sentence: its beginning, on one line."""
     if isinstance(value, list | dict):
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
-    shown = repr(value[: limit + 1] if isinstance(value, str) else value)
-    return shown if len(shown) <= limit else shown[:limit] + "..."
+    shown = repr(value[: _LONGEST + 1] if isinstance(value, str) else value)
+    return shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "..."
 
 
 def wrong(where: str, what: str, value: Any) -> ValueError:

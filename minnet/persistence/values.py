@@ -190,10 +190,8 @@ class Encoder:
     def _configured(self, value: Configurable, where: str, depth: int) -> Any:
         named = name_of(type(value))
         if named is not None:
-            try:
-                type(value)(
-                    **value.get_config()
-                )  # its lists may have been changed since it was made
+            try:  # its lists may have been changed since it was made
+                type(value)(**value.get_config())
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{where} could not be read again: {error}") from None
             config = {

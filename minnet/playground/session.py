@@ -106,9 +106,7 @@ class Session:
         self._budget = check_real("budget", budget, 0, 1, left=False)
         # What only the thread changes:
         self._generation, self._version, self._steps_per_second = -1, 0, 0.0
-        self._until = (
-            math.inf if check_flag("playing", playing) else 0
-        )  # the step at which it stops
+        self._until = math.inf if check_flag("playing", playing) else 0  # the step to stop at
         self._begin(experiment or Experiment())
         self._do_speed({"steps_per_second": speed})
         self._changed()

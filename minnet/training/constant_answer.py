@@ -11,6 +11,8 @@ from minnet.network import Network
 
 __all__ = ["logits_of", "loss_of_answer", "loss_of_constant"]
 
+_TINY = 1e-300
+
 
 def loss_of_constant(network: Network, T: Matrix, weights: Array | None) -> float | None:
     """Return the loss of the best answer that does not look at the input; None if it is not known."""
@@ -41,9 +43,6 @@ def logits_of(mean: Array, output: str) -> Array:
         return mean
     logits = np.log(np.maximum(mean, _TINY))
     return logits - np.log(np.maximum(1 - mean, _TINY)) if output == "logistic" else logits
-
-
-_TINY = 1e-300
 
 
 def _shares(T: Array, weights: Array | None) -> Array:

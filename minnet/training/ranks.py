@@ -240,9 +240,8 @@ class Ranks:
         of_step = np.repeat(np.arange(n_steps), np.diff(steps.bounds))
         factor = self.n_samples / self.weight_sum  # so that squares of huge ones stay finite
         sums = np.zeros((2, n_steps))
-        sums[0] = np.bincount(
-            of_step, weights, n_steps
-        )  # exact: the share of a row may be all of it
+        # Exact: the share of a row may be all of it.
+        sums[0] = np.bincount(of_step, weights, n_steps)
         sums[1] = np.bincount(of_step, (weights * factor) ** 2, n_steps)
         self.communicator.sum(sums.reshape(-1))
         total, squares = sums
@@ -251,10 +250,8 @@ class Ranks:
 
     def end_epoch(self, trainer: Any, reason: str | None) -> str | None:
         """Compare the networks of the ranks; return rank 0's reason to stop, if there is one."""
-        interrupted, self.interrupts.came = (
-            self.interrupts.came,
-            False,
-        )  # heard before the next step
+        # Heard before the next step.
+        interrupted, self.interrupts.came = self.interrupts.came, False
 
         def say() -> tuple[int, float, str | None]:
             network = trainer.network

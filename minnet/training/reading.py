@@ -293,9 +293,8 @@ class Batches:
     def _read_from(self, number: int, epoch: int = 0) -> ReadAhead:
         """Return the reader of the batches of an epoch from a number on."""
         begun, self._begun = self._begun, None
-        if begun is None or (
-            epoch and self._by_epoch
-        ):  # the first batch that was looked at is of epoch 0
+        # The first batch that was looked at is of epoch 0.
+        if begun is None or (epoch and self._by_epoch):
             begun = [], self._items(epoch)
         seen, items = begun
         if number > len(seen) and hasattr(items, "skip"):

@@ -228,11 +228,6 @@ def difference(a, b, where="it"):
     return None if a == b or (a != a and b != b) else f"{where} is {a!r} and {b!r}"
 
 
-def same_value(a, b):
-    """Return whether two values are of the same type and the same to the bit."""
-    return difference(a, b) is None
-
-
 #: Which rows a member of an ensemble was given: they are those of the data, which no file keeps.
 OF_ITS_CALL = ("cut", "first_loss", "held", "held_weight", "n_rows", "rows", "weight_sum")
 
