@@ -29,8 +29,8 @@ def __dir__() -> list[str]:
 #: More would be a mistake, and a system that cannot start them ends the process.
 MOST_THREADS = 1024
 
-#: What each backend needs to be installed; the preferred one first.
-_NEEDS = {"cython": "minnet_ext", "numba": "numba", "numpy": "numpy"}
+#: All there are, each with what it needs to be installed; the preferred one first.
+BACKENDS = {"cython": "minnet_ext", "numba": "numba", "numpy": "numpy"}
 
 
 @functools.cache
@@ -43,7 +43,7 @@ def list_backends() -> tuple[str, ...]:
     >>> list_backends()[-1]
     'numpy'
     """
-    return tuple(name for name, module in _NEEDS.items() if importlib.util.find_spec(module))
+    return tuple(name for name, module in BACKENDS.items() if importlib.util.find_spec(module))
 
 
 def check_backend(name: str, value: Any) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from minnet.common.fields import count, fields, flag
+from minnet.common.fields import fields
 from minnet.persistence.numbers import check_ensemble
 from minnet.persistence.record import Record
-from minnet.persistence.schema import add_vector, describe, restore, take_vector
+from minnet.persistence.schema import (
+    add_progress,
+    describe,
+    describe_optimizer,
+    restore,
+    take_optimizer,
+    take_progress,
+)
 from minnet.persistence.trainings import describe_network, restore_network, use_backend_of_here
 from minnet.persistence.values import Decoder, Encoder
 from minnet.training import EnsembleTrainer
@@ -38,19 +43,11 @@ def describe_ensemble(trainer: EnsembleTrainer, encoder: Encoder) -> dict[str, A
 
 
 def _describe_member(member: Member, encoder: Encoder) -> dict[str, Any]:
-    optimizer, best = member.optimizer, member.best
-    assert optimizer.state is not None
-    for k, flat in enumerate(optimizer.state):
-        add_vector(f"optimizer.{k}.", member.network, flat, encoder)
-    encoder.add("losses", np.concatenate([*member.losses, np.empty(0)]))
-    if best is not None:
-        add_vector("best.", member.network, best[0], encoder)
-        encoder.add("best.state", best[1])
+    add_progress("", member, member.network, encoder)
     return {
-        "optimizer": encoder.encode(optimizer, "optimizer"),
-        "step": optimizer.step,
+        **describe_optimizer(member.optimizer, member.network, encoder),
         **describe(member, encoder),
-        "has_best": best is not None,
+        "has_best": member.best is not None,
     }
 
 
@@ -91,19 +88,11 @@ def _restore_member(
 ) -> Member:
     optimizer = decoder.kind(record.take("optimizer"), f"{record.where}.optimizer", "optimizer")
     optimizer.prepare(network.params)
-    optimizer.step = record.read("step", count())
     member = Member(network, optimizer, schedule)
     with decoder.within(f"members.{i}."):
-        for k, flat in enumerate(optimizer.state):
-            take_vector(f"optimizer.{k}.", network, flat, decoder)
+        take_optimizer(optimizer, network, record, decoder)
         for name, value in restore(fields(Member), record, decoder).items():
             setattr(member, name, value)
-        losses = decoder.arrays.array("losses", [np.float64], ndim=1)
-        member.losses = [losses] if len(losses) else []
-        if record.read("has_best", flag()):
-            params = np.zeros_like(network.params)
-            take_vector("best.", network, params, decoder)
-            state = decoder.arrays.array("best.state", [network.dtype], network.state.shape)
-            member.best = params, state
+        take_progress("", member, network, record, decoder)
     record.done()
     return member

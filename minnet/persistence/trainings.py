@@ -9,17 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from minnet.backends import _NEEDS, list_backends
+from minnet.backends import BACKENDS, list_backends
 from minnet.common.buffers import aligned_zeros, next_aligned
 from minnet.common.callers import level_of_user
-from minnet.common.fields import count, fields, flag, one_of, whole
+from minnet.common.fields import fields, flag, one_of, whole
 from minnet.estimators.architecture import check_initializers
 from minnet.losses import get_loss
 from minnet.network import Network
 from minnet.parameter_table import ParameterRow
 from minnet.persistence.numbers import check_network, check_trainer
 from minnet.persistence.record import Record
-from minnet.persistence.schema import add_vector, describe, restore, take_vector
+from minnet.persistence.schema import (
+    add_progress,
+    add_vector,
+    describe,
+    describe_optimizer,
+    restore,
+    take_optimizer,
+    take_progress,
+    take_vector,
+)
 from minnet.persistence.values import Decoder, Encoder
 from minnet.piecewise import PiecewiseLinear
 from minnet.residual import check_skips
@@ -237,13 +246,8 @@ def _restore_arrays(network: Network, record: Record, decoder: Decoder, prefix: 
 def describe_trainer(trainer: Trainer, encoder: Encoder) -> dict[str, Any]:
     """Return the record of a trainer without its network; its arrays go into the encoder."""
     check_trainer(trainer)
-    optimizer = trainer.optimizer
-    assert optimizer.state is not None
-    for k, flat in enumerate(optimizer.state):
-        add_vector(f"optimizer.{k}.", trainer.network, flat, encoder)
     return {
-        "optimizer": encoder.encode(optimizer, "optimizer"),
-        "step": optimizer.step,
+        **describe_optimizer(trainer.optimizer, trainer.network, encoder),
         "schedule": encoder.encode(trainer.schedule, "learning_rate"),
         **describe(trainer, encoder),
         "run": None
@@ -263,10 +267,7 @@ def restore_trainer(
     schedule = decoder.kind(record.take("schedule"), f"{where}.schedule", "schedule")
     # Made for the one backend that is always there; the file's is made when it is first asked for.
     trainer = Trainer(network, optimizer, learning_rate=schedule, backend="numpy")
-    trainer.optimizer.step = record.read("step", count())
-    assert trainer.optimizer.state is not None
-    for k, flat in enumerate(trainer.optimizer.state):
-        take_vector(f"optimizer.{k}.", network, flat, decoder)
+    take_optimizer(trainer.optimizer, network, record, decoder)
     use_backend_of_here(record, warn)
     values = restore(fields(Trainer), record, decoder, _LATER)
     values.setdefault("n_parts", values["n_epochs"])  # there were no streams in old files
@@ -283,7 +284,7 @@ def restore_trainer(
 def use_backend_of_here(record: Record, warn: bool = True) -> None:
     """Put "auto" in the place of a backend that is not installed here."""
     name = record.take("backend")
-    missing = type(name) is str and name in _NEEDS and name not in list_backends()
+    missing = type(name) is str and name in BACKENDS and name not in list_backends()
     record.put("backend", "auto" if missing else name)
     if missing and warn:
         warnings.warn(
@@ -294,22 +295,12 @@ def use_backend_of_here(record: Record, warn: bool = True) -> None:
 
 
 def _describe_run(run: Run, network: Network, encoder: Encoder) -> dict[str, Any]:
-    encoder.add("run.losses", np.concatenate([*run.losses, np.empty(0)]))
-    if run.best is not None:
-        params, state = run.best
-        add_vector("run.best.", network, params, encoder)
-        encoder.add("run.best.state", state)
+    add_progress("run.", run, network, encoder)
     return {**describe(run, encoder), "has_best": run.best is not None}
 
 
 def _restore_run(record: Record, network: Network, decoder: Decoder) -> Run:
     run = Run(**restore(fields(Run), record, decoder, ("n_empty", "told")))
-    losses = decoder.arrays.array("run.losses", [np.float64], ndim=1)
-    run.losses = [losses] if len(losses) else []
-    if record.read("has_best", flag()):
-        params = np.zeros_like(network.params)
-        take_vector("run.best.", network, params, decoder)
-        state = decoder.arrays.array("run.best.state", [network.dtype], network.state.shape)
-        run.best = params, state
+    take_progress("run.", run, network, record, decoder)
     record.done()
     return run
