@@ -68,14 +68,14 @@ class Configurable(KnownKeywords):
             if parameter.default is inspect.Parameter.empty:
                 keyword = "" if parameter.kind is not inspect.Parameter.KEYWORD_ONLY else f"{name}="
                 parts.append(f"{keyword}{shown(config[name])}")
-            elif not _same(config[name], parameter.default):
+            elif not same(config[name], parameter.default):
                 parts.append(f"{name}={shown(config[name])}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return _same(self.get_config(), other.get_config())
+        return same(self.get_config(), other.get_config())
 
     def __hash__(self) -> int:
         return hash((type(self), _hashable(self.get_config())))
@@ -117,21 +117,22 @@ def _copied(value: Any) -> Any:
     return value
 
 
-def _same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
+    """Return whether two values of configurations are equal: arrays by their dtype and all numbers."""
     if a is b:
         return True
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         both = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
         return both and a.dtype == b.dtype and np.array_equal(a, b)
     if type(a) in (list, tuple) and type(a) is type(b):
-        return len(a) == len(b) and all(map(_same, a, b))
+        return len(a) == len(b) and all(map(same, a, b))
     if type(a) is dict and type(b) is dict:
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     return bool(a == b)
 
 
 def _hashable(value: Any) -> Any:
-    """Return something hashable that is equal for values that are the `_same`."""
+    """Return something hashable that is equal for values that are the :func:`same`."""
     if isinstance(value, np.ndarray):
         # The shape only: 0.0 and -0.0 are equal but differ in their bytes.
         return ("array", value.shape)

@@ -30,7 +30,7 @@ import numpy as np
 
 from minnet.activations import _BY_NAME, _REGISTERED, Activation
 from minnet.common.checks import check_flag, is_finite_real
-from minnet.common.configurable import _same
+from minnet.common.configurable import same
 from minnet.common.types import Array, DTypeLike
 
 __all__ = ["CannotCompileError", "UserActivation", "activation"]
@@ -245,7 +245,7 @@ class UserActivation(Activation):
             return True
         if type(other) is not UserActivation:
             return NotImplemented
-        return hash(self) == hash(other) and _same(self._parts(), other._parts())
+        return hash(self) == hash(other) and same(self._parts(), other._parts())
 
     def __hash__(self):
         return hash((self.__module__, self.__qualname__, self.name))
