@@ -16,13 +16,13 @@ import joblib
 from minnet.common.checks import check_flag, check_real, check_whole
 from minnet.common.names import check_name
 from minnet.common.types import Array
-from minnet.common.worker import Worker
 from minnet.lab.loss_history import LossHistory
 from minnet.playground.advice import advice
 from minnet.playground.blackboard import blackboard
 from minnet.playground.experiment import KEEPS_WEIGHTS, Experiment, FieldsError, choices
 from minnet.playground.frame import Framer, Snapshot
 from minnet.playground.phase import phase_map
+from minnet.playground.worker import Worker
 from minnet.training.stepper import Stepper
 
 __all__ = ["Session"]

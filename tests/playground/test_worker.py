@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from minnet.common.worker import Worker
+from minnet.playground.worker import Worker
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ class Worker:
 
     Examples
     --------
-    >>> from minnet.common.worker import Worker
+    >>> from minnet.playground.worker import Worker
     >>> worker = Worker(work=lambda: None, pause=lambda: None, name="adder")
     >>> worker.ask(lambda: 1 + 1)
     2
