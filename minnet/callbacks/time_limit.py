@@ -5,6 +5,7 @@ import time
 import warnings
 from typing import Any
 
+from minnet.common.callers import level_of_user
 from minnet.common.checks import is_real
 from minnet.training.callback import Callback, StopTraining
 from minnet.training.per_trainer import PerTrainer
@@ -89,7 +90,7 @@ class TimeLimit(Callback):
         if time.perf_counter() < self._running[trainer]["over"]:
             return False
         self.reached = True
-        warnings.warn(self._message(trainer.n_epochs), stacklevel=4)
+        warnings.warn(self._message(trainer.n_epochs), stacklevel=level_of_user())
         return True
 
     def end(self, trainer: Any) -> None:
