@@ -19,10 +19,11 @@ from minnet.common.checks import check_real, check_verbose, check_whole
 from minnet.common.communicator import in_use, leads, on_all_ranks
 from minnet.common.entry import entry
 from minnet.common.types import Array, ArrayLike, Matrix
+from minnet.network import Network
 from minnet.training.divergence import divergence
 from minnet.training.interrupts import Interrupts
 from minnet.training.ranks import Ranks
-from minnet.training.reading import Batch
+from minnet.training.reading import Batch, InMemory
 
 __all__ = ["minimize_lbfgs"]
 
@@ -105,60 +106,13 @@ def minimize_lbfgs(
     check_whole("max_fun", max_fun)
     check_verbose("verbose", verbose)
     wide = network.astype("float64")
-    communicator, ranks, sizes = in_use(), None, None
-    if communicator is None:
-        data = wide.check_batch(X, T, sample_weight)
-    else:
-        source = Ranks.gathered(communicator, wide, X, T, sample_weight)
-        data, ranks, sizes = source.data, source.ranks, source.sizes
+    source = _in_memory(wide, X, T, sample_weight)
     runner = make_backend(backend, wide, n_threads)
-    shards = None if sizes is None else _Shards(runner, data, sizes)
-
-    def objective(theta: Array) -> tuple[float, Array]:
-        wide.params[...] = theta
-        if ranks is not None:
-            return ranks.loss_and_grad(runner, data, theta)
-        if shards is not None:
-            return shards.loss_and_grad()
-        return runner.loss_and_grad(*data)
-
-    # After the last iteration that was completed: what is left if Ctrl-C comes.
-    result = OptimizeResult(x=wide.params.copy(), fun=np.inf, nit=0, status=0)
-
-    def note(intermediate_result: Any) -> None:
-        nonlocal result
-        x, fun = intermediate_result.x.copy(), intermediate_result.fun
-        result = OptimizeResult(x=x, fun=fun, nit=result.nit + 1, status=0)
-        if verbose and leads():
-            print(f"Iteration {result.nit}, loss = {fun:.8f}")
-
-    # SciPy's vectors are summed by BLAS, on as many threads as there happen to be. The other backends
-    # compute with BLAS themselves, for which their n_threads is. Several processes must sum alike.
-    alike = runner.name_in_use == "cython" or ranks is not None
-    sums = one_blas_thread() if alike else nullcontext()
-    hearing = Interrupts() if ranks is None else ranks.interrupts
-    with np.errstate(over="ignore", invalid="ignore"), hearing as interrupts, sums:
-        try:
-            result = minimize(
-                objective,
-                wide.params.copy(),
-                method="L-BFGS-B",
-                jac=True,
-                options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
-                callback=note,
-            )
-        except KeyboardInterrupt:
-            if interrupts.end_all:
-                raise
-            if not result.nit:
-                result.fun = objective(result.x)[0]
-            if leads():
-                warnings.warn("Training interrupted by user.", stacklevel=level_of_user())
+    options = {"maxfun": max_fun, "maxiter": max_iter, "gtol": tol}
+    result = _minimized(runner, source, options, verbose and leads())
     wide.params[...] = result.x
     when = f"in iteration {result.nit} of lbfgs"
-    diverged = divergence(wide, result.fun, data[0], when, cure="")
-    if diverged:
-        raise ValueError(diverged)
+    _raise_if_diverged(wide, result.fun, source.X, when)
     if result.status != 0 and leads():
         warnings.warn(
             f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}): "
@@ -168,11 +122,73 @@ def minimize_lbfgs(
         )
     with np.errstate(over="ignore"):
         narrow = wide.astype(network.dtype)
-    diverged = divergence(narrow, result.fun, None, f"{when}, in {network.dtype}", cure="")
-    if diverged:
-        raise ValueError(diverged)
+    _raise_if_diverged(narrow, result.fun, None, f"{when}, in {network.dtype}")
     network.params[...] = narrow.params
     return min(int(result.nit), max_iter), float(result.fun)
+
+
+def _in_memory(network: Network, X: Any, T: Any, sample_weight: Any) -> InMemory:
+    """Return the data, checked; where several processes minimize together, those of this one."""
+    communicator = in_use()
+    if communicator is None:
+        return InMemory(network.check_batch(X, T, sample_weight))
+    return Ranks.gathered(communicator, network, X, T, sample_weight)
+
+
+def _minimized(
+    runner: Any, source: InMemory, options: dict[str, Any], prints: bool
+) -> OptimizeResult:
+    """Return what SciPy finds from the present parameters on, or what it has when Ctrl-C comes."""
+    network, ranks, data = runner.network, source.ranks, source.data
+    shards = None if source.sizes is None else _Shards(runner, data, source.sizes)
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        network.params[...] = theta
+        if ranks is not None:
+            return ranks.loss_and_grad(runner, data, theta)
+        if shards is not None:
+            return shards.loss_and_grad()
+        return runner.loss_and_grad(*data)
+
+    # After the last iteration that was completed: what is left if Ctrl-C comes.
+    result = OptimizeResult(x=network.params.copy(), fun=np.inf, nit=0, status=0)
+
+    def note(intermediate_result: Any) -> None:
+        nonlocal result
+        x, fun = intermediate_result.x.copy(), intermediate_result.fun
+        result = OptimizeResult(x=x, fun=fun, nit=result.nit + 1, status=0)
+        if prints:
+            print(f"Iteration {result.nit}, loss = {fun:.8f}")
+
+    # SciPy's vectors are summed by BLAS, on as many threads as there happen to be. The other backends
+    # compute with BLAS themselves, for which their n_threads is. Several processes must sum alike.
+    alike = runner.name_in_use == "cython" or ranks is not None
+    sums = one_blas_thread() if alike else nullcontext()
+    hearing = Interrupts() if ranks is None else ranks.interrupts
+    with np.errstate(over="ignore", invalid="ignore"), hearing as interrupts, sums:
+        try:
+            return minimize(
+                objective,
+                network.params.copy(),
+                method="L-BFGS-B",
+                jac=True,
+                options=options,
+                callback=note,
+            )
+        except KeyboardInterrupt:
+            if interrupts.end_all:
+                raise
+            if not result.nit:
+                result.fun = objective(result.x)[0]
+            if leads():
+                warnings.warn("Training interrupted by user.", stacklevel=level_of_user())
+    return result
+
+
+def _raise_if_diverged(network: Network, loss: float, X: Matrix | None, when: str) -> None:
+    diverged = divergence(network, loss, X, when, cure="")
+    if diverged:
+        raise ValueError(diverged)
 
 
 class _Shards:
