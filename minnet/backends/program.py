@@ -120,7 +120,6 @@ def lower(
     offsets = {(row.layer, row.name): row.offset for row in network.parameter_table}
     partners = skips(network.layers, complete=False)
     partners |= {end: begin for begin, end in partners.items()}
-    layer: Any  # the attributes of its kind
     for i, (layer, row) in enumerate(zip(network.layers, table, strict=True)):
         if type(layer) not in kinds:
             raise CannotLowerError(f"layers[{i}] is a {type(layer).__name__}")
@@ -132,49 +131,68 @@ def lower(
         if layer.only_in_training:
             _, row["stream_index"], row["stream_code"] = network.draws(i).address
             row["rate"] = layer.rate
-            continue
-        if layer.opens_skip or layer.closes_skip:
+        elif layer.opens_skip or layer.closes_skip:
             row["partner"] = partners.get(i, -1)
             row["bias"] = offsets.get((i, "s"), -1)
-            continue
-        if type(layer) is PiecewiseLinear:
-            _, row["stream_index"], row["stream_code"] = network.draws(i).address
-            row["rate"] = layer.code_dropout
-            above = network.layers[i + 1 : i + 2]
-            if i != 0 or not above or type(above[0]) is not Dense:
-                raise CannotLowerError(
-                    f"layers[{i}] is a PiecewiseLinear that is not the first layer right below a Dense"
-                )
-            if max(map(n_encoded, layer.columns)) > _MOST_OF_COLUMN:
-                raise CannotLowerError(f"layers[{i}] makes {_MOST_OF_COLUMN} numbers of a column")
-            continue
-        activation: Any = layer.activation
-        row["needs_Z"] = activation.needs_Z
-        if activations.is_own(activation) and activation.name in formulas.ACTIVATIONS:
-            row["activation"] = formulas.ACTIVATIONS.index(activation.name)
-            row["activation_parameter"] = _parameter(activation)
-        elif users_activations and type(activation) is UserActivation:
-            row["activation"] = USER
+        elif type(layer) is PiecewiseLinear:
+            _lower_piecewise(network, i, row)
         else:
-            raise CannotLowerError(f"layers[{i}] has the activation {activation!r}")
-        if layer.fully_connected:
-            row["weight"], row["bias"] = offsets[i, "W"], offsets[i, "b"]
-            row["precision"] = _BF16 if rounds_products(layer) else 0
-            if layer.bias_lr_factor is not None:
-                row["bias_lr_factor"] = layer.bias_lr_factor
-            if layer.decay_factor is not None:
-                row["decay_factor"] = layer.decay_factor
-        else:
-            row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
-            row["epsilon"] = at_least_normal(layer.epsilon, network.dtype)
-        if type(layer) is BatchNorm:
-            row["mean"] = offset_in(network.state, layer.running_mean)
-            row["variance"] = offset_in(network.state, layer.running_var)
-            row["momentum"] = layer.momentum
+            _lower_activation(network, i, row, users_activations)
+            if layer.fully_connected:
+                _lower_dense(network, i, row, offsets)
+            else:
+                _lower_normalization(network, i, row, offsets)
     loss = lower_loss(network.loss_)
     if loss is None:
         raise CannotLowerError(f"the loss is {network.loss_!r}")
     return table, loss
+
+
+def _lower_piecewise(network: Network, i: int, row: Any) -> None:
+    layer: Any = network.layers[i]
+    _, row["stream_index"], row["stream_code"] = network.draws(i).address
+    row["rate"] = layer.code_dropout
+    above = network.layers[i + 1 : i + 2]
+    if i != 0 or not above or type(above[0]) is not Dense:
+        raise CannotLowerError(
+            f"layers[{i}] is a PiecewiseLinear that is not the first layer right below a Dense"
+        )
+    if max(map(n_encoded, layer.columns)) > _MOST_OF_COLUMN:
+        raise CannotLowerError(f"layers[{i}] makes {_MOST_OF_COLUMN} numbers of a column")
+
+
+def _lower_activation(network: Network, i: int, row: Any, users_activations: bool) -> None:
+    activation: Any = network.layers[i].activation
+    row["needs_Z"] = activation.needs_Z
+    if activations.is_own(activation) and activation.name in formulas.ACTIVATIONS:
+        row["activation"] = formulas.ACTIVATIONS.index(activation.name)
+        row["activation_parameter"] = _parameter(activation)
+    elif users_activations and type(activation) is UserActivation:
+        row["activation"] = USER
+    else:
+        raise CannotLowerError(f"layers[{i}] has the activation {activation!r}")
+
+
+def _lower_dense(network: Network, i: int, row: Any, offsets: dict[tuple[int, str], int]) -> None:
+    layer: Any = network.layers[i]
+    row["weight"], row["bias"] = offsets[i, "W"], offsets[i, "b"]
+    row["precision"] = _BF16 if rounds_products(layer) else 0
+    if layer.bias_lr_factor is not None:
+        row["bias_lr_factor"] = layer.bias_lr_factor
+    if layer.decay_factor is not None:
+        row["decay_factor"] = layer.decay_factor
+
+
+def _lower_normalization(
+    network: Network, i: int, row: Any, offsets: dict[tuple[int, str], int]
+) -> None:
+    layer: Any = network.layers[i]
+    row["weight"], row["bias"] = offsets[i, "gamma"], offsets[i, "beta"]
+    row["epsilon"] = at_least_normal(layer.epsilon, network.dtype)
+    if type(layer) is BatchNorm:
+        row["mean"] = offset_in(network.state, layer.running_mean)
+        row["variance"] = offset_in(network.state, layer.running_var)
+        row["momentum"] = layer.momentum
 
 
 def lower_columns(columns: list[Any], dtype: DTypeLike) -> tuple[Array, Array]:
