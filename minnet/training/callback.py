@@ -1,5 +1,6 @@
 """The base of all callbacks."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,18 @@ class Callback(KnownKeywords):
     """
 
     resumes = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in vars(cls):
+            if name.startswith("on_") and not hasattr(
+                Callback, name
+            ):  # as other libraries call theirs
+                warnings.warn(
+                    f"{cls.__name__}.{name} is never called: the methods of a callback are begin, "
+                    "begin_epoch, next_step, at_step, end_epoch, end and abort",
+                    stacklevel=2,
+                )
 
     def begin(self, trainer: Any) -> None:
         """Get ready for a training."""

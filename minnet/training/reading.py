@@ -38,6 +38,7 @@ _END = object()
 _PATIENCE = 1.0  # seconds
 _LOOK = 0.1  # seconds after which a reader that waits for room looks whether it shall end
 _BLOCK_BYTES = 2**20
+_MAKES_BATCHES = ": minnet.streams.BatchStream makes them of files, tables and arrays"
 
 
 class ReadAhead:
@@ -382,10 +383,10 @@ def _with_rows(batches: Iterable[Batch | None], run: Run) -> Iterator[Batch]:
 def unpack(item: Any) -> tuple[Any, Any, Any]:
     """Return the two or three things that a batch is."""
     if not isinstance(item, tuple | list) or not 2 <= len(item) <= 3:
+        of = f" of {len(item)}" if isinstance(item, tuple | list) else _MAKES_BATCHES
         raise TypeError(
             "batches must have tuples of X, its targets and, if wanted, sample_weight, got a "
-            f"{type(item).__name__}"
-            + (f" of {len(item)}" if isinstance(item, tuple | list) else "")
+            f"{type(item).__name__}{of}"
         )
     return (*item, None) if len(item) == 2 else tuple(item)
 
@@ -403,5 +404,5 @@ def _iterator(batches: Any) -> Iterator[Any]:
             return iter(batches)
     raise TypeError(
         "batches must be an iterable of tuples or a function that returns one, got a "
-        f"{type(batches).__name__}"
+        f"{type(batches).__name__}{_MAKES_BATCHES}"
     )

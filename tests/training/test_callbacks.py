@@ -132,3 +132,16 @@ def test_what_is_no_callback(callback):
     with pytest.raises(TypeError, match=r"callbacks\[0\] must be"):
         trainer.fit(X, T, callbacks=[callback])
     np.testing.assert_array_equal(trainer.network.params, before)
+
+
+@pytest.mark.parametrize("name", ["on_epoch_end", "on_train_begin", "on_batch_end"])
+def test_methods_as_other_libraries_call_them_are_said_to_be_never_called(name):
+    with pytest.warns(UserWarning, match=f"^Mine.{name} is never called: .*end_epoch") as caught:
+        mine = type("Mine", (Callback,), {name: print, "end_epoch": lambda self, trainer: None})
+    assert [warning.filename for warning in caught] == [__file__]
+    assert isinstance(mine(), Callback)
+
+
+def test_methods_that_are_called_are_not_warned_of(recwarn):
+    type("Mine", (Noting,), {"on_fit_task_end": print, "note_on": print})
+    assert not recwarn.list
