@@ -102,7 +102,9 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "nepochs": ("max_iter", "max_epochs"),
     "maxepochs": ("max_iter",),
     "niter": ("max_iter",),
+    "maxiter": ("max_epochs",),
     "optimizer": ("solver",),
+    "solver": ("optimizer",),
     "optim": ("solver", "optimizer"),
     "criterion": ("loss",),
     "patience": ("n_iter_no_change",),
@@ -111,6 +113,7 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "randomstate": ("rng",),
     "rng": ("random_state",),
     "tolerance": ("tol",),
+    "tol": ("tolerance",),
     "nesterov": ("nesterovs_momentum",),
     "njobs": ("n_threads",),
     "hiddenunits": ("hidden_layer_sizes",),
@@ -170,6 +173,7 @@ _SOFTMAX = (
     "has it, and the last Dense names no activation"
 )
 _CALLBACKS = "callbacks are given to set_callbacks of an estimator, or to Trainer.fit"
+_OPTIMIZER = "an optimizer is given to Trainer, or to an estimator as its solver"
 _RANDOM = "random_state is given to the estimator, or to Network.initialize"
 
 #: What other libraries have, and what is to be said of it, where one of the second is among the options.
@@ -203,6 +207,8 @@ _EXPLAINED: dict[str, tuple[str, str]] = {
 _ELSEWHERE = {
     "callbacks": _CALLBACKS,
     "callback": _CALLBACKS,
+    "optimizer": _OPTIMIZER,
+    "solver": _OPTIMIZER,
     "seed": _RANDOM,
     "randomseed": _RANDOM,
     "randomstate": _RANDOM,

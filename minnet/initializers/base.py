@@ -11,6 +11,7 @@ import numpy as np
 
 from minnet.common.checks import check_dtype, is_finite_real, is_whole
 from minnet.common.configurable import Configurable
+from minnet.common.entry import entry
 from minnet.common.fields import checked
 from minnet.common.types import Array, ArrayLike, DTypeLike, Shape
 from minnet.initializers.layouts import channels_last, fans_of_kernel, usual_layouts
@@ -76,6 +77,7 @@ class Initializer(Configurable):
     draws_kernels: bool = True
     as_given: bool = False
 
+    @entry
     def __call__(
         self,
         shape: int | Shape,
