@@ -118,7 +118,7 @@ def check_array_like(name: str, value: Any) -> None:
         cure = "its collect() makes a data frame"
     elif isinstance(value, Iterator | Set | ValuesView):
         cure = "make a list of it"
-    elif isinstance(value, Mapping):
+    elif isinstance(value, Mapping) and not sparse.issparse(value):  # of dok_array it is both
         as_columns = name.startswith("X")
         cure = "pandas.DataFrame makes columns of it" if as_columns else "make a list of its values"
     else:

@@ -196,7 +196,7 @@ def test_numbers_of_all_dtypes_and_more_rows_than_are_encoded_at_a_time(missing)
         np.testing.assert_array_equal(as_one.transform(A), of_frame.transform(X))
 
 
-@pytest.mark.parametrize("kind", ["csr", "csc", "coo"])
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "dok"])
 @pytest.mark.parametrize("output", ["encoded", "structured", "sparse"])
 def test_sparse_matrices_are_numbers(kind, output):
     dense = np.round(np.random.default_rng(0).exponential(size=(40, 5)) - 0.4)
