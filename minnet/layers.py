@@ -118,7 +118,12 @@ class Context:
 
     def gradient(self, name: str) -> Array:
         """Return the gradient that ``backward`` left for a parameter: ``ctx.dW`` for "W"."""
-        return getattr(self, f"d{name}")
+        try:
+            return getattr(self, f"d{name}")
+        except AttributeError:
+            raise AttributeError(
+                f"backward must leave ctx.d{name}, the gradient of {name}"
+            ) from None
 
     if TYPE_CHECKING:  # each layer leaves what it needs
 

@@ -465,4 +465,5 @@ def get_loss(spec: str | Loss, n_outputs: int) -> Loss:
     if isinstance(spec, str) and spec in _BY_NAME:
         return _BY_NAME[spec]()
     error = ValueError if isinstance(spec, str) else TypeError
-    raise error(suggest("loss", spec, list_losses(), "a name or a Loss object"))
+    instead = f"{spec.__name__}()" if isinstance(spec, type) and issubclass(spec, Loss) else None
+    raise error(suggest("loss", spec, list_losses(), "a name or a Loss object", instead))

@@ -10,7 +10,7 @@ import numpy as np
 
 from minnet.activations import Identity
 from minnet.common.attributes import KnownAttributes
-from minnet.common.batch_checks import BatchChecks
+from minnet.common.batch_checks import BatchChecks, check_output
 from minnet.common.bf16 import are_in_bf16, round_products
 from minnet.common.checks import as_numbers, check_dtype, check_flag, check_real, check_whole
 from minnet.common.displayed import Displayed
@@ -253,8 +253,9 @@ class Network(
             )
         self._make_linear()  # some may have been put in since
         sizes = [n_features]
-        for layer in self.layers:
-            sizes.append(int(layer.output_size(sizes[-1])))
+        for i, layer in enumerate(self.layers):
+            size = layer.output_size(sizes[-1])
+            sizes.append(check_whole(f"output_size of layers[{i}]", size))
         check_skips(self.layers, sizes)
         loss = _loss_of(self.loss, sizes[-1])
         table, initializers, params = draw_parameters(self, sizes, key, dtype)
@@ -297,8 +298,10 @@ class Network(
             check_flag("return_all", return_all)
         outputs: list[Array] = []
         past: list[Array] = []
-        for layer in self.layers:
+        n_samples = Y.shape[0]
+        for i, layer in enumerate(self.layers):
             Y = layer.forward(Y, Context(skips=past))
+            check_output(self, i, Y, n_samples)
             if return_all:
                 outputs.append(Y)
         return outputs if return_all else Y
@@ -339,10 +342,12 @@ class Network(
             p = (sample_weight / total).astype(self.dtype)[:, np.newaxis]
         contexts: list[Context] = []
         past: list[Array] = []
+        n_samples = X.shape[0]
         for i, layer in enumerate(self.layers):
             ctx = Context(True, i > 0, p, partial(self._uniform, i, position), past, part)
             contexts.append(ctx)
             X = layer.forward(X, ctx)
+            check_output(self, i, X, n_samples)
         return X, contexts
 
     def draws(self, i: int) -> Stream:
@@ -375,6 +380,11 @@ class Network(
         if part is not None and not part.leads:
             l2 = 0.0
         dY = self.loss_.gradient(Z, T) * factors
+        if dY.shape != Z.shape:
+            raise ValueError(
+                f"gradient of {self.loss_!r} must give an array of shape {Z.shape}, that of Z, got "
+                f"{dY.shape}"
+            )
         grads = np.zeros_like(self.params)
         by_layer = zip(self.layers, contexts, self.views(grads), strict=True)
         for layer, ctx, gradients in reversed(list(by_layer)):
@@ -406,7 +416,13 @@ class Network(
 
     def _objective(self, Z: Array, T: Array, factors: Any, l2: float) -> float:
         """Return the objective of logits."""
-        losses = self.loss_.value(Z, T)[:, np.newaxis] * factors
+        values = self.loss_.value(Z, T)
+        if np.shape(values) != Z.shape[:1]:
+            raise ValueError(
+                f"value of {self.loss_!r} must give an array of shape {Z.shape[:1]}, a number for each "
+                f"row, got {np.shape(values)}"
+            )
+        losses = values[:, np.newaxis] * factors
         loss = float(losses.sum(dtype=np.float64))
         if l2:
             weights = (self.params[row.slice] for row in self.parameter_table if row.is_weight)

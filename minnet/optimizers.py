@@ -384,6 +384,10 @@ def get_optimizer(spec: str | Optimizer) -> Optimizer:
     Adam()
     """
     if isinstance(spec, Optimizer):
+        if not hasattr(spec, "learning_rate"):
+            raise TypeError(
+                f"optimizer must have a learning_rate, got {spec!r:.200}, whose __init__ keeps none"
+            )
         return spec.copy()
     if isinstance(spec, str) and spec in _BY_NAME:
         return _BY_NAME[spec]()

@@ -14,7 +14,7 @@ from minnet.common.entry import entry
 from minnet.common.numeric import check_numeric
 from minnet.common.types import Array, ArrayLike, Matrix
 
-__all__ = ["BatchChecks", "check_weight_sum"]
+__all__ = ["BatchChecks", "check_output", "check_weight_sum"]
 
 #: Gradients are divided by the sum of the weights: below this they would overflow.
 _SMALLEST_SUM = 1e-290
@@ -111,6 +111,16 @@ def _check_weights(sample_weight: ArrayLike, n: int, part: bool) -> Array:
     if not part:
         check_weight_sum(float(weights.sum()))
     return weights
+
+
+def check_output(network: Any, i: int, Y: Any, n_samples: int) -> None:
+    """Raise if what layer ``i`` gives is no array of its size, which the next one may not notice."""
+    shape = (n_samples, network.sizes[i + 1])
+    if not isinstance(Y, np.ndarray) or Y.shape != shape:
+        got = None if Y is None else f"a {type(Y).__name__}"
+        got = f"an array of shape {Y.shape}" if isinstance(Y, np.ndarray) else got
+        where = f"layers[{i}] ({type(network.layers[i]).__name__})"
+        raise ValueError(f"{where}: forward must return an array of shape {shape}, got {got}")
 
 
 def check_weight_sum(total: float) -> None:

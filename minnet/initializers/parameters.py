@@ -42,6 +42,14 @@ def draw_parameters(
     """
     layers = network.layers
     declared = [layer.parameters(n) for layer, n in zip(layers, sizes, strict=False)]
+    for i, parameters in enumerate(declared):
+        if not isinstance(parameters, dict) or not all(
+            hasattr(parameter, "is_weight") for parameter in parameters.values()
+        ):
+            raise TypeError(
+                f"layers[{i}] ({type(layers[i]).__name__}): parameters must return a dict of Parameter "
+                f"by name, got {parameters!r:.200}"
+            )
     chosen = resolve(network, declared)
     table: list[ParameterRow] = []
     initializers, arrays, offset = {}, [], 0
