@@ -306,6 +306,30 @@ def test_batches_of_one_row_whose_gradient_is_noise(model):
     assert score(report.apply(), *data) > 0.8 > score(clone(model), *data)
 
 
+def bent():
+    rows = np.random.default_rng(0).normal(size=(600, 6))
+    return rows, rows[:, 0] * rows[:, 1] + np.sin(2 * rows[:, 2])
+
+
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [
+        # One learns nothing, the other too little.
+        (regressor((50,), batch_norm=True, batch_size=2, max_iter=30), bent()),
+        (classifier((50, 50), batch_norm=True, batch_size=2), (DIGITS[:600], DIGIT[:600])),
+    ],
+    ids=["numbers", "classes"],
+)
+def test_what_normalizes_by_two_rows_is_left_out_after_a_fit_too(model, data):
+    before = score(model, *data)
+    report = diagnose(model, *data)
+    first = [*report.findings, *report.remarks][0]
+    assert first.code in ("noisy_gradients", "batch_norm_harms"), str(report)
+    assert "batch normalization takes" in first.sentence.lower()
+    assert first.remedy.changes == {"batch_norm": False}
+    assert score(first.remedy.apply(model), *data) > max(before + 0.1, 0.9)
+
+
 def test_batches_of_one_row_that_train_raise_no_alarm():
     model = classifier(batch_size=1, solver=SGD(0.01), max_iter=3).fit(DIGITS, DIGIT)
     assert model.score(DIGITS, DIGIT) > 0.9

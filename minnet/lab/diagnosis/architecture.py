@@ -96,10 +96,10 @@ def _too_much_dropout(case: Case) -> Found | None:
 def _batch_norm_harms(case: Case) -> Found | None:
     layers = case.network.layers
     normalizing = [i for i, layer in enumerate(layers) if by_batch(layer) and layer.trainable]
-    if not normalizing or (case.fitted and case.learned):
+    rows, learned = _rows_of_a_batch(case), case.fitted and case.learned
+    if not normalizing or (learned and not (rows is not None and 1 < rows < _FEW_ROWS)):
         return None
     first, without = normalizing[0], Remedy({"batch_norm": False})
-    rows = _rows_of_a_batch(case)
     if rows == 1:
         sentence = "A batch of 1 row has no variance: batch normalization cannot be trained on it."
         return Found(first, 1.0, 1.0, sentence, [without])
@@ -110,6 +110,8 @@ def _batch_norm_harms(case: Case) -> Found | None:
                 f"Batch normalization takes mean and variance from {rows} rows, which is noise: "
             )
             return Found(first, rows, _FEW_ROWS, f"{sentence}{compared}.", [without])
+    if learned:
+        return None
     rms = case.m["dZ", "rms"][np.flatnonzero(case.m.hidden)]
     grows = float(rms[0] / rms[-1]) if len(rms) > 1 and rms[-1] > 0 else 1.0
     if not grows > _GROWS:

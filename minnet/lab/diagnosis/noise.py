@@ -7,7 +7,7 @@ import numpy as np
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.planned import Plan, planned_training
-from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.remedy import Remedy, by_batch
 from minnet.lab.diagnosis.wording import as_advice
 
 _FEW_ROWS = 16  # of a mini-batch
@@ -41,7 +41,10 @@ def _noisy_gradients(case: Case) -> Found | None:
     if not isinstance(model.solver, str):
         rate = model.solver.learning_rate
     lower = [float(f"{rate / by:.1g}") for by in _LOWER]
+    normalized = any(map(by_batch, case.network.layers))
     remedies = [Remedy({"batch_size": _LARGER})]
+    if normalized:  # by mean and variance of as few rows
+        remedies.append(Remedy({"batch_norm": False}))
     if case.failed:  # as many steps at a lower rate learn noise by heart; fewer steps do not
         remedies += [Remedy({"learning_rate_init": one}) for one in lower if one >= _LEAST_RATE]
     trials = [(remedy, planned_training(case, remedy)) for remedy in remedies]
@@ -54,6 +57,8 @@ def _noisy_gradients(case: Case) -> Found | None:
         f"The gradient of {plan.batch_size} row{'s' * (plan.batch_size > 1)} is mostly noise: its "
         f"variance is {noise:.2g} times the square of the gradient of all rows."
     )
+    if normalized:
+        sentence += " So are the mean and the variance that batch normalization takes of them."
     advice = (
         f"{as_advice(case.patient.words(best))}: after {trial.n_steps} steps the loss is "
         f"{trial.outcome:.2g} times that of the best constant answer, and {case.outcome:.2g} as it was."
