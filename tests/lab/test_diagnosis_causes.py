@@ -253,3 +253,29 @@ def test_a_small_batch_is_no_reason_for_a_warning():
     model = classifier(1, "relu", batch_size=500)
     assert not diagnose(model, DIGITS[:300], DIGIT[:300])
     assert probe(model, DIGITS[:300], DIGIT[:300])["update_ratio"].min() > 0
+
+
+# ---- too narrow
+
+
+@pytest.mark.parametrize("fitted", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("sizes", [(32, 1, 32), (2,)], ids=str)
+def test_a_layer_too_narrow_for_what_it_has_to_tell(sizes, fitted):
+    rows = DIGITS[:600], DIGIT[:600]
+    model = MinNetClassifier(sizes, learning_rate_init=0.005, max_iter=40, random_state=0)
+    before = clone(model).fit(*rows).score(*rows)
+    report = diagnose(model.fit(*rows) if fitted else model, *rows)
+    first = [*report.findings, *report.remarks][0]
+    assert first.code == "bottleneck", str(report)
+    assert first.layer == sizes.index(min(sizes))
+    mended = first.remedy.apply(model)
+    assert mended.hidden_layer_sizes == ((32, 32, 32) if len(sizes) > 1 else (100,))
+    assert mended.fit(*rows).score(*rows) > 0.97 > 0.8 > before
+
+
+def test_narrow_layers_that_tell_enough_raise_no_alarm():
+    wide_enough = MinNetClassifier((32, 4, 32), learning_rate_init=0.01, random_state=0)
+    assert not diagnose(wide_enough, DIGITS[:600], DIGIT[:600])
+    line = X @ np.array([1.0, -1.0, 0.5, 0, 0, 0, 0, 0, 0, 0])
+    of_one = regressor(1, "identity", width=1, learning_rate_init=0.01)
+    assert "bottleneck" not in codes(diagnose(of_one, X, line))

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from minnet.estimators.architecture import hidden_sizes
 from minnet.estimators.solvers import batch_size_of
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
@@ -27,6 +28,7 @@ _HALF = 0.5
 _NOTHING = 0.95
 _LEFT = 0.2, 3.0  # not learned by batches of few rows, and times what is left without
 _FEWER = 5  # hidden layers
+_USUAL_WIDTH = 100  # that of the estimators
 _ENOUGH = 0.05  # is learned without, of the loss of the best constant
 
 
@@ -132,6 +134,31 @@ def _batch_norm_harms(case: Case) -> Found | None:
         f"layer as in the last{'' if compared is None else f': {compared}'}."
     )
     return Found(first, grows, _GROWS, sentence, remedies, by_training=compared is not None)
+
+
+@finding(
+    "units of the narrowest hidden layer: fewer than half of the classes, or 1; if a short training "
+    "leaves three times as much as with wider ones",
+    unless=("frozen", "too_much_dropout", "batch_norm_harms"),
+)
+def _bottleneck(case: Case) -> Found | None:
+    model = case.estimator
+    if model is None or model.layers is not None:
+        return None
+    sizes = hidden_sizes(model.hidden_layer_sizes)
+    limit = max(2.0, case.network.sizes[-1] / 2)
+    if not sizes or min(sizes) >= limit:
+        return None
+    narrow = min(sizes)
+    usual = min((n for n in sizes if n >= limit), default=_USUAL_WIDTH)
+    wider = Remedy({"hidden_layer_sizes": tuple(n if n >= limit else usual for n in sizes)})
+    compared = _leaves_more(case, wider, _MORE_STEPS)
+    if compared is None:
+        return None
+    at = next(i for i, n in enumerate(case.network.sizes[1:]) if n == narrow)
+    through = f"{narrow} units" if narrow > 1 else "the one unit"
+    sentence = f"What the network knows of a row goes through {through} of layer {at}: {compared}."
+    return Found(at, float(narrow), limit, sentence, [wider])
 
 
 # ---- what they share
