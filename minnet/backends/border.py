@@ -230,7 +230,7 @@ class Border:
         n = self.check_batch(X, T, weights, may_be_empty=share is not None)
         batch_size = index(hyper.batch_size)
         if share is not None:
-            n_steps = check_share(share, n, weights is not None)
+            n_steps = _check_share(share, n, weights is not None)
         else:
             n_steps = -(-n // batch_size) if batch_size > 0 else 0
         if not 0 <= index(start) <= index(stop) <= n_steps:
@@ -354,7 +354,7 @@ def check_rates(rates: Any, n_steps: int) -> Array:
     )
 
 
-def check_share(share: Share, n: int, weighted: bool) -> int:
+def _check_share(share: Share, n: int, weighted: bool) -> int:
     """Return how many steps a share of ``n`` rows has, or say what is wrong with it.
 
     Raises

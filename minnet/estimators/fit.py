@@ -100,7 +100,7 @@ def described_network(estimator: Estimator, data: Data) -> Network:
     return network
 
 
-def warn_of_first_piece(estimator: Estimator, network: Network, n_samples: int) -> None:
+def _warn_of_first_piece(estimator: Estimator, network: Network, n_samples: int) -> None:
     """Warn where statistics of all data are taken from few rows, the first of a stream."""
     if n_samples >= _ENOUGH_ROWS or not leads():
         return
@@ -171,7 +171,7 @@ class Fit:
             validation = self.validation(data)
             network = state.network = self.network(data, new=known is None)
             if self.in_pieces and known is None:
-                warn_of_first_piece(estimator, network, self.n_samples(data))
+                _warn_of_first_piece(estimator, network, self.n_samples(data))
             ran = self.train(network, data, validation)
             seconds = time.perf_counter() - self.began
             state.info = fit_info(network, ran, estimator.n_threads, seconds)

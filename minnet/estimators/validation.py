@@ -120,7 +120,7 @@ class ValidationSet:
         """Return of each row the loss and what the score needs; and whether all are finite."""
         scoring = self.estimator.scoring
         values, outcomes, finite = [], [], True
-        for rows, Z in logits_by_rows(self._backend, self.X):
+        for rows, Z in _logits_by_rows(self._backend, self.X):
             T = dense(self.T[rows])
             values.append(network.loss_.value(Z, T))
             Y = network.loss_.predict(Z)
@@ -145,7 +145,7 @@ class ValidationSet:
         """
 
         def logits() -> Array:
-            return joined([Z for _, Z in logits_by_rows(self._backend, self.X)])
+            return joined([Z for _, Z in _logits_by_rows(self._backend, self.X)])
 
         Z = joined(of_ranks(logits))
         T, weights, output = dense(self.T_of_ranks), self.weights_of_ranks, network.loss_.output
@@ -186,7 +186,7 @@ def keeps_best(estimator: Estimator) -> bool:
     return estimator.early_stopping if estimator.keep is None else estimator.keep == "best"
 
 
-def logits_by_rows(backend: Any, X: Matrix) -> Iterator[tuple[slice, Array]]:
+def _logits_by_rows(backend: Any, X: Matrix) -> Iterator[tuple[slice, Array]]:
     """Iterate over logits, a few rows at a time: what is made of them takes memory of their size.
 
     A backend makes as many rows at once as it does of all of them, so that these are the same bits.

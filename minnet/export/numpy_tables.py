@@ -18,7 +18,7 @@ from minnet.export.numpy_network import (
     written,
 )
 from minnet.export.table_description import TableDescription, category_outputs
-from minnet.tables.columns import _FAR, Category, Number
+from minnet.tables.columns import FAR, Category, Number
 
 __all__ = ["TableSource"]
 
@@ -99,7 +99,7 @@ class TableSource:
         """Return the function that makes numbers of a table."""
         nothing = "    if not parts:\n        return np.zeros((n_rows, 1), dtype=DTYPE)\n"
         return _STRUCTURED.format(
-            far=repr(_FAR), nothing=nothing if self.description.members else ""
+            far=repr(FAR), nothing=nothing if self.description.members else ""
         )
 
     def _body(self) -> list[str]:

@@ -118,7 +118,7 @@ def to_onnx(
     classes = onnx_classes(description.classes) if description.is_classifier else None
     networks = description.members if isinstance(description, TableDescription) else [description]
     layers = [layer for network in networks for layer in network.layers]
-    size = sum(array.nbytes for layer in layers for array in layer_arrays(layer))
+    size = sum(array.nbytes for layer in layers for array in _layer_arrays(layer))
     if size > _LARGEST:
         raise ValueError(
             f"model must have less than 2 GiB of parameters for ONNX, got {size} bytes"
@@ -186,7 +186,7 @@ def _table_input(graph, description, inputs):
     return MatrixInput(graph, "X", description.dtype)
 
 
-def layer_arrays(layer):
+def _layer_arrays(layer):
     """Return the arrays of a layer that its forward pass reads."""
     names = ("W", "b", "gamma", "beta", "running_mean", "running_var", "s")
     return [getattr(layer, name) for name in names if hasattr(layer, name)]

@@ -239,13 +239,13 @@ def add_labels(op: Operators, kind: str, P: str, classes: Array | list[str]) -> 
     if kind == "multilabel":
         return op.cast(op("Greater", P, 0.5), np.int64)
     index = op("ArgMax", P, axis=1, keepdims=0)
-    return op.node("Gather", [label_constant(op, classes), index])
+    return op.node("Gather", [_label_constant(op, classes), index])
 
 
 def add_of_one_class(op: Operators, X: str, classes: Array | list[str]) -> tuple[str, str]:
     """Add a classifier that knows one class, for the rows of ``X``; return as :func:`add_classifier`."""
     n_samples = op.node("Gather", [op.node("Shape", [X]), op.array(np.array([0]))])
-    label = op.node("Expand", [label_constant(op, classes), n_samples])
+    label = op.node("Expand", [_label_constant(op, classes), n_samples])
     return label, op("Expand", 1.0, shape_of_column(op, X))
 
 
@@ -285,7 +285,7 @@ def onnx_classes(classes: ArrayLike) -> Array | list[str]:
     return np.array(whole, dtype=np.int64)
 
 
-def label_constant(op: Operators, classes: Array | list[str]) -> str:
+def _label_constant(op: Operators, classes: Array | list[str]) -> str:
     """Add the labels as a constant."""
     if isinstance(classes, np.ndarray):
         return op.array(classes)

@@ -20,7 +20,7 @@ from minnet.export.onnx_operators import (
     shape_of_column,
 )
 from minnet.export.table_description import TableDescription, category_outputs
-from minnet.tables.columns import _FAR, Category
+from minnet.tables.columns import FAR, Category
 
 __all__ = [
     "ML", "ML_OPSET", "ColumnsInput", "MatrixInput", "TableInput", "add_table_classifier",
@@ -149,7 +149,7 @@ def _add_scaled(op: Operators, description: TableDescription, N: str) -> tuple[s
     of = description.numbers().values()
     center, scale, least, most = np.array([(n.center, n.scale, n.least, n.most) for n in of]).T
     s = wide("Div", wide("Sub", N, center), scale)
-    s = wide("Min", wide("Max", s, -_FAR), _FAR)
+    s = wide("Min", wide("Max", s, -FAR), FAR)
     third = wide("Div", s, 3.0)
     z = wide("Div", s, wide("Sqrt", wide("Add", wide("Mul", third, third), 1.0)))
     z = wide("Min", wide("Max", z, least), most)

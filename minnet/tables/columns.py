@@ -13,7 +13,7 @@ from minnet.common.types import Array
 __all__ = ["Category", "Number", "fit_category", "fit_number", "scaled", "weighted_quantiles"]
 
 #: Beyond it a scaled number is +-3 in any precision: so huge numbers and infinite ones are.
-_FAR = 1e100
+FAR = 1e100
 
 #: Edges that are nearer are one: the numbers between them are the same in float32.
 _NEAR = 1e-6
@@ -177,7 +177,7 @@ def scaled(x: Array, center: Any, scale: Any) -> Array:
     """
     with np.errstate(over="ignore"):
         z = (x - center) / scale
-    z = np.clip(z, -_FAR, _FAR, out=z)
+    z = np.clip(z, -FAR, FAR, out=z)
     return z / np.sqrt(1 + (z / 3) ** 2)
 
 
