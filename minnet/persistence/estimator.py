@@ -24,8 +24,8 @@ from minnet.persistence.schema import restore
 from minnet.persistence.values import Decoder, Encoder
 
 __all__ = [
-    "check_info", "check_names", "check_numbers", "describe_arguments", "describe_estimator",
-    "describe_labels", "restore_arguments", "restore_estimator", "restore_labels",
+    "check_info", "check_names", "check_numbers", "check_whole_numbers", "describe_arguments",
+    "describe_estimator", "describe_labels", "restore_arguments", "restore_estimator", "restore_labels",
 ]  # fmt: skip
 
 
@@ -217,11 +217,14 @@ def _restore_fitted(record: Record, decoder: Decoder, of_labels: bool) -> Fitted
     return fitted
 
 
-def check_whole_numbers(where: str, values: Any, n: int | None = None) -> Any:
-    """Return a list of keys, ``n`` or any number of them, or say what it is not."""
-    fits = type(values) is list and all(is_whole(each, 0, _LARGEST_KEY) for each in values)
+def check_whole_numbers(
+    where: str, values: Any, n: int | None = None, kind: type[Any] = list, low: int = 0
+) -> Any:
+    """Return a list, or a tuple, of ``n`` or any number of whole numbers, or say what it is not."""
+    fits = type(values) is kind and all(is_whole(each, low, _LARGEST_KEY) for each in values)
     if not fits or n not in (None, len(values)):
-        raise wrong(where, f"{'' if n is None else n} whole numbers of at least 0".lstrip(), values)
+        these = f"{'' if n is None else f'{n} '}whole numbers of at least {low}"
+        raise wrong(where, f"a {kind.__name__} of {these}", values)
     return values
 
 

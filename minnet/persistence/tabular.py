@@ -9,7 +9,6 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from minnet._version import __version__
-from minnet.common.checks import is_whole
 from minnet.common.fields import Field, checked, count, finite, flag, number, optional, text, whole
 from minnet.common.types import Array
 from minnet.estimators.fitted import BackendCache
@@ -19,6 +18,7 @@ from minnet.persistence import trainings
 from minnet.persistence.estimator import (
     check_info,
     check_numbers,
+    check_whole_numbers,
     describe_arguments,
     describe_labels,
     restore_arguments,
@@ -34,22 +34,12 @@ from minnet.tables.rules import Recipe
 
 __all__ = ["describe_tabular", "restore_tabular"]
 
-_LARGEST_KEY = 2**64 - 1
-
-
-def _whole_numbers(
-    where: str, values: Any, kind: type[list[Any]] | type[tuple[Any, ...]] = list, low: int = 0
-) -> Any:
-    if type(values) is not kind or not all(is_whole(n, low, _LARGEST_KEY) for n in values):
-        raise wrong(where, f"a {kind.__name__} of whole numbers of at least {low}", values)
-    return values
-
 
 #: What a fit leaves beside arrays.
 _RECORDS: dict[str, Field] = {
     "n_iter_": count(),
     "best_epoch_": count(),
-    "seeds_": checked(_whole_numbers),
+    "seeds_": checked(check_whole_numbers),
     "temperature_": finite(0, left=False),
     "fit_info_": checked(check_info),
     "oof_score_": number(),
@@ -69,7 +59,7 @@ _OF_TYPES: dict[Any, Field] = {
     float: finite(0),
     str: text(),
     bool: flag(),
-    tuple[int, ...]: checked(partial(_whole_numbers, kind=tuple, low=1)),
+    tuple[int, ...]: checked(partial(check_whole_numbers, kind=tuple, low=1)),
 }
 _OF_RECIPE = {name: _OF_TYPES[hint] for name, hint in get_type_hints(Recipe).items()}
 
@@ -193,7 +183,7 @@ def _encoding(encoder: TableEncoder, recipe: Recipe) -> PiecewiseLinear:
 
 
 def _restore_curves(name: str, record: Record, decoder: Decoder) -> list[list[float]]:
-    lengths = _whole_numbers(f"{record.where}.{name}", record.items(name))
+    lengths = check_whole_numbers(f"{record.where}.{name}", record.items(name))
     together = decoder.arrays.array(name, [np.dtype(np.float64)], ndim=1)
     if sum(lengths) != len(together):
         raise wrong(f"{record.where}.{name}", f"lengths that sum to {len(together)}", sum(lengths))
@@ -247,7 +237,7 @@ def _describe_networks(
 
 
 def _restore_networks(record: Record, encoding: PiecewiseLinear, decoder: Decoder) -> list[Network]:
-    keys = _whole_numbers(f"{record.where}.keys", record.items("keys"))
+    keys = check_whole_numbers(f"{record.where}.keys", record.items("keys"))
     if not keys:
         raise ValueError(f"{record.where}.keys must be one or more random keys")
     first = trainings.restore_network(record.record("first"), decoder, "members.0.", encoding)
