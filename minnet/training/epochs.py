@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from minnet.backends import Hyper
 from minnet.backends.border import check_rates
 from minnet.common.types import Array
 from minnet.schedules import (
@@ -151,24 +150,14 @@ class EpochsAhead:
         n_samples = cut.n_samples
         if self._order is None and (trainer.shuffle or cut.long_step):
             self._order = np.empty(n_samples, dtype=np.int64)
-        hyper = Hyper(
-            batch_size=cut.batch_size,
-            rates=rates,
-            optimizer=optimizer,
-            n_samples=n_samples,
-            weight_sum=float(n_samples if weights is None else weights.sum()),
-            position=trainer.n_seen,
-            clip_value=trainer.clip_value,
-            clip_norm=trainer.clip_norm,
-            weight_decay=trainer.weight_decay,
-        )
+        weight_sum = float(n_samples if weights is None else weights.sum())
         a_stall_counts = (
             call.validation.stall_ends
             or trainer.schedule.reduce(optimizer.learning_rate) is not None
         ) and trainer.n_iter_no_change < np.inf
         return Task(
             backend=backend,
-            hyper=hyper,
+            hyper=trainer._hyper(cut, rates, weight_sum),
             X=X,
             T=T,
             weights=weights,

@@ -126,11 +126,16 @@ class Steps:
         call.n_steps_of_part = cut.n_steps
         rates = self._rates(0, cut.n_steps)
         check_decay(self.network, rates, self.weight_decay + optimizer.decoupled_weight_decay)
-        hyper = Hyper(
+        return cut, order, self._hyper(cut, rates, weight_sum)
+
+    def _hyper(self, cut: Cut, rates: Array, weight_sum: float) -> Hyper:
+        """Return what steps are told: how they are cut, their rates, and the options as they are now."""
+        call = self._call
+        return Hyper(
             batch_size=cut.batch_size,
             rates=rates,
-            optimizer=optimizer,
-            n_samples=n_samples,
+            optimizer=self.optimizer,
+            n_samples=cut.n_samples,
             weight_sum=weight_sum,
             position=self.n_seen,
             clip_value=self.clip_value,
@@ -138,7 +143,6 @@ class Steps:
             weight_decay=self.weight_decay,
             interrupted=lambda: call.interrupts.came,
         )
-        return cut, order, hyper
 
     def _order_of_shards(self, cut: Cut, sizes: Sequence[int]) -> Array:
         """Return the order in which several processes would visit the rows of their shards."""
