@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from minnet.common.callers import level_of_user
 from minnet.common.types import Array, ArrayLike
 
 __all__ = ["DTYPES", "check_labels", "check_pixels", "splits", "warn_of_order"]
@@ -95,5 +96,5 @@ def warn_of_order(what: str) -> None:
     warnings.warn(
         f"{what}: shapes and counts are right, but the bytes, in their order, are not those of the "
         "original files, so that the parts may not be the usual ones.",
-        stacklevel=3,
+        stacklevel=level_of_user(),
     )

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from minnet.activations import Identity
 from minnet.common.blas import one_blas_thread
+from minnet.common.callers import level_of_user
 from minnet.common.ranks import sum_of_ranks
 from minnet.common.types import Array, Shape
 from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
@@ -98,7 +99,7 @@ class LSUV(Initializer):
                 warnings.warn(
                     f"{where} stays as it was drawn: the standard deviation of its pre-activations on "
                     f"these data is {sd * self.gain:g}, so LSUV has nothing to divide by",
-                    stacklevel=2,
+                    stacklevel=level_of_user(),
                 )
                 return
             layer.W = W
@@ -110,7 +111,7 @@ class LSUV(Initializer):
                 f"{where} was scaled {self.max_iter} times, and the variance of its pre-activations is "
                 f"still {variance:g} where LSUV wants {self.gain**2:g}: too much of it is "
                 "that of the biases, which stay as they are",
-                stacklevel=2,
+                stacklevel=level_of_user(),
             )
 
 

@@ -29,6 +29,7 @@ from typing import Any, Self
 import numpy as np
 
 from minnet.activations import _BY_NAME, _REGISTERED, Activation
+from minnet.common.callers import level_of_user
 from minnet.common.checks import check_flag, is_finite_real
 from minnet.common.configurable import same
 from minnet.common.types import Array, DTypeLike
@@ -297,7 +298,7 @@ class UserActivation(Activation):
                 warnings.warn(
                     f"the derivative of {self.name} at z = {z} is {float(slope):.6g}, but central "
                     f"differences give {expected:.6g}",
-                    stacklevel=4,
+                    stacklevel=level_of_user(),
                 )
                 return
 
