@@ -81,6 +81,12 @@ class Curve:
         """How long the updates took, over all sessions."""
         return sum(session["seconds"] for session in self.sessions)
 
+    @property
+    def pace(self):
+        """Updates a second in the quickest session: in the others the machine had more to do."""
+        sessions = [s for s in self.sessions if s["seconds"]]
+        return max(((s["to"] - s["from"]) / s["seconds"] for s in sessions), default=0.0)
+
     def add(self, point):
         """Add a measurement."""
         self.points.append(dict.fromkeys(COLUMNS) | point)

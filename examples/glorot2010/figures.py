@@ -216,7 +216,7 @@ def announced(runs, updates, jobs, committed):
         known = chosen(committed, run.depth, run.width, run.fixed).get(run.row)
         if not known:
             return f"{said}."
-        seconds += updates * sum(c.seconds for c in known) / sum(c.updates for c in known)
+        seconds += updates / max(curve.pace for curve in known)
     where = sorted({s["processor"] for curve in committed for s in curve.sessions})
     return f"{said}: about {duration(seconds / jobs)} at the pace of the long runs ({', '.join(where)})."
 

@@ -76,7 +76,7 @@ def trainings(curves):
     those that served to choose it.
     """
     rows = [["network", "hidden layers", "updates", "time", "seeds", "images", "learning rate",
-             "updates a second"]]  # fmt: skip
+             "updates a second, at best"]]  # fmt: skip
     used = []
     for size in sorted({_size(curve) for curve in curves}):
         fixed, shape, depth, width, earlier = size[0], size[1], -size[2], -size[3], size[4]
@@ -104,12 +104,13 @@ def _size(curve):
 
 
 def _effort(curves):
-    """Return updates, time and updates a second."""
+    """Return updates, time and updates a second, each training's quickest session taken for all of it."""
     made = sorted({curve.updates for curve in curves})
     updates = f"{made[0]:,}" if len(made) == 1 else f"{made[0]:,} to {made[-1]:,}"
-    seconds = sum(curve.seconds for curve in curves)
-    pace = sum(curve.updates for curve in curves) / seconds if seconds else 0
-    return [updates, duration(seconds), f"{pace:,.0f}"]
+    timed = [curve for curve in curves if curve.pace]
+    shortest = sum(curve.updates / curve.pace for curve in timed)
+    pace = sum(curve.updates for curve in timed) / shortest if timed else 0
+    return [updates, duration(sum(curve.seconds for curve in curves)), f"{pace:,.0f}"]
 
 
 def where(curves):

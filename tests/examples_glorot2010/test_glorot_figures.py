@@ -143,7 +143,10 @@ def test_how_long_trainings_take_is_told_before():
     for row in ("tanh", "tanh-n"):
         known.append(Curve(Run(row).describe()))
         known[-1].add({"updates": 1000, "validation_error": 70.0})
-        known[-1].sessions = [{"from": 0, "to": 1000, "seconds": 10.0, "processor": "P"}]
+        known[-1].sessions = [
+            {"from": 0, "to": 1000, "seconds": 10.0, "processor": "P"},
+            {"from": 1000, "to": 1100, "seconds": 90.0, "processor": "P"},  # beside other work
+        ]
     runs = [Run("tanh"), Run("tanh-n")]
     said = figures.announced(runs, 30_000, 2, known)
     assert said == (
