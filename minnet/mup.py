@@ -26,6 +26,7 @@ from scipy.sparse import issparse
 
 from minnet.common.checks import as_numbers, check_flag, check_whole, is_whole
 from minnet.common.communicator import apart
+from minnet.common.entry import entry
 from minnet.common.names import check_name
 from minnet.common.types import Array, ArrayLike, Matrix, RandomState
 from minnet.layers import Layer
@@ -193,6 +194,7 @@ class Coordinates(NamedTuple):
     changes: Array
 
 
+@entry
 @apart()
 def coordinate_check(
     make_layers: Callable[[int], list[Layer]],

@@ -133,3 +133,10 @@ def test_there_is_a_gap_before_them():
     assert not far[:, 1:].any()  # all near, and a tail without a gap
     assert shares[0] == pytest.approx(2900 / (2900 + np.square(y[5:, 0]).sum() + 3), rel=1e-2)
     assert shares[1:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("usual", [0.0, 0.1, -3e-4 / 7])
+def test_beside_a_single_number_others_are_rare_and_not_far(usual):
+    y = np.full((97, 1), usual)  # whose mean is rounded
+    y[3] = 5.0
+    assert not outlying(y)[0].any()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from minnet.estimators.architecture import hidden_sizes
 from minnet.estimators.solvers import batch_size_of
@@ -137,7 +138,7 @@ def _batch_norm_harms(case: Case) -> Found | None:
 
 
 @finding(
-    "units of the narrowest hidden layer: fewer than half of the classes, or 1; if a short training "
+    "units of the narrowest hidden layer: 1, or fewer than half of the classes; if a short training "
     "leaves three times as much as with wider ones",
     unless=("frozen", "too_much_dropout", "batch_norm_harms"),
 )
@@ -146,7 +147,7 @@ def _bottleneck(case: Case) -> Found | None:
     if model is None or model.layers is not None:
         return None
     sizes = hidden_sizes(model.hidden_layer_sizes)
-    limit = max(2.0, case.network.sizes[-1] / 2)
+    limit = max(2.0, case.network.sizes[-1] / 2) if is_classifier(model) else 2.0
     if not sizes or min(sizes) >= limit:
         return None
     narrow = min(sizes)

@@ -24,6 +24,7 @@ from minnet.losses import Huber, SquaredError
 
 _FAR = 10.0  # standard deviations of the others, from the median
 _GAP = 3.0  # times the distance of the next
+_ROUNDING = 1e-13  # of numbers
 _MOST = 0.05  # of the rows, but for which spreads are taken
 _RULES = 0.75  # of all squared distances
 _USUAL = 0.3, 3.0  # standard deviations for which the default of Huber's loss will do
@@ -105,7 +106,10 @@ def outlying(y: Array) -> tuple[Array, Array]:
     most = int(_MOST * len(y))
     farthest = -np.sort(-distances, axis=0)[: most + 1]
     sd = spreads(y)[0]
-    apart = (farthest[:-1] > np.maximum(_FAR * sd, _GAP * farthest[1:])) & (sd > 0)
+    varies = sd > _ROUNDING * np.abs(y).max(
+        axis=0
+    )  # else the others are one number, and these are rare
+    apart = (farthest[:-1] > np.maximum(_FAR * sd, _GAP * farthest[1:])) & varies
     last = most - 1 - apart[::-1].argmax(axis=0) if most else np.zeros(y.shape[1], int)
     least = np.take_along_axis(farthest, last[np.newaxis], axis=0)
     far = (distances >= least) & apart.any(axis=0)

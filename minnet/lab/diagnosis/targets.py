@@ -246,9 +246,12 @@ def _link(loss: Any) -> str:
 def _unusual_scale(case: Case) -> _Scale | None:
     """Return what is unusual of the scale of targets that are numbers of any size."""
     T = dense(case.subject.T).astype(np.float64)
-    T = T[~outlying(T)[0].any(axis=1)]  # few of them may have nearly all of the variance
-    unit = float(np.abs(T).max()) or 1.0  # so that no square overflows, or is 0
-    mean, sd = unit * (T / unit).mean(axis=0), unit * (T / unit).std(axis=0)
+    most = ~outlying(T)[0]  # the others may have nearly all of the variance
+    unit = (
+        float(np.abs(T, where=most, out=np.zeros_like(T)).max()) or 1.0
+    )  # no square overflows, or is 0
+    T = np.divide(T, unit, where=most, out=np.zeros_like(T))
+    mean, sd = unit * T.mean(axis=0, where=most), unit * T.std(axis=0, where=most)
     varying = np.flatnonzero(sd > 1e-14 * np.abs(mean))
     if not varying.size:
         return None
