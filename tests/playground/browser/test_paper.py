@@ -159,7 +159,8 @@ def test_it_plays_to_the_end_and_stops(open_figure, until):
             page.clock.run_for(500) or button.get_attribute("aria-label") == "Replay the updates"
         )
     )
-    assert said.inner_text().startswith("825,000 updates")
+    last = max(panel["updates"][-1] for panel in PAPER["figures"]["2"]["panels"])
+    assert said.inner_text().startswith(f"{last:,} updates")
     button.click()
     page.get_by_role("button", name="Step by step").click()
     page.get_by_role("button", name="The paper").click()
