@@ -201,11 +201,10 @@ def test_no_rule_passes_where_nothing_was_trained(part, committed):
     earlier = "without border pixels" in set(figures._images(numbers))
     for verdict in verdicts:
         assert verdict["untrained"] == "not"
+        # A picture may have more of them than its verdict: a row of no claim, a rate that was tried.
         assert EARLIER not in verdict["basis"] or earlier
         # Every rule that was changed has its verdict.
         assert len(verdict["earlier"]) == len(EARLIER_RULES[verdict["claim"]])
-    if earlier:
-        assert any(EARLIER in verdict["basis"] for verdict in verdicts)
 
 
 # ---- what came later, and pre-training
