@@ -61,7 +61,11 @@ def length(source):
         source, curves=[c for c in source.curves if c.run["images"] == IMAGES]
     )
     new = [curve.updates for row in PAPER_ROWS for curve in rows_now.trained(row)]
-    said = f" With the images as they are painted now, up to {max(new):,} updates." if new else ""
+    said = (
+        f" With the images as they are painted now, up to {max(new):,} updates."
+        if new and earlier
+        else ""
+    )
     return (
         f"{updates} updates for each row of Table 1, {shares} % of the paper's {PAPER_UPDATES:,}, with "
         f"{many} each{kinds}.{said} The {len(source.curves)} trainings of all figures took "
