@@ -68,7 +68,7 @@ class Table(ABC):
 
     def _numbers(self, i: int) -> Array:
         """Return a column of the kinds "number" and "boolean" as an array, NaN where one is missing."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of table has its own
 
     def _distinct(self, i: int) -> tuple[Iterable[Any], Array]:
         """Return values of a column and where among them each row's is, -1 if it is missing."""
@@ -139,7 +139,7 @@ class Table(ABC):
 
     def _block(self, rows: slice) -> Array:
         """Return rows as an array of any real dtype, NaN where a number is missing."""
-        raise NotImplementedError
+        raise NotImplementedError  # asked of those alone whose columns are all numbers
 
     def categories(self, i: int) -> tuple[list[Any], Array]:
         """Return the distinct values of a column, and where among them each row's is.

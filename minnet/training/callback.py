@@ -74,10 +74,8 @@ class Callback(KnownKeywords):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        for name in vars(cls):
-            if name.startswith("on_") and not hasattr(
-                Callback, name
-            ):  # as other libraries call theirs
+        for name in vars(cls):  # other libraries' begin with on_
+            if name.startswith("on_") and not hasattr(Callback, name):
                 warnings.warn(
                     f"{cls.__name__}.{name} is never called: the methods of a callback are begin, "
                     "begin_epoch, next_step, at_step, end_epoch, end and abort",
