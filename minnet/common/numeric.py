@@ -94,7 +94,7 @@ def check_numeric(name: str, value: Any, n_axes: int | None = None) -> None:
     for where, column in _suspects(name, value, n_axes):
         what, example = _non_numbers(column)
         if what == "sequences" and not where:
-            if len({np.shape(row) for row in column}) > 1:  # NumPy says that they are ragged
+            if not _have_one_shape(column):  # NumPy says that they are ragged
                 continue
             raise ValueError(
                 f"{name} must be real numbers, got sequences: numpy.stack({name}) makes rows of them"
@@ -195,6 +195,13 @@ def _as_array(value: Any) -> Array:
         if array.dtype.kind not in "US":  # in which a list's numbers would be strings, too
             return array
     return np.empty(0)
+
+
+def _have_one_shape(rows: Array) -> bool:
+    try:
+        return len({np.shape(row) for row in rows}) == 1
+    except Exception:  # ragged rows, rows that hold themselves, what an object's own methods raise
+        return False
 
 
 def _non_numbers(column: Array) -> tuple[str | None, Any]:
