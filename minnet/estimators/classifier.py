@@ -70,7 +70,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels: whole numbers, booleans, floats or strings, as ``y`` has them, in whatever form; for
-        multilabel the indices of the columns.
+        multilabel the indices of the columns, or the names that ``classes`` of ``partial_fit`` gave them.
     temperature_ : float
         What the logits are divided by, with ``calibrate=True``; 1 where every validated row is right.
 
@@ -176,7 +176,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Parameters
         ----------
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be; required in the first call, and may be left out afterwards.
+            All classes there will be, for multilabel a name for each column, in their order; required in
+            the first call, and may be left out afterwards.
         """
         kind = as_one_of_ranks(PartialFit)
         kind(self, X, y, sample_weight, classes=classes).run()
@@ -206,7 +207,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         Parameters
         ----------
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be; required unless a warm start knows them.
+            As in ``partial_fit``; required unless a warm start knows them.
 
         Examples
         --------
@@ -389,7 +390,8 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         y = in_a_row(y)
         labels = found = Labels.of(labels_of_ranks(y))
         if classes is not None:
-            classes = _check_classes(classes)
+            of_columns = (known or found).kind == "multilabel"
+            classes = _check_classes(classes, of_columns)
         if known is None:
             if call == "partial_fit" and classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -487,10 +489,16 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
         return tags
 
 
-def _check_classes(classes: Any) -> Array:
+def _check_classes(classes: Any, of_columns: bool) -> Array:
+    """Return labels, each once, sorted, or where they name columns in the order of these."""
     if sparse.issparse(classes):
         raise ValueError(f"classes must be an array of labels in a row, got {classes!r:.200}")
     classes = as_labels(classes, "classes")
     if type(classes) is not np.ndarray:
         return unique_labels(classes)
-    return sorted_labels(check_array(classes, ensure_2d=False, dtype=None, input_name="classes"))
+    classes = check_array(classes, ensure_2d=False, dtype=None, input_name="classes")
+    labels = sorted_labels(classes)
+    if of_columns:
+        place = {label: i for i, label in enumerate(classes.ravel().tolist())}
+        labels = labels[np.argsort([place[label] for label in labels.tolist()])]
+    return labels

@@ -81,7 +81,7 @@ class Labels:
     Attributes
     ----------
     classes : ndarray
-        The sorted labels; for multilabel the indices of the columns.
+        The sorted labels; for multilabel the indices or names of the columns.
     kind : {"binary", "multiclass", "multilabel"}
         "binary" also covers a single class: both have one logistic output.
     sparse : bool

@@ -269,12 +269,15 @@ def restore_labels(record: Record, network: Network, decoder: Decoder) -> Labels
         raise ValueError(f"{where} must be one or two for binary labels alone, got {len(classes)}")
     if classes.dtype.kind == "f" and not np.isfinite(classes).all():
         raise wrong(where, "finite labels", classes)
+    of_columns = kind == "multilabel"  # then they are in the order of these
     try:
-        rising = all(a < b for a, b in itertools.pairwise(classes.tolist()))
+        ordered = sorted(classes.tolist()) if of_columns else classes.tolist()
+        rising = all(a < b for a, b in itertools.pairwise(ordered))
     except TypeError:
         rising = False
     if not rising:
-        raise ValueError(f"{where} must be labels that can be sorted, each once, in their order")
+        in_order = "" if of_columns else ", in their order"
+        raise ValueError(f"{where} must be labels that can be sorted, each once{in_order}")
     if labels.n_outputs != network.sizes[-1] or labels.output != network.loss_.output:
         raise ValueError(
             f"{where} must fit the network's {network.sizes[-1]} outputs of {network.loss_.output}, "

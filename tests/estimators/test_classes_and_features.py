@@ -15,7 +15,7 @@ import pytest
 from scipy import sparse
 from sklearn.neural_network import MLPClassifier
 
-from minnet import MinNetClassifier, MinNetRegressor
+from minnet import MinNetClassifier, MinNetRegressor, load_model, save_model
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -261,6 +261,19 @@ def test_the_first_batch():
     est.partial_fit(X, ONE, classes=[0, 1, 2])
     assert est.predict_proba(X).shape == (40, 3)
     assert_went_on(est, lambda: est.partial_fit(X, Y), (X, Y))
+
+
+def test_names_of_columns_stay_in_the_order_of_the_columns(tmp_path):
+    names = ["striped", "big", "tame"]  # not sorted
+    est = MinNetClassifier(**SMALL).partial_fit(X, BITS, classes=names)
+    save_model(est, tmp_path / "named.safetensors")
+    for clf in (est, load_model(tmp_path / "named.safetensors")):
+        assert clf.classes_.tolist() == names
+        assert_went_on(clf, lambda clf=clf: clf.partial_fit(X, BITS, classes=names), (X, BITS))
+        with pytest.raises(ValueError, match="is not the same as on last call to partial_fit"):
+            clf.partial_fit(X, BITS, classes=sorted(names))
+    with pytest.raises(ValueError, match="classes must name the 3 columns of y"):
+        MinNetClassifier(**SMALL).partial_fit(X, BITS, classes=["big", "tame", "big"])
 
 
 def test_a_warm_start_after_partial_fit_wants_all_classes_that_were_named():
