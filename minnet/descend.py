@@ -74,6 +74,8 @@ def descend(
     order : ndarray of shape (n_samples,) or None, default=None
         In which order the rows are visited; None means as they lie.
     batch_size : int, default=32
+        The last mini-batch may be shorter. :class:`minnet.Trainer` joins one of a single row, which has no
+        variance, to the one before where a :class:`minnet.BatchNorm` would see it; here it is a step.
     rates : ndarray or None, default=None
         Learning rate of each step; None means the optimizer's in all of them.
     weight_sum : float or None, default=None
@@ -88,7 +90,7 @@ def descend(
         Samples drawn before: where the random streams of dropout go on.
     start, stop : int, default=0, None
         Only these steps of the epoch: from ``start`` to ``stop - 1``. None means to its end.
-    interrupted : callable, default=None
+    interrupted : callable, default=lambda: False
         Asked after each step whether to return early.
     share : minnet.backends.share.Share or None, default=None
         Where several processes take the steps together: which rows of each are in this one. Their

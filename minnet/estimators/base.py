@@ -124,7 +124,7 @@ class BaseMinNet(
         Of "adam" and "adamw".
     epsilon : float, default=1e-8
         Of "adam", "adamw" and "rmsprop".
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Training stops after more than that many epochs in a row without improvement.
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
@@ -242,7 +242,7 @@ class BaseMinNet(
     n_iter_ : int
         Epochs of this fit; after ``partial_fit`` of all calls.
     t_ : int
-        Samples seen.
+        Samples seen in whole epochs.
     n_layers_, n_outputs_, out_activation_
         As in scikit-learn: layers counting the input, units and activation of the output.
     fit_info_ : dict
