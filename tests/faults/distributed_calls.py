@@ -17,7 +17,7 @@ def _together():
 
 
 def _gloo():
-    return Call(Gloo, {"address": free_address("127.0.0.1"), "rank": 0, "size": 1, "timeout": 5.0})
+    return Call(Gloo, {"address": free_address("127.0.0.1"), "rank": 0, "size": 1, "timeout": 60.0})
 
 
 DISTRIBUTED_CALLS = {
