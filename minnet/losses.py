@@ -18,6 +18,7 @@ from scipy.special import expit, softmax, xlogy
 
 from minnet.common.checks import check_dtype, check_whole, is_real
 from minnet.common.configurable import Configurable
+from minnet.common.entry import entry
 from minnet.common.fields import checked, finite, one_of
 from minnet.common.names import suggest
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix
@@ -82,6 +83,7 @@ class Loss(Configurable):
         """Return boolean arrays that change where the loss has a kink; most losses have none."""
         return ()
 
+    @entry
     def check_targets(
         self, T: ArrayLike | Matrix, n_samples: int, n_outputs: int, dtype: DTypeLike
     ) -> Matrix:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from minnet.common.checks import as_numbers, check_flag, check_whole, is_whole
+from minnet.common.checks import as_numbers, check_flag, check_whole, is_whole, n_axes
 from minnet.common.communicator import apart
 from minnet.common.entry import entry
 from minnet.common.names import check_name
@@ -282,7 +282,7 @@ def coordinate_check(
     if not callable(make_layers) or isinstance(make_layers, type):
         raise TypeError(f"make_layers must be a function of the width, got {make_layers!r:.200}")
     n_steps = check_whole("n_steps", n_steps, 0, 10**6)
-    in_a_row = isinstance(widths, list | tuple | range | np.ndarray) and np.ndim(widths) == 1
+    in_a_row = isinstance(widths, list | tuple | range | np.ndarray) and n_axes(widths) == 1
     if not in_a_row or len(widths) == 0:
         raise ValueError(
             f"widths must be whole numbers in a row, at least one, got {widths!r:.200}"

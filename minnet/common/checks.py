@@ -50,6 +50,20 @@ def is_whole(value: Any, low: int = 1, high: int = LARGEST_SIZE) -> bool:
     return is_integer(value) and low <= value <= high
 
 
+def n_axes(value: Any) -> int:
+    """Return how many axes an array of the value has: 1 where its rows differ, or it holds itself.
+
+    Examples
+    --------
+    >>> n_axes(2.0), n_axes([[1], [2]]), n_axes([[1], [2, 3]])
+    (0, 2, 1)
+    """
+    try:
+        return np.ndim(value)
+    except ValueError:
+        return 1
+
+
 def check_whole(name: str, value: Any, low: int = 1, high: int = LARGEST_SIZE) -> int:
     """Return a whole number of at least ``low`` as an int, or say what is wrong.
 

@@ -28,6 +28,7 @@ _log = logging.getLogger("minnet")
 _LIBRARIES = (
     "minnet", "sklearn", "numpy", "scipy", "pandas", "polars", "pyarrow", "joblib", "contextlib",
     "threading", "concurrent", "queue", "importlib", "_frozen_importlib", "json", "dask", "distributed",
+    "narwhals",
 )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def entry(function: _Function) -> _Function:
             raise TypeError(_unknown(name, kwargs, known, cls, "__init__"))
         try:
             return function(*args, **kwargs)
-        except (TypeError, ValueError, ImportError) as error:
+        except (TypeError, ValueError, ImportError, MemoryError) as error:
             shorten(error)
             raise
 

@@ -8,11 +8,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from minnet.activations import Identity, Sigmoid, get_activation
 from minnet.common.callers import level_of_user
-from minnet.common.checks import is_integer
+from minnet.common.checks import is_integer, n_axes
 from minnet.common.names import suggest
 from minnet.common.types import Estimator
 from minnet.initializers import get_initializer
@@ -40,7 +38,7 @@ def hidden_sizes(hidden_layer_sizes: Any) -> list[int]:
     ([100], [64, 32])
     """
     sizes = hidden_layer_sizes
-    sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
+    sizes = [sizes] if n_axes(sizes) == 0 else list(sizes)
     if not all(is_integer(n) for n in sizes):
         hint = ": did you mean layers=?" if any(isinstance(n, Layer) for n in sizes) else "."
         raise ValueError(f"hidden_layer_sizes must be whole numbers, got {sizes!r:.200}{hint}")

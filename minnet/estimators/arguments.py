@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import (
 
 from minnet.activations import Activation, list_activations
 from minnet.backends import MOST_THREADS, list_backends
-from minnet.common.checks import NO_NUMBERS, is_real, is_whole
+from minnet.common.checks import NO_NUMBERS, is_real, is_whole, n_axes
 from minnet.common.names import hint
 from minnet.common.types import Estimator
 from minnet.layers import Layer
@@ -210,7 +210,7 @@ def _hint(name: str, value: Any, constraints: list[Any]) -> str:
 
 def _are_sizes(value: Any) -> bool:
     """Return whether it is what hidden_layer_sizes may be."""
-    several = isinstance(value, list | tuple | np.ndarray) and np.ndim(value) == 1
+    several = isinstance(value, list | tuple | np.ndarray) and n_axes(value) == 1
     return all(map(is_whole, value)) if several else is_whole(value)
 
 

@@ -351,6 +351,7 @@ class MinNetClassifier(ClassifierMixin, BaseMinNet):
             classes=self.classes_,
         )
 
+    @entry
     def score(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy; for multilabel the fraction of rows that are right in every label.
 

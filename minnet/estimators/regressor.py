@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from minnet.activations import Activation
 from minnet.common.docstrings import complete_docstring
+from minnet.common.entry import entry
 from minnet.common.ranks import sum_of_ranks
 from minnet.common.types import Array, ArrayLike, DTypeLike, Matrix, RandomState
 from minnet.estimators.arguments import Names
@@ -180,6 +181,7 @@ class MinNetRegressor(RegressorMixin, BaseMinNet):
             finish=self._fitted_targets().predictions,
         )
 
+    @entry
     def score(self, X: Matrix, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return R2, the mean over outputs.
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from minnet.common import html
-from minnet.common.checks import as_numbers, check_flag, check_real, check_whole
+from minnet.common.checks import as_numbers, check_flag, check_real, check_whole, n_axes
 from minnet.common.shown import Shown, text_table, wrapped
 from minnet.common.types import Array, ArrayLike
 from minnet.lab._chain import Step, propagate
@@ -207,7 +207,7 @@ def variance_band(
     >>> float(high[-1].round(2))
     2.45
     """
-    if not isinstance(widths, list | tuple | range | np.ndarray) or np.ndim(widths) != 1:
+    if not isinstance(widths, list | tuple | range | np.ndarray) or n_axes(widths) != 1:
         raise ValueError(f"widths must be whole numbers in a row, got {widths!r:.200}")
     widths = [check_whole("widths", width) for width in widths]
     if not widths:

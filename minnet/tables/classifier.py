@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.common.docstrings import complete_docstring
+from minnet.common.entry import entry
 from minnet.common.types import Array, ArrayLike, RandomState
 from minnet.estimators.arguments import Names
 from minnet.estimators.plain import as_labels, as_weights
@@ -161,6 +162,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         check_is_fitted(self, "networks_")
         return self._labels.decode(self._mean_of_members(X, self._link))
 
+    @entry
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy; for multilabel the fraction of rows that are right in every label.
 

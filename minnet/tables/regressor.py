@@ -10,6 +10,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from minnet.common.docstrings import complete_docstring
+from minnet.common.entry import entry
 from minnet.common.types import Array, ArrayLike, RandomState
 from minnet.estimators.plain import as_numbers, as_weights
 from minnet.estimators.targets import Numbers, by_columns, columns
@@ -99,6 +100,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):
         Y = _within(self.target_range_, numbers, self._mean_of_members(X, np.asarray))
         return Y.ravel() if Y.shape[1] == 1 else Y
 
+    @entry
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return R2, the mean over outputs.
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from minnet.activations import _BY_NAME, _REGISTERED, Activation
 from minnet.common.callers import level_of_user
-from minnet.common.checks import check_flag, is_finite_real
+from minnet.common.checks import check_flag, is_finite_real, n_axes
 from minnet.common.configurable import same
 from minnet.common.types import Array, DTypeLike
 
@@ -165,7 +165,7 @@ class UserActivation(Activation):
                 f"the derivative of {self.name} must take (z, y), (y) or (z), called so, got "
                 f"({', '.join(self.reads)})"
             )
-        several = isinstance(kinks, list | tuple | np.ndarray) and np.ndim(kinks) == 1
+        several = isinstance(kinks, list | tuple | np.ndarray) and n_axes(kinks) == 1
         if not several or not all(map(is_finite_real, kinks)):
             raise TypeError(f"kinks of {self.name} must be numbers, got {kinks!r}")
         self.kinks = tuple(map(float, kinks))

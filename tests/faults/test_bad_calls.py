@@ -68,6 +68,19 @@ FOUND = [
     ("Loss.check_targets", {"n_samples": "polars frame of words"}),
     # The shape of a row was asked for, which NumPy refuses while it handles another error.
     ("SoftmaxCrossEntropy.check_targets", {"T": "list of itself"}),
+    # So were the axes of a list.
+    ("SaturationDisplay.from_estimator", {"X": "list of itself"}),
+    ("variance_band", {"widths": "ragged"}),
+    # scikit-learn tried it twice.
+    ("MinNetClassifier.score", {"y": "frame of sparse"}),
+    ("TabularClassifier.score", {"y": "frame of sparse"}),
+    # The way from the call to the check was long.
+    ("Huber.check_targets", {"T": "masked whole numbers"}),
+    ("Loss.as_targets", {"T": "records"}),
+    ("Loss.as_targets", {"T": "dict with the value"}),
+    ("LSUV.__call__", {"shape": "pair with 10**12"}),
+    ("NguyenWidrow.__call__", {"shape": "pair with 10**12"}),
+    ("TabularRegressor", {"y": "frame with columns of one name"}),
     # Trained first and raised then.
     ("Trainer.fit", {"validate": "string"}),
     ("Trainer.fit", {"validate": "int class"}),
@@ -117,6 +130,8 @@ FOUND = [
     ("MinNetRegressor", {"batch_size": "uint8"}),
     # Divided by zero.
     ("SaturationDisplay.from_estimator", {"X": "empty list"}),
+    ("UpdateRatioDisplay.from_estimator", {"X": "empty dict"}),
+    ("UpdateRatioDisplay.from_estimator", {"X": "frame of no rows"}),
     ("variance_band", {"q": "1e-320"}),
     ("Network.loss_and_grad", {"weight_sum": "0"}),
     ("InvScaling", {"power_t": "-inf"}),

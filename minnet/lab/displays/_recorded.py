@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples
 
-from minnet.common.checks import check_sparse
+from minnet.common.checks import check_sparse, n_axes
 from minnet.common.types import ArrayLike, Matrix
 from minnet.estimators.base import BaseMinNet
 from minnet.estimators.data import rows_of
@@ -61,7 +61,7 @@ def record(
     if backward and (X_probe is None) != (y_probe is None):
         raise ValueError("X_probe and y_probe must be given together, or neither, got one of them")
     if X_probe is None:
-        if not sparse.issparse(X) and np.ndim(X) == 0:
+        if not sparse.issparse(X) and n_axes(X) == 0:
             raise ValueError(f"X must have shape (n_samples, n_features), got {X!r:.200}")
         if sparse.issparse(X):
             check_sparse("X", X)  # SciPy follows what it says to wherever that leads
@@ -70,7 +70,7 @@ def record(
         rows = np.arange(min(_N_ROWS, _num_samples(X)))
         X_probe = rows_of(X, rows)
         if backward:
-            if np.ndim(y) == 0 or _num_samples(y) < len(rows):
+            if n_axes(y) == 0 or _num_samples(y) < len(rows):
                 raise ValueError(f"y must have a row for each row of X, got {y!r:.200}")
             y_probe = rows_of(y, rows)
     model = clone(estimator)
@@ -90,7 +90,7 @@ def _steps(estimator: Any, X: Matrix) -> list[int]:
     """Return at which steps to measure a training that may end early."""
     n_samples = _num_samples(X)
     batch_size = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
-    last = int(estimator.max_iter) * -(-n_samples // min(batch_size, n_samples))
+    last = int(estimator.max_iter) * -(-n_samples // max(1, min(batch_size, n_samples)))
     return np.unique(
         np.append(0, np.geomspace(1, max(last, 2), _N_MEASUREMENTS).astype(int))
     ).tolist()

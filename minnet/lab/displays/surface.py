@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from minnet.common.checks import as_numbers, check_real, check_whole
+from minnet.common.checks import as_numbers, check_real, check_whole, n_axes
 from minnet.common.names import check_name
 from minnet.common.plotting import color_bar, split
 from minnet.common.types import Array, ArrayLike, Matrix
@@ -278,7 +278,7 @@ def _of_weights(
 
 
 def _of_directions(network: Network, directions: Any) -> list[Array]:
-    if not isinstance(directions, list | tuple | np.ndarray) or np.ndim(directions) == 0:
+    if not isinstance(directions, list | tuple | np.ndarray) or n_axes(directions) == 0:
         raise TypeError(f"directions must be two arrays, got {directions!r:.200}")
     plane = [as_numbers("directions", direction, network.dtype) for direction in directions[:3]]
     if len(plane) != 2 or any(direction.shape != network.params.shape for direction in plane):
