@@ -264,9 +264,9 @@ class TableEncoder(DocumentedMixin, KnownKeywords, TransformerMixin, BaseEstimat
             self._encoded(Z[rows], starts, out[rows])
         return out
 
-    def _read(self, X: Matrix, estimator: Estimator) -> Table:
+    def _read(self, X: Matrix, estimator: Estimator, name: str = "X") -> Table:
         """Return a table with the columns of ``fit``; warnings and errors name ``estimator``."""
-        table = read_table(X, estimator)
+        table = read_table(X, estimator, name)
         names = vars(self).get("feature_names_in_")
         # scikit-learn finds out in longer than it takes to encode a row.
         as_in_fit = table.names == (None if names is None else names.tolist())

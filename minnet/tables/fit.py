@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import re
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,7 +50,7 @@ _STANDARD_ERRORS, _STANDARD_ERRORS_EARLY = 2.0, 1.0
 _OF_MEAN = 0.7
 
 
-def inputs_of(encoder: TableEncoder, X: Any, estimator: Estimator) -> Array:
+def inputs_of(encoder: TableEncoder, X: Any, estimator: Estimator, name: str = "X") -> Array:
     """Return what networks get of a table: zeros where none of its columns says anything.
 
     Parameters
@@ -62,8 +60,10 @@ def inputs_of(encoder: TableEncoder, X: Any, estimator: Estimator) -> Array:
     X : data frame or array-like
     estimator : TabularClassifier or TabularRegressor
         What warnings and errors name.
+    name : str, default="X"
+        What errors call the table.
     """
-    table = encoder._read(X, estimator)
+    table = encoder._read(X, estimator, name)
     if encoder.columns_:
         return encoder._structured(table)
     return np.zeros((table.n_rows, 1), np.float32)
@@ -194,8 +194,8 @@ class TabularFit:
         Z = inputs_of(encoder, self.X, estimator)
         if self.T_val is None:
             return encoder, (Z, self.T, self.weights)
-        with _of_validation_set():
-            Z_val = inputs_of(encoder, self.held[0], estimator)
+        with naming("X_val"):
+            Z_val = inputs_of(encoder, self.held[0], estimator, "X_val")
         weights = self.weights
         if weights is not None or self.weights_val is not None:
             weights = np.concatenate([_or_ones(weights, Z), _or_ones(self.weights_val, Z_val)])
@@ -387,17 +387,6 @@ class TabularFit:
         known = np.isfinite(outputs).all(axis=1)
         of_rows = None if weights is None else weights[known]
         return found | estimator._oof_attributes(fitted, outputs, T, known, of_rows)
-
-
-@contextlib.contextmanager
-def _of_validation_set() -> Iterator[None]:
-    """Let errors about a table speak of that of the validation set."""
-    with naming("X_val"):
-        try:
-            yield
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(re.sub(r"\bX(?= (must|has) )", "X_val", str(error))) from None
 
 
 def _check_rows(name: str, X: Any) -> None:

@@ -51,8 +51,12 @@ _FEW_ROWS = 100
 
 
 class Table(ABC):
-    """A table of ``n_rows`` rows and ``n_columns`` columns with the names ``names``, if they have any."""
+    """A table of ``n_rows`` rows and ``n_columns`` columns with the names ``names``, if they have any.
 
+    Errors call it ``name``.
+    """
+
+    name = "X"
     X: Any
     n_rows: int
     n_columns: int
@@ -76,7 +80,7 @@ class Table(ABC):
 
     def column(self, i: int) -> str:
         """Return how errors call a column."""
-        return f"column {i if self.names is None else repr(self.names[i])} of X"
+        return f"column {i if self.names is None else repr(self.names[i])} of {self.name}"
 
     def role(self, i: int) -> str:
         """Return what a column is taken for: "number", "boolean", "category" or "text"."""
@@ -264,7 +268,6 @@ class _Sparse(_Matrix):
     """A sparse matrix, whose columns become dense one by one."""
 
     def __init__(self, X: Any) -> None:
-        check_sparse("X", X)
         super().__init__(sparse.csc_array(X))
 
     def _numbers(self, i: int) -> Array:
@@ -412,46 +415,46 @@ def _cure(what: str) -> str:
     )
 
 
-def read_table(X: Any, estimator: Any) -> Table:
-    """Return the table in a data frame, an array, a list or a sparse matrix.
+def read_table(X: Any, estimator: Any, name: str = "X") -> Table:
+    """Return the table in a data frame, an array, a list or a sparse matrix; errors call it ``name``.
 
     Raises
     ------
     ValueError
         If it has not two axes, no rows, no columns, or several columns of one name.
     """
-    (X,) = in_memory((X,), ("X",), WHOLE_TABLES)
-    table = _of_frame(X)
-    if table is None:
-        return _of_array(X, estimator)
+    (X,) = in_memory((X,), (name,), WHOLE_TABLES)
+    table = _of_frame(X, name) or _of_array(X, estimator, name)
+    table.name = name
     names = list(table.names or ())
     if len(set(names)) < len(names):
         again = next(name for name in names if names.count(name) > 1)
         raise ValueError(
-            f"X must have columns of different names, got {again!r} {names.count(again)} times"
+            f"{name} must have columns of different names, got {again!r} {names.count(again)} times"
         )
     if 0 in (table.n_rows, table.n_columns):
         check_array(np.empty((table.n_rows, table.n_columns)), estimator=estimator)
     return table
 
 
-def _of_frame(X: Any) -> Table | None:
+def _of_frame(X: Any, name: str) -> Table | None:
     if is_pandas_frame(X):
         return _Pandas(X)
     if is_polars_frame(X):
         return _Polars(X)
-    arrow = _as_arrow(X)
+    arrow = _as_arrow(X, name)
     return None if arrow is None else _Arrow(arrow)
 
 
-def _as_arrow(X: Any) -> Any:
+def _as_arrow(X: Any, name: str) -> Any:
     """Return a frame of another library as a table of pyarrow; None if it is none."""
     by_stream = hasattr(X, "__arrow_c_stream__") and hasattr(X, "schema")
     if not by_stream and not hasattr(X, "__dataframe__"):
         return None
     if find_spec("pyarrow") is None:
         raise ImportError(
-            f"X must be a data frame of pandas or polars where pyarrow is not installed, got {type(X)}"
+            f"{name} must be a data frame of pandas or polars where pyarrow is not installed, got "
+            f"{type(X)}"
         )
     import pyarrow as pa
     from pyarrow import interchange
@@ -459,7 +462,7 @@ def _as_arrow(X: Any) -> Any:
     return pa.table(X) if by_stream else interchange.from_dataframe(X)
 
 
-def _of_array(X: Any, estimator: Any) -> Table:
+def _of_array(X: Any, estimator: Any, name: str) -> Table:
     if isinstance(X, np.ma.MaskedArray):
         as_numbers = X.dtype.kind in "iuf"
         values = np.array(X.data, dtype=np.float64 if as_numbers else object)
@@ -468,14 +471,17 @@ def _of_array(X: Any, estimator: Any) -> Table:
     elif isinstance(X, list | tuple):
         X = _of_list(X)
     else:
-        check_array_like("X", X)
+        check_array_like(name, X)
     dtype = getattr(X, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "MmV":
         raise TypeError(
-            f"X must be numbers, texts, booleans or categories, got {dtype}{_cure(dtype.name)}"
+            f"{name} must be numbers, texts, booleans or categories, got {dtype}{_cure(dtype.name)}"
         )
     X = check_array(X, dtype=None, accept_sparse=True, ensure_all_finite=False, estimator=estimator)
-    return _Sparse(X) if sparse.issparse(X) else _Matrix(X)
+    if not sparse.issparse(X):
+        return _Matrix(X)
+    check_sparse(name, X)
+    return _Sparse(X)
 
 
 def _of_list(X: Any) -> Any:

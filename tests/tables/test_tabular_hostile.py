@@ -366,6 +366,21 @@ def test_errors_name_the_argument(estimator, argument, value):
     assert "TableEncoder" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("column", "kind", "sentence"),
+    [
+        ("X has", ["X must go"] * 100, "got texts such as 'X must go'"),
+        ("X must", np.full(100, "2026-12-01", "M8[D]"), "got datetime64[s]: make numbers of them"),
+    ],
+)
+def test_names_and_texts_of_the_users_own_stand_as_they_are(column, kind, sentence):
+    X, y = pd.DataFrame({column: np.arange(100.0)}), np.arange(100) % 2
+    with pytest.raises((TypeError, ValueError)) as caught:
+        TabularClassifier(**SMALL).fit(X, y, X_val=pd.DataFrame({column: kind}), y_val=y)
+    assert str(caught.value).startswith(f"column {column!r} of X_val must be numbers")
+    assert sentence in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["y", "y_val"])
 def test_a_regressor_sends_those_with_labels_to_a_classifier(name):
     given = {
