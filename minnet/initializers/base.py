@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from minnet.common.checks import check_dtype, is_finite_real, is_whole
+from minnet.common.checks import check_dtype, is_whole
 from minnet.common.configurable import Configurable
 from minnet.common.entry import entry
-from minnet.common.fields import checked
 from minnet.common.types import Array, ArrayLike, DTypeLike, Shape
 from minnet.initializers.layouts import channels_last, fans_of_kernel, usual_layouts
 from minnet.random import Stream, as_stream
@@ -288,33 +286,8 @@ def check_values(
     return values
 
 
-def check_number(name: str, value: Any, low: float = -np.inf, inclusive: bool = True) -> Any:
-    """Return a finite number of at least (or above) ``low``, or say what is wrong."""
-    bound = "" if low == -np.inf else f" {'>=' if inclusive else '>'} {low:g}"
-    valid = is_finite_real(value) and (value >= low if inclusive else value > low)
-    if not valid:
-        raise ValueError(f"{name} must be a finite number{bound}, got {value!r}")
-    return value
-
-
-def finite_number(low: float = -np.inf, inclusive: bool = True) -> Any:
-    """Return the field of what :func:`check_number` lets through."""
-    return checked(partial(check_number, low=low, inclusive=inclusive))
-
-
-def whole_number() -> Any:
-    """Return the field of a whole number from 1 on."""
-
-    def check(name: str, value: Any) -> Any:
-        if not is_whole(value):
-            raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
-        return value
-
-    return checked(check)
-
-
 def _check_shape(shape: Any) -> Shape:
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
     if len(sizes) == 0 or not all(is_whole(size) for size in sizes):
-        raise ValueError(f"shape must be a tuple of whole numbers >= 1, got {shape!r}")
+        raise ValueError(f"shape must be a tuple of whole numbers of at least 1, got {shape!r}")
     return tuple(int(size) for size in sizes)

@@ -13,9 +13,10 @@ from scipy import sparse
 from minnet.activations import Identity
 from minnet.common.blas import one_blas_thread
 from minnet.common.callers import level_of_user
+from minnet.common.fields import finite, whole
 from minnet.common.ranks import sum_of_ranks
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
+from minnet.initializers.base import DType, Fans, Initializer
 from minnet.initializers.structured import Orthogonal
 from minnet.random import Stream
 
@@ -68,9 +69,9 @@ class LSUV(Initializer):
 
     accepts_sparse = True  # it does not look at targets
 
-    tol: float = finite_number(0, inclusive=False)
-    max_iter: int = whole_number()
-    gain: float = finite_number(0, inclusive=False)
+    tol: float = finite(0, left=False)
+    max_iter: int = whole()
+    gain: float = finite(0, left=False)
 
     def __init__(self, tol: float = 0.1, max_iter: int = 10, gain: float = 1.0) -> None:
         self.tol = tol

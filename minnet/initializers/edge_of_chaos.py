@@ -8,15 +8,9 @@ from typing import Any
 
 from minnet.activations import Activation, get_activation
 from minnet.common.checks import check_whole
-from minnet.common.fields import one_of
+from minnet.common.fields import finite, one_of
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import (
-    DType,
-    Fans,
-    Initializer,
-    finite_number,
-    require_matrix,
-)
+from minnet.initializers.base import DType, Fans, Initializer, require_matrix
 from minnet.initializers.mean_field import critical_point
 from minnet.initializers.structured import Orthogonal
 from minnet.random import Stream
@@ -77,7 +71,7 @@ class EdgeOfChaos(Initializer):
 
     draws_biases = True
 
-    bias_variance: float = finite_number(0)
+    bias_variance: float = finite(0)
     distribution: str = one_of(*DISTRIBUTIONS)
 
     def __init__(

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
+from minnet.common.checks import check_real
+from minnet.common.fields import finite
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import DType, Fans, Initializer, check_number, finite_number
+from minnet.initializers.base import DType, Fans, Initializer
 from minnet.random import Stream
 
 
@@ -71,7 +73,7 @@ class Constant(Initializer):
 
     names = ("constant",)
 
-    value: float = finite_number()
+    value: float = finite()
 
     def __init__(self, value: float = 0.0) -> None:
         self.value = value
@@ -108,8 +110,8 @@ class Uniform(Initializer):
 
     names = ("uniform",)
 
-    low: float = finite_number()
-    high: float = finite_number()
+    low: float = finite()
+    high: float = finite()
 
     def __init__(self, low: float = -0.05, high: float = 0.05) -> None:
         self.low = low
@@ -136,8 +138,8 @@ class Uniform(Initializer):
         >>> Uniform.with_std(1.0)
         Uniform(low=-1.7320508075688772, high=1.7320508075688772)
         """
-        check_number("std", std, low=0, inclusive=False)
-        check_number("mean", mean)
+        check_real("std", std, low=0, left=False)
+        check_real("mean", mean)
         half = math.sqrt(3.0) * std
         return cls(mean - half, mean + half)
 
@@ -173,8 +175,8 @@ class Normal(Initializer):
 
     names = ("normal", "gaussian")
 
-    mean: float = finite_number()
-    std: float = finite_number(0)
+    mean: float = finite()
+    std: float = finite(0)
 
     def __init__(self, mean: float = 0.0, std: float = 0.01) -> None:
         self.mean = mean
@@ -216,10 +218,10 @@ class TruncatedNormal(Initializer):
 
     names = ("truncated_normal",)
 
-    mean: float = finite_number()
-    std: float = finite_number(0)
-    lower: float = finite_number()
-    upper: float = finite_number()
+    mean: float = finite()
+    std: float = finite(0)
+    lower: float = finite()
+    upper: float = finite()
 
     def __init__(
         self, mean: float = 0.0, std: float = 0.01, lower: float = -2.0, upper: float = 2.0

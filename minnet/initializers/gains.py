@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from minnet.activations import get_activation, list_activations
-from minnet.common.checks import check_flag
+from minnet.common.checks import check_flag, check_real
 from minnet.common.fields import checked
 from minnet.common.names import suggest
-from minnet.initializers.base import Initializer, check_number
+from minnet.initializers.base import Initializer
 from minnet.initializers.gaussian import gaussian_mean
 
 _GAINS = {
@@ -76,8 +76,8 @@ def calculate_gain(activation: str, param: float | None = None) -> float:
         return _GAINS[activation]
     if activation != "leaky_relu":
         raise ValueError(f"param is the slope of 'leaky_relu'; {activation!r} has none")
-    check_number("param", param)
-    return math.sqrt(2.0 / (1.0 + float(param) * float(param)))
+    param = check_real("param", param)
+    return math.sqrt(2.0 / (1.0 + param * param))
 
 
 def variance_gain(activation: Any, centered: bool = False) -> float:
@@ -199,6 +199,5 @@ def resolve_gain(gain: float | str) -> float:
             )
         return calculate_gain(gain)
     if not isinstance(gain, numbers.Real):
-        raise TypeError(f"gain must be a number > 0 or the name of an activation, got {gain!r}")
-    check_number("gain", gain, low=0, inclusive=False)
-    return float(gain)
+        raise TypeError(f"gain must be a number above 0 or the name of an activation, got {gain!r}")
+    return check_real("gain", gain, low=0, left=False)

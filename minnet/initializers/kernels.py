@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from minnet.common.fields import finite, whole
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
+from minnet.initializers.base import DType, Fans, Initializer
 from minnet.initializers.gains import WithGain
 from minnet.initializers.layouts import usual_layouts
 from minnet.initializers.structured import Orthogonal
@@ -71,8 +72,8 @@ class Dirac(_OfKernels):
 
     names = ("dirac",)
 
-    groups: int = whole_number()
-    gain: float = finite_number()
+    groups: int = whole()
+    gain: float = finite()
 
     def __init__(self, groups: int = 1, gain: float = 1.0) -> None:
         self.groups = groups

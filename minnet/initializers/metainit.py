@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from minnet.common.callers import level_of_user
-from minnet.common.fields import real
+from minnet.common.fields import finite, real, whole
 from minnet.common.flat_parameters import check_is_network
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import DType, Fans, Initializer, finite_number, whole_number
+from minnet.initializers.base import DType, Fans, Initializer
 from minnet.initializers.named_scalings import GlorotUniform
 from minnet.random import Stream
 from minnet.random.of_layers import layer_stream
@@ -85,11 +85,11 @@ class MetaInit(Initializer):
     accepts_sparse = True  # it looks at neither
     adapts_by_sums = True
 
-    max_iter: int = whole_number()
-    learning_rate: float = finite_number(0, inclusive=False)
+    max_iter: int = whole()
+    learning_rate: float = finite(0, left=False)
     momentum: float = real(0, 1)
-    batch_size: int = whole_number()
-    gain: float = finite_number(0, inclusive=False)
+    batch_size: int = whole()
+    gain: float = finite(0, left=False)
 
     def __init__(
         self,

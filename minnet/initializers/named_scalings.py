@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from minnet.common.fields import flag, instance, one_of
-from minnet.initializers.base import finite_number
+from minnet.common.fields import finite, flag, instance, one_of
 from minnet.initializers.gains import WithGain
 from minnet.initializers.variance_scaling import MODES, Scaling
 
@@ -85,8 +84,8 @@ class _He(Scaling):
 
     scale = 2.0
 
-    gain: float = finite_number(0, inclusive=False)
-    negative_slope: float = finite_number()
+    gain: float = finite(0, left=False)
+    negative_slope: float = finite()
     mode: str = one_of(*MODES)
 
     def __init__(

@@ -9,15 +9,9 @@ import numpy as np
 from scipy import sparse
 
 from minnet.common.callers import level_of_user
+from minnet.common.fields import finite, whole
 from minnet.common.types import Array, Matrix, Shape
-from minnet.initializers.base import (
-    DType,
-    Fans,
-    Initializer,
-    finite_number,
-    require_matrix,
-    whole_number,
-)
+from minnet.initializers.base import DType, Fans, Initializer, require_matrix
 from minnet.initializers.named_scalings import LecunNormal
 from minnet.random import Stream
 from minnet.random.of_layers import layer_stream
@@ -66,7 +60,7 @@ class UnitVariance(Initializer):
     accepts_sparse = True  # it does not look at targets
     n_rows = _N_ROWS
 
-    gain: float = finite_number(0, inclusive=False)
+    gain: float = finite(0, left=False)
 
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
@@ -140,7 +134,7 @@ class Hull(Initializer):
     draws_kernels = False
     n_rows = _N_ROWS
 
-    n_points: int = whole_number()
+    n_points: int = whole()
 
     def __init__(self, n_points: int = 5) -> None:
         self.n_points = n_points

@@ -9,25 +9,16 @@ import numpy as np
 from scipy.linalg import hadamard, lapack
 
 from minnet.common.blas import one_blas_thread
-from minnet.common.checks import check_whole
-from minnet.common.fields import checked, flag, one_of
+from minnet.common.checks import check_real, check_whole
+from minnet.common.fields import checked, finite, flag, one_of, optional, real, whole
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import (
-    DType,
-    Fans,
-    Initializer,
-    check_number,
-    finite_number,
-    require_matrix,
-    resolve_fans,
-    whole_number,
-)
+from minnet.initializers.base import DType, Fans, Initializer, require_matrix, resolve_fans
 from minnet.initializers.gains import WithGain, check_gain, resolve_gain
 from minnet.random import Stream
 
 
 def _any_gain(name: str, value: Any) -> Any:
-    return check_gain(name, value) if isinstance(value, str) else check_number(name, value)
+    return check_gain(name, value) if isinstance(value, str) else check_real(name, value)
 
 
 class Orthogonal(WithGain):
@@ -124,12 +115,6 @@ def _reflected(X: Array) -> Array:
     return Q
 
 
-def _fraction(name: str, value: Any) -> Any:
-    if value is not None and check_number(name, value, low=0, inclusive=False) > 1:
-        raise ValueError(f"{name} must be above 0 and at most 1, got {value!r}")
-    return value
-
-
 _N_NONZERO = 15  # Martens's
 
 
@@ -176,9 +161,9 @@ class Sparse(Initializer):
 
     names = ("sparse",)
 
-    n_nonzero: int = whole_number()
-    fraction: float | None = checked(_fraction)
-    std: float = finite_number(0, inclusive=False)
+    n_nonzero: int = whole()
+    fraction: float | None = optional(real(0, 1, left=False, right=True))
+    std: float = finite(0, left=False)
     exact: bool = flag()
 
     def __init__(
@@ -279,7 +264,7 @@ class Identity(Initializer):
 
     draws_kernels = False  # Dirac is the identity of a convolution
 
-    gain: float = finite_number()
+    gain: float = finite()
 
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
@@ -357,7 +342,7 @@ class NguyenWidrow(Initializer):
     draws_biases = True
     draws_kernels = False  # a law of one hidden layer on inputs in a cube
 
-    factor: float = finite_number(0, inclusive=False)
+    factor: float = finite(0, left=False)
 
     def __init__(self, factor: float = 0.7) -> None:
         self.factor = factor
@@ -413,7 +398,7 @@ class ZerO(Initializer):
 
     names = ("zero_hadamard",)
 
-    gain: float = finite_number()
+    gain: float = finite()
 
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain

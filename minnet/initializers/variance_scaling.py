@@ -10,18 +10,10 @@ import math
 
 import numpy as np
 
-from minnet.common.checks import check_whole
-from minnet.common.fields import one_of
+from minnet.common.checks import check_real, check_whole
+from minnet.common.fields import finite, one_of
 from minnet.common.types import Array, Shape
-from minnet.initializers.base import (
-    DType,
-    Fans,
-    Initializer,
-    always_finite,
-    check_number,
-    finite_number,
-    resolve_fans,
-)
+from minnet.initializers.base import DType, Fans, Initializer, always_finite, resolve_fans
 from minnet.initializers.gains import resolve_gain
 from minnet.random import Stream
 
@@ -77,7 +69,7 @@ class Scaling(Initializer):
         fan_in, fan_out = check_whole("fan_in", fan_in), check_whole("fan_out", fan_out)
         gain, slope = resolve_gain(self.gain), self.negative_slope
         scale = gain * gain * self.scale / (1.0 + slope * slope)  # infinite where ** raises
-        check_number("scale", scale, low=0, inclusive=False)
+        check_real("scale", scale, low=0, left=False)
         fan: float
         if self.mode == "fan_in":
             fan = fan_in
@@ -145,7 +137,7 @@ class VarianceScaling(Scaling):
 
     names = ("variance_scaling",)
 
-    scale: float = finite_number(0, inclusive=False)
+    scale: float = finite(0, left=False)
     mode: str = one_of(*MODES)
     distribution: str = one_of(*DISTRIBUTIONS)
 

@@ -477,9 +477,9 @@ def test_a_deep_network_fits_from_lsuv(X):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: LSUV(tol=0), "tol must be a finite number > 0, got 0"),
-        (lambda: LSUV(max_iter=0), "max_iter must be a whole number >= 1, got 0"),
-        (lambda: LSUV(gain="auto"), "gain must be a finite number > 0, got 'auto'"),
+        (lambda: LSUV(tol=0), "tol must be a finite number above 0, got 0"),
+        (lambda: LSUV(max_iter=0), "max_iter must be a whole number of at least 1, got 0"),
+        (lambda: LSUV(gain="auto"), "gain must be a finite number above 0, got 'auto'"),
         (
             lambda: LSUV()((5,)),
             r"shape must be \(fan_in, fan_out\) for Orthogonal",

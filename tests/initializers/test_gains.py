@@ -323,7 +323,10 @@ def test_edge_of_chaos_of_a_users_own():
             lambda: EdgeOfChaos(3),
             "activation must be a name or an Activation object, got 3",
         ),
-        (lambda: EdgeOfChaos("tanh", -0.1), "bias_variance must be a finite number >= 0, got -0.1"),
+        (
+            lambda: EdgeOfChaos("tanh", -0.1),
+            "bias_variance must be a finite number of at least 0, got -0.1",
+        ),
         (
             lambda: EdgeOfChaos("tanh", distribution="normall"),
             "distribution must be 'normal', 'uniform' or 'orthogonal', got 'normall': did",

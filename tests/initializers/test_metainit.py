@@ -157,7 +157,7 @@ def test_by_its_name_in_an_estimator():
 
 
 def test_what_cannot_be():
-    with pytest.raises(ValueError, match="max_iter must be a whole number >= 1, got 0"):
+    with pytest.raises(ValueError, match="max_iter must be a whole number of at least 1, got 0"):
         MetaInit(max_iter=0)
     for momentum in 1.0, 1.5, -0.1, np.nan:
         with pytest.raises(ValueError, match=r"momentum must be at least 0 and below 1, got"):

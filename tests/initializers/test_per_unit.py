@@ -276,8 +276,8 @@ class Rescale(Layer):
         (lambda: made([Dense(3, init="hull")], 8), "Hull makes biases, as bias_init"),
         (lambda: made([Rescale()], 8, bias_init="hull").adapt(np.eye(8)),
          r"Hull needs a layer that computes X @ W .* layers\[0\] is Rescale\(\)"),
-        (lambda: Hull(0), "n_points must be a whole number >= 1, got 0"),
-        (lambda: UnitVariance(gain=0), "gain must be a finite number > 0, got 0"),
+        (lambda: Hull(0), "n_points must be a whole number of at least 1, got 0"),
+        (lambda: UnitVariance(gain=0), "gain must be a finite number above 0, got 0"),
     ],
 )  # fmt: skip
 def test_where_they_may_not_stand(make, message):
