@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from minnet.common import html
 from minnet.common.checks import check_real, check_whole
@@ -20,6 +21,9 @@ __all__ = ["GradientCheck", "check_gradients"]
 
 _HEADS = ("array", "relative error", "compared", "skipped", "cannot tell", "")
 
+#: Of X: what a layer does to its inputs wrongly it does to most of them.
+_MOST_INPUTS = 200
+
 
 def __dir__() -> list[str]:
     return __all__
@@ -32,7 +36,7 @@ class GradientCheck(Shown):
     Attributes
     ----------
     errors : dict
-        For each parameter array, by label, the relative error
+        For each array, by label, the relative error
         :math:`\lVert g - \hat g \rVert / \max(\lVert g \rVert, \lVert \hat g \rVert)`;
         0 where the rounding of the losses explains the difference and is itself below the tolerance times
         the largest gradient (root mean square) of any array; NaN where the array cannot be told;
@@ -126,6 +130,10 @@ def check_gradients(
     Steps across a kink (ReLU at 0, absolute error at 0) say nothing about the derivative; they are
     found by the signs of the pre-activations and skipped. Frozen layers are left out.
 
+    Compared are the gradients of all parameters. What a layer returns for the layer below shows in those
+    below it; of a first layer of your own, if it returns a gradient of its inputs, that is compared with
+    differences in 200 elements of ``X`` (or ``max_elements``), as "layers[0].X".
+
     The difference of two losses carries their rounding, :math:`2^{-52} |L| / \epsilon`. Where that hides
     what is to be seen (targets of 1e9 have losses of 1e18), differences of fourth order with a step of
     :math:`1000 \epsilon` are taken as well; an array on which these do not agree either "cannot be told":
@@ -206,6 +214,8 @@ def check_gradients(
     X, T, sample_weight = network.check_batch(X, T, sample_weight)
     if not isinstance(rng, np.random.Generator):
         rng = np.random.default_rng(None if rng is None else check_whole("rng", rng, 0))
+    if not sparse.issparse(X):
+        X = np.array(X, order="C")  # in which steps are taken
     rows = [row for row in network.parameter_table if row.trainable]
     watch = Watch(network)
     try:
@@ -221,11 +231,13 @@ def check_gradients(
     largest = max(filter(np.isfinite, sizes), default=0.0)
     result = GradientCheck(tolerance)
 
-    def compare(chosen: Array, difference: Any, step: float) -> tuple[float, int]:
+    def compare(
+        array: Array, gradient: Array, chosen: Array, difference: Any, step: float
+    ) -> tuple[float, int]:
         """Return the error, NaN where rounding hides it, and how many elements no kink is near."""
-        found = [(k, difference(network, k, step, X, T, sample_weight)) for k in chosen]
-        pairs = [(grads[k], value) for k, value in found if value is not None]
-        if not (np.isfinite(loss) and np.isfinite(grads[chosen]).all()):
+        found = [(k, difference(array, k, step, network, X, T, sample_weight)) for k in chosen]
+        pairs = [(gradient[k], value) for k, value in found if value is not None]
+        if not (np.isfinite(loss) and np.isfinite(gradient[chosen]).all()):
             return np.inf, len(pairs)
         analytic, numeric = np.reshape(pairs, (-1, 2)).T
         scale = max(np.linalg.norm(analytic), np.linalg.norm(numeric))
@@ -236,20 +248,24 @@ def check_gradients(
         told = not pairs or (np.isfinite(numeric).all() and unsure <= tolerance * largest)
         return 0.0 if told else np.nan, len(pairs)
 
-    for row in rows:
-        chosen = np.arange(row.slice.start, row.slice.stop)
-        if max_elements is not None and len(chosen) > max_elements:
-            chosen = rng.choice(chosen, max_elements, replace=False)
-        error, n_compared = compare(chosen, central_difference, epsilon)
+    checked = [(row.label, network.params, grads, row.slice, max_elements) for row in rows]
+    if watch.dX is not None:
+        whole, most = slice(0, X.size), max_elements or _MOST_INPUTS
+        checked.append(("layers[0].X", X.reshape(-1), watch.dX.reshape(-1), whole, most))
+    for label, array, gradient, part, limit in checked:
+        chosen = np.arange(part.start, part.stop)
+        if limit is not None and len(chosen) > limit:
+            chosen = rng.choice(chosen, limit, replace=False)
+        error, n_compared = compare(array, gradient, chosen, central_difference, epsilon)
         n_told = n_compared
         if np.isnan(error):
-            error, n_told = compare(chosen, wide_difference, 1000 * epsilon)
+            error, n_told = compare(array, gradient, chosen, wide_difference, 1000 * epsilon)
             if not n_told or not error < tolerance:  # it says nothing against a gradient
                 error, n_told = np.nan, 0
-        result.errors[row.label] = error
-        result.n_checked[row.label] = n_told
-        result.n_skipped[row.label] = len(chosen) - n_compared
-        result.n_unclear[row.label] = n_compared - n_told
+        result.errors[label] = error
+        result.n_checked[label] = n_told
+        result.n_skipped[label] = len(chosen) - n_compared
+        result.n_unclear[label] = n_compared - n_told
     wrong = [label for label, error in result.errors.items() if error >= tolerance]
     if wrong:
         result.notes = explain(network, watch, contexts, T, wrong)

@@ -12,6 +12,9 @@ from minnet.piecewise import PiecewiseLinear
 
 __all__ = ["central_difference", "pre_activations", "rounding", "wide_difference"]
 
+#: By how much of the slope the slopes to either side may differ, where no pre-activation tells of a kink.
+_BEND = 0.1
+
 
 def rounding(
     network: Network, X: Matrix, T: Matrix, sample_weight: Array | None, loss: float
@@ -26,28 +29,41 @@ def rounding(
 
 
 def central_difference(
-    network: Network, k: int, epsilon: float, X: Matrix, T: Matrix, sample_weight: Array | None
+    array: Array,
+    k: int,
+    epsilon: float,
+    network: Network,
+    X: Matrix,
+    T: Matrix,
+    sample_weight: Array | None,
 ) -> float | None:
-    """Return the central difference for parameter ``k``, or None where the step crosses a kink."""
-    value, losses, sides = network.params[k], [], []
+    """Return the central difference for element ``k`` of ``network.params`` or of ``X``, flat.
+
+    None where the step crosses a kink. At inputs, which are often 0, a layer of the user's may have kinks
+    of its own: there the slopes to either side tell.
+    """
+    value, losses, sides = array[k], [], []
     try:
         for step in (epsilon, -epsilon):
-            network.params[k] = value + step
+            array[k] = value + step
             losses.append(network.objective(X, T, sample_weight))
             sides.append(_kink_sides(network, X, T, sample_weight))
     finally:
-        network.params[k] = value
+        array[k] = value
     if any(not np.array_equal(a, b) for a, b in zip(*sides, strict=True)):
         return None
-    return (losses[0] - losses[1]) / (2 * epsilon)
+    rise = losses[0] - losses[1]
+    if array is not network.params:
+        bend = losses[0] + losses[1] - 2 * network.objective(X, T, sample_weight)
+        if abs(bend) > _BEND * abs(rise):
+            return None
+    return rise / (2 * epsilon)
 
 
-def wide_difference(
-    network: Network, k: int, epsilon: float, X: Matrix, T: Matrix, sample_weight: Array | None
-) -> float | None:
+def wide_difference(array: Array, k: int, epsilon: float, *batch: Any) -> float | None:
     """Return the central difference of fourth order, which takes a wider step; None as there."""
-    far = central_difference(network, k, 2 * epsilon, X, T, sample_weight)
-    near = central_difference(network, k, epsilon, X, T, sample_weight)
+    far = central_difference(array, k, 2 * epsilon, *batch)
+    near = central_difference(array, k, epsilon, *batch)
     return None if far is None or near is None else (4 * near - far) / 3
 
 

@@ -56,16 +56,16 @@ def explain(
         above.append(f"the gradient of the loss {fault}")
     for i in reversed(range(len(network.layers))):
         layer, ctx = network.layers[i], contexts[i]
-        rows = [row for row in network.parameter_table if row.layer == i]
+        names = [*(row.name for row in network.parameter_table if row.layer == i), "X"]
         own: dict[str, str] = {}
         if not (is_minnets(layer) and is_minnets(layer.activation or Identity())):
-            names = [*(row.name for row in rows), "X"]
             faults = {name: watch.faults.get(f"layers[{i}].{name}", "") for name in names}
             own = _of_layer(layer, ctx, faults, rng)
-        for row in rows:
-            said = [f"d{row.name} {own[row.name]}"] if row.name in own else []
-            if row.label in wrong and (said or above):
-                notes[row.label] = "; ".join([*said, *above])
+        for name in names:
+            said = [f"d{name} {own[name]}"] if name in own else []
+            label = f"layers[{i}].{name}"
+            if label in wrong and (said or above):
+                notes[label] = "; ".join([*said, *above])
         if "X" in own:
             above.insert(0, f"what comes down from layers[{i}] is wrong: its dX {own['X']}")
     return {label: notes[label] for label in wrong if label in notes}

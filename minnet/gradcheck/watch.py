@@ -7,6 +7,7 @@ import traceback
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from minnet.common.shown import in_one_line
 from minnet.common.types import Array, Shape
@@ -40,18 +41,22 @@ class Watch:
 
     ``forward`` of a layer notes what it was given, as ``ctx.given``. That of a user's layer raises
     :class:`ForwardStops` where it gives no array of the right shape; its ``backward`` has NaN in the
-    place of each gradient that is not there or does not fit, so that the rest can be computed.
+    place of each gradient that is not there or does not fit, so that the rest can be computed. A layer of
+    the user's that comes first is asked for the gradient of its inputs, which a network has no use for.
 
     Attributes
     ----------
     faults : dict
         By the label of an array, by "layers[1].X" for the ``dX`` of a layer, or by "loss": what came in
         the place of a gradient, in words that go on from its name.
+    dX : ndarray or None
+        What ``backward`` of the first layer returned, if that is the user's: it may return None.
     """
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.faults: dict[str, str] = {}
+        self.dX: Array | None = None
         for i, layer in enumerate(network.layers):
             # In the instances, so that a class of the user's stays what it is.
             vars(layer)["forward"] = self._forward(i, layer)
@@ -67,6 +72,7 @@ class Watch:
             ctx.given = X
             if is_minnets(layer):
                 return forward(X, ctx)
+            ctx.needs_dX = not issparse(X)
             try:
                 Y = forward(X, ctx)
             except Exception as error:
@@ -97,10 +103,14 @@ class Watch:
                     missing = error or f"is not there: backward must leave it as ctx.d{row.name}"
                     self.faults[row.label] = _misfit(given, row.shape, missing)
                     setattr(ctx, f"d{row.name}", np.full(row.shape, np.nan))
-            if ctx.needs_dX and not _is_array(dX, ctx.given.shape):
+            if not ctx.needs_dX or (i == 0 and dX is None and not error):
+                return None
+            if not _is_array(dX, ctx.given.shape):
                 missing = error or "is not there: backward must return it"
                 self.faults[f"layers[{i}].X"] = _misfit(dX, ctx.given.shape, missing)
                 dX = np.full(ctx.given.shape, np.nan)
+            if i == 0:
+                self.dX = dX
             return dX
 
         return watched

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from minnet import BatchNorm, Dense, Dropout, LayerNorm, Network, PiecewiseLinear, check_gradients
 from minnet.activations import _BY_NAME, Elu, LeakyRelu, Sigmoid, Tanh, get_activation
@@ -240,6 +241,85 @@ class Silent(Layer):
 
 def test_a_missing_gradient_is_found(X):
     assert wrong_arrays(initialized([Silent(), Dense(K)]), X) == ["layers[0].g"]
+
+
+# ---- the inputs of a first layer
+
+
+class First(Layer):
+    """A layer without parameters, whose gradient no array of the network shows where it comes first."""
+
+    def __init__(self, f, slope):
+        self.f = f
+        self.slope = slope
+
+    def forward(self, X, ctx):
+        ctx.X = X
+        return self.f(X)
+
+    def backward(self, dY, ctx):
+        return None if self.slope is None else dY * self.slope(ctx.X)
+
+
+def relu(X):
+    return np.maximum(X, 0)
+
+
+@pytest.mark.parametrize(
+    ("layer", "notes"),
+    [
+        (First(np.square, lambda X: 2 * X), {}),
+        (
+            First(np.square, lambda X: X),
+            {"layers[0].X": "dX is half of what it should be: a factor"},
+        ),
+        (First(np.square, lambda X: -2 * X), {"layers[0].X": "dX has the wrong sign"}),
+        (First(np.square, lambda X: 1.0), {"layers[0].X": "dX is not the derivative of what"}),
+        (First(np.square, lambda X: X[:, :1, None]), {"layers[0].X": "dX has the shape (9, 9, 4)"}),
+        (
+            First(np.square, lambda X: X @ X),
+            {"layers[0].X": "dX is not there: backward stops in the"},
+        ),
+        (BatchNormAsConstants("tanh"), {"layers[0].X": "dX is not the derivative of what"}),
+    ],
+    ids=["right", "half", "sign", "other", "shape", "stops", "batch norm"],
+)
+def test_the_gradient_of_the_inputs_of_ones_own_first_layer(layer, notes, X):
+    network, T = initialized([layer, Dense(6, "relu"), Dense(K)]), targets("log_loss", X)
+    before = X.copy()
+    result = check_gradients(network, X, T, WEIGHTS)
+    assert result.ok == (not notes)
+    assert {*result.errors} == {*(row.label for row in network.parameter_table), "layers[0].X"}
+    assert result.notes.keys() == notes.keys()
+    assert all(result.notes[label].startswith(said) for label, said in notes.items()), result
+    np.testing.assert_array_equal(X, before)
+
+
+def test_inputs_at_a_kink_that_only_the_layer_knows_are_skipped(X):
+    X[:, ::2] = 0
+    T = targets("log_loss", X)
+    network = initialized([First(relu, lambda X: X > 0), Dense(6, "tanh"), Dense(K)])
+    result = check_gradients(network, X, T)
+    assert result.ok
+    assert (result.n_checked["layers[0].X"], result.n_skipped["layers[0].X"]) == (2 * N, 2 * N)
+
+
+def test_of_many_inputs_some_are_compared():
+    X = np.random.default_rng(3).normal(size=(100, 4))
+    network, T = initialized([First(np.sin, np.cos), Dense(K)]), np.arange(100) % K
+    assert check_gradients(network, X, T).n_checked["layers[0].X"] == 200
+    result = check_gradients(network, X, T, max_elements=3)
+    assert result.n_checked == {"layers[1].W": 3, "layers[1].b": 3, "layers[0].X": 3}
+
+
+@pytest.mark.parametrize("layer", [First(np.sign, None), Dense(5, "tanh")], ids=["own", "minnet's"])
+def test_a_first_layer_need_not_return_a_gradient_of_its_inputs(layer, X):
+    assert_right(initialized([layer, Dense(K)]), X, targets("log_loss", X))
+
+
+def test_a_sparse_matrix_has_no_gradient(X):
+    network = initialized([type("Own", (Dense,), {})(5, "tanh"), Dense(K)])
+    assert_right(network, sparse.csr_array(X), targets("log_loss", X))
 
 
 # ---- the check itself
