@@ -113,9 +113,11 @@ def test_cells_without_a_result_are_hatched_and_few_seeds_are_said():
     assert texts[1, 1] == "diverged"
     assert texts[1, 0].endswith("\nn=2")
     assert "n=" not in texts[0, 0]
-    (patch,) = display.axes_[0].patches
+    corner, patch = sorted(display.axes_[0].patches, key=lambda patch: bool(patch.get_hatch()))
     assert patch.get_xy() == (0.5, 0.5)
     assert patch.get_hatch()
+    assert corner.get_xy()[1].tolist() == [0.5, 0.5]  # of the cell below on the left
+    assert display.color_bar_.ax.get_ylabel().endswith("some diverged")
     assert display.meshes_[0].get_array().mask.ravel().tolist() == [False, False, False, True]
     assert "mean of 3 seeds" in display.color_bar_.ax.get_ylabel()
 

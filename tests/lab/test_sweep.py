@@ -226,13 +226,14 @@ def test_what_fails_or_diverges_is_a_row():
     def broken(shape, rng):
         raise RuntimeError("no weights\ntoday")
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    said = "5 of 6 trainings of the sweep failed or diverged, the first one with RuntimeError: no weights"
+    with pytest.warns(UserWarning, match=said) as caught:
         found = sweep(
             MinNetClassifier((5,), solver="sgd", max_iter=3), X, LABELS, seeds=1,
             init={"broken": broken, "unknown": "gloro", "he": "he"}, learning_rate=[0.1, 1e300],
             probe=["Y_sd"],
         )  # fmt: skip
+    assert len(caught) == 1
     errors, diverged = found["error"], found["diverged"]
     assert errors[0] == errors[1] == "RuntimeError: no weights today"
     assert "glorot" in errors[2]
@@ -253,6 +254,22 @@ def test_what_fails_or_diverges_is_a_row():
 def test_where_all_fail_it_is_said():
     with pytest.warns(UserWarning, match="all 2 trainings of the sweep failed"):
         sweep(MinNetClassifier(), X, LABELS, init="gloro", alpha=[0, 1], seeds=1)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_where_some_diverge_it_is_said(early_stopping):
+    model = MinNetRegressor(
+        hidden_layer_sizes=(5,), solver="sgd", max_iter=30, early_stopping=early_stopping
+    )
+    said = "^1 of 2 trainings of the sweep diverged, the first one with .*non-finite"
+    with pytest.warns(ConvergenceWarning, match=said) as caught:
+        found = sweep(model, X, NUMBERS, seeds=1, learning_rate=[0.01, 1e3])
+    assert len(caught) == 1
+    assert found["diverged"].tolist() == [False, True]
+    assert (found["error"][1] is None) == early_stopping
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sweep(model, X, NUMBERS, seeds=1, learning_rate=[0.01])
 
 
 def test_probes_are_those_of_the_start_and_the_end():

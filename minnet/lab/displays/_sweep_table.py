@@ -54,7 +54,7 @@ class SweepTable:
     n_asked : int
         How many seeds there are.
     failed : ndarray of str
-        "diverged", "failed" or "" for each cell.
+        "diverged" or "failed" for each cell in which a training did, or "".
     level : float
     """
 
@@ -129,8 +129,7 @@ def table_of(
         at = tuple(labels[i].index(row[name]) if name else 0 for i, name in enumerate(names))
         means[at], halves[at] = row[measure], row[f"{measure}_half_width"]
         n_seeds[at] = row["n_seeds"]
-        if not np.isfinite(row[measure]):
-            failed[at] = "diverged" if row["n_diverged"] else "failed" if row["n_failed"] else ""
+        failed[at] = "diverged" if row["n_diverged"] else "failed" if row["n_failed"] else ""
     return SweepTable(
         measure, names, labels, means, halves, n_seeds, len(sweep.seeds), failed, summary.level
     )

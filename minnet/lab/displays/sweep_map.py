@@ -24,6 +24,7 @@ __all__ = ["SweepMapDisplay"]
 _LARGEST, _SMALLEST = 10.0, 5.0  # points, of the numbers
 _LETTER = 0.6  # of the height of a letter is its width
 _CELL = 0.78, 0.46  # inches
+_CORNER = 0.2  # of a cell
 _MOST_ACROSS = 3  # panels
 _SHORT = 4  # letters of a label that is turned upright
 
@@ -34,7 +35,8 @@ class SweepMapDisplay(OfTable):
     In a cell are the mean and, below it, half the width of its interval
     (:meth:`minnet.lab.Sweep.summary`). A cell without a result is hatched, with the reason where there is
     one. Where fewer seeds have a result than were asked for, ``n=`` says how many. Numbers that would not
-    fit are left out: half widths first.
+    fit are left out: half widths first. A cell with a corner has a mean, though some of its trainings
+    diverged or failed.
 
     Parameters
     ----------
@@ -152,10 +154,15 @@ class SweepMapDisplay(OfTable):
 
     def _said(self) -> str:
         """Return what the colours and the numbers are."""
-        said = measure_label(self.table.measure)
-        if self.table.n_asked == 1:
-            return said
-        return f"{said}\nmean of {self.table.n_asked} seeds ± {100 * self.table.level:g} %"
+        table = self.table
+        said = measure_label(table.measure)
+        if table.n_asked > 1:
+            said += f"\nmean of {table.n_asked} seeds ± {100 * table.level:g} %"
+        in_part = table.failed[np.isfinite(table.means) & (table.failed != "")]
+        if in_part.size:
+            # The label is turned: in it this is the upper right corner.
+            said += f"\n\N{BLACK LOWER RIGHT TRIANGLE} some {' or '.join(sorted(set(in_part)))}"
+        return said
 
     def _draw(self, ax: Any, panel: int, options: dict[str, Any]) -> Any:
         """Draw the colours of a panel, its labels and its cells without a result."""
@@ -169,6 +176,8 @@ class SweepMapDisplay(OfTable):
         values = np.ma.masked_where(~self._has_color(panel, options["norm"]), table.means[panel])
         edges = np.arange(len(columns) + 1) - 0.5, np.arange(len(rows) + 1) - 0.5
         mesh = ax.pcolormesh(*edges, values, **options)
+        for i, j in np.argwhere(self._has_color(panel, mesh.norm) & (table.failed[panel] != "")):
+            ax.add_patch(_corner(i, j, _on(mesh.cmap(mesh.norm(table.means[panel, i, j])))))
         ax.set_xticks(range(len(columns)), [in_lines(label) for label in columns])
         first = panel % _MOST_ACROSS == 0 or len(self.axes_) == 1
         ax.set_yticks(range(len(rows)), [in_lines(label) for label in rows] if first else [])
@@ -274,6 +283,15 @@ def _hatched(i: int, j: int) -> Any:
         (j - 0.5, i - 0.5), 1, 1, hatch="////", facecolor="none", edgecolor=foreground(),
         alpha=0.3, linewidth=0,
     )  # fmt: skip
+
+
+def _corner(i: int, j: int, color: str) -> Any:
+    from matplotlib.patches import Polygon
+
+    right, top = j + 0.5, i - 0.5
+    return Polygon(
+        [(right - _CORNER, top), (right, top), (right, top + _CORNER)], color=color, linewidth=0
+    )
 
 
 def _on(color: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 
 from minnet.common.callers import level_of_user
@@ -136,7 +137,9 @@ def sweep(
     Warns
     -----
     UserWarning
-        If all trainings failed, or Ctrl-C ended the sweep.
+        If trainings failed, or Ctrl-C ended the sweep.
+    ConvergenceWarning
+        If some diverged, and none failed in another way.
 
     See Also
     --------
@@ -298,9 +301,15 @@ def _collected(todo: list[_Todo], axes: dict[str, list[Any]]) -> Sweep:
         head = {**one.cell.labels, "seed": one.seed, **fold}
         rows.append({**head, **one.outcome.row})
         layers += [{**head, **layer} for layer in one.outcome.layers]
-    if rows and all(row["error"] for row in rows):
+    wrong = [row for row in rows if row["error"] or row["diverged"]]
+    if wrong:
+        n_diverged = sum(row["diverged"] for row in wrong)
+        became = ["failed"] * (n_diverged < len(wrong)) + ["diverged"] * (n_diverged > 0)
+        how_many = "all" if len(wrong) == len(rows) else f"{len(wrong)} of"
         warnings.warn(
-            f"all {len(rows)} trainings of the sweep failed, the first one with {rows[0]['error']}",
+            f"{how_many} {len(rows)} trainings of the sweep {' or '.join(became)}, the first one with "
+            f"{wrong[0]['error'] or wrong[0]['warning']}",
+            UserWarning if "failed" in became else ConvergenceWarning,
             stacklevel=level_of_user(),
         )
     return Sweep(rows, axes, layers)
