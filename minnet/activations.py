@@ -408,7 +408,7 @@ def get_activation(
     ----------
     spec : str, Activation or Activation class
         A name from :func:`list_activations`, an object, or a class to be made with its defaults.
-    name : str
+    name : str, default="activation"
         What error messages call it.
 
     Returns

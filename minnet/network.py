@@ -224,7 +224,7 @@ class Network(
         ----------
         n_features : int
             Inputs of the first layer.
-        random_state : int, RandomState or None
+        random_state : int, RandomState or None, default=None
             Consumed once, for a 64-bit key.
         dtype : {"float64", "float32"} or None, default=None
             What the parameters are kept and computed in; None: float32 with ``precision="bf16"``, which
@@ -565,7 +565,7 @@ class Network(
             Inputs, a row for each sample.
         T : array-like
             Targets of the loss, as :meth:`minnet.Network.loss_and_grad` takes them.
-        sample_weight : array-like of shape (n_samples,) or None
+        sample_weight : array-like of shape (n_samples,), default=None
             What each sample counts; None means all alike.
         """
         X, targets, weights = self.check_batch(X, T, sample_weight)

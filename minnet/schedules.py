@@ -387,7 +387,7 @@ def get_schedule(spec: Any, power_t: float = 0.5) -> Schedule:
     ----------
     spec : str or object
         A name, a schedule, or a function of the step.
-    power_t : float
+    power_t : float, default=0.5
         Exponent of "invscaling".
 
     Raises

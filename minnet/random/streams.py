@@ -196,9 +196,9 @@ class Stream:
         ----------
         shape : int or tuple of int
             Shape of the result, filled in C order.
-        low, high : float
+        low, high : float, default=0.0, 1.0
             Bounds; rounding may give `high` itself unless the bounds are 0 and 1.
-        dtype : {"float32", "float64"}
+        dtype : {"float32", "float64"}, default="float64"
             Precision of the draw.
         start : int, default=0
             Number, in the stream, of the first value.
@@ -231,9 +231,9 @@ class Stream:
         ----------
         shape : int or tuple of int
             Shape of the result, filled in C order.
-        mean, std : float
+        mean, std : float, default=0.0, 1.0
             Mean and standard deviation, ``std >= 0``.
-        dtype : {"float32", "float64"}
+        dtype : {"float32", "float64"}, default="float64"
             Precision of the draw.
         start : int, default=0
             Number, in the stream, of the first value.
@@ -266,12 +266,12 @@ class Stream:
         ----------
         shape : int or tuple of int
             Shape of the result, filled in C order.
-        mean, std : float
+        mean, std : float, default=0.0, 1.0
             Mean and standard deviation of the law *before* it is cut; the cut one has a smaller
             deviation (0.8796 of `std` at two deviations), and nothing here corrects for it.
-        lower, upper : float
+        lower, upper : float, default=-2.0, 2.0
             Bounds, in deviations from the mean; may be infinite.
-        dtype : {"float32", "float64"}
+        dtype : {"float32", "float64"}, default="float64"
             Precision of the result; the draw itself is made in float64.
         start : int, default=0
             Number, in the stream, of the first value.

@@ -43,28 +43,28 @@ class BatchStream:
         - a function that returns a cursor of a database (PEP 249) which has run its query, or an iterable
           of tables of pandas, polars or pyarrow. It is called once an epoch, and gives one piece.
         - data frames of pandas, polars or pyarrow in memory, one or a list: a piece is a batch.
-    target : column name, list of column names or None
+    target : column name, list of column names or None, default=None
         What is to be learned: labels, numbers, or several columns of numbers. None for arrays.
     batch_size : int, default=10_000
         Rows of a batch, which training cuts into its mini-batches. The last batch may have fewer.
     shuffle_buffer : int or "auto", default="auto"
         Rows that wait in memory to be drawn: a row stays for as many others on average. 0 leaves all rows
         and pieces as they lie. "auto" takes as many as fill 64 MiB, and at least a batch.
-    sample_weight : column name or None
+    sample_weight : column name or None, default=None
         Of the weights; None for arrays, where they are the third.
-    columns : list of column names or None
+    columns : list of column names or None, default=None
         Inputs, in this order. None: all other columns.
-    dtype : {"float32", "float64"} or None
+    dtype : {"float32", "float64"} or None, default=None
         Of the inputs. None: float32 where all of them are that, otherwise float64.
-    transform : callable or None
+    transform : callable or None, default=None
         Makes of the inputs of a batch what the network gets, such as the method ``transform`` of a fitted
         scaler. Called by the thread that reads ahead.
-    cache : path of a folder or None
+    cache : path of a folder or None, default=None
         Where a disk has room for a copy of the rows in binary. They are copied there once, as they lie,
         before the first batch, and read from there, 256 rows at a time in random order: so the usual
         buffer is enough, however the source is sorted and however large its pieces are, and a database or
         text is read but once. The copy is removed with the stream.
-    random_state : int, RandomState instance or None
+    random_state : int, RandomState instance or None, default=None
         Of the order; looked at once, here. A training that is to be resumed in another process needs an
         int.
 
