@@ -419,7 +419,7 @@ class BaseMinNet(
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` comes first; or if the loss stayed finite and has grown, to ten times what it
+            If ``max_iter`` comes first; or if the loss stayed finite and has grown, to twice what it
             was and what one answer for all rows has.
         """
         kind = as_one_of_ranks(FitSeveral if trains_several(self) else Fit)

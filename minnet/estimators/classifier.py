@@ -495,10 +495,13 @@ def _check_classes(classes: Any, of_columns: bool) -> Array:
     if sparse.issparse(classes):
         raise ValueError(f"classes must be an array of labels in a row, got {classes!r:.200}")
     classes = as_labels(classes, "classes")
-    if type(classes) is not np.ndarray:
-        return unique_labels(classes)
-    classes = check_array(classes, ensure_2d=False, dtype=None, input_name="classes")
-    labels = sorted_labels(classes)
+    try:
+        if type(classes) is not np.ndarray:
+            return unique_labels(classes)
+        classes = check_array(classes, ensure_2d=False, dtype=None, input_name="classes")
+        labels = sorted_labels(classes)
+    except ValueError as error:  # of scikit-learn, which may not know what they are
+        raise ValueError(f"classes: {error}") from None
     if of_columns:
         place = {label: i for i, label in enumerate(classes.ravel().tolist())}
         labels = labels[np.argsort([place[label] for label in labels.tolist()])]

@@ -354,9 +354,22 @@ def validate(estimator: Estimator, X: Any, y: Any = "no_validation", **options: 
         check_numeric("X", X)  # of texts and dictionaries in the place of rows it tells more
         if type(error).__name__ == "DuplicateError":  # of narwhals, with which frames are read
             raise ValueError(_columns_of_one_name(X=X, y=y)) from None
+        if str(error).startswith("setting an array element") and not _is_ragged(X):
+            raise ValueError(f"y: {error}") from None
         if "NA is ambiguous" not in str(error):  # which says what went wrong, and not where
             raise
         raise ValueError("X and y must have no missing values, got pandas.NA") from None
+
+
+def _is_ragged(X: Any) -> bool:
+    """Return whether NumPy makes no array of numbers of the rows."""
+    if sparse.issparse(X):
+        return False
+    try:
+        np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError):
+        return True
+    return False
 
 
 def _columns_of_one_name(**frames: Any) -> str:
@@ -392,8 +405,12 @@ def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") 
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     except OverflowError as error:
         raise ValueError(f"{name} must be numbers that a float can hold: {error}") from None
-    except TypeError as error:  # of what no array of numbers can be made
-        raise TypeError(f"{name} must be numbers: {error}") from None
+    except (TypeError, ValueError) as error:  # of what no array of numbers can be made
+        if isinstance(error, TypeError):
+            raise TypeError(f"{name} must be numbers: {error}") from None
+        if str(error).startswith("setting an array element with a sequence"):
+            raise ValueError(f"{name}: {error}") from None
+        raise
 
 
 def _are_zeros(weights: Any) -> bool:

@@ -173,6 +173,11 @@ class ValidationSet:
                 score = self._scorer(fitted, X, y, **weights)
         except (AttributeError, TypeError, ValueError) as error:
             if not isinstance(self.estimator.scoring, str):
+                if weights and isinstance(error, TypeError) and "'sample_weight'" in str(error):
+                    raise TypeError(
+                        "scoring must take sample_weight where rows have weights, by sample_weight or "
+                        f"class_weight: {error}"
+                    ) from error
                 raise
             given = self.estimator.scoring
             raise ValueError(f"scoring must fit the estimator, got {given!r}: {error}") from None

@@ -16,7 +16,7 @@ from minnet.training.constant_answer import loss_of_constant
 
 __all__ = ["check_decay", "warn_if_grown"]
 
-_FACTOR = 10.0  # how much worse a loss must be
+_FACTOR = 2.0  # how much worse a loss must be
 _N_ROWS = 1000  # of which the constant answer is made, at most,
 _N_NUMBERS = 2**20  # and as many targets
 
@@ -52,8 +52,8 @@ def warn_if_grown(
 ) -> None:
     """Warn where a training leaves a loss that has grown.
 
-    It must be ten times what it was in the best epoch and above what it was at the first step of the call,
-    since data may change between calls, and ten times that of the best constant answer. ``loss`` is that
+    It must be twice what it was in the best epoch and above what it was at the first step of the call,
+    since data may change between calls, and twice that of the best constant answer. ``loss`` is that
     of the weights that are kept; ``targets`` are those of the last steps, and their weights.
     """
     if not np.isfinite(loss) or not loss > first_loss or not leads():
@@ -75,6 +75,8 @@ def warn_if_grown(
     answer = "" if constant is None else f", where one answer for all rows has {constant:.2g}"
     decay = weight_decay + optimizer.decoupled_weight_decay
     or_decay = f" or weight_decay ({decay:g})" if decay else ""
+    if optimizer.learning_rate * network.alpha > T.shape[0]:  # a step takes all of a weight or more
+        or_decay = f" or alpha ({network.alpha:g}){or_decay}"
     warnings.warn(
         f"The loss has grown from {least:.2g} to {loss:.2g}{answer}: the steps are too large. Lower the "
         f"learning rate ({optimizer.learning_rate:g}){or_decay}, or set clip_norm.",

@@ -239,7 +239,7 @@ class Trainer(OneCallAtATime, ShownTrainer, Steps, EarlyStopping, KnownKeywords)
             If Ctrl-C or a callback ended the training early.
         ConvergenceWarning
             If ``max_epochs`` is reached first, unless ``keep`` asks for all; if training diverges under
-            early stopping; if the loss of the weights that stay has grown to ten times what it was and
+            early stopping; if the loss of the weights that stay has grown to twice what it was and
             what a constant answer has; or if no score is a number above minus infinity: then the weights
             of the last epoch stay.
 

@@ -297,9 +297,11 @@ def test_weights_that_vanish_in_one_part_of_the_split(seed, part):
         (None, "classes must be passed on the first call to partial_fit."),
         ([0, 1], "`y` has classes not in `self.classes_`."),
         (["a", "b", "c"], "`y` has classes not in `self.classes_`."),
-        ("abc", "Expected array-like"),
-        (5, "Expected array-like"),
-        ([0, 1, 2.5], "Unknown label type"),
+        ("abc", "classes: Expected array-like"),
+        (5, "classes: Expected array-like"),
+        ([0, 1, 2.5], "classes: Unknown label type"),
+        ([[0, 1, 2]], "classes: Unknown label type"),
+        ([[0], [1, 2]], "classes: "),
     ],
 )
 def test_classes_of_the_first_partial_fit(classes, message):

@@ -276,7 +276,7 @@ OF_SCIKIT_LEARN = {
     "nothing": (None, "requires y to be passed, but the target y is None"),
     "no rows": ([], "Found array with 0 sample"),
     "three axes": (np.zeros((N, 2, 2)), "Found array with dim 3"),
-    "ragged": ([[1, 2]] + [[1]] * (N - 1), "setting an array element with a sequence"),
+    "ragged": ([[1, 2]] + [[1]] * (N - 1), "y: setting an array element with a sequence"),
     "ragged objects": (objects([[1, 2]] + [[1]] * (N - 1)), "sequence"),
     "two columns of a name": (
         pd.DataFrame(TRUE * 1, columns=["a", "a"]),

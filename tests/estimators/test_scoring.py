@@ -201,7 +201,11 @@ def test_a_score_that_is_undefined_for_one_class():
         (lambda *a, **k: "good", ValueError, "scoring must give a number, got 'good'"),
         (lambda *a, **k: [0.5], ValueError, r"scoring must give a number, got \[0.5\]"),
         (lambda *a, **k: None, ValueError, "scoring must give a number, got None"),
-        (lambda estimator, X, y: 0.0, TypeError, "sample_weight"),
+        (
+            lambda estimator, X, y: 0.0,
+            TypeError,
+            "scoring must take sample_weight where rows have weights",
+        ),
         ("acuracy", ValueError, "The 'scoring' parameter of MinNetClassifier must be"),
         (5, ValueError, "The 'scoring' parameter of MinNetClassifier must be"),
         ("precision", ValueError, "Target is multiclass but average='binary'"),

@@ -104,6 +104,27 @@ def test_a_classifier_that_blew_up_says_so():
         clf.fit(X, Y)
 
 
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile"])
+def test_losses_that_grow_with_the_error_and_not_its_square_are_said_too(loss):
+    reg = MinNetRegressor(loss, (20,), solver="sgd", learning_rate_init=5.0, batch_size=60,
+                          max_iter=20, random_state=0)  # fmt: skip
+    with pytest.warns(ConvergenceWarning, match=GROWN):
+        reg.fit(X, T[:, 0])
+    assert reg.score(X, T[:, 0]) < -1
+    fine = reg.set_params(learning_rate_init=0.01)
+    assert messages(lambda: fine.fit(X, T[:, 0])) == []
+
+
+def test_an_l2_term_that_makes_the_steps_too_large_is_named():
+    def fitted(alpha, rate):
+        clf = MinNetClassifier((20,), solver="sgd", learning_rate_init=rate, alpha=alpha,
+                               max_iter=20, random_state=0)  # fmt: skip
+        return messages(lambda: clf.fit(X, Y))
+
+    assert "learning rate (0.1) or alpha (10000)," in str(fitted(1e4, 0.1)[0].message)
+    assert "alpha" not in str(fitted(1e-4, 50.0)[0].message)
+
+
 def test_with_early_stopping_the_weights_that_come_back_count():
     def validate(network):
         return scores.pop(0)
