@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+from scipy.stats import norm
 from situations import (
     Given,
     add,
@@ -14,6 +15,7 @@ from situations import (
     scaled,
     table,
 )
+from sklearn.preprocessing import StandardScaler
 
 from minnet import Dense
 
@@ -136,6 +138,27 @@ enter(
         "one column": lambda: spoilt(classifier(50, max_iter=200), 1e5, 0.005, one_column=True),
         "three rows in 1500": lambda: spoilt(classifier(50, 50, max_iter=200), 1e5, 0.0004),
         "tanh": lambda: spoilt(classifier(50, activation="tanh", max_iter=200), 1e6),
+    },
+)
+
+
+def heavy_tails(model, power=1.0, n=800):
+    """The columns of a Cauchy distribution, of which no mean exists."""
+    X = np.random.default_rng(7).normal(size=(n, 6))
+    y = (X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) > 0).astype(int)
+    X = np.tan(np.pi * 0.9999 * (norm.cdf(X) - 0.5))
+    return Given(model, StandardScaler().fit_transform(np.sign(X) * np.abs(X) ** power), y)
+
+
+enter(
+    "outliers rule a column",
+    ("outliers",),
+    0.8,
+    {
+        "Cauchy's columns": lambda: heavy_tails(classifier(60)),
+        "heavier tails than Cauchy's, tanh": lambda: heavy_tails(
+            classifier(60, activation="tanh"), 1.5
+        ),
     },
 )
 enter(
@@ -291,6 +314,12 @@ enter(
         "softsign output": lambda: beyond("softsign"),
         "tanh output, Huber": lambda: beyond("tanh", 5.0, loss="huber"),
     },
+)
+enter(
+    "targets beyond the output's range",
+    ("range",),
+    None,  # the targets are not scaled either
+    {"sigmoid output, targets of 0 to 100": lambda: beyond("sigmoid", 10.0, 50.0)},
 )
 
 

@@ -198,7 +198,8 @@ def _causes(
         if not of_fit.keys() & set(CHECKS[code].unless)
     ]
     if len(causes) > 1 or (causes and of_fit):
-        causes.sort(key=lambda cause: not _learns(cause, proof))
+        # What the outputs cannot reach no other change brings nearer.
+        causes.sort(key=lambda cause: cause.code != "output_range" and not _learns(cause, proof))
     if not causes or not _learns(causes[0], proof):
         causes[:0] = [_finding(code, what, proof) for code, what in of_fit.items() if what.tried]
     conclusive = [_finding(code, what, proof) for code, what in of_fit.items() if not what.tried]

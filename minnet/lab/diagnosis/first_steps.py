@@ -101,7 +101,7 @@ class FirstSteps:
     ) -> bool:
         """Return whether the model is clearly better with one of the remedies.
 
-        Where it is worse than a constant answer it has to be so with other random numbers, too.
+        Where it learns nothing it has to be so with other random numbers, too.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class FirstSteps:
             simpler = loss(or_else)
             if not any(_clearly_better(simpler, loss(remedy), far) for remedy in remedies):
                 return False
-        if self.patient.estimator is None or not before > 1 or far or self._of_other_numbers:
+        if self.patient.estimator is None or before < _NOTHING or far or self._of_other_numbers:
             return True
         other = self._with_other_numbers
         return other.better_with(remedies, of_worst_output=of_worst_output, or_else=or_else)
@@ -163,7 +163,7 @@ def _clearly_better(before: float, after: float, far: bool) -> bool:
         return far
     if far:
         return before > after
-    if before > 1:  # worse than nothing
+    if before >= _NOTHING:
         return before > _SLIGHTLY * after
     return before > (_SLOWER if before > _HARDLY_LEARNS else _MUCH_SLOWER) * after
 

@@ -22,6 +22,7 @@ from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.equal_rows import EQUAL, kinds_of_rows, least_loss
 from minnet.lab.diagnosis.first_steps import FirstSteps
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.spread import RULED, shares_of_bulk, spreads
 from minnet.lab.diagnosis.wording import in_words
 from minnet.links import dense
 
@@ -31,9 +32,8 @@ _MOST_KINDS = 200  # of rows that are told apart
 _EQUAL = 1e-7  # rows that differ by less of their size
 _TELLS_NOTHING = 0.99  # of the best constant's loss
 
-_ENOUGH_ROWS = 3000  # of which spreads are taken
-_BULK = 0.95  # of the rows, those nearest to the median
-_RULED = 0.1  # of a column's standard deviation is that of the bulk
+_ENOUGH_ROWS = 3000  # of which scales are taken
+
 _RULED_UTTERLY = 1e-3
 _SHARE_OF_ALL = 0.02  # of the variance of the inputs: rare pixels have less
 
@@ -101,7 +101,7 @@ def _rows_alike(case: Case) -> Found | None:
 
 
 @finding(
-    "sd of a column without the 5 % of the rows that are farthest from its median, over its sd: 0.1, of "
+    "sd of a column without the 5 % of the rows that are farthest from its median, over its sd: 0.3, of "
     "columns with 0.02 of the inputs' variance or more; where first steps are worse than with them "
     "transformed, or with a StandardScaler alone",
     of_data=True,
@@ -111,9 +111,8 @@ def _outliers(case: Case) -> Found | None:
     if sparse.issparse(X) or X.shape[0] < FEWEST_ROWS or case.fitted or case.encodes:
         return None
     bulk, whole = spreads(X)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shares = np.where((bulk > 1e-12 * whole) & (whole > 0), bulk / whole, 1.0)
-    ruled = np.flatnonzero(shares < _RULED)
+    shares = shares_of_bulk(bulk, whole)
+    ruled = np.flatnonzero(shares < RULED)
     largest = float(whole.max())
     parts = np.square(whole / largest) if largest > 0 else whole
     if not ruled.size or parts[ruled].sum() < _SHARE_OF_ALL * parts.sum():
@@ -133,7 +132,7 @@ def _outliers(case: Case) -> Found | None:
         f"has a standard deviation of {whole[worst]:.3g}, and of {bulk[worst]:.3g} without the "
         "5 % that are farthest off, so that scaling makes all others look alike."
     )
-    return Found(None, float(shares[worst]), _RULED, sentence, remedies)
+    return Found(None, float(shares[worst]), RULED, sentence, remedies)
 
 
 class _Scale(NamedTuple):
@@ -230,24 +229,13 @@ def are_beyond_squares(values: Matrix) -> bool:
     return bool(size > 0 and not _SQUARABLE[0] < size < _SQUARABLE[1])
 
 
-def spreads(X: Array) -> tuple[Array, Array]:
-    """Return the standard deviation of each column, of most rows and of all."""
-    X = X[:: -(-X.shape[0] // _ENOUGH_ROWS)].astype(np.float64)
-    distances = np.abs(X - np.median(X, axis=0))
-    near = distances <= np.quantile(distances, _BULK, axis=0, method="lower")
-    n = near.sum(axis=0)
-    means = np.where(near, X, 0).sum(axis=0) / n
-    squares = np.where(near, np.square(X - means), 0).sum(axis=0) / n
-    return np.sqrt(squares), X.std(axis=0)
-
-
 def _of_columns(transformer: object, columns: Array, X: Matrix) -> Remedy:
     """Return the remedy of transforming some columns."""
     name = type(transformer).__name__
     if len(columns) == X.shape[1]:
         return Remedy({"scaler": transformer}, f"a {name} before the network")
     of_some = ColumnTransformer([("ruled", transformer, columns.tolist())], remainder="passthrough")
-    words = f"a {name} of {_columns(columns).lower()} before the network, in a ColumnTransformer"
+    words = f"a {name} of {_columns(columns).lower()}, in a ColumnTransformer, before the network"
     return Remedy({"scaler": of_some}, words)
 
 

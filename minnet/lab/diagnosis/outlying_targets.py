@@ -13,10 +13,10 @@ from minnet.common.types import Array
 from minnet.estimators.data import rows_of
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
-from minnet.lab.diagnosis.inputs import spreads
 from minnet.lab.diagnosis.patient import Patient
 from minnet.lab.diagnosis.reference import reference_of
 from minnet.lab.diagnosis.remedy import Remedy
+from minnet.lab.diagnosis.spread import spreads
 from minnet.lab.diagnosis.trial import MOST_ROWS, training_of
 from minnet.lab.diagnosis.wording import as_advice
 from minnet.links import dense

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.stats import rankdata
 
 from minnet.common.types import Array, Matrix
+from minnet.lab.diagnosis.spread import RULED, shares_of_bulk, spreads
 from minnet.lab.subject import Subject
 from minnet.links import dense
 from minnet.training.constant_answer import logits_of, loss_of_constant
@@ -135,8 +137,20 @@ def _rows(subject: Subject) -> Array:
 
 def _some_rows(subject: Subject) -> tuple[Matrix, Array, Array | None]:
     rows = _rows(subject)
-    weights = subject.weights
-    return subject.X[rows], dense(subject.T)[rows], None if weights is None else weights[rows]
+    X, weights = subject.X[rows], subject.weights
+    return _even(X), dense(subject.T)[rows], None if weights is None else weights[rows]
+
+
+def _even(X: Matrix) -> Matrix:
+    """Return ranks of the columns that few rows rule: trees draw thresholds where there are hardly any."""
+    if sparse.issparse(X):
+        return X
+    ruled = shares_of_bulk(*spreads(X)) < RULED
+    if not ruled.any():
+        return X
+    X = X.astype(np.float64)
+    X[:, ruled] = rankdata(X[:, ruled], axis=0) / len(X)
+    return X
 
 
 def _models(subject: Subject) -> list[tuple[str, Any]]:
