@@ -39,6 +39,9 @@ enter(
         "30 layers of relu": lambda: curves(deep(30, batch_norm=True, batch_size=32)),
         "100 layers of relu": lambda: digits(deep(100, width=30, batch_norm=True)),
         "100 layers of tanh": lambda: digits(deep(100, "tanh", width=30, batch_norm=True)),
+        "40 layers of tanh": lambda: digits(
+            deep(40, "tanh", width=40, batch_norm=True, batch_size=64, learning_rate_init=3e-4)
+        ),
         "30 layers, a Network": lambda: Given(
             network(
                 [layer for _ in range(30) for layer in (Dense(40), BatchNorm(activation="relu"))]

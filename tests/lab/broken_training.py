@@ -188,6 +188,16 @@ enter(
         ),
     },
 )
+enter(
+    "frozen layers",
+    ("frozen",),
+    0.2,  # of two units
+    {
+        "hidden layer of an estimator frozen, 2 units": lambda: digits(
+            classifier(layers=[Dense(2, trainable=False)], max_iter=60)
+        ),
+    },
+)
 
 # ---- too short, too slow, too fast
 

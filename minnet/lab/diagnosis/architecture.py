@@ -13,6 +13,8 @@ from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
 from minnet.lab.diagnosis.remedy import Remedy, by_batch
 from minnet.lab.diagnosis.trial import Trial
+from minnet.lab.diagnosis.weights import orthogonal_weights
+from minnet.lab.diagnosis.wording import as_advice
 from minnet.layers import Dropout
 
 _SLOW = 1e-3  # times the learning rate
@@ -61,7 +63,9 @@ def _frozen(case: Case) -> Found | None:
         f"Of the {n} layers with weights {len(frozen)} are not trained, with {why}, from layer "
         f"{frozen[0]} on: {compared}."
     )
-    return Found(frozen[0], float(len(frozen)), float(n), sentence, [remedy])
+    advice = f"{as_advice(case.patient.words(remedy))}."
+    figures = frozen[0], float(len(frozen)), float(n)
+    return Found(*figures, sentence, [remedy], advice, tried=True)
 
 
 @finding(
@@ -119,8 +123,9 @@ def _batch_norm_harms(case: Case) -> Found | None:
     grows = float(rms[0] / rms[-1]) if len(rms) > 1 and rms[-1] > 0 else 1.0
     if not grows > _GROWS:
         return None
-    compared = _learns_less(case, without)
-    remedies = [without, Remedy({"batch_norm": False, "init": "auto"})]
+    orthogonal = Remedy({"batch_norm": False, "init": orthogonal_weights(case)})
+    compared = _learns_less(case, without) or _learns_less(case, orthogonal)
+    remedies = [without, Remedy({"batch_norm": False, "init": "auto"}), orthogonal]
     if grows > _SURELY_GROWS and len(normalizing) > _FEWER:
         fewer = Remedy({"hidden_layers": _FEWER}, f"only {_FEWER} hidden layers")
         remedies.append(fewer)

@@ -19,7 +19,7 @@ from minnet.lab.rows import ends_branch
 from minnet.lab.weights import weight_mean, weight_variance
 from minnet.network import Network
 
-__all__ = ["blocks_to_try", "weights_to_try"]
+__all__ = ["blocks_to_try", "orthogonal_weights", "weights_to_try"]
 
 _FEWER_LAYERS = 5
 _ALIKE = 0.05  # variances of weights
@@ -77,6 +77,11 @@ def weights_to_try(case: Case, *, depth: bool = False) -> list[Remedy]:
             Remedy({"activation": name, "init": "orthogonal"}) for name in ("selu", "tanh")
         ]
     return [*remedies, Remedy({"batch_norm": not any(map(by_batch, network.layers))}), *fewer]
+
+
+def orthogonal_weights(case: Case) -> Any:
+    """Return orthogonal weights that suit the activation of most hidden layers."""
+    return _orthogonal(_activation(case))
 
 
 def _activation(case: Case) -> Activation:
