@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_digits, load_wine
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from minnet import Adam, Dense, MinNetClassifier, MinNetRegressor, Network
@@ -132,6 +133,13 @@ def test_rows_all_alike(nearly, form):
         first = diagnose(model, rows, y).findings[0]
         assert (first.code, first.remedy) == ("rows_alike", None)
         assert "equal" in first.sentence
+
+
+def test_rows_all_alike_need_no_other_scaler():
+    """Of a scaled constant rounding is left, of 1e-15."""
+    rows = np.broadcast_to(X[:1], X.shape)
+    report = diagnose(make_pipeline(StandardScaler(), classifier()), rows, LABEL)
+    assert codes(report) == ["rows_alike"], str(report)
 
 
 def test_few_rows_that_contradict_each_other():

@@ -148,6 +148,7 @@ class _Scale(NamedTuple):
     "root mean square of ``X``: over 5 (a column: over 30), below 0.05 (0.01) of what is not 0. Or the "
     "means of the columns over their standard deviations: 5. Each where first steps are worse than with "
     "a scaler",
+    unless=("rows_alike",),
     of_data=True,
 )
 def _unscaled_inputs(case: Case) -> Found | None:
