@@ -1,4 +1,4 @@
-"""Checks of single numbers that many modules share."""
+"""Checks of single arguments that many modules share."""
 
 import math
 import os

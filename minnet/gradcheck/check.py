@@ -12,7 +12,7 @@ from minnet.common.entry import entry
 from minnet.common.flat_parameters import check_is_network
 from minnet.common.shown import Shown, text_table, wrapped
 from minnet.common.types import Array, ArrayLike, Matrix
-from minnet.gradcheck.differences import central_difference, rounding, wide_difference
+from minnet.gradcheck.differences import Differences
 from minnet.gradcheck.mistakes import explain
 from minnet.gradcheck.watch import ForwardStops, Watch
 from minnet.network import Network
@@ -226,7 +226,8 @@ def check_gradients(
         none, notes = dict.fromkeys(labels, 0), dict.fromkeys(labels, str(stopped))
         infinite = dict.fromkeys(labels, np.inf)
         return GradientCheck(tolerance, infinite, none, dict(none), dict(none), notes)
-    noise = rounding(network, X, T, sample_weight, loss) / epsilon
+    differences = Differences(network, X, T, sample_weight)
+    noise = differences.rounding(loss) / epsilon
     sizes = [np.sqrt(np.mean(grads[row.slice] ** 2)) for row in rows]
     largest = max(filter(np.isfinite, sizes), default=0.0)
     result = GradientCheck(tolerance)
@@ -235,7 +236,7 @@ def check_gradients(
         array: Array, gradient: Array, chosen: Array, difference: Any, step: float
     ) -> tuple[float, int]:
         """Return the error, NaN where rounding hides it, and how many elements no kink is near."""
-        found = [(k, difference(array, k, step, network, X, T, sample_weight)) for k in chosen]
+        found = [(k, difference(array, k, step)) for k in chosen]
         pairs = [(gradient[k], value) for k, value in found if value is not None]
         if not (np.isfinite(loss) and np.isfinite(gradient[chosen]).all()):
             return np.inf, len(pairs)
@@ -256,10 +257,10 @@ def check_gradients(
         chosen = np.arange(part.start, part.stop)
         if limit is not None and len(chosen) > limit:
             chosen = rng.choice(chosen, limit, replace=False)
-        error, n_compared = compare(array, gradient, chosen, central_difference, epsilon)
+        error, n_compared = compare(array, gradient, chosen, differences.central, epsilon)
         n_told = n_compared
         if np.isnan(error):
-            error, n_told = compare(array, gradient, chosen, wide_difference, 1000 * epsilon)
+            error, n_told = compare(array, gradient, chosen, differences.wide, 1000 * epsilon)
             if not n_told or not error < tolerance:  # it says nothing against a gradient
                 error, n_told = np.nan, 0
         result.errors[label] = error

@@ -292,7 +292,7 @@ class EnsembleTrainer(OneCallAtATime, EnsembleRecords, KnownKeywords):
             with call.watched(self):
                 self._begin(call, work)
                 self._train_until_stopped(call, work, max_epochs)
-            self._end(call, work)
+            self._end(work)
         return self
 
     def _begin_members(self, call: Call, rows: Any, held: Any) -> Work:
@@ -467,7 +467,7 @@ class EnsembleTrainer(OneCallAtATime, EnsembleRecords, KnownKeywords):
 
     # ---- the end
 
-    def _end(self, call: Call, work: Work) -> None:
+    def _end(self, work: Work) -> None:
         """End the run, each network with the weights that it shall have; warn where they are no good."""
         run = self.run
         scored = [m for m in self.members if m.held is not None]

@@ -36,6 +36,7 @@ Batch: TypeAlias = tuple[Matrix, Array, Array | None]
 
 _END = object()
 _PATIENCE = 1.0  # seconds
+_AHEAD = 2  # items that lie ready at most
 _LOOK = 0.1  # seconds after which a reader that waits for room looks whether it shall end
 _BLOCK_BYTES = 2**20
 _MAKES_BATCHES = ": minnet.streams.BatchStream makes them of files, tables and arrays"
@@ -54,8 +55,6 @@ class ReadAhead:
         Consumed in the thread, one item after the other.
     prepare : callable
         Called in the thread, with each item.
-    n_ahead : int, default=2
-        How many items lie ready at most.
 
     Examples
     --------
@@ -64,12 +63,10 @@ class ReadAhead:
     [0, 1, 4, 9]
     """
 
-    def __init__(
-        self, items: Iterable[Any], prepare: Callable[[Any], Any], n_ahead: int = 2
-    ) -> None:
+    def __init__(self, items: Iterable[Any], prepare: Callable[[Any], Any]) -> None:
         self._items = items
         self._prepare = prepare
-        self._ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(n_ahead)
+        self._ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(_AHEAD)
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=contextvars.copy_context().run,

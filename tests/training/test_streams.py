@@ -177,7 +177,7 @@ def test_the_reader_is_ahead_by_no_more_than_it_may():
             read.append(i)
             yield i
 
-    with ReadAhead(items(), lambda i: i, n_ahead=2) as ready:
+    with ReadAhead(items(), lambda i: i) as ready:
         for i in ready:
             time.sleep(0.005)
             assert len(read) <= i + 1 + 2 + 1  # one in hand, two ready, one waiting to be

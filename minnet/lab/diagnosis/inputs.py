@@ -29,7 +29,6 @@ from minnet.links import dense
 FEWEST_ROWS = 10  # on which anything can be said
 
 _MOST_KINDS = 200  # of rows that are told apart
-_EQUAL = 1e-7  # rows that differ by less of their size
 _TELLS_NOTHING = 0.99  # of the best constant's loss
 
 _ENOUGH_ROWS = 3000  # of which scales are taken

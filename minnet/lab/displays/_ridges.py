@@ -10,6 +10,7 @@ from minnet.common.types import Array
 
 __all__ = ["covering_range", "note_room", "ridges"]
 
+_COVERED = 0.998  # of a histogram, by the range that is drawn
 _HEIGHT = 0.86  # of the room of a row
 _NOTE_SIZE = 8.3  # points
 _SPIKE = 6.0  # a bin that is so many times as high as all others is cut, and its share told
@@ -97,16 +98,14 @@ def _scale(density: Array, law: Array | None) -> tuple[float, float]:
     return highest or 1.0, 0.0
 
 
-def covering_range(
-    densities: Iterable[Array], edges: Iterable[Array], share: float = 0.998
-) -> tuple[float, float]:
-    """Return the range of x in which that share of each histogram lies."""
+def covering_range(densities: Iterable[Array], edges: Iterable[Array]) -> tuple[float, float]:
+    """Return the range of x in which nearly all of each histogram lies."""
     lows, highs = [], []
     for density, places in zip(densities, edges, strict=True):
         mass = np.append(0.0, np.cumsum(density * np.diff(places)))
         mass /= mass[-1]
-        lows.append(np.interp((1 - share) / 2, mass, places))
-        highs.append(np.interp((1 + share) / 2, mass, places))
+        lows.append(np.interp((1 - _COVERED) / 2, mass, places))
+        highs.append(np.interp((1 + _COVERED) / 2, mass, places))
     low, high = min(lows), max(highs)
     margin = 0.04 * (high - low)
     return low - margin, high + margin
