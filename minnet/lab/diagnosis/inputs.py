@@ -134,8 +134,8 @@ def _outliers(case: Case) -> Found | None:
     return Found(None, float(shares[worst]), RULED, sentence, remedies)
 
 
-class _Scale(NamedTuple):
-    """What is unusual of the inputs' scale, and whether it is so by far."""
+class Scale(NamedTuple):
+    """What is unusual of the scale of inputs or targets, and whether it is so by far."""
 
     figure: float
     threshold: float
@@ -249,25 +249,25 @@ def _columns(columns: Array) -> str:
     return f"Columns {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
-def unusual_scale(X: Matrix) -> _Scale | None:
+def unusual_scale(X: Matrix) -> Scale | None:
     """Return what is unusual of the scale of inputs."""
     columns, whole = root_mean_squares(X)
     column, largest = int(columns.argmax()), float(columns.max())
     expected = "where the layers expect about 1."
     has = "The inputs have a root mean square of"
     if whole > LARGE_INPUT:
-        return _Scale(whole, LARGE_INPUT, f"{has} {whole:.3g}, {expected}", whole > _FAR_TOO_LARGE)
+        return Scale(whole, LARGE_INPUT, f"{has} {whole:.3g}, {expected}", whole > _FAR_TOO_LARGE)
     if largest > _LARGE_COLUMN:
         sentence = (
             f"Column {column} of the inputs has a root mean square of {largest:.3g}, {expected}"
         )
-        return _Scale(largest, _LARGE_COLUMN, sentence, largest > _FAR_TOO_LARGE_COLUMN)
+        return Scale(largest, _LARGE_COLUMN, sentence, largest > _FAR_TOO_LARGE_COLUMN)
     some = X[:: -(-X.shape[0] // _ENOUGH_ROWS)]
     stored = some.data if sparse.issparse(X) else some[some != 0]
     size = root_mean_squares(stored.reshape(-1, 1))[1] if stored.size else 0.0
     if 0 < size < _SMALL_INPUT:
         sentence = f"{has} {size:.3g}, {expected}"
-        return _Scale(size, _SMALL_INPUT, sentence, size < _FAR_TOO_SMALL)
+        return Scale(size, _SMALL_INPUT, sentence, size < _FAR_TOO_SMALL)
     if sparse.issparse(X) or X.shape[0] < FEWEST_ROWS:
         return None
     if (offset := _offset(X)) > _OFFSET:
@@ -275,7 +275,7 @@ def unusual_scale(X: Matrix) -> _Scale | None:
             f"The means of the columns of the inputs are {offset:.3g} times their standard deviations: "
             "all samples look alike to the layers."
         )
-        return _Scale(offset, _OFFSET, sentence, offset > _FAR_OFF)
+        return Scale(offset, _OFFSET, sentence, offset > _FAR_OFF)
     tallest = np.abs(X).max(axis=0)
     small = np.flatnonzero((tallest > 0) & (tallest < _SMALL_COLUMN))
     if small.size:
@@ -284,7 +284,7 @@ def unusual_scale(X: Matrix) -> _Scale | None:
             f"{_columns(small)} of the inputs {'are' if small.size > 1 else 'is'} far smaller than "
             f"others: column {least} is at most {tallest[least]:.3g}, {expected}"
         )
-        return _Scale(float(tallest[least]), _SMALL_COLUMN, sentence, False)
+        return Scale(float(tallest[least]), _SMALL_COLUMN, sentence, False)
     return None
 
 

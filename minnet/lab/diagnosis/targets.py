@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from minnet.activations import Identity
 from minnet.common.types import Array
 from minnet.lab.diagnosis.case import Case
 from minnet.lab.diagnosis.check import Found, finding
-from minnet.lab.diagnosis.inputs import are_beyond_squares
+from minnet.lab.diagnosis.inputs import Scale, are_beyond_squares
 from minnet.lab.diagnosis.outlying_targets import outlying
 from minnet.lab.diagnosis.remedy import Remedy
 from minnet.lab.diagnosis.wording import as_advice, in_words
@@ -75,15 +75,6 @@ def _output_range(case: Case) -> Found | None:
     )
     advice = "Leave out the softmax of the last layer, which the loss has itself." if twice else ""
     return Found(i, share, _OUT_OF_REACH, sentence, [_NO_SOFTMAX if twice else _LINEAR], advice)
-
-
-class _Scale(NamedTuple):
-    """What is unusual of the targets' scale, and whether it is so by far."""
-
-    figure: float
-    threshold: float
-    sentence: str
-    far: bool
 
 
 @finding(
@@ -243,7 +234,7 @@ def _link(loss: Any) -> str:
 # ---- the scale of the targets
 
 
-def _unusual_scale(case: Case) -> _Scale | None:
+def _unusual_scale(case: Case) -> Scale | None:
     """Return what is unusual of the scale of targets that are numbers of any size."""
     T = dense(case.subject.T).astype(np.float64)
     most = ~outlying(T)[0]  # the others may have nearly all of the variance
@@ -259,17 +250,17 @@ def _unusual_scale(case: Case) -> _Scale | None:
     has, new = "a standard deviation of", "where new networks answer with about 1."
     if sd[largest] > _LARGE_TARGET:
         what = f"{_targets(T, largest)} {has} {sd[largest]:.3g}, {new}"
-        return _Scale(float(sd[largest]), _LARGE_TARGET, what, sd[largest] > _FAR_TOO_LARGE)
+        return Scale(float(sd[largest]), _LARGE_TARGET, what, sd[largest] > _FAR_TOO_LARGE)
     if sd[largest] > _UNLIKE * sd[least]:
         ratio = float(sd[largest] / sd[least])
         sentence = (
             f"The targets of output {largest} have {has} {sd[largest]:.3g}, those of output {least} one "
             f"of {sd[least]:.3g}: the loss hardly sees the latter."
         )
-        return _Scale(ratio, _UNLIKE, sentence, ratio > _FAR_TOO_LARGE)
+        return Scale(ratio, _UNLIKE, sentence, ratio > _FAR_TOO_LARGE)
     if sd[least] < _SMALL_TARGET:
         what = f"{_targets(T, least)} {has} {sd[least]:.3g}, {new}"
-        return _Scale(float(sd[least]), _SMALL_TARGET, what, sd[least] < _FAR_TOO_SMALL)
+        return Scale(float(sd[least]), _SMALL_TARGET, what, sd[least] < _FAR_TOO_SMALL)
     begins = np.asarray(getattr(case.network.layers[-1], "b", 0.0), dtype=np.float64)
     offsets = np.where(sd > 0, np.abs(mean - begins) / np.where(sd > 0, sd, 1), 0)
     off = int(varying[offsets[varying].argmax()])
@@ -278,7 +269,7 @@ def _unusual_scale(case: Case) -> _Scale | None:
             f"{_targets(T, off)} a mean of {mean[off]:.3g} and {has} {sd[off]:.3g}, and answers begin "
             f"around {np.broadcast_to(begins, sd.shape)[off]:.3g}."
         )
-        return _Scale(float(offsets[off]), _OFFSET, sentence, offsets[off] > _FAR_OFFSET)
+        return Scale(float(offsets[off]), _OFFSET, sentence, offsets[off] > _FAR_OFFSET)
     return None
 
 
@@ -286,7 +277,7 @@ def _targets(T: Array, output: int) -> str:
     return "The targets have" if T.shape[1] == 1 else f"The targets of output {output} have"
 
 
-def _far_from_zero(case: Case) -> _Scale | None:
+def _far_from_zero(case: Case) -> Scale | None:
     """Return how much worse the loss is than it could be, if answers of 0 are as bad."""
     loss, best = case.network.loss_, case.best
     if best is None or not best > 0 or case.loss <= _OF_ZEROS * best:
@@ -299,7 +290,7 @@ def _far_from_zero(case: Case) -> _Scale | None:
         f"{_beside_best(case.loss, best)}, and answers of 0, where new networks start, have "
         f"{of_zeros:.3g}."
     )
-    return _Scale(case.loss, _OF_ZEROS * best, sentence, case.loss > _FAR_OFF * best)
+    return Scale(case.loss, _OF_ZEROS * best, sentence, case.loss > _FAR_OFF * best)
 
 
 # ---- what they share
