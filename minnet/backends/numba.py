@@ -33,11 +33,14 @@ class NumbaBackend(NumpyBackend):
         self.border.check_steps(X, T, weights, order, start, stop, hyper)
         self.border.check_buffers()
         self.border.check_values(T, order)
+        lowered = None
         try:
-            layers, loops = self._compile(X, hyper)
+            lowered = self._compile(X, hyper)
         except CannotLowerError as reason:
             self.fall_back(reason)
+        if lowered is None:
             return super().train_steps(X, T, weights, order, start, stop, hyper)
+        layers, loops = lowered
         from minnet.backends._numba_kernels import train_steps  # compiles: not before it is needed
 
         optimizer, network, losses = hyper.optimizer, self.network, np.zeros(stop)

@@ -84,9 +84,12 @@ class FromFunction(Initializer):
 def _call(function: Callable[..., Any], shape: Shape, rng: Any, dtype: DType) -> Any:
     """Call the function with as many of shape, rng, dtype as it takes."""
     try:
-        first, *others = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # no argument at all, or compiled and without a signature
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # compiled, and without a signature
+        parameters = []
+    if not parameters:
         return function(shape)
+    first, *others = parameters
     if first.kind is first.VAR_POSITIONAL:
         return function(shape, rng, dtype)
     left = {"rng": rng, "dtype": dtype}

@@ -184,8 +184,9 @@ class UserActivation(Activation):
         Z = _real(Z)
         try:
             return self.compiled(Z.dtype).value(Z)
-        except CannotCompileError as reason:
-            return self._by_python(reason, self.function, Z, Z)
+        except CannotCompileError as error:
+            reason = str(error)
+        return self._by_python(reason, self.function, Z, Z)
 
     def derivative(self, Z: Array, Y: Array) -> Array:
         """Return ``f'(Z)``, given ``Z`` (if ``needs_Z``) and ``Y = f(Z)``."""
@@ -193,9 +194,10 @@ class UserActivation(Activation):
         Z = np.asarray(Z, dtype=Y.dtype, order="C") if self.needs_Z else Y
         try:
             return self.compiled(Y.dtype).slope(Z, Y)
-        except CannotCompileError as reason:
-            arrays = {"z": Z, "y": Y}
-            return self._by_python(reason, self.slope, Y, *(arrays[name] for name in self.reads))
+        except CannotCompileError as error:
+            reason = str(error)
+        arrays = {"z": Z, "y": Y}
+        return self._by_python(reason, self.slope, Y, *(arrays[name] for name in self.reads))
 
     def compiled(self, dtype: DTypeLike) -> Any:
         """Return the compiled loops for ``dtype``, float32 or float64.

@@ -425,6 +425,18 @@ def test_a_users_own_part_runs_on_numpy_and_says_so_once(name, what, caplog):
 
 
 @pytest.mark.parametrize("name", COMPILED)
+def test_an_error_of_a_users_own_part_is_not_that_of_another(name):
+    class Refuses(Dense):
+        def forward(self, X, ctx):
+            raise ValueError("no layer of mine")
+
+    network = Network([Refuses(3)], "squared_error").initialize(5, random_state=0)
+    with pytest.raises(ValueError, match="no layer of mine") as caught:
+        steps(make_backend(name, network), np.ones((26, 5)), np.ones((26, 3)), Adam())
+    assert caught.value.__context__ is None  # that it is not compiled is said in the log
+
+
+@pytest.mark.parametrize("name", COMPILED)
 def test_what_is_lowered_is_not_mentioned(name, caplog):
     caplog.set_level(logging.INFO, logger="minnet")
     network, X, T, _ = problem(case())

@@ -66,6 +66,7 @@ FOUND = [
     ("Measurement.histogram", {"name": "polars frame of dates"}),
     ("LossSurfaceDisplay.from_estimator", {"loss": "polars frame"}),
     ("Loss.check_targets", {"n_samples": "polars frame of words"}),
+    ("sweep", {"scoring": "polars frame of durations"}),
     # The shape of a row was asked for, which NumPy refuses while it handles another error.
     ("SoftmaxCrossEntropy.check_targets", {"T": "list of itself"}),
     # So were the axes of a list.
@@ -74,6 +75,8 @@ FOUND = [
     # scikit-learn tried it twice.
     ("MinNetClassifier.score", {"y": "frame of sparse"}),
     ("TabularClassifier.score", {"y": "frame of sparse"}),
+    # Called while the error of another way to call it was handled.
+    ("FromFunction", {"function": "int class"}),
     # The way from the call to the check was long.
     ("Huber.check_targets", {"T": "masked whole numbers"}),
     ("Loss.as_targets", {"T": "records"}),

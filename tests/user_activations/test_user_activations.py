@@ -148,8 +148,9 @@ def test_a_function_that_raises_runs_as_python():
             raise ValueError("too large")
         return z
 
-    with pytest.raises(ValueError, match="too large"):
+    with pytest.raises(ValueError, match="too large") as caught:
         only_negative(np.array([1.0, 10.0]))
+    assert caught.value.__context__ is None  # that Numba cannot compile it is said in the log
     with pytest.raises(CannotCompileError, match="a function that raises is called from Python"):
         only_negative.compiled("float32")
 

@@ -355,7 +355,7 @@ def _check_scoring(scoring: Any) -> None:
     if scoring is None or callable(scoring):
         return
     names = get_scorer_names()
-    if scoring not in names:
+    if not isinstance(scoring, str) or scoring not in names:
         what = "the name of a score of scikit-learn, a callable or None"
         raise ValueError(suggest("scoring", scoring, names, what))
 
