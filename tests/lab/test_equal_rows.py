@@ -45,6 +45,18 @@ def test_outliers_do_not_make_others_look_alike(form):
     assert kinds_of_rows(FORMS[form](X), most=750) is None
 
 
+@pytest.mark.parametrize("value", [1e9, -1e12])
+def test_nor_do_they_where_the_columns_are_scaled_with_them(value):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 4))
+    X[rng.random(X.shape) < 0.01] = value
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    assert kinds_of_rows(X, most=300) is None
+    doubled = np.vstack([X, X])
+    kinds = kinds_of_rows(doubled, most=1200)
+    assert_array_equal(kinds[:600], kinds[600:])
+
+
 def test_what_differs_by_rounding_is_equal():
     X, which = rows()
     noise = 1 + 1e-12 * np.random.default_rng(1).normal(size=X.shape)

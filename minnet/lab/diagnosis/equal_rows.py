@@ -7,6 +7,7 @@ from scipy import sparse
 
 from minnet.common.types import Array, Matrix
 from minnet.lab.diagnosis.case import Case
+from minnet.lab.diagnosis.spread import RULED, shares_of_bulk, spreads
 from minnet.links import dense
 from minnet.training.constant_answer import loss_of_constant
 
@@ -25,9 +26,19 @@ def kinds_of_rows(X: Matrix, most: int) -> Array | None:
         hashes = np.zeros(X.shape[0], np.uint64)
         np.add.at(hashes, entries.row, _bits(entries.data) * factors[entries.col])
     else:
-        hashes = (_bits(X) * factors).sum(axis=1)
+        hashes = (_bits(_centred(X)) * factors).sum(axis=1)
     different, kinds = np.unique(hashes, return_inverse=True)
     return kinds if len(different) <= most else None
+
+
+def _centred(X: Array) -> Array:
+    """Return columns that few rows rule about their median: scaled, the others lie far off and close."""
+    ruled = shares_of_bulk(*spreads(X)) < RULED
+    if not ruled.any():
+        return X
+    X = X.copy()
+    X[:, ruled] -= np.median(X[:, ruled], axis=0)
+    return X
 
 
 def _bits(values: Array) -> Array:

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
     PowerTransformer,
     QuantileTransformer,
+    RobustScaler,
     StandardScaler,
 )
 
@@ -34,6 +36,7 @@ _TELLS_NOTHING = 0.99  # of the best constant's loss
 _ENOUGH_ROWS = 3000  # of which scales are taken
 
 _RULED_UTTERLY = 1e-3
+_FINE = 1e-5  # a QuantileTransformer takes what lies within 1e-7 of its bounds for these
 _SHARE_OF_ALL = 0.02  # of the variance of the inputs: rare pixels have less
 
 LARGE_INPUT = 5.0  # root mean square of all of X
@@ -116,10 +119,14 @@ def _outliers(case: Case) -> Found | None:
     parts = np.square(whole / largest) if largest > 0 else whole
     if not ruled.size or parts[ruled].sum() < _SHARE_OF_ALL * parts.sum():
         return None
+    even: Any = QuantileTransformer(n_quantiles=100, output_distribution="normal")
+    name = "QuantileTransformer"
+    if bulk[ruled].min() < _FINE:
+        even, name = make_pipeline(RobustScaler(), even), f"RobustScaler and a {name}"
     remedies = [
-        _of_columns(QuantileTransformer(n_quantiles=100, output_distribution="normal"), ruled, X)
+        _of_columns(even, name, ruled, X),
+        _of_columns(PowerTransformer(), "PowerTransformer", ruled, X),
     ]
-    remedies.append(_of_columns(PowerTransformer(), ruled, X))
     worst = int(shares.argmin())
     far = bool(shares[worst] < _RULED_UTTERLY)
     scaled = Remedy({"scaler": StandardScaler()})
@@ -229,9 +236,8 @@ def are_beyond_squares(values: Matrix) -> bool:
     return bool(size > 0 and not _SQUARABLE[0] < size < _SQUARABLE[1])
 
 
-def _of_columns(transformer: object, columns: Array, X: Matrix) -> Remedy:
+def _of_columns(transformer: object, name: str, columns: Array, X: Matrix) -> Remedy:
     """Return the remedy of transforming some columns."""
-    name = type(transformer).__name__
     if len(columns) == X.shape[1]:
         return Remedy({"scaler": transformer}, f"a {name} before the network")
     of_some = ColumnTransformer([("ruled", transformer, columns.tolist())], remainder="passthrough")

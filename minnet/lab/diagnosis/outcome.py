@@ -98,7 +98,10 @@ def _other_rows(case: Case) -> Found | None:
         f"{case.outcome * case.best:.3g}: they are others than those that it was trained on last, or not "
         "prepared as those were."
     )
-    advice = "Give the rows of the fit as X, and rows that were held out as X_val."
+    advice = (
+        "Give the rows of the fit as X, with their sample_weight if they had any, and rows that were held "
+        "out as X_val."
+    )
     return Found(None, last / case.best, _OWN_ROWS, sentence, advice=advice)
 
 
