@@ -16,7 +16,8 @@ from minnet.training.constant_answer import loss_of_constant
 
 __all__ = ["check_decay", "warn_if_grown"]
 
-_FACTOR = 2.0  # how much worse a loss must be
+# How much worse a loss must be; and over the number of rows, where one answer says too much of them.
+_FACTOR, _OF_FEW, _FEW = 2.0, 500.0, 50
 _N_ROWS = 1000  # of which the constant answer is made, at most,
 _N_NUMBERS = 2**20  # and as many targets
 
@@ -53,16 +54,18 @@ def warn_if_grown(
     """Warn where a training leaves a loss that has grown.
 
     It must be twice what it was in the best epoch and above what it was at the first step of the call,
-    since data may change between calls, and twice that of the best constant answer. ``loss`` is that
-    of the weights that are kept; ``targets`` are those of the last steps, and their weights.
+    since data may change between calls, and twice that of the best constant answer; 500 / n times of n
+    rows, where they are fewer than 50. ``loss`` is that of the weights that are kept; ``targets`` are
+    those of the last steps, and their weights.
     """
     if not np.isfinite(loss) or not loss > first_loss or not leads():
         return
-    least = best_loss if best_loss < first_loss else first_loss
-    if not loss > _FACTOR * least:
-        return
     T, weights = targets
     if not T.shape[0]:  # of several processes one may have no rows
+        return
+    factor = _FACTOR if T.shape[0] >= _FEW else _OF_FEW / T.shape[0]
+    least = best_loss if best_loss < first_loss else first_loss
+    if not loss > factor * least:
         return
     step = -(-T.shape[0] // max(1, min(_N_ROWS, _N_NUMBERS // network.sizes[-1])))
     some = None if weights is None else weights[::step]
@@ -70,7 +73,7 @@ def warn_if_grown(
         return
     with np.errstate(over="ignore"):
         constant = loss_of_constant(network, T[::step], some)
-    if constant is not None and not loss > _FACTOR * constant:
+    if constant is not None and not loss > factor * constant:
         return
     answer = "" if constant is None else f", where one answer for all rows has {constant:.2g}"
     decay = weight_decay + optimizer.decoupled_weight_decay

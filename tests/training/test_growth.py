@@ -149,6 +149,17 @@ def test_other_data_are_no_growth():
         assert messages(lambda e=est, t=t: e.partial_fit(X, t).partial_fit(X, t)) == []
 
 
+def test_nor_is_the_noise_of_few_rows():
+    est = MinNetRegressor(hidden_layer_sizes=(40,), batch_size=2, random_state=1)
+    rng = np.random.default_rng(5)
+
+    def call():
+        rows = rng.normal(size=(5, 6))
+        est.partial_fit(rows, rows[:, 0] + rng.normal(size=5))
+
+    assert [messages(call) for _ in range(60)] == [[]] * 60
+
+
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
 def test_lbfgs_never_ends_above_its_start(scale):
     net = Network([Dense(20, "relu"), Dense(1)], "squared_error").initialize(8, random_state=0)
