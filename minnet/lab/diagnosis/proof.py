@@ -177,8 +177,10 @@ class Proof:
         if made is None or made.same or code in made.codes:
             return False
         new = made.codes - self.before
-        # That a training is too short or too slow shows only when nothing worse is wrong.
-        return not new or (new <= _OF_PLAN and self._better(*self._trial_pair(remedy)))
+        # That a training is too short or too slow shows only when nothing worse is wrong; and what the
+        # place of targets costs, only when the outputs can reach them.
+        behind = _OF_PLAN | ({"unscaled_targets"} if code == "output_range" else set())
+        return not new or (new <= behind and self._better(*self._trial_pair(remedy)))
 
     def _codes_with(self, remedy: Remedy) -> frozenset[str]:
         made = self._with(remedy)
