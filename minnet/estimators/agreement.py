@@ -105,7 +105,9 @@ def agree_on_arguments(
     def facts() -> dict[str, Any]:
         arguments = {name: value for name, value in estimator.get_params(deep=False).items()
                      if name not in _OF_ONE_RANK} | {"classes": classes}  # fmt: skip
-        described = {name: _Told(_key(value), _text(value)) for name, value in arguments.items()}
+        described = {
+            name: _Told(_key_or_text(value), _text(value)) for name, value in arguments.items()
+        }
         return {
             "the version of minnet": __version__,
             "the call": f"{type(estimator).__name__}.{call}",
@@ -207,6 +209,14 @@ def _key(value: Any) -> Any:
         (name, _key(each)) for name, each in sorted(getattr(value, "__dict__", {}).items())
     )
     return (_name(type(value)), state)
+
+
+def _key_or_text(value: Any) -> Any:
+    """Return the key of an argument; of one that holds itself the text, and its check says what it is."""
+    try:
+        return _key(value)
+    except RecursionError:
+        return _text(value)
 
 
 def _digest(array: Array) -> int | str:
