@@ -7,6 +7,7 @@ three seeds each: the share of right answers on the same rows. Quotients: of 64 
 targets that MetaInit was not shown.
 """
 
+import argparse
 import warnings
 
 import numpy as np
@@ -63,6 +64,7 @@ def networks():
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     warnings.simplefilter("ignore")
     print(versions("python -m benchmarks.metainit"))
     print("\nquotient, before -> after, seeds 0, 1, 2")

@@ -6,6 +6,7 @@ Fits of three sizes, each with and without ``minnet.lab.Probe`` at its default r
 process, the same seeds on both sides: the median of the ratios of neighbours, and their quartiles.
 """
 
+import argparse
 import time
 
 import numpy as np
@@ -28,6 +29,7 @@ def seconds_of(X, y, options, probe, seed):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     import warnings
 
     warnings.simplefilter("ignore")
