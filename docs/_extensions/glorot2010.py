@@ -142,7 +142,6 @@ class Drawn:
         numbers = json.loads((self.folder / "figure11.json").read_text())["numbers"]
         name = "overview.png"
         figure = figure11.draw_overview(numbers)
-        figures.stamp(figure, numbers)
         figure.savefig(self.folder / name, dpi=150)
         return name
 

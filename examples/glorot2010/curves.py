@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from examples.glorot2010.protocol import EARLIER_IMAGES
 from minnet.common.atomic import write_atomically
 from minnet.lab import Sweep
 
@@ -18,7 +17,6 @@ __all__ = [
     "Curve",
     "as_sweep",
     "duration",
-    "folders",
     "machine",
     "read_curves",
     "versions",
@@ -30,7 +28,7 @@ COLUMNS = (
 #: What a probe saw on 300 images, an entry for each layer, the output's last.
 LAYER_COLUMNS = ("Y_mean", "Y_sd", "Y_p2", "Y_p98", "saturated", "dZ_sd", "dW_sd")
 #: What a run is given besides its seed.
-_SETTINGS = ("row", "depth", "width", "fixed", "shape", "images", "rate")
+_SETTINGS = ("row", "depth", "width", "fixed", "shape", "rate")
 _FORMAT = "glorot2010 curve 1"
 
 
@@ -154,9 +152,7 @@ class Curve:
             record = json.loads(Path(path).read_text())
             if record["format"] != _FORMAT:
                 raise KeyError("format")
-            # What the first files do not say.
-            unsaid = {"fixed": 0, "shape": "equal", "images": EARLIER_IMAGES}
-            curve = cls(unsaid | record["run"])
+            curve = cls(record["run"])
             for name in ("points", "sessions", "histograms", "diverged"):
                 setattr(curve, name, record[name])
         except (ValueError, TypeError, KeyError) as error:
@@ -167,8 +163,8 @@ class Curve:
 
 
 def read_curves(folder):
-    """Return the curves in a folder and in its ``earlier_images``, sorted by name; not ``rates-*``."""
-    paths = [path for one in folders(folder) for path in sorted(one.glob("*.json"))]
+    """Return the curves in a folder, sorted by name; not ``rates-*``."""
+    paths = sorted(Path(folder).glob("*.json"))
     return [Curve.read(path) for path in paths if not path.name.startswith("rates-")]
 
 
@@ -211,11 +207,6 @@ def as_sweep(curves, updates):
         row["validation_score"] = 1 - row["validation_error"] / 100
         rows.append(row | {"diverged": curve.diverged, "error": None, "warning": None})
     return Sweep(rows, axes)
-
-
-def folders(folder):
-    """Return where the curves of a folder are: those of images as they were have one of their own."""
-    return [Path(folder), Path(folder) / "earlier_images"]
 
 
 def plain(values, digits=6):

@@ -20,8 +20,6 @@ def measure(source):
     found = {}
     for row in ROWS:
         curves = {depth: source.trained(row, depth) for depth in DEPTHS}
-        alike = source.of_one_kind([curve for of_depth in curves.values() for curve in of_depth])
-        curves = {depth: alike.trained(row, depth) for depth in DEPTHS}
         curves = {depth: of_depth for depth, of_depth in curves.items() if of_depth}
         every = [_validated(curve) for of_depth in curves.values() for curve in of_depth]
         common = set.intersection(*map(set, every)) if every else set()
@@ -29,7 +27,6 @@ def measure(source):
             continue
         updates = max(common)
         found[row] = {"updates": updates, "depths": {}}
-        found[row]["images"] = next(iter(curves.values()))[0].run["images"]
         for depth, of_depth in curves.items():
             errors = [_validated(curve)[updates] for curve in of_depth]
             found[row]["depths"][str(depth)] = {

@@ -42,7 +42,7 @@ def _numbers(which, source):
             return None
         used += curves
         found[row] = [
-            {"seed": c.run["seed"], "images": c.run["images"], "updates": c.histograms["updates"]}
+            {"seed": c.run["seed"], "updates": c.histograms["updates"]}
             | {key: c.histograms[key][: c.run["depth"]] for key in ("density", "edges")}
             for c in curves
         ]

@@ -15,7 +15,6 @@ PAPER = (
 )
 _QUICKLY = PAPER_UPDATES // 20
 _APART = 1.5
-_NEEDED = _QUICKLY
 
 
 def measure(source):
@@ -25,7 +24,7 @@ def measure(source):
 
 
 def _numbers(which, source):
-    curves = {init: which(row, needed=_NEEDED) for init, row in INITS.items()}
+    curves = {init: which(row) for init, row in INITS.items()}
     if not all(curves.values()):
         return None
     found = {init: record(c, ("dW_sd", "dZ_sd")) for init, c in curves.items()}

@@ -8,7 +8,7 @@ PAPER = "It resembles softsign (Figure 3, bottom): the layers saturate together.
 
 def measure(source):
     """Return the layers; None while there is no curve."""
-    curves = source.longest("tanh-n", needed=200_000)
+    curves = source.longest("tanh-n")
     if not curves:
         return None
     return {"tanh-n": record(curves, ("Y_p98", "Y_sd", "saturated")), "basis": source.basis(curves)}

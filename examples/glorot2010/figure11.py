@@ -18,15 +18,12 @@ _PRETRAINED = "sigmoid-pretrained"
 _NAMES = ("updates", "validation_error", "test_error")
 
 
-_NEEDED = 500_000  # updates: the length that rows were compared at first
-
-
 def measure(source):
     """Return the table's numbers and the curves; None without curves that have a test error.
 
     What came after the paper is in :mod:`examples.glorot2010.later`.
     """
-    found = table1.chosen(source.curves, width=source.width, needed=_NEEDED)
+    found = table1.chosen(source.curves, width=source.width)
     rows = {row: curves for row, curves in found.items() if row in (*PAPER_ROWS, _PRETRAINED)}
     # The reference may be shorter: the rows of the table are compared without it.
     scattered = table1.scatter(source.curves)
@@ -98,7 +95,7 @@ def tables(numbers):
 
 def remarks(numbers):
     """Return what the table's intervals are, and how pre-training did."""
-    said = [table1.note(numbers["summary"]["rows"].values())]
+    said = [table1.NOTE]
     pair = numbers["pretrained"]
     doubts = [f"{ROWS[row][0]}: {doubt}" for row, doubt in numbers["doubts"].items() if doubt]
     said += [f"Learning rates with a doubt: {'; '.join(doubts)}."] * bool(doubts)

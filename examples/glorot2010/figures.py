@@ -25,7 +25,7 @@ from examples.glorot2010.curves import duration, machine, read_curves, versions
 from examples.glorot2010.depths import DEPTHS
 from examples.glorot2010.earlier_rules import EARLIER_RULES
 from examples.glorot2010.fixed_set import N_FIXED
-from examples.glorot2010.protocol import EARLIER, EARLIER_IMAGES, PAPER_ROWS, Run
+from examples.glorot2010.protocol import PAPER_ROWS, Run
 from examples.glorot2010.records import RECORDS
 from examples.glorot2010.runs import run_all
 from examples.glorot2010.source import Source
@@ -34,7 +34,7 @@ from minnet.common.atomic import write_atomically
 from minnet.common.plotting import pyplot
 from minnet.datasets import load_cifar10, load_image_folder, load_mnist
 
-__all__ = ["NEEDED", "PARTS", "RECORDED", "make", "stamp"]
+__all__ = ["NEEDED", "PARTS", "RECORDED", "make"]
 
 #: Module of each part.
 PARTS = {
@@ -99,9 +99,8 @@ def make(part, source, folder, suffix="", records=None):
     dict
         ``part``, ``title``, ``paper``, ``picture`` (its file name), ``caption`` (what was measured),
         ``tables`` (rows of texts each), ``remarks`` (sentences), ``verdicts``, ``kept`` (whether it is
-        drawn from a record), ``images`` (a remark, if they are not as they are painted now), ``measured``
-        (seconds, versions and machine) and ``rule`` (by which it is judged). ``picture`` is None where
-        curves or a record are missing, and ``missing`` says so.
+        drawn from a record), ``measured`` (seconds, versions and machine) and ``rule`` (by which it is
+        judged). ``picture`` is None where curves or a record are missing, and ``missing`` says so.
     """
     plt = pyplot()  # or say how to get it, before anything is measured
     module = importlib.import_module(f"examples.glorot2010.{PARTS[part]}")
@@ -110,7 +109,6 @@ def make(part, source, folder, suffix="", records=None):
     record = {"part": part, "title": module.TITLE, "paper": module.PAPER, "picture": None}
     record |= {"caption": source.label if part in FROM_CURVES else "", "kept": False}
     record |= {"verdicts": [], "tables": [], "remarks": [], "measured": None, "missing": None}
-    record["images"] = ""
     record["rule"] = _rule(getattr(module, "RULES", module.verdicts))
     kept = None if records is None else Path(records) / f"{PARTS[part]}.json"
     if kept is not None and kept.exists():
@@ -128,7 +126,6 @@ def make(part, source, folder, suffix="", records=None):
         record["measured"] = {"seconds": seconds, "versions": versions(), "machine": machine()}
     name = PARTS[part] + suffix
     figure, drawn = module.draw(numbers), io.BytesIO()
-    record["images"] = stamp(figure, numbers)
     figure.savefig(drawn, format="png", dpi=120)
     plt.close(figure)
     with write_atomically(folder / f"{name}.png") as file:
@@ -156,31 +153,6 @@ def _verdicts(module, numbers):
         more = {"earlier": earlier, "untrained": by_claim[verdict.claim]}
         records.append(verdict.record() | more)
     return records
-
-
-def stamp(figure, numbers):
-    """Write below a picture that its images are not as they are painted now; return that, or ""."""
-    kinds = set(_images(numbers))
-    if EARLIER_IMAGES not in kinds:
-        return ""
-    said = ("Some of it: " if len(kinds) > 1 else "") + EARLIER
-    said = said[0].upper() + said[1:]
-    figure.text(0.995, 0.003, said, ha="right", va="bottom", fontsize=7, color="0.35")
-    figure.get_layout_engine().set(rect=(0, 0.025, 1, 0.975))
-    return f"{said}."
-
-
-def _images(numbers):
-    """Yield what numbers, however deep, say of their images."""
-    if isinstance(numbers, dict):
-        if isinstance(numbers.get("images"), str):
-            yield numbers["images"]
-        for value in numbers.values():
-            yield from _images(value)
-    elif isinstance(numbers, list):
-        for value in numbers:
-            if isinstance(value, dict | list):
-                yield from _images(value)
 
 
 def _rule(function):

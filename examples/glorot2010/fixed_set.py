@@ -4,7 +4,7 @@ import numpy as np
 
 from examples.glorot2010 import svm
 from examples.glorot2010.claims import Verdict, judged
-from examples.glorot2010.protocol import EARLIER_IMAGES, IMAGES, PRIOR_ERROR
+from examples.glorot2010.protocol import PRIOR_ERROR
 from examples.glorot2010.records import kept
 from examples.glorot2010.statistics import Level, estimate
 from examples.glorot2010.table1 import scatter
@@ -17,7 +17,6 @@ PAPER = (
 
 SVM, NETWORK, STREAM = 59.47, 50.47, 15.60  # percent, in the paper
 N_FIXED = 100_000
-_NEEDED = 200_000  # updates: by then the validation error on a fixed set has stopped falling
 _LAST = 5_000  # training images: the line goes through the errors of more
 
 
@@ -62,15 +61,14 @@ def measure(source):
 
     None without networks on the fixed set. The SVM's are those that are kept.
     """
-    curves = source.trained("tanh-n", fixed=N_FIXED, needed=_NEEDED)
+    curves = source.trained("tanh-n", fixed=N_FIXED)
     networks = [_best(curve) for curve in curves]
     points = kept(svm.RECORD)
     if not any(networks) or not points:
         return None
     # Fresh images after as many updates: what more updates bring is not what fresh images bring.
     made = min(curve.updates for curve in curves)
-    alike = source.of_one_kind(curves)
-    fresh = alike.trained("tanh-n", needed=made)
+    fresh = source.trained("tanh-n")
     streams = [last for curve in fresh if (last := _last(curve, made))]
     longest = max((updates for updates, _ in streams), default=0)
     keys = ("updates", "validation_error", "test_error")
@@ -83,23 +81,21 @@ def measure(source):
         "svm extrapolated": extrapolated(points),
         "network": [{key: best[key] for key in keys} for best in networks if best],
         "stream": [list(last) for last in streams if last[0] == longest],
-        "longest stream": [curve.last("test_error") for curve in alike.longest("tanh-n")],
+        "longest stream": [curve.last("test_error") for curve in source.longest("tanh-n")],
         "half_width": round(estimate(chosen, of_seeds).half_width(), 3),
         "untrained": first,
-        "images": curves[0].run["images"],
-        "machine": {"images": IMAGES},
         "rates": _rates(source),
         "basis": source.basis(curves),
     }
 
 
 def _rates(source):
-    """Return what all networks on fixed sets came to, by images, rate and kind of images."""
+    """Return what all networks on fixed sets came to, by images and rate."""
     found = []
     for curve in source.curves:
         run, best = curve.run, _best(curve)
         if run["fixed"] and best and run["row"] == "tanh-n" and run["width"] == source.width:
-            entry = {key: run[key] for key in ("fixed", "rate", "seed", "images")}
+            entry = {key: run[key] for key in ("fixed", "rate", "seed")}
             entry |= {"made": curve.updates, "at": best["updates"]}
             found.append(entry | {key: best[key] for key in ("validation_error", "test_error")})
     return sorted(found, key=lambda entry: (entry["fixed"], entry["rate"], entry["seed"]))
@@ -111,9 +107,7 @@ def tables(numbers):
     for point in numbers["svm"]:
         gamma = f"{1024 * point['gamma']:g}/1024"
         machines.append([f"{point['n']:,}", f"{point['C']:g}", gamma, f"{point['error']:.2f}"])
-    networks = [
-        ["training images", "learning rate", "updates", "best after", "its test error, %", "images"]
-    ]
+    networks = [["training images", "learning rate", "updates", "best after", "its test error, %"]]
     for entry in numbers["rates"]:
         cells = [
             f"{entry['fixed']:,}",
@@ -121,7 +115,7 @@ def tables(numbers):
             f"{entry['made']:,}",
             f"{entry['at']:,}",
         ]
-        networks.append([*cells, f"{entry['test_error']:.2f}", entry["images"]])
+        networks.append([*cells, f"{entry['test_error']:.2f}"])
     return [machines, networks]
 
 
@@ -172,8 +166,6 @@ def remarks(numbers):
     said += "on validation images."
     if last < N_FIXED:
         said += f" The SVM is trained on at most {last:,} images; for 100,000 its line is drawn on."
-    if numbers["images"] == EARLIER_IMAGES:
-        said += " The networks are of images without border pixels, the SVM of images with them."
     return [said]
 
 

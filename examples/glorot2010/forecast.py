@@ -5,7 +5,7 @@ from scipy import stats
 
 from examples.glorot2010 import protocol
 from examples.glorot2010.error_curves import COLORS, LINES
-from examples.glorot2010.protocol import EARLIER_IMAGES, PAPER_UPDATES, PRIOR_ERROR, ROWS
+from examples.glorot2010.protocol import PAPER_UPDATES, PRIOR_ERROR, ROWS
 
 TITLE = "Validation error, and its power law carried on to the paper's length"
 PAPER = "After 5,000,000 updates tanh N, softsign N, softsign, tanh err in 15.60, 16.06, 16.27, 27.15 %."
@@ -76,14 +76,13 @@ def measure(source):
     """
     found = {}
     for row in _ROWS:
-        curves = source.longest(row, needed=300_000)
+        curves = source.longest(row)
         if not curves:
             continue
         curve = curves[0]
         points = [(p["updates"], p["validation_error"]) for p in curve.points if p["updates"]]
         updates, errors = np.array([p for p in points if p[1] is not None], float).T
         entry = {
-            "images": curve.run["images"],
             "updates": updates.tolist(),
             "errors": errors.tolist(),
             "predicted": _predicted(updates, errors, PAPER_UPDATES),
@@ -121,8 +120,7 @@ def tables(numbers):
     for row, entry in numbers.items():
         law, back = entry["predicted"], entry["back-test"]
         slope = " to ".join(f"{s:.2f}" for s in dict.fromkeys(law["slopes"]))
-        name = ROWS[row][0] + " (earlier images)" * (entry["images"] == EARLIER_IMAGES)
-        cells = [name, f"{entry['updates'][-1]:,.0f}", slope]
+        cells = [ROWS[row][0], f"{entry['updates'][-1]:,.0f}", slope]
         cells += [
             f"{law['value']:.1f} ({law['low']:.1f} to {law['high']:.1f})",
             f"{entry['paper']:.2f}",

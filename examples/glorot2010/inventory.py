@@ -1,16 +1,7 @@
 """Which trainings there are, as tables, and how long they took."""
 
-import dataclasses
-
 from examples.glorot2010.curves import duration
-from examples.glorot2010.protocol import (
-    EARLIER,
-    EARLIER_IMAGES,
-    IMAGES,
-    PAPER_ROWS,
-    PAPER_UPDATES,
-    ROWS,
-)
+from examples.glorot2010.protocol import PAPER_ROWS, PAPER_UPDATES, ROWS
 from examples.glorot2010.rate_choices import rates
 from examples.glorot2010.table1 import chosen
 
@@ -40,7 +31,7 @@ def length(source):
     ----------
     source : Source
     """
-    rows = {row: source.trained(row, needed=500_000) for row in PAPER_ROWS}
+    rows = {row: source.trained(row) for row in PAPER_ROWS}
     furthest = [max(curve.updates for curve in curves) for curves in rows.values() if curves]
     if not furthest:
         return ""
@@ -52,23 +43,9 @@ def length(source):
     sessions = [session for curve in source.curves for session in curve.sessions]
     machines = sorted({f"{s['processor']} with {s['cores']} cores" for s in sessions})
     seconds = sum(curve.seconds for curve in source.curves)
-    used = [curve for curves in rows.values() for curve in curves]
-    earlier = [ROWS[row][0] for row in rows if rows[row] and rows[row][0].run["images"] != IMAGES]
-    kinds = f"; {', '.join(earlier)}: {EARLIER}" * bool(earlier)
-    if len(earlier) == len({curve.run["row"] for curve in used}):
-        kinds = f", on {EARLIER}"
-    rows_now = dataclasses.replace(
-        source, curves=[c for c in source.curves if c.run["images"] == IMAGES]
-    )
-    new = [curve.updates for row in PAPER_ROWS for curve in rows_now.trained(row)]
-    said = (
-        f" With the images as they are painted now, up to {max(new):,} updates."
-        if new and earlier
-        else ""
-    )
     return (
         f"{updates} updates for each row of Table 1, {shares} % of the paper's {PAPER_UPDATES:,}, with "
-        f"{many} each{kinds}.{said} The {len(source.curves)} trainings of all figures took "
+        f"{many} each. The {len(source.curves)} trainings of all figures took "
         f"{duration(seconds)} in all, a process each, on {', '.join(machines)}."
     )
 
@@ -83,14 +60,12 @@ def trainings(curves):
              "updates a second, at best"]]  # fmt: skip
     used = []
     for size in sorted({_size(curve) for curve in curves}):
-        fixed, shape, depth, width, earlier = size[0], size[1], -size[2], -size[3], size[4]
-        of_kind = [c for c in curves if (c.run["images"] == EARLIER_IMAGES) == earlier]
-        for row, of_row in chosen(of_kind, depth, width, fixed, shape).items():
+        fixed, shape, depth, width = size[0], size[1], -size[2], -size[3]
+        for row, of_row in chosen(curves, depth, width, fixed, shape).items():
             used += of_row
             rate, seeds = of_row[0].run["rate"], ", ".join(str(c.run["seed"]) for c in of_row)
             layers = f"{depth} x {width}" + f", {shape}" * (shape != "equal")
             images = f"{fixed:,}" if fixed else "fresh"
-            images += ", without border pixels" * (of_row[0].run["images"] == EARLIER_IMAGES)
             updates, took, pace = _effort(of_row)
             rows.append([ROWS[row][0], layers, updates, took, seeds, images, f"{rate:g}", pace])
     others = [curve for curve in curves if not any(curve is one for one in used)]
@@ -103,8 +78,7 @@ def trainings(curves):
 def _size(curve):
     """Return what kind of network it is, so that the paper's own kind is sorted first."""
     run = curve.run
-    earlier = run["images"] == EARLIER_IMAGES
-    return run["fixed"], run["shape"], -run["depth"], -run["width"], earlier
+    return run["fixed"], run["shape"], -run["depth"], -run["width"]
 
 
 def _effort(curves):

@@ -17,15 +17,13 @@ def measure(source):
     rows = {row: found[row] for row in ("tanh-n", *LATER) if row in found}
     pairs, scattered = {}, table1.scatter(source.curves)
     for row in LATER:
-        alike = source.of_one_kind(rows.get(row, ())).trained("tanh-n")
-        if row in rows and alike:
-            pair = table1.summarize({"tanh-n": alike, row: rows[row]}, scattered)
+        if {"tanh-n", row} <= set(rows):
+            pair = table1.summarize({one: rows[one] for one in ("tanh-n", row)}, scattered)
             if pair["compared_at"] is not None:
                 pairs[row] = pair
     if not pairs:
         return None
-    kept = {"tanh-n": source.of_one_kind([rows[row][0] for row in pairs]).trained("tanh-n")}
-    kept |= {row: rows[row] for row in pairs}
+    kept = {row: rows[row] for row in ("tanh-n", *pairs)}
     doubts = {row: source.doubt(rows[row][0].run) for row in pairs}
     numbers = {"pairs": pairs, "curves": figure11.listed(kept), "label": source.label}
     return numbers | {"doubts": doubts}
@@ -44,7 +42,7 @@ def tables(numbers):
     for row, pair in numbers["pairs"].items():
         own, plain = pair["rows"][row], pair["rows"]["tanh-n"]
         against, seeds = own["against"], [str(len(entry["seeds"])) for entry in (own, plain)]
-        cells = [table1.named(own), table1.difference_words(against)]
+        cells = [own["name"], table1.difference_words(against)]
         cells += [f"{entry['mean']:.2f} ± {entry['half_width']:.2f}" for entry in (own, plain)]
         made = f"{pair['compared_at']:,}"
         doubt = numbers["doubts"][row] or "inside the grid"
@@ -73,8 +71,7 @@ def remarks(numbers):
     parts += [f"not ranked, for the choice of their rates: {'; '.join(unranked)}"] * bool(unranked)
     text = ". ".join(part[0].upper() + part[1:] for part in parts)
     how = "Told apart: p < 0.005, by the intervals above; differences in points."
-    entries = [entry for pair in numbers["pairs"].values() for entry in pair["rows"].values()]
-    return [table1.note(entries), f"{text}. {how}"]
+    return [table1.NOTE, f"{text}. {how}"]
 
 
 def verdicts(numbers):

@@ -13,7 +13,7 @@ from examples.glorot2010.claims import Verdict, judged
 from examples.glorot2010.curves import plain
 from examples.glorot2010.error_curves import tested
 from examples.glorot2010.initial import INITS, show_interval
-from examples.glorot2010.protocol import EARLIER, EARLIER_IMAGES, PRIOR_ERROR, Run, measured_on
+from examples.glorot2010.protocol import PRIOR_ERROR, Run, measured_on
 from examples.glorot2010.statistics import Estimate, combined
 from examples.glorot2010.table1 import compared_at, estimates, scatter
 from minnet.lab import probe
@@ -24,7 +24,6 @@ PAPER = (
 )
 _SHAPES = ("shrinking", "growing")
 _ALIKE = 0.75
-_NEEDED = 50_000  # updates: as many as the first such trainings had
 
 
 def measure(source):
@@ -44,28 +43,22 @@ def measure(source):
 
 def _errors(source):
     """Return test errors of both initializations by shape, all after the same number of updates."""
-
-    def all_of(source):
-        return {
-            (shape, init): source.trained(row, shape=shape, needed=_NEEDED)
-            for shape in ("equal", *_SHAPES)
-            for init, row in INITS.items()
-        }
-
-    rows = all_of(source)
-    rows = all_of(source.of_one_kind([curve for curves in rows.values() for curve in curves]))
+    rows = {
+        (shape, init): source.trained(row, shape=shape)
+        for shape in ("equal", *_SHAPES)
+        for init, row in INITS.items()
+    }
     shapes = [shape for shape, _ in rows if all(rows[shape, init] for init in INITS)]
     rows = {key: curves for key, curves in rows.items() if key[0] in shapes}
     made = compared_at(rows)
     if made is None:
         return {}
     found = {
-        shape: {"label": source.label, "updates": made, "rates": {}, "images": "", "estimates": {}}
+        shape: {"label": source.label, "updates": made, "rates": {}, "estimates": {}}
         for shape in shapes
     }
     for (shape, init), (curves, estimate) in estimates(rows, made, scatter(source.curves)).items():
         found[shape]["rates"][init] = curves[0].run["rate"]
-        found[shape]["images"] = curves[0].run["images"]
         found[shape][init] = [_last(curve, made) for curve in curves]
         found[shape]["estimates"][init] = dataclasses.asdict(estimate)
     return found
@@ -128,7 +121,6 @@ def verdicts(numbers):
         )
         seeds = [len(of_shape[init]) for init in INITS]
         basis += f"; {shape}: {of_shape['label']}, {' and '.join(map(str, seeds))} networks"
-        basis += f", {EARLIER}" * (of_shape["images"] == EARLIER_IMAGES)
     alike = []
     for shape in numbers["shapes"]:
         terms = [(1, found[shape]["standard"]), (-1, found[shape]["normalized"])]
@@ -172,11 +164,13 @@ def _draw_errors(ax, errors):
         of_init = [_estimates(found)[init] for found in errors.values()]
         middle, half = zip(*((one.value, one.half_width()) for one in of_init), strict=True)
         places = np.arange(len(errors)) + 0.16 * (i - 0.5)
-        ax.errorbar(places, middle, half, fmt="o", capsize=4, color=color, label=init)
+        ax.errorbar(places, middle, half, fmt="o", capsize=4, color=color)
     ax.set_xticks(range(len(errors)), list(errors))
     ax.set(xlabel="layers", ylabel="test error, %")
     ax.set_xlim(-0.5, len(errors) - 0.5)
-    ax.legend(loc="upper right")
     updates = next(iter(errors.values()))["updates"]
-    ax.set_title(f"after {updates:,} updates: test error and its 95 % interval", loc="left")
+    ax.set_title(
+        f"after {updates:,} updates, in the same colours: test error and its 95 % interval",
+        loc="left",
+    )
     ax.grid(alpha=0.3)

@@ -14,8 +14,8 @@ from minnet.datasets import SHAPESET_CLASSES, ShapesetStream, make_shapeset
 from minnet.random import Stream, draw_key
 
 __all__ = [
-    "BATCH_SIZE", "DATA", "EARLIER", "EARLIER_IMAGES", "IMAGES", "PAPER", "PAPER_ROWS", "PAPER_UPDATES",
-    "PRIOR_ERROR", "ROWS", "SHAPES", "Run", "measured_on",
+    "BATCH_SIZE", "DATA", "PAPER", "PAPER_ROWS", "PAPER_UPDATES", "PRIOR_ERROR", "ROWS", "SHAPES",
+    "Run", "measured_on",
 ]  # fmt: skip
 
 #: Where the repository keeps curves and records.
@@ -37,10 +37,6 @@ PAPER = {
     "sigmoid": 82.61,
 }
 PAPER_ROWS = tuple(PAPER)
-#: How objects are painted now, and how in curves that say nothing of it.
-IMAGES, EARLIER_IMAGES = "painted borders", "without border pixels"
-#: What is said beside everything that rests on those.
-EARLIER = "images without border pixels (before 29 November 2026)"
 #: How long it trained for them.
 PAPER_UPDATES = 5_000_000
 
@@ -217,7 +213,6 @@ class Run:
             "batch_size": BATCH_SIZE,
             "fixed": self.fixed,
             "shape": self.shape,
-            "images": IMAGES,
         }
 
 

@@ -2,8 +2,8 @@
 
 import json
 import math
+from pathlib import Path
 
-from examples.glorot2010.curves import folders
 from examples.glorot2010.protocol import PRIOR_ERROR, ROWS
 
 __all__ = ["doubts", "rates"]
@@ -17,10 +17,9 @@ _N_IMAGES = 5_000
 def _choices(folder):
     """Return what runs.py noted, by kind and row."""
     found = {}
-    for one in reversed(folders(folder)):  # of the images as they are now where both are there
-        for path in sorted(one.glob("rates-*.json")):
-            kind = path.stem.removeprefix("rates-")
-            found |= {(kind, row): how for row, how in json.loads(path.read_text()).items()}
+    for path in sorted(Path(folder).glob("rates-*.json")):
+        kind = path.stem.removeprefix("rates-")
+        found |= {(kind, row): how for row, how in json.loads(path.read_text()).items()}
     return found
 
 

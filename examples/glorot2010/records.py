@@ -1,9 +1,9 @@
-"""Measurements that take long, kept as JSON: each says of which images it is."""
+"""Measurements that take long, kept as JSON."""
 
 import json
 
 from examples.glorot2010.curves import machine, versions
-from examples.glorot2010.protocol import DATA, IMAGES
+from examples.glorot2010.protocol import DATA
 from minnet.common.atomic import write_atomically
 
 __all__ = ["RECORDS", "keep", "kept"]
@@ -12,14 +12,13 @@ RECORDS = DATA / "records"
 
 
 def kept(path):
-    """Return the measurements in a file, of images as they are painted now; empty without any."""
-    record = json.loads(path.read_text()) if path.exists() else {}
-    return record["points"] if record.get("images") == IMAGES else []
+    """Return the measurements in a file; empty without one."""
+    return json.loads(path.read_text())["points"] if path.exists() else []
 
 
 def keep(path, points):
     """Write measurements, each a dictionary, a line for each."""
-    head = {"images": IMAGES, "versions": versions(), "machine": machine()}
+    head = {"versions": versions(), "machine": machine()}
     lines = [f'"{key}": {json.dumps(value)}' for key, value in head.items()]
     rows = ",\n ".join(json.dumps(point) for point in points)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ What changes through training is that of the committed curves: all that was meas
 Figures 5 to 8 are of networks that are not trained. They are made and measured here.
 """
 
+import argparse
 import json
 from pathlib import Path
 
@@ -22,7 +23,6 @@ from examples.glorot2010 import (
 from examples.glorot2010.curves import plain, read_curves
 from examples.glorot2010.protocol import (
     DATA,
-    EARLIER_IMAGES,
     PAPER,
     PAPER_ROWS,
     PAPER_UPDATES,
@@ -89,8 +89,7 @@ def replay():
 
 def _run(entry):
     """Return what was trained, of an entry of :func:`examples.glorot2010.trained.record`."""
-    known = {key: entry[key] for key in ("row", "depth", "rate", "seed")}
-    return known | {"earlier": entry["images"] == EARLIER_IMAGES}
+    return {key: entry[key] for key in ("row", "depth", "rate", "seed")}
 
 
 def _layers(entry, middle, second=None):
@@ -106,7 +105,6 @@ def _at_the_end(entry, row):
         "row": row,
         "depth": len(entry["density"]),
     }
-    run["earlier"] = entry["images"] == EARLIER_IMAGES
     return _histograms(run, "Y", entry["density"], entry["edges"])
 
 
@@ -196,7 +194,8 @@ def as_text(numbers):
     return "{" + "\n".join(lines) + "}\n"
 
 
-def main():
+def main(arguments=None):
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(arguments)
     text = as_text(replay())
     with write_atomically(PAGE) as file:
         file.write(text.encode())

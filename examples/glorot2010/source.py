@@ -1,12 +1,9 @@
 """Where the figures' numbers come from: networks before training, and curves of trained ones."""
 
-import dataclasses
-import math
 from dataclasses import dataclass, field
 
 from sklearn.utils import Bunch
 
-from examples.glorot2010.protocol import EARLIER, EARLIER_IMAGES
 from examples.glorot2010.table1 import chosen
 
 __all__ = ["Source"]
@@ -54,35 +51,19 @@ class Source:
         kind = f"{run['depth']}x{run['width']}"
         return self.doubts.get((kind, run["row"], run["rate"]), "")
 
-    def trained(self, row, depth=5, fixed=0, shape="equal", needed=math.inf):
-        """Return the curves of a row, one for each seed, at its learning rate; empty if there are none.
+    def trained(self, row, depth=5, fixed=0, shape="equal"):
+        """Return the curves of a row, one for each seed, at its learning rate; empty if there are none."""
+        return chosen(self.curves, depth, self.width, fixed, shape).get(row, [])
 
-        ``needed`` is after how many updates those of images as they are painted now take the place of
-        the earlier ones, if they are not as long as these before.
-        """
-        return chosen(self.curves, depth, self.width, fixed, shape, needed).get(row, [])
-
-    def longest(self, row, depth=5, needed=math.inf):
+    def longest(self, row, depth=5):
         """Return those curves of a row that got as far as any: the others know nothing of later times."""
-        curves = self.trained(row, depth, needed=needed)
+        curves = self.trained(row, depth)
         furthest = max((curve.updates for curve in curves), default=0)
         return [curve for curve in curves if curve.updates == furthest]
-
-    def of_one_kind(self, curves):
-        """Return this source without curves of other images than some: those of the earliest of them.
-
-        For what is compared: images as they are painted now are not put beside earlier ones.
-        """
-        kinds = {curve.run["images"] for curve in curves}
-        kind = EARLIER_IMAGES if EARLIER_IMAGES in kinds else max(kinds, default=None)
-        kept = [curve for curve in self.curves if curve.run["images"] == kind]
-        return dataclasses.replace(self, curves=kept)
 
     def basis(self, curves):
         """Return what a verdict on curves is based on."""
         made = sorted({curve.updates for curve in curves})
         span = f"{made[0]:,}" if len(made) == 1 else f"{made[0]:,} to {made[-1]:,}"
         n = len(curves)
-        said = f"{self.label}, {span} updates, {n} network{'s' * (n != 1)}"
-        kinds = {curve.run["images"] == EARLIER_IMAGES for curve in curves}
-        return said + (f", {'some ' * (len(kinds) > 1)}{EARLIER}" if True in kinds else "")
+        return f"{self.label}, {span} updates, {n} network{'s' * (n != 1)}"

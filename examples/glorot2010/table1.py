@@ -18,9 +18,6 @@ from examples.glorot2010.curves import read_curves
 from examples.glorot2010.error_curves import draw, tested
 from examples.glorot2010.protocol import (
     DATA,
-    EARLIER,
-    EARLIER_IMAGES,
-    IMAGES,
     PAPER,
     PAPER_ROWS,
     PAPER_UPDATES,
@@ -59,7 +56,7 @@ _NEAR = 2.0  # points: the paper's three best rows are 0.7 apart
 _LEARNED = 3.0  # points below the prior: those that learned nothing are near, too
 
 
-def chosen(curves, depth=5, width=1000, fixed=0, shape="equal", needed=math.inf):
+def chosen(curves, depth=5, width=1000, fixed=0, shape="equal"):
     """Return the curves of each row at its learning rate: the one that most updates were made with.
 
     Of rates with equally many, the one with the smallest last validation error.
@@ -73,9 +70,6 @@ def chosen(curves, depth=5, width=1000, fixed=0, shape="equal", needed=math.inf)
         Only those that were trained on so many images over and over; 0 for fresh ones.
     shape : str, default="equal"
         Only those with hidden layers of such sizes.
-    needed : int, default=inf
-        As many updates as are asked for. A row is of images as they are painted now if there it has this
-        many updates, or as many as of images without border pixels; otherwise of the latter.
 
     Returns
     -------
@@ -92,7 +86,6 @@ def chosen(curves, depth=5, width=1000, fixed=0, shape="equal", needed=math.inf)
             and not c.diverged
             and c.points
         ]
-        of_row = _of_one_kind(of_row, needed)
         if of_row:
             made = {}  # of each rate its updates, and what speaks for it where these are equal
             for curve in of_row:
@@ -103,14 +96,6 @@ def chosen(curves, depth=5, width=1000, fixed=0, shape="equal", needed=math.inf)
             of_rate = [c for c in of_row if c.run["rate"] == rate]
             found[row] = sorted(of_rate, key=lambda c: c.run["seed"])
     return found
-
-
-def _of_one_kind(curves, needed):
-    """Return the curves of images as they are now, or the earlier ones while those are too short."""
-    new = [c for c in curves if c.run["images"] == IMAGES]
-    earlier = [c for c in curves if c.run["images"] != IMAGES]
-    longest = [max((c.updates for c in kind), default=0) for kind in (new, earlier)]
-    return new if new and longest[0] >= min(needed, longest[1]) else earlier
 
 
 def compared_at(rows):
@@ -215,7 +200,7 @@ def summarize(rows, scattered=None):
     -------
     dict
         ``compared_at``: updates at which rows are compared, None if there is no such number. ``rows``: of
-        each row its learning rate, images, the seeds that got there, their last ``errors``, ``mean`` and
+        each row its learning rate, the seeds that got there, their last ``errors``, ``mean`` and
         ``half_width`` of the estimate, its difference ``against`` tanh N, the estimates wherever test
         errors were counted, ``course``, and the paper's. ``pairs``: the differences of any two rows of
         the paper.
@@ -229,7 +214,6 @@ def summarize(rows, scattered=None):
         entry = {
             "name": ROWS[row][0],
             "rate": curves[0].run["rate"],
-            "images": curves[0].run["images"],
             "seeds": [curve.run["seed"] for curve in curves],
             "hours": round(sum(curve.seconds for curve in curves) / 3600, 3),
             "paper": PAPER.get(row),
@@ -332,9 +316,6 @@ def verdict(summary):
     basis = (
         f"long runs, {summary['compared_at']:,} updates of the paper's {PAPER_UPDATES:,}, {seeds}"
     )
-    earlier = [rows[row]["name"] for row in PAPER_ROWS if rows[row]["images"] == EARLIER_IMAGES]
-    if earlier:
-        basis += f"; {', '.join(earlier)}: {EARLIER}"
     return Verdict("C9", judged(parts), measured, basis, min(n))
 
 
@@ -348,7 +329,7 @@ def table(summary):
     apart = "from Tanh N" + (f" at {updates:,}" if updates is not None else "")
     rows = [["row", "learning rate", "seeds", *head, apart, f"paper, at {PAPER_UPDATES:,}"]]
     for entry in summary["rows"].values():
-        cells = [named(entry), f"{entry['rate']:g}", str(len(entry["seeds"]))]
+        cells = [entry["name"], f"{entry['rate']:g}", str(len(entry["seeds"]))]
         rows.append([*cells, *_errors(entry, shown), _from(entry), _of_paper(entry)])
     return rows
 
@@ -360,7 +341,7 @@ def comparison(summary):
              f"the paper's after {PAPER_UPDATES:,}, %", "seeds", "learning rate"]]  # fmt: skip
     for entry in summary["rows"].values():
         error = f"{entry['mean']:.2f} ± {entry['half_width']:.2f}"
-        cells = [named(entry), error, _from(entry), _of_paper(entry)]
+        cells = [entry["name"], error, _from(entry), _of_paper(entry)]
         rows.append([*cells, str(len(entry["seeds"])), f"{entry['rate']:g}"])
     return rows
 
@@ -369,7 +350,7 @@ def course(summary):
     """Return the errors on the way, as rows of texts, the head first; in brackets seeds above one."""
     shown, head = _shown(summary)
     rows = [["row", *head]]
-    return rows + [[named(e), *_errors(e, shown, True)] for e in summary["rows"].values()]
+    return rows + [[e["name"], *_errors(e, shown, True)] for e in summary["rows"].values()]
 
 
 def _shown(summary):
@@ -392,17 +373,6 @@ def _errors(entry, shown, with_seeds=False):
     return list(found.values())
 
 
-def named(entry):
-    """Return a row's name, and whether it is of images as they were."""
-    return entry["name"] + " (earlier images)" * (entry["images"] == EARLIER_IMAGES)
-
-
-def note(entries):
-    """Return what is said below a table of such rows."""
-    earlier = any(entry["images"] == EARLIER_IMAGES for entry in entries)
-    return NOTE + f" Earlier images: {EARLIER}." * earlier
-
-
 def _from(entry):
     return difference_words(entry["against"]) if entry.get("against") else ""
 
@@ -420,14 +390,13 @@ def _of_paper(entry):
 def markdown(summary):
     """Return the table in Markdown."""
     lines = markdown_table(table(summary))
-    said = note(summary["rows"].values())
-    return "\n".join([*lines, "", said.replace("*", r"\*")]) + "\n"
+    return "\n".join([*lines, "", NOTE.replace("*", r"\*")]) + "\n"
 
 
 def make(folder, out):
     """Write table, numbers and picture; return the summary."""
     curves = read_curves(folder)
-    rows = chosen(curves, needed=500_000)
+    rows = chosen(curves)
     if not rows:
         raise ValueError(
             f"curves must be a folder with curve files of runs.py, got {str(folder)!r}"

@@ -41,7 +41,7 @@ def record(curves, names):
     found = []
     for curve in curves:
         updates, _ = hidden(curve, names[0])
-        entry = {key: curve.run[key] for key in ("row", "depth", "seed", "rate", "images")}
+        entry = {key: curve.run[key] for key in ("row", "depth", "seed", "rate")}
         entry["updates"] = updates.tolist()
         found.append(entry | {name: hidden(curve, name)[1].tolist() for name in names})
     return found

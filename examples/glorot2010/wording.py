@@ -44,7 +44,6 @@ def origin(record):
     if record["picture"] is None:
         return record["missing"]
     said = f"From the {record['caption']}. " if record["caption"] else ""
-    said += f"{record['images']} " if record["images"] else ""
     if record["kept"]:
         made = record["measured"]
         names = ("minnet-learn", "numpy", "scikit-learn")

@@ -28,7 +28,7 @@ _log = logging.getLogger("minnet")
 _LIBRARIES = (
     "minnet", "sklearn", "numpy", "scipy", "pandas", "polars", "pyarrow", "joblib", "contextlib",
     "threading", "concurrent", "queue", "importlib", "_frozen_importlib", "json", "dask", "distributed",
-    "narwhals", "copy",
+    "narwhals",
 )  # fmt: skip
 
 

@@ -12,21 +12,18 @@ from sklearn.utils import Bunch
 pytest.importorskip("matplotlib")
 pytest.importorskip("examples.glorot2010.figures")
 from examples.glorot2010 import (
-    depths,
     figure01,
     figure11,
     figures,
-    fixed_set,
     inventory,
     later,
-    layer_shapes,
     rate_choices,
     report,
     table1,
 )
 from examples.glorot2010.curves import Curve, read_curves
 from examples.glorot2010.earlier_rules import EARLIER_RULES
-from examples.glorot2010.protocol import DATA, EARLIER, Run
+from examples.glorot2010.protocol import DATA, Run
 from examples.glorot2010.source import Source
 from examples.glorot2010.trained import draw_layers
 from examples.glorot2010.wording import origin
@@ -113,24 +110,6 @@ def test_records_of_short_runs_are_not_kept(capsys):
     assert "--records keep is for the long runs" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("earlier", [True, False])
-def test_a_picture_says_of_which_images_it_is(earlier, tmp_path, monkeypatch):
-    curves = [curve("tanh", (80, 70)), curve("tanh-n", (60, 50))]
-    for each in curves:
-        each.run["images"] = "without border pixels" if earlier else "painted borders"
-    drawn = []
-    whole = figures.stamp
-    monkeypatch.setattr(figures, "stamp", lambda f, n: drawn.append(f) or whole(f, n))
-    record = figures.make("11", Source(curves), tmp_path)
-    said = "Images without border pixels (before 29 November 2026)."
-    assert record["images"] == (said if earlier else "")
-    assert [text.get_text() + "." for text in drawn[0].texts] == [said] * earlier
-    assert (said in origin(record)) == earlier
-    curves[0].run["images"] = "painted borders"
-    record = figures.make("11", Source(curves), tmp_path)
-    assert record["images"].startswith("Some of it: images") == earlier
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("part", figures.PARTS)
 def test_what_is_judged_has_a_rule(part, tmp_path):
@@ -184,7 +163,7 @@ def test_figure_1_shows_a_users_images_by_turns():
     close(figure)
 
 
-# ---- the trainings that are committed, of whichever images
+# ---- the trainings that are committed
 
 
 @pytest.fixture(scope="module")
@@ -198,11 +177,8 @@ def test_no_rule_passes_where_nothing_was_trained(part, committed):
     numbers = module.measure(committed)
     verdicts = figures._verdicts(module, numbers)
     assert verdicts
-    earlier = "without border pixels" in set(figures._images(numbers))
     for verdict in verdicts:
         assert verdict["untrained"] == "not"
-        # A picture may have more of them than its verdict: a row of no claim, a rate that was tried.
-        assert EARLIER not in verdict["basis"] or earlier
         # Every rule that was changed has its verdict.
         assert len(verdict["earlier"]) == len(EARLIER_RULES[verdict["claim"]])
 
@@ -253,28 +229,6 @@ def test_the_table_has_the_papers_rows_and_a_remark_on_pretraining():
     assert said[1] == "Learning rates with a doubt: Tanh: chosen at chance level."
 
 
-@pytest.mark.parametrize("part", [depths, fixed_set, later, layer_shapes])
-@pytest.mark.parametrize("all_new", [True, False])
-def test_new_images_are_not_put_beside_earlier_ones(part, all_new, monkeypatch):
-    """Neither errors of other shapes, depths, rows, nor a fixed set beside fresh images."""
-    point = {"n": 1000, "C": 1.0, "gamma": 0.001, "error": 70.0}
-    monkeypatch.setattr(fixed_set, "kept", lambda path: [point, point | {"n": 2000}])
-    kinds = [{}, {"depth": 2}, {"fixed": 100_000}, {"shape": "growing"}, {"shape": "shrinking"}]
-    earlier = [curve(row, (80, 70, 60), **kind) for row in ("tanh", "tanh-n") for kind in kinds]
-    earlier.append(curve("relu-he", (80, 70, 60)))
-    new = copy.deepcopy(earlier if all_new else earlier[:1] + earlier[5:6])
-    for each in earlier:
-        each.run["images"] = "without border pixels"
-    for each in new:
-        each.add({"updates": 4000, "validation_error": 50.0, "test_error": 50.0})
-        each.sessions = [SESSION | {"to": 4000}]
-    numbers = part.measure(Source(earlier + new, width=1000, seeds=(0,)))
-    numbers.pop("rates", None)  # a list of all that was tried
-    numbers.pop("machine", None)  # the SVM, whose images are always those of today
-    expected = "painted borders" if all_new else "without border pixels"
-    assert set(figures._images(numbers)) == {expected}
-
-
 # ---- inventories
 
 
@@ -304,11 +258,9 @@ def test_the_table_of_trainings():
     ({"0.01": 83.0, "0.03": 84.0}, 0.01, "chosen at chance level, at the edge of the grid"),
     ({"0.1": 60.0}, 0.1, None),  # nothing was chosen
 ])  # fmt: skip
-@pytest.mark.parametrize("folder", ["", "earlier_images"])
-def test_what_is_to_be_said_against_a_rate(errors, chosen, said, folder, tmp_path):
-    (tmp_path / folder).mkdir(exist_ok=True)
+def test_what_is_to_be_said_against_a_rate(errors, chosen, said, tmp_path):
     record = {"tanh": {"seed": 0, "chosen": chosen, "validation_error": {"20000": errors}}}
-    (tmp_path / folder / "rates-5x1000.json").write_text(json.dumps(record))
+    (tmp_path / "rates-5x1000.json").write_text(json.dumps(record))
     found = Source(doubts=rate_choices.doubts(tmp_path)).doubt(Run("tanh", chosen).describe())
     assert found == (said or "")
 

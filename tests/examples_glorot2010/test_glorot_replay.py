@@ -27,8 +27,7 @@ def panels(kind):
 def curve_of(run):
     """Return the points of the curve file that a run names."""
     settings = {key: run[key] for key in ("row", "rate", "seed", "depth")}
-    folder = DATA / "earlier_images" if run["earlier"] else DATA
-    return json.loads((folder / f"{Run(**settings).name}.json").read_text())
+    return json.loads((DATA / f"{Run(**settings).name}.json").read_text())
 
 
 def test_figures_2_to_12_are_there():

@@ -68,7 +68,6 @@ def test_checkpoints_are_asked_for_the_test_images(tmp_path, monkeypatch):
     a, b = (run.describe() for run in tried)
     assert answers.correlation(a, b) == answers.correlation(b, a) == pytest.approx(expected)
     assert answers.correlation(a, b | {"seed": 9}) == pytest.approx(expected)  # the smallest known
-    assert answers.correlation(a, b | {"images": protocol.EARLIER_IMAGES}) == 0
     (point, _) = answers.kept(answers.RECORD)
     assert point["updates"] == 100
     assert point["error"] == pytest.approx(100 * wrong[0].mean())

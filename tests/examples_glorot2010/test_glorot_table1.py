@@ -264,37 +264,6 @@ def test_stars_are_of_rows_with_several_seeds(tmp_path):
     assert "*" not in table1.difference_words(against)
 
 
-@pytest.mark.parametrize(("made", "needed", "new"), [
-    (100_000, 500_000, True), (50_000, 500_000, False), (50_000, 50_000, True),
-    (200_000, 100_000, True), (50_000, 100_000, False),
-])  # fmt: skip
-def test_curves_of_the_images_as_they_are_take_the_place_of_earlier_ones(made, needed, new):
-    """As soon as they have the updates that a claim needs, or as many as the earlier ones."""
-    curves = []
-    for images, updates in (("without border pixels", 100_000), ("painted borders", made)):
-        curves.append(Curve(Run("tanh", 0.1).describe() | {"images": images}))
-        curves[-1].add({"updates": updates, "validation_error": 50.0, "test_error": 50.0})
-        curves[-1].sessions = [{"from": 0, "to": updates, "seconds": 1.0}]
-    assert table1.chosen(curves, needed=needed)["tanh"] == [curves[int(new)]]
-    assert table1.chosen(curves[1:], needed=needed)["tanh"] == curves[1:]
-    assert table1.chosen(curves[:1], needed=needed)["tanh"] == curves[:1]
-    summary = table1.summarize(table1.chosen(curves, needed=needed))
-    assert ("(earlier images)" in table1.course(summary)[1][0]) == (not new)
-    assert ("without border pixels" in table1.markdown(summary)) == (not new)
-
-
-def test_curves_are_read_from_both_folders(tmp_path):
-    """Earlier ones do not say of which images they are, and may have the names of later ones."""
-    write(tmp_path, {"tanh": 60.0}, seeds=(0,))
-    earlier = tmp_path / "earlier_images"
-    earlier.mkdir()
-    write(earlier, {"tanh": 60.0}, seeds=(0,))
-    (path,) = earlier.glob("*.json")
-    path.write_text(path.read_text().replace(', "images": "painted borders"', ""))
-    found = [curve.run["images"] for curve in table1.read_curves(tmp_path)]
-    assert found == ["painted borders", "without border pixels"]
-
-
 def test_a_plateau_is_compared_with_what_went_on(tmp_path):
     """Sigmoid's errors end early, where nothing moves: the others are compared at their own end."""
     write(tmp_path, PAPER)

@@ -86,7 +86,6 @@ FOUND = [
     ("LSUV.__call__", {"shape": "pair with 10**12"}),
     ("NguyenWidrow.__call__", {"shape": "pair with 10**12"}),
     ("TabularRegressor", {"y": "frame with columns of one name"}),
-    ("DaskMinNetClassifier", {"hidden_layer_sizes": "module"}),
     # Trained first and raised then.
     ("Trainer.fit", {"validate": "string"}),
     ("Trainer.fit", {"validate": "int class"}),
@@ -245,8 +244,6 @@ def test_five_hundred_generated_bad_calls_in_a_process_of_their_own():
 
 @pytest.mark.parametrize(("name", "replaced"), FOUND, ids=lambda value: str(value))
 def test_calls_that_once_failed(name, replaced):
-    if name in valid_calls.WITHOUT:
-        pytest.skip(f"{valid_calls.NEEDED[name]} is not installed")
     assert bad_calls.make_call(name, replaced) is None
 
 

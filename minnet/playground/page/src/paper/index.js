@@ -92,9 +92,8 @@ export function createPaper(host, ctx) {
         h("li", {}, h("b", { class: `paper-${outcome}` }, t(`paper.outcome.${outcome}`)), ` ${t(`paper.claim.${claim}`)}`),
       ),
     );
-    const runs = figure.panels.flatMap((panel) => panel.lines?.map((one) => one.run) ?? panel.run ?? []);
     const probed = figure.panels.some((panel) => ["layers", "histograms"].includes(panel.kind));
-    small.textContent = [probed ? t("paper.probe") : "", runs.some((run) => run.earlier) ? t("paper.earlier") : ""].join(" ");
+    small.textContent = probed ? t("paper.probe") : "";
 
     const all = figure.panels.flatMap((panel) => [
       ...(panel.updates ?? []),
