@@ -125,13 +125,14 @@ def _batch_norm_harms(case: Case) -> Found | None:
         return None
     orthogonal = Remedy({"batch_norm": False, "init": orthogonal_weights(case)})
     compared = _learns_less(case, without) or _learns_less(case, orthogonal)
-    remedies = [without, Remedy({"batch_norm": False, "init": "auto"}), orthogonal]
+    remedies = [without, Remedy({"batch_norm": False, "init": "auto"})]
     if grows > _SURELY_GROWS and len(normalizing) > _FEWER:
         fewer = Remedy({"hidden_layers": _FEWER}, f"only {_FEWER} hidden layers")
         remedies.append(fewer)
         own = case.trial(_STEPS)
         if compared is None and own is not None and own.outcome >= _NOTHING:
             compared = _learns_less(case, fewer)
+    remedies.append(orthogonal)
     if compared is None and (not grows > _SURELY_GROWS or _can_be_tried(case)):
         return None
     sentence = (
