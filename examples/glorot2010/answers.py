@@ -6,13 +6,14 @@ a folder, and keeps their answers.
 
 import argparse
 import base64
+import dataclasses
 import functools
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-from examples.glorot2010.protocol import measured_on
+from examples.glorot2010.protocol import Run, measured_on
 from examples.glorot2010.records import RECORDS, keep, kept
 from minnet import load_model
 
@@ -42,15 +43,15 @@ def correlation(a, b):
     Returns
     -------
     float
-        The measured one; where these runs were not asked, the smallest of any two; 0 if
-        none were asked.
+        The measured one; where these runs were not asked, the smallest of any two; 0 if none were asked.
     """
     known = correlations()
     return known.get(tuple(sorted(map(_name, (a, b)))), min(known.values(), default=0.0))
 
 
 def _name(run):
-    return f"{run['row']}-{run['depth']}x{run['width']}-rate{run['rate']:g}-seed{run['seed']}"
+    names = (field.name for field in dataclasses.fields(Run))
+    return Run(**{name: run[name] for name in names}).name
 
 
 def _unpacked(point):

@@ -405,12 +405,12 @@ def validate_weight(sample_weight: Any, X: Matrix, name: str = "sample_weight") 
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     except OverflowError as error:
         raise ValueError(f"{name} must be numbers that a float can hold: {error}") from None
-    except (TypeError, ValueError) as error:  # of what no array of numbers can be made
-        if isinstance(error, TypeError):
-            raise TypeError(f"{name} must be numbers: {error}") from None
-        if str(error).startswith("setting an array element with a sequence"):
-            raise ValueError(f"{name}: {error}") from None
-        raise
+    except TypeError as error:  # of what no array of numbers can be made
+        raise TypeError(f"{name} must be numbers: {error}") from None
+    except ValueError as error:
+        if not str(error).startswith("setting an array element"):
+            raise
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _are_zeros(weights: Any) -> bool:

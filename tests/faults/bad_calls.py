@@ -72,14 +72,8 @@ def make_call(name, replaced):
                 call.function(**arguments)
     except Exception as error:
         allowed = ALLOWED + ((MemoryError,) if HUGE & set(replaced.values()) else ())
-        outside = {
-            "path",
-            "folder",
-            "source",
-            "address",
-            "size",
-            "timeout",
-        }  # or a rank never comes
+        # Files, and other processes: a rank may never come.
+        outside = {"path", "folder", "source", "address", "size", "timeout"}
         allowed += (OSError,) if outside & set(replaced) else ()
         if name.endswith(".score"):  # what scikit-learn's metrics make of a hostile y is theirs
             allowed += (UnboundLocalError, OverflowError, NotImplementedError)
